@@ -1,10 +1,11 @@
-// Experiments and their reports, as the command line and servers read them.
+// Experiments and their reports, as the command line and servers read them. A server makes none itself.
 
 import type { AskedPhase, ReportDeps } from '../control/index.ts';
 import { silentProgress } from '../core/index.ts';
 import type { ExperimentReport } from '../rollouts/index.ts';
 import type { ServedExperiments } from '../serving/index.ts';
 import type { App } from './open-app.ts';
+import { createReportProcesses, type ReportProcesses } from './start-report-process.ts';
 
 const SHIP_MS = 5_000;
 
@@ -31,17 +32,21 @@ export async function experimentReportDeps(app: App): Promise<ReportDeps> {
   };
 }
 
-/** What a server answers by. */
-export async function servedExperiments(app: App): Promise<ServedExperiments> {
+/** What a server answers by, and what of it is to be closed. */
+export async function openServedExperiments(
+  app: App,
+): Promise<{ readonly experiments: ServedExperiments; readonly reports: ReportProcesses }> {
   const { reportOnce } = await import('../control/index.ts');
   const { presentExperiment } = await import('../rollouts/index.ts');
   const open = (): ReturnType<App['experiments']> => app.experiments();
-  return {
+  const reports = createReportProcesses(app);
+  const experiments: ServedExperiments = {
     list: async () => (await (await open()).list()).map(presentExperiment),
     get: async (name) => presentExperiment(await (await open()).get(name)),
-    report: reportOnce((name, phase) => experimentReport(app, name, phase)),
+    report: reportOnce(reports.make, { waitMs: app.config.values['server.reportTimeoutMs'] }),
     start: async (name, change) => presentExperiment(await (await open()).start(name, change)),
     stop: async (name, change) => presentExperiment(await (await open()).stop(name, change)),
     reweigh: async (name, weights, change) => presentExperiment(await (await open()).reweigh(name, weights, change)),
   };
+  return { experiments, reports };
 }

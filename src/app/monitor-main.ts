@@ -3,14 +3,14 @@
 
 import { setPriority } from 'node:os';
 import { HeadraceError } from '../core/index.ts';
+import { MONITOR_NICENESS, MONITOR_THREADS } from './monitor-duckdb.ts';
 import { openApp } from './open-app.ts';
+import { runDueBandits } from './open-bandits.ts';
 import { openDrift } from './open-drift.ts';
 import { openQuality } from './open-quality.ts';
 import { openSkew } from './open-skew.ts';
 import type { MonitorStart } from './start-monitor-process.ts';
 import { outliveReaders } from './outlive-readers.ts';
-
-const NICENESS = 10;
 
 outliveReaders();
 const [argument] = process.argv.slice(2);
@@ -20,16 +20,25 @@ if (argument === undefined || process.send === undefined)
 const { config, monitor } = JSON.parse(argument) as MonitorStart;
 // It ends with its server. What it had not kept yet the next run does again.
 process.once('disconnect', () => process.exit(1));
-setPriority(NICENESS);
+setPriority(MONITOR_NICENESS);
 await work();
 process.exit(0);
 
 async function work(): Promise<void> {
-  const app = await openApp({ config, logged: { monitor }, leaveDeadSpill: true });
+  const app = await openApp({
+    config,
+    logged: { monitor },
+    leaveDeadSpill: true,
+    // Weights are found as reports are made.
+    ...(monitor === 'bandits'
+      ? { duckDb: (values) => ({ memoryBytes: values['server.reportMemory'], threads: MONITOR_THREADS }) }
+      : {}),
+  });
   const signal = new AbortController().signal;
   try {
     if (monitor === 'drift') await (await openDrift(app)).run(signal);
     else if (monitor === 'quality') await (await openQuality(app)).run(signal);
+    else if (monitor === 'bandits') await runDueBandits(app, signal);
     else await (await openSkew(app)).run(signal);
   } catch (thrown) {
     app.logger.error({ err: thrown }, 'a monitor failed');

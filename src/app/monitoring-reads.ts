@@ -25,9 +25,7 @@ export function monitoringReads(app: App): Monitors {
   let known: { readonly at: Micros; readonly text: Promise<string> } | undefined;
   const gather = async (): Promise<string> => {
     const open = await (await app.alerts()).list({ state: 'open' });
-    const own = await drift();
-    const names = (await own.endpoints()).map(({ name }) => name);
-    return monitorMetrics(open, await Promise.all(names.map((name) => own.report(name, { limit: 1 }))));
+    return monitorMetrics(open, await (await drift()).newest());
   };
   return {
     metrics() {

@@ -18,6 +18,7 @@ import { type Environment, readEnvironment } from './environment.ts';
 import { createClosers } from './lazily.ts';
 import { type Config, loadConfig } from './load-config.ts';
 import { createLogger } from './logger.ts';
+import { sharedRollouts } from './open-rollouts.ts';
 import { importOwnPackage } from './import-own-package.ts';
 
 export interface App {
@@ -91,6 +92,8 @@ export interface OpenAppOptions {
   readonly logger?: Logger;
   /** Added to each line of the log. */
   readonly logged?: object;
+  /** What DuckDB may take, where that is less than offline work has. */
+  readonly duckDb?: (values: Config['values']) => { readonly memoryBytes: number; readonly threads: number };
   /** Where offline work spills; in offline.path when left out. */
   readonly spill?: string;
 }
@@ -123,13 +126,17 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     }),
   );
   const applied = lazily(async () => (await definitions()).current());
+  const duckDbLimits = options.duckDb?.(values) ?? {
+    memoryBytes: values['offline.memory'],
+    threads: values['offline.threads'],
+  };
   const duckdb = lazily(
     async () =>
       (await import('../storage/index.ts')).openDuckDb({
-        memory: `${Math.floor(values['offline.memory'] / 1e6)}MB`,
+        memory: `${Math.floor(duckDbLimits.memoryBytes / 1e6)}MB`,
         tempDirectory: options.spill ?? join(values['offline.path'], 'spill'),
         leaveDead: options.leaveDeadSpill ?? false,
-        ...(values['offline.threads'] === undefined ? {} : { threads: values['offline.threads'] }),
+        ...(duckDbLimits.threads === undefined ? {} : { threads: duckDbLimits.threads }),
         ...(values['offline.extensions'] === undefined ? {} : { extensions: values['offline.extensions'] }),
       }),
     (opened) => opened.close(),
@@ -176,17 +183,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       clock,
     }),
   );
-  const rollouts = lazily(async () => {
-    const { createSharedClock } = await import('../monitoring/index.ts');
-    // Minutes of all servers are by it.
-    const shared = createSharedClock(await database(), clock);
-    await shared.set();
-    return (await import('../rollouts/index.ts')).openRollouts({
-      database: await database(),
-      registry: await registry(),
-      clock: { nowMicros: shared.now },
-    });
-  });
+  const rollouts = sharedRollouts(database, registry, clock);
   const completeness = async (): Promise<CompletenessDeps> => ({
     versions: (await registry()).versions,
     store: await online(),

@@ -1,7 +1,6 @@
 // Drift with what it asks: the log, the versions' training sets, which features are windows, and a small DuckDB of its own, so
 // that whoever serves comes first.
 
-import { join } from 'node:path';
 import { didYouMeanOf, HeadraceError, messageOf, MICROS_PER_DAY, MICROS_PER_HOUR } from '../core/index.ts';
 import type {
   DriftReport,
@@ -12,10 +11,9 @@ import type {
   WatchedVersion,
 } from '../monitoring/index.ts';
 import type { DuckDb } from '../storage/index.ts';
+import { withMonitorDuckDb } from './monitor-duckdb.ts';
+import { createNewestReports } from './newest-drift.ts';
 import type { App } from './open-app.ts';
-
-const MONITOR_MEMORY = '512MB';
-const MONITOR_THREADS = 1;
 
 export interface DriftMonitor {
   readonly store: DriftStore;
@@ -35,10 +33,14 @@ export interface DriftMonitor {
       readonly shown?: ShownArms;
     },
   ): Promise<DriftReport>;
+  /** Of each endpoint the newest windows alone, made again only where windows came, went, or were counted again. */
+  newest(): Promise<readonly DriftReport[]>;
   /** Counts what is over of all endpoints, and tells the alerts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** No window that is told of as the newest is older: of long silence nothing changes. */
+const NEWEST_MICROS = 62 * MICROS_PER_DAY;
 /** What is shown of each feature when nothing else is said. */
 const SHOWN_WINDOWS = 48;
 
@@ -89,27 +91,37 @@ export async function openDrift(app: App): Promise<DriftMonitor> {
       watched,
       { signal, isNow },
     );
+  const report: DriftMonitor['report'] = async (
+    name,
+    { window = base, limit = SHOWN_WINDOWS, isNow = false, shown = 'all' },
+  ) => {
+    if (window === 'hour' && base === 'day')
+      throw new HeadraceError('HR_USAGE', 'drift is counted by day here (drift.window): there are no hours to show.');
+    const watched = await endpoint(name);
+    const run = isNow
+      ? await withMonitorDuckDb(app, (duckdb) => runOne(duckdb, watched, new AbortController().signal, true))
+      : undefined;
+    const question = { size, window, limit, now: app.clock.nowMicros() };
+    const ofAll = await driftReport(store, watched, version, {
+      ...question,
+      ...(run === undefined ? {} : { underWay: run.underWay }),
+    });
+    const since = question.now - limit * (window === 'day' ? MICROS_PER_DAY : MICROS_PER_HOUR);
+    return shown === 'all' ? ofAll : driftOf(ofAll, shown, { serving: await serving(name), since });
+  };
+  const newest = createNewestReports({
+    endpoints,
+    stamps: () => store.stamps(size, app.clock.nowMicros() - NEWEST_MICROS),
+    report: (name) => report(name, { limit: 1 }),
+  });
   return {
     store,
     endpoints,
     endpoint,
     version,
     serving,
-    async report(name, { window = base, limit = SHOWN_WINDOWS, isNow = false, shown = 'all' }) {
-      if (window === 'hour' && base === 'day')
-        throw new HeadraceError('HR_USAGE', 'drift is counted by day here (drift.window): there are no hours to show.');
-      const watched = await endpoint(name);
-      const run = isNow
-        ? await withMonitorDuckDb(app, (duckdb) => runOne(duckdb, watched, new AbortController().signal, true))
-        : undefined;
-      const question = { size, window, limit, now: app.clock.nowMicros() };
-      const report = await driftReport(store, watched, version, {
-        ...question,
-        ...(run === undefined ? {} : { underWay: run.underWay }),
-      });
-      const since = question.now - limit * (window === 'day' ? MICROS_PER_DAY : MICROS_PER_HOUR);
-      return shown === 'all' ? report : driftOf(report, shown, { serving: await serving(name), since });
-    },
+    report,
+    newest,
     async run(signal) {
       await withMonitorDuckDb(app, async (duckdb) => {
         for (const watched of await endpoints()) {
@@ -119,18 +131,6 @@ export async function openDrift(app: App): Promise<DriftMonitor> {
       });
     },
   };
-}
-
-/** Opened for a while: beside requests its memory is not held for nothing. */
-export async function withMonitorDuckDb<T>(app: App, work: (duckdb: DuckDb) => Promise<T>): Promise<T> {
-  const { openDuckDb } = await import('../storage/index.ts');
-  const tempDirectory = join(app.config.values['offline.path'], 'spill');
-  const duckdb = await openDuckDb({ memory: MONITOR_MEMORY, threads: MONITOR_THREADS, tempDirectory, leaveDead: true });
-  try {
-    return await work(duckdb);
-  } finally {
-    await duckdb.close();
-  }
 }
 
 /** What a version was trained on does not change; that its file is gone may. */

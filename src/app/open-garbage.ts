@@ -34,6 +34,18 @@ export async function collectAll(
   );
 }
 
+/** What may be watched for drift. */
+async function keptReferences(
+  app: App,
+): Promise<{ trainingSets: ReadonlySet<string>; endpoints: ReadonlySet<string> }> {
+  const { models, endpoints } = await app.registry();
+  const trainingSets = new Set<string>();
+  for (const { name } of await models.list())
+    for (const { trainingSet, isRetired } of await models.versions(name))
+      if (trainingSet !== null && !isRetired) trainingSets.add(trainingSet);
+  return { trainingSets, endpoints: new Set((await endpoints.list()).map(({ name }) => name)) };
+}
+
 async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progress): Promise<readonly Collector[]> {
   const [{ collectQuarantine }, offline, { collectDefinitions }, orchestrator, monitoring] = await Promise.all([
     import('../checks/index.ts'),
@@ -78,6 +90,7 @@ async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progre
       collectDefinitions({ database, owners, nowMicros, keepLast: values['retention.versions'], keepMicros }),
       collectObjects({ database, objects, owners, nowMicros, keepMicros }),
     ),
+    ...ofTable('monitoring_references', monitoring.collectReferences({ database, kept: () => keptReferences(app) })),
     collectPartials({ url: values['artifacts.url'], nowMicros, keepMicros: partialMicros }),
     orchestrator.collectEnvironments({
       directory: environmentsDirectory(app),

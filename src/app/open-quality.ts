@@ -1,8 +1,9 @@
 // Quality with what it asks: the log with its outcomes, and what versions were registered with.
 
 import type { QualityReport, ShownArms } from '../monitoring/index.ts';
+import { withMonitorDuckDb } from './monitor-duckdb.ts';
 import type { App } from './open-app.ts';
-import { openDrift, withMonitorDuckDb } from './open-drift.ts';
+import { openDrift } from './open-drift.ts';
 
 export interface QualityMonitor {
   /** Of all arms where it does not say which are `shown`. Throws HR_UNKNOWN_ENDPOINT, HR_INVALID for an arm that never served there. */

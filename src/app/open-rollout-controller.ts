@@ -6,8 +6,8 @@ import type { MinuteRow, Minutes } from '../monitoring/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { RolloutEvidence } from '../rollouts/index.ts';
 import type { BackgroundJob } from './background/background-job.ts';
+import { withMonitorDuckDb } from './monitor-duckdb.ts';
 import type { App } from './open-app.ts';
-import { withMonitorDuckDb } from './open-drift.ts';
 import { tellAlerts } from './tell-alerts.ts';
 
 /** A breach is seen within a second of its minutes. */

@@ -23,7 +23,7 @@ import { monitoringReads } from './monitoring-reads.ts';
 import type { App } from './open-app.ts';
 import { openServerMinutes } from './open-minutes.ts';
 import { openServerSecurity } from './open-security.ts';
-import { servedExperiments } from './experiment-reports.ts';
+import { openServedExperiments } from './experiment-reports.ts';
 import { openTrainingSets } from './open-training-sets.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
@@ -191,6 +191,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
         });
   const monitors = monitoringReads(app);
   const trainingSets = await openTrainingSets(app, serverId);
+  const { experiments, reports } = await openServedExperiments(app);
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
     trainingSets,
@@ -201,7 +202,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     stats: options.stats?.(figures) ?? figures,
     rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
-    experiments: await servedExperiments(app),
+    experiments,
     history: minutes.history,
     monitoring: monitors,
     status: {
@@ -252,6 +253,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
       monitor,
       tracing,
       jobs: trainingSets.jobs,
+      reports,
       background: { close: stopJobs },
     },
     lastFigures() {

@@ -11,7 +11,7 @@ export interface MonitorStart {
   readonly monitor: MonitorName;
 }
 
-export type MonitorName = 'drift' | 'quality' | 'verify';
+export type MonitorName = 'drift' | 'quality' | 'verify' | 'bandits';
 
 /** Resolves when it has done its work, or was told to stop. Rejects where it has not; the log says why. */
 export async function runMonitor(

@@ -19,6 +19,7 @@ export interface StopServing {
     readonly monitor: { close(): void };
     readonly tracing: { shutdown(): Promise<void> } | undefined;
     readonly jobs: { close(): Promise<void> };
+    readonly reports: { close(): Promise<void> };
     readonly background: { close(): Promise<void> };
   };
   /** Reports what was counted to the end. */
@@ -65,6 +66,7 @@ async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void>
     close('ingestion', planesClosed),
     close('access', parts.guard.close()),
     close('jobs', jobsClosed),
+    close('reports', parts.reports.close()),
     close('background jobs', backgroundClosed),
     // They are let go of by the planes.
     within(

@@ -3,7 +3,7 @@ export {
   type ReportDeps,
   reportExperiment,
 } from './experiments/experiment-reports.ts';
-export { type BanditDeps, runBandits } from './experiments/run-bandits.ts';
+export { type BanditDeps, dueBandits, runBandits } from './experiments/run-bandits.ts';
 export { reportOnce } from './experiments/report-once.ts';
 export {
   type KeptVersion,

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fixedClock, HeadraceError } from '../../src/core/index.ts';
 import type { ExperimentSpec, Manifest } from '../../src/definitions/index.ts';
-import { type Experiments, openExperiments, type Phase } from '../../src/rollouts/index.ts';
+import { type Experiments, migrateExperiments, openExperiments, type Phase } from '../../src/rollouts/index.ts';
 import { onePhase, reportOf } from '../support/experiment-rows.ts';
 import { flightsManifest, trial } from '../support/manifests.ts';
 import { MODEL, NOW, onEachRegistry } from '../support/registries.ts';
@@ -112,6 +112,27 @@ onEachRegistry('experiments', (given) => {
     expect((await experiments.reports('trial')).map(({ snapshot }) => snapshot)).toEqual(['other', first.snapshot]);
     expect(await experiments.report('trial', first.snapshot)).toEqual(first);
     expect(await experiments.report('trial', 'none')).toBeUndefined();
+    const { phase, made_at, decision } = first;
+    expect((await experiments.reports('trial')).at(-1)).toEqual({
+      phase: String(phase),
+      snapshot: first.snapshot,
+      made_at,
+      decision,
+    });
+    // Those of an earlier build are told as well.
+    const { schema } = given.database.tables();
+    await schema.alterTable('experiment_reports').dropColumn('decision').execute();
+    await given.database
+      .tables<{ headrace_migrations: { name: string } }>()
+      .deleteFrom('headrace_migrations')
+      .where('name', '=', '002-report-decisions')
+      .execute();
+    await migrateExperiments(given.database);
+    expect((await experiments.reports('trial')).map((report) => report.decision)).toEqual([decision, decision]);
+    // By their columns: a list needs no report.
+    const tables = given.database.tables<{ experiment_reports: { report: string } }>();
+    await tables.updateTable('experiment_reports').set({ report: 'none' }).execute();
+    expect(await experiments.reports('trial')).toHaveLength(2);
     expect(await experiments.reports('another')).toEqual([]);
   });
 

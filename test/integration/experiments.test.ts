@@ -2,7 +2,7 @@
 // from what the server logged and what was pushed.
 
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { experimentReportDeps, registerModelFile } from '../../src/app/index.ts';
 import { runBandits } from '../../src/control/index.ts';
 import { fixedClock, silentLogger } from '../../src/core/index.ts';
@@ -42,6 +42,9 @@ export const same = experiment('same', {
   metrics: { goal: [metric('bought', { outcome: again })] },
 });
 `;
+
+// Reports are made in processes that let all others go first.
+vi.setConfig({ testTimeout: 180_000 });
 
 const UNITS = 1200;
 const customers = Array.from({ length: UNITS }, (_, i) => `c${i}`);

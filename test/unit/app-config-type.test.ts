@@ -52,6 +52,8 @@ it('has every setting in the type, and the loader takes every key of the type', 
       maxStreams: 5,
       rateLimit: 5,
       spinePlaces: 's3://lake/spines',
+      reportTimeoutMs: 60_000,
+      reportMemory: '512MB',
       tls: { cert: 'cert.pem', key: 'key.pem' },
       jwt: {
         algorithms: 'RS256',

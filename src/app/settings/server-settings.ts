@@ -1,6 +1,7 @@
 // Settings of what serves, and of what it tells about itself.
 
 import type { Setting } from './setting.ts';
+import { REPORT_SETTINGS } from './report-settings.ts';
 import { TRAINING_SET_SETTINGS } from './training-set-settings.ts';
 
 export const SERVER_SETTINGS = [
@@ -109,6 +110,7 @@ export const SERVER_SETTINGS = [
     max: 100_000,
     help: 'Open streams of events (`GET /v1/monitoring/stream`) of a worker, and as many of flags (`GET /sub/{key}`); a further one is answered 429 with `Retry-After`.',
   },
+  ...REPORT_SETTINGS,
   ...TRAINING_SET_SETTINGS,
   {
     key: 'server.rateLimit',

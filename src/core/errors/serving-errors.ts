@@ -43,7 +43,7 @@ export const SERVING_ERRORS = define({
     status: 413,
     grpc: 'RESOURCE_EXHAUSTED',
     title: 'Too large',
-    help: 'The body or the number of rows is over the limit.',
+    help: 'The body, the number of rows, or what the answer takes to make is over the limit.',
   },
   HR_UNSUPPORTED_MEDIA: {
     status: 415,

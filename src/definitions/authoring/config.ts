@@ -119,6 +119,10 @@ export interface HeadraceConfig {
     readonly spineTimeoutMs?: number;
     /** Where in S3 a spine may lie that a request names, with commas between: `s3://bucket/folder`. Default: nowhere. */
     readonly spinePlaces?: string;
+    /** In which a report of an experiment is to be made; past it the answer is 504. */
+    readonly reportTimeoutMs?: number;
+    /** What the process of a report may use before it spills to disk, such as `1GB`. */
+    readonly reportMemory?: Size;
     /** Training sets that all servers of a registry make at once over HTTP, each with `offline.memory`. */
     readonly trainingSetJobs?: number;
     /** Training sets that wait their turn; past it the answer is 429. */

@@ -32,6 +32,8 @@ export interface DriftStore {
   saveArm(endpoint: string, size: Micros, arm: WatchedArm): Promise<void>;
   /** Windows that end after `from`, by their end. */
   windows(endpoint: string, size: Micros, from: Micros, arm?: LoggedArm): Promise<readonly StoredWindow[]>;
+  /** By endpoint, of windows that end after `from`: a text that is another once one came, was counted again or went. */
+  stamps(size: Micros, from: Micros): Promise<ReadonlyMap<string, string>>;
   /** One window of an arm, of features or of outputs: takes the place of those that it overlaps. */
   saveWindow(endpoint: string, size: Micros, windows: readonly StoredWindow[]): Promise<void>;
   /** Windows that end later than it is were counted by a clock that went wrong. */
@@ -147,6 +149,28 @@ export async function openDriftStore(opened: Database): Promise<DriftStore> {
           // `saveWindow` wrote it.
           counts: JSON.parse(counts) as WindowCounts,
         }),
+      );
+    },
+    async stamps(size, from) {
+      const rows = await tables()
+        .selectFrom('monitoring_drift_windows')
+        .select(({ fn }) => [
+          'endpoint',
+          fn.countAll<number | bigint | string>().as('windows'),
+          fn.max('to_micros').as('newest'),
+          fn.max('reference').as('reference'),
+          fn.sum('rows').as('rows'),
+          fn.sum('version').as('versions'),
+        ])
+        .where('size_micros', '=', size)
+        .where('to_micros', '>', from)
+        .groupBy('endpoint')
+        .execute();
+      return new Map(
+        rows.map((row) => [
+          row.endpoint,
+          [row.windows, row.newest, row.reference, row.rows, row.versions].map(String).join(' '),
+        ]),
       );
     },
     async saveWindow(endpoint, size, windows) {

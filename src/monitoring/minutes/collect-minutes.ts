@@ -3,6 +3,7 @@
 
 import { type Micros, MICROS_PER_MINUTE, readPredictionId } from '../../core/index.ts';
 import type { PackedMinute } from './minute-cell.ts';
+import { createKnownBudget } from './known-units.ts';
 import type { SeriesId } from './minute-row.ts';
 import { createSeries, type MinuteTime, type Series } from './series.ts';
 import { createToldOutcomes, type ToldOutcomes } from './told-outcomes.ts';
@@ -61,6 +62,7 @@ export function createMinuteCollector(now: () => Micros, told: ToldOutcomes = cr
   const time: MinuteTime = {
     nowMicros: now(),
     latest: -Infinity,
+    known: createKnownBudget(),
     turn: 0,
     changed: (series) => void changed.push(series),
   };
@@ -86,7 +88,11 @@ export function createMinuteCollector(now: () => Micros, told: ToldOutcomes = cr
     const known = ofEndpoint.get(key);
     if (known !== undefined) return known;
     if (ofEndpoint.size >= MOST_OUTCOMES)
-      for (const [one, other] of ofEndpoint) if (isIdle(other)) ofEndpoint.delete(one);
+      for (const [one, other] of ofEndpoint) {
+        if (!isIdle(other)) continue;
+        other.rest();
+        ofEndpoint.delete(one);
+      }
     if (ofEndpoint.size >= MOST_OUTCOMES) return undefined;
     const series = createSeries({ ...NO_ARM, kind: 'outcome', endpoint, version, revision }, time);
     series.hasUnits = true;

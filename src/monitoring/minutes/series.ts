@@ -4,6 +4,7 @@
 import { floorTo, type Micros, MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { FailureKind } from '../monitor/failure-kind.ts';
 import { addLatency } from '../monitor/latency-sketch.ts';
+import { createKnownUnits, type KnownBudget, type KnownUnits } from './known-units.ts';
 import {
   addOutcome,
   addUnit,
@@ -16,14 +17,13 @@ import {
 } from './minute-cell.ts';
 import type { SeriesId } from './minute-row.ts';
 
-/** Units of a kind that a series remembers: past it they are told again each minute, and readers count them once. */
-const MOST_KNOWN = 65_536;
-
 /** What all series of a server share. */
 export interface MinuteTime {
   nowMicros: Micros;
   /** The latest minute that anything was counted in since the clock was last set back. */
   latest: Micros;
+  /** What units that were met may take of memory. */
+  readonly known: KnownBudget;
   /** How often it was set back over a minute's start. */
   turn: number;
   /** A series that has something to take, having had nothing. */
@@ -55,7 +55,7 @@ export interface Series {
 }
 
 export function createSeries(id: SeriesId, time: MinuteTime): Series {
-  const known: Partial<Record<UnitKind, Set<number>>> = {};
+  const known: Partial<Record<UnitKind, KnownUnits>> = {};
   /** Of minutes that ended, and were not taken yet. */
   let ended: MinuteCell[] = [];
   let spare: MinuteCell | undefined;
@@ -85,10 +85,8 @@ export function createSeries(id: SeriesId, time: MinuteTime): Series {
   };
   const unit = (cell: MinuteCell, kind: UnitKind, hash: number): void => {
     if (hash === 0 || !series.hasUnits) return;
-    const met = (known[kind] ??= new Set());
-    if (met.has(hash)) return;
-    if (met.size < MOST_KNOWN) met.add(hash);
-    addUnit(cell, kind, hash);
+    known[kind] ??= createKnownUnits(time.known);
+    if (!known[kind].met(hash)) addUnit(cell, kind, hash);
   };
 
   const series: Series = {

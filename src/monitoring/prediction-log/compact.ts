@@ -8,6 +8,7 @@ import { MICROS_PER_HOUR } from '../../core/index.ts';
 import { compactLegacySegments } from './compact-legacy.ts';
 import type { CompactOptions, CompactReport, Tally } from './compact-report.ts';
 import { setApart } from './damaged.ts';
+import { removeDecoded } from './decoded-segments.ts';
 import { KEEP_ALL } from './keep-rules.ts';
 import { findKeptSchema, keepSchema } from './kept-schemas.ts';
 import { createLogTables, outcomesSql, unitOutcomesSql } from './load-segment.ts';
@@ -85,7 +86,7 @@ async function compactSegment(
     ...(pause === undefined ? {} : { pause }),
   });
   try {
-    const damaged = await tables.load(bytes);
+    const { damaged } = await tables.load(bytes);
     tables.finish();
     for (const range of damaged) await setApart(directory, name, range.from, bytes.subarray(range.from, range.to));
     for (const table of tables.predictions) {
@@ -118,5 +119,6 @@ async function compactSegment(
     await tables.drop();
   }
   await rm(path, { force: true });
+  await removeDecoded(directory, name);
   await pause?.();
 }

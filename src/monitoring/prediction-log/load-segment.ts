@@ -14,8 +14,8 @@ import type { DecodedRoute } from './record-route.ts';
 import { addRow, createFiller, type TableFiller } from './table-filler.ts';
 
 export interface LogTables {
-  /** Appends all records of a segment; gives the ranges of bytes that can't be read. */
-  load(bytes: Buffer): Promise<readonly DamagedRange[]>;
+  /** Appends all records of a segment, or of what follows a whole frame of it. */
+  load(bytes: Buffer): Promise<LoadedBytes>;
   /** Ends appending: the tables hold everything. */
   finish(): void;
   readonly predictions: readonly PredictionTable[];
@@ -24,6 +24,13 @@ export interface LogTables {
   readonly unitOutcomes: { readonly table: string; readonly rows: number } | undefined;
   /** Removes the tables. */
   drop(): Promise<void>;
+}
+
+export interface LoadedBytes {
+  /** The ranges of bytes that can't be read. */
+  readonly damaged: readonly DamagedRange[];
+  /** Where the last whole frame ends: what follows may come to be one. */
+  readonly readTo: number;
 }
 
 export interface DamagedRange {
@@ -87,12 +94,14 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
     async load(bytes) {
       const damaged: DamagedRange[] = [];
       let count = 0;
+      let readTo = 0;
       const own = new Map<string, SchemaTable | null>();
       for (const frame of readFrames(bytes)) {
         if ('unread' in frame) {
           if (frame.unread === 'damaged') damaged.push({ from: frame.at, to: frame.end });
           continue;
         }
+        readTo = frame.end;
         if (++count % recordsATurn === 0) await pause?.();
         try {
           if (frame.kind === KIND.schema) {
@@ -105,7 +114,7 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
             if (!own.has(id)) {
               const named = await schemaOf?.(id);
               if (named === undefined) throw new RangeError('the schema of a record is not there');
-              own.set(id, await open(named));
+              own.set(id, endpoint === undefined || named.schema.endpoint === endpoint ? await open(named) : null);
             }
             const table = own.get(id);
             if (table === undefined || table === null) continue;
@@ -135,7 +144,7 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
           damaged.push({ from: frame.at, to: frame.end });
         }
       }
-      return damaged;
+      return { damaged, readTo };
     },
     finish() {
       for (const { filler } of bySchema.values()) filler.finish();

@@ -1,13 +1,12 @@
 // The whole log as one SQL relation, wherever its records lie now: Parquet of past hours, and the segments not compacted
-// yet, of every process, which are decoded into temporary tables of the connection that asks.
+// yet, of every process.
 
-import { readFile } from 'node:fs/promises';
-import { setImmediate as breathe } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
 import { quoteText, quoteTime } from '../../storage/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
-import { findKeptSchema, readKeptSchema } from './kept-schemas.ts';
+import { DECODED_LIMITS, type DecodedLimits } from './decoded-segments.ts';
+import { readKeptSchema } from './kept-schemas.ts';
 import {
   LEGACY_MISSING,
   type LegacyKind,
@@ -15,7 +14,6 @@ import {
   legacySql,
   listLegacySegments,
 } from './legacy-segments.ts';
-import { createLogTables, outcomesSql as outcomesOf, unitOutcomesSql as unitOutcomesOf } from './load-segment.ts';
 import {
   columnsSql,
   emptySql,
@@ -27,9 +25,9 @@ import {
   readableSql,
   ROUTE_NAMES,
   sqlList,
-  typedSql,
 } from './log-columns.ts';
 import { listParquet, listWriters, type ParquetFile, type RecordKind, type Segment } from './segments.ts';
+import { openWaiting } from './waiting-segments.ts';
 
 /** Predictions from `from` on and before `to`, by the time they were made at, of one endpoint or of all. */
 export interface LogRange {
@@ -66,9 +64,6 @@ export interface LogRelation {
   readonly damaged: number;
 }
 
-/** A process that serves may ask: requests wait for no more records than these. */
-const RECORDS_A_TURN = 512;
-
 /** Segments may end, or become Parquet, while they are read. */
 const MOST_TRIES = 20;
 
@@ -80,11 +75,12 @@ export async function openLogRelation(
   connection: DuckDBConnection,
   directory: string,
   range: LogRange = {},
+  limits: DecodedLimits = DECODED_LIMITS,
 ): Promise<LogRelation> {
   for (const macro of MACROS) await connection.run(macro);
   for (let tries = 1; ; tries++) {
     try {
-      return await openOnce(connection, directory, range);
+      return await openOnce(connection, directory, range, limits);
     } catch (error) {
       const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
       if (!isGone || tries === MOST_TRIES) throw error;
@@ -92,41 +88,30 @@ export async function openLogRelation(
   }
 }
 
-async function openOnce(connection: DuckDBConnection, directory: string, range: LogRange): Promise<LogRelation> {
+async function openOnce(
+  connection: DuckDBConnection,
+  directory: string,
+  range: LogRange,
+  limits: DecodedLimits,
+): Promise<LogRelation> {
   const listed = await listFiles(directory, range);
   const { segments, legacy, predictions, later, outcomes, unitOutcomes } = listed;
   // A prediction after the range may be the one that an outcome of its unit is told of.
   const { to: _to, ...beginning } = range;
-  const tables = createLogTables(connection, {
-    ...beginning,
-    schemaOf: (id) => findKeptSchema(directory, id),
-    pause: () => breathe(),
-    recordsATurn: RECORDS_A_TURN,
-  });
-  let damaged = 0;
-  try {
-    for (const { path } of segments) damaged += (await tables.load(await readFile(path))).length;
-    tables.finish();
-  } catch (error) {
-    await tables.drop();
-    throw error;
-  }
-  const decoded = tables.predictions.map((table): TypedPart => ({ named: table.named, sql: `(${typedSql(table)})` }));
+  const decoded = await openWaiting(connection, directory, segments, { range: beginning, limits });
   const waiting = [
-    ...decoded.map(({ named, sql }) => readableSql(named, sql)),
+    ...decoded.predictions.map(({ named, sql }) => readableSql(named, sql)),
     ...legacyParts('predictions', legacy.predictions),
   ];
   const { typed, parts: inside } = await parquetParts(predictions);
   const outcomeParts = [
-    ...(tables.outcomes === undefined ? [] : [columnsSql('outcomes', outcomesOf(tables.outcomes.table))]),
+    ...decoded.outcomes,
     ...(outcomes.length === 0 ? [] : [columnsSql('outcomes', readParquet(outcomes))]),
     ...legacyParts('outcomes', legacy.outcomes),
   ];
   const byId = united('outcomes', outcomeParts);
   const unitParts = [
-    ...(tables.unitOutcomes === undefined
-      ? []
-      : [columnsSql('unit_outcomes', unitOutcomesOf(tables.unitOutcomes.table))]),
+    ...decoded.unitOutcomes,
     ...(unitOutcomes.length === 0 ? [] : [columnsSql('unit_outcomes', readParquet(unitOutcomes))]),
   ];
   let matchedUnits = emptySql('outcomes');
@@ -141,7 +126,7 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
 FROM (${predictionsSql}) predictions LEFT JOIN (${outcomesSql}) outcomes \
 ON outcomes.prediction_id = predictions.prediction_id AND outcomes.endpoint = predictions.endpoint`;
   return {
-    typed: [...decoded, ...typed],
+    typed: [...decoded.predictions, ...typed],
     predictions: predictionsSql,
     matchedUnits,
     recorded: { byId, byUnit: united('unit_outcomes', unitParts) },
@@ -149,7 +134,7 @@ ON outcomes.prediction_id = predictions.prediction_id AND outcomes.endpoint = pr
     sql,
     answered: `SELECT * FROM (${sql}) WHERE ${IS_ANSWERED}`,
     files: textOf(listed),
-    damaged,
+    damaged: decoded.damaged,
   };
 }
 

@@ -3,6 +3,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
+import { removeStaleDecoded } from './decoded-segments.ts';
 import { keepOf, type KeepRules } from './keep-rules.ts';
 import { listOutcomes, listParquet, listWriters, type ParquetFile, temporaryFolder } from './segments.ts';
 
@@ -94,4 +95,6 @@ export async function removeLeftovers(directory: string, olderThan: Micros): Pro
     const found = await stat(path).catch(() => undefined);
     if (found !== undefined && found.mtimeMs < olderThan / 1000) await rm(path, { recursive: true, force: true });
   }
+  const segments = (await listWriters(directory)).flatMap((writer) => writer.segments);
+  await removeStaleDecoded(directory, new Set(segments.map((segment) => segment.name)), olderThan);
 }

@@ -1,6 +1,6 @@
 // Reports as they were made, by what they were made of: the same snapshot once, the last of each experiment.
 
-import { canonicalJson, parseJson, parseTimestamp } from '../../../core/index.ts';
+import { canonicalJson, formatTimestamp, parseJson, parseTimestamp } from '../../../core/index.ts';
 import type { ExperimentReport } from '../report/experiment-report.ts';
 import type { ExperimentDb } from './phases.ts';
 
@@ -15,7 +15,7 @@ export interface KeptReport {
 }
 
 export async function keepReport(db: ExperimentDb, report: ExperimentReport): Promise<void> {
-  const { name, phase, snapshot, made_at: madeAt } = report;
+  const { name, phase, snapshot, made_at: madeAt, decision } = report;
   await db
     .insertInto('experiment_reports')
     .values({
@@ -23,6 +23,7 @@ export async function keepReport(db: ExperimentDb, report: ExperimentReport): Pr
       phase: String(phase),
       snapshot,
       made_at: parseTimestamp(madeAt) ?? 0,
+      decision,
       report: canonicalJson(report),
     })
     .onConflict((conflict) => conflict.columns(['name', 'phase', 'snapshot']).doNothing())
@@ -46,29 +47,28 @@ export async function keepReport(db: ExperimentDb, report: ExperimentReport): Pr
 
 /** The newest first. */
 export async function listReports(db: ExperimentDb, name: string): Promise<KeptReport[]> {
-  return (await readReports(db, name)).map(({ phase, snapshot, made_at, decision }) => ({
-    phase: String(phase),
-    snapshot,
-    made_at,
-    decision,
-  }));
+  const rows = await db
+    .selectFrom('experiment_reports')
+    .select(['phase', 'snapshot', 'made_at', 'decision'])
+    .where('name', '=', name)
+    .orderBy('made_at', 'desc')
+    .execute();
+  return rows.map((row) => ({ ...row, made_at: formatTimestamp(row.made_at) }));
 }
 
+/** Of one snapshot, whatever phase it is of, the newest. */
 export async function findReport(
   db: ExperimentDb,
   name: string,
   snapshot: string,
 ): Promise<ExperimentReport | undefined> {
-  return (await readReports(db, name)).find((report) => report.snapshot === snapshot);
-}
-
-async function readReports(db: ExperimentDb, name: string): Promise<ExperimentReport[]> {
-  const rows = await db
+  const row = await db
     .selectFrom('experiment_reports')
     .select('report')
     .where('name', '=', name)
+    .where('snapshot', '=', snapshot)
     .orderBy('made_at', 'desc')
-    .execute();
-  // Written from reports.
-  return rows.map(({ report }) => parseJson(report) as unknown as ExperimentReport);
+    .executeTakeFirst();
+  // Written from a report.
+  return row === undefined ? undefined : (parseJson(row.report) as unknown as ExperimentReport);
 }

@@ -1,5 +1,7 @@
 // The tables of experiments: the phases that ran, by which seed and weights, and the reports that were made of them.
 
+import type { Kysely } from 'kysely';
+import { parseJson } from '../../../core/index.ts';
 import type { Database, Migration, RowsOwner } from '../../../storage/index.ts';
 
 export interface ExperimentTables {
@@ -26,6 +28,8 @@ export interface ExperimentTables {
     phase: string;
     snapshot: string;
     made_at: number;
+    /** What the report came to: lists need no report for it. */
+    decision: string;
     /** JSON. */
     report: string;
   };
@@ -59,6 +63,33 @@ const MIGRATIONS: readonly Migration[] = [
         .addColumn('report', 'text', (column) => column.notNull())
         .addPrimaryKeyConstraint('experiment_reports_key', ['name', 'phase', 'snapshot'])
         .execute();
+    },
+  },
+  {
+    name: '002-report-decisions',
+    async up(db) {
+      await db.schema
+        .alterTable('experiment_reports')
+        .addColumn('decision', 'text', (column) => column.notNull().defaultTo(''))
+        .execute();
+      const tables = db as Kysely<ExperimentTables>;
+      const keys = await tables.selectFrom('experiment_reports').select(['name', 'phase', 'snapshot']).execute();
+      for (const { name, phase, snapshot } of keys) {
+        // One at a time: each may be large.
+        const key = { name, phase, snapshot };
+        const { report } = await tables
+          .selectFrom('experiment_reports')
+          .select('report')
+          .where((row) => row.and(key))
+          .executeTakeFirstOrThrow();
+        // Written from a report.
+        const { decision } = parseJson(report) as { readonly decision: string };
+        await tables
+          .updateTable('experiment_reports')
+          .set({ decision })
+          .where((row) => row.and(key))
+          .execute();
+      }
     },
   },
 ];

@@ -1,0 +1,55 @@
+// The process of one report of an experiment: started by a server that was asked for it, with one argument. It reads the log and
+// sources within `server.reportMemory`, at a lower priority than requests, and ends with its server.
+
+import { setPriority } from 'node:os';
+import { HeadraceError, messageOf, toHeadraceError } from '../core/index.ts';
+import { experimentReport } from './experiment-reports.ts';
+import { MONITOR_NICENESS, MONITOR_THREADS } from './monitor-duckdb.ts';
+import { openApp } from './open-app.ts';
+import { outliveReaders } from './outlive-readers.ts';
+import { elsewhere, type FromReport, type ReportStart } from './start-report-process.ts';
+
+outliveReaders();
+const [argument] = process.argv.slice(2);
+if (argument === undefined || process.send === undefined)
+  throw new HeadraceError('HR_USAGE', 'the process of a report is started by `headrace serve`, not by hand.');
+// The server wrote it.
+const { config, experiment, phase } = JSON.parse(argument) as ReportStart;
+process.once('disconnect', () => process.exit(1));
+setPriority(MONITOR_NICENESS);
+await work();
+process.exit(0);
+
+async function work(): Promise<void> {
+  // What an earlier one that was killed has spilled goes as DuckDB is opened.
+  const app = await openApp({
+    config,
+    logged: { report: experiment },
+    duckDb: (values) => ({ memoryBytes: values['server.reportMemory'], threads: MONITOR_THREADS }),
+  });
+  try {
+    await tell({ kind: 'made', report: await experimentReport(app, experiment, phase) });
+  } catch (thrown) {
+    const { code, message, status } = outgrown(thrown) ?? toHeadraceError(thrown);
+    if (status === 500) app.logger.error({ err: thrown }, 'a report could not be made');
+    await tell({ kind: 'failed', code, message });
+  } finally {
+    await app.close();
+  }
+}
+
+/** What DuckDB says, of a query by itself or of a metric's, where the memory is too little and what it holds can't be spilled. */
+function outgrown(thrown: unknown): HeadraceError | undefined {
+  if (!/\bOut of Memory Error:/.test(messageOf(thrown))) return undefined;
+  return new HeadraceError(
+    'HR_TOO_LARGE',
+    `the report of experiment "${experiment}" needs more memory than a server gives it. ${elsewhere(experiment)}, which has offline.memory, or raise server.reportMemory.`,
+  );
+}
+
+function tell(message: FromReport): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send?.(message, undefined, undefined, () => resolve());
+    else resolve();
+  });
+}

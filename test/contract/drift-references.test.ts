@@ -1,0 +1,60 @@
+// What drift was held against goes with gc, once nothing is watched by it any more.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { collectReferences, openDriftStore } from '../../src/monitoring/index.ts';
+import { type Database, openDatabase } from '../../src/storage/index.ts';
+import { testDatabases } from '../support/databases.ts';
+
+const NOW = 1_795_000_000_000_000;
+const HOUR = 3_600_000_000;
+
+describe.each(testDatabases('references of drift'))('references of drift on $name', (databases) => {
+  let database: Database;
+  beforeAll(async () => {
+    await databases.start();
+    database = await openDatabase(await databases.newUrl());
+  });
+  afterAll(async () => {
+    await database.close();
+    await databases.stop();
+  });
+
+  it('stay while they are served, or a window was counted by them', async () => {
+    const store = await openDriftStore(database);
+    const firstWindows = (endpoint: string) => `outputs/${endpoint}/stable/returns/1/${HOUR}`;
+    const ids = ['served', 'retired', 'counted', firstWindows('shop'), firstWindows('gone')];
+    for (const id of ids)
+      await store.saveReference({ id, source: 'training set', rows: 1, untilMicros: null, features: [] }, NOW);
+    const counts = { bins: [], absent: 0, invalid: 0, rows: 1, missing: 0, nulls: 0, empty: 0, fresh: [] };
+    await store.saveWindow('gone', HOUR, [
+      {
+        arm: { variant: 'stable', model: 'returns', version: 1 },
+        kind: 'feature',
+        feature: 'amount',
+        reference: 'counted',
+        from: NOW,
+        to: NOW + HOUR,
+        rows: 1,
+        units: 1,
+        counts,
+      },
+    ]);
+    let kept = { trainingSets: new Set(['served']), endpoints: new Set(['shop']) };
+    const collector = collectReferences({ database, kept: async () => kept });
+    const { items } = await collector.plan();
+    expect(items.map(({ id }) => id)).toEqual([firstWindows('gone'), 'retired']);
+    expect(items[0]?.bytes).toBeGreaterThan(10);
+    // One that is wanted again since it was planned stays.
+    kept = { ...kept, trainingSets: new Set(['served', 'retired']) };
+    const still = (await collector.recheck?.(items)) ?? [];
+    expect(still.map(({ id }) => id)).toEqual([firstWindows('gone')]);
+    const going = await database.transaction((trx) => collector.forget(trx, still));
+    expect(going).toEqual(still);
+    const fresh = await openDriftStore(database);
+    const there = await Promise.all(ids.map(async (id) => (await fresh.reference(id)) !== undefined));
+    expect(there).toEqual([true, true, true, true, false]);
+    // Its window is past its time: it is held against nothing.
+    await fresh.forget(NOW + 100 * 24 * HOUR);
+    expect((await collector.plan()).items.map(({ id }) => id)).toEqual(['counted']);
+  });
+});
