@@ -7,8 +7,10 @@ import type { Rollout } from './rollout.ts';
 
 export async function see(rollout: Rollout, registry: Pick<Registry, 'endpoints' | 'servers'>): Promise<SeenTraffic> {
   const { id, endpoint: name, revision, state } = rollout;
+  const silent = await silentServers(registry.servers);
   // Whoever looks settles it; without a server nobody else does.
-  const endpoint = await registry.endpoints.settleTraffic(name).catch((thrown: unknown) => {
+  const asked = silent.length > 0 ? registry.endpoints.get(name) : registry.endpoints.settleTraffic(name);
+  const endpoint = await asked.catch((thrown: unknown) => {
     if (thrown instanceof HeadraceError && thrown.code === 'HR_UNKNOWN_ENDPOINT') return undefined;
     throw thrown;
   });
@@ -24,8 +26,15 @@ export async function see(rollout: Rollout, registry: Pick<Registry, 'endpoints'
   }
   if (endpoint.revision !== revision || (isFree && change?.state === 'preparing'))
     return { kind: 'lost', reason: describeLoss(change, revision) };
+  if (silent.length > 0) return { kind: 'active', waitsFor: silent };
   const waitsFor = trafficWaitsFor({ name, revision: endpoint.revision, change: null }, await registry.servers.list());
   return { kind: 'active', waitsFor };
+}
+
+/** Where none is heard of, those that were before and have not left: after an absence of the database each has yet to say how it is. */
+async function silentServers(servers: Pick<Registry['servers'], 'list'>): Promise<readonly string[]> {
+  if ((await servers.list()).length > 0) return [];
+  return (await servers.list(true)).map(({ machine, pid }) => `${machine} ${pid}`);
 }
 
 function describeLoss(
