@@ -56,14 +56,22 @@ export interface RolloutServers {
 
 export interface OpenRolloutServers {
   readonly env?: Readonly<Record<string, string>>;
-  /** Of each server, beside those. */
-  readonly envs?: readonly Readonly<Record<string, string>>[];
+  /** Of each server, beside those; asked when the versions are registered. */
+  readonly envs?: (project: Project) => readonly Readonly<Record<string, string>>[];
+  /** Versions from 4 on. */
+  readonly versions?: readonly Uint8Array[];
 }
 
 const CLIENTS = 4;
 
-export async function openRolloutServers({ env = {}, envs = [{}, {}] }: OpenRolloutServers): Promise<RolloutServers> {
+export async function openRolloutServers({
+  env = {},
+  envs = () => [{}, {}],
+  versions = [],
+}: OpenRolloutServers): Promise<RolloutServers> {
+  const more = Object.fromEntries(versions.map((onnx, at) => [`version-${at + 4}.onnx`, onnx]));
   const project = createProject({
+    ...more,
     'headrace.config.ts': CONFIG,
     'feature_repo/shop.ts': ONE_NUMBER,
     'given.onnx': linearModel(1),
@@ -71,9 +79,11 @@ export async function openRolloutServers({ env = {}, envs = [{}, {}] }: OpenRoll
     'fails.onnx': lookUpModel(),
   });
   headraceJson(project, ['apply'], env);
-  for (const file of ['given.onnx', 'same.onnx', 'fails.onnx'])
+  for (const file of ['given.onnx', 'same.onnx', 'fails.onnx', ...Object.keys(more)])
     headraceJson(project, ['models', 'register', 'returns', file], env);
-  const servers = await Promise.all(envs.map((own) => startServe(project, [], { ...env, ...own })));
+  const servers: ServerProcess[] = [];
+  // One after the other: the first has the leases, and runs the controller.
+  for (const own of envs(project)) servers.push(await startServe(project, [], { ...env, ...own }));
   const answers: Answered[] = [];
   let asking: Promise<unknown> | undefined;
   let isAsking = false;

@@ -19,7 +19,11 @@ export async function see(rollout: Rollout, registry: Pick<Registry, 'endpoints'
   const isFree = state === 'rolling_back' || state === 'promoted';
   const { change, rollout: owner } = endpoint;
   if (owner !== id && !isFree) return { kind: 'lost', reason: describeLoss(change, revision) };
-  if (change?.state === 'preparing' && change.revision === revision) return { kind: 'preparing' };
+  if (change?.state === 'preparing' && change.revision === revision)
+    return {
+      kind: 'preparing',
+      waitsFor: silent.length > 0 ? silent : trafficWaitsFor(endpoint, await registry.servers.list()),
+    };
   if (change?.state === 'failed' && change.revision === revision) {
     const reasons = change.failures.map(({ server, reason }) => `${server}: ${reason}`);
     return { kind: 'failed', reason: reasons.join('; ') };
