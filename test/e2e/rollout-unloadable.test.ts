@@ -51,20 +51,23 @@ describe('a candidate that one server can not load', { timeout: 60_000 }, () => 
       /HR_/,
     ],
     ['does not fit its memory', 7, LARGE, (): void => {}, /that models may have/],
-  ] as const)('since its file %s goes back, which names the server and why', async (_how, version, onnx, spoil, why) => {
-    spoil(fileOf(onnx));
-    let id = '';
-    const meanwhile = await world.during(async () => {
-      ({ id } = await world.start({ candidate: version, steps: [50, 100], hold: '10m' }));
-      const ended = await world.until(id, ({ state }) => state === 'rolled_back');
-      expect(ended.history.map(({ to }) => to)).toEqual(['pending', 'preparing', 'rolling_back', 'rolled_back']);
-      expect(ended.reason).toContain(`version ${version} can not be served: `);
-      expect(ended.reason).toContain(nameOf(1));
-      expect(ended.reason).not.toContain(nameOf(0));
-      expect(ended.reason).toMatch(why);
-    });
-    expectUntouched(meanwhile, [STABLE]);
-  });
+  ] as const)(
+    'since its file %s goes back, which names the server and why',
+    async (_how, version, onnx, spoil, why) => {
+      spoil(fileOf(onnx));
+      let id = '';
+      const meanwhile = await world.during(async () => {
+        ({ id } = await world.start({ candidate: version, steps: [50, 100], hold: '10m' }));
+        const ended = await world.until(id, ({ state }) => state === 'rolled_back');
+        expect(ended.history.map(({ to }) => to)).toEqual(['pending', 'preparing', 'rolling_back', 'rolled_back']);
+        expect(ended.reason).toContain(`version ${version} can not be served: `);
+        expect(ended.reason).toContain(nameOf(1));
+        expect(ended.reason).not.toContain(nameOf(0));
+        expect(ended.reason).toMatch(why);
+      });
+      expectUntouched(meanwhile, [STABLE]);
+    },
+  );
 
   it('and hangs is waited for as long as a step may take, and named', async () => {
     const { process: second } = world.servers[1] as (typeof world.servers)[number];
