@@ -51,8 +51,8 @@ export interface RolloutEvidence {
     readonly toMicros?: Micros;
   }): Promise<readonly ArmMinute[]>;
   /**
-   * Servers, by name for people, whose minutes have not come for 30 s: of those that are live, and of those that were since
-   * `sinceMicros` and have not left.
+   * Servers, by name for people, whose minutes have not come for 30 s: of those that are live, and of those that were at
+   * `sinceMicros` or later and have not left.
    */
   lateServers(sinceMicros: Micros): Promise<readonly string[]>;
   /**
