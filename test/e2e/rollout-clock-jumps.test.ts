@@ -1,5 +1,5 @@
-// The clock of one of two machines is set an hour on and two hours back under a rollout: what it counts goes to the minutes that the
-// database's clock says, each row once, and nobody is taken for gone or late for it.
+// The clocks of two machines are set an hour on and back under a rollout, the one's that runs the controller and the other's: what they
+// count goes to the minutes that the database's clock says, each row once, and nobody is taken for gone or late for it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -18,12 +18,12 @@ if (!hasPostgres) skipBecause('a rollout over clocks that jump: no initdb and po
 const CLOCK = fileURLToPath(new URL('../support/clock-of-file.mjs', import.meta.url));
 const HOUR_MS = 3_600_000;
 
-describe.runIf(hasPostgres)('a rollout of servers one of whose clocks jumps', { timeout: 60_000 }, () => {
+describe.runIf(hasPostgres)('a rollout of servers whose clocks jump', { timeout: 60_000 }, () => {
   let postgres: PostgresServer;
   let world: RolloutServers;
   let database: Database;
   let registry: Registry;
-  let setClock = (_offMs: number): void => {};
+  let setClock = (_server: number, _offMs: number): void => {};
   const startMicros = systemClock.nowMicros();
   beforeAll(async () => {
     postgres = await startPostgres();
@@ -32,10 +32,11 @@ describe.runIf(hasPostgres)('a rollout of servers one of whose clocks jumps', { 
     world = await openRolloutServers({
       env: { HEADRACE_REGISTRY_URL: url },
       envs(project) {
-        setClock = (offMs) => void project.write('clock', String(offMs));
-        setClock(0);
-        const env = { HEADRACE_TEST_CLOCK: project.file('clock'), NODE_OPTIONS: `--import=${CLOCK}` };
-        return [{}, env];
+        setClock = (server, offMs) => void project.write(`clock-${server}`, String(offMs));
+        return [0, 1].map((server) => {
+          setClock(server, 0);
+          return { HEADRACE_TEST_CLOCK: project.file(`clock-${server}`), NODE_OPTIONS: `--import=${CLOCK}` };
+        });
       },
     });
     registry = await openRegistry(database, systemClock);
@@ -52,9 +53,14 @@ describe.runIf(hasPostgres)('a rollout of servers one of whose clocks jumps', { 
     await world.until(id, ({ state }) => state === 'watching');
     let fewest = Infinity;
     const meanwhile = await world.during(async () => {
-      for (const offMs of [HOUR_MS, -HOUR_MS]) {
-        setClock(offMs);
-        for (let look = 0; look < 15; look++) {
+      for (const [server, offMs] of [
+        [1, HOUR_MS],
+        [1, -HOUR_MS],
+        [0, HOUR_MS],
+        [0, -HOUR_MS],
+      ] as const) {
+        setClock(server, offMs);
+        for (let look = 0; look < 12; look++) {
           fewest = Math.min(fewest, (await registry.servers.list()).length);
           const { state, guardrails } = await world.status(id);
           expect(state).toBe('watching');
@@ -65,7 +71,7 @@ describe.runIf(hasPostgres)('a rollout of servers one of whose clocks jumps', { 
     });
     expect(fewest).toBe(2);
     expectUntouched(meanwhile, [STABLE, SAME]);
-    setClock(0);
+    for (const server of [0, 1]) setClock(server, 0);
     await world.rest();
     const minutes = await openMinutes(database, systemClock);
     const rows = async () =>
