@@ -4,10 +4,13 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillDisk, freeDisk } from '../support/fill-disk.ts';
+import { ONE_NUMBER } from '../support/one-number.ts';
 import { FAILS, openRolloutServers, type RolloutServers, SAME, STABLE } from '../support/rollout-servers.ts';
 import { headraceJson } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
+
+const FURTHER = 4;
 
 const disk = mountSmallDisk(16);
 if (disk === undefined) skipBecause('a rollout over a full disk: this user may not mount a small one');
@@ -40,7 +43,7 @@ describe.skipIf(disk === undefined)('a rollout over a full disk of the log', { t
     return [...told.rows];
   };
 
-  it('is promoted by its evidence, and the next one goes back by its own', async () => {
+  it('is promoted by its evidence', async () => {
     world.ask();
     await expect.poll(written, { timeout: 10_000 }).toBeGreaterThan(0);
     fillDisk(join(root, 'hog'));
@@ -48,11 +51,23 @@ describe.skipIf(disk === undefined)('a rollout over a full disk of the log', { t
     await world.until(id, ({ state }) => state === 'promoted');
     expect(world.answers.filter(({ status }) => status !== 200)).toEqual([]);
     expect(await dropped()).toBeGreaterThan(0);
+  });
+
+  it('goes back by its evidence', async () => {
     world.failEvery = 6;
     const failing = await world.start({ candidate: FAILS, steps: [50, 100], hold: '10m' });
     const ended = await world.until(failing.id, ({ state }) => state === 'rolled_back');
     world.failEvery = 0;
     expect(ended.reason).toMatch(/^error_rate, allowed \+20%/);
+  });
+
+  it('is promoted to a version whose rows have a further column', async () => {
+    const further = ONE_NUMBER.replace('{ x: t.float64() } }', '{ x: t.float64(), y: t.float64().optional() } }');
+    world.project.write('feature_repo/shop.ts', further);
+    headraceJson(world.project, ['apply', '--yes'], env);
+    headraceJson(world.project, ['models', 'register', 'returns', 'given.onnx'], env);
+    const { id } = await world.start({ candidate: FURTHER, steps: [50, 100], hold: '1s', bake: '1s' });
+    await world.until(id, ({ state }) => state === 'promoted');
   });
 
   it('and all that was answered was written or counted as dropped; what came meanwhile is logged once there is room', async () => {
@@ -66,10 +81,20 @@ describe.skipIf(disk === undefined)('a rollout over a full disk of the log', { t
       await expect.poll(written, { timeout: 10_000 }).toBeGreaterThan(before + 20);
       await world.rest();
     });
-    expect(new Set(rows.map(({ version }) => version))).toEqual(new Set([SAME]));
+    expect(new Set(rows.map(({ version }) => version))).toEqual(new Set([FURTHER]));
     await expect.poll(written, { timeout: 10_000 }).toBe(before + rows.length);
     const kept = logged();
-    expect(kept.map(({ version }) => version)).toEqual([STABLE, SAME]);
+    expect(kept.map(({ version }) => version)).toEqual(expect.arrayContaining([STABLE, FURTHER]));
     expect(kept.reduce((sum, { n }) => sum + n, 0)).toBe(before + rows.length);
+    const answer = await fetch(`${world.servers[0]?.url}/v1/endpoints/checkout/predict`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ inputs: [{ x: 1, y: 7.5 }] }),
+    });
+    expect(answer.status).toBe(200);
+    await expect.poll(written, { timeout: 10_000 }).toBe(before + rows.length + 1);
+    const sql = "SELECT version, request->>'y' AS y FROM predictions WHERE request->>'y' IS NOT NULL";
+    const rowsOfIt = headraceJson(world.project, ['logs', 'query', '--sql', sql], env);
+    expect(rowsOfIt).toMatchObject({ rows: [{ version: FURTHER, y: '7.5' }] });
   });
 });
