@@ -78,14 +78,14 @@ describe.runIf(hasPostgres)('a rollout whose database stops', { timeout: 60_000 
     const { id } = await world.start({ candidate: FAILS, steps: [50, 100], hold: '10m', guards: ['null_rate<+20%'] });
     await world.until(id, ({ state }) => state === 'watching');
     await postgres.kill();
-    expectUntouched(await world.during(() => sleep(500)), [SAME, FAILS]);
+    expectUntouched(await world.more(60), [SAME, FAILS]);
     world.failEvery = 1;
     const stoodIn = (): boolean =>
       [0, 1].every((server) =>
         world.answers.slice(-40).some((one) => one.server === server && one.fallbackFrom === 'candidate'),
       );
     await expect.poll(stoodIn, { timeout: 10_000 }).toBe(true);
-    expectFallenBack(await world.during(() => sleep(500)));
+    expectFallenBack(await world.more(60));
     await postgres.startAgain();
     const ended = await world.until(id, ({ state }) => state === 'rolled_back');
     world.failEvery = 0;

@@ -48,6 +48,8 @@ export interface RolloutServers {
   rest(): Promise<void>;
   /** Those that came while it ran. */
   during(work: () => Promise<unknown>): Promise<readonly Answered[]>;
+  /** So many that come from now on. */
+  more(count: number): Promise<readonly Answered[]>;
   start(body: object): Promise<RolloutStatus>;
   status(id: string): Promise<RolloutStatus>;
   until(id: string, isThere: (status: RolloutStatus) => boolean, limitMs?: number): Promise<RolloutStatus>;
@@ -145,6 +147,12 @@ export async function openRolloutServers({
       const before = answers.length;
       await work();
       return answers.slice(before);
+    },
+    async more(count) {
+      const until = answers.length + count;
+      return world.during(async () => {
+        while (answers.length < until) await sleep(10);
+      });
     },
     start: (body) =>
       call('', { endpoint: 'checkout', warmup: '0s', min_units: 20, guards: ['error_rate<+20%'], ...body }),
