@@ -3,7 +3,7 @@
 
 import { floorTo, MICROS_PER_MINUTE } from '../core/index.ts';
 import type { MinuteRow, Minutes } from '../monitoring/index.ts';
-import type { Registry } from '../registry/index.ts';
+import { LATELY_MICROS, type Registry } from '../registry/index.ts';
 import type { RolloutEvidence } from '../rollouts/index.ts';
 import type { BackgroundJob } from './background/background-job.ts';
 import { withMonitorDuckDb } from './monitor-duckdb.ts';
@@ -23,7 +23,7 @@ export async function rolloutJobs(app: App): Promise<BackgroundJob[]> {
   const controller = createController({
     database,
     registry,
-    evidence: evidenceOf(app, minutes, registry),
+    evidence: rolloutEvidence(app, minutes, registry),
     clock: { nowMicros: shared.now },
     logger: app.logger,
     tell: async (news) => tellAlerts(await app.alerts())(news),
@@ -40,12 +40,17 @@ export async function rolloutJobs(app: App): Promise<BackgroundJob[]> {
   ];
 }
 
-function evidenceOf(app: App, minutes: Minutes, registry: Registry): RolloutEvidence {
+export function rolloutEvidence(app: App, minutes: Minutes, registry: Registry): RolloutEvidence {
   return {
     minutes: (query) => minutes.read(query),
-    async lateServers() {
+    async lateServers(sinceMicros) {
+      const live = new Set((await registry.servers.list()).map(({ id }) => id));
+      // One that is silent may be cut off from the database alone, and answer requests all the same.
+      const known = (await registry.servers.list(true)).filter(
+        ({ id, seenMicros }) => live.has(id) || seenMicros >= sinceMicros - LATELY_MICROS,
+      );
       // One that has loaded nothing answers nobody.
-      const servers = (await registry.servers.list()).filter(({ revision }) => revision !== null);
+      const servers = known.filter(({ revision }) => revision !== null);
       const named = new Map(servers.map(({ id, machine, pid }) => [id, `${machine} ${pid}`]));
       return (await minutes.late(servers)).map(({ id }) => named.get(id) ?? id);
     },

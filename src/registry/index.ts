@@ -43,7 +43,14 @@ export { openRegistry, type Registry } from './registry.ts';
 export type { AuditEntry } from './store.ts';
 export { versionIncomplete } from './versions/refuse-unreadable.ts';
 export { readableVersions, type ServedService, type ServiceState, versionsRead } from './versions/served-services.ts';
-export type { PreparedTraffic, ServedTraffic, ServerRow, Servers, ServerState } from './versions/servers.ts';
+export {
+  LATELY_MICROS,
+  type PreparedTraffic,
+  type ServedTraffic,
+  type ServerRow,
+  type Servers,
+  type ServerState,
+} from './versions/servers.ts';
 export { describeNeed, type VersionNeed } from './versions/version-needs.ts';
 export type { ViewVersions } from './versions/view-versions.ts';
 export type { ViewVersionRow } from './versions/view-version-rows.ts';

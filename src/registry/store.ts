@@ -41,7 +41,10 @@ export function createRegistryStore(database: Database, clock: Clock): RegistryS
   const store: RegistryStore = {
     db: database.tables<RegistryTables>(),
     now: () => clock.nowMicros(),
-    sharedNow: async () => clock.nowMicros() + (await skew()),
+    async sharedNow() {
+      await skew.measure();
+      return clock.nowMicros() + skew.known();
+    },
     change: <R>(work: (trx: RegistryDb, record: (entry: AuditEntry) => Promise<void>) => Promise<R>) =>
       database.transaction<RegistryTables, R>(
         async (trx) => {

@@ -2,7 +2,16 @@
 // It refuses to run as root, so root starts it as `nobody`.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -21,6 +30,12 @@ export interface PostgresServer {
   readonly port: number | undefined;
   /** URL of a new, empty database. */
   newDatabase(): Promise<string>;
+  /** Stops all its processes where they are: it takes connections and says nothing, until `goOn`. */
+  pause(): void;
+  goOn(): void;
+  /** All its processes at once, as a machine without power. What was committed is there after `startAgain`. */
+  kill(): Promise<void>;
+  startAgain(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -73,16 +88,19 @@ export async function startPostgres({ tls }: PostgresOptions = {}): Promise<Post
     'max_connections=60',
     'shared_buffers=16MB',
   ];
-  const server = spawn(
-    join(programs, 'postgres'),
-    ['-D', data, '-k', folder, ...settings.flatMap((setting) => ['-c', setting])],
-    { ...how, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
   let log = '';
-  server.stderr.on('data', (chunk) => {
-    log = (log + chunk).slice(-4000);
-  });
-  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
+  const begin = () => {
+    const child = spawn(
+      join(programs, 'postgres'),
+      ['-D', data, '-k', folder, ...settings.flatMap((setting) => ['-c', setting])],
+      { ...how, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    child.stderr.on('data', (chunk) => {
+      log = (log + chunk).slice(-4000);
+    });
+    return { child, ended: new Promise<void>((resolve) => child.once('exit', () => resolve())) };
+  };
+  let server = begin();
   const ofPort = settings.find((setting) => setting.startsWith('port='));
   const urlOf = (database: string): string =>
     `postgres://headrace@/${database}?host=${encodeURIComponent(folder)}${ofPort === undefined ? '' : `&${ofPort}`}`;
@@ -96,18 +114,36 @@ export async function startPostgres({ tls }: PostgresOptions = {}): Promise<Post
     }
   };
   const stop = async (): Promise<void> => {
+    const { child, ended } = server;
+    const isOver = child.exitCode !== null || child.signalCode !== null;
     // SIGINT is Postgres's fast stop: open connections are ended.
-    if (server.exitCode === null) server.kill('SIGINT');
+    if (!isOver) child.kill('SIGINT');
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  await untilAnswering(
-    () => query('select 1'),
-    () => server.exitCode !== null,
-  ).catch(async (error: unknown) => {
-    await stop();
-    throw new Error(`Postgres did not start: ${String(error)}\n${log}`);
-  });
+  const answering = (): Promise<void> =>
+    untilAnswering(
+      () => query('select 1'),
+      () => server.child.exitCode !== null,
+    ).catch(async (error: unknown) => {
+      await stop();
+      throw new Error(`Postgres did not start: ${String(error)}\n${log}`);
+    });
+  await answering();
+  /** The postmaster first, so that it makes no more of the others. */
+  const signal = (name: NodeJS.Signals): void => {
+    const { child } = server;
+    if (child.pid === undefined) return;
+    const others = childrenOf(child.pid);
+    child.kill(name);
+    for (const pid of others) {
+      try {
+        process.kill(pid, name);
+      } catch {
+        // It has ended by itself.
+      }
+    }
+  };
   let databases = 0;
   return {
     port: ofPort === undefined ? undefined : Number(ofPort.slice('port='.length)),
@@ -116,8 +152,35 @@ export async function startPostgres({ tls }: PostgresOptions = {}): Promise<Post
       await query(`create database ${name}`);
       return urlOf(name);
     },
+    pause: () => signal('SIGSTOP'),
+    goOn: () => signal('SIGCONT'),
+    async kill() {
+      signal('SIGKILL');
+      await server.ended;
+    },
+    async startAgain() {
+      server = begin();
+      await answering();
+    },
     stop,
   };
+}
+
+/** By what the system tells of all processes: each of Postgres's is in a group of its own. */
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => parentOf(pid) === parent);
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    // A name in brackets, the state, the parent.
+    return Number(/^.*\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]);
+  } catch {
+    return undefined;
+  }
 }
 
 async function listening(

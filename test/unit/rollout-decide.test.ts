@@ -46,7 +46,12 @@ const blind = { guardrails: [guardrail('blind')] };
 describe('what comes next', () => {
   it.each<[string, Partial<Rollout>, Partial<Seen>, object]>([
     ['the first step', { state: 'pending', step: 0 }, {}, { kind: 'ask', step: 1 }],
-    ['nothing, while it is loaded', { state: 'preparing' }, { traffic: { kind: 'preparing' } }, { kind: 'stay' }],
+    [
+      'nothing, while it is loaded',
+      { state: 'preparing' },
+      { traffic: { kind: 'preparing', waitsFor: [] } },
+      { kind: 'stay' },
+    ],
     ['settling, once it is active', { state: 'preparing' }, {}, { kind: 'move', to: 'settling' }],
     [
       'back, where it can not be loaded',

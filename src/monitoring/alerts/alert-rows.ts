@@ -3,7 +3,7 @@
 import type { Kysely, Selectable } from 'kysely';
 import { type Json, parseJson } from '../../core/index.ts';
 import type { RowsOwner } from '../../storage/index.ts';
-import type { Alert, Silence } from './alert.ts';
+import type { Alert, AlertKey, Silence } from './alert.ts';
 import { silencedUntil } from './silences.ts';
 import type { AlertTables } from './tables.ts';
 
@@ -12,7 +12,7 @@ export type AlertRow = Selectable<AlertTables['monitoring_alerts']>;
 /** Undefined for one that has not opened. */
 export function toAlert(row: AlertRow, silences: readonly Silence[]): Alert | undefined {
   if (row.state === 'pending' || row.opened_micros === null) return undefined;
-  const key = { rule: row.rule, endpoint: row.endpoint, feature: row.feature === '' ? null : row.feature };
+  const key = keyOf(row);
   return {
     ...key,
     id: row.id,
@@ -22,6 +22,10 @@ export function toAlert(row: AlertRow, silences: readonly Silence[]): Alert | un
     evidence: parseJson(row.evidence),
     silencedUntilMicros: row.state === 'open' ? (silencedUntil(silences, key) ?? null) : null,
   };
+}
+
+export function keyOf({ rule, endpoint, feature }: Pick<AlertRow, 'rule' | 'endpoint' | 'feature'>): AlertKey {
+  return { rule, endpoint, feature: feature === '' ? null : feature };
 }
 
 /** Evidence that is longer as text is left out: it is read in lists. */

@@ -1,12 +1,13 @@
 // Sends what the outbox holds: each event until the receiver has taken it, oftener than once where an answer got lost, always
 // under the same id. One that fails waits longer each time; after days it is given up, and said so.
 
+import type { Kysely } from 'kysely';
 import { type Clock, type Logger, messageOf, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
-import { toAlert } from './alert-rows.ts';
+import { keyOf, toAlert } from './alert-rows.ts';
 import { SERIALIZED } from './open-alerts.ts';
 import { enqueue } from './outbox.ts';
-import { forgetSilences, readSilences } from './silences.ts';
+import { forgetSilences, readSilences, silencedUntil } from './silences.ts';
 import { type AlertTables, migrateAlerts } from './tables.ts';
 
 export interface AlertDelivery {
@@ -25,6 +26,8 @@ export interface AlertDeliveryDeps {
   readonly send: (event: { readonly id: string; readonly body: string }, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** A run begins nothing more after so long; 10 s. */
+  readonly mostRunMs?: number;
 }
 
 const FIRST_WAIT_MICROS = MICROS_PER_SECOND;
@@ -33,13 +36,15 @@ const LONGEST_WAIT_MICROS = 600 * MICROS_PER_SECOND;
 const CLAIM_MICROS = 30 * MICROS_PER_SECOND;
 const GIVE_UP_MICROS = 3 * 86_400 * MICROS_PER_SECOND;
 const MOST_A_RUN = 200;
+/** However slow the receiver is: who delivers has other work. */
+const MOST_RUN_MS = 10_000;
 /** A receiver that is away fails each: no more of them are tried in this run. */
 const MOST_FAILURES = 3;
 /** Closed alerts are kept so long. */
 const KEPT_MICROS = 90 * 86_400 * MICROS_PER_SECOND;
 
 export async function createAlertDelivery(deps: AlertDeliveryDeps): Promise<AlertDelivery> {
-  const { send, clock, logger } = deps;
+  const { send, clock, logger, mostRunMs = MOST_RUN_MS } = deps;
   const database = await migrateAlerts(deps.database);
   const tables = () => database.tables<AlertTables>();
 
@@ -73,11 +78,12 @@ export async function createAlertDelivery(deps: AlertDeliveryDeps): Promise<Aler
     async run(signal) {
       await tellUnsilenced(database, clock.nowMicros());
       let [sent, failed] = [0, 0];
+      const endMs = performance.now() + mostRunMs;
       for (let left = MOST_A_RUN; left > 0; ) {
         const rows = await dueRows(database, clock.nowMicros(), left);
         let isOver = rows.length === 0;
         for (const row of rows) {
-          isOver = signal.aborted || failed >= MOST_FAILURES;
+          isOver = signal.aborted || failed >= MOST_FAILURES || performance.now() >= endMs;
           if (isOver) break;
           left--;
           if (!(await claim(database, row, clock.nowMicros()))) continue;
@@ -139,23 +145,28 @@ async function claim(
   return result.numUpdatedRows > 0n;
 }
 
-/** Open alerts that a silence kept back, and which it keeps no more. */
+/**
+ * Open alerts that a silence kept back, and which it keeps no more: so many in one transaction, since whatever else changes alerts
+ * waits for it.
+ */
 async function tellUnsilenced(database: Database, now: number): Promise<void> {
-  const untold = () =>
-    database
-      .tables<AlertTables>()
-      .selectFrom('monitoring_alerts')
-      .select('id')
-      .where('state', '=', 'open')
-      .where('is_told', '=', 0);
-  if ((await untold().limit(1).executeTakeFirst()) === undefined) return;
+  const untold = (db: Kysely<AlertTables>) =>
+    db.selectFrom('monitoring_alerts').where('state', '=', 'open').where('is_told', '=', 0);
+  const db = database.tables<AlertTables>();
+  const kept = await untold(db).select(['id', 'rule', 'endpoint', 'feature']).orderBy('opened_micros').execute();
+  if (kept.length === 0) return;
+  const current = await readSilences(db, now);
+  const due = kept.filter((one) => silencedUntil(current, keyOf(one)) === undefined).slice(0, MOST_A_RUN);
+  if (due.length === 0) return;
   await database.transaction<AlertTables, void>(async (trx) => {
     const silences = await readSilences(trx, now);
-    const rows = await trx
-      .selectFrom('monitoring_alerts')
+    const rows = await untold(trx)
       .selectAll()
-      .where('state', '=', 'open')
-      .where('is_told', '=', 0)
+      .where(
+        'id',
+        'in',
+        due.map(({ id }) => id),
+      )
       .execute();
     for (const row of rows) {
       const alert = toAlert(row, silences);

@@ -5,20 +5,19 @@ import type { Clock, Micros } from '../../core/index.ts';
 import { createClockSkew, type Database } from '../../storage/index.ts';
 
 export interface SharedClock {
-  /** As it was last set. */
+  /** As it was last set; what this machine's clock is set by since moves it not. */
   now(): Micros;
-  /** Sets it, at most once a minute, and gives the time. Rejects while the database is away. */
+  /** Sets it, once a minute or where this machine's clock was set, and gives the time. Rejects while the database is away. */
   set(): Promise<Micros>;
 }
 
 export function createSharedClock(database: Database, clock: Clock): SharedClock {
-  const measure = createClockSkew(database);
-  let skew = 0;
-  const now = (): Micros => clock.nowMicros() + skew;
+  const skew = createClockSkew(database);
+  const now = (): Micros => clock.nowMicros() + skew.known();
   return {
     now,
     async set() {
-      skew = await measure();
+      await skew.measure();
       return now();
     },
   };

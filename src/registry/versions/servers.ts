@@ -55,8 +55,8 @@ export interface Servers {
   leave(id: string): Promise<void>;
 }
 
-/** Several times within it a server tells of itself. */
-const LATELY_MICROS = 15 * MICROS_PER_SECOND;
+/** Several times within it a server tells of itself: one that is silent for longer is not live. */
+export const LATELY_MICROS = 15 * MICROS_PER_SECOND;
 const SILENT_MICROS = 10 * MICROS_PER_MINUTE;
 const GONE_MICROS = 60 * MICROS_PER_MINUTE;
 

@@ -43,8 +43,11 @@ export interface RolloutEvidence {
     readonly fromMicros: Micros;
     readonly toMicros?: Micros;
   }): Promise<readonly ArmMinute[]>;
-  /** Live servers, by name for people, whose minutes have not come for 30 s. */
-  lateServers(): Promise<readonly string[]>;
+  /**
+   * Servers, by name for people, whose minutes have not come for 30 s: of those that are live, and of those that were at
+   * `sinceMicros` or later and have not left.
+   */
+  lateServers(sinceMicros: Micros): Promise<readonly string[]>;
   /**
    * So many times the version's 99th percentile over the minutes since, in microseconds, on a bucket's edge; undefined where fewer
    * than three of them have requests.

@@ -71,7 +71,9 @@ export function createController(deps: ControllerDeps): Controller {
   const judged = async (rollout: Rollout, of: Known): Promise<readonly Guardrail[]> => {
     // Nobody has been sent to the candidate by this rollout yet.
     if (rollout.phases.length === 0 || rollout.state === 'rolling_back') return rollout.guardrails;
-    const late = rollout.state === 'promoted' ? [] : await evidence.lateServers();
+    // Who was silent before has never heard of it.
+    const since = rollout.phases[0]?.fromMicros ?? Infinity;
+    const late = rollout.state === 'promoted' ? [] : await evidence.lateServers(since);
     // What they held back comes for minutes that were counted.
     if (of.wasLate && late.length === 0) of.ledger.forget();
     of.wasLate = late.length > 0;

@@ -9,11 +9,12 @@ import { type Guardrail, type Rollout, type RolloutState, weightAt } from './rol
 export type SeenTraffic =
   /** Another's change stands in its place, or the endpoint is gone. */
   | { readonly kind: 'lost'; readonly reason: string }
-  | { readonly kind: 'preparing' }
   /** Somebody overrode it, and servers are still loading that; what there was goes on until then. */
   | { readonly kind: 'beside' }
   /** Somebody overrode it: that is active, and the rollout has the traffic still. */
   | ({ readonly kind: 'overridden' } & Overridden)
+  /** Live servers that have yet to load it. */
+  | { readonly kind: 'preparing'; readonly waitsFor: readonly string[] }
   | { readonly kind: 'failed'; readonly reason: string }
   /** Live servers that do not answer by it yet. */
   | { readonly kind: 'active'; readonly waitsFor: readonly string[] };
@@ -101,7 +102,7 @@ export function decide(rollout: Rollout, seen: Seen): Command {
 
 /** What a step that is not left yet waits for, for people. */
 export function undecidedOf(rollout: Rollout, { traffic, guardrails }: Pick<Seen, 'traffic' | 'guardrails'>): string {
-  if (traffic.kind === 'preparing') return 'servers are loading the candidate';
+  if (traffic.kind === 'preparing') return `${traffic.waitsFor.join(', ') || 'servers'} have yet to load the candidate`;
   if (traffic.kind === 'active' && traffic.waitsFor.length > 0)
     return `${traffic.waitsFor.join(', ')} do not answer by the new weights yet`;
   const open = guardrails.filter(({ verdict }) => verdict !== 'healthy');

@@ -8,8 +8,10 @@ import type { Rollout } from './rollout.ts';
 
 export async function see(rollout: Rollout, registry: Pick<Registry, 'endpoints' | 'servers'>): Promise<SeenTraffic> {
   const { id, endpoint: name, revision, state } = rollout;
+  const silent = await silentServers(registry.servers);
   // Whoever looks settles it; without a server nobody else does.
-  const endpoint = await registry.endpoints.settleTraffic(name).catch((thrown: unknown) => {
+  const asked = silent.length > 0 ? registry.endpoints.get(name) : registry.endpoints.settleTraffic(name);
+  const endpoint = await asked.catch((thrown: unknown) => {
     if (thrown instanceof HeadraceError && thrown.code === 'HR_UNKNOWN_ENDPOINT') return undefined;
     throw thrown;
   });
@@ -18,7 +20,11 @@ export async function see(rollout: Rollout, registry: Pick<Registry, 'endpoints'
   const isFree = state === 'rolling_back' || state === 'promoted';
   const { change, rollout: owner } = endpoint;
   if (owner !== id && !isFree) return { kind: 'lost', reason: describeLoss(change, revision) };
-  if (change?.state === 'preparing' && change.revision === revision) return { kind: 'preparing' };
+  if (change?.state === 'preparing' && change.revision === revision)
+    return {
+      kind: 'preparing',
+      waitsFor: silent.length > 0 ? silent : trafficWaitsFor(endpoint, await registry.servers.list()),
+    };
   if (change?.state === 'failed' && change.revision === revision) {
     const reasons = change.failures.map(({ server, reason }) => `${server}: ${reason}`);
     return { kind: 'failed', reason: reasons.join('; ') };
@@ -27,6 +33,7 @@ export async function see(rollout: Rollout, registry: Pick<Registry, 'endpoints'
     return { kind: 'lost', reason: describeLoss(change, revision) };
   if (change?.state === 'preparing') return { kind: 'beside' };
   if (endpoint.revision !== revision) return overriddenBy(endpoint, rollout);
+  if (silent.length > 0) return { kind: 'active', waitsFor: silent };
   const waitsFor = trafficWaitsFor({ name, revision: endpoint.revision, change: null }, await registry.servers.list());
   return { kind: 'active', waitsFor };
 }
@@ -36,6 +43,12 @@ function overriddenBy({ revision, variants, change }: EndpointState, { candidate
   const weight = variants.find(({ version }) => version === candidate)?.weight ?? 0;
   const { actor, reason } = change ?? { actor: 'somebody', reason: null };
   return { kind: 'overridden', revision, weight, actor, reason };
+}
+
+/** Where none is heard of, those that were before and have not left: after an absence of the database each has yet to say how it is. */
+async function silentServers(servers: Pick<Registry['servers'], 'list'>): Promise<readonly string[]> {
+  if ((await servers.list()).length > 0) return [];
+  return (await servers.list(true)).map(({ machine, pid }) => `${machine} ${pid}`);
 }
 
 function describeLoss(

@@ -7,21 +7,41 @@ import type { Database } from './database.ts';
 const MEASURE_EVERY_MS = 60_000;
 /** A query takes its time: what is less says nothing. */
 const LEAST_SKEW_MICROS = 200_000;
+/** This machine's clock and one that nobody sets come apart by no more where nobody sets it. */
+const GREATEST_DRIFT_MS = 1000;
 
-/**
- * How far the database's clock is ahead of this machine's, in microseconds; measured once a minute. An SQLite file is of this
- * machine. Rejects while the database is away and a measure is due.
- */
-export function createClockSkew(database: Database): () => Promise<Micros> {
+export interface ClockSkew {
+  /**
+   * How far the database's clock is ahead of this machine's, in microseconds; measured once a minute, and when this machine's was
+   * set. An SQLite file is of this machine. Rejects while the database is away and a measure is due.
+   */
+  measure(): Promise<Micros>;
+  /** The same as it was measured last, less what this machine's clock was set by since. */
+  known(): Micros;
+}
+
+export function createClockSkew(database: Database): ClockSkew {
   let skew = 0;
   let measuredMs = -Infinity;
-  return async () => {
-    if (database.kind === 'sqlite' || performance.now() - measuredMs < MEASURE_EVERY_MS) return skew;
-    const now = sql<{ now: number }>`select extract(epoch from clock_timestamp()) * 1000000 as now`;
-    const [row] = (await now.execute(database.tables())).rows;
-    const measured = Number(row?.now) - Date.now() * 1000;
-    skew = Math.abs(measured) < LEAST_SKEW_MICROS ? 0 : Math.round(measured);
-    measuredMs = performance.now();
-    return skew;
+  let steadyMs = wallLessSteadyMs();
+  const setMicros = (): Micros => {
+    const passed = wallLessSteadyMs() - steadyMs;
+    return Math.abs(passed) < GREATEST_DRIFT_MS ? 0 : Math.round(passed * 1000);
+  };
+  return {
+    async measure() {
+      if (database.kind === 'sqlite') return skew;
+      if (performance.now() - measuredMs < MEASURE_EVERY_MS && setMicros() === 0) return skew;
+      const now = sql<{ now: number }>`select extract(epoch from clock_timestamp()) * 1000000 as now`;
+      const [row] = (await now.execute(database.tables())).rows;
+      const measured = Number(row?.now) - Date.now() * 1000;
+      skew = Math.abs(measured) < LEAST_SKEW_MICROS ? 0 : Math.round(measured);
+      measuredMs = performance.now();
+      steadyMs = wallLessSteadyMs();
+      return skew;
+    },
+    known: () => (measuredMs === -Infinity ? 0 : skew - setMicros()),
   };
 }
+
+const wallLessSteadyMs = (): number => Date.now() - performance.now();

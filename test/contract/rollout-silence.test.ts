@@ -1,0 +1,61 @@
+// A rollout that looks again after the database was away, before any server has told of itself since: nobody's word is no consent.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { testDatabases } from '../support/databases.ts';
+import { openRolloutWorld, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
+
+const AWAY = 60 * SECOND;
+
+describe.each(testDatabases('rollouts after a silence'))('a rollout after a silence, on $name', (databases) => {
+  let world: RolloutWorld;
+  beforeAll(() => databases.start());
+  afterAll(() => databases.stop());
+  beforeEach(async () => {
+    world = await openRolloutWorld(await databases.newUrl());
+  });
+  afterEach(() => world.close());
+
+  const state = async (): Promise<string> => (await world.shown()).rollout.state;
+  const look = async (): Promise<string> => {
+    await world.look();
+    world.later(SECOND);
+    return state();
+  };
+
+  it('leaves preparing only once servers say that they have loaded the candidate', async () => {
+    await world.start();
+    await world.serve();
+    expect(await look()).toBe('preparing');
+    world.later(AWAY);
+    expect(await look()).toBe('preparing');
+    expect(await world.weights()).toEqual({ 'stable 1': 100 });
+    await world.serve();
+    expect(await look()).toBe('settling');
+  });
+
+  it('goes back where one says then that it can not load it', async () => {
+    await world.start();
+    await world.serve();
+    await look();
+    world.later(AWAY);
+    await look();
+    await world.serve({ b: 'no such operator' });
+    await look();
+    const { rollout } = await world.shown();
+    expect(rollout.reason).toMatch(/version 2 can not be served: host 98: no such operator/);
+    expect(rollout.state).toMatch(/rolling_back|rolled_back/);
+  });
+
+  it('leaves settling only once servers say that they answer by it', async () => {
+    await world.start();
+    await world.serve();
+    await look();
+    await world.serve();
+    expect(await look()).toBe('settling');
+    world.later(AWAY);
+    expect(await look()).toBe('settling');
+    expect(await look()).toBe('settling');
+    await world.serve();
+    expect(await look()).toBe('watching');
+  });
+});

@@ -1,0 +1,187 @@
+// Two servers on one registry, asked by clients all the time, with rollouts of a model that does what its rows say: for tests of
+// what goes wrong around them while a rollout is under way.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { NOT_IN_TABLE, ONE_NUMBER } from './one-number.ts';
+import { linearModel, lookUpModel } from './onnx-model.ts';
+import {
+  CONFIG,
+  createProject,
+  headraceJson,
+  type Project,
+  type ServerProcess,
+  startServe,
+} from './serving-project.ts';
+
+/** Versions of the model: 3 fails where a row is not in its table, the others answer with what they are given. */
+export const [STABLE, SAME, FAILS] = [1, 2, 3];
+
+export interface RolloutStatus {
+  readonly id: string;
+  readonly state: string;
+  readonly step: number;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly reason: string | null;
+  readonly guardrails: readonly { readonly metric: string; readonly verdict: string }[];
+  readonly history: readonly { readonly to: string; readonly at: string; readonly reason: string | null }[];
+}
+
+export interface Answered {
+  readonly server: number;
+  /** 0 where none came. */
+  readonly status: number;
+  readonly version: number | undefined;
+  readonly fallbackFrom: string | undefined;
+}
+
+export interface RolloutServers {
+  readonly project: Project;
+  readonly servers: readonly ServerProcess[];
+  /** All answers so far, as they came. */
+  readonly answers: readonly Answered[];
+  /** Of the units, one in so many is of those that version 3 fails at; 0: none. */
+  failEvery: number;
+  /** Clients that ask both servers from now on. */
+  ask(): void;
+  /** Resolves once the last answer is there. */
+  rest(): Promise<void>;
+  /** Those that came while it ran. */
+  during(work: () => Promise<unknown>): Promise<readonly Answered[]>;
+  /** So many that come from now on. */
+  more(count: number): Promise<readonly Answered[]>;
+  start(body: object): Promise<RolloutStatus>;
+  status(id: string): Promise<RolloutStatus>;
+  until(id: string, isThere: (status: RolloutStatus) => boolean, limitMs?: number): Promise<RolloutStatus>;
+  close(): Promise<void>;
+}
+
+export interface OpenRolloutServers {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of each server, beside those; asked when the versions are registered. */
+  readonly envs?: (project: Project) => readonly Readonly<Record<string, string>>[];
+  /** Versions from 4 on. */
+  readonly versions?: readonly Uint8Array[];
+}
+
+const CLIENTS = 4;
+
+export async function openRolloutServers({
+  env = {},
+  envs = () => [{}, {}],
+  versions = [],
+}: OpenRolloutServers): Promise<RolloutServers> {
+  const more = Object.fromEntries(versions.map((onnx, at) => [`version-${at + 4}.onnx`, onnx]));
+  const project = createProject({
+    ...more,
+    'headrace.config.ts': CONFIG,
+    'feature_repo/shop.ts': ONE_NUMBER,
+    'given.onnx': linearModel(1),
+    'same.onnx': linearModel(1),
+    'fails.onnx': lookUpModel(),
+  });
+  headraceJson(project, ['apply'], env);
+  for (const file of ['given.onnx', 'same.onnx', 'fails.onnx', ...Object.keys(more)])
+    headraceJson(project, ['models', 'register', 'returns', file], env);
+  const servers: ServerProcess[] = [];
+  // One after the other: the first has the leases, and runs the controller.
+  for (const own of envs(project)) servers.push(await startServe(project, [], { ...env, ...own }));
+  const answers: Answered[] = [];
+  let asking: Promise<unknown> | undefined;
+  let isAsking = false;
+  let next = 0;
+
+  // Each of a unit of its own.
+  const predict = async (server: number, failEvery: number): Promise<Answered> => {
+    const at = ++next;
+    const x = failEvery > 0 && at % failEvery === 0 ? NOT_IN_TABLE + at : (at % 6300) / 100 + at / 1e9;
+    try {
+      const response = await fetch(`${servers[server]?.url}/v1/endpoints/checkout/predict`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ inputs: [{ x }] }),
+      });
+      const { predictions } = (await response.json()) as {
+        readonly predictions?: readonly { readonly version: number; readonly fallback_from?: string }[];
+      };
+      const [row] = predictions ?? [];
+      return { server, status: response.status, version: row?.version, fallbackFrom: row?.fallback_from };
+    } catch {
+      return { server, status: 0, version: undefined, fallbackFrom: undefined };
+    }
+  };
+
+  const call = async (path: string, body?: object): Promise<RolloutStatus> => {
+    const response = await fetch(`${servers[0]?.url}/v1/rollouts${path}`, {
+      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+      headers: body === undefined ? {} : { 'content-type': 'application/json' },
+    });
+    const json = await response.json();
+    if (!response.ok) throw new Error(JSON.stringify(json));
+    // Its schema is the route's.
+    return json as RolloutStatus;
+  };
+
+  const world: RolloutServers = {
+    project,
+    servers,
+    answers,
+    failEvery: 0,
+    ask() {
+      if (isAsking) return;
+      isAsking = true;
+      asking = Promise.all(
+        Array.from({ length: CLIENTS }, async (_, client) => {
+          while (isAsking) {
+            answers.push(await predict(client % servers.length, world.failEvery));
+            await sleep(5);
+          }
+        }),
+      );
+    },
+    async rest() {
+      isAsking = false;
+      await asking;
+    },
+    async during(work) {
+      const before = answers.length;
+      await work();
+      return answers.slice(before);
+    },
+    async more(count) {
+      const until = answers.length + count;
+      return world.during(async () => {
+        while (answers.length < until) await sleep(10);
+      });
+    },
+    start: (body) =>
+      call('', { endpoint: 'checkout', warmup: '0s', min_units: 20, guards: ['error_rate<+20%'], ...body }),
+    status: (id) => call(`/${id}`),
+    async until(id, isThere, limitMs = 30_000) {
+      let last: RolloutStatus | undefined;
+      for (const endMs = performance.now() + limitMs; ; await sleep(50)) {
+        last = await world.status(id).catch(() => last);
+        if (last !== undefined && isThere(last)) return last;
+        if (performance.now() > endMs)
+          throw new Error([JSON.stringify(last), ...servers.map(({ log }) => log().slice(-1000))].join('\n'));
+      }
+    },
+    async close() {
+      await world.rest();
+      for (const { process: child } of servers) child.kill('SIGCONT');
+      await Promise.all(servers.map((server) => server.stop()));
+      project.remove();
+    },
+  };
+  return world;
+}
+
+/** Each answered, by both versions at each server, none by another in the candidate's place. */
+export function expectUntouched(answers: readonly Answered[], versions: readonly number[], servers = [0, 1]): void {
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  expect(answers.filter(({ fallbackFrom }) => fallbackFrom !== undefined)).toEqual([]);
+  for (const one of servers) {
+    const own = answers.filter(({ server }) => server === one);
+    expect(new Set(own.map(({ version }) => version))).toEqual(new Set(versions));
+  }
+}
