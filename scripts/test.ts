@@ -1,7 +1,7 @@
 // `npm test`: brings Redis and Postgres where it can, runs every quick suite, names what it skipped and why,
 // and ends with the plain line `N passed, N failed`, and `, N skipped` where some were. With --heavy (`npm run test:heavy`):
 // the suites of test/heavy, at full size; with --interop (`npm run test:interop`): those of test/interop, with other people's
-// clients.
+// clients. With --bring-only it runs none of them: what they want can come beside something else.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -21,6 +21,7 @@ const skipsFile = join(scratch, 'skips.txt');
 const tier = ['heavy', 'interop'].find((name) => process.argv.includes(`--${name}`)) ?? 'quick';
 bringPrograms(tier);
 bringLake(tier);
+if (process.argv.includes('--bring-only')) process.exit(0);
 
 const given = process.argv.slice(2).filter((argument) => argument !== `--${tier}`);
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');

@@ -3,6 +3,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { findBrowser } from '../../test/support/browser.ts';
 import { bringKafka, findKafka } from '../../test/support/kafka-program.ts';
 import { bringRegistry, findRegistry } from '../../test/support/registry-program.ts';
@@ -11,6 +13,8 @@ import { bringRegistry, findRegistry } from '../../test/support/registry-program
 const QUICK_LIMIT_MS = 75_000;
 const HEAVY_LIMIT_MS = 600_000;
 
+const APT_LOCK = join(tmpdir(), 'headrace-apt.lock');
+
 const POSTGRES_ROOT = '/usr/lib/postgresql';
 
 interface Program {
@@ -18,6 +22,13 @@ interface Program {
   readonly debianPackage: string;
   isHere(): boolean;
 }
+
+// What Schemathesis, the Python client's tests and the writers of a lake are installed into.
+const python: Program = {
+  name: 'Python',
+  debianPackage: 'python3-venv',
+  isHere: () => exitsWell('python3', ['-c', 'import ensurepip']),
+};
 
 const servers: readonly Program[] = [
   { name: 'Redis', debianPackage: 'redis-server', isHere: () => onPath('redis-server') },
@@ -34,12 +45,12 @@ const servers: readonly Program[] = [
   },
   // Its promtool checks alert rules.
   { name: 'Prometheus', debianPackage: 'prometheus', isHere: () => onPath('promtool') },
+  python,
 ];
 
 const clients: readonly Program[] = [
   { name: 'Chromium', debianPackage: 'chromium', isHere: () => findBrowser() !== undefined },
-  // What Schemathesis and the Python client’s tests are installed into.
-  { name: 'Python', debianPackage: 'python3-venv', isHere: () => exitsWell('python3', ['-c', 'import ensurepip']) },
+  python,
 ];
 
 /** Installs what is missing where that takes no questions; never fails: a suite without its program is skipped loudly. */
@@ -77,9 +88,12 @@ function bringDebianPrograms(tier: string): void {
     console.log(`Could not install ${failed.join(', ')}: the suites that need them will be skipped.`);
 }
 
+// One at a time on a machine: two tiers may be brought for side by side, and apt-get fails where another one is at work. Both
+// limits are of the lock's own program, so that none goes on unseen.
 function aptGet(...args: string[]): boolean {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  return spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env, timeout: 180_000 }).status === 0;
+  const line = ['--timeout', '360', APT_LOCK, 'timeout', '180', 'apt-get', ...args];
+  return spawnSync('flock', line, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
 }
 
 function onPath(program: string): boolean {

@@ -4,7 +4,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
-import { MAIN, type Project } from './serving-project.ts';
+import { type CommandOutput, headrace, MAIN, type Project } from './serving-project.ts';
 
 export interface Shown {
   /** The command line under which it is shown. */
@@ -19,7 +19,10 @@ interface Block {
   readonly text: string;
 }
 
-/** Runs the blocks of a guide in order. Throws where a command fails; a plan's codes for changes are none. */
+/**
+ * Runs the blocks of a guide in order: plain command lines by the file's warm process, others by a shell. Throws where a
+ * command fails; a plan's codes for changes are none.
+ */
 export function runGuide(page: string, project: Project, env: Readonly<Record<string, string>> = {}): readonly Shown[] {
   const shown: Shown[] = [];
   let last: { readonly command: string; readonly stdout: string } | undefined;
@@ -81,8 +84,24 @@ function applyDiff(project: Project, file: string, lines: readonly string[]): vo
   );
 }
 
+function type(line: string, project: Project, given: Readonly<Record<string, string>>): string {
+  const env = { FORCE_COLOR: '0', ...given };
+  const words = plainWords(line);
+  const run = words === undefined ? typeInShell(line, project, env) : headrace(project, words, env);
+  const isPlanned = line.startsWith('headrace plan') && (run.code === 2 || run.code === 3);
+  if (run.code !== 0 && !isPlanned) throw new Error(`${line}\ngave ${run.code}: ${run.stdout}${run.stderr}`);
+  return run.stdout;
+}
+
+/** What `headrace` is given on a line that has nothing for a shell to do but take off single quotes; undefined on others. */
+function plainWords(line: string): readonly string[] | undefined {
+  const isPlain = /^headrace(?: +(?:'[^']*'|[\w@%+=:,./-]+))*$/.test(line);
+  if (!isPlain) return undefined;
+  return [...line.slice('headrace'.length).matchAll(/'([^']*)'|[^ ']+/g)].map(([word, quoted]) => quoted ?? word);
+}
+
 /** As on a machine where `headrace` is on the PATH. */
-function type(line: string, project: Project, env: Readonly<Record<string, string>>): string {
+function typeInShell(line: string, project: Project, env: Readonly<Record<string, string>>): CommandOutput {
   const bin = join(project.directory, '.bin');
   mkdirSync(bin, { recursive: true });
   writeFileSync(join(bin, 'headrace'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
@@ -93,15 +112,12 @@ function type(line: string, project: Project, env: Readonly<Record<string, strin
     env: {
       ...process.env,
       npm_lifecycle_event: '',
-      FORCE_COLOR: '0',
       ...env,
       PATH: `${bin}${delimiter}${process.env['PATH']}`,
     },
     timeout: 120_000,
   });
-  const isPlanned = line.startsWith('headrace plan') && (run.status === 2 || run.status === 3);
-  if (run.status !== 0 && !isPlanned) throw new Error(`${line}\ngave ${run.status}: ${run.stdout}${run.stderr}`);
-  return run.stdout;
+  return { code: run.status, stdout: run.stdout, stderr: run.stderr };
 }
 
 function alike(text: string): string {
