@@ -48,7 +48,7 @@ export async function goingBackSection({ isQuick }: { readonly isQuick: boolean 
   });
   try {
     await registerVersions(project.directory);
-    const server = await startHeadrace(project.directory, { workers: 2, logLevel: 'fatal' });
+    const server = await startHeadrace(project.directory, { workers: 2, isSilent: true });
     try {
       await untilReady(server);
       const asks = askSteadily(server.url, { perSecond: RATE, stable: STABLE, drawValue, harmless: NONE_FAIL });

@@ -16,16 +16,16 @@ export interface StartHeadrace {
   readonly node?: readonly string[];
   /** Hears every other line of its stdout. */
   readonly heard?: (line: string) => void;
-  /** `warn`, unless told otherwise: of a server that is to fail. */
-  readonly logLevel?: 'warn' | 'fatal';
+  /** What it logs is not shown: of one that is to fail. */
+  readonly isSilent?: boolean;
 }
 
 /** The server of the project in `directory`: one worker, unless told otherwise. */
 export function startHeadrace(directory: string, options: StartHeadrace = {}): Promise<BenchServer> {
-  const { workers = 1, node = [], heard, logLevel } = options;
+  const { workers = 1, node = [], heard, isSilent } = options;
   const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
   const args = [...node, main, 'serve', '--port', '0', '--workers', String(workers), '--json'];
-  return startServer(args, directory, heard, logLevel);
+  return startServer(args, directory, heard, isSilent);
 }
 
 /** A script of this folder. */
@@ -37,12 +37,12 @@ async function startServer(
   args: readonly string[],
   cwd: string,
   heard: (line: string) => void = () => {},
-  logLevel = 'warn',
+  isSilent = false,
 ): Promise<BenchServer> {
   const child = spawn(process.execPath, args, {
     cwd,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, npm_lifecycle_event: '', HEADRACE_LOG_LEVEL: logLevel },
+    stdio: ['ignore', 'pipe', isSilent ? 'ignore' : 'inherit'],
+    env: { ...process.env, npm_lifecycle_event: '', HEADRACE_LOG_LEVEL: 'warn' },
   });
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {

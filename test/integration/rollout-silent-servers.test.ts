@@ -1,6 +1,8 @@
 // Servers that a rollout has not heard of for long, as the controller of a server sees them: one that can not reach the database
 // answers requests all the same.
 
+import { spawnSync } from 'node:child_process';
+import { hostname } from 'node:os';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { rolloutEvidence } from '../../src/app/open-rollout-controller.ts';
@@ -77,4 +79,22 @@ it('are late until they are heard of again, and no more once they have left', as
   expect(await evidence.lateServers(now - 50 * SECOND)).toEqual(['b 7']);
   await registry.servers.leave('b');
   expect(await evidence.lateServers(NOW)).toEqual([]);
+});
+
+it('are not waited for where they are known to have died, which is seen on this machine', async () => {
+  const registry = await app.registry();
+  const evidence = rolloutEvidence(app, await openMinutes(await app.database(), app.clock), registry);
+  const { pid: dead } = spawnSync('true');
+  for (const [server, machine, pid] of [
+    ['killed', hostname(), dead],
+    ['hung', hostname(), process.pid],
+    ['elsewhere', 'other', dead],
+  ] as const) {
+    const state = { machine, pid, startedMicros: NOW, revision: 1, failure: null, reads: [], folds: [] };
+    await registry.servers.report(server, state);
+  }
+  now += 60 * SECOND;
+  expect((await evidence.lateServers(NOW)).toSorted()).toEqual(
+    [`${hostname()} ${process.pid}`, `other ${dead}`].toSorted(),
+  );
 });

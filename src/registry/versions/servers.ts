@@ -1,11 +1,19 @@
 // Serving processes, as they tell of themselves: which definitions each has loaded, and which view versions it reads or
 // folds into. One that is silent for long is taken to be gone.
 
-import { canonicalJson, type Micros, MICROS_PER_MINUTE, MICROS_PER_SECOND, parseJson } from '../../core/index.ts';
+import { hostname } from 'node:os';
+import {
+  canonicalJson,
+  isProcessAlive,
+  type Micros,
+  MICROS_PER_MINUTE,
+  MICROS_PER_SECOND,
+  parseJson,
+} from '../../core/index.ts';
 import type { RegistryStore } from '../store.ts';
 
 export interface ServerState {
-  /** For people. */
+  /** Its host's name. */
   readonly machine: string;
   readonly pid: number;
   readonly startedMicros: Micros;
@@ -59,6 +67,14 @@ export interface Servers {
 export const LATELY_MICROS = 15 * MICROS_PER_SECOND;
 const SILENT_MICROS = 10 * MICROS_PER_MINUTE;
 const GONE_MICROS = 60 * MICROS_PER_MINUTE;
+
+/**
+ * Whether a server that is silent is known to have ended without a word, killed or crashed: only where it ran on this machine. Of
+ * another's nobody can tell whether it is cut off from the database alone.
+ */
+export function hasDied({ machine, pid }: Pick<ServerState, 'machine' | 'pid'>): boolean {
+  return machine === hostname() && !isProcessAlive(pid);
+}
 
 export function createServers({ db, sharedNow }: Pick<RegistryStore, 'db' | 'sharedNow'>): Servers {
   return {

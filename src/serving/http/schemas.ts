@@ -223,7 +223,7 @@ export const TrafficChangeResponse = Type.Object({
     description:
       'Live servers that have yet to load it, while it is preparing, or to answer by it, when it is active; null in an answer of PUT that could not learn them',
   }),
-asked_at: orNull(Type.String()),
+  asked_at: orNull(Type.String()),
   reason: orNull(Type.String()),
   ends_rollout: Type.Optional(
     Type.String({ description: 'Id of the rollout that it ends, which goes on until it is active' }),
