@@ -21,7 +21,6 @@ const [STABLE, ERRORS, FAILS, SLOW] = [1, 2, 3, 4];
 const [ALL_FAIL, MORE_FAIL, NONE_FAIL] = [64, 32, 1.5];
 const GUARDS = ['error_rate<+20%', 'slow_rate<+20%'];
 const ENOUGH = GUARDS.length / 0.05;
-const SLOW_FACTOR = 1.25;
 /** A round that takes longer has failed. */
 const ROUND_LIMIT_MS = 5 * 60_000;
 
@@ -54,10 +53,18 @@ export async function goingBackSection({ isQuick }: { readonly isQuick: boolean 
       const asks = askSteadily(server.url, { perSecond: RATE, stable: STABLE, drawValue, harmless: NONE_FAIL });
       try {
         const broken = await inRounds(rounds, () => breakerRound(server.url, asks));
-        const errors = await inRounds(rounds, () => guardRound(server.url, asks, ERRORS, ({ failed }) => failed));
+        const errors = await inRounds(rounds, () =>
+          guardRound(
+            server.url,
+            asks,
+            ERRORS,
+            () =>
+              ({ failed }) =>
+                failed,
+          ),
+        );
         await delay(Math.max(0, STABLE_MS - asks.elapsedMs()));
-        const limitMs = SLOW_FACTOR * asks.stableP99Ms();
-        const slow = await inRounds(rounds, () => guardRound(server.url, asks, SLOW, ({ tookMs }) => tookMs > limitMs));
+        const slow = await inRounds(rounds, () => guardRound(server.url, asks, SLOW, slowIn));
         return { title: 'Going back', about: ABOUT, figures: figuresOf({ broken, errors, slow }) };
       } finally {
         await asks.stop();
@@ -70,7 +77,7 @@ export async function goingBackSection({ isQuick }: { readonly isQuick: boolean 
   }
 }
 
-const ABOUT = `Two workers, ${RATE} units a second with two requests each, half of them to a version that hurts; a durable SQLite. Whoever asks counts the answers, and computes the rollout's test by its formula alone: seconds from the first answer by which the evidence suffices (from the first failure, for the breakers) to the last request that this version was asked. Medians and worst of the rounds.`;
+const ABOUT = `Two workers, ${RATE} units a second with two requests each, half of them to a version that hurts; a durable SQLite. Whoever asks counts the answers, and computes the rollout's test by its formula alone: seconds from the first answer by which the evidence suffices (from the first failure, for the breakers) to the last request that this version was asked. Slow is, with hindsight, what took longer than the middle between both versions' medians. Medians and worst of the rounds.`;
 
 interface Round {
   /** From when it was clear. */
@@ -133,7 +140,7 @@ async function guardRound(
   url: string,
   asks: Asks,
   candidate: number,
-  isEvent: (answer: Answer) => boolean,
+  eventsIn: (answers: readonly Answer[]) => (answer: Answer) => boolean,
 ): Promise<Round> {
   const id = await startRollout(url, candidate);
   const answers = asks.follow();
@@ -141,12 +148,20 @@ async function guardRound(
   // What was under way is answered.
   await delay(1000);
   asks.unfollow();
-  const clearMs = clearAt(answers, isEvent);
+  const clearMs = clearAt(answers, eventsIn(answers));
   const atCandidate = answers.filter(({ isCandidate }) => isCandidate);
   const lastMs = Math.max(...atCandidate.map(({ sentMs }) => sentMs));
   if (clearMs === undefined) return { seconds: 0, before: atCandidate.length, after: 0 };
   const after = atCandidate.filter(({ endedMs }) => endedMs > clearMs).length;
   return { seconds: Math.max(0, lastMs - clearMs) / 1000, before: atCandidate.length - after, after };
+}
+
+/** With hindsight: past the middle between what the two versions take. */
+function slowIn(answers: readonly Answer[]): (answer: Answer) => boolean {
+  const tookMs = (wanted: boolean): number =>
+    median(answers.filter(({ isCandidate }) => isCandidate === wanted).map((answer) => answer.tookMs));
+  const middleMs = (tookMs(true) + tookMs(false)) / 2;
+  return (answer) => answer.tookMs > middleMs;
 }
 
 /** When the answers first said enough to whoever asked; undefined where the server went back before. */
@@ -169,7 +184,7 @@ async function registerVersions(directory: string): Promise<void> {
       hoursModel(1, 0, ALL_FAIL),
       hoursModel(1, 0, MORE_FAIL),
       hoursModel(1, 0, 1),
-      deepModel(256, 300),
+      deepModel(256, 500),
     ];
     for (const onnx of versions) await registerModelFile(app, { model: 'returns', onnx: Buffer.from(onnx) });
   } finally {

@@ -12,8 +12,6 @@ export interface Answer {
 
 export interface Asks {
   elapsedMs(): number;
-  /** Of all answers before any slow version came. */
-  stableP99Ms(): number;
   /** What is answered from now on, as it comes. */
   follow(): readonly Answer[];
   unfollow(): void;
@@ -36,13 +34,9 @@ export interface SteadyAsks {
 export function askSteadily(url: string, { perSecond, stable, harmless, drawValue }: SteadyAsks): Asks {
   const startMs = performance.now();
   const running = new Set<Promise<void>>();
-  const stableMs: number[] = [];
   let followed: Answer[] | undefined;
   let units = 0;
-  const tell = (answer: Answer): void => {
-    if (!answer.isCandidate && !answer.failed) stableMs.push(answer.tookMs);
-    followed?.push(answer);
-  };
+  const tell = (answer: Answer): void => void followed?.push(answer);
   const ask = async (): Promise<void> => {
     const unit = `u${units++}`;
     const first = await predict({ url, unit, x: harmless, stable }, undefined);
@@ -57,7 +51,6 @@ export function askSteadily(url: string, { perSecond, stable, harmless, drawValu
   }, 5);
   return {
     elapsedMs: () => performance.now() - startMs,
-    stableP99Ms: () => stableMs.toSorted((a, b) => a - b)[Math.floor(0.99 * stableMs.length)] as number,
     follow: () => (followed = []),
     unfollow: () => (followed = undefined),
     async stop() {
