@@ -21,7 +21,8 @@ describe.each(testDatabases('references of drift'))('references of drift on $nam
 
   it('stay while they are served, or a window was counted by them', async () => {
     const store = await openDriftStore(database);
-    const firstWindows = (endpoint: string, version = 1) => `outputs/${endpoint}/trial/control/returns/${version}/${HOUR}`;
+    const firstWindows = (endpoint: string, version = 1) =>
+      `outputs/${endpoint}/trial/control/returns/${version}/${HOUR}`;
     const ids = ['served', 'retired', 'counted', firstWindows('shop'), firstWindows('gone'), firstWindows('shop', 2)];
     for (const id of ids)
       await store.saveReference({ id, source: 'training set', rows: 1, untilMicros: null, features: [] }, NOW);
