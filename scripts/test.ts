@@ -14,14 +14,14 @@ import { countResults, type VitestReport } from './test/count-results.ts';
 import { judgeRun } from './test/judge-run.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const scratch = mkdtempSync(join(tmpdir(), 'headrace-test-'));
-const reportFile = join(scratch, 'report.json');
-const skipsFile = join(scratch, 'skips.txt');
-
 const tier = ['heavy', 'interop'].find((name) => process.argv.includes(`--${name}`)) ?? 'quick';
 bringPrograms(tier);
 bringLake(tier);
 if (process.argv.includes('--bring-only')) process.exit(0);
+
+const scratch = mkdtempSync(join(tmpdir(), 'headrace-test-'));
+const reportFile = join(scratch, 'report.json');
+const skipsFile = join(scratch, 'skips.txt');
 
 const given = process.argv.slice(2).filter((argument) => argument !== `--${tier}`);
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');

@@ -1,4 +1,5 @@
-// The newest windows of all endpoints, as scrapes want them time and again: windows are parsed again only of endpoints whose have changed.
+// The newest windows of all endpoints, as scrapes want them time and again: they are read again only of endpoints whose windows have
+// changed.
 
 import type { DriftReport, WatchedEndpoint } from '../monitoring/index.ts';
 

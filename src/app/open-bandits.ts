@@ -23,6 +23,8 @@ export function banditJobs(app: App): readonly BackgroundJob[] {
       async run(signal) {
         const { dueBandits } = await import('../control/index.ts');
         const due = (await dueBandits({ experiments: await app.experiments(), clock: app.clock })).join(' ');
+        // Nothing that was asked is due still: whatever comes next has not been asked.
+        if (due === '') looked = undefined;
         if (due === '' || (due === looked?.due && performance.now() - looked.atMs < AGAIN_MS)) return;
         const limit = AbortSignal.timeout(LIMIT_MS);
         await runMonitor(app, 'bandits', AbortSignal.any([signal, limit]));

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Progress } from '../core/index.ts';
 import type { GarbageReport } from '../housekeeping/index.ts';
+import type { KeptReferences } from '../monitoring/index.ts';
 import { type Collector, collectObjects, collectPartials, collectSpill } from '../storage/index.ts';
 import { migrateAllTables } from './migrate-tables.ts';
 import type { App } from './open-app.ts';
@@ -35,15 +36,16 @@ export async function collectAll(
 }
 
 /** What may be watched for drift. */
-async function keptReferences(
-  app: App,
-): Promise<{ trainingSets: ReadonlySet<string>; endpoints: ReadonlySet<string> }> {
+async function keptReferences(app: App): Promise<KeptReferences> {
   const { models, endpoints } = await app.registry();
-  const trainingSets = new Set<string>();
+  const [trainingSets, versions] = [new Set<string>(), new Set<string>()];
   for (const { name } of await models.list())
-    for (const { trainingSet, isRetired } of await models.versions(name))
-      if (trainingSet !== null && !isRetired) trainingSets.add(trainingSet);
-  return { trainingSets, endpoints: new Set((await endpoints.list()).map(({ name }) => name)) };
+    for (const { version, trainingSet, isRetired } of await models.versions(name)) {
+      if (isRetired) continue;
+      versions.add(`${name}/${version}`);
+      if (trainingSet !== null) trainingSets.add(trainingSet);
+    }
+  return { trainingSets, versions, endpoints: new Set((await endpoints.list()).map(({ name }) => name)) };
 }
 
 async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progress): Promise<readonly Collector[]> {

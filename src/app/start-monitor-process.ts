@@ -2,6 +2,7 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import type { MONITORS } from '../monitoring/index.ts';
 import type { App } from './open-app.ts';
 import { roleFile } from './role-file.ts';
 
@@ -11,7 +12,8 @@ export interface MonitorStart {
   readonly monitor: MonitorName;
 }
 
-export type MonitorName = 'drift' | 'quality' | 'verify' | 'bandits';
+/** What runs so: the monitors, and bandits, of which no heartbeat is watched. */
+export type MonitorName = (typeof MONITORS)[number] | 'bandits';
 
 /** Resolves when it has done its work, or was told to stop. Rejects where it has not; the log says why. */
 export async function runMonitor(

@@ -41,9 +41,9 @@ export function trafficResult(
 /** What became of the rollout that was overridden, or is. */
 function describeRollout({ rollout, change }: EndpointState): string | undefined {
   const ended = change?.endsRollout;
-  if (rollout !== null) return `Rollout ${rollout} is under way still, and guards its candidate.`;
+  if (rollout !== null) return `Rollout ${rollout} is still under way, and guards its candidate.`;
   if (ended === undefined) return undefined;
-  return `Rollout ${ended} has ended: what its candidate had, or was asked for it beside other versions, the base has now.`;
+  return `Rollout ${ended} has ended: the base now has what its candidate had, or was to get beside other versions.`;
 }
 
 /** With nobody to load it, nobody could refuse it. */

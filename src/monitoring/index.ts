@@ -90,7 +90,7 @@ export { openAlerts } from './alerts/open-alerts.ts';
 export { migrateAlerts } from './alerts/tables.ts';
 export { type Heartbeats, openHeartbeats } from './alerts/watchdog.ts';
 export { webhookSender } from './alerts/webhook.ts';
-export { collectReferences } from './drift/collect-references.ts';
+export { collectReferences, type KeptReferences } from './drift/collect-references.ts';
 export { type DriftStore, openDriftStore } from './drift/drift-store.ts';
 export { type DriftReport, driftReport, type ReportedFeature } from './drift/drift-report.ts';
 export { askedArms, driftOf, qualityOf, type ShownArms } from './drift/shown-arms.ts';

@@ -118,12 +118,12 @@ describe.each(testDatabases('a storm of alerts'))('ten thousand alerts on $name'
     expect(await waiting()).toBe(STORM);
   });
 
-  it('are told for a while where the webhook is slow, and the rest in the next run', async () => {
+  it('are told for a while where the webhook is slow, and the others go on waiting', async () => {
     await storm(true);
-    answersMs = 200;
-    const { sent, failed } = await deliver({ mostRunMs: 500 });
+    answersMs = 600;
+    const { sent, failed } = await deliver({ mostRunMs: 2000 });
     expect(sent).toBeGreaterThan(0);
-    expect(sent).toBeLessThan(4);
+    expect(sent).toBeLessThan(5);
     expect(failed).toBe(0);
     expect(await waiting()).toBe(STORM - sent);
   });
@@ -141,10 +141,10 @@ describe.each(testDatabases('a storm of alerts'))('ten thousand alerts on $name'
     });
     expect(await deliver()).toEqual({ sent: 0, failed: 0 });
     now += MICROS_PER_HOUR;
-    const first = await deliver({ mostRunMs: 200 });
+    const first = await deliver({ mostRunMs: 1000 });
     expect(first.sent).toBeGreaterThan(0);
     expect((await waiting()) + first.sent).toBeLessThan(1000);
-    const second = await deliver({ mostRunMs: 200 });
+    const second = await deliver({ mostRunMs: 1000 });
     expect(second.sent).toBeGreaterThan(0);
     const ids = new Set(asked.map(({ req }) => req.headers['idempotency-key']));
     expect(ids.size).toBe(first.sent + second.sent);

@@ -21,8 +21,9 @@ describe.each(testDatabases('references of drift'))('references of drift on $nam
 
   it('stay while they are served, or a window was counted by them', async () => {
     const store = await openDriftStore(database);
-    const firstWindows = (endpoint: string) => `outputs/${endpoint}/stable/returns/1/${HOUR}`;
-    const ids = ['served', 'retired', 'counted', firstWindows('shop'), firstWindows('gone')];
+    const firstWindows = (endpoint: string, version = 1) =>
+      `outputs/${endpoint}/trial/control/returns/${version}/${HOUR}`;
+    const ids = ['served', 'retired', 'counted', firstWindows('shop'), firstWindows('gone'), firstWindows('shop', 2)];
     for (const id of ids)
       await store.saveReference({ id, source: 'training set', rows: 1, untilMicros: null, features: [] }, NOW);
     const counts = { bins: [], absent: 0, invalid: 0, rows: 1, missing: 0, nulls: 0, empty: 0, fresh: [] };
@@ -39,20 +40,24 @@ describe.each(testDatabases('references of drift'))('references of drift on $nam
         counts,
       },
     ]);
-    let kept = { trainingSets: new Set(['served']), endpoints: new Set(['shop']) };
+    let kept = {
+      trainingSets: new Set(['served']),
+      versions: new Set(['returns/1']),
+      endpoints: new Set(['shop']),
+    };
     const collector = collectReferences({ database, kept: async () => kept });
     const { items } = await collector.plan();
-    expect(items.map(({ id }) => id)).toEqual([firstWindows('gone'), 'retired']);
+    expect(items.map(({ id }) => id)).toEqual([firstWindows('gone'), firstWindows('shop', 2), 'retired']);
     expect(items[0]?.bytes).toBeGreaterThan(10);
     // One that is wanted again since it was planned stays.
     kept = { ...kept, trainingSets: new Set(['served', 'retired']) };
     const still = (await collector.recheck?.(items)) ?? [];
-    expect(still.map(({ id }) => id)).toEqual([firstWindows('gone')]);
+    expect(still.map(({ id }) => id)).toEqual([firstWindows('gone'), firstWindows('shop', 2)]);
     const going = await database.transaction((trx) => collector.forget(trx, still));
     expect(going).toEqual(still);
     const fresh = await openDriftStore(database);
     const there = await Promise.all(ids.map(async (id) => (await fresh.reference(id)) !== undefined));
-    expect(there).toEqual([true, true, true, true, false]);
+    expect(there).toEqual([true, true, true, true, false, false]);
     // Its window is past its time: it is held against nothing.
     await fresh.forget(NOW + 100 * 24 * HOUR);
     expect((await collector.plan()).items.map(({ id }) => id)).toEqual(['counted']);

@@ -4,10 +4,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
-import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
-import { readPredictionId, silentLogger } from '../../src/core/index.ts';
+import type { App } from '../../src/app/index.ts';
+import type { Serving } from '../../src/app/serve-worker.ts';
+import { readPredictionId } from '../../src/core/index.ts';
 import { maturedOutcomes, openMinutes } from '../../src/monitoring/index.ts';
+import { serveProject } from '../support/open-serving.ts';
 import { createServingProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
 
 const AGE = 3_600_000_000;
@@ -15,17 +16,12 @@ const AGE = 3_600_000_000;
 let project: Project;
 let app: App;
 let serving: Serving;
+let close: () => Promise<void>;
 beforeAll(async () => {
   project = createServingProject();
-  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
-  app = await openApp({ environment, logger: silentLogger });
-  serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
+  ({ app, serving, close } = await serveProject(project));
 }, 60_000);
-afterAll(async () => {
-  await serving.stop();
-  await app.close();
-  project.remove();
-});
+afterAll(() => close());
 
 const post = (url: string, body: object) =>
   serving.server.inject({

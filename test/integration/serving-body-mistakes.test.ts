@@ -114,7 +114,7 @@ describe('a mistake in a body', () => {
       'variants[1].ranges[0]: [5000, 10000) overlaps [0, 6000), which variants[0].ranges[0] has',
     ]);
     expect(await ofTraffic({ variants: [of('stable', [[0, 6000]]), of('candidate', [[7000, 10_000]])] })).toEqual([
-      'variants: expected ranges of all buckets, 0 to 10000, got 9000 of them',
+      'variants: expected ranges of all buckets, 0 to 9999, got 9000 of them',
     ]);
     const halved = [{ ...of('stable', [[0, 6000]]), weight: 50 }, of('candidate', [[6000, 10_000]])];
     expect(await ofTraffic({ variants: halved })).toEqual(['variants: expected weights that sum to 100, got 90']);

@@ -6,6 +6,7 @@ import { createPredictionIds, predictionMark } from '../../src/core/index.ts';
 import { createMinuteCollector } from '../../src/monitoring/minutes/collect-minutes.ts';
 import type { PackedMinute } from '../../src/monitoring/minutes/minute-cell.ts';
 import { createToldOutcomes } from '../../src/monitoring/minutes/told-outcomes.ts';
+import { unpackHashes } from '../../src/statistics/index.ts';
 
 const START = 1_800_000_000_000_000;
 const UNITS = [7, 71, 8, 4_000_000_007];
@@ -59,9 +60,7 @@ function naive(given: readonly Told[]): { sums: Sums; events: readonly string[] 
 
 function added(rows: readonly PackedMinute[]): Sums {
   const sums: Record<string, number[]> = {};
-  // Of a minute that was taken twice the later row is the whole of it.
-  const whole = new Map(rows.map((row) => [`${row.minute} ${row.version} ${row.turn}`, row]));
-  for (const { version, outcomes } of whole.values()) {
+  for (const { version, outcomes } of wholeOf(rows)) {
     outcomes?.n.forEach((count, group) => {
       const before = sums[`${version} ${group}`] ?? [0, 0, 0];
       const own = [count, outcomes.sum[group] ?? 0, outcomes.squares[group] ?? 0];
@@ -71,7 +70,19 @@ function added(rows: readonly PackedMinute[]): Sums {
   return Object.fromEntries(Object.entries(sums).filter(([, own]) => own.some((one) => one !== 0)));
 }
 
-it('count once each, by the last of them', () => {
+/** Of a minute that was taken twice the later row is the whole of it. */
+function wholeOf(rows: readonly PackedMinute[]): PackedMinute[] {
+  return [...new Map(rows.map((row) => [`${row.minute} ${row.version} ${row.turn}`, row])).values()];
+}
+
+function eventsOf(rows: readonly PackedMinute[]): string[] {
+  const events = wholeOf(rows).flatMap(({ version, outcomes }) =>
+    outcomes === null ? [] : [...unpackHashes(outcomes.eventUnits).hashes()].map((unit) => `${version} ${unit}`),
+  );
+  return [...new Set(events)].sort();
+}
+
+it('count once each, by the last of them, and a unit that had an event keeps it', () => {
   fc.assert(
     fc.property(told, (given) => {
       let now = START;
@@ -83,7 +94,7 @@ it('count once each, by the last of them', () => {
         if (isTaken) rows.push(...collector.take('all'));
       }
       rows.push(...collector.take('all'));
-      expect(added(rows)).toEqual(naive(given).sums);
+      expect({ sums: added(rows), events: eventsOf(rows) }).toEqual(naive(given));
     }),
     { numRuns: 300 },
   );

@@ -72,10 +72,10 @@ describe('a change of traffic', () => {
   it('that overrides a rollout says what became of it', () => {
     const servers = { servers: 2, waitsFor: [] };
     expect(trafficResult({ ...active, rollout: 'r-1' }, [], servers).text).toBe(
-      'checkout: stable=1:90 candidate=2:10\nRollout r-1 is under way still, and guards its candidate.',
+      'checkout: stable=1:90 candidate=2:10\nRollout r-1 is still under way, and guards its candidate.',
     );
     const ended = trafficResult({ ...active, change: { ...change, endsRollout: 'r-1' } }, [], servers);
-    expect(ended.text).toContain('\nRollout r-1 has ended: what its candidate had');
+    expect(ended.text).toContain('\nRollout r-1 has ended: the base now has what its candidate had');
     expect(ended.json).toMatchObject({ rollout: null, endedRollout: 'r-1' });
     const ending: TrafficChange = { ...change, state: 'preparing', endsRollout: 'r-1' };
     const waiting = trafficResult({ ...active, rollout: 'r-1', change: ending }, [], servers);

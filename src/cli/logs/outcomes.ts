@@ -12,7 +12,7 @@ export const sendOutcomes = defineCommand({
   summary: 'record outcomes from a .jsonl or .parquet file, as POST /v1/endpoints/{endpoint}/outcomes takes them',
   example: 'headrace logs outcomes delay outcomes.jsonl',
   notes:
-    'Each has a value, and either prediction_id (and observed_at), or unit and at (and from or within). Nothing is recorded\nwhere one of them is wrong; sent again they change nothing. Guards of a rollout count them with --maturity, which reads the log; else those alone\nthat servers are sent.',
+    'Each has a value, and either prediction_id (and observed_at), or unit and at (and from or within). Nothing is recorded\nwhere one of them is wrong; sent again they change nothing. Guards of a rollout count them with --maturity,\nwhich reads the log; without it they count those alone that servers are sent.',
   async run(context, [endpoint = '', file = '']) {
     const app = await context.app('read');
     const { endpoints } = (await app.applied()).manifest;
@@ -61,6 +61,9 @@ export const sendOutcomes = defineCommand({
 async function rolloutWithout(app: App, endpoint: string): Promise<string | undefined> {
   const { countsSentOutcomes } = await import('../../rollouts/index.ts');
   // They are recorded, whether or not anybody can be asked.
-  const shown = await (await app.rollouts()).list({ endpoint, limit: 1 }).catch(() => []);
+  const shown = await app
+    .rollouts()
+    .then((rollouts) => rollouts.list({ endpoint, limit: 1 }))
+    .catch(() => []);
   return shown.find(({ rollout }) => rollout.endedMicros === null && countsSentOutcomes(rollout.plan))?.rollout.id;
 }

@@ -9,6 +9,8 @@ import type { DriftTables } from './tables.ts';
 export interface KeptReferences {
   /** Of versions that are not retired. */
   readonly trainingSets: ReadonlySet<string>;
+  /** Those versions, each as `MODEL/VERSION`. */
+  readonly versions: ReadonlySet<string>;
   readonly endpoints: ReadonlySet<string>;
 }
 
@@ -66,8 +68,9 @@ export function collectReferences({ database, kept }: ReferenceCollectorDeps): C
   };
 }
 
-/** An id is a training set's, or says whose first windows they are: `outputs/ENDPOINT/…`, as `firstWindowsId` has it. */
-function isKept(id: string, { trainingSets, endpoints }: KeptReferences): boolean {
-  const [, endpoint] = id.split('/');
-  return endpoint === undefined ? trainingSets.has(id) : endpoints.has(endpoint);
+/** An id is a training set's, or says whose first windows they are, as `firstWindowsId` has it: a variant's name may have a slash. */
+function isKept(id: string, { trainingSets, versions, endpoints }: KeptReferences): boolean {
+  const [, endpoint, ...rest] = id.split('/');
+  if (endpoint === undefined) return trainingSets.has(id);
+  return endpoints.has(endpoint) && versions.has(rest.slice(-3, -1).join('/'));
 }

@@ -36,7 +36,7 @@ function checkRanges(variants: readonly AskedVariant[], lacking: readonly number
   if (mistakes.length === 0 && !isWhole)
     mistakes.push({
       path: 'variants',
-      message: `expected ranges of all buckets, 0 to ${BUCKETS}, got ${width} of them`,
+      message: `expected ranges of all buckets, 0 to ${BUCKETS - 1}, got ${width} of them`,
     });
   if (mistakes.length > 0) throw invalid(mistakes);
 }

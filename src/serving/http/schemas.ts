@@ -166,10 +166,9 @@ const RunningExperiment = Type.Object({
   phase: Type.Integer(),
   seed: Type.String(),
   unit: Type.Array(Type.String()),
-  namespace: Type.Union([
+  namespace: orNull(
     Type.Object({ seed: Type.String(), ranges: Type.Array(Type.Array(Type.Number(), { minItems: 2, maxItems: 2 })) }),
-    Type.Null(),
-  ]),
+  ),
   when: orNull(Type.Record(Type.String(), Type.Unknown())),
   arms: Type.Array(Type.Object({ name: Type.String(), version: Type.Integer(), ranges: BucketRanges })),
 });
