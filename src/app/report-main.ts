@@ -30,9 +30,9 @@ async function work(): Promise<void> {
   try {
     await tell({ kind: 'made', report: await experimentReport(app, experiment, phase) });
   } catch (thrown) {
-    const { code, message, status } = outgrown(thrown) ?? toHeadraceError(thrown);
+    const { code, message, status, details } = outgrown(thrown) ?? toHeadraceError(thrown);
     if (status === 500) app.logger.error({ err: thrown }, 'a report could not be made');
-    await tell({ kind: 'failed', code, message });
+    await tell({ kind: 'failed', code, message, details });
   } finally {
     await app.close();
   }

@@ -16,6 +16,7 @@ import {
   type Security,
   type ServingPlanes,
 } from '../serving/index.ts';
+import { pidSpace } from '../core/index.ts';
 import { backgroundJobs } from './background/jobs.ts';
 import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
@@ -145,6 +146,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
       id: serverId,
       machine: hostname(),
       pid: process.pid,
+      pidSpace: pidSpace(),
       startedMicros: clock.nowMicros(),
     },
     directory: await app.directory(),

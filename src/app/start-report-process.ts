@@ -4,7 +4,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { AskedPhase } from '../control/index.ts';
-import { type ErrorCode, HeadraceError } from '../core/index.ts';
+import { type ErrorCode, type ErrorDetail, HeadraceError } from '../core/index.ts';
 import type { ExperimentReport } from '../rollouts/index.ts';
 import type { App } from './open-app.ts';
 import { roleFile } from './role-file.ts';
@@ -20,7 +20,12 @@ export interface ReportStart {
 /** What it tells, once. */
 export type FromReport =
   | { readonly kind: 'made'; readonly report: ExperimentReport }
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+  | {
+      readonly kind: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly details: readonly ErrorDetail[];
+    };
 
 export interface ReportProcesses {
   /** Throws as `reportExperiment` does; HR_DEADLINE for one that takes longer than `server.reportTimeoutMs`. */
@@ -52,7 +57,7 @@ export function createReportProcesses({ config, environment }: Pick<App, 'config
     try {
       const [code, killedBy] = (await once(child, 'close')) as [number | null, string | null];
       if (told?.kind === 'made') return told.report;
-      if (told?.kind === 'failed') throw new HeadraceError(told.code, told.message);
+      if (told?.kind === 'failed') throw new HeadraceError(told.code, told.message, { details: told.details });
       if (closing.signal.aborted) throw drained(experiment);
       if (late.aborted)
         throw new HeadraceError(

@@ -40,11 +40,14 @@ export async function watchRollout(
   }
 }
 
+/** Not the digits in a server's name. */
+const COUNT = /\d+(?:\.\d+)?(?= (?:of|units|events|outcomes)\b)/g;
+
 /** What it waits for, the same text as long as nothing but a count changes; undefined where an event has said all there is. */
 function waitOf({ rollout, events }: ShownRollout, reason: string | null): string | undefined {
   const { state, step, endedMicros } = rollout;
   if (endedMicros !== null || state === 'paused') return undefined;
   const isHeld = state === 'watching' || state === 'baking';
   if (!isHeld && (reason === null || reason === events.at(-1)?.reason)) return undefined;
-  return `${state} ${step} ${reason?.replaceAll(/\d+(?:\.\d+)?/g, '#') ?? ''}`;
+  return `${state} ${step} ${reason?.replaceAll(COUNT, '#') ?? ''}`;
 }

@@ -46,7 +46,7 @@ export { createLastUsed, type LastUsed } from './last-used.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { messageOf } from './message-of.ts';
 export { IS_SOURCE, nodeTypesFolder, PACKAGE_ENTRY } from './package-entry.ts';
-export { isProcessAlive } from './process-alive.ts';
+export { isProcessAlive, pidSpace } from './process-alive.ts';
 export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';
 export {

@@ -1,5 +1,18 @@
 // Whether another process of this machine is still there, told by its id: leases and locks of dead ones are taken over.
 
+import { readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+/** Where a process id means the same process: this machine, and of its containers this one. */
+export function pidSpace(): string {
+  try {
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    // No Linux: one space a machine.
+    return hostname();
+  }
+}
+
 /** False once no process has the id; an id may have been given to another process since. */
 export function isProcessAlive(pid: number): boolean {
   try {

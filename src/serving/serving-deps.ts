@@ -48,6 +48,7 @@ export interface ServerIdentity {
   readonly id: string;
   readonly machine: string;
   readonly pid: number;
+  readonly pidSpace?: string;
   readonly startedMicros: Micros;
 }
 

@@ -2,11 +2,10 @@
 // answers requests all the same.
 
 import { spawnSync } from 'node:child_process';
-import { hostname } from 'node:os';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { rolloutEvidence } from '../../src/app/open-rollout-controller.ts';
-import { silentLogger } from '../../src/core/index.ts';
+import { pidSpace, silentLogger } from '../../src/core/index.ts';
 import {
   createMinuteCollector,
   createSharedClock,
@@ -85,16 +84,23 @@ it('are not waited for where they are known to have died, which is seen on this 
   const registry = await app.registry();
   const evidence = rolloutEvidence(app, await openMinutes(await app.database(), app.clock), registry);
   const { pid: dead } = spawnSync('true');
-  for (const [server, machine, pid] of [
-    ['killed', hostname(), dead],
-    ['hung', hostname(), process.pid],
+  for (const [server, space, pid] of [
+    ['killed', pidSpace(), dead],
+    ['hung', pidSpace(), process.pid],
     ['elsewhere', 'other', dead],
   ] as const) {
-    const state = { machine, pid, startedMicros: NOW, revision: 1, failure: null, reads: [], folds: [] };
+    const state = {
+      machine: server,
+      pid,
+      pidSpace: space,
+      startedMicros: NOW,
+      revision: 1,
+      failure: null,
+      reads: [],
+      folds: [],
+    };
     await registry.servers.report(server, state);
   }
   now += 60 * SECOND;
-  expect((await evidence.lateServers(NOW)).toSorted()).toEqual(
-    [`${hostname()} ${process.pid}`, `other ${dead}`].toSorted(),
-  );
+  expect((await evidence.lateServers(NOW)).toSorted()).toEqual([`elsewhere ${dead}`, `hung ${process.pid}`]);
 });

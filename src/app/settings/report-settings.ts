@@ -15,6 +15,6 @@ export const REPORT_SETTINGS = [
     key: 'server.reportMemory',
     kind: 'size',
     default: '1GB',
-    help: 'Memory that the process of such a report, or of a bandit’s weights, may use before it spills to disk; a worker makes one at a time. A report that can’t be made within it is answered 413.',
+    help: 'Memory that DuckDB may use in the process of such a report, or of a bandit’s weights, before it spills to disk; a worker makes one at a time. A report that can’t be made within it is answered 413.',
   },
 ] as const satisfies readonly Setting[];

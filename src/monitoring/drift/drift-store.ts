@@ -32,7 +32,7 @@ export interface DriftStore {
   saveArm(endpoint: string, size: Micros, arm: WatchedArm): Promise<void>;
   /** Windows that end after `from`, by their end. */
   windows(endpoint: string, size: Micros, from: Micros, arm?: LoggedArm): Promise<readonly StoredWindow[]>;
-  /** By endpoint, of windows that end after `from`: a text that is another once one came, was counted again or went. */
+  /** By endpoint, of windows that end after `from`: a text that is another once one came, went, or was counted again over other rows. */
   stamps(size: Micros, from: Micros): Promise<ReadonlyMap<string, string>>;
   /** One window of an arm, of features or of outputs: takes the place of those that it overlaps. */
   saveWindow(endpoint: string, size: Micros, windows: readonly StoredWindow[]): Promise<void>;

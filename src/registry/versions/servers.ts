@@ -1,7 +1,6 @@
 // Serving processes, as they tell of themselves: which definitions each has loaded, and which view versions it reads or
 // folds into. One that is silent for long is taken to be gone.
 
-import { hostname } from 'node:os';
 import {
   canonicalJson,
   isProcessAlive,
@@ -9,13 +8,16 @@ import {
   MICROS_PER_MINUTE,
   MICROS_PER_SECOND,
   parseJson,
+  pidSpace,
 } from '../../core/index.ts';
 import type { RegistryStore } from '../store.ts';
 
 export interface ServerState {
-  /** Its host's name. */
+  /** For people. */
   readonly machine: string;
   readonly pid: number;
+  /** Where the pid is its: as `pidSpace` of `core` has it; undefined in what an older build tells. */
+  readonly pidSpace?: string;
   readonly startedMicros: Micros;
   /** The apply whose definitions it has loaded; null before the first. */
   readonly revision: number | null;
@@ -69,11 +71,11 @@ const SILENT_MICROS = 10 * MICROS_PER_MINUTE;
 const GONE_MICROS = 60 * MICROS_PER_MINUTE;
 
 /**
- * Whether a server that is silent is known to have ended without a word, killed or crashed: only where it ran on this machine. Of
- * another's nobody can tell whether it is cut off from the database alone.
+ * Whether a server that is silent is known to have ended without a word, killed or crashed: only where it ran on this machine and not in
+ * another container. Of another's nobody can tell whether it is cut off from the database alone.
  */
-export function hasDied({ machine, pid }: Pick<ServerState, 'machine' | 'pid'>): boolean {
-  return machine === hostname() && !isProcessAlive(pid);
+export function hasDied({ pidSpace: space, pid }: Pick<ServerState, 'pidSpace' | 'pid'>): boolean {
+  return space === pidSpace() && !isProcessAlive(pid);
 }
 
 export function createServers({ db, sharedNow }: Pick<RegistryStore, 'db' | 'sharedNow'>): Servers {
