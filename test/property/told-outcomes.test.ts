@@ -123,3 +123,17 @@ it('are remembered within bounds: one of long ago counts as new', () => {
   collector.outcome('eta', ids[0] ?? '', 1);
   expect(countOf()).toBe(9);
 });
+
+it('of more revisions than are kept count nothing, and a correction of one takes nothing away', () => {
+  let now = START;
+  const collector = createMinuteCollector(() => now);
+  const ids = Array.from({ length: 101 }, (_, revision) => nextId(predictionMark(revision + 1, 1), 7));
+  for (const id of ids) collector.outcome('checkout', id, 1);
+  expect(collector.take('all')).toHaveLength(100);
+  // The others rest by then.
+  now += 10 * 60_000_000;
+  collector.outcome('checkout', ids.at(-1) ?? '', 0);
+  const [corrected] = collector.take('all').filter(({ revision }) => revision === 101);
+  expect(corrected?.outcomes?.n[7]).toBe(1);
+  expect(corrected?.outcomes?.sum[7]).toBe(0);
+});

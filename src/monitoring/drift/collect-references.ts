@@ -59,6 +59,7 @@ export function collectReferences({ database, kept }: ReferenceCollectorDeps): C
     async forget(trx, items) {
       const still = new Set((await unused(trx)).map(({ id }) => id));
       const going = items.filter(({ id }) => still.has(id));
+      // The same database's, by another room's tables.
       const db = trx as Kysely<DriftTables>;
       for (const { id } of going) await db.deleteFrom('monitoring_references').where('id', '=', id).execute();
       return going;

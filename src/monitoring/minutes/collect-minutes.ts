@@ -126,9 +126,11 @@ export function createMinuteCollector(now: () => Micros, told: ToldOutcomes = cr
       const prediction = predictionId.length > MOST_ID ? undefined : readPredictionId(predictionId);
       // Of no unit: nothing that could be compared.
       if (prediction === undefined || prediction.unitHash === 0) return;
+      const series = outcomesOf(endpoint, prediction);
+      // Too many revisions: it counts nothing, so it is nothing that could be corrected.
+      if (series === undefined) return;
       const before = told.tell(endpoint, predictionId, value);
-      if (value === before) return;
-      outcomesOf(endpoint, prediction)?.outcome(prediction.unitHash, value, before);
+      if (value !== before) series.outcome(prediction.unitHash, value, before);
     },
     outcomeOfUnit(endpoint) {
       outcomesOf(endpoint, NO_ARM)?.outcome(0, 0);
