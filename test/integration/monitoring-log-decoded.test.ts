@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR } from '../../src/core/index.ts';
 import type { DecodedLimits } from '../../src/monitoring/prediction-log/decoded-segments.ts';
-import { type LogRange, openLogRelation } from '../../src/monitoring/prediction-log/log-relation.ts';
+import type { LogRange } from '../../src/monitoring/prediction-log/log-parts.ts';
+import { openLogRelation } from '../../src/monitoring/prediction-log/log-relation.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord, armSchema, experimentRoute, predictionRecord } from '../support/prediction-records.ts';
@@ -174,6 +175,18 @@ describe('a segment that is not compacted', () => {
     writeFileSync(join(folder(), 'decoded'), 'no folder');
     expect(await ids()).toEqual(['a']);
     expect(files('.parquet')).toEqual([]);
+  });
+
+  it('is kept while there is room, by what the same question has kept, too', async () => {
+    for (const id of ['a', 'b', 'c']) {
+      const log = open();
+      appendRecord(log, id);
+      await log.close();
+    }
+    for (let asked = 0; asked < 2; asked++) {
+      expect(await ids({ ...KEEPS, mostBytes: 1 })).toEqual(['a', 'b', 'c']);
+      expect(decoded('.json')).toHaveLength(1);
+    }
   });
 
   it('is decoded where what was kept is torn or half gone', async () => {

@@ -30,7 +30,7 @@ import {
 } from '../../src/monitoring/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { appendRecord, armSchema, predictionRecord } from '../support/prediction-records.ts';
-import type { LogRange } from '../../src/monitoring/prediction-log/log-relation.ts';
+import type { LogRange } from '../../src/monitoring/prediction-log/log-parts.ts';
 import { predictionLogSql } from '../support/log-relations.ts';
 
 const NOW = 1_790_000_000_000_000;

@@ -2,7 +2,8 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { exposuresSql } from '../../src/monitoring/prediction-log/exposures.ts';
-import { type LogRange, openLogRelation } from '../../src/monitoring/prediction-log/log-relation.ts';
+import type { LogRange } from '../../src/monitoring/prediction-log/log-parts.ts';
+import { openLogRelation } from '../../src/monitoring/prediction-log/log-relation.ts';
 
 /** All logged predictions, each with its newest outcome. */
 export async function predictionLogSql(

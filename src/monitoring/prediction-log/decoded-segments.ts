@@ -60,8 +60,10 @@ const MANIFEST = /^(.+)\.(\d+)-(\d+)\.json$/;
 export interface DecodedSegments {
   /** From the segment's beginning on, each behind the one before. */
   of(segment: string): Promise<readonly DecodedPart[]>;
-  /** Whether there is room for more. */
+  /** Whether there is room for more, by what was there at first and was taken since. */
   hasRoom(): Promise<boolean>;
+  /** One was kept. */
+  took(part: DecodedPart): Promise<void>;
 }
 
 /** As they are now; what is damaged or half gone is as if it were not there. */
@@ -76,6 +78,7 @@ export async function listDecoded(directory: string, limits: DecodedLimits): Pro
     }),
     ({ segment }) => segment,
   );
+  let bytes: number | undefined;
   return {
     async of(segment) {
       const parts: DecodedPart[] = [];
@@ -90,11 +93,21 @@ export async function listDecoded(directory: string, limits: DecodedLimits): Pro
     },
     async hasRoom() {
       if ((await statfs(directory).then(({ bavail, bsize }) => bavail * bsize)) < limits.leastFreeBytes) return false;
-      let bytes = 0;
-      for (const name of names) bytes += (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0;
+      bytes ??= await sizeOf(names.map((name) => join(folder, name)));
       return bytes < limits.mostBytes;
     },
+    async took({ schemas, outcomes, unitOutcomes }) {
+      const files = [...schemas.map(({ path }) => path), outcomes, unitOutcomes];
+      bytes = (bytes ?? 0) + (await sizeOf(files.filter((file) => file !== null)));
+    },
   };
+}
+
+/** What is gone takes no room. */
+async function sizeOf(paths: readonly string[]): Promise<number> {
+  let bytes = 0;
+  for (const path of paths) bytes += (await stat(path).catch(() => undefined))?.size ?? 0;
+  return bytes;
 }
 
 async function readPart(folder: string, name: string, there: ReadonlySet<string>): Promise<DecodedPart | undefined> {

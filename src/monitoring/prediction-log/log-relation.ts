@@ -2,9 +2,8 @@
 // yet, of every process.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
+import { MICROS_PER_HOUR } from '../../core/index.ts';
 import { quoteText, quoteTime } from '../../storage/index.ts';
-import type { NamedSchema } from './arm-schema.ts';
 import { DECODED_LIMITS, type DecodedLimits } from './decoded-segments.ts';
 import { readKeptSchema } from './kept-schemas.ts';
 import {
@@ -27,21 +26,8 @@ import {
   sqlList,
 } from './log-columns.ts';
 import { listParquet, listWriters, type ParquetFile, type RecordKind, type Segment } from './segments.ts';
+import type { LogRange, TypedPart } from './log-parts.ts';
 import { openWaiting } from './waiting-segments.ts';
-
-/** Predictions from `from` on and before `to`, by the time they were made at, of one endpoint or of all. */
-export interface LogRange {
-  readonly from?: Micros;
-  readonly to?: Micros;
-  readonly endpoint?: string;
-}
-
-/** Predictions of one schema, with the structs' own types; of the time that is asked for and somewhat around it. */
-export interface TypedPart {
-  readonly named: NamedSchema;
-  /** A relation for FROM. */
-  readonly sql: string;
-}
 
 export interface LogRelation {
   /** All that have a schema: those of very old logs have none. */

@@ -16,7 +16,7 @@ import {
 import { findKeptSchema } from './kept-schemas.ts';
 import { createLogTables, type LogTables, outcomesSql, unitOutcomesSql } from './load-segment.ts';
 import { columnsSql, sqlList, typedSql } from './log-columns.ts';
-import type { LogRange, TypedPart } from './log-relation.ts';
+import type { LogRange, TypedPart } from './log-parts.ts';
 import type { Segment } from './segments.ts';
 
 /** A process that serves may ask: requests wait for no more records than these. */
@@ -76,6 +76,7 @@ export async function openWaiting(
           tables.pop();
           await own.drop();
           parts.push(part);
+          await kept.took(part);
           known = schemasOf([...read.parts, part]);
         }
       }

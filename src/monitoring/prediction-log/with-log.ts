@@ -3,7 +3,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError } from '../../core/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
-import { listLogFiles, type LogRange, type LogRelation, openLogRelation } from './log-relation.ts';
+import type { LogRange } from './log-parts.ts';
+import { listLogFiles, type LogRelation, openLogRelation } from './log-relation.ts';
 
 export interface LogPlace extends LogRange {
   /** The log's; where there is none the log is empty. */

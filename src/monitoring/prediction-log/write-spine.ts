@@ -9,7 +9,8 @@ import { HeadraceError, syncPath } from '../../core/index.ts';
 import { type DuckDb, quoteName, quoteText } from '../../storage/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
 import { IS_ANSWERED, structNames } from './log-columns.ts';
-import { inRange, type LogRange, type LogRelation } from './log-relation.ts';
+import type { LogRange } from './log-parts.ts';
+import { inRange, type LogRelation } from './log-relation.ts';
 import { askLog } from './query-log.ts';
 
 export interface SpineOrder extends LogRange {
