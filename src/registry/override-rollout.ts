@@ -36,8 +36,9 @@ export function overrideRollout(
 ): ResolvedTraffic & { readonly endsRollout?: string } {
   const { variants, change, rollout } = before;
   const base = variants[baseOf(variants)];
-  // A step that servers are still loading has the candidate already.
-  const held = [...variants, ...(change?.state === 'preparing' ? change.variants : [])];
+  // A step that servers are still loading has the candidate already; what is to end the rollout is none.
+  const isStep = change?.state === 'preparing' && change.endsRollout === undefined;
+  const held = [...variants, ...(isStep ? change.variants : [])];
   const isCandidate = ({ version }: Variant): boolean =>
     version !== base?.version && held.some((one) => one.version === version);
   const askedBase = asked.variants[baseOf(asked.variants)];

@@ -123,6 +123,30 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
           expect(await ask(...variants)).toEqual({ rollout: null, weights, width: 10_000 });
         }
       });
+
+      it('ends also where it is asked for again while servers are still loading it', async () => {
+        await given.registry.servers.report('one', {
+          machine: 'm',
+          pid: 1,
+          startedMicros: 0,
+          revision: 1,
+          failure: null,
+          reads: [],
+          folds: [],
+          prepared: {},
+        });
+        const other = { name: 'other', version: 3, weight: 10 };
+        const asked = { variants: [{ ...stable, weight: 90 }, other] };
+        const override = () => given.registry.endpoints.setTraffic('delay', asked, { ...by, waitMs: 0 });
+        expect((await override()).change).toMatchObject({ state: 'preparing', endsRollout: 'r-1' });
+        expect((await override()).change).toMatchObject({ state: 'preparing', endsRollout: 'r-1' });
+        const mixed = { variants: [stable, { name: 'candidate', version: 2, weight: 30 }, other] };
+        const third = await given.registry.endpoints.setTraffic('delay', mixed, { ...by, waitMs: 0 });
+        expect(third.change).toMatchObject({
+          endsRollout: 'r-1',
+          variants: [{ weight: 90 }, { version: 3, weight: 10 }],
+        });
+      });
     });
 
     it('keeps its own rows in the transaction that asks for the change: both, or neither', async () => {

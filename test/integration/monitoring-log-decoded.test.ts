@@ -127,6 +127,19 @@ describe('a segment that is not compacted', () => {
     expect(await ids()).toEqual(['a']);
   });
 
+  it.each([0, 40])('is decoded again where %i bytes are left of what was kept of it', async (length) => {
+    const log = open();
+    appendRecord(log, 'a');
+    await log.recordOutcomes([{ predictionId: 'a', endpoint: 'delay', value: 1, observedMicros: NOW }]);
+    await log.flush();
+    const fresh = await ask(KEEPS_NONE);
+    expect(await ask()).toEqual(fresh);
+    for (const name of decoded('.parquet')) truncateSync(join(folder(), name), length);
+    expect(await ask(KEEPS_NONE)).toEqual(fresh);
+    expect(await ask()).toEqual(fresh);
+    expect(await ask()).toEqual(fresh);
+  });
+
   it('that was cut to what is durable tells nothing of what is lost, nor does one with other bytes', async () => {
     const log = open();
     appendRecord(log, 'a');

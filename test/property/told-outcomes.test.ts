@@ -124,6 +124,18 @@ it('are remembered within bounds: one of long ago counts as new', () => {
   expect(countOf()).toBe(9);
 });
 
+it('that are too great for sums of squares count as no number, and what corrects one counts', () => {
+  let now = START;
+  const collector = createMinuteCollector(() => now);
+  const [{ id = '' } = {}] = PREDICTIONS;
+  collector.outcome('checkout', id, 1e200);
+  collector.outcome('checkout', id, 3);
+  now += 60_000_000;
+  collector.outcome('checkout', id, -1e200);
+  collector.outcome('checkout', id, 2);
+  expect(added(collector.take('all'))).toEqual({ '1 7': [1, 2, 4] });
+});
+
 it('of more revisions than are kept count nothing, and a correction of one takes nothing away', () => {
   let now = START;
   const collector = createMinuteCollector(() => now);

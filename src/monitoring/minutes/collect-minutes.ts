@@ -22,9 +22,9 @@ export interface MinuteCollector {
   endpoint(name: string): Series;
   service(name: string): Series;
   /**
-   * What became of a prediction, by what its id tells; undefined: nothing that is a number, true or false. Told again it counts
-   * nothing; another counts in place of the one before, in the minute in which it is told, while that is remembered
-   * (`createToldOutcomes`). A unit that had an event keeps it.
+   * What became of a prediction, by what its id tells; undefined: nothing that is a number, true or false, as is a number past
+   * 1e100. Told again it counts nothing; another counts in place of the one before, in the minute in which it is told, while that
+   * is remembered (`createToldOutcomes`). A unit that had an event keeps it.
    */
   outcome(endpoint: string, predictionId: string, value: number | undefined): void;
   /** One that names a unit: which prediction it is of only the log can tell, so it is no arm's, and counted as such. */
@@ -41,6 +41,8 @@ export interface MinuteCollector {
 
 /** Ids are made by whoever sends them: of an endpoint, so many revisions' outcomes are told apart in the same minutes. */
 const MOST_OUTCOMES = 100;
+/** Greater ones count as nothing that is a number: sums of squares of all others are finite, and stay so when they are corrected. */
+const GREATEST_OUTCOME = 1e100;
 /** Longer than any that a server makes. */
 const MOST_ID = 100;
 /**
@@ -122,7 +124,8 @@ export function createMinuteCollector(now: () => Micros, told: ToldOutcomes = cr
     },
     endpoint: (name) => wholeOf('endpoint', name),
     service: (name) => wholeOf('service', name),
-    outcome(endpoint, predictionId, value) {
+    outcome(endpoint, predictionId, given) {
+      const value = given !== undefined && Math.abs(given) <= GREATEST_OUTCOME ? given : undefined;
       const prediction = predictionId.length > MOST_ID ? undefined : readPredictionId(predictionId);
       // Of no unit: nothing that could be compared.
       if (prediction === undefined || prediction.unitHash === 0) return;

@@ -51,6 +51,11 @@ export interface DecodedPart {
   readonly unitOutcomes: string | null;
 }
 
+/** As it is written: with names in the folder, and each file's bytes, since a disk may give back less than was synced to it. */
+interface Manifest extends DecodedPart {
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
 /** What `ending` has, at most. */
 export const ENDING_BYTES = 16;
 
@@ -96,11 +101,14 @@ export async function listDecoded(directory: string, limits: DecodedLimits): Pro
       bytes ??= await sizeOf(names.map((name) => join(folder, name)));
       return bytes < limits.mostBytes;
     },
-    async took({ schemas, outcomes, unitOutcomes }) {
-      const files = [...schemas.map(({ path }) => path), outcomes, unitOutcomes];
-      bytes = (bytes ?? 0) + (await sizeOf(files.filter((file) => file !== null)));
+    async took(part) {
+      bytes = (bytes ?? 0) + (await sizeOf(filesOf(part)));
     },
   };
+}
+
+function filesOf({ schemas, outcomes, unitOutcomes }: DecodedPart): string[] {
+  return [...schemas.map(({ path }) => path), outcomes, unitOutcomes].filter((file) => file !== null);
 }
 
 /** What is gone takes no room. */
@@ -113,9 +121,10 @@ async function sizeOf(paths: readonly string[]): Promise<number> {
 async function readPart(folder: string, name: string, there: ReadonlySet<string>): Promise<DecodedPart | undefined> {
   try {
     // `keepDecoded` wrote it.
-    const kept = parseJson(await readFile(join(folder, name), 'utf8')) as unknown as DecodedPart;
-    const files = [...kept.schemas.map(({ path }) => path), kept.outcomes, kept.unitOutcomes];
-    if (files.some((file) => file !== null && !there.has(file))) return undefined;
+    const manifest = parseJson(await readFile(join(folder, name), 'utf8')) as unknown as Manifest;
+    const { sizes, ...kept } = manifest;
+    for (const file of filesOf(kept))
+      if (!there.has(file) || (await stat(join(folder, file))).size !== sizes[file]) return undefined;
     const placed = (file: string | null): string | null => (file === null ? null : join(folder, file));
     return {
       ...kept,
@@ -172,7 +181,10 @@ export async function keepDecoded(given: KeepDecoded): Promise<DecodedPart | und
         : await copy(columnsSql('unit_outcomes', unitOutcomesSql(tables.unitOutcomes.table)));
     const part: DecodedPart = { from, to, ending, damaged: damaged.length, schemas, outcomes, unitOutcomes };
     const temporary = join(temporaryFolder(directory), `${start}.${token}.json`);
-    await writeFile(temporary, JSON.stringify(part));
+    const sizes: Record<string, number> = {};
+    for (const file of put) sizes[file] = (await stat(join(folder, file))).size;
+    const manifest: Manifest = { ...part, sizes };
+    await writeFile(temporary, JSON.stringify(manifest));
     await rename(temporary, join(folder, `${start}.json`));
     return await readPart(folder, `${start}.json`, new Set(await namesIn(folder)));
   } catch {
