@@ -143,6 +143,8 @@ async function guardRound(
   eventsIn: (answers: readonly Answer[]) => (answer: Answer) => boolean,
 ): Promise<Round> {
   const id = await startRollout(url, candidate);
+  // From here on half of the units are the candidate's: shares that count those from before would say too much.
+  await until(async () => (await stateOf(url, id)) === 'watching' || undefined);
   const answers = asks.follow();
   await until(async () => (await stateOf(url, id)) === 'rolled_back' || undefined);
   // What was under way is answered.
@@ -169,7 +171,8 @@ function clearAt(answers: readonly Answer[], isEvent: (answer: Answer) => boolea
   const events: FirstEvents = countFirstEvents(0.2);
   for (const answer of answers.toSorted((a, b) => a.endedMs - b.endedMs)) {
     const counts = isEvent(answer);
-    events.add({ atMs: answer.endedMs, unit: answer.unit, isCandidate: answer.isCandidate, isEvent: counts });
+    const atMs = performance.timeOrigin + answer.endedMs;
+    events.add({ atMs, unit: answer.unit, isCandidate: answer.isCandidate, isEvent: counts });
     if (counts && events.evidence() >= ENOUGH) return answer.endedMs;
   }
   return undefined;
