@@ -57,7 +57,8 @@ function endingOf({ endsRollout }: NonNullable<EndpointState['change']>): string
 function describeAliases(asked: readonly AskedVariant[], { variants }: EndpointState): string | undefined {
   const meant = asked.flatMap(({ name, version }) => {
     const found = variants.find((variant) => variant.name === name)?.version;
-    return String(found) === String(version) ? [] : [`${version} is version ${found}`];
+    // One that an override left nothing is told of with the rollout.
+    return found === undefined || String(found) === String(version) ? [] : [`${version} is version ${found}`];
   });
   return meant.length === 0 ? undefined : [...new Set(meant)].join(', ');
 }

@@ -1,6 +1,6 @@
 // `headrace verify`: what was served, computed again as of then from facts and logs.
 
-import { counted, stringifyJson } from '../core/index.ts';
+import { counted, HeadraceError, stringifyJson } from '../core/index.ts';
 import type { VerifyReport } from '../control/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
@@ -50,6 +50,11 @@ export const verifyCommand = defineCommand({
     const definitions = await app.applied();
     const kept = { definitions, versions: await app.versions() };
     const report = await withDeadSettled(app, kept, () => verify(app, asked, context.progress));
+    if (prediction !== undefined && report.checked === 0)
+      throw new HeadraceError(
+        'HR_UNKNOWN_PREDICTION',
+        `the prediction log has no prediction "${prediction.slice(0, 200)}" that this asks for: it is of another log or endpoint, was not of the sample, or is past what is kept.`,
+      );
     const hasBugs = report.differences.some(({ cause }) => cause === 'bug');
     return { json: present(report), text: describe(report), exitCode: hasBugs ? 1 : 0 };
   },

@@ -108,6 +108,10 @@ describe('the log', () => {
     });
     const verified = headraceJson(project, ['verify', '--prediction', idOf(1)]);
     expect(verified).toMatchObject({ checked: 1, differences: [] });
+    expect(headrace(project, ['verify', '--prediction', 'none-0'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('HR_UNKNOWN_PREDICTION: the prediction log has no prediction "none-0"'),
+    });
   });
 
   it('becomes a spine, whose training set has the features that were served', () => {

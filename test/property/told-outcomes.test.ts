@@ -127,7 +127,7 @@ it('are remembered within bounds: one of long ago counts as new', () => {
 it('that are too great for sums of squares count as no number, and what corrects one counts', () => {
   let now = START;
   const collector = createMinuteCollector(() => now);
-  const [{ id = '' } = {}] = PREDICTIONS;
+  const { id } = PREDICTIONS[0] as (typeof PREDICTIONS)[number];
   collector.outcome('checkout', id, 1e200);
   collector.outcome('checkout', id, 3);
   now += 60_000_000;

@@ -45,6 +45,13 @@ describe('a change of traffic', () => {
     expect(result.exitCode ?? 0).toBe(0);
   });
 
+  it('that left a variant nothing says what became of the rollout, and no version of what is not there', () => {
+    const ended = { ...active, variants: [{ ...stable, weight: 100 }], change: { ...change, endsRollout: 'r-1' } };
+    expect(trafficResult(ended, asked, { servers: 2, waitsFor: [] }).text).toBe(
+      'checkout: stable=1:100\nchampion is version 1\nRollout r-1 has ended: the base now has what its candidate had, or was to get beside other versions.',
+    );
+  });
+
   it('that no server is there to load says so, and what checks it', () => {
     const result = trafficResult(active, asked, { servers: 0, waitsFor: [] });
     expect(result.text).toBe(
