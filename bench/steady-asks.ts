@@ -73,7 +73,8 @@ async function predict(
   const sentMs = performance.now();
   const response = await fetch(`${url}/v1/endpoints/checkout/predict`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    // A connection each: kept ones would leave one worker nearly all requests, and the other too few to judge by.
+    headers: { 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify({ inputs: [{ x, unit }] }),
   });
   const { predictions } = (await response.json()) as { readonly predictions?: readonly { readonly version: number }[] };
