@@ -3,18 +3,12 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HeadraceError } from '../core/index.ts';
 import { type FromJob, jobError, runJob, tellProgress } from '../offline/index.ts';
 import { openApp } from './open-app.ts';
-import { outliveReaders } from './outlive-readers.ts';
+import { startedByServer } from './started-by-server.ts';
 import type { JobMainStart } from './start-job-process.ts';
 
-outliveReaders();
-const [argument] = process.argv.slice(2);
-if (argument === undefined || process.send === undefined)
-  throw new HeadraceError('HR_USAGE', 'the process of a job is started by `headrace serve`, not by hand.');
-// The server wrote it.
-const { config, job } = JSON.parse(argument) as JobMainStart;
+const { config, job } = startedByServer<JobMainStart>('a job');
 process.once('disconnect', () => void leaveNothing());
 await work();
 process.exit(0);

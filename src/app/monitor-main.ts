@@ -2,7 +2,6 @@
 // processor for a while, and requests must not wait behind it: it is a process of its own, at a lower priority.
 
 import { setPriority } from 'node:os';
-import { HeadraceError } from '../core/index.ts';
 import { MONITOR_NICENESS, MONITOR_THREADS } from './monitor-duckdb.ts';
 import { openApp } from './open-app.ts';
 import { runDueBandits } from './open-bandits.ts';
@@ -10,14 +9,9 @@ import { openDrift } from './open-drift.ts';
 import { openQuality } from './open-quality.ts';
 import { openSkew } from './open-skew.ts';
 import type { MonitorStart } from './start-monitor-process.ts';
-import { outliveReaders } from './outlive-readers.ts';
+import { startedByServer } from './started-by-server.ts';
 
-outliveReaders();
-const [argument] = process.argv.slice(2);
-if (argument === undefined || process.send === undefined)
-  throw new HeadraceError('HR_USAGE', 'the process of a monitor is started by `headrace serve`, not by hand.');
-// The server wrote it.
-const { config, monitor } = JSON.parse(argument) as MonitorStart;
+const { config, monitor } = startedByServer<MonitorStart>('a monitor');
 // It ends with its server. What it had not kept yet the next run does again.
 process.once('disconnect', () => process.exit(1));
 setPriority(MONITOR_NICENESS);

@@ -6,15 +6,10 @@ import { HeadraceError, messageOf, toHeadraceError } from '../core/index.ts';
 import { experimentReport } from './experiment-reports.ts';
 import { MONITOR_NICENESS, MONITOR_THREADS } from './monitor-duckdb.ts';
 import { openApp } from './open-app.ts';
-import { outliveReaders } from './outlive-readers.ts';
+import { startedByServer } from './started-by-server.ts';
 import { elsewhere, type FromReport, type ReportStart } from './start-report-process.ts';
 
-outliveReaders();
-const [argument] = process.argv.slice(2);
-if (argument === undefined || process.send === undefined)
-  throw new HeadraceError('HR_USAGE', 'the process of a report is started by `headrace serve`, not by hand.');
-// The server wrote it.
-const { config, experiment, phase } = JSON.parse(argument) as ReportStart;
+const { config, experiment, phase } = startedByServer<ReportStart>('a report');
 process.once('disconnect', () => process.exit(1));
 setPriority(MONITOR_NICENESS);
 await work();

@@ -1,0 +1,14 @@
+// How a process that `headrace serve` starts beside itself begins: the same program in another role.
+
+import { HeadraceError } from '../core/index.ts';
+import { outliveReaders } from './outlive-readers.ts';
+
+/** What its server wrote as its one argument. Throws HR_USAGE where nobody did; `what`: whose process it is, "a monitor". */
+export function startedByServer<Start>(what: string): Start {
+  outliveReaders();
+  const [argument] = process.argv.slice(2);
+  if (argument === undefined || process.send === undefined)
+    throw new HeadraceError('HR_USAGE', `the process of ${what} is started by \`headrace serve\`, not by hand.`);
+  // Of the same build.
+  return JSON.parse(argument) as Start;
+}
