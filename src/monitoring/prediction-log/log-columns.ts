@@ -88,6 +88,10 @@ export const IS_ANSWERED = "NOT contains(prediction_id, '~')";
 
 export const sqlList = (texts: readonly string[]): string => `[${texts.map(quoteText).join(', ')}]`;
 
+/** Parquet files of the same columns, for FROM. */
+export const readFilesSql = (files: readonly { readonly path: string }[]): string =>
+  `read_parquet(${sqlList(files.map(({ path }) => path))}, hive_partitioning = false)`;
+
 /** Columns of the table that a schema's records are appended to: these, one a field (`v0`, …), the number of each feature's status (`s0`, …). */
 export function flatColumns({ fields, schema }: NamedSchema): FlatColumn[] {
   return [

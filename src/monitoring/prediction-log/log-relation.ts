@@ -23,7 +23,7 @@ import {
   newestUnitOutcome,
   readableSql,
   ROUTE_NAMES,
-  sqlList,
+  readFilesSql,
 } from './log-columns.ts';
 import { listParquet, listWriters, type ParquetFile, type RecordKind, type Segment } from './segments.ts';
 import type { LogRange, TypedPart } from './log-parts.ts';
@@ -92,13 +92,13 @@ async function openOnce(
   const { typed, parts: inside } = await parquetParts(predictions);
   const outcomeParts = [
     ...decoded.outcomes,
-    ...(outcomes.length === 0 ? [] : [columnsSql('outcomes', readParquet(outcomes))]),
+    ...(outcomes.length === 0 ? [] : [columnsSql('outcomes', readFilesSql(outcomes))]),
     ...legacyParts('outcomes', legacy.outcomes),
   ];
   const byId = united('outcomes', outcomeParts);
   const unitParts = [
     ...decoded.unitOutcomes,
-    ...(unitOutcomes.length === 0 ? [] : [columnsSql('unit_outcomes', readParquet(unitOutcomes))]),
+    ...(unitOutcomes.length === 0 ? [] : [columnsSql('unit_outcomes', readFilesSql(unitOutcomes))]),
   ];
   let matchedUnits = emptySql('outcomes');
   if (unitParts.length > 0) {
@@ -194,14 +194,14 @@ async function parquetParts(
   for (const [folder, group] of groups) {
     const id = group[0]?.schema?.id;
     if (folder === undefined || id === undefined) {
-      parts.push(columnsSql('predictions', readParquet(group), LEGACY_MISSING));
+      parts.push(columnsSql('predictions', readFilesSql(group), LEGACY_MISSING));
       continue;
     }
     const named = await readKeptSchema(folder, id);
     // Without it the structs' own names do, and the files' own columns.
     if (named === undefined) parts.push(columnsSql('predictions', withRouteColumns(group)));
     else {
-      const sql = readParquet(group);
+      const sql = readFilesSql(group);
       typed.push({ named, sql });
       parts.push(readableSql(named, sql));
     }
@@ -219,12 +219,9 @@ const legacyParts = (kind: LegacyKind, segments: readonly { readonly path: strin
         ),
       ];
 
-const readParquet = (files: readonly ParquetFile[]): string =>
-  `read_parquet(${sqlList(files.map(({ path }) => path))}, hive_partitioning = false)`;
-
 // Those that the files have not are null.
 const withRouteColumns = (files: readonly ParquetFile[]): string =>
-  `(SELECT * FROM ${readParquet(files)} UNION ALL BY NAME SELECT ${ROUTE_NAMES.join(', ')} FROM (${emptySql('predictions')}))`;
+  `(SELECT * FROM ${readFilesSql(files)} UNION ALL BY NAME SELECT ${ROUTE_NAMES.join(', ')} FROM (${emptySql('predictions')}))`;
 
 const united = (kind: RecordKind, parts: readonly string[]): string =>
   parts.length === 0 ? emptySql(kind) : parts.join(' UNION ALL ');

@@ -15,7 +15,7 @@ import {
 } from './decoded-segments.ts';
 import { findKeptSchema } from './kept-schemas.ts';
 import { createLogTables, type LogTables, outcomesSql, unitOutcomesSql } from './load-segment.ts';
-import { columnsSql, sqlList, typedSql } from './log-columns.ts';
+import { columnsSql, readFilesSql, typedSql } from './log-columns.ts';
 import type { LogRange, TypedPart } from './log-parts.ts';
 import type { Segment } from './segments.ts';
 
@@ -155,7 +155,7 @@ function relationsOf(
     ...tables.flatMap((one) => one.predictions.map((table) => ({ named: table.named, sql: `(${typedSql(table)})` }))),
     ...Array.from(Map.groupBy(files, ({ named }) => named.id).values(), (group) => ({
       named: (group[0] as (typeof group)[number]).named,
-      sql: readParquet(group.map(({ path }) => path)),
+      sql: readFilesSql(group),
     })),
   ];
   const keptOf = (kind: 'outcomes' | 'unitOutcomes'): string[] => parts.flatMap((part) => part[kind] ?? []);
@@ -167,10 +167,8 @@ function relationsOf(
     const paths = keptOf(key);
     return [
       ...tables.flatMap((one) => one[key] ?? []).map(({ table }) => columnsSql(kind, sqlOf(table))),
-      ...(paths.length === 0 ? [] : [columnsSql(kind, readParquet(paths))]),
+      ...(paths.length === 0 ? [] : [columnsSql(kind, readFilesSql(paths.map((path) => ({ path }))))]),
     ];
   });
   return { predictions, outcomes, unitOutcomes };
 }
-
-const readParquet = (paths: readonly string[]): string => `read_parquet(${sqlList(paths)}, hive_partitioning = false)`;
