@@ -2,10 +2,16 @@
 // to whoever writes.
 
 import type { Micros } from '../../core/index.ts';
-import { createHashSample, type HashSample, packHashes, type PackedHashes } from '../../statistics/index.ts';
+import {
+  createHashSample,
+  type HashSample,
+  packHashes,
+  type PackedHashes,
+  UNIT_GROUPS,
+} from '../../statistics/index.ts';
 import { clearSketch, createSketch, type LatencySketch, packSketch } from '../monitor/latency-sketch.ts';
 import { noCounts, type Writable } from './minute-counts.ts';
-import { type MinuteCounts, type MinuteOutcomes, type MinuteRow, OUTCOME_GROUPS, type SeriesId } from './minute-row.ts';
+import { type MinuteCounts, type MinuteOutcomes, type MinuteRow, type SeriesId } from './minute-row.ts';
 
 /** Kinds of a unit's first events, and its first row. */
 export const UNIT_KINDS = ['units', 'errorUnits', 'slowUnits', 'nullUnits', 'eventUnits'] as const;
@@ -68,11 +74,11 @@ export function addUnit(cell: MinuteCell, kind: UnitKind, hash: number): void {
 /** `times` is −1 for one that counts no more. */
 export function addOutcome(cell: MinuteCell, unitHash: number, value: number, times: 1 | -1): void {
   const sums = (cell.outcomes ??= {
-    n: new Float64Array(OUTCOME_GROUPS),
-    sum: new Float64Array(OUTCOME_GROUPS),
-    squares: new Float64Array(OUTCOME_GROUPS),
+    n: new Float64Array(UNIT_GROUPS),
+    sum: new Float64Array(UNIT_GROUPS),
+    squares: new Float64Array(UNIT_GROUPS),
   });
-  const group = unitHash % OUTCOME_GROUPS;
+  const group = unitHash % UNIT_GROUPS;
   sums.n[group] = (sums.n[group] as number) + times;
   sums.sum[group] = (sums.sum[group] as number) + times * value;
   sums.squares[group] = (sums.squares[group] as number) + times * value * value;

@@ -2,7 +2,7 @@
 // rows of all servers add up.
 
 import type { Micros } from '../../core/index.ts';
-import type { PackedHashes } from '../../statistics/index.ts';
+import type { GroupedOutcomes, PackedHashes } from '../../statistics/index.ts';
 import type { PackedSketch } from '../monitor/latency-sketch.ts';
 
 /**
@@ -68,17 +68,11 @@ export interface MinuteRow extends SeriesId, MinuteCounts {
   readonly outcomes: MinuteOutcomes | null;
 }
 
-/** Groups of units that sums of outcomes are kept by: `unitHash % 64`. */
-export const OUTCOME_GROUPS = 64;
-
 /**
- * Numbers and booleans (1, 0), by the minute in which they were told, each `OUTCOME_GROUPS` long. One that is corrected is taken back in
- * the minute of the correction, so that a minute's sums may be below 0.
+ * By the minute in which they were told. One that is corrected is taken back in the minute of the correction, so that a minute's sums
+ * may be below 0.
  */
-export interface MinuteOutcomes {
-  readonly n: readonly number[];
-  readonly sum: readonly number[];
-  readonly squares: readonly number[];
+export interface MinuteOutcomes extends GroupedOutcomes {
   /** Units with an outcome that is true, or not 0. */
   readonly eventUnits: PackedHashes;
 }
