@@ -3,7 +3,7 @@
 
 import { floorTo, MICROS_PER_MINUTE } from '../core/index.ts';
 import type { MinuteRow, Minutes } from '../monitoring/index.ts';
-import { hasDied, LATELY_MICROS, type Registry } from '../registry/index.ts';
+import { LATELY_MICROS, type Registry } from '../registry/index.ts';
 import type { RolloutEvidence } from '../rollouts/index.ts';
 import type { BackgroundJob } from './background/background-job.ts';
 import { withMonitorDuckDb } from './monitor-duckdb.ts';
@@ -44,13 +44,10 @@ export function rolloutEvidence(app: App, minutes: Minutes, registry: Registry):
   return {
     minutes: (query) => minutes.read(query),
     async lateServers(sinceMicros) {
-      const live = new Set((await registry.servers.list()).map(({ id }) => id));
-      // One that is silent may be cut off from the database alone, and answer requests all the same.
-      const known = (await registry.servers.list(true)).filter(
-        (server) => live.has(server.id) || (server.seenMicros >= sinceMicros - LATELY_MICROS && !hasDied(server)),
-      );
+      const { live, silent } = await registry.servers.heard();
+      const wereLive = silent.filter(({ seenMicros }) => seenMicros >= sinceMicros - LATELY_MICROS);
       // One that has loaded nothing answers nobody.
-      const servers = known.filter(({ revision }) => revision !== null);
+      const servers = [...live, ...wereLive].filter(({ revision }) => revision !== null);
       const named = new Map(servers.map(({ id, machine, pid }) => [id, `${machine} ${pid}`]));
       return (await minutes.late(servers)).map(({ id }) => named.get(id) ?? id);
     },

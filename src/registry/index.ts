@@ -44,7 +44,6 @@ export type { AuditEntry } from './store.ts';
 export { versionIncomplete } from './versions/refuse-unreadable.ts';
 export { readableVersions, type ServedService, type ServiceState, versionsRead } from './versions/served-services.ts';
 export {
-  hasDied,
   LATELY_MICROS,
   type PreparedTraffic,
   type ServedTraffic,

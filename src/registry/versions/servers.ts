@@ -61,8 +61,17 @@ export interface Servers {
   report(id: string, state: ServerState): Promise<void>;
   /** Those that told of themselves lately; with `andSilent` those that may only be stopped for a while, too. */
   list(andSilent?: boolean): Promise<readonly ServerRow[]>;
+  /** All that were heard of, but for those that have left or are known to have died. */
+  heard(): Promise<HeardServers>;
   /** It has ended. */
   leave(id: string): Promise<void>;
+}
+
+export interface HeardServers {
+  /** As `list` has them. */
+  readonly live: readonly ServerRow[];
+  /** They may be stopped for a while, or cut off from the database alone, and answer requests all the same. */
+  readonly silent: readonly ServerRow[];
 }
 
 /** Several times within it a server tells of itself: one that is silent for longer is not live. */
@@ -74,11 +83,25 @@ const GONE_MICROS = 60 * MICROS_PER_MINUTE;
  * Whether a server that is silent is known to have ended without a word, killed or crashed: only where it ran on this machine and not in
  * another container. Of another's nobody can tell whether it is cut off from the database alone.
  */
-export function hasDied({ pidSpace: space, pid }: Pick<ServerState, 'pidSpace' | 'pid'>): boolean {
+function hasDied({ pidSpace: space, pid }: Pick<ServerState, 'pidSpace' | 'pid'>): boolean {
   return space === pidSpace() && !isProcessAlive(pid);
 }
 
 export function createServers({ db, sharedNow }: Pick<RegistryStore, 'db' | 'sharedNow'>): Servers {
+  const seenSince = async (micros: Micros): Promise<ServerRow[]> => {
+    const rows = await db
+      .selectFrom('registry_servers')
+      .selectAll()
+      .where('seen_at', '>=', micros)
+      .orderBy('id')
+      .execute();
+    // `report` wrote it.
+    return rows.map(({ id, seen_at, state }) => ({
+      id,
+      seenMicros: seen_at,
+      ...(parseJson(state) as unknown as ServerState),
+    }));
+  };
   return {
     async report(id, state) {
       const row = { seen_at: await sharedNow(), state: canonicalJson(state) };
@@ -92,20 +115,12 @@ export function createServers({ db, sharedNow }: Pick<RegistryStore, 'db' | 'sha
         .where('seen_at', '<', row.seen_at - GONE_MICROS)
         .execute();
     },
-    async list(andSilent = false) {
-      const since = (await sharedNow()) - (andSilent ? SILENT_MICROS : LATELY_MICROS);
-      const rows = await db
-        .selectFrom('registry_servers')
-        .selectAll()
-        .where('seen_at', '>=', since)
-        .orderBy('id')
-        .execute();
-      // `report` wrote it.
-      return rows.map(({ id, seen_at, state }) => ({
-        id,
-        seenMicros: seen_at,
-        ...(parseJson(state) as unknown as ServerState),
-      }));
+    list: async (andSilent = false) => seenSince((await sharedNow()) - (andSilent ? SILENT_MICROS : LATELY_MICROS)),
+    async heard() {
+      const now = await sharedNow();
+      const all = await seenSince(now - SILENT_MICROS);
+      const isLive = ({ seenMicros }: ServerRow): boolean => seenMicros >= now - LATELY_MICROS;
+      return { live: all.filter(isLive), silent: all.filter((one) => !isLive(one) && !hasDied(one)) };
     },
     async leave(id) {
       await db.deleteFrom('registry_servers').where('id', '=', id).execute();

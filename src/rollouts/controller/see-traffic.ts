@@ -2,7 +2,7 @@
 // or another's by now.
 
 import { HeadraceError } from '../../core/index.ts';
-import { type EndpointState, hasDied, type Registry, trafficWaitsFor } from '../../registry/index.ts';
+import { type EndpointState, type Registry, trafficWaitsFor } from '../../registry/index.ts';
 import type { SeenTraffic } from './decide.ts';
 import type { Rollout } from './rollout.ts';
 
@@ -46,9 +46,9 @@ function overriddenBy({ revision, variants, change }: EndpointState, { candidate
 }
 
 /** Where none is heard of, those that were before and have neither left nor died: after an absence of the database each has yet to say how it is. */
-async function silentServers(servers: Pick<Registry['servers'], 'list'>): Promise<readonly string[]> {
-  if ((await servers.list()).length > 0) return [];
-  return (await servers.list(true)).filter((one) => !hasDied(one)).map(({ machine, pid }) => `${machine} ${pid}`);
+async function silentServers(servers: Pick<Registry['servers'], 'heard'>): Promise<readonly string[]> {
+  const { live, silent } = await servers.heard();
+  return live.length > 0 ? [] : silent.map(({ machine, pid }) => `${machine} ${pid}`);
 }
 
 function describeLoss(
