@@ -13,9 +13,8 @@ export interface ServerMinutes {
 
 /** `server`: this process, as no other is called. */
 export async function openServerMinutes(app: App, server: string): Promise<ServerMinutes> {
-  const { createMinuteCollector, createSharedClock, openHistory, startMinuteWriter } = await import(
-    '../monitoring/index.ts'
-  );
+  const { createSharedClock } = await import('../storage/index.ts');
+  const { createMinuteCollector, openHistory, startMinuteWriter } = await import('../monitoring/index.ts');
   const database = await app.database();
   const clock = createSharedClock(database, app.clock);
   const collector = createMinuteCollector(clock.now);
@@ -29,7 +28,8 @@ export async function openServerMinutes(app: App, server: string): Promise<Serve
 const EVERY_MS = 60_000;
 
 export async function minuteJobs(app: App, views: () => Promise<readonly ViewStatus[]>): Promise<BackgroundJob[]> {
-  const { createSharedClock, recordViews, rollUp } = await import('../monitoring/index.ts');
+  const { recordViews, rollUp } = await import('../monitoring/index.ts');
+  const { createSharedClock } = await import('../storage/index.ts');
   const { values } = app.config;
   const database = await app.database();
   const clock = createSharedClock(database, app.clock);

@@ -14,7 +14,8 @@ import { tellAlerts } from './tell-alerts.ts';
 const EVERY_MS = 1000;
 
 export async function rolloutJobs(app: App): Promise<BackgroundJob[]> {
-  const { createSharedClock, openMinutes } = await import('../monitoring/index.ts');
+  const { openMinutes } = await import('../monitoring/index.ts');
+  const { createSharedClock } = await import('../storage/index.ts');
   const { createController, migrateRollouts } = await import('../rollouts/index.ts');
   const database = await migrateRollouts(await app.database());
   const registry = await app.registry();

@@ -14,7 +14,7 @@ export function sharedRollouts(
 ): () => Promise<Rollouts> {
   const { lazily } = createClosers();
   const open = lazily(async () => {
-    const { createSharedClock } = await import('../monitoring/index.ts');
+    const { createSharedClock } = await import('../storage/index.ts');
     const { openRollouts } = await import('../rollouts/index.ts');
     const shared = createSharedClock(await database(), clock);
     const rollouts = await openRollouts({

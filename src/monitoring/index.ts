@@ -44,7 +44,6 @@ export {
 } from './minutes/read-minutes.ts';
 export { rollUp } from './minutes/roll-up.ts';
 export type { Series } from './minutes/series.ts';
-export { createSharedClock, type SharedClock } from './minutes/shared-clock.ts';
 export { recordViews, type ViewReading } from './minutes/view-minutes.ts';
 export { type MinuteFigures, type MinuteWriter, startMinuteWriter } from './minutes/write-minutes.ts';
 export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';

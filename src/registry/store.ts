@@ -3,7 +3,7 @@
 import type { Kysely, Selectable } from 'kysely';
 import { canonicalJson, type Clock, type Json, type Micros, parseJson, withoutKeySecrets } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
-import { createClockSkew, type Database } from '../storage/index.ts';
+import { createSharedClock, type Database } from '../storage/index.ts';
 import type { RegistryTables } from './schema.ts';
 
 export type RegistryDb = Kysely<RegistryTables>;
@@ -37,14 +37,11 @@ export interface RegistryStore {
 }
 
 export function createRegistryStore(database: Database, clock: Clock): RegistryStore {
-  const skew = createClockSkew(database);
+  const shared = createSharedClock(database, clock);
   const store: RegistryStore = {
     db: database.tables<RegistryTables>(),
     now: () => clock.nowMicros(),
-    async sharedNow() {
-      await skew.measure();
-      return clock.nowMicros() + skew.known();
-    },
+    sharedNow: () => shared.set(),
     change: <R>(work: (trx: RegistryDb, record: (entry: AuditEntry) => Promise<void>) => Promise<R>) =>
       database.transaction<RegistryTables, R>(
         async (trx) => {

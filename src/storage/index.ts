@@ -1,7 +1,7 @@
 export { collectFiles } from './collect-files.ts';
 export { sizeOfFolder } from './size-of-folder.ts';
 export type { Collector, CollectorPlan, Removable } from './collector.ts';
-export { createClockSkew } from './database/clock-skew.ts';
+export { createSharedClock, type SharedClock } from './database/shared-clock.ts';
 export type { Database, DatabaseAccess, DatabaseKind, Migration, TransactionOptions } from './database/database.ts';
 export { openDatabase } from './database/open-database.ts';
 export {

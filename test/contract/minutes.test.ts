@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Clock, silentLogger } from '../../src/core/index.ts';
 import {
   createMinuteCollector,
-  createSharedClock,
   type MinuteCollector,
   type MinuteRow,
   type MinuteWriter,
@@ -15,7 +14,14 @@ import {
   startMinuteWriter,
 } from '../../src/monitoring/index.ts';
 import type { MinuteTables } from '../../src/monitoring/minutes/minute-tables.ts';
-import { type Database, type LeaseToken, migrateLeases, openDatabase, takeLease } from '../../src/storage/index.ts';
+import {
+  type Database,
+  type LeaseToken,
+  migrateLeases,
+  openDatabase,
+  takeLease,
+  createSharedClock,
+} from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 
 const SECOND = 1_000_000;

@@ -2,13 +2,8 @@
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../src/core/index.ts';
-import {
-  createMinuteCollector,
-  createSharedClock,
-  openMinutes,
-  startMinuteWriter,
-} from '../../src/monitoring/index.ts';
-import { openDatabase } from '../../src/storage/index.ts';
+import { createMinuteCollector, openMinutes, startMinuteWriter } from '../../src/monitoring/index.ts';
+import { openDatabase, createSharedClock } from '../../src/storage/index.ts';
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { skipBecause } from '../support/skips.ts';
 import { type Gate, openGate } from '../support/tcp-gate.ts';

@@ -6,12 +6,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { rolloutEvidence } from '../../src/app/open-rollout-controller.ts';
 import { pidSpace, silentLogger } from '../../src/core/index.ts';
-import {
-  createMinuteCollector,
-  createSharedClock,
-  openMinutes,
-  startMinuteWriter,
-} from '../../src/monitoring/index.ts';
+import { createMinuteCollector, openMinutes, startMinuteWriter } from '../../src/monitoring/index.ts';
+import { createSharedClock } from '../../src/storage/index.ts';
 import { NOW } from '../support/registries.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 

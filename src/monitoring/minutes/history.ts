@@ -10,7 +10,7 @@ import {
   MICROS_PER_HOUR,
   MICROS_PER_MINUTE,
 } from '../../core/index.ts';
-import type { Database } from '../../storage/index.ts';
+import { createSharedClock, type Database } from '../../storage/index.ts';
 import {
   clearSketch,
   createSketch,
@@ -23,7 +23,6 @@ import { addCounts, noCounts, type Writable } from './minute-counts.ts';
 import type { MinuteCounts, SeriesKind } from './minute-row.ts';
 import { migrateMinutes, type MinuteTables } from './minute-tables.ts';
 import { type CountColumns, countsOf, readSketch } from './row-columns.ts';
-import { createSharedClock } from './shared-clock.ts';
 
 export type HistoryStep = 'minute' | 'hour';
 

@@ -2,12 +2,11 @@
 // past which a request is slow.
 
 import { type Clock, type Micros, MICROS_PER_MINUTE, MICROS_PER_SECOND } from '../../core/index.ts';
-import type { Database } from '../../storage/index.ts';
+import { createSharedClock, type Database } from '../../storage/index.ts';
 import { mergeSketch, quantileMicros, roundedUp, unpackSketch } from '../monitor/latency-sketch.ts';
 import type { MinuteRow } from './minute-row.ts';
 import { migrateMinutes, type MinuteTables } from './minute-tables.ts';
 import { fromColumns } from './row-columns.ts';
-import { createSharedClock } from './shared-clock.ts';
 
 export interface MinutesQuestion {
   readonly endpoint: string;

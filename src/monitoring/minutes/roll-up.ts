@@ -9,12 +9,11 @@ import {
   MICROS_PER_MINUTE,
   stringifyJson,
 } from '../../core/index.ts';
-import { type Database, holdsLease, type LeaseToken } from '../../storage/index.ts';
+import { type Database, holdsLease, type LeaseToken, type SharedClock } from '../../storage/index.ts';
 import { createSketch, mergeSketch, packSketch, unpackSketch } from '../monitor/latency-sketch.ts';
 import { addCounts, noCounts } from './minute-counts.ts';
 import { type HourColumns, migrateMinutes, type MinuteTables } from './minute-tables.ts';
 import { countColumns, countsOf, readSketch } from './row-columns.ts';
-import type { SharedClock } from './shared-clock.ts';
 import { rollUpViews } from './view-minutes.ts';
 
 export interface RollUp {

@@ -2,12 +2,11 @@
 // can't be written is held for an hour, and within bounds.
 
 import { type Logger, messageOf, type Micros } from '../../core/index.ts';
-import type { Database } from '../../storage/index.ts';
+import type { Database, SharedClock } from '../../storage/index.ts';
 import type { MinuteCollector } from './collect-minutes.ts';
 import type { PackedMinute } from './minute-cell.ts';
 import { migrateMinutes, type MinuteColumns, type MinuteTables } from './minute-tables.ts';
 import { toColumns } from './row-columns.ts';
-import type { SharedClock } from './shared-clock.ts';
 
 export interface MinuteWriter {
   /** Writes what changed now, after what is being written. Never rejects: what can't be written waits. */

@@ -11,12 +11,12 @@ const LEAST_SKEW_MICROS = 200_000;
 const GREATEST_DRIFT_MS = 1000;
 
 export interface ClockSkew {
+  /** Once a minute, and when this machine's clock was set. Rejects while the database is away and a measure is due. */
+  measure(): Promise<void>;
   /**
-   * How far the database's clock is ahead of this machine's, in microseconds; measured once a minute, and when this machine's was
-   * set. An SQLite file is of this machine. Rejects while the database is away and a measure is due.
+   * How far the database's clock is ahead of this machine's, in microseconds, as it was measured last, less what this machine's was
+   * set by since. An SQLite file is of this machine.
    */
-  measure(): Promise<Micros>;
-  /** The same as it was measured last, less what this machine's clock was set by since. */
   known(): Micros;
 }
 
@@ -30,15 +30,14 @@ export function createClockSkew(database: Database): ClockSkew {
   };
   return {
     async measure() {
-      if (database.kind === 'sqlite') return skew;
-      if (performance.now() - measuredMs < MEASURE_EVERY_MS && setMicros() === 0) return skew;
+      if (database.kind === 'sqlite') return;
+      if (performance.now() - measuredMs < MEASURE_EVERY_MS && setMicros() === 0) return;
       const now = sql<{ now: number }>`select extract(epoch from clock_timestamp()) * 1000000 as now`;
       const [row] = (await now.execute(database.tables())).rows;
       const measured = Number(row?.now) - Date.now() * 1000;
       skew = Math.abs(measured) < LEAST_SKEW_MICROS ? 0 : Math.round(measured);
       measuredMs = performance.now();
       steadyMs = wallLessSteadyMs();
-      return skew;
     },
     known: () => (measuredMs === -Infinity ? 0 : skew - setMicros()),
   };

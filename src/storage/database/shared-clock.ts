@@ -2,7 +2,8 @@
 // minutes by it, and a row that is late is late wherever it was counted.
 
 import type { Clock, Micros } from '../../core/index.ts';
-import { createClockSkew, type Database } from '../../storage/index.ts';
+import { createClockSkew } from './clock-skew.ts';
+import type { Database } from './database.ts';
 
 export interface SharedClock {
   /** As it was last set; what this machine's clock is set by since moves it not. */
