@@ -1,23 +1,18 @@
 // What people are told of rollouts, on each database: once, also where the controller died before it could say so.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createAlertDelivery } from '../../src/monitoring/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { Died } from '../support/database-faults.ts';
 import { testDatabases } from '../support/databases.ts';
-import { ANN, ENDPOINT, openRolloutWorld, type RolloutWorld, SECOND, type Sent } from '../support/rollout-world.ts';
+import { ANN, ENDPOINT, inRolloutWorlds, type RolloutWorld, SECOND, type Sent } from '../support/rollout-world.ts';
 
 const HEALTHY: Sent = { units: 200 };
 const HARMFUL: Sent = { units: 200, candidate: { error: 0.5 } };
 
 describe.each(testDatabases('rollout alerts'))('the alert of a rollout, on $name', (databases) => {
   let world: RolloutWorld;
-  beforeAll(() => databases.start());
-  afterAll(() => databases.stop());
-  beforeEach(async () => {
-    world = await openRolloutWorld(await databases.newUrl());
-  });
-  afterEach(() => world.close());
+  inRolloutWorlds(databases, (opened) => (world = opened));
 
   const events = async (): Promise<string[]> => {
     const sent: string[] = [];

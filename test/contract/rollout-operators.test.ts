@@ -1,20 +1,15 @@
 // Two operators who decide at the same moment, of whom neither has seen what the other did: one of them has decided.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { testDatabases } from '../support/databases.ts';
 import { expectConsistent } from '../support/rollout-invariants.ts';
-import { ANN, openRolloutWorld, type RolloutWorld } from '../support/rollout-world.ts';
+import { ANN, inRolloutWorlds, type RolloutWorld } from '../support/rollout-world.ts';
 
 const HEALTHY = { units: 60 };
 
 describe.each(testDatabases('two operators of a rollout'))('two operators at once, on $name', (databases) => {
   let world: RolloutWorld;
-  beforeAll(() => databases.start());
-  afterAll(() => databases.stop());
-  beforeEach(async () => {
-    world = await openRolloutWorld(await databases.newUrl());
-  });
-  afterEach(() => world.close());
+  inRolloutWorlds(databases, (opened) => (world = opened));
 
   it('promote and abort, beside a look: one wins, and the other is told', async () => {
     for (let round = 0; round < 6; round++) {

@@ -1,19 +1,14 @@
 // A rollout that looks again after the database was away, before any server has told of itself since: nobody's word is no consent.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { testDatabases } from '../support/databases.ts';
-import { openRolloutWorld, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
+import { inRolloutWorlds, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
 
 const AWAY = 60 * SECOND;
 
 describe.each(testDatabases('rollouts after a silence'))('a rollout after a silence, on $name', (databases) => {
   let world: RolloutWorld;
-  beforeAll(() => databases.start());
-  afterAll(() => databases.stop());
-  beforeEach(async () => {
-    world = await openRolloutWorld(await databases.newUrl());
-  });
-  afterEach(() => world.close());
+  inRolloutWorlds(databases, (opened) => (world = opened));
 
   const state = async (): Promise<string> => (await world.shown()).rollout.state;
   const look = async (): Promise<string> => {

@@ -1,12 +1,12 @@
 // Rollouts on each database: a controller that looks once a second, servers and requests that are simulated by the second.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type MaturedOutcomes, openExperiments, presentRollout } from '../../src/rollouts/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { flightsManifest, trial } from '../support/manifests.ts';
 import { MODEL } from '../support/registries.ts';
-import { ANN, ENDPOINT, openRolloutWorld, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
+import { ANN, ENDPOINT, inRolloutWorlds, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
 
 /** So many outcomes of a version, of which `events` are true, each of a unit of its own. */
 function maturedOf(version: number, revision: number, n: number, events: number): MaturedOutcomes {
@@ -21,12 +21,7 @@ const HEALTHY = { units: 200, stable: { error: 0.004 }, candidate: { error: 0.00
 
 describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
   let world: RolloutWorld;
-  beforeAll(() => databases.start());
-  afterAll(() => databases.stop());
-  beforeEach(async () => {
-    world = await openRolloutWorld(await databases.newUrl());
-  });
-  afterEach(() => world.close());
+  inRolloutWorlds(databases, (opened) => (world = opened));
 
   it('goes through its steps to all traffic, and says how', async () => {
     await world.start({ minUnits: 100 }, { ...ANN, reason: 'retrained' });
@@ -123,6 +118,13 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       ],
     });
     const endpoint = () => world.registry.endpoints.get(ENDPOINT);
+    /** Its guards act as before. */
+    const expectGoesBack = async (): Promise<void> => {
+      const harmful = { ...HEALTHY, candidate: { error: 0.3 } };
+      const shown = await world.run(60, harmful, (one) => one.rollout.state === 'rolled_back');
+      expect(shown.rollout.state).toBe('rolled_back');
+      expect(await world.weights()).toEqual({ 'stable 1': 100 });
+    };
 
     it('beside its split keeps the traffic, and goes on', async () => {
       const { rollout } = await world.start();
@@ -152,13 +154,7 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       await world.start();
       await world.run(6, HEALTHY);
       await override({ variants: (await endpoint()).variants, shadows: [{ version: 3, percent: 10 }] });
-      const shown = await world.run(
-        60,
-        { ...HEALTHY, candidate: { error: 0.3 } },
-        (one) => one.rollout.state === 'rolled_back',
-      );
-      expect(shown.rollout.state).toBe('rolled_back');
-      expect(await world.weights()).toEqual({ 'stable 1': 100 });
+      await expectGoesBack();
     });
 
     it('for an experiment that starts, is reweighed and stops keeps the traffic, and goes on', async () => {
@@ -253,13 +249,7 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       await world.start();
       await world.run(6, HEALTHY);
       await override(split(60));
-      const shown = await world.run(
-        60,
-        { ...HEALTHY, candidate: { error: 0.3 } },
-        (one) => one.rollout.state === 'rolled_back',
-      );
-      expect(shown.rollout.state).toBe('rolled_back');
-      expect(await world.weights()).toEqual({ 'stable 1': 100 });
+      await expectGoesBack();
     });
 
     it('with another version in its split ends, and its candidate is left nothing', async () => {
@@ -287,13 +277,7 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       await world.serve({ b: 'HR_MODEL_UNREADABLE: truncated' });
       await world.look();
       expect(await endpoint()).toMatchObject({ rollout: 'r1', change: { state: 'failed' } });
-      const shown = await world.run(
-        60,
-        { ...HEALTHY, candidate: { error: 0.3 } },
-        (one) => one.rollout.state === 'rolled_back',
-      );
-      expect(shown.rollout.state).toBe('rolled_back');
-      expect(await world.weights()).toEqual({ 'stable 1': 100 });
+      await expectGoesBack();
     });
   });
 

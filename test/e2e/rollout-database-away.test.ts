@@ -3,11 +3,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/core/index.ts';
-import { openMinutes } from '../../src/monitoring/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import {
+  countedRows,
   expectUntouched,
   FAILS,
   openRolloutServers,
@@ -40,13 +39,6 @@ describe.runIf(hasPostgres)('a rollout whose database stops', { timeout: 60_000 
     await postgres?.stop();
   });
 
-  /** Rows at arms, by the minutes that are written. */
-  const rows = async (): Promise<number> => {
-    const minutes = await openMinutes(database, systemClock);
-    const all = await minutes.read({ endpoint: 'checkout', fromMicros: 0 });
-    return all.filter(({ kind }) => kind === 'arm').reduce((sum, row) => sum + row.rows, 0);
-  };
-
   it('and hangs goes on where it was, and counts each row once', async () => {
     world.ask();
     const { id } = await world.start({ candidate: SAME, steps: [50, 100], hold: '2s', bake: '1s' });
@@ -57,7 +49,7 @@ describe.runIf(hasPostgres)('a rollout whose database stops', { timeout: 60_000 
     expectUntouched(meanwhile, [STABLE, SAME]);
     expect(meanwhile.length).toBeGreaterThan(10);
     await world.rest();
-    await expect.poll(rows, { timeout: 20_000 }).toBe(world.answers.length);
+    await expect.poll(() => countedRows(database), { timeout: 20_000 }).toBe(world.answers.length);
     world.ask();
     const ended = await world.until(id, ({ state }) => state === 'promoted');
     expect(ended.history.map(({ to }) => to)).toEqual([

@@ -3,11 +3,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/core/index.ts';
-import { openMinutes } from '../../src/monitoring/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import {
+  countedRows,
   expectUntouched,
   FAILS,
   openRolloutServers,
@@ -54,8 +53,7 @@ describe.runIf(hasPostgres)('a rollout', () => {
   const rows = async (): Promise<number> => {
     const database = await openDatabase(url);
     try {
-      const all = await (await openMinutes(database, systemClock)).read({ endpoint: 'checkout', fromMicros: 0 });
-      return all.filter(({ kind }) => kind === 'arm').reduce((sum, row) => sum + row.rows, 0);
+      return await countedRows(database);
     } finally {
       await database.close();
     }

@@ -3,6 +3,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { systemClock } from '../../src/core/index.ts';
+import { openMinutes } from '../../src/monitoring/index.ts';
+import type { Database } from '../../src/storage/index.ts';
 import { NOT_IN_TABLE, ONE_NUMBER } from './one-number.ts';
 import { linearModel, lookUpModel } from './onnx-model.ts';
 import {
@@ -65,6 +68,13 @@ export interface OpenRolloutServers {
 }
 
 const CLIENTS = 4;
+
+/** Rows at arms of endpoint checkout, by the minutes that are written. */
+export async function countedRows(database: Database): Promise<number> {
+  const minutes = await openMinutes(database, systemClock);
+  const all = await minutes.read({ endpoint: 'checkout', fromMicros: 0 });
+  return all.filter(({ kind }) => kind === 'arm').reduce((sum, row) => sum + row.rows, 0);
+}
 
 export async function openRolloutServers({
   env = {},

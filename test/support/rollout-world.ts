@@ -1,6 +1,7 @@
 // A world for rollouts on a real registry: servers that tell of themselves, units that send requests, minutes that add up, all by
 // a clock that is moved by hand. Only the requests are made up.
 
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { tellAlerts } from '../../src/app/tell-alerts.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { type Alerts, openAlerts } from '../../src/monitoring/index.ts';
@@ -20,6 +21,7 @@ import {
 } from '../../src/rollouts/index.ts';
 import { createHashSample, type HashSample, packHashes } from '../../src/statistics/index.ts';
 import { type Database, type LeaseToken, migrateLeases, openDatabase, takeLease } from '../../src/storage/index.ts';
+import type { TestDatabases } from './databases.ts';
 import { flightsManifest } from './manifests.ts';
 import { type DatabaseFaults, withFaults } from './database-faults.ts';
 import { artifact, MODEL, NOW } from './registries.ts';
@@ -100,6 +102,15 @@ interface Cell {
   readonly event: HashSample;
   readonly n: number[];
   readonly sum: number[];
+}
+
+/** In a describe block: `take` gets a world on a database of its own before each test. */
+export function inRolloutWorlds(databases: TestDatabases, take: (world: RolloutWorld) => void): void {
+  let world: RolloutWorld | undefined;
+  beforeAll(() => databases.start());
+  afterAll(() => databases.stop());
+  beforeEach(async () => take((world = await openRolloutWorld(await databases.newUrl()))));
+  afterEach(() => world?.close());
 }
 
 export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
