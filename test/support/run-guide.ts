@@ -33,7 +33,11 @@ export function runGuide(page: string, project: Project, env: Readonly<Record<st
     else if (language === 'js' && file !== undefined) project.write(file, rest.join('\n'));
     else if (language === 'diff' && file !== undefined) applyDiff(project, file, rest);
     else if (language === 'sh')
-      for (const line of commandsOf(text)) last = { command: line, stdout: type(line, project, env) };
+      for (const line of commandsOf(text)) {
+        if (last !== undefined && IS_LOGGED.test(last.command) && plainWords(line) !== undefined)
+          waitMs(LOG_WRITTEN_MS);
+        last = { command: line, stdout: type(line, project, env) };
+      }
     else if (language === '' && last !== undefined) {
       shown.push({ command: last.command, shown: alike(text), printed: alike(last.stdout) });
     }
@@ -82,6 +86,14 @@ function applyDiff(project: Project, file: string, lines: readonly string[]): vo
     path,
     before.replace(side('-'), () => side('+')),
   );
+}
+
+/** What a server has in its log within a second: nobody types the next command sooner. */
+const IS_LOGGED = /\/(?:predict|outcomes)\b/;
+const LOG_WRITTEN_MS = 1500;
+
+function waitMs(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 function type(line: string, project: Project, given: Readonly<Record<string, string>>): string {
