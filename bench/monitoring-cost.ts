@@ -75,7 +75,11 @@ async function startRollout(directory: string, endpoint: string, onnx: Uint8Arra
       { name: 'candidate', version: 2, weight: 50 },
     ];
     const { endpoints } = await app.registry();
-    await endpoints.setTraffic(endpoint, { variants }, { actor: 'bench', rollout: 'bench' });
+    await endpoints.setTraffic(
+      endpoint,
+      { variants },
+      { actor: 'bench', rollout: { id: 'bench', candidate: { name: 'candidate', version: 2 } } },
+    );
   } finally {
     await app.close();
   }

@@ -20,11 +20,21 @@ export interface EndpointState {
   readonly experiments: readonly LiveExperiment[];
   /** Id of the rollout that alone may change the traffic; null where none is under way. */
   readonly rollout: string | null;
+  /** What that rollout gives traffic, before its first step too. */
+  readonly candidate: Arm | null;
   readonly revision: number;
   /** A strong ETag, quotes included. */
   readonly etag: string;
   /** The last change that was asked for, on its way or at its end; null where none says anything any more. */
   readonly change: TrafficChange | null;
+}
+
+export type Arm = Pick<Variant, 'name' | 'version'>;
+
+/** A rollout that alone may change an endpoint's traffic. */
+export interface TrafficOwner {
+  readonly id: string;
+  readonly candidate: Arm;
 }
 
 export type RecordChange = (entry: AuditEntry) => Promise<void>;
@@ -57,9 +67,9 @@ export async function writeChange(
   trx: RegistryDb,
   name: string,
   change: TrafficChange,
-  rollout?: string | null,
+  rollout?: TrafficOwner | null,
 ): Promise<void> {
-  const set = { change: canonicalJson(change), ...(rollout === undefined ? {} : { rollout }) };
+  const set = { change: canonicalJson(change), ...(rollout === undefined ? {} : ownerColumns(rollout)) };
   await trx.updateTable('registry_endpoints').set(set).where('name', '=', name).execute();
 }
 
@@ -73,15 +83,16 @@ export async function writeTraffic(
   const { revision, variants, shadows, experiments, actor, reason } = given;
   const change = 'state' in given ? given : null;
   // What it had until now is gone: nobody goes on guarding it.
-  const rollout = change?.endsRollout !== undefined && change.endsRollout === before.rollout ? null : before.rollout;
-  const after = { ...before, variants, shadows, experiments, rollout, revision, etag: etagOf(revision), change };
+  const isFreed = change?.endsRollout !== undefined && change.endsRollout === before.rollout;
+  const freed = isFreed ? { rollout: null, candidate: null } : {};
+  const after = { ...before, variants, shadows, experiments, ...freed, revision, etag: etagOf(revision), change };
   await trx
     .updateTable('registry_endpoints')
     .set({
       variants: canonicalJson(variants),
       shadows: canonicalJson(shadows),
       experiments: canonicalJson(experiments),
-      rollout,
+      ...freed,
       revision,
       change: change === null ? null : canonicalJson(change),
     })
@@ -115,10 +126,15 @@ export function toState(row: RegistryTables['registry_endpoints']): EndpointStat
     shadows: parseJson(row.shadows) as unknown as Shadow[],
     experiments: parseJson(row.experiments) as unknown as LiveExperiment[],
     rollout: row.rollout,
+    candidate: row.candidate === null ? null : (parseJson(row.candidate) as unknown as Arm),
     revision: row.revision,
     etag: etagOf(row.revision),
     change: row.change === null ? null : toChange(parseJson(row.change) as unknown as TrafficChange),
   };
+}
+
+function ownerColumns(owner: TrafficOwner | null): Pick<RegistryTables['registry_endpoints'], 'rollout' | 'candidate'> {
+  return { rollout: owner?.id ?? null, candidate: owner === null ? null : canonicalJson(owner.candidate) };
 }
 
 /** One of an earlier release knows of no experiments. */

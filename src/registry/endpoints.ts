@@ -120,4 +120,4 @@ function refuseWhileRolledOut({ name, rollout }: EndpointState, has: string): vo
   throw new HeadraceError('HR_ROLLOUT_UNDERWAY', sentence);
 }
 
-const NO_TRAFFIC = { variants: '[]', shadows: '[]', experiments: '[]', rollout: null };
+const NO_TRAFFIC = { variants: '[]', shadows: '[]', experiments: '[]', rollout: null, candidate: null };

@@ -34,7 +34,7 @@ export { rangeMistakes } from './range-mistakes.ts';
 export type { LiveExperiment } from './live-experiment.ts';
 export { versionsIn } from './traffic-versions.ts';
 export type { RegistryDb } from './store.ts';
-export type { EndpointState } from './endpoint-rows.ts';
+export type { EndpointState, TrafficOwner } from './endpoint-rows.ts';
 export type { EndpointRegistry } from './endpoints.ts';
 export { registryRows } from './object-uses.ts';
 export type { ModelVersion } from './model-versions.ts';

@@ -3,14 +3,14 @@
 
 import { HeadraceError, invalid } from '../core/index.ts';
 import { baseOf } from './bucket-ranges.ts';
-import type { EndpointState } from './endpoint-rows.ts';
+import type { Arm, EndpointState, TrafficOwner } from './endpoint-rows.ts';
 import { layOut, type ResolvedTraffic, type Variant } from './traffic.ts';
 
 /** Whether it is an override of a rollout that is under way. Throws HR_ROLLOUT_UNDERWAY, HR_INVALID. */
 export function checkOwner(
   { name, rollout: owner }: Pick<EndpointState, 'name' | 'rollout'>,
   asked: {
-    readonly rollout: string | null | undefined;
+    readonly rollout: TrafficOwner | null | undefined;
     readonly override: boolean;
     readonly reason: string | undefined;
   },
@@ -18,7 +18,7 @@ export function checkOwner(
   const { rollout, override, reason } = asked;
   if (override && reason === undefined)
     throw invalid([{ path: 'override', message: 'expected a reason with it (X-Reason, or --reason), got none' }]);
-  if (owner === null || rollout === null || rollout === owner) return false;
+  if (owner === null || rollout === null || rollout?.id === owner) return false;
   if (override) return true;
   const sentence = `rollout "${owner}" of endpoint "${name}" is under way, and alone changes its traffic, paused too. Abort it (headrace rollout abort ${name}), or change the traffic all the same: --override, in PUT "override":true, with a reason.`;
   throw new HeadraceError('HR_ROLLOUT_UNDERWAY', sentence);
@@ -26,27 +26,26 @@ export function checkOwner(
 
 /**
  * The traffic that an override comes to. The rollout goes on where its base stays the base, no other version has a part of the
- * split, and its candidate keeps some of it, or all variants stay as they are: experiments and shadows are not its. Else
+ * split, and its candidate has some of it, before its first step too, or all variants stay as they are: experiments and shadows are
+ * not its. Else
  * `endsRollout` is its id, and what was asked for its candidate, under whatever name, goes to the base that was asked for. A candidate
  * that is asked for as the base keeps what it has: so somebody promotes it by hand.
  */
 export function overrideRollout(
-  before: Pick<EndpointState, 'variants' | 'change' | 'rollout'>,
+  before: Pick<EndpointState, 'variants' | 'rollout' | 'candidate'>,
   asked: ResolvedTraffic,
 ): ResolvedTraffic & { readonly endsRollout?: string } {
-  const { variants, change, rollout } = before;
+  const { variants, rollout, candidate } = before;
   const base = variants[baseOf(variants)];
-  // A step that servers are still loading has the candidate already; what is to end the rollout is none.
-  const isStep = change?.state === 'preparing' && change.endsRollout === undefined;
-  const held = [...variants, ...(isStep ? change.variants : [])];
+  // Of a rollout that an earlier build began nothing tells it: no other version than the base is sure to be another's.
   const isCandidate = ({ version }: Variant): boolean =>
-    version !== base?.version && held.some((one) => one.version === version);
+    candidate === null ? version !== base?.version : version === candidate.version;
   const askedBase = asked.variants[baseOf(asked.variants)];
   const isSplit =
     askedBase !== undefined &&
     base !== undefined &&
     isSameArm(askedBase, base) &&
-    asked.variants.every((one) => held.some((other) => isSameArm(one, other)));
+    asked.variants.every((one) => isSameArm(one, base) || (candidate !== null && isSameArm(one, candidate)));
   const keepsSome = asked.variants.some((one) => one.weight > 0 && isCandidate(one));
   if (rollout === null || (isSplit && (keepsSome || isUnchanged(asked.variants, variants)))) return asked;
   const kept = asked.variants.filter((one) => one === askedBase || !isCandidate(one));
@@ -59,7 +58,7 @@ export function overrideRollout(
   return { ...asked, variants: laidOut, endsRollout: rollout };
 }
 
-function isSameArm(one: Variant, other: Variant): boolean {
+function isSameArm(one: Arm, other: Arm): boolean {
   return one.name === other.name && one.version === other.version;
 }
 

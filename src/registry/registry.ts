@@ -8,7 +8,7 @@ import { type AuditLog, createAuditLog } from './audit-log.ts';
 import { createDefinitionsRegistry, type DefinitionsRegistry } from './definitions/definitions-registry.ts';
 import { createEndpointRegistry, type EndpointRegistry } from './endpoints.ts';
 import { createModelRegistry, type ModelRegistry } from './models.ts';
-import { addRollouts, addTrafficChanges, keysMigration, registryMigrations } from './schema.ts';
+import { addCandidates, addRollouts, addTrafficChanges, keysMigration, registryMigrations } from './schema.ts';
 import { createRegistryStore, type RegistryDb } from './store.ts';
 import { createServers, type Servers } from './versions/servers.ts';
 import { createViewVersions, keepEarlierPins, keepFirstVersions, type ViewVersions } from './versions/view-versions.ts';
@@ -39,6 +39,7 @@ export async function openRegistry(
     keysMigration,
     { name: '0006-traffic-changes', up: addTrafficChanges },
     { name: '0007-rollouts', up: addRollouts },
+    { name: '0008-rollouts-candidates', up: addCandidates },
   ]);
   const store = createRegistryStore(database, clock);
   const servers = createServers(store);

@@ -57,6 +57,8 @@ export interface RegistryTables {
     experiments: string;
     /** Id of the rollout that alone may change the traffic. */
     rollout: string | null;
+    /** JSON of the `Arm` that it gives traffic; null where none is under way. */
+    candidate: string | null;
     /** JSON of `TrafficChange`: the last one that was asked for; null where none was, or it means nothing any more. */
     change: string | null;
   };
@@ -122,6 +124,10 @@ export async function addRollouts(db: Kysely<unknown>): Promise<void> {
     .addColumn('experiments', 'text', (column) => column.notNull().defaultTo('[]'))
     .execute();
   await db.schema.alterTable('registry_endpoints').addColumn('rollout', 'text').execute();
+}
+
+export async function addCandidates(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('registry_endpoints').addColumn('candidate', 'text').execute();
 }
 
 /** Keys, and why something was changed. */

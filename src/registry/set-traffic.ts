@@ -8,6 +8,7 @@ import {
   nextRevision,
   readEndpoint,
   trafficOf,
+  type TrafficOwner,
   writeChange,
   writeTraffic,
 } from './endpoint-rows.ts';
@@ -44,10 +45,10 @@ export interface SetTraffic {
   /** Why, for the audit log. */
   readonly reason?: string;
   /**
-   * A rollout's own change: its id, which alone may change the traffic from now on, or null with its last one, which lets go.
+   * A rollout's own change: itself, which alone may change the traffic from now on, or null with its last one, which lets go.
    * Left out by everybody else: while a rollout is under way they are refused.
    */
-  readonly rollout?: string | null;
+  readonly rollout?: TrafficOwner | null;
   /**
    * Changes the traffic although a rollout is under way. Needs a reason. What lies beside the rollout's split, and other weights of
    * its two arms, leave it under way; else it ends once the change is active, and its candidate gets nothing (`overrideRollout`).
@@ -111,7 +112,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         askedMicros: store.now(),
         actor,
         reason: reason === undefined ? null : withoutKeySecrets(reason),
-        ...(typeof rollout === 'string' ? { byRollout: rollout } : {}),
+        ...(rollout ? { byRollout: rollout.id } : {}),
         ...(endsRollout === undefined ? {} : { endsRollout }),
       };
       const made: TrafficChange = isAtOnce ? { ...change, state: 'active' } : change;

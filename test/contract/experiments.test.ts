@@ -334,7 +334,11 @@ onEachRegistry('experiments', (given) => {
       const { variants } = await given.registry.endpoints.get('delay');
       await given.registry.endpoints.setTraffic('other', { variants }, { actor: 'ann' });
       await experiments.start('trial', by);
-      await given.registry.endpoints.setTraffic('other', { variants }, { actor: 'ann', rollout: 'r-1' });
+      await given.registry.endpoints.setTraffic(
+        'other',
+        { variants },
+        { actor: 'ann', rollout: { id: 'r-1', candidate: { name: 'candidate', version: 2 } } },
+      );
       await expect(experiments.stop('trial', by)).rejects.toMatchObject({ code: 'HR_ROLLOUT_UNDERWAY' });
       expect(await running()).toMatchObject([{ phase: 1 }]);
       expect(await states()).toEqual(['1 running']);

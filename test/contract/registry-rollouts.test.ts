@@ -35,6 +35,7 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
   });
   const set = (weight: number, options: Partial<SetTraffic> = {}) =>
     given.registry.endpoints.setTraffic('delay', split(weight), { actor: 'bob', ...options });
+  const owner = (id: string) => ({ id, candidate: { name: 'candidate', version: 2 } });
   const get = () => given.registry.endpoints.get('delay');
 
   beforeEach(async () => {
@@ -45,7 +46,7 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
 
   describe('a rollout', () => {
     it('alone changes the traffic from its first change to its last, and moves nobody else', async () => {
-      const first = await set(1, { rollout: 'r-1' });
+      const first = await set(1, { rollout: owner('r-1') });
       expect(first).toMatchObject({
         rollout: 'r-1',
         variants: [{ ranges: [[0, 9900]] }, { ranges: [[9900, 10_000]] }],
@@ -57,15 +58,15 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
           /rollout "r-1" of endpoint "delay" is under way.*rollout abort delay.*--override/,
         ),
       });
-      await expect(set(0, { rollout: 'r-2' })).rejects.toMatchObject({ code: 'HR_ROLLOUT_UNDERWAY' });
+      await expect(set(0, { rollout: owner('r-2') })).rejects.toMatchObject({ code: 'HR_ROLLOUT_UNDERWAY' });
       expect(await get()).toEqual(first);
-      expect(await set(5, { rollout: 'r-1' })).toMatchObject({ variants: [{}, { ranges: [[9500, 10_000]] }] });
+      expect(await set(5, { rollout: owner('r-1') })).toMatchObject({ variants: [{}, { ranges: [[9500, 10_000]] }] });
       expect(await set(100, { rollout: null })).toMatchObject({ rollout: null });
       expect(await set(0)).toMatchObject({ rollout: null, variants: [{ ranges: [[0, 10_000]] }, { ranges: [] }] });
     });
 
     it('gives way to an override with a reason, which the audit log keeps', async () => {
-      await set(5, { rollout: 'r-1' });
+      await set(5, { rollout: owner('r-1') });
       await expect(set(0, { override: true })).rejects.toMatchObject({
         code: 'HR_INVALID',
         details: [{ path: 'override', message: expect.stringContaining('X-Reason') }],
@@ -89,7 +90,7 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
       };
       beforeEach(async () => {
         await register('3');
-        await set(5, { rollout: 'r-1' });
+        await set(5, { rollout: owner('r-1') });
       });
 
       it('keeps the traffic where its two arms share it', async () => {
@@ -119,7 +120,7 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
         ] as const;
         for (const [variants, weights] of traffics) {
           await set(0, { rollout: null });
-          await set(5, { rollout: 'r-1' });
+          await set(5, { rollout: owner('r-1') });
           expect(await ask(...variants)).toEqual({ rollout: null, weights, width: 10_000 });
         }
       });
@@ -152,7 +153,7 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
     it('keeps its own rows in the transaction that asks for the change: both, or neither', async () => {
       const before = await get();
       const failing = set(5, {
-        rollout: 'r-1',
+        rollout: owner('r-1'),
         async also(trx) {
           await trx.updateTable('registry_endpoints').set({ salt: 'changed' }).where('name', '=', 'delay').execute();
           throw new Error('another epoch has it');
@@ -161,7 +162,7 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
       await expect(failing).rejects.toThrow('another epoch has it');
       expect(await get()).toEqual(before);
       const after = await set(5, {
-        rollout: 'r-1',
+        rollout: owner('r-1'),
         async also(trx) {
           await trx.updateTable('registry_endpoints').set({ salt: 'changed' }).where('name', '=', 'delay').execute();
         },
@@ -170,7 +171,7 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
     });
 
     it('keeps definitions from taking its endpoint away, its model or its unit', async () => {
-      await set(5, { rollout: 'r-1' });
+      await set(5, { rollout: owner('r-1') });
       const delay = flightsManifest.endpoints['delay'];
       const wrong = [{}, { delay: { ...delay, unit: ['destination'] } }] as (typeof flightsManifest.endpoints)[];
       for (const endpoints of wrong)

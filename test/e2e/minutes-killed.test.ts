@@ -28,7 +28,11 @@ it('has all but the last second of a server that was killed', { timeout: 60_000 
       { name: 'stable', version: 1, weight: 50 },
       { name: 'candidate', version: 2, weight: 50 },
     ];
-    await endpoints.setTraffic('checkout', { variants }, { actor: 'test', rollout: 'r1', waitMs: 20_000 });
+    await endpoints.setTraffic(
+      'checkout',
+      { variants },
+      { actor: 'test', rollout: { id: 'r1', candidate: { name: 'candidate', version: 2 } }, waitMs: 20_000 },
+    );
     const predict = async (rows: number): Promise<void> => {
       for (let at = 0; at < rows; at++) {
         const answer = await fetch(`${server.url}/v1/endpoints/checkout/predict`, {

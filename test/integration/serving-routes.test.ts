@@ -32,10 +32,11 @@ const EXPERIMENT: LiveExperiment = {
     { name: 'treatment', version: 2, ranges: [[5000, 10_000]] },
   ],
 };
+const CANDIDATE = { name: 'candidate', version: 2 };
 const SPLIT: Traffic = {
   variants: [
     { name: 'stable', version: 1, weight: 60 },
-    { name: 'candidate', version: 2, weight: 40 },
+    { ...CANDIDATE, weight: 40 },
   ],
 };
 
@@ -197,7 +198,10 @@ describe('the header X-Headrace-Variant', () => {
 
 describe('an endpoint that a rollout has', () => {
   it('is shown with its ranges, experiments and rollout, and refuses others’ traffic without an override', async () => {
-    await open.serving.planes.control.setTraffic('careful', SPLIT, { ...BY, rollout: 'r-7' });
+    await open.serving.planes.control.setTraffic('careful', SPLIT, {
+      ...BY,
+      rollout: { id: 'r-7', candidate: CANDIDATE },
+    });
     const shown = (await (await ask('/v1/endpoints/careful', 'GET')).json()) as object;
     expect(shown).toMatchObject({
       variants: [{ ranges: [[0, 6000]] }, { ranges: [[6000, 10_000]] }],
@@ -223,7 +227,10 @@ describe('an endpoint that a rollout has', () => {
   });
 
   it('is overridden by the command, too', async () => {
-    await open.serving.planes.control.setTraffic('careful', SPLIT, { ...BY, rollout: 'r-8' });
+    await open.serving.planes.control.setTraffic('careful', SPLIT, {
+      ...BY,
+      rollout: { id: 'r-8', candidate: CANDIDATE },
+    });
     const command = ['endpoints', 'traffic', 'careful', 'stable=1:60', 'candidate=2:40'];
     expect(() => headraceJson(open.project, command)).toThrow('HR_ROLLOUT_UNDERWAY');
     expect(headrace(open.project, ['endpoints', 'show', 'careful']).stdout).toContain(

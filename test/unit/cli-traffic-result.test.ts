@@ -26,6 +26,7 @@ const active: EndpointState = {
   shadows: [],
   experiments: [],
   rollout: null,
+  candidate: null,
   revision: 4,
   etag: '"r4"',
   change,

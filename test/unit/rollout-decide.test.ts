@@ -52,6 +52,21 @@ describe('what comes next', () => {
       { traffic: { kind: 'preparing', waitsFor: [] } },
       { kind: 'stay' },
     ],
+    [
+      'nothing, while servers load what somebody set beside it',
+      { ...held(60), stepMicros: 60 * SECOND },
+      { traffic: { kind: 'beside' } },
+      { kind: 'stay' },
+    ],
+    [
+      'a pause, where they never do',
+      { stepMicros: plan.maxHoldMicros },
+      { traffic: { kind: 'beside' } },
+      {
+        kind: 'pause',
+        reason: expect.stringMatching(/^not decided after .*: servers have yet to load what somebody set beside it$/),
+      },
+    ],
     ['settling, once it is active', { state: 'preparing' }, {}, { kind: 'move', to: 'settling' }],
     [
       'back, where it can not be loaded',

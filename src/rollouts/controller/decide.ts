@@ -84,8 +84,7 @@ export function decide(rollout: Rollout, seen: Seen): Command {
   if (progress.blindMicros >= BLIND_MICROS && plan.onBlind === 'rollback')
     return { kind: 'rollback', reason: `blind for ${formatDuration(BLIND_MICROS)}: ${blindOf(guardrails) ?? ''}` };
   // Weights that were set now would take back what somebody asked for.
-  if (traffic.kind === 'beside') return { kind: 'stay', progress };
-  const next = nextOf(rollout, seen, progress);
+  const next = traffic.kind === 'beside' ? undefined : nextOf(rollout, seen, progress);
   if (next !== undefined) return next;
   if (progress.stepMicros >= plan.maxHoldMicros)
     return {
@@ -103,6 +102,7 @@ export function decide(rollout: Rollout, seen: Seen): Command {
 /** What a step that is not left yet waits for, for people. */
 export function undecidedOf(rollout: Rollout, { traffic, guardrails }: Pick<Seen, 'traffic' | 'guardrails'>): string {
   if (traffic.kind === 'preparing') return `${traffic.waitsFor.join(', ') || 'servers'} have yet to load the candidate`;
+  if (traffic.kind === 'beside') return 'servers have yet to load what somebody set beside it';
   if (traffic.kind === 'active' && traffic.waitsFor.length > 0)
     return `${traffic.waitsFor.join(', ')} do not answer by the new weights yet`;
   const open = guardrails.filter(({ verdict }) => verdict !== 'healthy');

@@ -5,7 +5,15 @@ import type { Kysely } from 'kysely';
 import { HeadraceError } from '../../core/index.ts';
 import type { EndpointState, Registry, TrafficChange } from '../../registry/index.ts';
 import { type Database, holdsLease, type LeaseToken } from '../../storage/index.ts';
-import { FOLLOWING, type Guardrail, NOTHING_WARM, type Rollout, type RolloutState, weightAt } from './rollout.ts';
+import {
+  FOLLOWING,
+  type Guardrail,
+  NOTHING_WARM,
+  type Rollout,
+  type RolloutState,
+  trafficOwner,
+  weightAt,
+} from './rollout.ts';
 import { type RolloutChange, tablesIn, writeTransition } from './rollout-rows.ts';
 
 export interface By {
@@ -26,7 +34,10 @@ export interface Moves {
     change: RolloutChange,
     by: By,
   ): Promise<void>;
-  /** Holds it where it is: weights that servers are still loading are taken back, and asked for again when it goes on. */
+  /**
+   * Holds it where it is: weights that servers are still loading are taken back, and asked for again when it goes on. What somebody
+   * else set in their place is left.
+   */
   pause(
     rollout: Rollout,
     change: RolloutChange & { readonly pausedBy: 'person' | 'controller' },
@@ -74,7 +85,7 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
   const setWeights = async (
     rollout: Rollout,
     variants: readonly { readonly name: string; readonly version: number; readonly weight: number }[],
-    options: { readonly owner: string | null; readonly isAtOnce: boolean },
+    options: { readonly isLast: boolean; readonly isAtOnce: boolean },
     changeBy: (traffic: TrafficChange) => RolloutChange & { readonly state: RolloutState },
     by: By,
   ): Promise<void> => {
@@ -84,7 +95,7 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
       {
         actor: by.actor,
         reason: by.reason ?? `rollout ${rollout.id}`,
-        rollout: options.owner,
+        rollout: options.isLast ? null : trafficOwner(rollout),
         isAtOnce: options.isAtOnce,
         waitMs: 0,
         async also(trx, traffic, before) {
@@ -102,7 +113,7 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
   return {
     move: (rollout, change, by) => database.transaction<unknown, void>((trx) => write(trx, rollout, change, by)),
     ask(rollout, { step, weight }, change, by) {
-      const { id, stable, stableName, candidate, candidateName, phases } = rollout;
+      const { stable, stableName, candidate, candidateName, phases } = rollout;
       const variants = [
         { name: stableName, version: stable, weight: (10_000 - Math.round(100 * weight)) / 100 },
         { name: candidateName, version: candidate, weight },
@@ -117,34 +128,41 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
         stepMicros: 0,
         blindMicros: 0,
       });
-      return setWeights(rollout, variants, { owner: id, isAtOnce: false }, begun, by);
+      return setWeights(rollout, variants, { isLast: false, isAtOnce: false }, begun, by);
     },
-    pause(rollout, change, by) {
-      const { id, state, step, stable, stableName, candidate, candidateName } = rollout;
+    async pause(rollout, change, by) {
+      const { state, step, stable, stableName, candidate, candidateName } = rollout;
       const paused = {
         ...change,
         state: 'paused',
         pausedFrom: state === 'paused' ? rollout.pausedFrom : state,
       } as const;
-      if (state !== 'preparing') return database.transaction<unknown, void>((trx) => write(trx, rollout, paused, by));
+      const move = (to: RolloutChange & { readonly state: RolloutState }): Promise<void> =>
+        database.transaction<unknown, void>((trx) => write(trx, rollout, to, by));
+      if (state !== 'preparing') return move(paused);
+      const before = {
+        ...paused,
+        pausedFrom: step === 1 ? 'pending' : 'watching',
+        step: step - 1,
+        phases: rollout.phases.slice(0, -1),
+        heldMicros: 0,
+      } as const;
+      const { change: asked } = await endpoints.get(rollout.endpoint);
+      if (asked?.revision !== rollout.revision) return move(before);
       const weight = weightAt(rollout, step - 1);
       const variants = [
         { name: stableName, version: stable, weight: (10_000 - Math.round(100 * weight)) / 100 },
         ...(step === 1 ? [] : [{ name: candidateName, version: candidate, weight }]),
       ];
       const held = ({ revision }: TrafficChange): RolloutChange & { readonly state: RolloutState } => ({
-        ...paused,
-        pausedFrom: step === 1 ? 'pending' : 'watching',
-        step: step - 1,
+        ...before,
         revision,
-        phases: [
-          ...rollout.phases.slice(0, -1),
-          // Servers answer as they did: there is nothing to warm up.
-          ...(step === 1 ? [] : [{ revision, weight, fromMicros: clock.nowMicros(), warm: NOTHING_WARM }]),
-        ],
-        heldMicros: 0,
+        // Servers answer as they did: there is nothing to warm up.
+        ...(step > 1 && {
+          phases: [...before.phases, { revision, weight, fromMicros: clock.nowMicros(), warm: NOTHING_WARM }],
+        }),
       });
-      return setWeights(rollout, variants, { owner: id, isAtOnce: true }, held, by);
+      return setWeights(rollout, variants, { isLast: false, isAtOnce: true }, held, by);
     },
     async rollBack(rollout, change, by, to = 'rolling_back') {
       const { stable, stableName } = rollout;
@@ -157,7 +175,7 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
         revision,
       });
       // Once promoted servers have let go of stable: they load it again.
-      await setWeights(rollout, variants, { owner: null, isAtOnce: rollout.state !== 'promoted' }, taken, by);
+      await setWeights(rollout, variants, { isLast: true, isAtOnce: rollout.state !== 'promoted' }, taken, by);
     },
     async promote(rollout, change, by) {
       const { candidate, stableName, plan } = rollout;
@@ -171,7 +189,7 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
         stepMicros: 0,
         endedMicros: plan.watchMicros > 0 ? null : clock.nowMicros(),
       });
-      await setWeights(rollout, variants, { owner: null, isAtOnce: true }, done, by);
+      await setWeights(rollout, variants, { isLast: true, isAtOnce: true }, done, by);
     },
   };
 }

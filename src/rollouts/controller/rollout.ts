@@ -2,6 +2,7 @@
 // on.
 
 import type { Json, Micros } from '../../core/index.ts';
+import type { TrafficOwner } from '../../registry/index.ts';
 import type { RolloutPlan } from './plan.ts';
 
 export type RolloutState =
@@ -106,6 +107,15 @@ export const ENDED: readonly RolloutState[] = ['promoted', 'rolled_back', 'abort
 /** What the candidate has by the plan's step. */
 export function weightAt({ plan }: Pick<Rollout, 'plan'>, step: number): number {
   return step === 0 ? 0 : (plan.steps[step - 1] ?? 100);
+}
+
+/** As the endpoint has it. */
+export function trafficOwner({
+  id,
+  candidate,
+  candidateName,
+}: Pick<Rollout, 'id' | 'candidate' | 'candidateName'>): TrafficOwner {
+  return { id, candidate: { name: candidateName, version: candidate } };
 }
 
 /** The states that each may be followed by; what a person does is in it. */

@@ -8,7 +8,7 @@ import type { Registry, Variant } from '../../registry/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { cooledFrom } from './cooldown.ts';
 import { compilePlan, type PlanInput, type RolloutPlan } from './plan.ts';
-import type { Rollout } from './rollout.ts';
+import { type Rollout, trafficOwner } from './rollout.ts';
 import { insertRollout, readRollouts, type RolloutDb, tablesIn } from './rollout-rows.ts';
 
 export interface StartRollout extends PlanInput {
@@ -69,7 +69,7 @@ export async function start(
       actor: by.actor,
       reason: by.reason ?? `rollout of version ${candidate}`,
       ifMatch: endpoint.etag,
-      rollout: rollout.id,
+      rollout: trafficOwner(rollout),
       isAtOnce: true,
       waitMs: 0,
       async also(trx, change) {

@@ -32,6 +32,10 @@ export function takeUp(rollout: Rollout, overridden: Overridden, now: Micros): T
       said: `${actor} changed the endpoint's traffic beside it${why}`,
     };
   }
+  const isPersons = state === 'paused' && pausedBy === 'person';
+  const isGuarded = isPersons
+    ? 'its guards tell, and a person’s pause holds it there'
+    : 'it is guarded there, and goes on from there when it is resumed';
   return {
     change: {
       state: 'paused',
@@ -42,9 +46,9 @@ export function takeUp(rollout: Rollout, overridden: Overridden, now: Micros): T
       heldMicros: 0,
       pausedFrom: weight === 100 ? 'baking' : 'watching',
       // A breach takes it back, unless a person said not to.
-      pausedBy: state === 'paused' ? pausedBy : 'controller',
+      pausedBy: isPersons ? 'person' : 'controller',
     },
-    said: `${actor} gave the candidate ${weight} %${why}; it is guarded there, and goes on from there when it is resumed`,
+    said: `${actor} gave the candidate ${weight} %${why}; ${isGuarded}`,
   };
 }
 
