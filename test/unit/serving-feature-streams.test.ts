@@ -4,12 +4,13 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../src/core/index.ts';
-import { createFeatureStreams, type FeatureStreams } from '../../src/serving/http/flags/feature-streams.ts';
+import { createFeatureStreams } from '../../src/serving/http/flags/feature-streams.ts';
+import type { OpenStreams } from '../../src/serving/http/open-streams.ts';
 import { openRaw, type RawSocket, request } from '../support/raw-http.ts';
 
 let app: FastifyInstance;
 let url: string;
-let streams: FeatureStreams;
+let streams: OpenStreams;
 let document: string;
 let isAdmitted: boolean;
 let failure: Error | undefined;
@@ -86,4 +87,19 @@ it('end within a second when who asked is no longer let in', async () => {
   isAdmitted = false;
   pass(1000);
   await expect.poll(() => one.text().endsWith('\r\n0\r\n\r\n')).toBe(true);
+});
+
+it('are dropped when their client has read nothing for half a minute', async () => {
+  // So large that a client which does not read has no room for it.
+  document = 'x'.repeat(4_000_000);
+  const [reader, deaf] = [await watch(), await watch()];
+  deaf.socket.pause();
+  const open = (): Promise<number> => new Promise((done) => app.server.getConnections((_, count) => done(count)));
+  await expect.poll(() => heard(reader), { timeout: 5000 }).toHaveLength(1);
+  pass(29_000);
+  expect(await open()).toBe(2);
+  pass(2000);
+  await expect.poll(open).toBe(1);
+  expect(reader.socket.destroyed).toBe(false);
+  deaf.socket.destroy();
 });
