@@ -137,11 +137,11 @@ export function takeInHand(
     changes: { hasEnded: false, rows: new Set(), fresh: [], tasks: [], slices: [], events: [], newest: new Map() },
   };
   // An item all of whose rows have ended is counted in its group's row.
-  const open = openScopes(kept);
+  const open = openItems(graph, kept);
   const outerFirst = [...kept].sort((one, other) => scopeItems(one.scope).length - scopeItems(other.scope).length);
   for (const row of outerFirst) {
     const node = graph.nodes.get(row.step);
-    if (node === undefined || !open.has(row.scope)) continue;
+    if (node === undefined || !open.has(itemKey(node, row.scope, node.around.length))) continue;
     const made = addRow(inHand, node, row.scope, row);
     if (made.state === 'open' && node.kind === 'step') inHand.claimable.add(made);
   }
@@ -217,14 +217,22 @@ export function hasEnded(state: StepState): boolean {
   return state !== 'waiting' && state !== 'open';
 }
 
-/** Scopes in which something has yet to end, in groups inside them, too; and the top. */
-function openScopes(kept: readonly KeptRow[]): ReadonlySet<string> {
-  const open = new Set(['']);
-  for (const { state, scope } of kept) {
-    if (hasEnded(state)) continue;
-    for (let depth = scopeItems(scope).length; depth > 0; depth--) open.add(scopeAround(scope, depth));
+/** Items in which something has yet to end, in groups inside them, too; and the top. */
+function openItems(graph: Graph, kept: readonly KeptRow[]): ReadonlySet<string> {
+  const open = new Set([TOP]);
+  for (const { step, state, scope } of kept) {
+    const node = graph.nodes.get(step);
+    if (node === undefined || hasEnded(state)) continue;
+    for (let depth = node.around.length; depth > 0; depth--) open.add(itemKey(node, scope, depth));
   }
   return open;
 }
+
+/** Groups side by side have items of the same numbers. */
+function itemKey({ around }: Node, scope: string, depth: number): string {
+  return depth === 0 ? TOP : `${around[depth - 1]} ${scopeAround(scope, depth)}`;
+}
+
+const TOP = '';
 
 const NONE: TaskCounts = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
