@@ -53,7 +53,8 @@ async function predict(opened: OpenServing): Promise<number> {
 }
 
 /** Processes of reports that are under way here, by Linux's word. */
-const reporting = (): number =>
+const reporting = (): number => reports().length;
+const reports = (): string[] =>
   readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
@@ -62,7 +63,7 @@ const reporting = (): number =>
     } catch {
       return false;
     }
-  }).length;
+  });
 
 it('gives what the command line gives, and opens no DuckDB where requests are answered', async () => {
   const opened = await serve('exp');
@@ -153,3 +154,25 @@ it.runIf(process.platform === 'linux')('ends one that is under way as the server
   expect(reporting()).toBe(0);
   expect((await cut).statusCode).toBe(503);
 });
+
+it.runIf(process.platform === 'linux')(
+  'says of one whose process was killed what to do, and makes the next',
+  async () => {
+    const opened = await serve('slow');
+    const killed = ask(opened, 'slow');
+    await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
+    process.kill(Number(reports()[0]), 'SIGKILL');
+    const answer = await killed;
+    expect(answer.statusCode, answer.body).toBe(503);
+    expect(answer.json()).toMatchObject({
+      code: 'HR_JOB_LOST',
+      detail: expect.stringMatching(
+        /of experiment "slow" ended with SIGKILL.*Ask again.*`headrace experiments report slow`/,
+      ),
+    });
+    const experiments = await opened.app.experiments();
+    await experiments.stop('slow', { actor: 'ann' });
+    await experiments.start('exp', { actor: 'ann' });
+    expect((await ask(opened, 'exp')).statusCode).toBe(200);
+  },
+);
