@@ -38,7 +38,7 @@ const MOST_DEPTH = 2;
 
 /** Nodes one after another: each needs earlier ones that lie around it, or beside it. */
 function pipelineOf(nodes: readonly Drawn[]): PipelineSpec {
-  const groups: (Omit<GroupSpec, 'last'> & { last: string; depth: number })[] = [];
+  const groups: GroupSpec[] = [];
   const steps: StepSpec[] = [];
   const made: { readonly name: string; readonly around: readonly string[] }[] = [];
   /** All that must have ended before it, itself too. */
@@ -65,7 +65,7 @@ function pipelineOf(nodes: readonly Drawn[]): PipelineSpec {
     const name = `n${at}`;
     if (one.isGroup && around.length < MOST_DEPTH) {
       const foreach = { kind: 'range', start: 0, end: one.count ?? 2 } as const;
-      groups.push({ name, foreach, ...(parent && { in: parent.name }), last: '', depth: around.length });
+      groups.push({ name, foreach, ...(parent && { in: parent.name }), last: '' });
       made.push({ name, around });
       continue;
     }
@@ -108,7 +108,7 @@ function pipelineOf(nodes: readonly Drawn[]): PipelineSpec {
     name: 'p',
     params: [],
     steps,
-    ...(groups.length === 0 ? {} : { groups: groups.map(({ depth: _, ...group }) => group) }),
+    ...(groups.length === 0 ? {} : { groups }),
   };
 }
 
@@ -116,16 +116,16 @@ function pipelineOf(nodes: readonly Drawn[]): PipelineSpec {
 const pick = (seed: number, of: readonly (string | number)[], n: number): number =>
   Number.parseInt(contentHash([seed, ...of]).slice(0, 8), 16) % n;
 
-/** `harm`: of ten tasks, how many fail at first. */
+/** `harm`: of ten tasks, how many never succeed. Others fail once where they may, or are lost up to `mostLost` times. */
 function scriptOf(graph: Graph, seed: number, harm: number, mostLost: number): Script {
   return {
     fate({ step, scope, index, attempt }): Fate {
       const of = [step, scope, index];
-      const failing = pick(seed, ['f', ...of], 10) < harm ? 1 + pick(seed, ['n', ...of], 3) : 0;
       if (attempt <= mostLost && pick(seed, ['l', ...of, attempt], 10) === 0) return { kind: 'lost' };
-      // However often it was lost, it fails so many times.
-      if (pick(seed, ['f', ...of], 10) < harm && failing === 3) return { kind: 'fails', isFinal: true };
-      return failing > 0 && !passed(seed, of, attempt, failing) ? { kind: 'fails', isFinal: false } : gives(seed, of);
+      if (isBad(seed, of, harm)) return { kind: 'fails', isFinal: pick(seed, ['n', ...of], 3) === 0 };
+      const node = graph.nodes.get(step);
+      const mayFail = node?.kind === 'step' && node.spec.retry > 0 && attempt === 1;
+      return mayFail && pick(seed, ['m', ...of], 3) === 0 ? { kind: 'fails', isFinal: false } : gives(seed, of);
     },
     children: (name) => childrenOf(graph, name),
     gate: (step, scope) => {
@@ -140,9 +140,8 @@ const gives = (seed: number, of: readonly (string | number)[]): Extract<Fate, { 
   json: pick(seed, ['o', ...of], 2) === 0 ? 'true' : 'false',
 });
 
-/** Of a task that fails so many times the attempts after those that were lost count: failing is by attempt, so let it end late. */
-const passed = (_seed: number, _of: readonly (string | number)[], attempt: number, failing: number): boolean =>
-  attempt > failing + 8;
+const isBad = (seed: number, of: readonly (string | number)[], harm: number): boolean =>
+  pick(seed, ['f', ...of], 10) < harm;
 
 function childrenOf(graph: Graph, name: string): number {
   const foreach = graph.nodes.get(name)?.foreach;
@@ -154,13 +153,13 @@ function evaluate(graph: Graph, script: Script, seed: number, harm: number) {
   const states = new Map<string, string>();
   const tasks = new Map<string, string>();
   /** Whether all that the steps in a group, and in groups inside it, need from around it is there. */
-  const isReady = (group: string, inner = group): boolean =>
+  const isReady = (group: string, scope: string, inner = group): boolean =>
     (graph.inside.get(inner) ?? []).every(
       (node) =>
-        isReady(group, node.name) &&
+        isReady(group, scope, node.name) &&
         node.needs.every((need) => {
           const around = graph.nodes.get(need)?.around ?? [];
-          return around.includes(group) || [...states.keys()].some((key) => key.startsWith(`${need} `));
+          return around.includes(group) || states.has(`${need} ${scopeAround(scope, around.length)}`);
         }),
     );
   const inScope = (group: string, scope: string): string => {
@@ -171,7 +170,7 @@ function evaluate(graph: Graph, script: Script, seed: number, harm: number) {
         const before = node.needs.map((need) =>
           states.get(`${need} ${scopeAround(scope, graph.nodes.get(need)?.around.length ?? 0)}`),
         );
-        if (before.includes(undefined) || !isReady(node.name)) continue;
+        if (before.includes(undefined) || !isReady(node.name, scope)) continue;
         left.delete(node);
         const isAfterAll = node.kind === 'step' && node.spec.after === 'end';
         const state = (): string => {
@@ -188,8 +187,7 @@ function evaluate(graph: Graph, script: Script, seed: number, harm: number) {
           if (gate !== undefined && script.gate(gate, scope) !== (when !== undefined)) return 'skipped';
           const ended = Array.from({ length: childrenOf(graph, node.name) }, (_, index) => {
             const of = [node.name, scope, index];
-            const isBad = pick(seed, ['f', ...of], 10) < harm;
-            const end = !isBad ? 'succeeded' : node.spec.catch === true ? 'caught' : 'failed';
+            const end = !isBad(seed, of, harm) ? 'succeeded' : node.spec.catch === true ? 'caught' : 'failed';
             tasks.set(of.join(' '), end === 'succeeded' ? gives(seed, of).json : end);
             return end;
           });
