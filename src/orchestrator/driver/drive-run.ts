@@ -1,0 +1,331 @@
+// Drives a run: events in, the reducer's changes as one transaction a batch, and only after it what they ask of the executor.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Clock, HeadraceError, type Logger, parseJson, toHeadraceError } from '../../core/index.ts';
+import type { StepSpec } from '../../definitions/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
+import type { Batch } from '../engine/batch.ts';
+import { pendingRows, takeBatch } from '../engine/changes.ts';
+import type { Command, EngineEvent } from '../engine/events.ts';
+import { graphOf } from '../engine/graph.ts';
+import { claimable, next, nextDue } from '../engine/next.ts';
+import { type KeptTask, type Row, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
+import type { Executor, Handle, Resources, Slice, TaskEvent } from '../executors/executor.ts';
+import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
+import { prepareStep } from './prepare-step.ts';
+import { openResults } from './step-results.ts';
+
+export interface DriveDeps {
+  readonly store: RunStore;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The executor of a step, by its spec; the same one for the same spec. */
+  readonly executorOf: (spec: StepSpec) => NamedExecutor;
+  /** On abort what runs is stopped and the run let go, to be resumed. */
+  readonly signal?: AbortSignal;
+  /** After each batch, and at first. */
+  readonly onChange?: (run: RunInHand, batch: Batch | null) => void;
+}
+
+export interface NamedExecutor {
+  readonly name: string;
+  readonly executor: Executor;
+  /** How many more tasks of the step's pool may run. Left out: as many as there is room for. */
+  readonly slots?: () => number;
+}
+
+export type DriveEnd = 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
+
+/** What ended, and what is to be claimed, waits so long for more of it. */
+const GATHER_MS = 20;
+const MOST_ROWS = 500;
+/** A third of a lease: two may fail. */
+const RENEW_MS = 5000;
+/** While the database is away. */
+const AGAIN_MS = 200;
+
+/**
+ * Runs the rest of a run that was taken by `hold`. Throws HR_CONFLICT once another has it, after all that it started is stopped, and
+ * what the database or the artifact store throws for good.
+ */
+export async function driveRun(deps: DriveDeps, id: string, hold: Hold): Promise<{ readonly end: DriveEnd; readonly error: string | null }> {
+  const loaded = await deps.store.load(id);
+  const drive = createDrive(deps, id, hold, loaded);
+  try {
+    return await drive.run();
+  } finally {
+    await drive.close();
+  }
+}
+
+interface SliceInHand {
+  readonly named: NamedExecutor;
+  readonly step: string;
+  readonly scope: string;
+  handle: Handle | undefined;
+  left: number;
+}
+
+function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun) {
+  const { store, objects, clock, logger, signal } = deps;
+  const graph = graphOf(loaded.run.spec);
+  const run = takeInHand(
+    { id, graph, keepsGoing: loaded.run.keepGoing, isCancelled: false },
+    loaded.steps,
+    loaded.tasks.flatMap(({ state, slice, startedAt, ...task }): KeptTask[] =>
+      state === 'failed' ? [] : [{ ...task, state, slice: slice ?? '', startedAt: startedAt ?? 0 }],
+    ),
+  );
+  const slices = new Map<string, SliceInHand>();
+  const executors = new Map<Executor, () => void>();
+  let events: EngineEvent[] = [];
+  let commands: Command[] = [];
+  let batchNumber = 1;
+  let wake: (() => void) | undefined;
+  let crash: unknown;
+  let isInterrupted = false;
+  /** Another process has written something: it may want this run cancelled. */
+  let isAsked = false;
+
+  const post = (...more: readonly EngineEvent[]): void => {
+    for (const event of more) events.push(event);
+    wake?.();
+  };
+
+  const specOf = (step: string): StepSpec | undefined => {
+    const node = graph.nodes.get(step);
+    return node?.kind === 'step' ? node.spec : undefined;
+  };
+
+  const watched = (spec: StepSpec): NamedExecutor => {
+    const named = deps.executorOf(spec);
+    if (!executors.has(named.executor)) executors.set(named.executor, named.executor.watch(hear));
+    return named;
+  };
+
+  const hear = (heard: readonly TaskEvent[]): void => {
+    const told: EngineEvent[] = [];
+    for (const event of heard) {
+      if (event.kind === 'started') continue;
+      const slice = slices.get(event.slice);
+      if (slice === undefined) continue;
+      slice.left -= 1;
+      if (slice.left === 0) slices.delete(event.slice);
+      const { step, scope } = slice;
+      const { index, attempt } = event;
+      if (event.kind === 'succeeded') told.push({ kind: 'succeeded', step, scope, index, attempt, output: event.output });
+      else if (event.kind === 'lost') told.push({ kind: 'lost', step, scope, index, attempt, reason: event.reason });
+      else told.push({ kind: 'failed', step, scope, index, attempt, reason: event.reason, isFinal: event.isFinal });
+    }
+    post(...told);
+  };
+
+  /** Work beside the loop; what it throws ends the loop. */
+  const beside = (work: Promise<void>): void => {
+    work.catch((error: unknown) => {
+      crash ??= error;
+      wake?.();
+    });
+  };
+
+  /** What another driver had handed over: what still runs goes on, of the rest nothing is left. */
+  const adopt = async (): Promise<void> => {
+    const running = new Map<string, { readonly row: Row; readonly tasks: { index: number; attempt: number }[] }>();
+    for (const scopes of run.rows.values()) {
+      for (const row of scopes.values()) {
+        for (const task of row.tasks.values()) {
+          if (!task.isRunning) continue;
+          const one = running.get(task.slice) ?? { row, tasks: [] };
+          one.tasks.push(task);
+          running.set(task.slice, one);
+        }
+      }
+    }
+    for (const [slice, { row, tasks }] of running) {
+      const spec = specOf(row.node.name);
+      if (spec === undefined) continue;
+      const named = watched(spec);
+      const handle = { slice, at: named.name };
+      slices.set(slice, { named, step: row.node.name, scope: row.scope, handle, left: tasks.length });
+      const [found] = await named.executor.adopt([handle]);
+      if (found === 'running') continue;
+      slices.delete(slice);
+      for (const { index, attempt } of tasks)
+        post({ kind: 'lost', step: row.node.name, scope: row.scope, index, attempt, reason: 'the process that drove the run died' });
+    }
+  };
+
+  const claimWhereRoom = (at: number): void => {
+    for (const row of claimable(run, at)) {
+      if (row.node.kind !== 'step') continue;
+      const { spec } = row.node;
+      const named = watched(spec);
+      const { tasks, perSlice } = named.executor.room(resourcesOf(spec));
+      const room = Math.min(tasks, named.slots?.() ?? tasks, MOST_ROWS);
+      if (room <= 0) continue;
+      tell({ kind: 'room', step: row.node.name, scope: row.scope, tasks: room, perSlice, executor: named.name }, at);
+    }
+  };
+
+  const tell = (event: EngineEvent, at: number): void => {
+    for (const command of next(run, event, at)) commands.push(command);
+  };
+
+  /** Tries again while the database is away: whoever takes the run meanwhile has raised its epoch. */
+  const flush = async (batch: Batch): Promise<boolean> => {
+    for (;;) {
+      try {
+        const { isCancelRequested } = await store.flush(id, hold.epoch, batchNumber, batch);
+        batchNumber += 1;
+        return isCancelRequested;
+      } catch (error) {
+        const { code } = toHeadraceError(error);
+        if (code !== 'HR_STORAGE_UNAVAILABLE') throw error;
+        logger.warn({ run: id, error: String(error) }, 'the run’s rows could not be written; tried again');
+        await delay(AGAIN_MS);
+      }
+    }
+  };
+
+  /** Once the rows are there. */
+  const perform = async (): Promise<void> => {
+    const todo = commands;
+    commands = [];
+    const submits = new Map<NamedExecutor, Slice[]>();
+    for (const command of todo) {
+      if (command.kind === 'prepare') {
+        beside(prepareStep(objects, openResults({ store, objects }, run), { id, graph, params: loaded.run.params }, command).then((event) => post(event)));
+      } else if (command.kind === 'submit') {
+        const { id: slice, step, scope, tasks } = command.slice;
+        const spec = specOf(step);
+        if (spec === undefined) continue;
+        const named = watched(spec);
+        slices.set(slice, { named, step, scope, handle: undefined, left: tasks.length });
+        const list = submits.get(named) ?? [];
+        list.push({ id: slice, spec: command.order, tasks });
+        submits.set(named, list);
+      } else if (command.kind === 'cancel') beside(stopAll());
+    }
+    for (const [named, list] of submits) {
+      for (const handle of await named.executor.submit(list)) {
+        const slice = slices.get(handle.slice);
+        if (slice !== undefined) slice.handle = handle;
+      }
+    }
+  };
+
+  /** Ends all that runs; what did not end first is told as stopped. */
+  const stopAll = async (): Promise<void> => {
+    const byExecutor = new Map<Executor, Handle[]>();
+    for (const [slice, { named, handle }] of slices)
+      byExecutor.set(named.executor, [...(byExecutor.get(named.executor) ?? []), handle ?? { slice, at: named.name }]);
+    await Promise.all([...byExecutor].map(([executor, handles]) => executor.cancel(handles)));
+    for (const scopes of run.rows.values())
+      for (const { node, scope, tasks } of scopes.values())
+        for (const { index, attempt, isRunning } of tasks.values())
+          if (isRunning) post({ kind: 'stopped', step: node.name, scope, index, attempt });
+    slices.clear();
+  };
+
+  const interrupt = async (): Promise<void> => {
+    isInterrupted = true;
+    await stopAll();
+  };
+
+  const loop = async (): Promise<void> => {
+    let flushedMs = -Infinity;
+    let renewedMs = performance.now();
+    for (;;) {
+      if (crash !== undefined) throw crash;
+      const at = clock.nowMicros();
+      const heard = events;
+      events = [];
+      for (const event of heard) tell(event, at);
+      if (!isInterrupted) claimWhereRoom(at);
+      const nowMs = performance.now();
+      const isDue = pendingRows(run) >= MOST_ROWS || nowMs - flushedMs >= GATHER_MS || run.end !== null;
+      const batch = isDue ? takeBatch(run, at) : null;
+      if (batch !== null) {
+        const isCancelRequested = await flush(batch);
+        flushedMs = renewedMs = performance.now();
+        deps.onChange?.(run, batch);
+        if (run.end !== null) return;
+        await perform();
+        if (isCancelRequested) post({ kind: 'cancel' });
+        continue;
+      }
+      // Nothing of it has to be written first.
+      if (isDue && commands.length > 0) {
+        await perform();
+        continue;
+      }
+      const isWritten = pendingRows(run) === 0 && events.length === 0;
+      if (isInterrupted && isWritten && run.runningTasks === 0) return;
+      if (isAsked || nowMs - renewedMs >= RENEW_MS) {
+        isAsked = false;
+        const held = await store.renew(id, hold.epoch);
+        renewedMs = performance.now();
+        if (held === 'lost') throw lostRun(id);
+        if (held === 'cancelled') post({ kind: 'cancel' });
+      }
+      if (events.length > 0) continue;
+      const untilDueMs = Math.max(0, (nextDue(run) - at) / 1000);
+      const untilFlushMs = pendingRows(run) > 0 || commands.length > 0 ? Math.max(1, GATHER_MS - (nowMs - flushedMs)) : Infinity;
+      await sleep(Math.min(untilDueMs, untilFlushMs, RENEW_MS));
+    }
+  };
+
+  const sleep = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(done, Math.max(1, ms));
+      function done(): void {
+        clearTimeout(timer);
+        wake = undefined;
+        resolve();
+      }
+      wake = done;
+      // Between the look and this something may have come.
+      if (events.length > 0 || crash !== undefined || isAsked) done();
+    });
+
+  return {
+    async run(): Promise<{ readonly end: DriveEnd; readonly error: string | null }> {
+      const stopWatching = await store.listen(() => {
+        isAsked = true;
+        wake?.();
+      });
+      const onAbort = (): void => beside(interrupt());
+      signal?.addEventListener('abort', onAbort, { once: true });
+      try {
+        deps.onChange?.(run, null);
+        await adopt();
+        if (hold.isCancelRequested) post({ kind: 'cancel' });
+        post({ kind: 'begin' });
+        if (signal?.aborted === true) onAbort();
+        await loop();
+      } catch (error) {
+        await stopAll().catch(() => {});
+        // What is no step's failure leaves the run to be gone on with, if that can still be written.
+        if (toHeadraceError(error).code !== 'HR_CONFLICT') await store.release(id, hold.epoch).catch(() => {});
+        throw error;
+      } finally {
+        signal?.removeEventListener('abort', onAbort);
+        await stopWatching();
+      }
+      if (run.end === null) await store.release(id, hold.epoch);
+      return { end: run.end ?? 'interrupted', error: run.failure };
+    },
+    async close(): Promise<void> {
+      for (const unwatch of executors.values()) unwatch();
+    },
+  };
+}
+
+function resourcesOf({ resources, action, isolate }: StepSpec): Resources {
+  return { ...resources, action: action.kind, ...(isolate === true ? { isolate } : {}) };
+}
+
+function lostRun(id: string): HeadraceError {
+  return new HeadraceError('HR_CONFLICT', `run ${id} was taken over by another process, or ended by it`);
+}

@@ -1,0 +1,104 @@
+// What a step needs before its first task runs: results gathered, its gate looked at, its items counted, its order written.
+
+import { HeadraceError, type Json, stringifyJson, toHeadraceError } from '../../core/index.ts';
+import { type ObjectStore, putBlob } from '../../storage/index.ts';
+import type { EngineEvent } from '../engine/events.ts';
+import { type Graph, type Node, scopeAround, scopeItems } from '../engine/graph.ts';
+import { foreachCount, foreachItem } from '../foreach.ts';
+import type { StepOrder } from '../step/order.ts';
+import type { StepResults } from './step-results.ts';
+
+export interface PreparedRun {
+  readonly id: string;
+  readonly graph: Graph;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** Of what is wrong with the run's own data the event says so; what the database or the artifact store throws comes through. */
+export async function prepareStep(
+  objects: ObjectStore,
+  results: StepResults,
+  run: PreparedRun,
+  { step, scope }: { readonly step: string; readonly scope: string },
+): Promise<EngineEvent> {
+  const node = run.graph.nodes.get(step);
+  if (node === undefined) return { kind: 'unprepared', step, scope, reason: 'the pipeline has no such step any more' };
+  try {
+    if (!(await passesGate(node, scope, results)))
+      return { kind: 'prepared', step, scope, children: 0, order: null, passes: false };
+    const over = node.foreach?.kind === 'result' ? await results.of(node.foreach.of, scope) : undefined;
+    const children = countItems(node, over);
+    const order = node.kind === 'group' ? null : await writeOrder(objects, await orderOf(run, node, scope, over, results));
+    return { kind: 'prepared', step, scope, children, order, passes: true };
+  } catch (error) {
+    const { code, message } = toHeadraceError(error);
+    if (code !== 'HR_STEP_FAILED') throw error;
+    return { kind: 'unprepared', step, scope, reason: message };
+  }
+}
+
+async function passesGate(node: Node, scope: string, results: StepResults): Promise<boolean> {
+  const { when, unless } = node.kind === 'step' ? node.spec : {};
+  const gate = when ?? unless;
+  if (gate === undefined) return true;
+  const value = await results.of(gate, scope);
+  if (typeof value === 'boolean') return value === (when !== undefined);
+  const sentence = `${when === undefined ? 'unless' : 'when'} goes by the step "${gate}", which must give true or false, got ${shown(value)}`;
+  throw new HeadraceError('HR_STEP_FAILED', sentence);
+}
+
+function countItems({ foreach }: Node, over: Json | undefined): number {
+  if (foreach === undefined) return 1;
+  return foreachCount(foreach, foreach.kind === 'result' ? new Map([[foreach.of, over]]) : new Map());
+}
+
+async function orderOf(
+  run: PreparedRun,
+  node: Extract<Node, { kind: 'step' }>,
+  scope: string,
+  over: Json | undefined,
+  results: StepResults,
+): Promise<StepOrder> {
+  const { spec } = node;
+  const needs: Record<string, Json> = {};
+  for (const [name, need] of Object.entries(spec.needs)) needs[name] = await results.of(need, scope);
+  const items: Record<string, unknown> = {};
+  const places = scopeItems(scope);
+  for (const [depth, group] of node.around.entries()) items[group] = await itemOf(run.graph, group, scope, places[depth] ?? 0, results);
+  return {
+    run: run.id,
+    pipeline: run.graph.pipeline.name,
+    step: node.name,
+    scope,
+    action: spec.action,
+    params: run.params,
+    items,
+    ...(spec.foreach === undefined ? {} : { foreach: spec.foreach }),
+    // Counted above, so it is an array.
+    ...(over === undefined ? {} : { over: over as readonly Json[] }),
+    needs,
+    timeoutMs: spec.timeoutMicros === null ? null : spec.timeoutMicros / 1000,
+    resources: spec.resources,
+    ...(spec.isolate === true ? { isolate: true } : {}),
+    env: spec.env ?? {},
+    secrets: spec.secrets ?? {},
+  };
+}
+
+async function itemOf(graph: Graph, group: string, scope: string, place: number, results: StepResults): Promise<unknown> {
+  const node = graph.nodes.get(group);
+  if (node?.foreach === undefined) return null;
+  const { foreach } = node;
+  const around = scopeAround(scope, node.around.length);
+  const over = foreach.kind === 'result' ? [[foreach.of, await results.of(foreach.of, around)] as const] : [];
+  return foreachItem(foreach, place, new Map<string, unknown>(over));
+}
+
+async function writeOrder(objects: ObjectStore, order: StepOrder): Promise<string> {
+  return `blob:${await putBlob(objects, Buffer.from(stringifyJson(order)))}`;
+}
+
+function shown(value: Json): string {
+  const text = stringifyJson(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
