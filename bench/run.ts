@@ -29,6 +29,7 @@ import {
   uncoveredCutsSection,
 } from './push-sections.ts';
 import { type Figure, intoPage, type Section, toText, whole } from './report.ts';
+import { runRowsSection } from './run-rows.ts';
 import { s3Section } from './s3.ts';
 import { shadowSection } from './shadow.ts';
 import { slowModelSection } from './slow-model.ts';
@@ -74,6 +75,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   shadow: () => shadowSection({ isQuick }),
   'going-back': () => goingBackSection({ isQuick }),
   overload: () => overloadSection({ isQuick }),
+  'run-rows': () => runRowsSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),
   'python-client': () =>
     pythonClientSection(isQuick ? { spineRows: 50_000, rounds: 1 } : { spineRows: 1_000_000, rounds: 5 }),

@@ -21,7 +21,15 @@ export { type BrokerAddress, parseBrokers } from './kafka/broker-address.ts';
 export { clientOptions } from './kafka/kafka-client.ts';
 export { isLasting, type KafkaFault, kafkaFault } from './kafka/kafka-fault.ts';
 export { leaseRows, migrateLeases } from './lease/lease-tables.ts';
-export { databaseNow, holdsLease, type Lease, type LeaseToken, type TakeLease, takeLease } from './lease/take-lease.ts';
+export {
+  clockText,
+  databaseNow,
+  holdsLease,
+  type Lease,
+  type LeaseToken,
+  type TakeLease,
+  takeLease,
+} from './lease/take-lease.ts';
 export { blobKey, getBlob, getUnchecked, putBlob, putBlobFile, sizeOfBlob } from './object-store/blobs.ts';
 export { type Need, type NeededKind, neededOf, type ObjectUse, type RowsOwner } from './rows-owner.ts';
 export { collectObjects } from './object-store/collect-objects.ts';

@@ -45,5 +45,10 @@ export interface Database {
   migrate(owner: string, migrations: readonly Migration[]): Promise<Database>;
   /** Commits when `work` resolves, rolls back when it throws. */
   transaction<T, R>(work: (trx: Kysely<T>) => Promise<R>, options?: TransactionOptions): Promise<R>;
+  /**
+   * Calls `wake` soon after a process that has the database committed a change: on Postgres one told by `pg_notify(channel, …)`, on SQLite any of another connection, and at times for nothing; what
+   * is told while a connection is away is made up for by a wake. Gives what ends it.
+   */
+  listen(channel: string, wake: () => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }

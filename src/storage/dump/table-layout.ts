@@ -89,6 +89,9 @@ export function insideOf(trx: Kysely<unknown>, kind: Database['kind']): Database
       await runMigrations(database, owner, migrations);
       return database;
     },
+    listen: async () => {
+      throw new HeadraceError('HR_INTERNAL', 'inside a transaction nobody is told of changes');
+    },
     close: async () => {},
   };
   return database;

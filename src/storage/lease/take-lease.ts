@@ -93,7 +93,10 @@ export async function databaseNow(database: Pick<Database, 'kind' | 'tables'>): 
   return Number(rows[0]?.now);
 }
 
-const clockOf = (kind: DatabaseKind) =>
+const clockOf = (kind: DatabaseKind) => sql.raw(clockText(kind));
+
+/** The same as a part of a statement. */
+export const clockText = (kind: DatabaseKind): string =>
   kind === 'postgres'
-    ? sql`cast(extract(epoch from clock_timestamp()) * ${sql.lit(MICROS_PER_SECOND)} as bigint)`
-    : sql`cast(unixepoch('subsec') * ${sql.lit(MICROS_PER_SECOND)} as integer)`;
+    ? `cast(extract(epoch from clock_timestamp()) * ${MICROS_PER_SECOND} as bigint)`
+    : `cast(unixepoch('subsec') * ${MICROS_PER_SECOND} as integer)`;

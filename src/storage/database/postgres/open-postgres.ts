@@ -6,6 +6,7 @@ import { HeadraceError } from '../../../core/index.ts';
 import { withoutPassword } from '../../without-password.ts';
 import type { Database, DatabaseAccess, TransactionOptions } from '../database.ts';
 import { runMigrations } from '../migrate.ts';
+import { listenOn } from './listen-on.ts';
 
 const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -74,6 +75,14 @@ export async function openPostgres(
       await runMigrations(database, owner, migrations);
       return database;
     },
+    listen: (channel, wake) =>
+      listenOn(
+        () => new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }),
+        channel,
+        wake,
+      ).catch((error: unknown) => {
+        throw catalogued(url, error);
+      }),
     close: () => kysely.destroy(),
   };
   return database;

@@ -11,6 +11,7 @@ import type { Database, DatabaseAccess, TransactionOptions } from '../database.t
 import { runMigrations } from '../migrate.ts';
 import { resultCode, SQLITE, whileBusy } from './sqlite-connection.ts';
 import { createSqliteDialect } from './sqlite-dialect.ts';
+import { watchVersion } from './watch-version.ts';
 
 /** `path` may be `:memory:`. Folders on the way are made, unless it is opened to read. */
 export async function openSqlite(path: string, access: DatabaseAccess): Promise<Database> {
@@ -50,6 +51,7 @@ export async function openSqlite(path: string, access: DatabaseAccess): Promise<
       await runMigrations(database, owner, migrations);
       return database;
     },
+    listen: async (_channel, wake) => watchVersion(database, wake),
     async close() {
       await kysely.destroy();
       // Kysely destroys nothing that it never used.

@@ -1,0 +1,118 @@
+// What others ask of a run: to be cancelled, and to go on. Where nobody drives it the rows change at once, and with them the epoch:
+// a driver that only seemed dead writes nothing more.
+
+import { type Clock, stringifyJson } from '../../core/index.ts';
+import type { Database } from '../../storage/index.ts';
+import { createEventWriter } from './add-event.ts';
+import { createRowLock, leaseLeft, refuseHeld } from './run-lease.ts';
+import type { RunStore } from './run-store.ts';
+import { type Db, statement } from './statement.ts';
+
+export function createRequests(database: Database, clock: Clock): Pick<RunStore, 'requestCancel' | 'requestResume'> {
+  const { kind } = database;
+  const lockRow = createRowLock(kind);
+  const addEvent = createEventWriter(kind);
+  const askCancel = statement(kind, 'update pipeline_runs set cancel_requested = 1 where id = ?');
+  const runsElsewhere = statement(
+    kind,
+    `select 1 as one from pipeline_slices where run_id = ? and executor <> 'local' and id in
+       (select slice from pipeline_tasks where run_id = ? and state <> 'succeeded' and state = 'running') limit 1`,
+  );
+  const cancelRun = statement(
+    kind,
+    `update pipeline_runs set state = 'cancelled', cancel_requested = 1, driver = null, lease_until = 0, epoch = epoch + 1,
+       ended_at = ? where id = ?`,
+  );
+  const cancelTasks = statement(
+    kind,
+    `update pipeline_tasks set state = 'cancelled', ended_at = ?
+     where run_id = ? and state <> 'succeeded' and state in ('running', 'retry')`,
+  );
+  const cancelSteps = statement(
+    kind,
+    `update pipeline_steps set state = 'cancelled', cancelled = cancelled + running + retry, running = 0, retry = 0, ended_at = ?
+     where run_id = ? and state in ('waiting', 'open')`,
+  );
+  const resumeRun = statement(
+    kind,
+    `update pipeline_runs set state = case when state = 'running' then state else 'queued' end, cancel_requested = 0,
+       error = null, driver = null, lease_until = 0, epoch = epoch + 1, ended_at = null, spec = coalesce(?, spec),
+       manifest_hash = coalesce(?, manifest_hash) where id = ?`,
+  );
+  const again = `state = 'retry', failures = 0, losses = 0, not_before = 0, ended_at = null`;
+  const resumeTasks = statement(
+    kind,
+    `update pipeline_tasks set ${again}
+     where run_id = ? and state <> 'succeeded' and state in ('failed', 'cancelled', 'retry')`,
+  );
+  const forgetLosses = statement(
+    kind,
+    `update pipeline_tasks set failures = 0, losses = 0 where run_id = ? and state <> 'succeeded' and state = 'running'`,
+  );
+  const repeatTasks = statement(
+    kind,
+    `update pipeline_tasks set ${again}, output = null, output_blob = null, error = null, copied_from = null
+     where run_id = ? and state = 'succeeded'`,
+  );
+  // A step that failed goes on where it had opened; the others wait for what they need, as from the start.
+  const resumeSteps = statement(
+    kind,
+    `update pipeline_steps set state = case when state = 'failed' and order_uri is not null then 'open' else 'waiting' end,
+       retry = retry + failed + cancelled, failed = 0, cancelled = 0, error = null, ended_at = null
+     where run_id = ? and state in ('failed', 'cancelled', 'skipped')`,
+  );
+  // A step that goes on may have failed tasks, where the others were to go on.
+  const resumeOpen = statement(
+    kind,
+    `update pipeline_steps set retry = retry + failed + cancelled, failed = 0, cancelled = 0
+     where run_id = ? and state in ('open', 'waiting', 'succeeded') and failed + cancelled > 0`,
+  );
+  const repeatSteps = statement(
+    kind,
+    `update pipeline_steps set state = 'waiting', retry = retry + failed + cancelled + succeeded, failed = 0, cancelled = 0,
+       succeeded = 0, error = null, ended_at = null where run_id = ?`,
+  );
+
+  const cancelNow = async (trx: Db, id: string): Promise<void> => {
+    const at = clock.nowMicros();
+    await cancelRun(trx, at, id);
+    await cancelTasks(trx, at, id);
+    await cancelSteps(trx, at, id);
+    await addEvent(trx, id, at, 'cancelled');
+  };
+
+  return {
+    requestCancel: (id) =>
+      database.transaction<unknown, boolean>(async (trx) => {
+        const row = await lockRow(trx, id);
+        if (row.state !== 'queued' && row.state !== 'running') return false;
+        const isDriven = leaseLeft(row) > 0 || (await runsElsewhere(trx, id, id)).rows.length > 0;
+        if (!isDriven) {
+          await cancelNow(trx, id);
+        } else if (row.cancel_requested === 0) {
+          await askCancel(trx, id);
+          await addEvent(trx, id, clock.nowMicros(), 'cancel requested');
+        }
+        return true;
+      }),
+    requestResume: (id, { keepDone, code }) =>
+      database.transaction<unknown, boolean>(async (trx) => {
+        const row = await lockRow(trx, id);
+        if (row.state === 'succeeded' && keepDone) return false;
+        refuseHeld(row);
+        const spec = code === undefined ? null : stringifyJson(code.pipeline);
+        await resumeRun(trx, spec, code?.manifestHash ?? null, id);
+        await resumeTasks(trx, id);
+        await forgetLosses(trx, id);
+        if (keepDone) {
+          await resumeSteps(trx, id);
+          await resumeOpen(trx, id);
+        } else {
+          await repeatTasks(trx, id);
+          await repeatSteps(trx, id);
+        }
+        await addEvent(trx, id, clock.nowMicros(), 'resumed');
+        return true;
+      }),
+  };
+}

@@ -1,0 +1,75 @@
+// Runs that ended long ago, with what lies under their keys; what they made goes once nothing else needs it.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Kysely } from 'kysely';
+import { formatTimestamp } from '../../core/index.ts';
+import { type Collector, neededOf, type Removable, sizeOfFolder } from '../../storage/index.ts';
+import type { RunCollectorDeps } from '../collect-runs.ts';
+import { type PipelineTables, TABLES_OF_RUNS } from './tables.ts';
+
+const OVER = ['succeeded', 'failed', 'cancelled'] as const;
+
+export function collectEndedRuns(deps: RunCollectorDeps): Collector {
+  const { database, objects, workDirectory } = deps;
+  const folderOf = (id: string): string => join(workDirectory, 'runs', id);
+
+  const storedBytes = async (id: string): Promise<number> => {
+    let bytes = 0;
+    for await (const { size } of objects.list(`runs/${id}/`)) bytes += size;
+    return bytes;
+  };
+
+  return {
+    name: 'run',
+    async plan() {
+      const old = await database.transaction<unknown, Removable[]>((trx) => findOld(trx, deps), { isSnapshot: true });
+      const items: Removable[] = [];
+      for (const item of old) {
+        items.push({ ...item, bytes: (await sizeOfFolder(folderOf(item.id))) + (await storedBytes(item.id)) });
+      }
+      return { items };
+    },
+    async forget(opened, items) {
+      const old = new Set((await findOld(opened, deps)).map(({ id }) => id));
+      const going = items.filter(({ id }) => old.has(id));
+      const ids = going.map(({ id }) => id);
+      if (ids.length === 0) return [];
+      // The orchestrator's own tables are in it.
+      const db = opened as Kysely<PipelineTables>;
+      for (const table of TABLES_OF_RUNS) await db.deleteFrom(table).where('run_id', 'in', ids).execute();
+      await db.deleteFrom('pipeline_runs').where('id', 'in', ids).execute();
+      return going;
+    },
+    async erase({ id }) {
+      await rm(folderOf(id), { recursive: true, force: true });
+      for await (const { key } of objects.list(`runs/${id}/`)) await objects.remove(key);
+    },
+  };
+}
+
+async function findOld(opened: Kysely<unknown>, deps: RunCollectorDeps): Promise<Removable[]> {
+  const { owners, clock, keepMicros } = deps;
+  const rows = await (opened as Kysely<PipelineTables>)
+    .selectFrom('pipeline_runs')
+    .select(['id', 'pipeline', 'state', 'ended_at'])
+    .where('state', 'in', OVER)
+    .where('ended_at', '<=', clock.nowMicros() - keepMicros)
+    .orderBy('id')
+    .execute();
+  if (rows.length === 0) return [];
+  const needed = await neededOf(owners, opened, 'run');
+  return rows.flatMap(({ id, pipeline, state, ended_at: at }) =>
+    at === null || needed.has(id)
+      ? []
+      : [
+          {
+            id,
+            what: `run of ${pipeline}, ${state}`,
+            why: `it ended ${formatTimestamp(at).slice(0, 10)}, and no model version came of it`,
+            bytes: null,
+            sinceMicros: at,
+          },
+        ],
+  );
+}

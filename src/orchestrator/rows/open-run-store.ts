@@ -1,0 +1,37 @@
+// The store of runs over a database, put together.
+
+import type { Clock } from '../../core/index.ts';
+import type { Database } from '../../storage/index.ts';
+import { createRequests } from './ask-of-run.ts';
+import { createRunMaker } from './create-run.ts';
+import { createFlush } from './flush-batch.ts';
+import { createReads } from './read-runs.ts';
+import { createTaskReads } from './read-tasks.ts';
+import { createLeases } from './run-lease.ts';
+import type { RunStore } from './run-store.ts';
+import { migratePipelines } from './tables.ts';
+import { createWaker } from './wake.ts';
+
+/** Makes the tables where they are not there. `clock`: when runs are made, cancelled and resumed; leases go by the database's own. */
+export async function openRunStore(opened: Database, clock: Clock): Promise<RunStore> {
+  const database = await migratePipelines(opened);
+  const { listen, tell } = createWaker(database);
+  const create = createRunMaker(database, clock);
+  const flush = createFlush(database);
+  const leases = createLeases(database);
+  const requests = createRequests(database, clock);
+  return {
+    ...createReads(database),
+    ...createTaskReads(database),
+    ...leases,
+    listen,
+    create: (run) => tell(create(run)),
+    release: (id, epoch) => tell(leases.release(id, epoch)),
+    flush: (id, epoch, number, batch) => {
+      const flushed = flush(id, epoch, number, batch);
+      return batch.run === null ? flushed : tell(flushed);
+    },
+    requestCancel: (id) => tell(requests.requestCancel(id)),
+    requestResume: (id, resume) => tell(requests.requestResume(id, resume)),
+  };
+}

@@ -1,0 +1,128 @@
+// What is read of runs: a driver's state, lists and pictures without a task, and tasks in pages.
+
+import { compareTexts } from '../../core/index.ts';
+import type { Database } from '../../storage/index.ts';
+import { clockText } from '../../storage/index.ts';
+import { type LeaseRow, leaseLeft, unknownRun } from './run-lease.ts';
+import type { DueRuns, ListRuns, OpenTask, RunStore, StoredStep } from './run-store.ts';
+import { type Db, type Parameter, statement } from './statement.ts';
+import { type EventRow, inOrder, type RunRow, type SliceRow, type StepRow, SUMMARY } from './stored-rows.ts';
+import { toEvent, toRun, toSlice, toStep, toSummary } from './stored-rows.ts';
+
+const LIMIT = 100;
+const EVENTS_AT_ONCE = 1000;
+
+type Reads = Pick<RunStore, 'load' | 'list' | 'get' | 'events' | 'due'>;
+
+interface CountsRow extends Record<'running' | 'retry' | 'succeeded' | 'failed' | 'cancelled' | 'children', number> {
+  readonly run_id: string;
+}
+
+type OpenTaskRow = Omit<OpenTask, 'index' | 'notBefore' | 'startedAt'> & {
+  readonly item_index: number;
+  readonly not_before: number;
+  readonly started_at: number | null;
+};
+
+export function createReads(database: Database): Reads {
+  const { kind } = database;
+  const db = (): Db => database.tables();
+  const readRun = statement<RunRow>(kind, 'select * from pipeline_runs where id = ?');
+  const readSteps = statement<StepRow>(kind, 'select * from pipeline_steps where run_id = ?');
+  // By the index of those that are not finished: `state <> 'succeeded'` is what it says of itself. States by name and no
+  // order, so that both databases take it though they know nothing of the table yet.
+  const readOpen = statement<OpenTaskRow>(
+    kind,
+    `select step, scope, item_index, state, attempt, failures, losses, not_before, slice, started_at from pipeline_tasks
+     where run_id = ? and state <> 'succeeded' and state in ('running', 'retry', 'failed')`,
+  );
+  const readSlices = statement<SliceRow>(
+    kind,
+    `select * from pipeline_slices where run_id = ? and id in
+       (select slice from pipeline_tasks where run_id = ? and state <> 'succeeded' and state = 'running')
+     order by submitted_at, id`,
+  );
+  const readEvents = statement<EventRow>(
+    kind,
+    `select * from pipeline_events where run_id = ? and number > ? order by number limit ${EVENTS_AT_ONCE}`,
+  );
+  const readGoing = statement<LeaseRow>(
+    kind,
+    `select id, pipeline, state, driver, lease_until, epoch, cancel_requested, ${clockText(kind)} as now
+     from pipeline_runs where state in ('queued', 'running') order by created_at, id`,
+  );
+
+  const get: Reads['get'] = async (id) => {
+    const row = (await readRun(db(), id)).rows[0];
+    if (row === undefined) throw unknownRun(id);
+    const run = toRun(row);
+    const steps: readonly StoredStep[] = (await readSteps(db(), id)).rows.map(toStep);
+    return { run, steps: inOrder(steps, run.spec) };
+  };
+
+  return {
+    get,
+    async load(id) {
+      const { run, steps } = await get(id);
+      const tasks = (await readOpen(db(), id)).rows.map(
+        ({ item_index: index, not_before: notBefore, started_at: startedAt, ...row }): OpenTask => ({
+          ...row,
+          index,
+          notBefore,
+          startedAt,
+        }),
+      );
+      tasks.sort(byKey);
+      return { run, steps, tasks, slices: (await readSlices(db(), id, id)).rows.map(toSlice) };
+    },
+    async list(wanted = {}) {
+      const { text, parameters } = listed(wanted);
+      const { rows } = await statement<RunRow>(kind, text)(db(), ...parameters);
+      if (rows.length === 0) return [];
+      const counts = await statement<CountsRow>(
+        kind,
+        `select run_id, ${['running', 'retry', 'succeeded', 'failed', 'cancelled', 'children'].map((name) => `coalesce(sum(${name}), 0) as ${name}`).join(', ')}
+         from pipeline_steps where run_id in (${rows.map(() => '?').join(', ')}) group by run_id`,
+      )(db(), ...rows.map(({ id }) => id));
+      const byRun = new Map(counts.rows.map(({ run_id: id, ...row }) => [id, row]));
+      return rows.map((row) => ({ ...toSummary(row), counts: byRun.get(row.id) ?? NONE }));
+    },
+    events: async (id, after = 0) => (await readEvents(db(), id, after)).rows.map(toEvent),
+    async due() {
+      const { rows } = await readGoing(db());
+      const waiting = new Map<string, { pipeline: string; going: number; runs: string[] }>();
+      for (const { id, pipeline, state } of rows) {
+        const of = waiting.get(pipeline) ?? { pipeline, going: 0, runs: [] };
+        waiting.set(pipeline, of);
+        if (state === 'running') of.going++;
+        else of.runs.push(id);
+      }
+      const abandoned = rows.filter((row) => row.state === 'running' && leaseLeft(row) === 0);
+      return {
+        queued: [...waiting.values()].filter(({ runs }) => runs.length > 0),
+        abandoned: abandoned.map(({ id, pipeline }) => ({ id, pipeline })),
+      } satisfies DueRuns;
+    },
+  };
+}
+
+function byKey(a: OpenTask, b: OpenTask): number {
+  return compareTexts(a.step, b.step) || compareTexts(a.scope, b.scope) || a.index - b.index;
+}
+
+const NONE = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0, children: 0 };
+
+function listed({ pipeline, state, limit = LIMIT, before }: ListRuns): { text: string; parameters: Parameter[] } {
+  const terms: string[] = [];
+  const parameters: Parameter[] = [];
+  const where = (term: string, ...given: readonly Parameter[]): void => {
+    terms.push(term);
+    parameters.push(...given);
+  };
+  if (pipeline !== undefined) where('pipeline = ?', pipeline);
+  if (state !== undefined) where('state = ?', state);
+  if (before !== undefined) where('(created_at, id) < (?, ?)', before.createdAt, before.id);
+  const filter = terms.length === 0 ? '' : `where ${terms.join(' and ')}`;
+  const text = `select ${SUMMARY} from pipeline_runs ${filter} order by created_at desc, id desc limit ?`;
+  return { text, parameters: [...parameters, limit] };
+}

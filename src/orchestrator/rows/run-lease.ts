@@ -1,0 +1,140 @@
+// Who drives a run: the one that holds its lease, which lasts by the database's clock. Clocks and process ids only decide how soon
+// another may have it; that nobody writes after that, the epoch does.
+
+import { HeadraceError, MICROS_PER_SECOND, type Micros } from '../../core/index.ts';
+import { clockText, type Database, type DatabaseKind } from '../../storage/index.ts';
+import type { RunState } from '../engine/batch.ts';
+import { isLeaseLive } from '../lease.ts';
+import { createEventWriter } from './add-event.ts';
+import type { Hold, RunStore } from './run-store.ts';
+import { type Db, statement } from './statement.ts';
+
+export const LEASE_MICROS: Micros = 15 * MICROS_PER_SECOND;
+
+/** The run is driven: by whom, and for how long its lease lives unless it is renewed. */
+export class RunHeldError extends HeadraceError {
+  readonly driver: string;
+  readonly leaseLeftMs: number;
+
+  constructor(id: string, driver: string, leaseLeftMs: number) {
+    const until = `its lease runs for another ${(leaseLeftMs / 1000).toFixed(1)} s unless it is renewed`;
+    super(
+      'HR_CONFLICT',
+      `run ${id} is driven by ${driver}, and ${until}; wait for it, or stop it with \`headrace runs cancel ${id}\``,
+    );
+    this.driver = driver;
+    this.leaseLeftMs = leaseLeftMs;
+  }
+}
+
+/** The part of a run's row by which it is told who may change it. */
+export interface LeaseRow {
+  readonly id: string;
+  readonly pipeline: string;
+  readonly state: RunState;
+  readonly driver: string | null;
+  readonly lease_until: number;
+  readonly epoch: number;
+  readonly cancel_requested: number;
+  /** The database's clock. */
+  readonly now: number;
+}
+
+/** Reads the row, which nobody else changes before the transaction ends. Throws HR_UNKNOWN_RUN. */
+export function createRowLock(kind: DatabaseKind): (trx: Db, id: string) => Promise<LeaseRow> {
+  const read = statement<LeaseRow>(
+    kind,
+    `select id, pipeline, state, driver, lease_until, epoch, cancel_requested, ${clockText(kind)} as now
+     from pipeline_runs where id = ? ${kind === 'postgres' ? 'for update' : ''}`,
+  );
+  return async (trx, id) => {
+    const row = (await read(trx, id)).rows[0];
+    if (row === undefined) throw unknownRun(id);
+    return row;
+  };
+}
+
+export function unknownRun(id: string): HeadraceError {
+  return new HeadraceError('HR_UNKNOWN_RUN', `there is no run "${id}"; \`headrace runs list\` shows them`);
+}
+
+/** Throws RunHeldError while the driver may be at work. */
+export function refuseHeld(row: LeaseRow): void {
+  const left = leaseLeft(row);
+  if (left > 0) throw new RunHeldError(row.id, row.driver ?? '', Math.ceil(left / 1000));
+}
+
+/** Microseconds; 0 where nobody has it. One that ends later than any could was given before the clock was set back. */
+export function leaseLeft({ driver, lease_until: until, now }: LeaseRow): Micros {
+  return until <= now + 2 * LEASE_MICROS && isLeaseLive(driver, until, now) ? until - now : 0;
+}
+
+export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew' | 'release'> {
+  const { kind } = database;
+  const until = `${clockText(kind)} + ${LEASE_MICROS}`;
+  const lockRow = createRowLock(kind);
+  const addEvent = createEventWriter(kind);
+  const going = statement<{ going: number }>(
+    kind,
+    `select count(*) as going from pipeline_runs where pipeline = ? and state = 'running'`,
+  );
+  const take = statement<{ epoch: number }>(
+    kind,
+    `update pipeline_runs set driver = ?, epoch = epoch + 1, batch = 0, lease_until = ${until}, state = 'running',
+       started_at = coalesce(started_at, ${clockText(kind)}) where id = ? returning epoch`,
+  );
+  const renew = statement<{ cancel_requested: number }>(
+    kind,
+    `update pipeline_runs set lease_until = ${until} where id = ? and epoch = ? returning cancel_requested`,
+  );
+  const release = statement<{ state: RunState; now: number }>(
+    kind,
+    `update pipeline_runs set driver = null, lease_until = 0, epoch = epoch + 1 where id = ? and epoch = ?
+     returning state, ${clockText(kind)} as now`,
+  );
+
+  const refuseFull = async (trx: Db, { id, pipeline }: LeaseRow, atMost: number): Promise<void> => {
+    const count = (await going(trx, pipeline)).rows[0]?.going ?? 0;
+    if (count < atMost) return;
+    throw new HeadraceError(
+      'HR_CONFLICT',
+      `run ${id} waits: ${count} of pipeline ${pipeline} go on, and at most ${atMost} may; it starts when one of them has ended`,
+    );
+  };
+
+  return {
+    take: (id, driver, { atMost } = {}) =>
+      database.transaction<unknown, Hold>(async (trx) => {
+        let row = await lockRow(trx, id);
+        if (atMost !== undefined && kind === 'postgres') {
+          // Two that count at once would both find room.
+          await statement(kind, 'select pg_advisory_xact_lock(hashtextextended(?, 0))')(
+            trx,
+            `pipeline ${row.pipeline}`,
+          );
+          row = await lockRow(trx, id);
+        }
+        if (row.state !== 'queued' && row.state !== 'running') {
+          throw new HeadraceError(
+            'HR_CONFLICT',
+            `run ${id} has ended: ${row.state}; to go on with it, ask for it with \`headrace runs resume ${id}\``,
+          );
+        }
+        refuseHeld(row);
+        if (atMost !== undefined && row.state === 'queued') await refuseFull(trx, row, atMost);
+        const { rows } = await take(trx, driver, id);
+        // The row is there, and locked.
+        return { epoch: rows[0]?.epoch as number, isCancelRequested: row.cancel_requested === 1 };
+      }),
+    async renew(id, epoch) {
+      const row = (await renew(database.tables(), id, epoch)).rows[0];
+      if (row === undefined) return 'lost';
+      return row.cancel_requested === 1 ? 'cancelled' : 'held';
+    },
+    release: (id, epoch) =>
+      database.transaction<unknown, void>(async (trx) => {
+        const row = (await release(trx, id, epoch)).rows[0];
+        if (row?.state === 'running') await addEvent(trx, id, row.now, 'interrupted');
+      }),
+  };
+}

@@ -1,0 +1,126 @@
+// What runs need of the object store and of others' rows: each task's output, the files that it names, the orders of steps, and
+// what lies under the run's own keys, logs and results.
+
+import type { Kysely } from 'kysely';
+import { HeadraceError } from '../../core/index.ts';
+import { blobKey, getBlob, type Need, type ObjectStore, type ObjectUse, type RowsOwner } from '../../storage/index.ts';
+import type { PipelineTables } from './tables.ts';
+
+const FILE = /"sha256":"([0-9a-f]{64})"/g;
+const BLOB_NAME = /\b[0-9a-f]{64}\b/g;
+const TRAINING_SET = /"id":"([0-9a-f]{16})"/g;
+const ORDER = /^blob:([0-9a-f]{64})$/;
+const TASKS_AT_ONCE = 1000;
+
+/** Of all runs that are kept, whatever became of them: one that failed may be resumed. Blobs never change: each is read once. */
+export function runStoreRows(objects: ObjectStore): RowsOwner {
+  const texts = new Map<string, Promise<string>>();
+  const textOf = (blob: string): Promise<string> => {
+    const known = texts.get(blob) ?? readText(objects, blob);
+    texts.set(blob, known);
+    return known;
+  };
+  return {
+    table: 'pipeline_runs',
+    // The orchestrator's own tables are in it.
+    objects: (db) => runObjects(db as Kysely<PipelineTables>, objects, textOf),
+    needs: (db) => runNeeds(db as Kysely<PipelineTables>, textOf),
+    async settle(trx) {
+      // Whoever drove one is at another place.
+      await (trx as Kysely<PipelineTables>)
+        .updateTable('pipeline_runs')
+        .set((row) => ({ driver: null, lease_until: 0, epoch: row('epoch', '+', 1) }))
+        .execute();
+    },
+  };
+}
+
+type TextOf = (blob: string) => Promise<string>;
+
+interface Output {
+  readonly run: string;
+  readonly step: string;
+  readonly json: string | null;
+  readonly blob: string | null;
+}
+
+async function* outputsOf(db: Kysely<PipelineTables>): AsyncIterable<Output> {
+  for (const { run_id: run, step, scope } of await keysOfSteps(db)) {
+    for (let after = -1; ; ) {
+      const rows = await db
+        .selectFrom('pipeline_tasks')
+        .select(['item_index', 'output', 'output_blob'])
+        .where('run_id', '=', run)
+        .where('step', '=', step)
+        .where('scope', '=', scope)
+        .where('item_index', '>', after)
+        .orderBy('item_index')
+        .limit(TASKS_AT_ONCE)
+        .execute();
+      for (const { output: json, output_blob: blob } of rows)
+        if (json !== null || blob !== null) yield { run, step, json, blob };
+      if (rows.length < TASKS_AT_ONCE) break;
+      after = rows.at(-1)?.item_index ?? after;
+    }
+  }
+}
+
+function keysOfSteps(db: Kysely<PipelineTables>) {
+  return db
+    .selectFrom('pipeline_steps')
+    .select(['run_id', 'step', 'scope', 'order_uri'])
+    .orderBy('run_id')
+    .orderBy('step')
+    .orderBy('scope')
+    .execute();
+}
+
+async function* runObjects(db: Kysely<PipelineTables>, objects: ObjectStore, textOf: TextOf): AsyncIterable<ObjectUse> {
+  for await (const { run, step, json, blob } of outputsOf(db)) {
+    const what = `step ${step} of run ${run}`;
+    if (blob !== null) yield { key: blobKey(blob), what: `output of ${what}`, ifGone: 'lost' };
+    yield* named(json ?? (blob === null ? '' : await textOf(blob)), what);
+  }
+  for (const { run_id: run, step, order_uri: order } of await keysOfSteps(db)) {
+    const blob = ORDER.exec(order ?? '')?.[1];
+    if (blob === undefined) continue;
+    const what = `step ${step} of run ${run}`;
+    yield { key: blobKey(blob), what: `order of ${what}`, ifGone: 'lost' };
+    yield* named(await textOf(blob), what);
+  }
+  const runs = new Set((await db.selectFrom('pipeline_runs').select('id').execute()).map(({ id }) => id));
+  for await (const { key } of objects.list('runs/')) {
+    const run = key.split('/')[1] ?? '';
+    if (runs.has(run)) yield { key, what: `log or result of run ${run}`, ifGone: 'unsaid' };
+  }
+}
+
+/** Files, and whatever else looks like the name of a blob. */
+function* named(text: string, what: string): Iterable<ObjectUse> {
+  const files = new Set([...text.matchAll(FILE)].map(([, name = '']) => name));
+  for (const name of files) yield { key: blobKey(name), what: `file of ${what}`, ifGone: 'lost' };
+  for (const [name] of text.matchAll(BLOB_NAME)) {
+    if (!files.has(name)) yield { key: blobKey(name), what: `output of ${what}`, ifGone: 'unsaid' };
+  }
+}
+
+/** The definitions that a run goes by, and the training sets that its steps made. */
+async function* runNeeds(db: Kysely<PipelineTables>, textOf: TextOf): AsyncIterable<Need> {
+  for (const { manifest_hash: id } of await db.selectFrom('pipeline_runs').select('manifest_hash').execute()) {
+    yield { kind: 'definitions', id };
+  }
+  for await (const { json, blob } of outputsOf(db)) {
+    const text = json ?? (blob === null ? '' : await textOf(blob));
+    for (const [, id = ''] of text.matchAll(TRAINING_SET)) yield { kind: 'training set', id };
+  }
+}
+
+/** Of one that is missing or damaged nothing can be told; that it is so, whoever needs it is told. */
+async function readText(objects: ObjectStore, blob: string): Promise<string> {
+  try {
+    return Buffer.from(await getBlob(objects, blob)).toString();
+  } catch (error) {
+    if (error instanceof HeadraceError && error.code === 'HR_ARTIFACT_UNREADABLE') return '';
+    throw error;
+  }
+}

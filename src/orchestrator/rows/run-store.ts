@@ -1,0 +1,214 @@
+// Runs as rows: the port by which a driver, a scheduler and whoever looks at runs reach them.
+
+import type { Json, Micros } from '../../core/index.ts';
+import type { PipelineSpec } from '../../definitions/index.ts';
+import type { Batch, RunState, StepKey, StepState, TaskCounts, TaskOutput, TaskState } from '../engine/batch.ts';
+
+export interface NewRun {
+  readonly id: string;
+  readonly pipeline: PipelineSpec;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly manifestHash: string;
+  /** The time of its schedule that it is for. */
+  readonly tick?: Micros;
+  /** The run that it repeats a part of. */
+  readonly parent?: string;
+  readonly keepGoing: boolean;
+  readonly state: 'queued' | 'running';
+  /** Those at the top; steps of groups come with the batches that open them. */
+  readonly steps: readonly StepKey[];
+}
+
+/** A run without what it goes by. */
+export interface RunSummary {
+  readonly id: string;
+  readonly pipeline: string;
+  readonly state: RunState;
+  readonly tick: Micros | null;
+  readonly parent: string | null;
+  readonly isCancelRequested: boolean;
+  readonly error: string | null;
+  /** Who drives it; it may have died since. */
+  readonly driver: string | null;
+  readonly createdAt: Micros;
+  readonly startedAt: Micros | null;
+  readonly endedAt: Micros | null;
+}
+
+export interface ListedRun extends RunSummary {
+  /** Of all its steps together; `children` of those that have opened. */
+  readonly counts: TaskCounts & { readonly children: number };
+}
+
+export interface StoredRun extends RunSummary {
+  readonly spec: PipelineSpec;
+  readonly params: Readonly<Record<string, Json>>;
+  readonly manifestHash: string;
+  readonly keepGoing: boolean;
+}
+
+export interface StoredStep extends StepKey {
+  readonly state: StepState;
+  readonly children: number | null;
+  readonly nextIndex: number;
+  readonly counts: TaskCounts;
+  readonly order: string | null;
+  readonly error: string | null;
+  readonly openedAt: Micros | null;
+  readonly endedAt: Micros | null;
+}
+
+/** A task that is not finished, as a driver needs it. */
+export interface OpenTask extends StepKey {
+  readonly index: number;
+  readonly state: 'running' | 'retry' | 'failed';
+  readonly attempt: number;
+  readonly failures: number;
+  readonly losses: number;
+  readonly notBefore: Micros;
+  readonly slice: string | null;
+  readonly startedAt: Micros | null;
+}
+
+export interface StoredTask extends StepKey {
+  readonly index: number;
+  readonly state: TaskState;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly losses: number;
+  readonly notBefore: Micros;
+  readonly output: TaskOutput | null;
+  readonly error: string | null;
+  readonly from: string | null;
+  readonly slice: string | null;
+  readonly startedAt: Micros | null;
+  readonly endedAt: Micros | null;
+}
+
+export interface StoredSlice extends StepKey {
+  readonly id: string;
+  readonly executor: string;
+  readonly tasks: readonly { readonly index: number; readonly attempt: number }[];
+  readonly at: Micros;
+}
+
+export interface StoredEvent {
+  /** From 1 on, without gaps. */
+  readonly number: number;
+  readonly at: Micros;
+  readonly kind: string;
+  readonly step: string | null;
+  readonly scope: string | null;
+  readonly index: number | null;
+  readonly count: number | null;
+  readonly attempt: number | null;
+  readonly message: string | null;
+}
+
+/** What a driver goes on from. */
+export interface LoadedRun {
+  readonly run: StoredRun;
+  readonly steps: readonly StoredStep[];
+  /** Those that run, are to be tried again, or failed; of cancelled and finished ones the steps' counts tell. */
+  readonly tasks: readonly OpenTask[];
+  /** Those of which a task still runs. */
+  readonly slices: readonly StoredSlice[];
+}
+
+/** A run in a driver's hands. */
+export interface Hold {
+  readonly epoch: number;
+  readonly isCancelRequested: boolean;
+}
+
+export interface Flushed {
+  /** Whether somebody has asked for the run to be cancelled. */
+  readonly isCancelRequested: boolean;
+  /** Changes of tasks that were not at the attempt that they expected, and fresh claims of tasks that there were. */
+  readonly refused: number;
+}
+
+export interface ListRuns {
+  readonly pipeline?: string;
+  readonly state?: RunState;
+  /** Default: 100. */
+  readonly limit?: number;
+  /** The last run of the page before. */
+  readonly before?: Pick<RunSummary, 'id' | 'createdAt'>;
+}
+
+export interface ListTasks {
+  /** Default: '', at the top. */
+  readonly scope?: string;
+  readonly state?: TaskState;
+  /** The first index. */
+  readonly from?: number;
+  /** Default: 100. */
+  readonly limit?: number;
+}
+
+export interface Resume {
+  /** False: finished tasks and steps run again too. */
+  readonly keepDone: boolean;
+  /** What it goes by from now on; left out: what it went by. */
+  readonly code?: { readonly pipeline: PipelineSpec; readonly manifestHash: string };
+}
+
+/** What waits for a driver. */
+export interface DueRuns {
+  /** By pipeline: how many go on, and those that wait for their turn, the oldest first. */
+  readonly queued: readonly { readonly pipeline: string; readonly going: number; readonly runs: readonly string[] }[];
+  /** Those that go on and whose driver's lease ran out or was given back. */
+  readonly abandoned: readonly { readonly id: string; readonly pipeline: string }[];
+}
+
+/**
+ * Runs as rows, in SQLite or Postgres. A run has one driver at a time: who takes it gets an epoch, and every batch of another
+ * epoch is refused whole. Errors: HR_UNKNOWN_RUN for a run that is not there, and what the database throws.
+ */
+export interface RunStore {
+  /** A pipeline has one run a tick: of a second the first one's id is given, and `isNew` is false. The same id again is the same run. */
+  create(run: NewRun): Promise<{ readonly id: string; readonly isNew: boolean }>;
+  /**
+   * Takes a run that is queued or goes on, for 15 s by the database's clock; `driver` names who does (`newOwner`). A queued one runs
+   * from then on. Throws RunHeldError (HR_CONFLICT) while another's lease lives, HR_CONFLICT for one that has ended, and for a
+   * queued one while `atMost` runs of its pipeline go on.
+   */
+  take(id: string, driver: string, options?: { readonly atMost?: number }): Promise<Hold>;
+  /** 15 s from now on. `lost`: another has it, or had. */
+  renew(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
+  /** Lets go of it; nothing of this epoch is written any more. */
+  release(id: string, epoch: number): Promise<void>;
+  load(id: string): Promise<LoadedRun>;
+  /**
+   * Writes a batch in one transaction, and renews the lease. `number`: 1 for the first after `take`, then one more each; a batch
+   * whose answer was lost is flushed again by its number, and is written once. Throws HR_CONFLICT where the run was lost.
+   */
+  flush(id: string, epoch: number, number: number, batch: Batch): Promise<Flushed>;
+  /** Asks its driver; one that nobody drives is cancelled at once, unless an executor elsewhere still runs some of it. False: it had ended. */
+  requestCancel(id: string): Promise<boolean>;
+  /**
+   * Lets an ended run wait for a driver again: what failed or was cancelled may run anew, with all its tries. False: there is
+   * nothing left to do. Throws RunHeldError (HR_CONFLICT) while it is driven.
+   */
+  requestResume(id: string, resume: Resume): Promise<boolean>;
+  /** The newest first. */
+  list(wanted?: ListRuns): Promise<readonly ListedRun[]>;
+  get(id: string): Promise<{ readonly run: StoredRun; readonly steps: readonly StoredStep[] }>;
+  /** By index. */
+  tasks(id: string, step: string, wanted?: ListTasks): Promise<readonly StoredTask[]>;
+  /** Of the finished tasks, by index, read in pages. */
+  outputs(
+    id: string,
+    step: string,
+    scope?: string,
+  ): AsyncIterable<{ readonly index: number; readonly output: TaskOutput }>;
+  /** Those after that number; at most 1,000 at once. */
+  events(id: string, after?: number): Promise<readonly StoredEvent[]>;
+  due(): Promise<DueRuns>;
+  /**
+   * Calls `wake` soon after runs were made, let go, ended, cancelled or resumed by any process, and at times for nothing. Gives what
+   * ends it.
+   */
+  listen(wake: () => void): Promise<() => Promise<void>>;
+}

@@ -1,0 +1,257 @@
+// What others ask of runs and read of them, on every database: to cancel, to go on, lists, pages, and to be woken.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fixedClock } from '../../src/core/index.ts';
+import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
+import type { ListedRun, RunStore } from '../../src/orchestrator/rows/run-store.ts';
+import { type Database, openDatabase } from '../../src/storage/index.ts';
+import { testDatabases } from '../support/databases.ts';
+import {
+  batchOf,
+  claimed,
+  miscounts,
+  newRun,
+  NO_TASKS,
+  passLeases,
+  pipeline,
+  rowsOf,
+  stepOf,
+  taskOf,
+} from '../support/run-rows.ts';
+
+const LEASE_MS = 15_000;
+const elsewhere = 'elsewhere/1/aa';
+
+describe.each(testDatabases('what is asked of runs'))('on $name', (databases) => {
+  let db: Database;
+  let other: Database;
+  let store: RunStore;
+  let second: RunStore;
+
+  beforeAll(() => databases.start());
+  afterEach(async () => {
+    await db.close();
+    await other.close();
+  });
+  afterAll(() => databases.stop());
+  beforeEach(async () => {
+    const url = await databases.newUrl();
+    [db, other] = [await openDatabase(url), await openDatabase(url)];
+    [store, second] = await Promise.all([openRunStore(db, fixedClock(5)), openRunStore(other, fixedClock(5))]);
+  });
+
+  const ENDED = { ...NO_TASKS, retry: 1, running: 1, succeeded: 2, failed: 1 };
+
+  /** Taken, five of the fan claimed, of which two are done, one failed, one waits to be tried again; gives the epoch. */
+  const halfDone = async (id = 'r'): Promise<number> => {
+    await store.create(newRun(id));
+    const { epoch } = await store.take(id, elsewhere);
+    await store.flush(id, epoch, 1, claimed(5));
+    const tasks = [
+      taskOf(0),
+      taskOf(1),
+      taskOf(2, { state: 'failed', output: null, error: 'no', failures: 2, losses: 1 }),
+      taskOf(3, { state: 'retry', output: null, error: 'no', failures: 1, notBefore: 99 }),
+    ];
+    await store.flush(id, epoch, 2, batchOf({ tasks, steps: [stepOf({ nextIndex: 5, counts: ENDED })] }));
+    return epoch;
+  };
+  const statesOf = async (id = 'r') => ({
+    run: (await store.get(id)).run.state,
+    steps: (await store.get(id)).steps.map(({ state }) => state),
+    tasks: (await store.tasks(id, 'fan')).map(({ state }) => state),
+  });
+
+  describe('to cancel', () => {
+    it('is told to the driver, once', async () => {
+      const epoch = await halfDone();
+      expect(await second.requestCancel('r')).toBe(true);
+      expect(await second.requestCancel('r')).toBe(true);
+      expect(await store.renew('r', epoch)).toBe('cancelled');
+      expect((await statesOf()).run).toBe('running');
+      expect((await store.events('r')).filter(({ kind }) => kind === 'cancel requested')).toHaveLength(1);
+    });
+
+    it('is done at once where nobody drives, and a driver that wakes up writes nothing', async () => {
+      const epoch = await halfDone();
+      await passLeases(db, LEASE_MS + 1);
+      expect(await second.requestCancel('r')).toBe(true);
+      expect(await statesOf()).toEqual({
+        run: 'cancelled',
+        steps: ['cancelled', 'cancelled'],
+        tasks: ['succeeded', 'succeeded', 'failed', 'cancelled', 'cancelled'],
+      });
+      expect(await miscounts(db)).toEqual([]);
+      expect((await store.get('r')).run.endedAt).toBe(5);
+      await expect(store.flush('r', epoch, 3, claimed(5))).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+      expect(await second.requestCancel('r')).toBe(false);
+      await expect(second.requestCancel('x')).rejects.toMatchObject({ code: 'HR_UNKNOWN_RUN' });
+    });
+
+    it('waits for the next driver where an executor elsewhere still runs a task', async () => {
+      await store.create(newRun('r'));
+      const { epoch } = await store.take('r', elsewhere);
+      const batch = claimed(5);
+      await store.flush('r', epoch, 1, {
+        ...batch,
+        slices: batch.slices.map((slice) => ({ ...slice, executor: 'kubernetes' })),
+      });
+      await store.release('r', epoch);
+      expect(await second.requestCancel('r')).toBe(true);
+      expect((await statesOf()).run).toBe('running');
+      expect((await second.take('r', elsewhere)).isCancelRequested).toBe(true);
+    });
+  });
+
+  describe('to go on', () => {
+    it('is refused while the run is driven, and false where nothing is left to do', async () => {
+      const epoch = await halfDone();
+      await expect(second.requestResume('r', { keepDone: true })).rejects.toMatchObject({ driver: elsewhere });
+      await store.flush('r', epoch, 3, batchOf({ run: { state: 'succeeded', error: null, endedAt: 7 } }));
+      await store.release('r', epoch);
+      expect(await second.requestResume('r', { keepDone: true })).toBe(false);
+    });
+
+    it('lets what failed, was skipped or cancelled run again, with all its tries', async () => {
+      const epoch = await halfDone();
+      await store.flush(
+        'r',
+        epoch,
+        3,
+        batchOf({
+          run: { state: 'failed', error: 'fan failed', endedAt: 7 },
+          tasks: [taskOf(4, { state: 'cancelled', output: null })],
+          steps: [
+            stepOf({
+              state: 'failed',
+              nextIndex: 5,
+              counts: { ...NO_TASKS, retry: 1, succeeded: 2, failed: 1, cancelled: 1 },
+              error: 'no',
+              endedAt: 7,
+            }),
+            stepOf({ step: 'end', state: 'skipped', children: null, order: null, openedAt: null, endedAt: 7 }),
+          ],
+        }),
+      );
+      await store.release('r', epoch);
+      const code = { pipeline: { ...pipeline, title: 'now' }, manifestHash: 'now' };
+      expect(await second.requestResume('r', { keepDone: true, code })).toBe(true);
+      expect(await statesOf()).toEqual({
+        run: 'queued',
+        steps: ['open', 'waiting'],
+        tasks: ['succeeded', 'succeeded', 'retry', 'retry', 'retry'],
+      });
+      expect(await miscounts(db)).toEqual([]);
+      const { run, steps, tasks } = await store.load('r');
+      expect(run).toMatchObject({ error: null, endedAt: null, manifestHash: 'now', driver: null });
+      expect(run.spec).toEqual(code.pipeline);
+      expect(steps[0]).toMatchObject({ nextIndex: 5, children: 20, error: null, endedAt: null });
+      expect(
+        tasks.map(({ index, attempt, failures, losses, notBefore }) => [index, attempt, failures, losses, notBefore]),
+      ).toEqual([2, 3, 4].map((index) => [index, 1, 0, 0, 0]));
+      await expect(store.flush('r', epoch, 4, claimed(5))).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+      expect((await second.take('r', elsewhere)).isCancelRequested).toBe(false);
+    });
+
+    it('lets all of it run again where nothing is to be kept', async () => {
+      const epoch = await halfDone();
+      await store.release('r', epoch);
+      expect(await second.requestResume('r', { keepDone: false })).toBe(true);
+      expect(await statesOf()).toEqual({
+        run: 'running',
+        steps: ['waiting', 'waiting'],
+        tasks: ['retry', 'retry', 'retry', 'retry', 'running'],
+      });
+      expect(await miscounts(db)).toEqual([]);
+      expect((await store.tasks('r', 'fan'))[0]?.output).toBeNull();
+    });
+  });
+
+  describe('what is read', () => {
+    it('are runs, the newest first, by pipeline and state, in pages, with the counts of their steps', async () => {
+      const q = { ...pipeline, name: 'q' };
+      for (let at = 0; at < 7; at++) await store.create(newRun(`n${at}`, at % 2 === 0 ? {} : { pipeline: q }));
+      await halfDone('last');
+      const ids = (runs: readonly ListedRun[]): readonly string[] => runs.map(({ id }) => id);
+      // All at one moment: by their ids then.
+      expect(ids(await store.list({ limit: 3 }))).toEqual(['n6', 'n5', 'n4']);
+      const page = await store.list({ limit: 3 });
+      const last = page.at(-1);
+      expect(ids(await store.list({ limit: 3, ...(last === undefined ? {} : { before: last }) }))).toEqual([
+        'n3',
+        'n2',
+        'n1',
+      ]);
+      expect(ids(await store.list({ pipeline: 'q' }))).toEqual(['n5', 'n3', 'n1']);
+      expect(await store.list({ state: 'running' })).toMatchObject([
+        { id: 'last', counts: { ...ENDED, children: 20 } },
+      ]);
+      expect(await store.list({ pipeline: 'none' })).toEqual([]);
+    });
+
+    it('are steps of groups, in the order of the pipeline and then of their items', async () => {
+      await store.create(newRun('r'));
+      const { epoch } = await store.take('r', elsewhere);
+      const scopes = ['10', '2', '2/10', '2/9', '0'];
+      await store.flush('r', epoch, 1, batchOf({ steps: scopes.map((scope) => stepOf({ scope })) }));
+      expect((await store.get('r')).steps.map(({ step, scope }) => `${step} ${scope}`)).toEqual([
+        'fan ',
+        'fan 0',
+        'fan 2',
+        'fan 2/9',
+        'fan 2/10',
+        'fan 10',
+        'end ',
+      ]);
+    });
+
+    it('are tasks in pages, by state, and outputs in the order of their items', async () => {
+      await store.create(newRun('r'));
+      const { epoch } = await store.take('r', elsewhere);
+      await store.flush('r', epoch, 1, claimed(2500));
+      const tasks = Array.from({ length: 2400 }, (_, index) =>
+        taskOf(index, index % 100 === 7 ? { state: 'failed', output: null } : index === 5 ? { output: null } : {}),
+      );
+      await store.flush('r', epoch, 2, batchOf({ tasks: tasks.toReversed() }));
+      const indexes = async (wanted: Parameters<RunStore['tasks']>[2]) =>
+        (await store.tasks('r', 'fan', wanted)).map(({ index }) => index);
+      expect(await indexes({})).toHaveLength(100);
+      expect(await indexes({ from: 2398, limit: 3 })).toEqual([2398, 2399, 2400]);
+      expect(await indexes({ state: 'failed', from: 8, limit: 2 })).toEqual([107, 207]);
+      expect(await indexes({ state: 'running', limit: 2 })).toEqual([2400, 2401]);
+      expect(await indexes({ state: 'succeeded', from: 7, limit: 1 })).toEqual([8]);
+      expect(await indexes({ scope: '1' })).toEqual([]);
+      const outputs = [];
+      for await (const output of store.outputs('r', 'fan')) outputs.push(output);
+      expect(outputs.map(({ index }) => index)).toEqual(
+        Array.from({ length: 2400 }, (_, index) => index).filter((index) => index % 100 !== 7),
+      );
+      expect(outputs.slice(4, 7).map(({ output }) => output)).toEqual([
+        { json: '{"n":4}' },
+        { json: 'null' },
+        { json: '{"n":6}' },
+      ]);
+    });
+  });
+
+  it('wakes those who listen, in this process and others, until they stop', async () => {
+    let [here, there] = [0, 0];
+    const ends = [await store.listen(() => here++), await second.listen(() => there++)];
+    const woken = async (change: () => Promise<unknown>): Promise<void> => {
+      const before = [here, there];
+      await change();
+      await expect.poll(() => here > (before[0] ?? 0) && there > (before[1] ?? 0), { timeout: 5000 }).toBe(true);
+    };
+    await woken(() => store.create(newRun('r')));
+    await woken(() => second.requestCancel('r'));
+    await woken(() => second.requestResume('r', { keepDone: true }));
+    const { epoch } = await store.take('r', elsewhere);
+    await woken(() => store.flush('r', epoch, 1, batchOf({ run: { state: 'failed', error: null, endedAt: 1 } })));
+    await woken(() => store.release('r', epoch));
+    await Promise.all(ends.map((end) => end()));
+    const last = [here, there];
+    await store.requestResume('r', { keepDone: true });
+    expect((await rowsOf(db)).pipeline_runs[0]?.state).toBe('queued');
+    expect([here, there]).toEqual(last);
+  });
+});

@@ -1,0 +1,204 @@
+// Runs as rows with the rest of the registry, on every database: what they need of the object store, what of them may go, and the
+// runs of the earlier tables.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fixedClock, systemClock } from '../../src/core/index.ts';
+import { collectEndedRuns } from '../../src/orchestrator/rows/collect-ended-runs.ts';
+import { copyOldRuns } from '../../src/orchestrator/rows/copy-old-runs.ts';
+import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
+import { runStoreRows } from '../../src/orchestrator/rows/run-rows-owner.ts';
+import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
+import { endRun, insertRun, migrateRuns } from '../../src/orchestrator/run-rows.ts';
+import { claimTasks, commitTask, failTask, openStep } from '../../src/orchestrator/task-rows.ts';
+import {
+  blobKey,
+  type Database,
+  type ObjectStore,
+  openDatabase,
+  openObjectStore,
+  putBlob,
+} from '../../src/storage/index.ts';
+import { testDatabases } from '../support/databases.ts';
+import {
+  batchOf,
+  claimed,
+  miscounts,
+  newRun,
+  passLeases,
+  pipeline,
+  rowsOf,
+  stepOf,
+  taskOf,
+} from '../support/run-rows.ts';
+
+const DAY = 86_400_000_000;
+const elsewhere = 'elsewhere/1/aa';
+
+describe.each(testDatabases('runs as rows among others'))('on $name', (databases) => {
+  let folder = '';
+  let db: Database;
+  let store: RunStore;
+  let objects: ObjectStore;
+
+  beforeAll(() => databases.start());
+  afterAll(() => databases.stop());
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'headrace-run-rows-'));
+    objects = openObjectStore(`file:${folder}`);
+    db = await openDatabase(await databases.newUrl());
+    store = await openRunStore(db, fixedClock(5));
+  });
+  afterEach(async () => {
+    await db.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const text = (content: string): Buffer => Buffer.from(content);
+  const ended = async (id: string, endedAt: number): Promise<void> => {
+    await store.create(newRun(id));
+    const { epoch } = await store.take(id, elsewhere);
+    await store.flush(id, epoch, 1, claimed(1));
+    await store.flush(id, epoch, 2, batchOf({ tasks: [taskOf(0)], run: { state: 'succeeded', error: null, endedAt } }));
+    await store.release(id, epoch);
+  };
+
+  it('name the outputs, files, orders, logs and training sets that they need', async () => {
+    const [file, code, named] = ['1', '2', '3'].map((digit) => digit.repeat(64)) as [string, string, string];
+    const long = await putBlob(objects, text(`{"files":{"a":{"sha256":"${file}","size":1}}}`));
+    const order = await putBlob(objects, text(`{"action":{"function":"${code}"}}`));
+    await objects.put('runs/r/logs/fan/0/1.txt', text('said'));
+    await objects.put('runs/another/logs/fan/0/1.txt', text('said'));
+    await store.create(newRun('r'));
+    const { epoch } = await store.take('r', elsewhere);
+    const tasks = [
+      taskOf(0, { expects: null, output: { blob: long } }),
+      taskOf(1, { expects: null, output: { json: `{"model":"${named}","set":{"id":"0123456789abcdef"}}` } }),
+      taskOf(2, { expects: null, output: { blob: 'e'.repeat(64) } }),
+    ];
+    await store.flush('r', epoch, 1, batchOf({ steps: [stepOf({ order: `blob:${order}` })], tasks }));
+    const owner = runStoreRows(objects);
+    const found = new Map<string, string>();
+    for await (const { key, ifGone } of owner.objects?.(db.tables()) ?? []) found.set(key, ifGone);
+    expect([...found].toSorted()).toEqual(
+      [
+        [blobKey(long), 'lost'],
+        [blobKey(file), 'lost'],
+        [blobKey(named), 'unsaid'],
+        [blobKey('e'.repeat(64)), 'lost'],
+        [blobKey(order), 'lost'],
+        [blobKey(code), 'unsaid'],
+        ['runs/r/logs/fan/0/1.txt', 'unsaid'],
+      ].toSorted(),
+    );
+    const needs = [];
+    for await (const need of owner.needs?.(db.tables()) ?? []) needs.push(need);
+    expect(needs).toEqual([
+      { kind: 'definitions', id: 'h' },
+      { kind: 'training set', id: '0123456789abcdef' },
+    ]);
+  });
+
+  it('are nobody’s at another place, and their drivers of before write nothing', async () => {
+    await store.create(newRun('r'));
+    const { epoch } = await store.take('r', elsewhere);
+    await db.transaction(async (trx) => runStoreRows(objects).settle?.(trx));
+    await expect(store.flush('r', epoch, 1, claimed(1))).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+    expect((await store.take('r', elsewhere)).epoch).toBe(epoch + 2);
+  });
+
+  it('go once they ended long ago and nobody needs them, with what lies under their keys', async () => {
+    await ended('old', DAY);
+    await ended('needed', DAY);
+    await ended('young', 9 * DAY);
+    await store.create(newRun('waiting'));
+    await objects.put('runs/old/logs/fan/0/1.txt', text('said'));
+    const collector = collectEndedRuns({
+      database: db,
+      objects,
+      clock: fixedClock(10 * DAY),
+      workDirectory: join(folder, 'work'),
+      keepMicros: 7 * DAY,
+      owners: [
+        {
+          table: 'others',
+          async *needs() {
+            yield { kind: 'run' as const, id: 'needed' };
+          },
+        },
+      ],
+    });
+    const { items } = await collector.plan();
+    expect(items).toMatchObject([{ id: 'old', bytes: 4, sinceMicros: DAY }]);
+    expect(await db.transaction((trx) => collector.forget(trx, items))).toEqual(items);
+    for (const item of items) await collector.erase(item);
+    const rows = await rowsOf(db);
+    expect(
+      new Set(Object.values(rows).flatMap((of) => of.map((row) => ('run_id' in row ? row.run_id : row.id)))),
+    ).toEqual(new Set(['needed', 'young', 'waiting']));
+    expect(await objects.get('runs/old/logs/fan/0/1.txt')).toBeUndefined();
+    expect((await collector.plan()).items).toEqual([]);
+  });
+
+  it('of the earlier tables are brought over, and gone on with', async () => {
+    await migrateRuns(db);
+    const old = { owner: elsewhere, now: 1000, manifestHash: 'h' };
+    for (const id of ['done', 'half']) {
+      await insertRun(db, { ...old, id }, pipeline, { seed: 7 });
+      await openStep(db, { runId: id, step: 'fan', children: 4, now: 1001 });
+    }
+    const claims = await claimTasks(db, { runId: 'half', step: 'fan', owner: elsewhere, now: 1002, limit: 3 });
+    const [done, failed, left] = claims;
+    if (done === undefined || failed === undefined || left === undefined) throw new Error('nothing to claim');
+    await commitTask(db, done, 'a'.repeat(64), 1003);
+    await failTask(db, failed, { error: 'no', retryAt: null, now: 1004 });
+    await endRun(db, { id: 'done', owner: elsewhere, now: 1005, state: 'cancelled' });
+    await db.transaction((trx) => copyOldRuns(trx, db.kind));
+    expect(await miscounts(db)).toEqual([]);
+    const { run, steps } = await store.get('half');
+    expect(run).toMatchObject({
+      state: 'running',
+      params: { seed: 7 },
+      createdAt: 1000,
+      driver: elsewhere,
+      tick: null,
+    });
+    expect(run.spec).toEqual(pipeline);
+    expect(steps.map(({ step, state, nextIndex, children }) => [step, state, nextIndex, children])).toEqual([
+      ['fan', 'failed', 3, 4],
+      ['end', 'waiting', 0, null],
+    ]);
+    expect((await store.tasks('half', 'fan')).map(({ state, output, error }) => [state, output, error])).toEqual([
+      ['succeeded', { blob: 'a'.repeat(64) }, null],
+      ['failed', null, 'no'],
+      ['retry', null, null],
+    ]);
+    expect((await store.events('half')).map(({ number, kind, index }) => [number, kind, index])).toEqual([
+      [1, 'started', null],
+      [2, 'step opened', null],
+      [3, 'claimed', 0],
+      [4, 'claimed', 1],
+      [5, 'claimed', 2],
+      [6, 'succeeded', 0],
+      [7, 'failed', 1],
+    ]);
+    expect((await store.get('done')).run).toMatchObject({ state: 'cancelled', endedAt: 1005 });
+    await passLeases(db, 15_001);
+    expect(await store.requestResume('half', { keepDone: true })).toBe(true);
+    const { epoch } = await store.take('half', elsewhere);
+    expect((await store.load('half')).tasks.map(({ index, state }) => [index, state])).toEqual([
+      [1, 'retry'],
+      [2, 'retry'],
+    ]);
+    await store.flush('half', epoch, 1, batchOf({ events: [{ at: 1, kind: 'next' }] }));
+    expect((await store.events('half')).at(-1)).toMatchObject({ number: 9, kind: 'next' });
+  });
+
+  it('are copied from nowhere where there are no earlier tables', async () => {
+    await db.transaction((trx) => copyOldRuns(trx, db.kind));
+    expect((await rowsOf(db)).pipeline_runs).toEqual([]);
+    expect((await openRunStore(db, systemClock)).list).toBeDefined();
+  });
+});
