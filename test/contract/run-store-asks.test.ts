@@ -1,5 +1,6 @@
 // What others ask of runs and read of them, on every database: to cancel, to go on, lists, pages, and to be woken.
 
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
@@ -253,5 +254,18 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
     await store.requestResume('r', { keepDone: true });
     expect((await rowsOf(db)).pipeline_runs[0]?.state).toBe('queued');
     expect([here, there]).toEqual(last);
+  });
+
+  it.runIf(databases.name === 'Postgres')('wakes who listens again once a lost connection is back', async () => {
+    let wakes = 0;
+    const end = await store.listen(() => wakes++);
+    const listening = sql`select pid from pg_stat_activity where query like 'listen%' and datname = current_database()`;
+    const { rows } = await sql`select pg_terminate_backend(pid) from (${listening}) one`.execute(db.tables());
+    expect(rows).toHaveLength(1);
+    await expect.poll(() => wakes, { timeout: 10_000 }).toBe(1);
+    await second.create(newRun('r'));
+    await expect.poll(() => wakes, { timeout: 5000 }).toBe(2);
+    await end();
+    await expect.poll(async () => (await listening.execute(db.tables())).rows).toHaveLength(0);
   });
 });

@@ -13,7 +13,7 @@ import { batchOf, miscounts, newRun, passLeases, rowsOf, stepOf } from '../suppo
 
 const DRIVER = new URL('../support/drive-rows-forever.ts', import.meta.url).pathname;
 const TASKS = 4000;
-const KILLS = 10;
+const KILLS = 8;
 
 describe.each(testDatabases('runs whose drivers are killed'))('on $name', { timeout: 120_000 }, (databases) => {
   let url = '';

@@ -111,6 +111,12 @@ describe.each(testDatabases('runs as rows'))('on $name', (databases) => {
       expect((await store.events('r')).map(({ kind }) => kind)).toEqual(['created', 'interrupted']);
     });
 
+    it('is given anew to the driver that has it, which may not have heard', async () => {
+      expect((await store.take('r', elsewhere)).epoch).toBe(1);
+      expect((await store.take('r', elsewhere)).epoch).toBe(2);
+      expect(await store.renew('r', 1)).toBe('lost');
+    });
+
     it('of a process of this machine ends with the process', async () => {
       const [host] = newOwner().split('/');
       await store.take('r', `${host}/4194305/aa`);

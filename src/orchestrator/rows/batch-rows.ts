@@ -115,7 +115,7 @@ export function createBatchRows(kind: DatabaseKind): {
 
   return {
     async write(trx, id, batch, events) {
-      await many(upsertSteps, trx, id, batch.steps.map(stepRow));
+      await many(upsertSteps, trx, id, lastOfEach(batch.steps).map(stepRow));
       let wanted = 0;
       let written = 0;
       if (batch.fresh.length > 0) {
@@ -172,6 +172,11 @@ const assigned = (columns: readonly string[], from: string): string =>
     .filter((column) => !KEYS.has(column))
     .map((column) => `${column} = ${from}.${column}`)
     .join(', ');
+
+/** A statement writes a row once. */
+function lastOfEach(steps: Batch['steps']): Batch['steps'] {
+  return steps.length < 2 ? steps : [...new Map(steps.map((one) => [`${one.step} ${one.scope}`, one])).values()];
+}
 
 function stepRow(change: Batch['steps'][number]): Row {
   const { step, scope, state, children, nextIndex, counts, order, error, openedAt, endedAt } = change;

@@ -120,7 +120,8 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
             `run ${id} has ended: ${row.state}; to go on with it, ask for it with \`headrace runs resume ${id}\``,
           );
         }
-        refuseHeld(row);
+        // One that asks again did not hear that it was given.
+        if (row.driver !== driver) refuseHeld(row);
         if (atMost !== undefined && row.state === 'queued') await refuseFull(trx, row, atMost);
         const { rows } = await take(trx, driver, id);
         // The row is there, and locked.

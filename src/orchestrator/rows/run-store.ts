@@ -170,7 +170,7 @@ export interface RunStore {
   /** A pipeline has one run a tick: of a second the first one's id is given, and `isNew` is false. The same id again is the same run. */
   create(run: NewRun): Promise<{ readonly id: string; readonly isNew: boolean }>;
   /**
-   * Takes a run that is queued or goes on, for 15 s by the database's clock; `driver` names who does (`newOwner`). A queued one runs
+   * Takes a run that is queued or goes on, for 15 s by the database's clock; `driver` names who does (`newOwner`), and gets the next epoch where it asks again. A queued one runs
    * from then on. Throws RunHeldError (HR_CONFLICT) while another's lease lives, HR_CONFLICT for one that has ended, and for a
    * queued one while `atMost` runs of its pipeline go on.
    */

@@ -65,7 +65,7 @@ export function toGroups(changes: readonly TaskChange[]): { readonly groups: str
       last = change;
     }
     const { index, startedAt, endedAt, output } = change;
-    const json = output !== null && 'json' in output ? output.json : null;
+    const json = output !== null && 'json' in output ? storable(output.json) : null;
     tasks.push([group, index, startedAt, endedAt, json]);
   }
   return { groups: `[${groups.join()}]`, tasks: JSON.stringify(tasks) };
