@@ -136,7 +136,7 @@ export function playRun(
           if (atWork.has(key) && !isCancelled && chance(2) === 0) continue;
           atWork.delete(key);
           const gone = { step, scope, index: task.index, attempt: task.attempt };
-          tell(isCancelled ? { kind: 'stopped', ...gone } : { kind: 'lost', ...gone, reason: 'its driver died' });
+          tell({ kind: 'stopped', ...gone });
         }
     // What runs without a row is swept.
     for (const key of atWork.keys()) if (!known.has(key)) atWork.delete(key);

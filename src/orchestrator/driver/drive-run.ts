@@ -1,7 +1,7 @@
 // Drives a run: events in, the reducer's changes as one transaction a batch, and only after it what they ask of the executor.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Clock, HeadraceError, type Logger, parseJson, toHeadraceError } from '../../core/index.ts';
+import { type Clock, HeadraceError, type Logger, toHeadraceError } from '../../core/index.ts';
 import type { StepSpec } from '../../definitions/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { Batch } from '../engine/batch.ts';
@@ -49,7 +49,11 @@ const AGAIN_MS = 200;
  * Runs the rest of a run that was taken by `hold`. Throws HR_CONFLICT once another has it, after all that it started is stopped, and
  * what the database or the artifact store throws for good.
  */
-export async function driveRun(deps: DriveDeps, id: string, hold: Hold): Promise<{ readonly end: DriveEnd; readonly error: string | null }> {
+export async function driveRun(
+  deps: DriveDeps,
+  id: string,
+  hold: Hold,
+): Promise<{ readonly end: DriveEnd; readonly error: string | null }> {
   const loaded = await deps.store.load(id);
   const drive = createDrive(deps, id, hold, loaded);
   try {
@@ -114,7 +118,8 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       if (slice.left === 0) slices.delete(event.slice);
       const { step, scope } = slice;
       const { index, attempt } = event;
-      if (event.kind === 'succeeded') told.push({ kind: 'succeeded', step, scope, index, attempt, output: event.output });
+      if (event.kind === 'succeeded')
+        told.push({ kind: 'succeeded', step, scope, index, attempt, output: event.output });
       else if (event.kind === 'lost') told.push({ kind: 'lost', step, scope, index, attempt, reason: event.reason });
       else told.push({ kind: 'failed', step, scope, index, attempt, reason: event.reason, isFinal: event.isFinal });
     }
@@ -152,7 +157,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       if (found === 'running') continue;
       slices.delete(slice);
       for (const { index, attempt } of tasks)
-        post({ kind: 'lost', step: row.node.name, scope: row.scope, index, attempt, reason: 'the process that drove the run died' });
+        post({ kind: 'stopped', step: row.node.name, scope: row.scope, index, attempt });
     }
   };
 
@@ -195,7 +200,14 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     const submits = new Map<NamedExecutor, Slice[]>();
     for (const command of todo) {
       if (command.kind === 'prepare') {
-        beside(prepareStep(objects, openResults({ store, objects }, run), { id, graph, params: loaded.run.params }, command).then((event) => post(event)));
+        beside(
+          prepareStep(
+            objects,
+            openResults({ store, objects }, run),
+            { id, graph, params: loaded.run.params },
+            command,
+          ).then((event) => post(event)),
+        );
       } else if (command.kind === 'submit') {
         const { id: slice, step, scope, tasks } = command.slice;
         const spec = specOf(step);
@@ -271,7 +283,8 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       }
       if (events.length > 0) continue;
       const untilDueMs = Math.max(0, (nextDue(run) - at) / 1000);
-      const untilFlushMs = pendingRows(run) > 0 || commands.length > 0 ? Math.max(1, GATHER_MS - (nowMs - flushedMs)) : Infinity;
+      const untilFlushMs =
+        pendingRows(run) > 0 || commands.length > 0 ? Math.max(1, GATHER_MS - (nowMs - flushedMs)) : Infinity;
       await sleep(Math.min(untilDueMs, untilFlushMs, RENEW_MS));
     }
   };

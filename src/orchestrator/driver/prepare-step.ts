@@ -28,7 +28,8 @@ export async function prepareStep(
       return { kind: 'prepared', step, scope, children: 0, order: null, passes: false };
     const over = node.foreach?.kind === 'result' ? await results.of(node.foreach.of, scope) : undefined;
     const children = countItems(node, over);
-    const order = node.kind === 'group' ? null : await writeOrder(objects, await orderOf(run, node, scope, over, results));
+    const order =
+      node.kind === 'group' ? null : await writeOrder(objects, await orderOf(run, node, scope, over, results));
     return { kind: 'prepared', step, scope, children, order, passes: true };
   } catch (error) {
     const { code, message } = toHeadraceError(error);
@@ -64,7 +65,8 @@ async function orderOf(
   for (const [name, need] of Object.entries(spec.needs)) needs[name] = await results.of(need, scope);
   const items: Record<string, unknown> = {};
   const places = scopeItems(scope);
-  for (const [depth, group] of node.around.entries()) items[group] = await itemOf(run.graph, group, scope, places[depth] ?? 0, results);
+  for (const [depth, group] of node.around.entries())
+    items[group] = await itemOf(run.graph, group, scope, places[depth] ?? 0, results);
   return {
     run: run.id,
     pipeline: run.graph.pipeline.name,
@@ -85,7 +87,13 @@ async function orderOf(
   };
 }
 
-async function itemOf(graph: Graph, group: string, scope: string, place: number, results: StepResults): Promise<unknown> {
+async function itemOf(
+  graph: Graph,
+  group: string,
+  scope: string,
+  place: number,
+  results: StepResults,
+): Promise<unknown> {
   const node = graph.nodes.get(group);
   if (node?.foreach === undefined) return null;
   const { foreach } = node;

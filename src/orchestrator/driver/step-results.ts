@@ -26,7 +26,10 @@ export function openResults({ store, objects }: ResultsDeps, { id: run, graph, r
     if (row !== undefined) return row.state === 'succeeded' ? row.children : null;
     rows ??= store
       .get(run)
-      .then(({ steps }) => new Map(steps.map((one) => [`${one.step} ${one.scope}`, one.state === 'succeeded' ? one.children : null])));
+      .then(
+        ({ steps }) =>
+          new Map(steps.map((one) => [`${one.step} ${one.scope}`, one.state === 'succeeded' ? one.children : null])),
+      );
     return (await rows).get(`${name} ${scope}`) ?? null;
   };
   const read = async (name: string, scope: string): Promise<Json> => {
@@ -39,7 +42,8 @@ export function openResults({ store, objects }: ResultsDeps, { id: run, graph, r
       return results;
     }
     const outputs: Json[] = [];
-    for await (const { index, output } of store.outputs(run, name, scope)) outputs[index] = await readOutput(objects, output);
+    for await (const { index, output } of store.outputs(run, name, scope))
+      outputs[index] = await readOutput(objects, output);
     return node.foreach === undefined ? (outputs[0] ?? null) : outputs;
   };
   return { of: (name, scope) => read(name, scopeAround(scope, graph.nodes.get(name)?.around.length ?? 0)) };

@@ -26,9 +26,9 @@ export type EngineEvent =
     }
   | (Attempt & { readonly kind: 'succeeded'; readonly output: TaskOutput })
   | (Attempt & { readonly kind: 'failed'; readonly reason: string; readonly isFinal: boolean })
-  /** Its worker, pod or driver died. */
+  /** Its worker or pod died. */
   | (Attempt & { readonly kind: 'lost'; readonly reason: string })
-  /** It was cancelled, and runs no more; or its driver let go of it. */
+  /** It was cancelled, and runs no more; or its driver died, or let go of it, which is not held against it. */
   | (Attempt & { readonly kind: 'stopped' })
   | { readonly kind: 'cancel' };
 

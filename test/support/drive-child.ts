@@ -1,0 +1,47 @@
+// Drives a run to its end in a process of its own, which may be killed at any moment: `drive-child.ts DIRECTORY DATABASE RUN`.
+
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { HeadraceError, silentLogger, systemClock } from '../../src/core/index.ts';
+import { driveRun } from '../../src/orchestrator/driver/drive-run.ts';
+import { openLocalExecutor } from '../../src/orchestrator/executors/local/local-executor.ts';
+import { newOwner } from '../../src/orchestrator/lease.ts';
+import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
+import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
+
+const [directory = '', url = '', run = ''] = process.argv.slice(2);
+const artifactsUrl = `file:${join(directory, 'artifacts')}`;
+const objects = openObjectStore(artifactsUrl);
+const driver = newOwner();
+const database = await openDatabase(url);
+const store = await openRunStore(database, systemClock);
+const executor = openLocalExecutor({
+  driver,
+  objects,
+  artifactsUrl,
+  workDirectory: join(directory, 'work'),
+  cacheDirectory: join(directory, 'cache'),
+  environmentsDirectory: join(directory, 'environments'),
+  python: 'python3',
+  repository: directory,
+  builtIns: {},
+  cpus: 2,
+  graceMs: 500,
+});
+for (;;) {
+  try {
+    const hold = await store.take(run, driver);
+    process.send?.('driving');
+    const executorOf = () => ({ name: driver, executor });
+    const { end } = await driveRun({ store, objects, clock: systemClock, logger: silentLogger, executorOf }, run, hold);
+    process.send?.(end);
+    break;
+  } catch (error) {
+    // The one before was killed, and its lease lives on.
+    if (!(error instanceof HeadraceError) || error.code !== 'HR_CONFLICT') throw error;
+    await delay(100);
+  }
+}
+await executor.close();
+await database.close();
+process.disconnect?.();
