@@ -1,16 +1,23 @@
 // Files that a step leaves beside its result: kept as blobs, named in the result under `files`, found again there by
 // the steps after it. A result that is passed on, picked from an array or nested keeps its files with it.
 
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HeadraceError } from '../core/index.ts';
-import { getBlob, type ObjectStore, putBlobFile } from '../storage/index.ts';
+import { HeadraceError } from '../../core/index.ts';
+import { getBlob, type ObjectStore, putBlobFile } from '../../storage/index.ts';
 
 /** A step's file as its result names it; `path` is there only in the input of a running step. */
 export interface StepFile {
   readonly sha256: string;
+  /** Bytes. It and `uri` are left out in results of earlier versions. */
+  readonly size?: number;
+  /** `blob:<sha256>` of the artifact store. */
+  readonly uri?: string;
   readonly path?: string;
 }
+
+/** A task's files by relative name. */
+export type StoredFiles = Readonly<Record<string, StepFile>>;
 
 /** Stores every file of an output folder but result.json; gives them by relative name, sorted. */
 export async function storeFiles(objects: ObjectStore, directory: string): Promise<Record<string, StepFile>> {
@@ -19,13 +26,16 @@ export async function storeFiles(objects: ObjectStore, directory: string): Promi
   const files: Record<string, StepFile> = {};
   for (const path of paths.sort()) {
     const name = path.slice(directory.length + 1).replaceAll('\\', '/');
-    if (name !== 'result.json') files[name] = { sha256: await putBlobFile(objects, path) };
+    if (name === 'result.json') continue;
+    const { size } = await stat(path);
+    const sha256 = await putBlobFile(objects, path);
+    files[name] = { sha256, size, uri: `blob:${sha256}` };
   }
   return files;
 }
 
 /** The result with its files named in it. Throws HR_STEP_FAILED when there is no place to name them. */
-export function attachFiles(result: unknown, files: Readonly<Record<string, StepFile>>): unknown {
+export function attachFiles(result: unknown, files: StoredFiles): unknown {
   if (Object.keys(files).length === 0) return result;
   if (result === null || result === undefined) return { files };
   if (typeof result === 'object' && !Array.isArray(result) && !('files' in result)) return { ...result, files };
@@ -47,46 +57,51 @@ export function forgetPaths(value: unknown): unknown {
   return Object.fromEntries(members);
 }
 
-function withoutPaths(files: Readonly<Record<string, StepFile>>): Record<string, StepFile> {
-  return Object.fromEntries(Object.entries(files).map(([name, { sha256 }]) => [name, { sha256 }]));
+function withoutPaths(files: StoredFiles): Record<string, StepFile> {
+  const kept = Object.entries(files).map(([name, file]) => {
+    const { path: _path, ...rest } = file;
+    return [name, rest];
+  });
+  return Object.fromEntries(kept);
 }
 
-/** A copy of a value in which every file is there to be read, under `path`. */
-export async function fetchFiles(value: unknown, objects: ObjectStore, directory: string): Promise<unknown> {
-  if (Array.isArray(value)) return await Promise.all(value.map((item) => fetchFiles(item, objects, directory)));
+/** A copy of a value in which every file is there to be read, at the `path` that `place` gives it. */
+export async function placeFiles(value: unknown, place: (sha256: string) => Promise<string>): Promise<unknown> {
+  if (Array.isArray(value)) return await Promise.all(value.map((item) => placeFiles(item, place)));
   if (value === null || typeof value !== 'object') return value;
   const copy: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(value)) {
-    copy[name] =
-      name === 'files' && isFiles(member)
-        ? await fetchEach(member, objects, directory)
-        : await fetchFiles(member, objects, directory);
+    copy[name] = name === 'files' && isFiles(member) ? await placeEach(member, place) : await placeFiles(member, place);
   }
   return copy;
 }
 
+async function placeEach(
+  files: StoredFiles,
+  place: (sha256: string) => Promise<string>,
+): Promise<Record<string, StepFile>> {
+  const placed: Record<string, StepFile> = {};
+  for (const [name, file] of Object.entries(files)) placed[name] = { ...file, path: await place(file.sha256) };
+  return placed;
+}
+
+/** A copy of a value in which every file is there to be read, under `path`. */
+export async function fetchFiles(value: unknown, objects: ObjectStore, directory: string): Promise<unknown> {
+  return await placeFiles(value, async (sha256) => {
+    await mkdir(directory, { recursive: true });
+    const path = join(directory, sha256);
+    await writeFile(path, await getBlob(objects, sha256));
+    return path;
+  });
+}
+
 /** The files of a result that is an object with `files`; none otherwise. */
-export function filesOf(value: unknown): Readonly<Record<string, StepFile>> {
+export function filesOf(value: unknown): StoredFiles {
   if (value === null || typeof value !== 'object' || !('files' in value)) return {};
   return isFiles(value.files) ? value.files : {};
 }
 
-async function fetchEach(
-  files: Readonly<Record<string, StepFile>>,
-  objects: ObjectStore,
-  directory: string,
-): Promise<Record<string, StepFile>> {
-  const fetched: Record<string, StepFile> = {};
-  for (const [name, { sha256 }] of Object.entries(files)) {
-    await mkdir(directory, { recursive: true });
-    const path = join(directory, sha256);
-    await writeFile(path, await getBlob(objects, sha256));
-    fetched[name] = { sha256, path };
-  }
-  return fetched;
-}
-
-function isFiles(value: unknown): value is Readonly<Record<string, StepFile>> {
+function isFiles(value: unknown): value is StoredFiles {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
   return Object.values(value).every(
     (file) =>
