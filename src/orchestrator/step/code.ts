@@ -1,7 +1,6 @@
 // A step's code as it was applied: a script with what it may import in a folder of the attempt's own, a function's bundle in
 // one that its tasks share.
 
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HeadraceError } from '../../core/index.ts';
 import type { AppliedFile, StepAction } from '../../definitions/index.ts';
@@ -10,9 +9,8 @@ import type { FileCache } from './file-cache.ts';
 type ScriptAction = Extract<StepAction, { kind: 'python' | 'notebook' }>;
 type TaskAction = Extract<StepAction, { kind: 'task' }>;
 
-/** Writes files under `directory`, which is made. Throws HR_ARTIFACT_UNREADABLE. */
+/** Writes files under `directory`. Throws HR_ARTIFACT_UNREADABLE. */
 export async function placeCode(cache: FileCache, files: readonly AppliedFile[], directory: string): Promise<void> {
-  mkdirSync(directory, { recursive: true });
   for (const { path, hash } of files) await cache.copy(hash, join(directory, path));
 }
 

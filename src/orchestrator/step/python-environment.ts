@@ -3,8 +3,8 @@
 
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HeadraceError, sha256Hex } from '../../core/index.ts';
 import { inheritedVariables } from './environment.ts';
@@ -79,13 +79,13 @@ async function environmentFor(directory: string, key: string, build: Build): Pro
     if (meanwhile !== undefined) return meanwhile;
     for (const name of readdirSync(directory)) {
       // Nobody builds while this one holds the lock: these were cut off.
-      if (name.startsWith(`${key}-`)) rmSync(join(directory, name), { recursive: true, force: true });
+      if (name.startsWith(`${key}-`)) await removed(join(directory, name));
     }
     const folder = `${key}-${randomBytes(4).toString('hex')}`;
     try {
       await makeEnvironment(join(directory, folder), build);
     } catch (error) {
-      rmSync(join(directory, folder), { recursive: true, force: true });
+      await removed(join(directory, folder));
       throw error;
     }
     const ready = join(directory, `${key}.ready`);
@@ -93,6 +93,11 @@ async function environmentFor(directory: string, key: string, build: Build): Pro
     renameSync(`${ready}.new`, ready);
     return interpreterIn(join(directory, folder));
   });
+}
+
+/** As far as that goes: a pip that outlived its builder may still write there, and what is left is named by nothing. */
+async function removed(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
 }
 
 /** Environments go by when they were used last, so this one is used now. */

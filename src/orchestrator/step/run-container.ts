@@ -8,7 +8,7 @@ import type { StepAction } from '../../definitions/index.ts';
 import { MARK } from './marks.ts';
 import { failure, type TaskFailure } from './outcome.ts';
 import type { Command } from './run-process.ts';
-import type { AttemptFolder } from './run-script.ts';
+import type { AttemptFolder } from './attempt-folders.ts';
 import type { StepHost } from './step-host.ts';
 
 /** On every container: a sweep finds them by it. */
@@ -28,7 +28,7 @@ export interface ContainerOptions {
 export async function containerCommand(
   host: StepHost,
   { image, command }: Extract<StepAction, { kind: 'container' }>,
-  { code, inputFile, output }: AttemptFolder,
+  { inputFile, output }: AttemptFolder,
   { environment, own, files, cpu, memoryBytes, mark }: ContainerOptions,
 ): Promise<Command | TaskFailure> {
   const runtime = containerRuntime(host.variables['PATH']);
@@ -36,7 +36,7 @@ export async function containerCommand(
     const reason = `the image ${image} needs docker or podman on the PATH, and neither is there; install one, or run the step where there is one`;
     return failure(reason, { isFinal: true });
   }
-  for (const folder of [code, files]) mkdirSync(folder, { recursive: true });
+  mkdirSync(files, { recursive: true });
   const name = `headrace-${sha256Hex(mark).slice(0, 16)}`;
   const names = [
     ...own,

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import type { StepAction } from '../../definitions/index.ts';
 import { placeCode, scriptPaths } from './code.ts';
 import type { Command } from './run-process.ts';
-import type { AttemptFolder } from './run-script.ts';
+import type { AttemptFolder } from './attempt-folders.ts';
 import type { StepHost } from './step-host.ts';
 
 /** What runs it, beside its requirements. */

@@ -35,7 +35,10 @@ export interface RunProcess extends Command, ProcessLimits {
   readonly sweeper: Sweeper;
 }
 
-export type ProcessOutcome = { readonly kind: 'done' } | Exclude<TaskOutcome, { kind: 'succeeded' }>;
+/** `swept`: nothing that it left runs any more, which takes a moment longer. */
+export type ProcessOutcome = { readonly kind: 'done'; readonly swept: Promise<void> } | Failed;
+
+type Failed = Exclude<TaskOutcome, { kind: 'succeeded' }>;
 
 // A timer of more than 31 bits of milliseconds (24.8 days) fires at once.
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -56,9 +59,9 @@ export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
     const error = await new Promise<Error>((resolve) => child.once('error', resolve));
     return failure(`could not start ${job.command}: ${error.message}`);
   }
-  let ending: Exclude<ProcessOutcome, { kind: 'done' }> | undefined;
+  let ending: Failed | undefined;
   let killTimer: NodeJS.Timeout | undefined;
-  const end = (why: Exclude<ProcessOutcome, { kind: 'done' }>, graceMs: number): void => {
+  const end = (why: Failed, graceMs: number): void => {
     if (ending !== undefined) return;
     ending = why;
     if (graceMs === 0) return killTree(pid);
@@ -82,12 +85,13 @@ export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
   unwatch?.();
   job.signal.removeEventListener('abort', stop);
   const outcome = ending ?? ended;
-  if (outcome.kind === 'done') job.sweeper.add(job.mark);
-  else await killAll(job, pid);
+  if (outcome === undefined) return { kind: 'done', swept: job.sweeper.add(job.mark) };
+  await killAll(job, pid);
   return outcome;
 }
 
-async function untilEnd(child: ChildProcess, job: RunProcess, pid: number): Promise<ProcessOutcome> {
+/** How it failed; undefined where it did not. */
+async function untilEnd(child: ChildProcess, job: RunProcess, pid: number): Promise<Failed | undefined> {
   const outputs = [child.stdout, child.stderr].flatMap((output) => (output === null ? [] : [output]));
   for (const output of outputs) {
     const stream = job.log.stream();
@@ -105,7 +109,7 @@ async function untilEnd(child: ChildProcess, job: RunProcess, pid: number): Prom
     });
     child.on('close', (code, signal) => {
       clearTimeout(drain);
-      resolve(code === 0 ? { kind: 'done' } : exitOutcome(code, signal));
+      resolve(code === 0 ? undefined : exitOutcome(code, signal));
     });
   });
 }

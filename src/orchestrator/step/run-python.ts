@@ -3,7 +3,7 @@
 import type { StepAction } from '../../definitions/index.ts';
 import { placeCode, scriptPaths } from './code.ts';
 import type { Command } from './run-process.ts';
-import type { AttemptFolder } from './run-script.ts';
+import type { AttemptFolder } from './attempt-folders.ts';
 import type { StepHost } from './step-host.ts';
 
 /** Throws HR_PYTHON_UNAVAILABLE, HR_ARTIFACT_UNREADABLE. */

@@ -1,9 +1,9 @@
 // One attempt at a step that is a process: a folder for it, its command run, its output stored, its log kept.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StepAction } from '../../definitions/index.ts';
 import { taskDirectory } from '../run-logs.ts';
+import type { AttemptFolder } from './attempt-folders.ts';
 import { inputOf } from './input.ts';
 import { openLogFile } from './log-file.ts';
 import { attemptMark } from './marks.ts';
@@ -26,14 +26,6 @@ export interface Attempt {
   readonly attempt: number;
 }
 
-/** Where one attempt finds what it works with; all of it goes with the attempt. */
-export interface AttemptFolder {
-  /** Its working directory. */
-  readonly code: string;
-  readonly inputFile: string;
-  readonly output: string;
-}
-
 export type ScriptAction = Extract<StepAction, { kind: 'python' | 'notebook' | 'shell' | 'container' }>;
 
 export function isScript(action: StepAction): action is ScriptAction {
@@ -46,8 +38,6 @@ export interface ScriptRun {
   readonly outcome: Promise<TaskOutcome>;
 }
 
-let attempts = 0;
-
 /** Runs one attempt to its end. Neither promise rejects. */
 export function runScript(
   host: StepHost,
@@ -57,21 +47,14 @@ export function runScript(
   onStart: () => void = () => {},
 ): ScriptRun {
   const { order, secretValues } = prepared;
-  attempts += 1;
-  const directory = join(host.scratch, String(attempts));
-  const folder: AttemptFolder = {
-    code: join(directory, 'code'),
-    inputFile: join(directory, 'input.json'),
-    output: join(directory, 'output'),
-  };
+  let folder: AttemptFolder | undefined;
   const place = { runId: order.run, step: order.step, scope: order.scope, index: at.index, attempt: at.attempt };
   const logPath = join(taskDirectory(host.workDirectory, place), 'log.txt');
   const log = openLogFile(logPath, secretValues);
   const mark = attemptMark(host.driver, at.slice, at.index, at.attempt);
 
   const run = async (): Promise<ProcessOutcome> => {
-    mkdirSync(folder.output, { recursive: true });
-    writeFileSync(folder.inputFile, inputOf(order, prepared.input, at.index, at.attempt));
+    folder = host.folders.take(inputOf(order, prepared.input, at.index, at.attempt));
     const command = await commandOf(host, prepared, folder, mark);
     if ('kind' in command) return command;
     onStart();
@@ -89,15 +72,23 @@ export function runScript(
       graceMs: host.graceMs,
     });
   };
+  const giveBack = async (): Promise<void> => {
+    const end = await ended;
+    // What a success left running may still write there.
+    if (end.kind === 'done') await end.swept;
+    if (folder !== undefined) host.folders.give(folder);
+  };
   const ended = run().catch((error: unknown) => failure(reasonOf(error)));
   const outcome = ended
     .then(async (end): Promise<TaskOutcome> => {
       if (log.end()) await storeLog(host.objects, place, logPath);
-      if (end.kind === 'done') return { kind: 'succeeded', ...(await collectOutput(host.objects, folder.output)) };
+      if (end.kind === 'done' && folder !== undefined)
+        return { kind: 'succeeded', ...(await collectOutput(host.objects, folder.output)) };
+      if (end.kind === 'done') throw new Error('it ran in no folder');
       return end.kind === 'stopped' ? end : { ...end, reason: redactText(end.reason, secretValues) };
     })
     .catch((error: unknown) => failure(redactText(reasonOf(error), secretValues)))
-    .finally(() => rmSync(directory, { recursive: true, force: true }));
+    .finally(() => void giveBack());
   return { ended, outcome };
 }
 

@@ -1,6 +1,7 @@
 // What tasks run with on one machine, whatever their kind: shared by all tasks of a launcher, or of one `headrace step`.
 
 import type { ObjectStore } from '../../storage/index.ts';
+import type { AttemptFolders } from './attempt-folders.ts';
 import type { FileCache } from './file-cache.ts';
 import type { MemoryWatch } from './memory-watch.ts';
 import type { PythonEnvironments } from './python-environment.ts';
@@ -12,6 +13,7 @@ export interface StepHost {
   readonly objects: ObjectStore;
   readonly cache: FileCache;
   readonly environments: PythonEnvironments;
+  readonly folders: AttemptFolders;
   readonly memory: MemoryWatch;
   readonly sweeper: Sweeper;
   /** Folders of attempts while they run. */

@@ -3,8 +3,8 @@
 import { killMarked, markedProcesses } from './marks.ts';
 
 export interface Sweeper {
-  /** Whatever still carries this mark is to go. */
-  add(mark: string): void;
+  /** Whatever still carries this mark is to go; resolves when it has. */
+  add(mark: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -13,6 +13,7 @@ const EVERY_MS = 250;
 export function openSweeper(): Sweeper {
   let waiting = new Set<string>();
   let sweeping: Promise<void> = Promise.resolve();
+  let upcoming = Promise.withResolvers<void>();
   let timer: NodeJS.Timeout | undefined;
   const sweep = async (): Promise<void> => {
     const marks = waiting;
@@ -22,11 +23,14 @@ export function openSweeper(): Sweeper {
   const next = (): void => {
     timer = undefined;
     sweeping = sweeping.then(sweep);
+    upcoming.resolve(sweeping);
+    upcoming = Promise.withResolvers<void>();
   };
   return {
     add(mark) {
       waiting.add(mark);
       timer ??= setTimeout(next, EVERY_MS);
+      return upcoming.promise;
     },
     async close() {
       clearTimeout(timer);

@@ -2,6 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { openObjectStore } from '../../../storage/index.ts';
+import { openAttemptFolders } from '../../step/attempt-folders.ts';
 import { openFileCache } from '../../step/file-cache.ts';
 import { openMemoryWatch } from '../../step/memory-watch.ts';
 import { openPythonEnvironments } from '../../step/python-environment.ts';
@@ -17,17 +18,19 @@ let runner: TaskRunner | undefined;
 let host: StepHost | undefined;
 
 const tell = (message: FromLauncher): void => {
-  // Not there once the driver is gone.
-  if (process.connected) process.send?.(message);
+  // The driver may be gone, which is told by the channel's end.
+  if (process.connected) process.send?.(message, undefined, {}, () => {});
 };
 const events = createEventBuffer((those) =>
   tell({ kind: 'events', events: those, pace: runner?.pace ?? { warmMs: null, processMs: null } }),
 );
 
-process.on('disconnect', () => {
-  // Nobody would write what still comes of it.
-  const swept = options === undefined ? Promise.resolve() : sweepDriver(options.workDirectory, options.driver);
-  void swept.finally(() => process.exit(0));
+// Nobody would write what still comes of it.
+process.on('disconnect', () => endEverything(0));
+// The driver hears of it by this process's end; but should it be gone too, nothing may stay.
+process.on('uncaughtException', (error) => {
+  console.error(error);
+  endEverything(1);
 });
 // Signals of a terminal go to the driver, which decides.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -55,6 +58,11 @@ process.on('message', (given) => {
   }
 });
 
+function endEverything(code: number): void {
+  const swept = options === undefined ? Promise.resolve() : sweepDriver(options.workDirectory, options.driver);
+  void swept.finally(() => process.exit(code));
+}
+
 function openHost(given: LauncherOptions): StepHost {
   const objects = openObjectStore(given.artifactsUrl);
   mkdirSync(given.scratch, { recursive: true });
@@ -63,6 +71,7 @@ function openHost(given: LauncherOptions): StepHost {
     objects,
     cache: openFileCache(objects, given.cacheDirectory),
     environments: openPythonEnvironments(given.environmentsDirectory, given.python),
+    folders: openAttemptFolders(given.scratch),
     memory: openMemoryWatch(),
     sweeper: openSweeper(),
     scratch: given.scratch,

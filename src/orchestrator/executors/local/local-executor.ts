@@ -195,7 +195,7 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
     async cancel(handles) {
       const own = handles.filter(({ at, slice }) => at === driver && slices.has(slice)).map(({ slice }) => slice);
       for (const slice of own) stoppers.get(slice)?.abort();
-      await Promise.all(own.map((slice) => builtIns.get(slice)));
+      await Promise.all(own.flatMap((slice) => builtIns.get(slice) ?? []));
       const elsewhere = own.filter(
         (slice) => slices.get(slice)?.isBuiltIn === false && slices.get(slice)?.open.size !== 0,
       );

@@ -146,7 +146,12 @@ function tellFault(fault: TaskFault): void {
 
 function tell(kind: FrameKind, payload: Buffer | string): void {
   const frame = encodeFrame(kind, payload);
-  for (let at = 0; at < frame.length; ) at += writeSync(FRAMES_FD, frame, at);
+  try {
+    for (let at = 0; at < frame.length; ) at += writeSync(FRAMES_FD, frame, at);
+  } catch {
+    // Whoever gave the tasks is gone: nobody would hear of them.
+    process.exit(1);
+  }
 }
 
 /** What the task prints goes along with its result, so that it is known whose it is. */
