@@ -1,10 +1,6 @@
-// Files that a step leaves beside its result: kept as blobs, named in the result under `files`, found again there by
-// the steps after it. A result that is passed on, picked from an array or nested keeps its files with it.
+// Files that a step leaves beside its result: named in the result under `files`, found again there by the steps after it. A result that is passed on, picked from an array or nested keeps its files with it.
 
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { HeadraceError } from '../../core/index.ts';
-import { getBlob, type ObjectStore, putBlobFile } from '../../storage/index.ts';
 
 /** A step's file as its result names it; `path` is there only in the input of a running step. */
 export interface StepFile {
@@ -18,21 +14,6 @@ export interface StepFile {
 
 /** A task's files by relative name. */
 export type StoredFiles = Readonly<Record<string, StepFile>>;
-
-/** Stores every file of an output folder but result.json; gives them by relative name, sorted. */
-export async function storeFiles(objects: ObjectStore, directory: string): Promise<Record<string, StepFile>> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const files: Record<string, StepFile> = {};
-  for (const path of paths.sort()) {
-    const name = path.slice(directory.length + 1).replaceAll('\\', '/');
-    if (name === 'result.json') continue;
-    const { size } = await stat(path);
-    const sha256 = await putBlobFile(objects, path);
-    files[name] = { sha256, size, uri: `blob:${sha256}` };
-  }
-  return files;
-}
 
 /** The result with its files named in it. Throws HR_STEP_FAILED when there is no place to name them. */
 export function attachFiles(result: unknown, files: StoredFiles): unknown {
@@ -83,16 +64,6 @@ async function placeEach(
   const placed: Record<string, StepFile> = {};
   for (const [name, file] of Object.entries(files)) placed[name] = { ...file, path: await place(file.sha256) };
   return placed;
-}
-
-/** A copy of a value in which every file is there to be read, under `path`. */
-export async function fetchFiles(value: unknown, objects: ObjectStore, directory: string): Promise<unknown> {
-  return await placeFiles(value, async (sha256) => {
-    await mkdir(directory, { recursive: true });
-    const path = join(directory, sha256);
-    await writeFile(path, await getBlob(objects, sha256));
-    return path;
-  });
 }
 
 /** The files of a result that is an object with `files`; none otherwise. */

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { HeadraceError, type Json, messageOf, parseJson, stringifyJson } from '../../core/index.ts';
 import { type ObjectStore, putBlob } from '../../storage/index.ts';
 import type { TaskOutput } from '../engine/batch.ts';
-import { attachFiles, forgetPaths, type StoredFiles, storeFiles } from './files.ts';
+import { attachFiles, forgetPaths, type StoredFiles } from './files.ts';
+import { tooLarge } from './result-size.ts';
+import { storeFiles } from './stored-files.ts';
 
-/** A result is held in memory whole, by the step after it too: what is larger belongs in a file. */
-export const MAX_RESULT_BYTES = 64 * 2 ** 20;
 /** Longer outputs lie in the artifact store, not in the row. */
 export const MAX_INLINE_BYTES = 4096;
 
@@ -31,13 +31,6 @@ export async function storeOutput(objects: ObjectStore, json: string): Promise<T
   if (json.length * 3 <= MAX_INLINE_BYTES) return { json };
   const bytes = Buffer.from(json);
   return bytes.length <= MAX_INLINE_BYTES ? { json } : { blob: await putBlob(objects, bytes) };
-}
-
-/** What there is to say of a result of so many bytes; undefined where it is small enough. */
-export function tooLarge(bytes: number): string | undefined {
-  if (bytes <= MAX_RESULT_BYTES) return undefined;
-  const mib = Math.ceil(bytes / 2 ** 20);
-  return `the step's result has ${mib} MiB, more than the ${MAX_RESULT_BYTES / 2 ** 20} MiB that a result may have; write what is that large as a file into the output folder, and name it in the result`;
 }
 
 function readResult(path: string): Json {

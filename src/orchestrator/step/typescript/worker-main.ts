@@ -3,15 +3,14 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { parseJson, stringifyJson } from '../../../core/index.ts';
-import { evaluateBundle } from '../../../definitions/index.ts';
 import { forgetPaths } from '../files.ts';
 import { FINAL_EXIT_CODE } from '../outcome.ts';
 import { notJson } from '../plain-data.ts';
-import { tooLarge } from '../result.ts';
+import { tooLarge } from '../result-size.ts';
+import { evaluateTask, type Task } from './evaluate-task.ts';
 import { encodeFrame, FRAME, type FrameKind, type TaskFault } from './frames.ts';
 import { FRAMES_FD, ORDERS_FD, type WorkerOrder } from './worker-orders.ts';
 
-type Task = (needs: unknown, context: unknown) => unknown;
 type Waiting = readonly [index: number, attempt: number, item: unknown];
 
 const waiting: Waiting[] = [];
@@ -91,7 +90,7 @@ async function run(
   stopping = undefined;
   let json: string;
   try {
-    const task = functionOf(functionId, file);
+    const task = functions.get(file) ?? (await load(functionId, file));
     // Each task gets values of its own: what one changes in them the next does not see.
     const { needs, params, items } = parseJson(`{${shared}}`) as Record<string, unknown>; // made by prepareInput
     if (process.cwd() !== home) process.chdir(home);
@@ -122,13 +121,9 @@ async function run(
   return undefined;
 }
 
-function functionOf(id: string, file: string): Task {
-  const key = `${id} ${file}`;
-  const known = functions.get(key);
-  if (known !== undefined) return known;
-  // The manifest says that this id is a task, and a task takes its needs and its context.
-  const task = evaluateBundle(id, readFileSync(file, 'utf8')) as unknown as Task;
-  functions.set(key, task);
+async function load(id: string, file: string): Promise<Task> {
+  const task = await evaluateTask(id, readFileSync(file, 'utf8'));
+  functions.set(file, task);
   return task;
 }
 
