@@ -1,7 +1,7 @@
 export type { BuiltInContext, BuiltIns, ModelCandidate, RegisterModelAction, TrainingSetAction } from './built-ins.ts';
 export type { Executor, StepJob, StepOutcome } from './executor.ts';
 export { createLocalExecutor, type LocalExecutorOptions } from './local/local-executor.ts';
-export { openPythonEnvironments, type PythonEnvironments } from './local/python-environment.ts';
+export { openPythonEnvironments, type PythonEnvironments } from './step/python-environment.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';
 export {
   cancelRun,

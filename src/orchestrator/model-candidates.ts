@@ -2,7 +2,7 @@
 
 import { HeadraceError } from '../core/index.ts';
 import type { ModelCandidate } from './built-ins.ts';
-import { filesOf } from './step-files.ts';
+import { filesOf } from './step/files.ts';
 
 /** The models in the needs, in order. Throws HR_STEP_FAILED when there is none, or one result holds several. */
 export function modelCandidates(

@@ -13,7 +13,11 @@ export interface TaskLog {
   readonly text: string;
 }
 
-type Attempt = Pick<TaskLog, 'step' | 'index' | 'attempt'> & { readonly runId: string };
+export type Attempt = Pick<TaskLog, 'step' | 'index' | 'attempt'> & {
+  readonly runId: string;
+  /** Of a step in groups: the item of each, as '17/3'. */
+  readonly scope?: string;
+};
 
 /** The logs of every attempt, in the order in which they started. Throws HR_UNKNOWN_RUN. */
 export async function runLogs(deps: RunsDeps, runId: string): Promise<readonly TaskLog[]> {
@@ -42,12 +46,13 @@ export async function logTail(deps: RunsDeps, attempt: Attempt, lines: number): 
 
 /** The folder of one attempt on this machine. */
 export function taskDirectory(workDirectory: string, at: Attempt): string {
-  return join(workDirectory, 'runs', at.runId, at.step, String(at.index), String(at.attempt));
+  return join(workDirectory, 'runs', at.runId, at.step, at.scope ?? '', String(at.index), String(at.attempt));
 }
 
 /** Where an attempt's log is kept in the object store once it has ended. */
 export function logKey(at: Attempt): string {
-  return `runs/${at.runId}/logs/${at.step}/${at.index}/${at.attempt}.txt`;
+  const scope = at.scope === undefined || at.scope === '' ? '' : `${at.scope}/`;
+  return `runs/${at.runId}/logs/${at.step}/${scope}${at.index}/${at.attempt}.txt`;
 }
 
 async function readLog(deps: RunsDeps, attempt: Attempt): Promise<string | undefined> {

@@ -13,7 +13,8 @@ import { modelCandidates } from './model-candidates.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import { logKey, taskDirectory } from './run-logs.ts';
 import { unpackCode } from './step-code.ts';
-import { attachFiles, fetchFiles, forgetPaths, storeFiles } from './step-files.ts';
+import { attachFiles, forgetPaths } from './step/files.ts';
+import { fetchFiles, storeFiles } from './step/stored-files.ts';
 import type { Claim } from './task-rows.ts';
 
 export interface RunContext {

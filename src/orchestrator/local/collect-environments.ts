@@ -4,7 +4,8 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimestamp, type Micros } from '../../core/index.ts';
 import { type Collector, type Removable, sizeOfFolder } from '../../storage/index.ts';
-import { withLock } from './python-environment.ts';
+import { withKernelLock } from '../step/kernel-lock.ts';
+import { environmentLock, readyFolder } from '../step/python-environment.ts';
 
 export interface EnvironmentCollectorDeps {
   readonly directory: string;
@@ -13,12 +14,22 @@ export interface EnvironmentCollectorDeps {
 }
 
 export function collectEnvironments({ directory, nowMicros, keepMicros }: EnvironmentCollectorDeps): Collector {
+  /** What lies there of a key: the folder that is ready, and those that were cut off or are of an earlier version. */
+  const foldersOf = async (key: string): Promise<readonly string[]> => {
+    const names = await readdir(directory).catch(() => []);
+    return names.filter((name) => name === key || name.startsWith(`${key}-`)).map((name) => join(directory, name));
+  };
+
   /** When it was used last, where that is long ago. */
   const unusedSince = async (key: string): Promise<Micros | undefined> => {
-    const folder = join(directory, key);
+    const times: number[] = [];
     // One that is not ready was never finished: then the folder's own time tells.
-    const found = await stat(`${folder}.ready`).catch(() => stat(folder).catch(() => undefined));
-    const at = found === undefined ? undefined : Math.floor(found.mtimeMs * 1000);
+    for (const path of [join(directory, `${key}.ready`), ...(await foldersOf(key))]) {
+      const found = await stat(path).catch(() => undefined);
+      if (found !== undefined) times.push(Math.floor(found.mtimeMs * 1000));
+      if (path.endsWith('.ready') && found !== undefined) break;
+    }
+    const at = times.length === 0 ? undefined : Math.max(...times);
     return at === undefined || nowMicros() - at < keepMicros ? undefined : at;
   };
 
@@ -26,14 +37,16 @@ export function collectEnvironments({ directory, nowMicros, keepMicros }: Enviro
     name: 'python environment',
     async plan() {
       const items: Removable[] = [];
-      const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-      const keys = new Set(entries.flatMap(({ name }) => /^([0-9a-f]{16})(?:\.ready)?$/.exec(name)?.[1] ?? []));
+      const entries = await readdir(directory).catch(() => []);
+      const keys = new Set(entries.flatMap((name) => /^([0-9a-f]{16})(?:\.ready|-[0-9a-f]+)?$/.exec(name)?.[1] ?? []));
       for (const key of [...keys].sort()) {
         const sinceMicros = await unusedSince(key);
         if (sinceMicros === undefined) continue;
-        const path = join(directory, key);
+        const what = readyFolder(directory, key) ?? join(directory, key);
         const why = `no step has used it since ${formatTimestamp(sinceMicros).slice(0, 10)}`;
-        items.push({ id: key, what: path, why, bytes: await sizeOfFolder(path), sinceMicros });
+        let bytes = 0;
+        for (const folder of await foldersOf(key)) bytes += await sizeOfFolder(folder);
+        items.push({ id: key, what, why, bytes, sinceMicros });
       }
       return { items };
     },
@@ -43,14 +56,13 @@ export function collectEnvironments({ directory, nowMicros, keepMicros }: Enviro
       return going;
     },
     erase: async ({ id, sinceMicros }) => {
-      const folder = join(directory, id);
       if ((await unusedSince(id)) !== sinceMicros) return;
-      await withLock(`${folder}.lock`, async () => {
+      await withKernelLock(environmentLock(directory, id), async () => {
         // Whoever has built or used it while this one waited.
         if ((await unusedSince(id)) !== sinceMicros) return;
-        // Without it the folder counts as never finished, and is built anew.
-        await rm(`${folder}.ready`, { force: true });
-        await rm(folder, { recursive: true, force: true });
+        // Without it no folder counts as whole, and the next step builds one anew.
+        await rm(join(directory, `${id}.ready`), { force: true });
+        for (const folder of await foldersOf(id)) await rm(folder, { recursive: true, force: true });
       });
     },
   };

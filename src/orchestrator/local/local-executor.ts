@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { toHeadraceError } from '../../core/index.ts';
 import type { Executor, StepJob, StepOutcome } from '../executor.ts';
 import { killGroup, killTree } from './process-tree.ts';
-import { openPythonEnvironments, type PythonEnvironments } from './python-environment.ts';
+import { openPythonEnvironments, type PythonEnvironments } from '../step/python-environment.ts';
 import type { HostOrder, HostReport } from './step-host.ts';
 
 export interface LocalExecutorOptions {

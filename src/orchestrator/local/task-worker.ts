@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { parseJson, stringifyJson } from '../../core/index.ts';
 import { evaluateBundle } from '../../definitions/index.ts';
+import { notJson } from '../step/plain-data.ts';
 import type { HostOrder, HostReport } from './step-host.ts';
 
 type TaskOrder = Extract<HostOrder, { kind: 'task' }>;
@@ -29,23 +30,4 @@ async function runTask({ functionId, file, inputFile, outputDirectory }: TaskOrd
   if (fault !== undefined) return { ok: false, reason: `a task's result must be plain JSON data, but ${fault}` };
   writeFileSync(join(outputDirectory, 'result.json'), stringifyJson(result ?? null));
   return { ok: true };
-}
-
-/** What of a value JSON can't hold; undefined when it is plain data. */
-function notJson(value: unknown, path: string): string | undefined {
-  if (value === null || value === undefined || ['string', 'boolean', 'bigint'].includes(typeof value)) return undefined;
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${path} is ${value}`;
-  if (typeof value !== 'object') return `${path} is a ${typeof value}`;
-  if (Array.isArray(value)) return firstFault(value.map((item, at) => [`${path}[${at}]`, item]));
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return `${path} is a ${value.constructor.name}`;
-  return firstFault(Object.entries(value).map(([name, member]) => [`${path}.${name}`, member]));
-}
-
-function firstFault(members: readonly (readonly [string, unknown])[]): string | undefined {
-  for (const [path, member] of members) {
-    const fault = notJson(member, path);
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
 }

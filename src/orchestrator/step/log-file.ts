@@ -1,0 +1,100 @@
+// What an attempt prints, kept as a file: the first MiB as it comes, the last one at the end, and a line in between that says
+// how much is left out. However much is printed, no more than that is held.
+
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { createRedactor, redactText } from './redact.ts';
+
+const KEPT_BYTES = 2 ** 20;
+
+export interface LogFile {
+  /** One of stdout and stderr: secrets are looked for in each alone. */
+  stream(): LogStream;
+  /** A line of the engine's own. */
+  line(text: string): void;
+  /** Writes the rest. True when anything was printed: only then is there a file. */
+  end(): boolean;
+}
+
+export interface LogStream {
+  write(chunk: Buffer): void;
+}
+
+/** A log at `path`; the values of `secrets` are blanked in it. */
+export function openLogFile(path: string, secrets: readonly string[] = []): LogFile {
+  let file: number | undefined;
+  let written = 0;
+  const tail = createRing(KEPT_BYTES);
+  const endings: (() => void)[] = [];
+
+  const append = (bytes: Buffer): void => {
+    if (bytes.length === 0) return;
+    if (file === undefined) {
+      mkdirSync(dirname(path), { recursive: true });
+      file = openSync(path, 'w');
+    }
+    const head = bytes.subarray(0, KEPT_BYTES - written);
+    writeAll(file, head);
+    written += head.length;
+    tail.push(bytes.subarray(head.length));
+  };
+
+  return {
+    stream() {
+      const redactor = createRedactor(secrets);
+      endings.push(() => append(redactor.end()));
+      return { write: (chunk) => append(redactor.pass(chunk)) };
+    },
+    line: (text) => append(Buffer.from(`${redactText(text, secrets)}\n`)),
+    end() {
+      for (const ending of endings.splice(0)) ending();
+      if (file === undefined) return false;
+      const leftOut = tail.dropped();
+      if (leftOut > 0) {
+        const mib = (KEPT_BYTES / 2 ** 20).toFixed(0);
+        writeAll(
+          file,
+          Buffer.from(`\n… ${leftOut} bytes are left out here: the first and the last ${mib} MiB are kept …\n`),
+        );
+      }
+      for (const bytes of tail.parts()) writeAll(file, bytes);
+      closeSync(file);
+      file = undefined;
+      return true;
+    },
+  };
+}
+
+function writeAll(file: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
+
+interface Ring {
+  push(bytes: Buffer): void;
+  dropped(): number;
+  /** What it holds, oldest first. */
+  parts(): readonly Buffer[];
+}
+
+/** The last `size` bytes of all that was pushed. */
+function createRing(size: number): Ring {
+  let buffer: Buffer | undefined;
+  let total = 0;
+  return {
+    push(bytes) {
+      if (bytes.length === 0) return;
+      buffer ??= Buffer.allocUnsafe(size);
+      const last = bytes.subarray(Math.max(0, bytes.length - size));
+      const at = (total + bytes.length - last.length) % size;
+      const fits = last.copy(buffer, at);
+      last.copy(buffer, 0, fits);
+      total += bytes.length;
+    },
+    dropped: () => Math.max(0, total - size),
+    parts() {
+      if (buffer === undefined) return [];
+      const at = total % size;
+      return total <= size ? [buffer.subarray(0, total)] : [buffer.subarray(at), buffer.subarray(0, at)];
+    },
+  };
+}

@@ -1,0 +1,49 @@
+// What a driver writes once a step opens: all that it takes to run any of its tasks, on any machine.
+
+import { HeadraceError, parseJson } from '../../core/index.ts';
+import type { Foreach, StepAction, StepSpec } from '../../definitions/index.ts';
+import { getBlob, type ObjectStore } from '../../storage/index.ts';
+import { foreachItem } from '../foreach.ts';
+import type { SecretRef } from './secrets.ts';
+
+/** One JSON document in the artifact store, for a step and scope. Code is named by hash in `action`, each a blob. */
+export interface StepOrder {
+  readonly run: string;
+  readonly pipeline: string;
+  readonly step: string;
+  /** The item of each group around the step, outermost first: '' at the top, '17/3' in the fourth of the 18th. */
+  readonly scope: string;
+  readonly action: StepAction;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** The item of each group around the step, by the group's name. */
+  readonly items: Readonly<Record<string, unknown>>;
+  readonly foreach?: Foreach;
+  /** The items, where `foreach` is over a result. */
+  readonly over?: readonly unknown[];
+  /** Results of the needed steps, by the name that they are needed under. */
+  readonly needs: Readonly<Record<string, unknown>>;
+  readonly timeoutMs: number | null;
+  readonly resources: StepSpec['resources'];
+  readonly isolate?: true;
+  readonly env: Readonly<Record<string, string>>;
+  /** By the variable that holds it; the values are in no order. */
+  readonly secrets: Readonly<Record<string, SecretRef>>;
+}
+
+const SCHEME = 'blob:';
+
+/** The order that a slice names. Throws HR_ARTIFACT_UNREADABLE. */
+export async function readOrder(objects: ObjectStore, spec: string): Promise<StepOrder> {
+  if (!spec.startsWith(SCHEME)) {
+    throw new HeadraceError('HR_INVALID', `an order lies at blob:<SHA-256>, got ${JSON.stringify(spec.slice(0, 80))}`);
+  }
+  const text = Buffer.from(await getBlob(objects, spec.slice(SCHEME.length))).toString();
+  return parseJson(text) as unknown as StepOrder; // written by a driver, and checked against its hash
+}
+
+/** The item of one task; null without `foreach`. */
+export function itemOf({ foreach, over }: Pick<StepOrder, 'foreach' | 'over'>, index: number): unknown {
+  if (foreach === undefined) return null;
+  const results = foreach.kind === 'result' ? new Map([[foreach.of, over]]) : new Map<string, unknown>();
+  return foreachItem(foreach, index, results);
+}

@@ -1,0 +1,185 @@
+// A Python step's environment: a venv with its requirements, built once, keyed by what it is built from. It is built in a
+// folder of its own name, which `KEY.ready` names once it is whole: what was cut off is in nobody's way.
+
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HeadraceError, sha256Hex } from '../../core/index.ts';
+import { inheritedVariables } from './environment.ts';
+import { withKernelLock } from './kernel-lock.ts';
+import { MARK } from './marks.ts';
+
+export interface PythonEnvironments {
+  /**
+   * The interpreter to run a script with; `packages` are there beside the requirements.
+   * Throws HR_PYTHON_UNAVAILABLE, with the end of what pip said.
+   */
+  interpreter(requirementsFile: string | undefined, packages?: readonly string[]): Promise<string>;
+}
+
+interface Python {
+  readonly executable: string;
+  readonly version: string;
+}
+
+/** Environments under `directory`, made by `python` (a command or a path), with `uv` where that is on the PATH. */
+export function openPythonEnvironments(directory: string, python: string): PythonEnvironments {
+  const building = new Map<string, Promise<string>>();
+  let found: Promise<Python> | undefined;
+  return {
+    async interpreter(requirementsFile, packages = []) {
+      found ??= findPython(python);
+      // Python may be installed meanwhile.
+      found.catch(() => {
+        found = undefined;
+      });
+      const { executable, version } = await found;
+      if (requirementsFile === undefined && packages.length === 0) return executable;
+      const requirements = requirementsFile === undefined ? '' : readRequirements(requirementsFile);
+      const parts = [python, version, process.platform, process.arch, requirements];
+      const key = sha256Hex(JSON.stringify(packages.length === 0 ? parts : [...parts, packages])).slice(0, 16);
+      const existing = building.get(key);
+      if (existing !== undefined) return await existing;
+      const built = environmentFor(directory, key, { python: executable, requirementsFile, packages });
+      building.set(key, built);
+      // It may be removed later, and a failure (no network) may pass: the next step looks again.
+      return await built.finally(() => building.delete(key));
+    },
+  };
+}
+
+/** The folder that a pointer names; undefined where there is none, or one of an earlier version, which may be half-built. */
+export function readyFolder(directory: string, key: string): string | undefined {
+  try {
+    const name = readFileSync(join(directory, `${key}.ready`), 'utf8').trim();
+    return new RegExp(`^${key}-[0-9a-f]+$`).test(name) ? join(directory, name) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Held by who builds or removes the environments of a key. */
+export function environmentLock(directory: string, key: string): string {
+  return join(directory, `${key}.lock.db`);
+}
+
+interface Build {
+  readonly python: string;
+  readonly requirementsFile: string | undefined;
+  readonly packages: readonly string[];
+}
+
+async function environmentFor(directory: string, key: string, build: Build): Promise<string> {
+  const existing = inUse(directory, key);
+  if (existing !== undefined) return existing;
+  return await withKernelLock(environmentLock(directory, key), async () => {
+    const meanwhile = inUse(directory, key);
+    if (meanwhile !== undefined) return meanwhile;
+    for (const name of readdirSync(directory)) {
+      // Nobody builds while this one holds the lock: these were cut off.
+      if (name.startsWith(`${key}-`)) await removed(join(directory, name));
+    }
+    const folder = `${key}-${randomBytes(4).toString('hex')}`;
+    try {
+      await makeEnvironment(join(directory, folder), build);
+    } catch (error) {
+      await removed(join(directory, folder));
+      throw error;
+    }
+    const ready = join(directory, `${key}.ready`);
+    writeFileSync(`${ready}.new`, folder);
+    renameSync(`${ready}.new`, ready);
+    return interpreterIn(join(directory, folder));
+  });
+}
+
+/** As far as that goes: a pip that outlived its builder may still write there, and what is left is named by nothing. */
+async function removed(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
+}
+
+/** Environments go by when they were used last, so this one is used now. */
+function inUse(directory: string, key: string): string | undefined {
+  const folder = readyFolder(directory, key);
+  if (folder === undefined) return undefined;
+  try {
+    utimesSync(join(directory, `${key}.ready`), new Date(), new Date());
+  } catch {
+    // it is another user's
+  }
+  return interpreterIn(folder);
+}
+
+function interpreterIn(folder: string): string {
+  return process.platform === 'win32' ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
+}
+
+async function makeEnvironment(folder: string, { python, requirementsFile, packages }: Build): Promise<void> {
+  await mkdir(join(folder, '..'), { recursive: true });
+  const interpreter = interpreterIn(folder);
+  const wanted = [...packages, ...(requirementsFile === undefined ? [] : ['-r', requirementsFile])];
+  const what = requirementsFile === undefined ? packages.join(', ') : requirementsFile;
+  const uv = await run('uv', ['venv', '--quiet', '--python', python, folder]);
+  if (uv.status === 0) {
+    const installed = await run('uv', ['pip', 'install', '--quiet', '--python', interpreter, ...wanted]);
+    return requireDone(installed, `install ${what} with uv`);
+  }
+  // Not there, or of no use: what Python has of its own does as well.
+  requireDone(await run(python, ['-m', 'venv', folder]), 'make a virtual environment');
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--prefer-binary'];
+  requireDone(await run(interpreter, [...pip, '--retries', '2', ...wanted]), `install ${what}`);
+}
+
+async function findPython(python: string): Promise<Python> {
+  // The executable itself: a shim in front of it takes longer to start than Python does.
+  const { status, said } = await run(python, ['-c', 'import sys; print(sys.executable); print(sys.version)']);
+  const [executable = '', ...version] = said.trim().split('\n');
+  if (status === 0 && version.join(' ').startsWith('3.')) return { executable, version: version.join(' ').trim() };
+  const found = status === 0 ? `it is Python ${version.join(' ')}` : `it ends with ${status}`;
+  throw new HeadraceError(
+    'HR_PYTHON_UNAVAILABLE',
+    `a step needs Python 3, tried "${python}": ${found}; install Python 3`,
+  );
+}
+
+function readRequirements(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new HeadraceError('HR_STEP_FAILED', `the step's requirements file ${file} cannot be read`, { cause });
+  }
+}
+
+interface Ran {
+  readonly status: number | string;
+  readonly said: string;
+}
+
+function requireDone({ status, said }: Ran, what: string): void {
+  if (status === 0) return;
+  const tail = said.trim().split('\n').slice(-8).join('\n');
+  throw new HeadraceError('HR_PYTHON_UNAVAILABLE', `could not ${what} (${status}):\n${tail}`);
+}
+
+/** A package's own build is a stranger's code: it gets what a step gets, and what pip and uv are set up by. */
+function buildVariables(): Record<string, string> {
+  const own = Object.entries(process.env).filter(([name]) => /^(?:PIP_|UV_)/.test(name) || name === MARK);
+  return { ...inheritedVariables(process.env), ...(Object.fromEntries(own) as Record<string, string>) };
+}
+
+async function run(command: string, args: readonly string[]): Promise<Ran> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: buildVariables() });
+  let said = '';
+  const keep = (chunk: Buffer): void => {
+    said = (said + chunk.toString()).slice(-4000);
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  const status = await new Promise<number | string>((resolve) => {
+    child.on('error', (error) => resolve(error.message));
+    child.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+  });
+  return { status, said };
+}

@@ -1,0 +1,113 @@
+// A command in a container, run by docker or podman.
+
+import { spawn } from 'node:child_process';
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { sha256Hex } from '../../core/index.ts';
+import type { StepAction } from '../../definitions/index.ts';
+import { MARK } from './marks.ts';
+import { failure, type TaskFailure } from './outcome.ts';
+import type { Command } from './run-process.ts';
+import type { AttemptFolder } from './attempt-folders.ts';
+import type { StepHost } from './step-host.ts';
+
+/** On every container: a sweep finds them by it. */
+const LABEL = 'headrace.driver';
+
+export interface ContainerOptions {
+  readonly environment: Readonly<Record<string, string>>;
+  /** Names of the variables that the step itself declares: of this machine's, an image wants none. */
+  readonly own: readonly string[];
+  /** The folder of the needs' files. */
+  readonly files: string;
+  readonly cpu: number | undefined;
+  readonly memoryBytes: number | null;
+  readonly mark: string;
+}
+
+export async function containerCommand(
+  host: StepHost,
+  { image, command }: Extract<StepAction, { kind: 'container' }>,
+  { inputFile, output }: AttemptFolder,
+  { environment, own, files, cpu, memoryBytes, mark }: ContainerOptions,
+): Promise<Command | TaskFailure> {
+  const runtime = containerRuntime(host.variables['PATH']);
+  if (runtime === undefined) {
+    const reason = `the image ${image} needs docker or podman on the PATH, and neither is there; install one, or run the step where there is one`;
+    return failure(reason, { isFinal: true });
+  }
+  mkdirSync(files, { recursive: true });
+  const name = `headrace-${sha256Hex(mark).slice(0, 16)}`;
+  const names = [
+    ...own,
+    ...Object.keys(environment).filter((variable) => variable.startsWith('HEADRACE_')),
+    'OMP_NUM_THREADS',
+    MARK,
+  ].filter((variable) => variable === MARK || variable in environment);
+  const user = process.getuid === undefined ? [] : ['--user', `${process.getuid()}:${process.getgid?.() ?? 0}`];
+  return {
+    command: runtime,
+    args: [
+      'run',
+      '--rm',
+      '--init',
+      '--name',
+      name,
+      '--label',
+      `${LABEL}=${host.driver}`,
+      ...user,
+      ...(cpu === undefined ? [] : ['--cpus', String(cpu)]),
+      ...(memoryBytes === null ? [] : ['--memory', String(memoryBytes)]),
+      '--volume',
+      `${inputFile}:${inputFile}:ro`,
+      '--volume',
+      `${output}:${output}`,
+      '--volume',
+      `${files}:${files}:ro`,
+      // By name alone: the values of secrets are in no list of processes.
+      ...[...new Set(names)].flatMap((variable) => ['--env', variable]),
+      image,
+      ...command,
+    ],
+    environment,
+    alsoKill: async () => {
+      await quietly(runtime, ['rm', '--force', name]);
+    },
+  };
+}
+
+/** Ends every container that a driver's launcher started. */
+export async function removeContainers(driver: string, path: string | undefined): Promise<void> {
+  const runtime = containerRuntime(path);
+  if (runtime === undefined) return;
+  const found = await quietly(runtime, ['ps', '--all', '--quiet', '--filter', `label=${LABEL}=${driver}`]);
+  const ids = found.split(/\s+/).filter((id) => id !== '');
+  if (ids.length > 0) await quietly(runtime, ['rm', '--force', ...ids]);
+}
+
+function containerRuntime(path = ''): string | undefined {
+  for (const name of ['docker', 'podman']) {
+    for (const folder of path.split(delimiter)) {
+      try {
+        accessSync(join(folder, name), constants.X_OK);
+        return join(folder, name);
+      } catch {
+        // not there
+      }
+    }
+  }
+  return undefined;
+}
+
+/** What it says; nothing where it fails: then there is nothing of it to end. */
+async function quietly(command: string, args: readonly string[]): Promise<string> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  return await new Promise((resolve) => {
+    child.on('error', () => resolve(''));
+    child.on('close', (code) => resolve(code === 0 ? said : ''));
+  });
+}

@@ -1,0 +1,119 @@
+// Runs one process of a step to its end: output to the log, ended at a timeout, at a cancel and where it takes too much memory,
+// and with it all that it started.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { killTree } from '../local/process-tree.ts';
+import { type TaskOutcome, exitOutcome, failure, outOfMemory, timedOut } from './outcome.ts';
+import type { LogFile } from './log-file.ts';
+import { killMarked, MARK } from './marks.ts';
+import type { MemoryWatch } from './memory-watch.ts';
+import { signalGroup } from './signal-group.ts';
+import type { Sweeper } from './sweeper.ts';
+
+export interface Command {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment, but for the mark. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Ends what the mark does not reach, such as a container. */
+  readonly alsoKill?: () => Promise<void>;
+}
+
+export interface ProcessLimits {
+  readonly timeoutMs: number | null;
+  readonly memoryBytes: number | null;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+}
+
+export interface RunProcess extends Command, ProcessLimits {
+  readonly directory: string;
+  readonly mark: string;
+  readonly log: LogFile;
+  readonly signal: AbortSignal;
+  readonly memory: MemoryWatch;
+  readonly sweeper: Sweeper;
+}
+
+/** `swept`: nothing that it left runs any more, which takes a moment longer. */
+export type ProcessOutcome = { readonly kind: 'done'; readonly swept: Promise<void> } | Failed;
+
+type Failed = Exclude<TaskOutcome, { kind: 'succeeded' }>;
+
+// A timer of more than 31 bits of milliseconds (24.8 days) fires at once.
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** What holds a pipe open longer than this after the process ended is another process. */
+const DRAIN_MS = 20;
+
+/** Resolves when it has ended and, unless it succeeded, nothing that it started is left. */
+export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
+  if (job.signal.aborted) return { kind: 'stopped' };
+  const child = spawn(job.command, job.args, {
+    cwd: job.directory,
+    env: { ...job.environment, [MARK]: job.mark },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const { pid } = child;
+  if (pid === undefined) {
+    const error = await new Promise<Error>((resolve) => child.once('error', resolve));
+    return failure(`could not start ${job.command}: ${error.message}`);
+  }
+  let ending: Failed | undefined;
+  let killTimer: NodeJS.Timeout | undefined;
+  const end = (why: Failed, graceMs: number): void => {
+    if (ending !== undefined) return;
+    ending = why;
+    if (graceMs === 0) return killTree(pid);
+    signalGroup(pid, 'SIGTERM');
+    killTimer = setTimeout(() => killTree(pid), graceMs);
+  };
+  const stop = (): void => end({ kind: 'stopped' }, job.graceMs);
+  job.signal.addEventListener('abort', stop, { once: true });
+  const { timeoutMs, memoryBytes } = job;
+  const timer =
+    timeoutMs === null || timeoutMs > LONGEST_TIMER_MS
+      ? undefined
+      : setTimeout(() => end(timedOut(timeoutMs), job.graceMs), timeoutMs);
+  const unwatch =
+    memoryBytes === null
+      ? undefined
+      : job.memory.watch(pid, job.mark, memoryBytes, (used) => end(outOfMemory(used, memoryBytes), 0));
+  const ended = await untilEnd(child, job, pid);
+  clearTimeout(timer);
+  clearTimeout(killTimer);
+  unwatch?.();
+  job.signal.removeEventListener('abort', stop);
+  const outcome = ending ?? ended;
+  if (outcome === undefined) return { kind: 'done', swept: job.sweeper.add(job.mark) };
+  await killAll(job, pid);
+  return outcome;
+}
+
+/** How it failed; undefined where it did not. */
+async function untilEnd(child: ChildProcess, job: RunProcess, pid: number): Promise<Failed | undefined> {
+  const outputs = [child.stdout, child.stderr].flatMap((output) => (output === null ? [] : [output]));
+  for (const output of outputs) {
+    const stream = job.log.stream();
+    output.on('data', (chunk: Buffer) => stream.write(chunk));
+  }
+  return await new Promise((resolve) => {
+    let drain: NodeJS.Timeout | undefined;
+    child.on('exit', () => {
+      drain = setTimeout(() => {
+        void killAll(job, pid).then(() => {
+          // Whoever holds it now was handed it by someone else.
+          drain = setTimeout(() => outputs.forEach((output) => output.destroy()), DRAIN_MS);
+        });
+      }, DRAIN_MS);
+    });
+    child.on('close', (code, signal) => {
+      clearTimeout(drain);
+      resolve(code === 0 ? undefined : exitOutcome(code, signal));
+    });
+  });
+}
+
+async function killAll({ mark, alsoKill }: RunProcess, pid: number): Promise<void> {
+  await Promise.all([killMarked((found) => found === mark, { roots: [pid] }), alsoKill?.()]);
+}

@@ -1,0 +1,75 @@
+// Python environments through kills: one that was cut off is never taken for whole, and stands in nobody's way.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+import { openPythonEnvironments } from '../../src/orchestrator/index.ts';
+import { until } from '../support/executor-world.ts';
+
+const BUILDER = fileURLToPath(new URL('../support/build-python-environment.ts', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'headrace-environments-'));
+const children: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+});
+
+/** A package of one module, as a wheel: nothing of it is fetched. */
+function writeWheel(): string {
+  const wheel = join(directory, 'tiny-1.0-py3-none-any.whl');
+  const program = `
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], 'w') as wheel:
+    wheel.writestr('tiny.py', 'name = "whole"')
+    wheel.writestr('tiny-1.0.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: tiny\\nVersion: 1.0\\n')
+    wheel.writestr('tiny-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+    wheel.writestr('tiny-1.0.dist-info/RECORD', '')
+`;
+  execFileSync('python3', ['-c', program, wheel]);
+  return wheel;
+}
+
+function build(environments: string, requirements: string): ChildProcess {
+  const child = spawn(process.execPath, ['--conditions=headrace-source', BUILDER, environments, requirements], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  return child;
+}
+
+it('is whole for who gets it, whenever those before were killed, and built once for all', {
+  timeout: 180_000,
+}, async () => {
+  const environments = join(directory, 'environments');
+  const requirements = join(directory, 'requirements.txt');
+  writeFileSync(requirements, `${writeWheel()}\n`);
+  const folders = () => (readdirSync(directory).includes('environments') ? readdirSync(environments) : []);
+  const half = () => folders().filter((name) => /^[0-9a-f]{16}-[0-9a-f]+$/.test(name));
+
+  // As soon as it has begun, and when there is an interpreter but no package yet.
+  for (const isFarEnough of [() => true, (name: string) => readdirSync(join(environments, name)).includes('bin')]) {
+    const builder = build(environments, requirements);
+    const before = new Set(half());
+    await until(() => half().some((name) => !before.has(name) && isFarEnough(name)), 'a folder');
+    builder.kill('SIGKILL');
+    await once(builder, 'exit');
+    expect(folders().some((name) => name.endsWith('.ready'))).toBe(false);
+  }
+
+  // Two at once, in two processes: the lock of the dead is free, and one of them builds.
+  const other = build(environments, requirements);
+  let said = '';
+  other.stdout?.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const closed = once(other, 'close');
+  const interpreter = await openPythonEnvironments(environments, 'python3').interpreter(requirements);
+  await closed;
+  expect(said.trim()).toBe(interpreter);
+  expect(execFileSync(interpreter, ['-c', 'import tiny; print(tiny.name)']).toString()).toBe('whole\n');
+  expect(half()).toHaveLength(1);
+});

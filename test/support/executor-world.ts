@@ -1,0 +1,163 @@
+// An executor over a temporary folder and a real artifact store; orders are written to it as a driver writes them.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { StepAction } from '../../src/definitions/index.ts';
+import type { Executor, Slice, TaskEvent } from '../../src/orchestrator/executors/executor.ts';
+import { type LocalExecutorOptions, openLocalExecutor } from '../../src/orchestrator/executors/local/local-executor.ts';
+import { taskDirectory } from '../../src/orchestrator/run-logs.ts';
+import type { StepOrder } from '../../src/orchestrator/step/order.ts';
+import { getBlob, type ObjectStore, openObjectStore, putBlob } from '../../src/storage/index.ts';
+
+export interface ExecutorWorld {
+  readonly directory: string;
+  readonly driver: string;
+  readonly objects: ObjectStore;
+  readonly executor: Executor & { readonly launcherPid: number | undefined };
+  /** All that was told so far. */
+  readonly events: readonly TaskEvent[];
+  /** The code as a step's action. */
+  task(code: string): Promise<StepAction>;
+  /** Files of the repository that travel. */
+  files(texts: Readonly<Record<string, string>>): Promise<{ path: string; hash: string }[]>;
+  order(action: StepAction, options?: Partial<StepOrder>): Promise<string>;
+  slice(spec: string, count?: number, attempt?: number): Slice;
+  /** Submits and waits until every task has ended; gives the ends in order of the tasks. */
+  run(action: StepAction, options?: Partial<StepOrder>, count?: number): Promise<TaskEvent[]>;
+  ends(slice: Slice): Promise<TaskEvent[]>;
+  /** The value of an output, from wherever it lies. */
+  value(event: TaskEvent | undefined): Promise<unknown>;
+  log(index?: number, attempt?: number): string;
+  close(): Promise<void>;
+}
+
+export type WorldOptions = Partial<LocalExecutorOptions> & { readonly directory?: string };
+
+let worlds = 0;
+let slices = 0;
+
+export function openExecutorWorld(options: WorldOptions = {}): ExecutorWorld {
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'headrace-executor-'));
+  worlds += 1;
+  const driver = options.driver ?? `test/${process.pid}/${worlds}`;
+  const artifactsUrl = `file:${join(directory, 'artifacts')}`;
+  const objects = openObjectStore(artifactsUrl);
+  const executor = openLocalExecutor({
+    driver,
+    objects,
+    artifactsUrl,
+    workDirectory: join(directory, 'work'),
+    cacheDirectory: join(directory, 'cache'),
+    environmentsDirectory: join(directory, 'environments'),
+    python: 'python3',
+    repository: directory,
+    builtIns: {},
+    cpus: 2,
+    graceMs: 500,
+    ...options,
+  });
+  const events: TaskEvent[] = [];
+  const waiting = new Set<() => void>();
+  executor.watch((those) => {
+    events.push(...those);
+    for (const look of waiting) look();
+  });
+  const endsOf = (slice: Slice): TaskEvent[] =>
+    events.filter((event) => event.slice === slice.id && event.kind !== 'started').sort((a, b) => a.index - b.index);
+  const world: ExecutorWorld = {
+    directory,
+    driver,
+    objects,
+    executor,
+    events,
+    async task(code) {
+      const bundle = await putBlob(objects, Buffer.from(`'use strict';\n${code}`));
+      return { kind: 'task', function: { id: 'pipeline/p/s', hash: bundle, bundle } };
+    },
+    files: async (texts) =>
+      await Promise.all(
+        Object.entries(texts).map(async ([path, text]) => ({ path, hash: await putBlob(objects, Buffer.from(text)) })),
+      ),
+    async order(action, given = {}) {
+      const order: StepOrder = {
+        run: 'run-1',
+        pipeline: 'p',
+        step: 's',
+        scope: '',
+        action,
+        params: {},
+        items: {},
+        needs: {},
+        timeoutMs: null,
+        resources: {},
+        env: {},
+        secrets: {},
+        ...given,
+      };
+      return `blob:${await putBlob(objects, Buffer.from(JSON.stringify(order)))}`;
+    },
+    slice(spec, count = 1, attempt = 1) {
+      slices += 1;
+      return { id: `slice-${slices}`, spec, tasks: Array.from({ length: count }, (_, index) => ({ index, attempt })) };
+    },
+    async run(action, given = {}, count = 1) {
+      const slice = world.slice(await world.order(action, given), count);
+      await executor.submit([slice]);
+      return await world.ends(slice);
+    },
+    async ends(slice) {
+      await new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (endsOf(slice).length < slice.tasks.length) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+        look();
+      });
+      return endsOf(slice);
+    },
+    async value(event) {
+      if (event?.kind !== 'succeeded') throw new Error(`it did not succeed: ${JSON.stringify(event)}`);
+      const { output } = event;
+      const text = 'json' in output ? output.json : Buffer.from(await getBlob(objects, output.blob)).toString();
+      return JSON.parse(text);
+    },
+    log(index = 0, attempt = 1) {
+      const place = { runId: 'run-1', step: 's', index, attempt };
+      try {
+        return readFileSync(join(taskDirectory(join(directory, 'work'), place), 'log.txt'), 'utf8');
+      } catch {
+        return '';
+      }
+    },
+    async close() {
+      await executor.close();
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+  return world;
+}
+
+/** Processes in whose environment or arguments this text stands. */
+export function processesWith(text: string): number[] {
+  const found: number[] = [];
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const said = readFileSync(`/proc/${name}/environ`, 'utf8') + readFileSync(`/proc/${name}/cmdline`, 'utf8');
+      if (said.includes(text) && Number(name) !== process.pid) found.push(Number(name));
+    } catch {
+      // gone
+    }
+  }
+  return found;
+}
+
+export async function until(what: () => boolean, told = 'it'): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!what()) {
+    if (Date.now() > deadline) throw new Error(`${told} did not come to be within 20 s`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,0 +1,116 @@
+// What tasks are run with, without running any: secrets blanked, logs cut, room counted.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { roomFor } from '../../src/orchestrator/executors/local/room.ts';
+import { openLogFile } from '../../src/orchestrator/step/log-file.ts';
+import { createRedactor, redactText } from '../../src/orchestrator/step/redact.ts';
+import { createFrameReader, encodeFrame, FRAME } from '../../src/orchestrator/step/typescript/frames.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** A text cut into pieces, anywhere. */
+const pieces = (text: string) =>
+  fc.array(fc.nat({ max: text.length }), { maxLength: 8 }).map((cuts) => {
+    const places = [0, ...cuts.sort((a, b) => a - b), text.length];
+    return places.slice(1).map((to, at) => text.slice(places[at], to));
+  });
+
+describe('secrets', () => {
+  it('are blanked the same, however what holds them is cut', () => {
+    const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '\n'), maxLength: 40 });
+    const secrets = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 5 }), {
+      minLength: 1,
+      maxLength: 3,
+    });
+    const given = fc
+      .tuple(letters, secrets)
+      .chain(([text, hidden]) => fc.tuple(fc.constant(text), fc.constant(hidden), pieces(text)));
+    fc.assert(
+      fc.property(given, ([text, hidden, parts]) => {
+        const redactor = createRedactor(hidden);
+        const shown = Buffer.concat([...parts.map((part) => redactor.pass(Buffer.from(part))), redactor.end()]);
+        for (const secret of hidden) expect(shown.toString()).not.toContain(secret);
+        if (hidden.length === 1) expect(shown.toString()).toBe(redactText(text, hidden));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('a log', () => {
+  it('keeps the first and the last MiB, and says how much is left out', () => {
+    const mib = 2 ** 20;
+    const path = join(directory, 'log.txt');
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 1_500_000 }), { maxLength: 8 }), (sizes) => {
+        const all = Buffer.concat(sizes.map((size, at) => Buffer.alloc(size, String.fromCharCode(97 + at))));
+        const log = openLogFile(path);
+        const stream = log.stream();
+        let at = 0;
+        for (const size of sizes) {
+          stream.write(all.subarray(at, at + size));
+          at += size;
+        }
+        expect(log.end()).toBe(all.length > 0);
+        if (all.length === 0) return;
+        const left = all.length - 2 * mib;
+        const said = `\n… ${left} bytes are left out here: the first and the last 1 MiB are kept …\n`;
+        const expected =
+          left <= 0 ? all : Buffer.concat([all.subarray(0, mib), Buffer.from(said), all.subarray(all.length - mib)]);
+        expect(readFileSync(path).equals(expected)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('frames', () => {
+  it('come out as they went in, however the pipe cuts them', () => {
+    const frames = fc.array(fc.tuple(fc.constantFrom(...Object.values(FRAME)), fc.string({ maxLength: 50 })), {
+      maxLength: 10,
+    });
+    fc.assert(
+      fc.property(frames, fc.integer({ min: 1, max: 20 }), (given, step) => {
+        const bytes = Buffer.concat(given.map(([kind, text]) => encodeFrame(kind, text)));
+        const read: [number, string][] = [];
+        const reader = createFrameReader((kind, payload) => read.push([kind, payload.toString()]));
+        for (let at = 0; at < bytes.length; at += step) reader(bytes.subarray(at, at + step));
+        expect(read).toEqual(given);
+      }),
+    );
+  });
+});
+
+describe('room', () => {
+  const machine = { cpus: 4, memoryBytes: 8 * 2 ** 30 };
+  const unknown = { warmMs: null, processMs: null };
+
+  it('is what runs at once until it is known how long a task takes, and then what is done by the next claim', () => {
+    expect(roomFor({ action: 'task' }, [], machine, unknown)).toEqual({ tasks: 4, perSlice: 1 });
+    expect(roomFor({ action: 'task' }, [], machine, { ...unknown, warmMs: 0.02 })).toEqual({
+      tasks: 4 * 4096,
+      perSlice: 512,
+    });
+    expect(roomFor({ action: 'task' }, [], machine, { ...unknown, warmMs: 60_000 })).toEqual({ tasks: 4, perSlice: 1 });
+    expect(roomFor({ action: 'shell' }, [], machine, { ...unknown, processMs: 4 })).toEqual({
+      tasks: 100,
+      perSlice: 25,
+    });
+    // Each of its tasks starts a process of its own.
+    expect(roomFor({ action: 'task', isolate: true }, [], machine, { warmMs: 0.02, processMs: 400 }).tasks).toBe(4);
+  });
+
+  it('is less by what others take, and one where nothing runs', () => {
+    const load = (tasks: number, cpu: number) => ({ resources: { action: 'shell', cpu } as const, tasks });
+    expect(roomFor({ action: 'task' }, [load(1, 3)], machine, unknown).tasks).toBe(1);
+    expect(roomFor({ action: 'task' }, [load(9, 3)], machine, unknown).tasks).toBe(1);
+    expect(roomFor({ action: 'task' }, [load(9, 2)], machine, unknown).tasks).toBe(0);
+    expect(roomFor({ cpu: 16 }, [], machine, unknown).tasks).toBe(1);
+    expect(roomFor({ cpu: 16 }, [load(1, 1)], machine, unknown).tasks).toBe(0);
+  });
+});
