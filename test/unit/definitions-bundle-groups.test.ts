@@ -33,7 +33,8 @@ describe('the task of a group', () => {
     expect(callFunction(travelled, 'pipeline/p/rows', {}, { items: { country: 'de' } })).toBe(6);
     expect(callFunction(travelled, 'pipeline/p/deep', { rows: 4 })).toBe(7);
     expect(callFunction(travelled, 'pipeline/p/fit', { rows: 4 })).toBe(5);
-    for (const step of ['rows', 'deep', 'fit']) expect(codeOf(definitions, step)).toMatch(/^'use strict'(?!.*(foreach|pipeline))/s);
+    for (const step of ['rows', 'deep', 'fit'])
+      expect(codeOf(definitions, step)).toMatch(/^'use strict'(?!.*(foreach|pipeline))/s);
   });
 
   it('has a hash that goes by its own code alone', async () => {

@@ -14,13 +14,16 @@ export function refuseStepCircles(
   members: PipelineMembers,
   mistakes: Mistakes,
 ): void {
+  // Of two with one name it can't be told which is meant.
+  if (members.byName.size < members.all.size) return;
   for (const circle of findCircles(waitsOf(steps, groups))) {
-    const names = circle.map((node) => node.slice(1)).filter((name, at, all) => name !== all[at - 1]);
+    // A group that ends waits for its opening: that is one place on the way.
+    const names = circle.filter((node, at) => !(node[0] === '<' && circle[at - 1] === `=${node.slice(1)}`));
     const found = circle.map((node) => members.byName.get(node.slice(1)));
     const of = found.find((member) => member?.kind === 'step') ?? found[0];
     mistakes.add(
       pipeline,
-      `its steps need each other in a circle: ${names.join(' → ')}. Take one of these needs out`,
+      `its steps need each other in a circle: ${names.map((node) => node.slice(1)).join(' → ')}. Take one of these needs out`,
       of?.kind === 'group' ? [1] : [2, 'needs'],
       of,
     );
