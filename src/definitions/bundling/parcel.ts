@@ -1,5 +1,6 @@
 // What travels with one step, as it is gathered: texts by their paths in the repository, within limits.
 
+import { isAbsolute } from 'node:path';
 import { compareTexts, HeadraceError, sha256Hex } from '../../core/index.ts';
 import type { AppliedFile } from '../manifest.ts';
 
@@ -30,7 +31,7 @@ export class Parcel {
   }
 
   refuseOutside(paths: readonly string[]): void {
-    const outside = paths.find((path) => path.split('/').includes('..'));
+    const outside = paths.find((path) => isAbsolute(path) || path.split('/').includes('..'));
     if (outside !== undefined)
       throw this.unfit(`takes ${outside}, which is outside the feature repository. Move it there.`);
   }

@@ -37,12 +37,11 @@ export async function readSmallText(path: string, directory: string): Promise<st
   const leadsTo = await realpath(path).catch(() => undefined);
   if (leadsTo === undefined || !leadsTo.startsWith(`${await realpath(directory)}${sep}`)) return undefined;
   const found = await stat(leadsTo);
-  return found.isFile() && found.size <= MOST_BYTES ? await readText(path) : undefined;
+  return found.isFile() && found.size <= MOST_BYTES ? textOf(await readFile(path)) : undefined;
 }
 
 /** Undefined where it is no text. */
-export async function readText(path: string): Promise<string | undefined> {
-  const bytes = await readFile(path);
+export function textOf(bytes: Uint8Array): string | undefined {
   try {
     // As it is, with a mark of its byte order where it has one.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -2,7 +2,7 @@
 // files there that one of them names, which it may read, and its requirements; of a command, what its words name and what it
 // lists. By content, as bundles of functions do.
 
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { contentHash, sha256Hex } from '../../core/index.ts';
 import type { StepAction } from '../actions/action-kinds.ts';
@@ -13,7 +13,7 @@ import { pathsInCommand } from './command-files.ts';
 import { namedFiles } from './named-paths.ts';
 import { notebookCode } from './notebook-code.ts';
 import { Parcel } from './parcel.ts';
-import { filesUnder, posixPath, readSmallText, readText } from './repository-texts.ts';
+import { filesUnder, posixPath, readSmallText, textOf } from './repository-texts.ts';
 
 type ScriptAction = Extract<StepAction, { readonly script: string }>;
 type ShellAction = Extract<StepAction, { readonly kind: 'shell' }>;
@@ -85,7 +85,7 @@ async function withCommandFiles(
   for (const path of asked) {
     const isFolder = (await stat(join(directory, path)).catch(() => undefined))?.isDirectory() === true;
     if (isFolder) await addSmallTexts(await filesUnder(directory, path), among, parcel, directory);
-    else parcel.add(path, await readOwn(directory, path, parcel));
+    else parcel.add(path, await readListed(directory, path, parcel));
   }
   await addSmallTexts(pathsInCommand(action.command), among, parcel, directory);
   return parcel.texts.size === 0 ? action : { ...action, files: parcel.files() };
@@ -104,21 +104,27 @@ async function addSmallTexts(
   }
 }
 
-/** Of a file that the step can't do without. */
+/** Of Python's own files, whose encoding they say themselves. */
 async function readOwn(directory: string, path: string, parcel: Parcel): Promise<string> {
-  let text: string | undefined;
-  try {
-    text = await readText(join(directory, path));
-  } catch (cause) {
-    throw parcel.unfit(
-      `needs ${path}, which is not in the feature repository. Put it there, or correct the path.`,
-      cause,
-    );
-  }
+  return (await readNeeded(directory, path, parcel)).toString();
+}
+
+/** Of a file that is listed. */
+async function readListed(directory: string, path: string, parcel: Parcel): Promise<string> {
+  const text = textOf(await readNeeded(directory, path, parcel));
   if (text !== undefined) return text;
   throw parcel.unfit(
     `needs ${path}, which is no text in UTF-8, and only text travels. Let it come by an absolute path.`,
   );
+}
+
+async function readNeeded(directory: string, path: string, parcel: Parcel): Promise<Buffer> {
+  try {
+    return await readFile(join(directory, path));
+  } catch (cause) {
+    const sentence = `needs ${path}, which is not in the feature repository. Put it there, or correct the path.`;
+    throw parcel.unfit(sentence, cause);
+  }
 }
 
 /** `./train.py` is `train.py`. */

@@ -44,7 +44,12 @@ export function compileRetry(
     report(`: retry.jitter must be a number from 0 to 1, got ${describeResult(jitter)}`, [...at, 'jitter']);
   if (given.max !== undefined && maxMicros > 1 && maxMicros < delayMicros)
     report(': retry.max is shorter than the first wait. Make it longer, or the delay shorter', [...at, 'max']);
-  const delay: RetryDelay = { delayMicros, factor: Number(factor), maxMicros, jitter: Number(jitter) };
+  const delay: RetryDelay = {
+    delayMicros,
+    factor: typeof factor === 'number' ? factor : DEFAULT.factor,
+    maxMicros,
+    jitter: typeof jitter === 'number' ? jitter : DEFAULT.jitter,
+  };
   const isDefault = (Object.keys(DEFAULT) as (keyof RetryDelay)[]).every((name) => delay[name] === DEFAULT[name]);
   return {
     retry: checkTimes('retry.times', given.times, [...at, 'times'], report),
