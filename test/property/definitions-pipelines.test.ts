@@ -202,7 +202,7 @@ describe('random pipelines', () => {
         const placed = place(drawnTops, [], { next: 0 });
         const all = everyOne(placed);
         const steps = all.filter(({ kind }) => kind === 'step');
-        const chosen = new Map([...choose(steps, (owner) => all.filter((one) => one !== owner))]);
+        const chosen = choose(steps, (owner) => all.filter((one) => one !== owner));
         if (steps.length === 0) return;
         const mistakes = mistakesOf({ p: write(placed, chosen, new Map()) }).filter((text) => !/ circle: /.test(text));
         const told = mistakes.map((text) =>
