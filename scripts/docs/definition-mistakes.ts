@@ -453,6 +453,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `steps((p) => { p.step('a', task(() => 1), { needs: { b: 'b' } }); p.step('b', task(() => 1), { needs: { a: 'a' } }); })`,
       step('task(() => 1)', '{ when: true }'),
       `steps((p) => { const a = p.step('a', task(() => true)); p.step('b', task(() => 1), { when: a, unless: a }); })`,
+      `steps((p) => { const a = p.step('a', task(() => true), { foreach: [1, 2] }); p.step('b', task(() => 1), { when: a }); })`,
       step('task(() => 1)', '{ foreach: 3 }'),
       step('task(() => 1)', '{ foreach: grid({}) }'),
       step('task(() => 1)', '{ foreach: grid({ trees: [1n] }) }'),

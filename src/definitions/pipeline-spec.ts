@@ -50,7 +50,7 @@ export interface StepSpec {
   readonly foreach?: Foreach;
   /** Its group. */
   readonly in?: string;
-  /** A needed step, or group, that gives true or false: it runs only where that gave true (`when`), or false (`unless`). */
+  /** A needed step that gives true or false: it runs only where that gave true (`when`), or false (`unless`). */
   readonly when?: string;
   readonly unless?: string;
   /** Runs once all its needs have ended, however; those without a result give null. */

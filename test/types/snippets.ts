@@ -355,6 +355,10 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
     code: `const p = pipeline('p'); const a = p.step('a', task(() => ({ auc: 1 }))); p.step('b', task(() => 1), { when: a });`,
     message: ['Step<{ auc: number; }>', 'Step<boolean>'],
   },
+  'a gate that gives an array': {
+    code: `const p = pipeline('p'); const a = p.step('a', task(() => true), { foreach: [1] }); p.step('b', task(() => 1), { unless: a });`,
+    message: ['Step<boolean[]>', 'Step<boolean>'],
+  },
   'a need after the end that forgets null': {
     code: `const p = pipeline('p'); const a = p.step('a', task(() => 1)); p.step('b', task((needs: { a: number }) => needs.a), { needs: { a }, after: 'end' });`,
     message: ['NeedMayBeNull<number>'],

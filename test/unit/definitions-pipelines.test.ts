@@ -130,6 +130,18 @@ describe('a step’s options', () => {
     expect(Object.keys(specOf(p).steps[3]?.needs ?? {})).toEqual(['open']);
   });
 
+  it('name no gate that gives an array', () => {
+    const array = 'which gives an array, and no true or false. Let a step say which it is';
+    expect(
+      said((p) => {
+        const many = p.step('many', one, { foreach: range(2) });
+        const group = p.foreach('group', [1], (q: Untyped) => q.step('in_it', one));
+        p.step('a', one, { when: many });
+        p.step('b', one, { unless: group });
+      }),
+    ).toEqual([`step "a": when goes by step "many", ${array}`, `step "b": unless goes by group "group", ${array}`]);
+  });
+
   it('never show a secret that was written out', () => {
     const literal = 'sk-live-123';
     for (const value of [literal, { env: literal }, { value: literal }, { arn: literal }, [literal], 7]) {
@@ -204,7 +216,7 @@ describe('a group', () => {
       const part = q.step('part', one, { needs: { rows } });
       return q.foreach('year', rows, (r) => r.step('fit', one, { needs: { part, rows }, foreach: range(2) }));
     });
-    p.foreach('again', years, (q) => q.step('last', one, { needs: { years }, when: years as Untyped }));
+    p.foreach('again', years, (q) => q.step('last', one, { needs: { years } }));
     expect(specOf(p).groups).toEqual([
       { name: 'country', foreach: { kind: 'items', items: ['de', 'fr'] }, last: 'year' },
       { name: 'year', foreach: { kind: 'result', of: 'rows' }, in: 'country', last: 'fit' },

@@ -28,9 +28,9 @@ export interface StepOptions<N extends Needs> {
   readonly needs?: N;
   readonly foreach?: ForeachOption;
   /** Runs only where this step gave true. It is waited for, and is among `needs` under its own name. */
-  readonly when?: Gate;
+  readonly when?: Step<boolean>;
   /** Runs only where this step gave false. */
-  readonly unless?: Gate;
+  readonly unless?: Step<boolean>;
   /** `end`: runs once all its needs have ended, however; one without a result gives null. Default: once all have succeeded. */
   readonly after?: 'end';
   /** How often to try again after a failure. Default 0. */
@@ -55,9 +55,6 @@ export interface StepOptions<N extends Needs> {
   readonly secrets?: Readonly<Record<string, SecretRef>>;
   readonly resources?: ResourceOptions;
 }
-
-/** A step that gives true or false. */
-type Gate = Step<boolean> | Step<readonly boolean[]>;
 
 export interface RetryOptions {
   /** How often to try again. */

@@ -41,7 +41,14 @@ export function compileNeeds(
   const gate = (role: 'when' | 'unless'): string | undefined => {
     if (options[role] === undefined) return undefined;
     const needed = neededMember(step, role, options[role], [2, role], members, report);
-    if (needed !== undefined) add(role, needed);
+    if (needed === undefined) return undefined;
+    const gives = members.byName.get(needed);
+    if (gives?.kind === 'group' || (gives?.kind === 'step' && gives.options.foreach !== undefined))
+      report(
+        `: ${role} goes by ${titleOfMember(gives)}, which gives an array, and no true or false. Let a step say which it is`,
+        [2, role],
+      );
+    add(role, needed);
     return needed;
   };
   const [when, unless] = [gate('when'), gate('unless')];
