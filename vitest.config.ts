@@ -22,6 +22,13 @@ const WAITING = [
   'test/integration/serving-connections.test.ts',
   'test/integration/serving-limits.test.ts',
 ];
+/**
+ * Unit tests share a process, one file after the other: a new one for each costs them more than the tests do. These have one of
+ * their own: their support keeps a database for the process and closes it with the file (experiment-…), or they hold models and
+ * processes to limits of time that what ran before would move (models-…).
+ */
+const OF_THEIR_OWN = ['experiment-html', 'experiment-report', 'models-*'];
+const SHARING = `test/unit/!(${OF_THEIR_OWN.join('|')}).test.ts`;
 // A project's own lists come beside those of the whole, so the whole has none.
 const quickTier = [
   { extends: true as const, test: { name: 'waiting', include: WAITING, maxWorkers: 4, sequence: { groupOrder: 0 } } },
@@ -30,10 +37,11 @@ const quickTier = [
     test: {
       name: 'others',
       include: ['test/**/*.test.ts'],
-      exclude: [...apart.map((folder) => `test/${folder}/**`), ...WAITING],
+      exclude: [...apart.map((folder) => `test/${folder}/**`), ...WAITING, SHARING],
       sequence: { groupOrder: 1 },
     },
   },
+  { extends: true as const, test: { name: 'unit', include: [SHARING], isolate: false, sequence: { groupOrder: 1 } } },
 ];
 
 export default defineConfig({

@@ -9,14 +9,6 @@ export type {
 } from './aggregator.ts';
 export { compileAggregator } from './compile-aggregator.ts';
 export {
-  addExactly,
-  addTotal,
-  createTotal,
-  exactSum,
-  type ExactTotal,
-  roundTotal,
-} from './exact-sum.ts';
-export {
   addToSketch as addToDistinct,
   createSketch as createDistinct,
   estimate as estimateDistinct,

@@ -5,11 +5,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FromJob, jobError, runJob, tellProgress } from '../offline/index.ts';
 import { openApp } from './open-app.ts';
-import { startedByServer } from './started-by-server.ts';
+import { endWithServer, startedByServer } from './started-by-server.ts';
 import type { JobMainStart } from './start-job-process.ts';
 
 const { config, job } = startedByServer<JobMainStart>('a job');
-process.once('disconnect', () => void leaveNothing());
+endWithServer(leaveNothing);
 await work();
 process.exit(0);
 
@@ -36,5 +36,4 @@ function tell(message: FromJob): Promise<void> {
 
 async function leaveNothing(): Promise<void> {
   await rm(job.folder, { recursive: true, force: true, maxRetries: 5 }).catch(() => {});
-  process.exit(1);
 }

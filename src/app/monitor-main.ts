@@ -9,11 +9,11 @@ import { openDrift } from './open-drift.ts';
 import { openQuality } from './open-quality.ts';
 import { openSkew } from './open-skew.ts';
 import type { MonitorStart } from './start-monitor-process.ts';
-import { startedByServer } from './started-by-server.ts';
+import { endWithServer, startedByServer } from './started-by-server.ts';
 
 const { config, monitor } = startedByServer<MonitorStart>('a monitor');
 // It ends with its server. What it had not kept yet the next run does again.
-process.once('disconnect', () => process.exit(1));
+endWithServer();
 setPriority(MONITOR_NICENESS);
 await work();
 process.exit(0);

@@ -6,11 +6,11 @@ import { HeadraceError, messageOf, toHeadraceError } from '../core/index.ts';
 import { experimentReport } from './experiment-reports.ts';
 import { MONITOR_NICENESS, MONITOR_THREADS } from './monitor-duckdb.ts';
 import { openApp } from './open-app.ts';
-import { startedByServer } from './started-by-server.ts';
+import { endWithServer, startedByServer } from './started-by-server.ts';
 import { elsewhere, type FromReport, type ReportStart } from './start-report-process.ts';
 
 const { config, experiment, phase } = startedByServer<ReportStart>('a report');
-process.once('disconnect', () => process.exit(1));
+endWithServer();
 setPriority(MONITOR_NICENESS);
 await work();
 process.exit(0);

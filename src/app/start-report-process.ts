@@ -28,7 +28,7 @@ export type FromReport =
     };
 
 export interface ReportProcesses {
-  /** Throws as `reportExperiment` does; HR_DEADLINE for one that takes longer than `server.reportTimeoutMs`. */
+  /** Throws as `reportExperiment` does; HR_DEADLINE for one that takes longer than `server.reportTimeoutMs`, HR_JOB_LOST where its process was killed. */
   make(experiment: string, phase: AskedPhase): Promise<ExperimentReport>;
   /** Ends those that run: who waits for one gets HR_STOPPING. */
   close(): Promise<void>;
@@ -64,9 +64,10 @@ export function createReportProcesses({ config, environment }: Pick<App, 'config
           'HR_DEADLINE',
           `the report of experiment "${experiment}" was not made within ${timeoutMs / 1000} s. ${elsewhere(experiment)}, or raise server.reportTimeoutMs.`,
         );
+      // Whoever kills it is the system, mostly, for want of memory.
       throw new HeadraceError(
-        'HR_INTERNAL',
-        `the process of the report of experiment "${experiment}" ended with ${killedBy ?? `code ${code}`}`,
+        'HR_JOB_LOST',
+        `the process of the report of experiment "${experiment}" ended with ${killedBy ?? `code ${code}`} before it was made. Ask again; where that does not help: ${elsewhere(experiment)}.`,
       );
     } finally {
       ended.removeEventListener('abort', kill);

@@ -12,3 +12,13 @@ export function startedByServer<Start>(what: string): Start {
   // Of the same build.
   return JSON.parse(argument) as Start;
 }
+
+/**
+ * Ends this process as soon as its server has ended, however that was; `leave` comes first. Not by an exit: that waits for
+ * threads of DuckDB's, which may be at a query for hours that nobody asks for any more.
+ */
+export function endWithServer(leave: () => Promise<void> = () => Promise.resolve()): void {
+  const end = (): void => void leave().finally(() => process.kill(process.pid, 'SIGKILL'));
+  if (process.connected) process.once('disconnect', end);
+  else end();
+}

@@ -1,7 +1,5 @@
 // `headrace experiments list | show | start | weights | stop | report`: who is in which arm, and what it came to.
 
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { App } from '../app/index.ts';
 import { formatTimestamp, parseTimestamp } from '../core/index.ts';
 import type { PresentedExperiment } from '../rollouts/index.ts';
@@ -13,6 +11,7 @@ import {
   textOption,
   usageError,
 } from './command.ts';
+import { checkOutputFile, writeOutputFile } from './output-file.ts';
 import { visible } from './plan/visible.ts';
 import { formatTable } from './table.ts';
 
@@ -118,13 +117,15 @@ const report = defineCommand({
   async run(context, [name = ''], options) {
     const phase = readPhase(textOption(options, 'phase'));
     const snapshot = textOption(options, 'snapshot');
+    const file = textOption(options, 'html');
+    const path = file === undefined ? undefined : context.path(file);
+    if (path !== undefined) await checkOutputFile(path);
     const app = await context.app();
     const { reportHtml, reportText } = await import('../rollouts/index.ts');
     const { experimentReport } = await import('../app/index.ts');
     const found =
       snapshot === undefined ? await experimentReport(app, name, phase) : await keptReport(app, name, snapshot);
-    const file = textOption(options, 'html');
-    if (file !== undefined) await writeFile(resolve(context.environment.workingDirectory, file), reportHtml(found));
+    if (path !== undefined) await writeOutputFile(path, reportHtml(found));
     const text = reportText(found);
     return {
       json: found,

@@ -6,6 +6,7 @@ import type { AuditReport, PushedSnapshot, SourceSnapshot, TrainingSetRecord } f
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { describeChecks } from './describe-checks.ts';
 import { describeUnconverted } from './describe-unconverted.ts';
+import { checkOutputFile } from './output-file.ts';
 import { profileTable } from './profile-table.ts';
 import { formatTable } from './table.ts';
 
@@ -30,6 +31,8 @@ const create = defineCommand({
     const boundary = textOption(options, 'boundary');
     if (boundary !== 'at' && boundary !== 'before')
       throw usageError(`--boundary is "at" or "before", got "${boundary ?? ''}".`);
+    const out = context.path(textOption(options, 'out') ?? '');
+    await checkOutputFile(out, { makesFolders: true });
     const app = await context.app();
     const { createTrainingSet, presentTrainingSet } = await import('../offline/index.ts');
     const name = textOption(options, 'name');
@@ -40,7 +43,7 @@ const create = defineCommand({
       timestamp: textOption(options, 'timestamp') ?? '',
       labels: (options['label'] as readonly string[] | undefined) ?? [],
       boundary,
-      out: context.path(textOption(options, 'out') ?? ''),
+      out,
       ...(name === undefined ? {} : { name }),
     });
     const lost = record.sources.map(({ source, unconverted }) => describeUnconverted(source, unconverted)).join('');

@@ -32,6 +32,14 @@ export { defaultOf } from './default-of.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { decodeKey, type EncodedKey, encodeKey, encodeSingleKey, isKeyType } from './entity-key.ts';
 export { type ErrorCode, ERRORS, type GrpcStatus } from './errors.ts';
+export {
+  addExactly,
+  addTotal,
+  createTotal,
+  exactSum,
+  type ExactTotal,
+  roundTotal,
+} from './exact-sum.ts';
 export { fewAtOnce } from './few-at-once.ts';
 export { conditionAttributes, conditionMistakes } from './condition/check-condition.ts';
 export { compileCondition, readPath } from './condition/compile-condition.ts';

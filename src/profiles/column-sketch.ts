@@ -1,17 +1,8 @@
 // What a column holds, in little: nulls, distinct values, numbers by size, the most frequent values. Parts merge to what the
 // whole would have given, in any order.
 
-import {
-  addExactly,
-  addTotal,
-  addToDistinct,
-  createDistinct,
-  createTotal,
-  type DistinctSketch,
-  type ExactTotal,
-  mergeDistinct,
-} from '../aggregation/index.ts';
-import type { DataType, Value } from '../core/index.ts';
+import { addToDistinct, createDistinct, type DistinctSketch, mergeDistinct } from '../aggregation/index.ts';
+import { addExactly, addTotal, createTotal, type DataType, type ExactTotal, type Value } from '../core/index.ts';
 import { addToBuckets, createBuckets, type LogBuckets, mergeBuckets } from './log-buckets.ts';
 
 /** So many distinct values are counted one by one; a column with more has no most frequent ones here. */

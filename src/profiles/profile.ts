@@ -1,7 +1,7 @@
 // A profile: the sketches of a table's columns, which later data are held against. Kept as JSON; parts merge.
 
-import { addExactly, type DistinctSketch, type ExactTotal, roundTotal } from '../aggregation/index.ts';
-import type { DataType } from '../core/index.ts';
+import type { DistinctSketch } from '../aggregation/index.ts';
+import { addExactly, type DataType, type ExactTotal, roundTotal } from '../core/index.ts';
 import {
   type ColumnSketch,
   type Countable,

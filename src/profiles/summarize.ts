@@ -1,7 +1,7 @@
 // A column's sketch as people and records read it: shares, quantiles, a histogram, the most frequent values.
 
-import { estimateDistinct, roundTotal } from '../aggregation/index.ts';
-import { type DataType, typeName } from '../core/index.ts';
+import { estimateDistinct } from '../aggregation/index.ts';
+import { type DataType, roundTotal, typeName } from '../core/index.ts';
 import { type ColumnSketch, type Countable, isCountable, type NumberSketch } from './column-sketch.ts';
 import { eachBucket, valueOfBucket } from './log-buckets.ts';
 

@@ -16,6 +16,14 @@ export {
   type StratifiedDifference,
   type Stratum,
 } from './always-valid/stratified-difference.ts';
+export {
+  addGrouped,
+  addToGroup,
+  copyGroups,
+  createGroupTotals,
+  type GroupTotals,
+  packGroups,
+} from './always-valid/group-totals.ts';
 export { type GroupedOutcomes, UNIT_GROUPS } from './always-valid/unit-groups.ts';
 export { chiSquareAgainst, chiSquareTwoSample } from './drift/chi-square.ts';
 export { hellinger, jensenShannon, kl, lInfinity, psi } from './drift/distances.ts';

@@ -1,45 +1,18 @@
 // What drift was held against goes with gc, once nothing is watched by it any more.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { collectReferences, openDriftStore } from '../../src/monitoring/index.ts';
-import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { HOUR, NOW, onEachDriftStore, saveWindow } from '../support/drift-windows.ts';
 
-const NOW = 1_795_000_000_000_000;
-const HOUR = 3_600_000_000;
-
-describe.each(testDatabases('references of drift'))('references of drift on $name', (databases) => {
-  let database: Database;
-  beforeAll(async () => {
-    await databases.start();
-    database = await openDatabase(await databases.newUrl());
-  });
-  afterAll(async () => {
-    await database.close();
-    await databases.stop();
-  });
-
+onEachDriftStore('references of drift', (given) => {
   it('stay while they are served, or a window was counted by them', async () => {
-    const store = await openDriftStore(database);
+    const { database, store } = given;
     const firstWindows = (endpoint: string, version = 1) =>
       `outputs/${endpoint}/trial/control/returns/${version}/${HOUR}`;
     const ids = ['served', 'retired', 'counted', firstWindows('shop'), firstWindows('gone'), firstWindows('shop', 2)];
     for (const id of ids)
       await store.saveReference({ id, source: 'training set', rows: 1, untilMicros: null, features: [] }, NOW);
-    const counts = { bins: [], absent: 0, invalid: 0, rows: 1, missing: 0, nulls: 0, empty: 0, fresh: [] };
-    await store.saveWindow('gone', HOUR, [
-      {
-        arm: { variant: 'stable', model: 'returns', version: 1 },
-        kind: 'feature',
-        feature: 'amount',
-        reference: 'counted',
-        from: NOW,
-        to: NOW + HOUR,
-        rows: 1,
-        units: 1,
-        counts,
-      },
-    ]);
+    await saveWindow(store, 'gone', { from: NOW, rows: 1, reference: 'counted' });
     let kept = {
       trainingSets: new Set(['served']),
       versions: new Set(['returns/1']),

@@ -1,42 +1,16 @@
 // The newest windows that scrapes are told: of an endpoint they are read again where windows have come, gone or been counted again,
 // and not else.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { createNewestReports } from '../../src/app/newest-drift.ts';
-import { type DriftReport, openDriftStore } from '../../src/monitoring/index.ts';
-import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import type { DriftReport } from '../../src/monitoring/index.ts';
+import { HOUR, NOW, onEachDriftStore, saveWindow } from '../support/drift-windows.ts';
 
-const NOW = 1_795_000_000_000_000;
-const HOUR = 3_600_000_000;
-
-describe.each(testDatabases('newest windows'))('the newest windows on $name', (databases) => {
-  let database: Database;
-  beforeAll(async () => {
-    await databases.start();
-    database = await openDatabase(await databases.newUrl());
-  });
-  afterAll(async () => {
-    await database.close();
-    await databases.stop();
-  });
-
+onEachDriftStore('the newest windows', (given) => {
   it('are read where they have changed', async () => {
-    const store = await openDriftStore(database);
+    const { store } = given;
     const save = (endpoint: string, from: number, rows: number, reference = 'set') =>
-      store.saveWindow(endpoint, HOUR, [
-        {
-          arm: { variant: 'stable', model: 'returns', version: 1 },
-          kind: 'feature',
-          feature: 'amount',
-          reference,
-          from,
-          to: from + HOUR,
-          rows,
-          units: rows,
-          counts: { bins: [], absent: 0, invalid: 0, rows, missing: 0, nulls: 0, empty: 0, fresh: [] },
-        },
-      ]);
+      saveWindow(store, endpoint, { from, rows, reference });
     let names = ['shop', 'idle'];
     const read: string[] = [];
     const newest = createNewestReports({

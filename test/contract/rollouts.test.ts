@@ -1,6 +1,6 @@
 // Rollouts on each database: a controller that looks once a second, servers and requests that are simulated by the second.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type MaturedOutcomes, presentRollout } from '../../src/rollouts/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { flightsManifest } from '../support/manifests.ts';
@@ -395,6 +395,38 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       await expect(world.start({ plan: 'careful' })).rejects.toMatchObject({ code: 'HR_UNKNOWN_PLAN' });
       await world.start();
       await expect(world.start({ candidate: 3 })).rejects.toMatchObject({ code: 'HR_ROLLOUT_UNDERWAY' });
+    });
+
+    it('is refused while servers load what somebody else asked for, with a word of that', async () => {
+      await world.serve();
+      const { variants } = await world.registry.endpoints.get(ENDPOINT);
+      const beside = { variants, shadows: [{ version: 3, percent: 10 }] };
+      const asked = await world.registry.endpoints.setTraffic(ENDPOINT, beside, { actor: 'bob', waitMs: 0 });
+      expect(asked.change.state).toBe('preparing');
+      await expect(world.start()).rejects.toMatchObject({
+        code: 'HR_CONFLICT',
+        message: `servers still load revision ${asked.change.revision} of endpoint "delay", which bob asked for; start the rollout once it is active`,
+      });
+      await world.serve();
+      await world.registry.endpoints.settleTraffic(ENDPOINT);
+      expect((await world.start()).rollout.state).toBe('pending');
+    });
+
+    it('is refused beside a change of the same moment, with a word of that', async () => {
+      const { get } = world.registry.endpoints;
+      const { variants } = await get(ENDPOINT);
+      const changed = vi.spyOn(world.registry.endpoints, 'get').mockImplementationOnce(async (name) => {
+        const seen = await get(name);
+        await world.registry.endpoints.setTraffic(name, { variants }, { actor: 'bob' });
+        return seen;
+      });
+      await expect(world.start()).rejects.toMatchObject({
+        code: 'HR_CONFLICT',
+        message:
+          'somebody changed the traffic of endpoint "delay" at the same moment; see what it is now, and start the rollout again',
+      });
+      changed.mockRestore();
+      expect((await world.start()).rollout.state).toBe('pending');
     });
 
     it('starts a version that was rolled back after an hour, then four, or by force', async () => {

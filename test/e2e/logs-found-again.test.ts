@@ -173,6 +173,24 @@ describe('the log', () => {
   });
 });
 
+describe('a file that cannot be written', () => {
+  it.each([
+    ['a spine', ['logs', 'spine', 'checkout', '--out']],
+    ['a report', ['experiments', 'report', 'none', '--html']],
+    [
+      'a training set',
+      ['training-set', 'create', '--service=numbers', '--spine=s.parquet', '--timestamp=predicted_at', '--out'],
+    ],
+  ])('is told before anything is asked: of %s', (_, command) => {
+    const under = project.file('outcomes.jsonl');
+    writeFileSync(under, '');
+    expect(headrace(project, [...command, 'outcomes.jsonl/x.parquet'])).toMatchObject({
+      code: 2,
+      stderr: `HR_USAGE: ${under}/x.parquet cannot be written: ${under} is a file, or lies under one. Name a file in a folder.\n`,
+    });
+  });
+});
+
 describe('a rule of the log that says nothing', () => {
   it.each([
     ['SAMPLE', 'checkout=0.1, checkout.stable=1', 'no prediction comes to "checkout.stable=1"'],

@@ -1,7 +1,9 @@
 // Reports of experiments that a server is asked for: each is made in a process of its own, within its time and its memory, and
 // predictions are answered meanwhile.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it, vi } from 'vitest';
 import { experimentReport, registerModelFile } from '../../src/app/index.ts';
 import { banditJobs } from '../../src/app/open-bandits.ts';
@@ -22,6 +24,8 @@ export const slow = experiment('slow', { ...common, metrics: asked('endless',
 export const large = experiment('large', { ...common, metrics: asked('wide',
   "SELECT 'a' AS unit, to_timestamp(len(list(a.range))) AS time, 1 AS value FROM range(300000000) a WHERE a.range > (SELECT count(*) FROM purchases)") });
 `;
+
+const REPORT_FOREVER = fileURLToPath(new URL('../support/report-forever.ts', import.meta.url));
 
 // Processes that let all others go first may take a while where there are many.
 vi.setConfig({ testTimeout: 180_000 });
@@ -53,16 +57,17 @@ async function predict(opened: OpenServing): Promise<number> {
 }
 
 /** Processes of reports that are under way here, by Linux's word. */
-const reporting = (): number =>
+const reporting = (): number => reports().length;
+const reports = (parent = process.pid): string[] =>
   readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
-      const isOwn = new RegExp(`^PPid:\\t${process.pid}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      const isOwn = new RegExp(`^PPid:\\t${parent}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'));
       return isOwn && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('report-main');
     } catch {
       return false;
     }
-  }).length;
+  });
 
 it('gives what the command line gives, and opens no DuckDB where requests are answered', async () => {
   const opened = await serve('exp');
@@ -152,4 +157,55 @@ it.runIf(process.platform === 'linux')('ends one that is under way as the server
   await opened.serving.stop();
   expect(reporting()).toBe(0);
   expect((await cut).statusCode).toBe(503);
+});
+
+it.runIf(process.platform === 'linux')(
+  'says of one whose process was killed what to do, and makes the next',
+  async () => {
+    const opened = await serve('slow');
+    const killed = ask(opened, 'slow');
+    await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
+    process.kill(Number(reports()[0]), 'SIGKILL');
+    const answer = await killed;
+    expect(answer.statusCode, answer.body).toBe(503);
+    expect(answer.json()).toMatchObject({
+      code: 'HR_JOB_LOST',
+      detail: expect.stringMatching(
+        /of experiment "slow" ended with SIGKILL.*Ask again.*`headrace experiments report slow`/,
+      ),
+    });
+    const experiments = await opened.app.experiments();
+    await experiments.stop('slow', { actor: 'ann' });
+    await experiments.start('exp', { actor: 'ann' });
+    expect((await ask(opened, 'exp')).statusCode).toBe(200);
+  },
+);
+
+/** Seconds that the threads in which DuckDB works have taken; 0 once the process is gone. */
+function workedSeconds(pid: string): number {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'),
+    );
+    // utime is the 14th field, in hundredths of a second; the second is the thread's name.
+    return threads
+      .filter((stat) => stat.includes('(libuv-worker)'))
+      .reduce((sum, stat) => sum + Number(stat.slice(stat.lastIndexOf(')')).split(' ')[12]) / 100, 0);
+  } catch {
+    return 0;
+  }
+}
+
+it.runIf(process.platform === 'linux')('ends one in the midst of a query as its server is killed', async () => {
+  const opened = await serve('slow');
+  const server = spawn(process.execPath, [REPORT_FOREVER, opened.project.directory, 'slow'], { stdio: 'ignore' });
+  await expect.poll(() => reports(server.pid).length, { timeout: 60_000 }).toBe(1);
+  const [report = ''] = reports(server.pid);
+  try {
+    await expect.poll(() => workedSeconds(report), { timeout: 60_000 }).toBeGreaterThan(1);
+    server.kill('SIGKILL');
+    await expect.poll(() => existsSync(`/proc/${report}`), { timeout: 15_000 }).toBe(false);
+  } finally {
+    if (existsSync(`/proc/${report}`)) process.kill(Number(report), 'SIGKILL');
+  }
 });

@@ -7,7 +7,7 @@ import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
-const REPO = `${REPOSITORY.replace('endpoint, feature', 'endpoint, experiment, metric, feature')}
+const REPO = `${REPOSITORY.replace('endpoint, feature', 'endpoint, experiment, metric, rollout, feature')}
 export const other = endpoint('other', { model: returns, unit: ['customer'] });
 const arms = { control: { version: 1, weight: 40 }, treatment: { version: 1, weight: 40 } };
 const room = (at: number) => ({ name: 'room', range: [at, at + 0.2] as [number, number] });
@@ -19,6 +19,7 @@ export const crossing = experiment('crossing', {
   unit: ['customer'], endpoints: [checkout], arms, namespace: room(0.2),
   metrics: { goal: [metric('bought', { outcome: checkout })], secondary: [metric('returned', { outcome: other })] },
 });
+export const calm = rollout('calm', { endpoint: other });
 export const spanning = experiment('spanning', {
   unit: ['customer'], endpoints: [checkout, other], arms, namespace: room(0.4),
   metrics: { goal: [metric('bought', { outcome: checkout })] },
@@ -142,6 +143,19 @@ describe('a key that is kept to endpoints', () => {
       expect(await ask('checkout', `${url}?endpoint=other`)).toMatchObject({
         status: 403,
         body: { detail: expect.stringMatching(/may not use endpoint "other"; it may use checkout\.$/) },
+      });
+  });
+
+  it('hears of no other endpoint’s rollout plan', async () => {
+    const start = (plan: string) =>
+      ask('checkout', '/v1/rollouts', 'POST', { endpoint: 'checkout', candidate: 2, plan });
+    for (const plan of ['calm', 'nothing'])
+      expect(await start(plan)).toMatchObject({
+        status: 404,
+        body: {
+          code: 'HR_UNKNOWN_PLAN',
+          detail: `the applied definitions have no rollout plan "${plan}" of endpoint "checkout". It has none`,
+        },
       });
   });
 

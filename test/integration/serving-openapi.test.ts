@@ -19,6 +19,7 @@ interface Body {
 interface Operation {
   readonly operationId: string;
   readonly description?: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
   readonly requestBody: Body;
   readonly responses: { readonly 200: Body };
 }
@@ -93,6 +94,12 @@ describe('the document', () => {
     });
     expect(postOf(PREDICT)).toMatchObject({ description: 'Will it come back?', operationId: 'predict_checkout' });
     expect(postOf(PUSH).description).toContain('Owner: shop team');
+  });
+
+  it('says If-Match of the changes of a rollout, and not of its start, which has none to compare', () => {
+    const headersOf = (path: string) => document.paths[path]?.['post']?.parameters?.map(({ name }) => name);
+    expect(headersOf('/v1/rollouts')).toEqual(['x-reason']);
+    expect(headersOf('/v1/rollouts/{id}/pause')).toContain('if-match');
   });
 
   it('is not sent to who has it, and is another when the definitions are', async () => {

@@ -2,11 +2,13 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { rationalSum } from '../support/rational.ts';
 import { createPredictionIds, predictionMark } from '../../src/core/index.ts';
 import { createMinuteCollector } from '../../src/monitoring/minutes/collect-minutes.ts';
 import type { PackedMinute } from '../../src/monitoring/minutes/minute-cell.ts';
+import { fromColumns, toColumns } from '../../src/monitoring/minutes/row-columns.ts';
 import { createToldOutcomes } from '../../src/monitoring/minutes/told-outcomes.ts';
-import { unpackHashes } from '../../src/statistics/index.ts';
+import { addGrouped, createGroupTotals, type GroupTotals, unpackHashes } from '../../src/statistics/index.ts';
 
 const START = 1_800_000_000_000_000;
 const UNITS = [7, 71, 8, 4_000_000_007];
@@ -25,15 +27,23 @@ interface Told {
   readonly isTaken: boolean;
 }
 
-const told: fc.Arbitrary<Told[]> = fc.array(
-  fc.record({
-    of: fc.nat(PREDICTIONS.length - 1),
-    value: fc.constantFrom(0, 0, 1, 1, 2.5, -3, undefined),
-    passed: fc.constantFrom(0, 0, 1, 30, 61, 400),
-    isTaken: fc.boolean(),
-  }),
-  { maxLength: 60 },
-);
+const histories = (value: fc.Arbitrary<number | undefined>): fc.Arbitrary<Told[]> =>
+  fc.array(
+    fc.record({
+      of: fc.nat(PREDICTIONS.length - 1),
+      value,
+      passed: fc.constantFrom(0, 0, 1, 30, 61, 400),
+      isTaken: fc.boolean(),
+    }),
+    { maxLength: 60 },
+  );
+const told = histories(fc.constantFrom(0, 0, 1, 1, 2.5, -3, undefined));
+
+/** From 1e-6 to 1e18, whole and not, of either sign. */
+const anySize = fc
+  .tuple(fc.constantFrom(1, -1), fc.double({ min: 1, max: 10, noNaN: true }), fc.integer({ min: -6, max: 17 }))
+  .map(([sign, digits, size]) => sign * digits * 10 ** size);
+const ofAnySize = histories(fc.oneof(anySize, fc.constantFrom(0, 1, 0.1, 1e18, 1e9, undefined)));
 
 /** By version: how many, their sum and their squares by group; and the units that ever had one that is not 0. */
 type Sums = Readonly<Record<string, readonly number[]>>;
@@ -47,27 +57,35 @@ function naive(given: readonly Told[]): { sums: Sums; events: readonly string[] 
     const { version, unit } = PREDICTIONS[of] as (typeof PREDICTIONS)[number];
     if (value !== undefined && value !== 0) events.add(`${version} ${unit}`);
   }
-  const sums: Record<string, number[]> = {};
+  const values: Record<string, number[]> = {};
   for (const [of, value] of last) {
     if (value === undefined) continue;
     const { version, unit } = PREDICTIONS[of] as (typeof PREDICTIONS)[number];
-    const key = `${version} ${unit % 64}`;
-    const [n = 0, sum = 0, squares = 0] = sums[key] ?? [];
-    sums[key] = [n + 1, sum + value, squares + value * value];
+    (values[`${version} ${unit % 64}`] ??= []).push(value);
   }
-  return { sums, events: [...events].sort() };
+  const sums = Object.entries(values).map(([key, own]): [string, readonly number[]] => [
+    key,
+    [own.length, rationalSum(own), rationalSum(own.map((value) => value * value))],
+  ]);
+  return { sums: Object.fromEntries(sums), events: [...events].sort() };
 }
 
+/** As a rollout has them: rows of the table, added up. */
 function added(rows: readonly PackedMinute[]): Sums {
-  const sums: Record<string, number[]> = {};
-  for (const { version, outcomes } of wholeOf(rows)) {
-    outcomes?.n.forEach((count, group) => {
-      const before = sums[`${version} ${group}`] ?? [0, 0, 0];
-      const own = [count, outcomes.sum[group] ?? 0, outcomes.squares[group] ?? 0];
-      sums[`${version} ${group}`] = before.map((one, at) => one + (own[at] ?? 0));
-    });
+  const arms = new Map<number, GroupTotals>();
+  for (const [sequence, row] of wholeOf(rows).entries()) {
+    const { version, outcomes } = fromColumns(toColumns({ ...row, writer: 'server', sequence, reportedMicros: START }));
+    const sums = arms.get(version) ?? createGroupTotals();
+    arms.set(version, sums);
+    if (outcomes !== null) addGrouped(sums, outcomes);
   }
-  return Object.fromEntries(Object.entries(sums).filter(([, own]) => own.some((one) => one !== 0)));
+  const groups = [...arms].flatMap(([version, { n, sum, squares }]) =>
+    [...n].map((count, group): [string, readonly number[]] => [
+      `${version} ${group}`,
+      [count, sum[group] ?? NaN, squares[group] ?? NaN],
+    ]),
+  );
+  return Object.fromEntries(groups.filter(([, own]) => own.some((one) => one !== 0)));
 }
 
 /** Of a minute that was taken twice the later row is the whole of it. */
@@ -82,22 +100,55 @@ function eventsOf(rows: readonly PackedMinute[]): string[] {
   return [...new Set(events)].sort();
 }
 
+function addUp(given: readonly Told[]): { sums: Sums; events: readonly string[] } {
+  let now = START;
+  const collector = createMinuteCollector(() => now);
+  const rows: PackedMinute[] = [];
+  for (const { of, value, passed, isTaken } of given) {
+    now += passed * 1_000_000;
+    collector.outcome('eta', (PREDICTIONS[of] as (typeof PREDICTIONS)[number]).id, value);
+    if (isTaken) rows.push(...collector.take('all'));
+  }
+  rows.push(...collector.take('all'));
+  return { sums: added(rows), events: eventsOf(rows) };
+}
+
 it('count once each, by the last of them, and a unit that had an event keeps it', () => {
   fc.assert(
     fc.property(told, (given) => {
-      let now = START;
-      const collector = createMinuteCollector(() => now);
-      const rows: PackedMinute[] = [];
-      for (const { of, value, passed, isTaken } of given) {
-        now += passed * 1_000_000;
-        collector.outcome('eta', (PREDICTIONS[of] as (typeof PREDICTIONS)[number]).id, value);
-        if (isTaken) rows.push(...collector.take('all'));
-      }
-      rows.push(...collector.take('all'));
-      expect({ sums: added(rows), events: eventsOf(rows) }).toEqual(naive(given));
+      expect(addUp(given)).toEqual(naive(given));
     }),
     { numRuns: 300 },
   );
+});
+
+it('leave nothing of what was corrected, and lose nothing of the others, however far apart they are in size', () => {
+  fc.assert(
+    fc.property(ofAnySize, (given) => {
+      expect(addUp(given)).toEqual(naive(given));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it.each([
+  ['in the same minute', 0],
+  ['in a later one', 400],
+])('of 1e18 that was meant to be 1 leaves the others as they are: corrected %s', (_, passed) => {
+  // All of one version, their units of one group.
+  const [first, second, mistaken, last] = [0, 2, 8, 10];
+  const told = (of: number, value: number, passed = 0): Told => ({ of, value, passed, isTaken: true });
+  const { sums } = addUp([
+    told(first, 0.9),
+    told(second, 1.1),
+    told(mistaken, 1e18),
+    told(last, 0.7),
+    told(mistaken, 1, passed),
+  ]);
+  const [n, sum = NaN, squares = NaN] = sums['1 7'] ?? [];
+  expect(n).toBe(4);
+  expect(Math.abs(sum / 3.7 - 1)).toBeLessThan(1e-9);
+  expect(Math.abs(squares / (0.81 + 1.21 + 1 + 0.49) - 1)).toBeLessThan(1e-9);
 });
 
 it('write nothing where they are told again', () => {

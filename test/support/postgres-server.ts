@@ -1,7 +1,7 @@
 // A real Postgres of the tests' own: a fresh cluster on a Unix socket in a temporary folder, gone when stopped.
 // It refuses to run as root, so root starts it as `nobody`.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type SpawnSyncOptions } from 'node:child_process';
 import {
   chownSync,
   chmodSync,
@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -19,6 +20,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Certificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
+import { runFolder } from './run-folder.ts';
 
 export interface PostgresOptions {
   /** On loopback too, with TLS, for logins with a password. */
@@ -74,12 +76,7 @@ export async function startPostgres({ tls }: PostgresOptions = {}): Promise<Post
   const how = { cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder }, ...asNobody };
   const data = join(folder, 'data');
   const auth = tls === undefined ? 'trust' : 'scram-sha-256';
-  const made = spawnSync(
-    join(programs, 'initdb'),
-    ['-D', data, '-U', 'headrace', '-E', 'UTF8', '--no-sync', '--auth-local=trust', `--auth-host=${auth}`],
-    how,
-  );
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr.toString()}`);
+  copyCluster(programs, auth, data, how);
   const settings = [
     'fsync=off',
     'synchronous_commit=off',
@@ -164,6 +161,41 @@ export async function startPostgres({ tls }: PostgresOptions = {}): Promise<Post
     },
     stop,
   };
+}
+
+/**
+ * Making a cluster takes a second, and those with one `auth` are the same: the first test file of a run that wants one makes it,
+ * the others copy that.
+ */
+function copyCluster(programs: string, auth: string, to: string, how: SpawnSyncOptions): void {
+  const shared = runFolder();
+  const made = shared === undefined ? undefined : join(shared, `postgres-${auth}`);
+  if (made !== undefined && existsSync(made)) return copyFolder(made, to);
+  makeCluster(programs, auth, to, how);
+  if (made === undefined) return;
+  const copied = `${made}-${process.pid}`;
+  copyFolder(to, copied);
+  try {
+    renameSync(copied, made);
+  } catch {
+    // Another test file was first.
+    rmSync(copied, { recursive: true, force: true });
+  }
+}
+
+// By the system's own, which keeps owners, and takes a tenth of what Node's takes for a thousand files.
+function copyFolder(from: string, to: string): void {
+  const copied = spawnSync('cp', ['-a', from, to], { encoding: 'utf8' });
+  if (copied.status !== 0) throw new Error(`cp -a ${from} ${to} failed: ${copied.stderr}`);
+}
+
+function makeCluster(programs: string, auth: string, to: string, how: SpawnSyncOptions): void {
+  const made = spawnSync(
+    join(programs, 'initdb'),
+    ['-D', to, '-U', 'headrace', '-E', 'UTF8', '--no-sync', '--auth-local=trust', `--auth-host=${auth}`],
+    how,
+  );
+  if (made.status !== 0) throw new Error(`initdb failed: ${String(made.stderr)}`);
 }
 
 /** By what the system tells of all processes: each of Postgres's is in a group of its own. */

@@ -4,22 +4,25 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../src/core/index.ts';
-import { createFeatureStreams, type FeatureStreams } from '../../src/serving/http/flags/feature-streams.ts';
+import { createFeatureStreams } from '../../src/serving/http/flags/feature-streams.ts';
+import type { OpenStreams } from '../../src/serving/http/open-streams.ts';
 import { openRaw, type RawSocket, request } from '../support/raw-http.ts';
 
 let app: FastifyInstance;
 let url: string;
-let streams: FeatureStreams;
+let streams: OpenStreams;
 let document: string;
 let isAdmitted: boolean;
 let failure: Error | undefined;
+let asked: number;
 
 // The streams' ticks are the test's to pass.
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  [document, isAdmitted, failure] = ['one', true, undefined];
+  [document, isAdmitted, failure, asked] = ['one', true, undefined, 0];
   streams = createFeatureStreams({
     documentFor() {
+      asked++;
       if (failure !== undefined) throw failure;
       return document;
     },
@@ -28,7 +31,7 @@ beforeEach(async () => {
     logger: silentLogger,
   });
   app = fastify({ forceCloseConnections: 'idle' });
-  app.get('/sub', (asked, reply) => streams.open(asked, reply));
+  app.get('/sub', (got, reply) => streams.open(got, reply));
   url = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 afterEach(async () => {
@@ -86,4 +89,19 @@ it('end within a second when who asked is no longer let in', async () => {
   isAdmitted = false;
   pass(1000);
   await expect.poll(() => one.text().endsWith('\r\n0\r\n\r\n')).toBe(true);
+});
+
+it('are dropped when their client has read nothing for half a minute', async () => {
+  // So large that a client which does not read has no room for it.
+  document = 'x'.repeat(16_000_000);
+  const deaf = await watch();
+  deaf.socket.pause();
+  const open = (): Promise<number> => new Promise((done) => app.server.getConnections((_, count) => done(count)));
+  // Once before there is a stream, and once for it.
+  await expect.poll(() => asked).toBe(2);
+  pass(29_000);
+  expect(await open()).toBe(1);
+  pass(2000);
+  await expect.poll(open).toBe(0);
+  deaf.socket.destroy();
 });

@@ -2,8 +2,8 @@
 // of Computer Programming, volume 2, 4.2.2), is summed beside the sum, and what that loses in turn, which takes numbers
 // of very different size, lies apart in a cell. So neither the order of events nor tiles and merges show in the result.
 
+import { addExactly, addTotal, createTotal, type ExactTotal, roundTotal } from '../../core/index.ts';
 import { type ByteReader, type ByteWriter, readCount, readDouble, writeCount, writeDouble } from '../byte-stream.ts';
-import { addExactly, addTotal, createTotal, type ExactTotal, roundTotal } from '../exact-sum.ts';
 import { columnOf } from '../input-value.ts';
 import type { TileRun } from '../aggregator.ts';
 import type { Op, PartSpec, Place, ReadRange } from '../part.ts';

@@ -3,6 +3,7 @@
 import { counted } from '../../core/index.ts';
 import type { WrittenSpine } from '../../monitoring/index.ts';
 import { defineCommand, textOption, usageError } from '../command.ts';
+import { checkOutputFile } from '../output-file.ts';
 import { checkLoggedEndpoint } from './check-endpoint.ts';
 import { readTime } from '../read-time.ts';
 
@@ -30,6 +31,8 @@ export const writeSpineCommand = defineCommand({
     if (label.trim() === '') throw usageError('--label takes a name that is not blank.');
     const from = readTime('--from', textOption(options, 'from'));
     const to = readTime('--to', textOption(options, 'to'));
+    const path = context.path(out);
+    await checkOutputFile(path);
     const app = await context.app('read');
     const { queryPredictionLog, writeSpine } = await import('../../monitoring/index.ts');
     const directory = app.config.values['predictionLog.path'];
@@ -38,7 +41,6 @@ export const writeSpineCommand = defineCommand({
     await checkLoggedEndpoint(app, endpoint, async () =>
       queryPredictionLog(await app.duckdb(), { directory, startsAt, sql, limit: 1000 }),
     );
-    const path = context.path(out);
     const written = await writeSpine(await app.duckdb(), {
       directory,
       endpoint,

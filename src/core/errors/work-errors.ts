@@ -31,7 +31,7 @@ export const WORK_ERRORS = define({
     status: 503,
     grpc: 'UNAVAILABLE',
     title: 'The job’s process ended',
-    help: 'The process that made a training set ended before it was done: it was killed, mostly because memory ran out (`offline.memory`), or its server ended. Nothing of it is left; ask for it again.',
+    help: 'The process that made a training set, or a report of an experiment, ended before it was done: it was killed, mostly because memory ran out (`offline.memory`, `server.reportMemory`), or its server ended. Nothing of it is left; ask for it again.',
   },
   HR_JOB_UNDER_WAY: {
     status: 503,

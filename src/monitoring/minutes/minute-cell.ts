@@ -1,13 +1,17 @@
-// What a server has counted of one series in one minute. Counting allocates nothing but for units that are new; packing is left
+// What a server has counted of one series in one minute. Counting allocates nothing but for units that are new, and for what
+// sums of outcomes lose by rounding; packing is left
 // to whoever writes.
 
 import type { Micros } from '../../core/index.ts';
 import {
+  addToGroup,
+  createGroupTotals,
   createHashSample,
+  type GroupTotals,
   type HashSample,
+  packGroups,
   packHashes,
   type PackedHashes,
-  UNIT_GROUPS,
 } from '../../statistics/index.ts';
 import { clearSketch, createSketch, type LatencySketch, packSketch } from '../monitor/latency-sketch.ts';
 import { noCounts, type Writable } from './minute-counts.ts';
@@ -16,12 +20,6 @@ import { type MinuteCounts, type MinuteOutcomes, type MinuteRow, type SeriesId }
 /** Kinds of a unit's first events, and its first row. */
 export const UNIT_KINDS = ['units', 'errorUnits', 'slowUnits', 'nullUnits', 'eventUnits'] as const;
 export type UnitKind = (typeof UNIT_KINDS)[number];
-
-export interface OutcomeSums {
-  readonly n: Float64Array;
-  readonly sum: Float64Array;
-  readonly squares: Float64Array;
-}
 
 export interface MinuteCell extends Writable<MinuteCounts> {
   minute: Micros;
@@ -33,7 +31,7 @@ export interface MinuteCell extends Writable<MinuteCounts> {
   readonly latency: LatencySketch;
   /** By kind; undefined while there is none. */
   readonly units: Record<UnitKind, HashSample | undefined>;
-  outcomes: OutcomeSums | undefined;
+  outcomes: GroupTotals | undefined;
 }
 
 export function createMinuteCell(): MinuteCell {
@@ -73,15 +71,7 @@ export function addUnit(cell: MinuteCell, kind: UnitKind, hash: number): void {
 
 /** `times` is −1 for one that counts no more. */
 export function addOutcome(cell: MinuteCell, unitHash: number, value: number, times: 1 | -1): void {
-  const sums = (cell.outcomes ??= {
-    n: new Float64Array(UNIT_GROUPS),
-    sum: new Float64Array(UNIT_GROUPS),
-    squares: new Float64Array(UNIT_GROUPS),
-  });
-  const group = unitHash % UNIT_GROUPS;
-  sums.n[group] = (sums.n[group] as number) + times;
-  sums.sum[group] = (sums.sum[group] as number) + times * value;
-  sums.squares[group] = (sums.squares[group] as number) + times * value * value;
+  addToGroup((cell.outcomes ??= createGroupTotals()), unitHash, value, times);
 }
 
 /** The row as it is now, but for who writes it and when. */
@@ -117,6 +107,6 @@ function packed(sample: HashSample | undefined): PackedHashes {
   return sample === undefined ? NO_HASHES : packHashes(sample);
 }
 
-function packOutcomes({ n, sum, squares }: OutcomeSums, eventUnits: PackedHashes): MinuteOutcomes {
-  return { n: [...n], sum: [...sum], squares: [...squares], eventUnits };
+function packOutcomes(outcomes: GroupTotals, eventUnits: PackedHashes): MinuteOutcomes {
+  return { ...packGroups(outcomes), eventUnits };
 }

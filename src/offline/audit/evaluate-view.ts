@@ -1,8 +1,7 @@
 // A view's features at one time, straight from the definition over plain rows: what the audit holds the replay against.
 // It shares nothing with the replay but the order of values and the sum that rounds once.
 
-import { exactSum } from '../../aggregation/index.ts';
-import { compareValues, floorTo, type Micros, type Row, type Value } from '../../core/index.ts';
+import { compareValues, exactSum, floorTo, type Micros, type Row, type Value } from '../../core/index.ts';
 import type { Aggregation, FeatureSpec, SourceSpec } from '../../definitions/index.ts';
 import type { ReadPlan } from '../plan.ts';
 

@@ -22,7 +22,8 @@ export interface ShownRollout {
 export interface Rollouts {
   /**
    * Claims the endpoint's traffic for a rollout, which a controller then moves. Throws HR_INVALID with each mistake of the plan,
-   * HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_CONFLICT (one is under way, the version is served, or cools down),
+   * HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_UNKNOWN_PLAN (of this endpoint), HR_CONFLICT (one is under way, the version is served, or
+   * cools down, or the traffic is being changed),
    * HR_ROLLOUT_UNDERWAY.
    */
   start(input: StartRollout, by: Operator): Promise<ShownRollout>;

@@ -2,7 +2,10 @@
 // with an error that knows which rows are of one unit.
 
 import {
+  addGrouped,
+  createGroupTotals,
   createLimitTest,
+  type GroupTotals,
   msprt,
   stratifiedDifference,
   type Stratum as ComparedStratum,
@@ -11,7 +14,6 @@ import type { MaturedOutcomes } from './arm-minute.ts';
 import { byShare, type CountedMinute, doubtOf, excessOf, limitOf, type Tested, toleranceOf } from './event-evidence.ts';
 import type { Guard } from './guard.ts';
 import type { Guardrail, Rollout } from './rollout.ts';
-import { addSums, type ArmSums, emptySums } from './arm-sums.ts';
 import type { Tally } from './tally.ts';
 
 /** The candidate is due so many before a step is left. */
@@ -24,8 +26,8 @@ const WORTH_KNOWING = 0.1;
 
 interface Stratum {
   readonly w: number;
-  readonly candidate: ArmSums;
-  readonly stable: ArmSums;
+  readonly candidate: GroupTotals;
+  readonly stable: GroupTotals;
 }
 
 interface Outcomes {
@@ -141,7 +143,7 @@ function comparedBy({ candidate, stable }: Stratum, scale: number): ComparedStra
  * About how many units outcomes are of, from how many groups have none (linear counting, Whang et al. 1990): many outcomes may
  * be of a few units. Never more than there are outcomes.
  */
-function unitsOf(all: readonly ArmSums[]): number {
+function unitsOf(all: readonly GroupTotals[]): number {
   const { n: whole } = sumOf(all);
   const groups = all[0]?.n.length ?? 0;
   let empty = 0;
@@ -169,7 +171,7 @@ interface Sum {
   readonly squares: number;
 }
 
-function sumOf(all: readonly ArmSums[]): Sum {
+function sumOf(all: readonly GroupTotals[]): Sum {
   const total = { n: 0, sum: 0, squares: 0 };
   for (const { n, sum, squares } of all) {
     for (let g = 0; g < n.length; g++) {
@@ -199,10 +201,10 @@ function byLog({ candidate, stable }: Rollout, tally: Tally, matured: readonly M
   const minutes = new Map<string, { minute: number; k: number; kc: number; w: number }>();
   const seen = new Set<number>();
   const strata = tally.phases.map(({ revision, w }) => {
-    const stratum = { revision, w, candidate: emptySums(), stable: emptySums() };
+    const stratum = { revision, w, candidate: createGroupTotals(), stable: createGroupTotals() };
     for (const one of matured) {
       if (one.revision !== revision || (one.version !== candidate && one.version !== stable)) continue;
-      addSums(one.version === candidate ? stratum.candidate : stratum.stable, one);
+      addGrouped(one.version === candidate ? stratum.candidate : stratum.stable, one);
     }
     return stratum;
   });

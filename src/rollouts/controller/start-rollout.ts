@@ -59,10 +59,15 @@ export async function start(
   }
   if (stable.version === candidate)
     throw new HeadraceError('HR_CONFLICT', `version ${candidate} has all traffic of endpoint "${endpoint.name}"`);
+  if (endpoint.change?.state === 'preparing') {
+    const { revision, actor } = endpoint.change;
+    const sentence = `servers still load revision ${revision} of endpoint "${endpoint.name}", which ${actor} asked for; start the rollout once it is active`;
+    throw new HeadraceError('HR_CONFLICT', sentence);
+  }
   const now = clock.nowMicros();
   const rollout = newRollout({ id: newId(), endpoint: endpoint.name, candidate, stable, plan, by, now });
   const { name, version } = stable;
-  await registry.endpoints.setTraffic(
+  const claimed = registry.endpoints.setTraffic(
     endpoint.name,
     { variants: [{ name, version, weight: 100 }] },
     {
@@ -89,6 +94,12 @@ export async function start(
       },
     },
   );
+  await claimed.catch((error: unknown) => {
+    // The ETag is this function's own: whoever starts has sent none.
+    if (!(error instanceof HeadraceError) || error.code !== 'HR_PRECONDITION') throw error;
+    const sentence = `somebody changed the traffic of endpoint "${endpoint.name}" at the same moment; see what it is now, and start the rollout again`;
+    throw new HeadraceError('HR_CONFLICT', sentence, { cause: error });
+  });
   return rollout.id;
 }
 
@@ -148,15 +159,14 @@ async function refuseHot(db: RolloutDb, { endpoint, candidate, plan }: Rollout, 
 }
 
 function planOf(manifest: Manifest | undefined, { plan, endpoint }: StartRollout): RolloutSpec | undefined {
-  const plans = Object.values(manifest?.rollouts ?? {});
-  if (plan === undefined) return plans.find((one) => one.endpoint === endpoint);
+  // Of other endpoints nothing is said: whoever asks may be kept to this one.
+  const plans = Object.values(manifest?.rollouts ?? {}).filter((one) => one.endpoint === endpoint);
+  if (plan === undefined) return plans[0];
   const named = plans.find(({ name }) => name === plan);
-  if (named === undefined) {
-    const known = plans.length === 0 ? 'It has none' : `It has ${plans.map(({ name }) => name).join(', ')}`;
-    throw new HeadraceError('HR_UNKNOWN_PLAN', `the applied definitions have no rollout plan "${plan}". ${known}`);
-  }
-  if (named.endpoint === endpoint) return named;
-  throw new HeadraceError('HR_CONFLICT', `plan "${plan}" is of endpoint "${named.endpoint}", not of "${endpoint}"`);
+  if (named !== undefined) return named;
+  const known = plans.length === 0 ? 'It has none' : `It has ${plans.map(({ name }) => name).join(', ')}`;
+  const sentence = `the applied definitions have no rollout plan "${plan}" of endpoint "${endpoint}". ${known}`;
+  throw new HeadraceError('HR_UNKNOWN_PLAN', sentence);
 }
 
 /** Metrics of experiments that are the endpoint's outcome, by whatever name. */

@@ -2,9 +2,15 @@
 // server it was at. Units are known by their hashes; where a sketch holds only the lowest, those below that are counted from then on.
 
 import type { Micros } from '../../core/index.ts';
-import { type HashSample, unpackHashes } from '../../statistics/index.ts';
+import {
+  addGrouped,
+  copyGroups,
+  createGroupTotals,
+  type GroupTotals,
+  type HashSample,
+  unpackHashes,
+} from '../../statistics/index.ts';
 import type { ArmMinute } from './arm-minute.ts';
-import { addSums, type ArmSums, copySums, emptySums } from './arm-sums.ts';
 import { type LayeredHashes, layerOver } from './layered-hashes.ts';
 import type { Phase } from './rollout.ts';
 
@@ -32,8 +38,8 @@ export interface PhaseTally {
   stableUnits: number;
   candidateRows: number;
   stableRows: number;
-  readonly candidate: ArmSums;
-  readonly stable: ArmSums;
+  readonly candidate: GroupTotals;
+  readonly stable: GroupTotals;
 }
 
 export interface Arms {
@@ -79,8 +85,8 @@ export function createTally(arms: Arms, phases: readonly Phase[]): Tally {
     stableUnits: 0,
     candidateRows: 0,
     stableRows: 0,
-    candidate: emptySums(),
-    stable: emptySums(),
+    candidate: createGroupTotals(),
+    stable: createGroupTotals(),
   }));
   const warm = new Map(EVENT_KINDS.map((kind) => [kind, warmOf(phases, kind)]));
   return goOn({
@@ -162,8 +168,8 @@ function goOn(state: Counted): Tally {
         ...state,
         tallies: tallies.map((tally) => ({
           ...tally,
-          candidate: copySums(tally.candidate),
-          stable: copySums(tally.stable),
+          candidate: copyGroups(tally.candidate),
+          stable: copyGroups(tally.stable),
         })),
         bounds: { ...bounds },
         rows: { ...rows },
@@ -214,7 +220,7 @@ function takenOf({ arms, tallies }: Counted, row: ArmMinute): TakenRow | undefin
 function count(state: Counted, { row, phase, isCandidate, samples }: TakenRow): void {
   const { bounds, rows, seen } = state;
   const counts = isCandidate ? 'candidate' : 'stable';
-  if (row.kind === 'outcome' && row.outcomes !== null) addSums(phase[counts], row.outcomes);
+  if (row.kind === 'outcome' && row.outcomes !== null) addGrouped(phase[counts], row.outcomes);
   if (row.kind === 'arm') phase[`${counts}Rows`] += row.rows;
   if (isCandidate) {
     if (row.kind === 'arm') state.opens += row.breakerOpens;

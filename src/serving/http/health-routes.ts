@@ -8,7 +8,7 @@ import { createBoundedRead } from './bounded-read.ts';
 import { definitionsMetrics } from './definitions-metrics.ts';
 import { HealthResponse } from './schemas.ts';
 import type { LiveStats } from './live-stats.ts';
-import type { EventStreams } from './event-stream.ts';
+import type { OpenStreams } from './open-streams.ts';
 
 const VIEW_METRICS_LIMIT_MS = 1000;
 /** Load balancers ask by HEAD. */
@@ -22,7 +22,7 @@ export function addHealthRoutes(
     viewMetrics,
     logger,
   }: { readonly stats: LiveStats; readonly viewMetrics: () => Promise<string>; readonly logger: Logger },
-  streams: EventStreams,
+  streams: OpenStreams,
 ): void {
   const readViews = createBoundedRead({
     what: 'the views’ metrics',

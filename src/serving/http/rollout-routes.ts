@@ -52,13 +52,10 @@ const StartBody = Type.Object(
 const VerbBody = orNull(Type.Object({ reason: Reason }, { additionalProperties: false }));
 const Params = Type.Object({ id: Type.String() });
 const Query = Type.Object({ endpoint: Type.Optional(Type.String()) }, { additionalProperties: false });
-const Headers = {
-  type: 'object',
-  properties: {
-    'if-match': { type: 'string' },
-    'x-reason': { type: 'string', description: 'Why; its history and the audit log keep it' },
-  },
-} as const;
+const reasonHeader = { 'x-reason': { type: 'string', description: 'Why; its history and the audit log keep it' } };
+/** Who starts one has seen none yet. */
+const StartHeaders = { type: 'object', properties: reasonHeader };
+const Headers = { type: 'object', properties: { 'if-match': { type: 'string' }, ...reasonHeader } };
 
 const RolloutResponse = Type.Object({
   id: Type.String(),
@@ -106,7 +103,7 @@ export function addRolloutRoutes(app: FastifyInstance, open: () => Promise<Rollo
         summary: 'Start a rollout of a version: step by step, as long as the guards hold',
         tags,
         body: StartBody,
-        headers: Headers,
+        headers: StartHeaders,
         response: { 201: RolloutResponse, ...problems },
       },
     },

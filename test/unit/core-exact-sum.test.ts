@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exactSum } from '../../src/aggregation/index.ts';
+import { exactSum } from '../../src/core/index.ts';
 import { rationalSum } from '../support/rational.ts';
 
 const MAX = Number.MAX_VALUE;

@@ -1,0 +1,164 @@
+// What follows from what has ended: steps that become ready, are skipped or given up, items and groups that are done, and the
+// end of the run.
+
+import type { Micros } from '../../core/index.ts';
+import type { StepState } from './batch.ts';
+import { noteEvent, noteRow, noteTask } from './changes.ts';
+import { scopeAround, scopeInside, scopeItems } from './graph.ts';
+import type { Command } from './events.ts';
+import { addRow, groupOf, hasEnded, itemOf, noteEnd, type Row, type RunInHand } from './run-in-hand.ts';
+
+/** Items of one group that are open at once: enough to keep any number of machines at work, and few enough to hold in memory. */
+const MOST_ITEMS = 1000;
+
+/** Looks at every row once. */
+export function startAll(run: RunInHand): void {
+  for (const rows of run.rows.values()) run.agenda.push(...rows.values());
+}
+
+/** Whether anything of a row may still begin. */
+export function mayClaim(run: RunInHand, { node }: Row): boolean {
+  if (run.isCancelled) return false;
+  return run.failure === null || run.keepsGoing || (node.kind === 'step' && node.spec.after === 'end');
+}
+
+export function openGroup(run: RunInHand, row: Row): void {
+  run.agenda.push(row);
+}
+
+/** Ends a row for good, with what lies in it; who waits for it is looked at next. */
+export function endRow(
+  run: RunInHand,
+  row: Row,
+  state: Exclude<StepState, 'waiting' | 'open'>,
+  at: Micros,
+  error: string | null,
+): void {
+  row.state = state;
+  row.error = error;
+  row.endedAt = at;
+  row.openedAt ??= at;
+  run.claimable.delete(row);
+  noteRow(run, row);
+  const { node, scope } = row;
+  noteEvent(run, { at, kind: `step ${state}`, step: node.name, scope, ...(error === null ? {} : { message: error }) });
+  for (const other of run.graph.waiting.get(node.name) ?? [])
+    for (const waiting of run.rows.get(other.name)?.values() ?? [])
+      if (waiting.state === 'waiting' && scopeAround(waiting.scope, node.around.length) === scope)
+        run.agenda.push(waiting);
+  const item = itemOf(run, row);
+  if (item === undefined) return;
+  item.left -= 1;
+  noteEnd(item, state);
+  const group = groupOf(run, row);
+  if (item.left > 0 || group === undefined) return;
+  group.done.push(scopeItems(scope).at(-1) ?? 0);
+  run.agenda.push(group);
+}
+
+/** Until nothing follows any more. */
+export function settle(run: RunInHand, at: Micros, commands: Command[]): void {
+  for (;;) {
+    for (let row = run.agenda.pop(); row !== undefined; row = run.agenda.pop()) look(run, row, at, commands);
+    const isStopping = run.isCancelled || (run.failure !== null && !run.keepsGoing);
+    if (!isStopping || run.runningTasks > 0 || run.preparing > 0 || !giveUp(run, at)) break;
+  }
+  if (run.end === null && run.whole.left === 0) endRun(run, at, commands);
+}
+
+function look(run: RunInHand, row: Row, at: Micros, commands: Command[]): void {
+  if (row.state === 'waiting') consider(run, row, at, commands);
+  else if (row.state !== 'open') return;
+  else if (row.node.kind === 'group') fill(run, row, at);
+  else endStepWhereDone(run, row, at);
+}
+
+/** Begins a row whose needs have ended well, and ends one whose needs never will. */
+function consider(run: RunInHand, row: Row, at: Micros, commands: Command[]): void {
+  if (row.isPreparing) return;
+  const { node, scope } = row;
+  let isSkipped = false;
+  let broken: string | undefined;
+  for (const need of node.needs) {
+    const depth = run.graph.nodes.get(need)?.around.length ?? 0;
+    const state = run.rows.get(need)?.get(scopeAround(scope, depth))?.state ?? 'waiting';
+    if (!hasEnded(state)) return;
+    if (state === 'skipped') isSkipped = true;
+    else if (state !== 'succeeded')
+      broken ??= `it needs "${need}", which ${state === 'failed' ? 'failed' : 'was not run'}`;
+  }
+  const runsAfterAll = node.kind === 'step' && node.spec.after === 'end';
+  if (broken !== undefined && !runsAfterAll) return endRow(run, row, 'cancelled', at, broken);
+  if (isSkipped && !runsAfterAll) return endRow(run, row, 'skipped', at, null);
+  if (!mayClaim(run, row)) return;
+  row.isPreparing = true;
+  run.preparing += 1;
+  commands.push({ kind: 'prepare', step: node.name, scope });
+}
+
+function endStepWhereDone(run: RunInHand, row: Row, at: Micros): void {
+  const { counts, nextIndex, children } = row;
+  if (counts.running > 0 || counts.retry > 0 || nextIndex < (children ?? 0)) return;
+  endRow(run, row, counts.failed > 0 ? 'failed' : counts.cancelled > 0 ? 'cancelled' : 'succeeded', at, null);
+}
+
+/** Closes a group's items that are done, opens others in their place, and ends it after the last. */
+function fill(run: RunInHand, row: Row, at: Micros): void {
+  const inside = run.graph.inside.get(row.node.name) ?? [];
+  for (let index = row.done.pop(); index !== undefined; index = row.done.pop()) {
+    const item = row.items.get(index);
+    if (item === undefined) continue;
+    row.items.delete(index);
+    row.counts.running -= 1;
+    row.counts[item.hasFailed ? 'failed' : item.hasCancelled ? 'cancelled' : 'succeeded'] += 1;
+    const scope = scopeInside(row.scope, index);
+    for (const node of inside) run.rows.get(node.name)?.delete(scope);
+    noteRow(run, row);
+  }
+  while (row.items.size < MOST_ITEMS && row.nextIndex < (row.children ?? 0) && mayClaim(run, row)) {
+    const scope = scopeInside(row.scope, row.nextIndex);
+    row.nextIndex += 1;
+    row.counts.running += 1;
+    for (const node of inside) {
+      const made = addRow(run, node, scope);
+      noteRow(run, made);
+      run.agenda.push(made);
+    }
+    noteRow(run, row);
+  }
+  if (row.items.size > 0 || (row.nextIndex < (row.children ?? 0) && mayClaim(run, row))) return;
+  const { failed, cancelled } = row.counts;
+  const isCut = cancelled > 0 || row.nextIndex < (row.children ?? 0);
+  endRow(run, row, failed > 0 ? 'failed' : isCut ? 'cancelled' : 'succeeded', at, null);
+}
+
+/** Ends what never will go on in a run that stops, once nothing runs; whether there was any. What runs after all the others stays. */
+function giveUp(run: RunInHand, at: Micros): boolean {
+  let isChanged = false;
+  for (const rows of run.rows.values()) {
+    for (const row of rows.values()) {
+      if (hasEnded(row.state) || mayClaim(run, row)) continue;
+      if (row.node.kind === 'group' && row.state === 'open') {
+        // It ends with its items.
+        if (row.items.size === 0) run.agenda.push(row);
+        continue;
+      }
+      isChanged = true;
+      for (const task of row.tasks.values()) {
+        row.counts.retry -= 1;
+        row.counts.cancelled += 1;
+        noteTask(run, row, task, { expects: task.attempt, state: 'cancelled', endedAt: at });
+      }
+      row.tasks.clear();
+      endRow(run, row, row.counts.failed > 0 ? 'failed' : 'cancelled', at, null);
+    }
+  }
+  return isChanged || run.agenda.length > 0;
+}
+
+function endRun(run: RunInHand, at: Micros, commands: Command[]): void {
+  run.end = run.failure !== null ? 'failed' : run.isCancelled ? 'cancelled' : 'succeeded';
+  run.changes.hasEnded = true;
+  noteEvent(run, { at, kind: run.end, ...(run.failure === null ? {} : { message: run.failure }) });
+  commands.push({ kind: 'end' });
+}

@@ -1,0 +1,204 @@
+// A world for the reducer: rows that batches are written to, prepares and attempts that end in any order, drivers that die.
+
+import type { Batch, StepChange, TaskChange, TaskCounts, TaskState } from '../../src/orchestrator/engine/batch.ts';
+import { takeBatch } from '../../src/orchestrator/engine/changes.ts';
+import type { Attempt, Command, EngineEvent } from '../../src/orchestrator/engine/events.ts';
+import { type Graph, scopeItems } from '../../src/orchestrator/engine/graph.ts';
+import { claimable, next, nextDue } from '../../src/orchestrator/engine/next.ts';
+import { type KeptTask, type RunInHand, takeInHand } from '../../src/orchestrator/engine/run-in-hand.ts';
+
+/** What becomes of an attempt. */
+export type Fate =
+  | { readonly kind: 'succeeds'; readonly json: string }
+  | { readonly kind: 'fails'; readonly isFinal: boolean }
+  | { readonly kind: 'lost' };
+
+export interface Script {
+  fate(task: Attempt): Fate;
+  /** Items of a foreach; 1 where there is none. */
+  children(node: string, scope: string): number;
+  /** What a needed gate gave. */
+  gate(step: string, scope: string): boolean;
+}
+
+export type Chance = (below: number) => number;
+
+type Kept = Omit<StepChange, 'counts'> & { readonly counts: TaskCounts };
+
+/** The rows as a database has them. */
+export function keptRows(graph: Graph) {
+  const steps = new Map<string, Kept>();
+  const tasks = new Map<string, TaskChange>();
+  const state: { end: string | null; error: string | null } = { end: null, error: null };
+  for (const node of graph.inside.get('') ?? []) {
+    const none = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
+    const row = { step: node.name, scope: '', state: 'waiting', children: null, nextIndex: 0, counts: none } as const;
+    steps.set(`${node.name} `, { ...row, order: null, error: null, openedAt: null, endedAt: null });
+  }
+  const write = (batch: Batch): void => {
+    for (const step of batch.steps) steps.set(`${step.step} ${step.scope}`, step);
+    for (const { step, scope, from, count, slice, at } of batch.fresh) {
+      for (let index = from; index < from + count; index++) {
+        const key = `${step} ${scope} ${index}`;
+        if (tasks.has(key)) throw new Error(`${key} was claimed for the first time twice`);
+        const row = { step, scope, index, attempt: 1, failures: 0, losses: 0, notBefore: 0, output: null, error: null };
+        tasks.set(key, { ...row, expects: null, state: 'running', from: null, slice, startedAt: at, endedAt: null });
+      }
+    }
+    for (const task of batch.tasks) {
+      const key = `${task.step} ${task.scope} ${task.index}`;
+      const before = tasks.get(key);
+      if (before === undefined || before.attempt !== task.expects) throw new Error(`${key} is not at what it expects`);
+      if (before.state === 'succeeded') throw new Error(`${key} was committed twice`);
+      tasks.set(key, task);
+    }
+    if (batch.run !== null) Object.assign(state, { end: batch.run.state, error: batch.run.error });
+  };
+  const load = (keepsGoing: boolean, isCancelled: boolean): RunInHand => {
+    const inHand = [...tasks.values()].filter(({ state: of }) => of === 'running' || of === 'retry');
+    // Those that are running or to be tried again have a slice and a start.
+    return takeInHand(
+      { id: 'r', graph, keepsGoing, isCancelled },
+      [...steps.values()],
+      inHand as unknown as KeptTask[],
+    );
+  };
+  return { steps, tasks, state, write, load };
+}
+
+export interface Played {
+  readonly rows: ReturnType<typeof keptRows>;
+  readonly deaths: number;
+  readonly isCancelled: boolean;
+}
+
+/** Plays a run to its end. `chance(n)` decides: 0 to n - 1. */
+export function playRun(
+  graph: Graph,
+  script: Script,
+  options: {
+    readonly keepsGoing: boolean;
+    readonly mostDeaths: number;
+    readonly mayCancel: boolean;
+    readonly chance: Chance;
+  },
+): Played {
+  const { keepsGoing, mostDeaths, mayCancel, chance } = options;
+  const rows = keptRows(graph);
+  let at = 1000;
+  let deaths = 0;
+  let isCancelled = false;
+  let run = rows.load(keepsGoing, false);
+  /** What the executor has, which outlives drivers. */
+  const atWork = new Map<string, Attempt>();
+  let prepares: { readonly step: string; readonly scope: string }[] = [];
+  let unsent: Command[] = [];
+  const past: EngineEvent[] = [];
+  const tell = (event: EngineEvent): void => {
+    past.push(event);
+    for (const command of next(run, event, at)) {
+      if (command.kind === 'prepare') prepares.push(command);
+      else unsent.push(command);
+    }
+  };
+  const flush = (): void => {
+    const batch = takeBatch(run, at);
+    if (batch !== null) rows.write(batch);
+    for (const command of unsent) {
+      if (command.kind === 'submit') {
+        const { step, scope, tasks } = command.slice;
+        for (const { index, attempt } of tasks)
+          atWork.set(`${step} ${scope} ${index} ${attempt}`, { step, scope, index, attempt });
+      }
+      if (command.kind === 'cancel') {
+        const stopped = [...atWork.values()];
+        atWork.clear();
+        unsent = [];
+        for (const one of stopped) tell({ kind: 'stopped', ...one });
+        return;
+      }
+    }
+    unsent = [];
+  };
+  const die = (): void => {
+    deaths += 1;
+    run = rows.load(keepsGoing, isCancelled);
+    prepares = [];
+    unsent = [];
+    const known = new Set<string>();
+    for (const [step, scopes] of run.rows)
+      for (const [scope, row] of scopes)
+        for (const task of row.tasks.values()) {
+          if (!task.isRunning) continue;
+          const key = `${step} ${scope} ${task.index} ${task.attempt}`;
+          known.add(key);
+          // Adopted, or gone with its machine.
+          if (atWork.has(key) && !isCancelled && chance(2) === 0) continue;
+          atWork.delete(key);
+          const gone = { step, scope, index: task.index, attempt: task.attempt };
+          tell(isCancelled ? { kind: 'stopped', ...gone } : { kind: 'lost', ...gone, reason: 'its driver died' });
+        }
+    // What runs without a row is swept.
+    for (const key of atWork.keys()) if (!known.has(key)) atWork.delete(key);
+    tell({ kind: 'begin' });
+  };
+  const endOne = (): void => {
+    const [key, attempt] = [...atWork][chance(atWork.size)] ?? [];
+    if (key === undefined || attempt === undefined) return;
+    atWork.delete(key);
+    const fate = script.fate(attempt);
+    if (fate.kind === 'succeeds') tell({ kind: 'succeeded', ...attempt, output: { json: fate.json } });
+    else if (fate.kind === 'lost') tell({ kind: 'lost', ...attempt, reason: 'its worker died' });
+    else tell({ kind: 'failed', ...attempt, reason: 'it fails', isFinal: fate.isFinal });
+  };
+  const prepareOne = (): void => {
+    const [one] = prepares.splice(chance(prepares.length), 1);
+    const node = one === undefined ? undefined : graph.nodes.get(one.step);
+    if (one === undefined || node === undefined) return;
+    const children = script.children(one.step, one.scope);
+    const { when, unless } = node.kind === 'step' ? node.spec : {};
+    const gate = when ?? unless;
+    const passes = gate === undefined || script.gate(gate, one.scope) === (when !== undefined);
+    tell({ kind: 'prepared', step: one.step, scope: one.scope, children, order: 'o', passes });
+  };
+  tell({ kind: 'begin' });
+  for (let turn = 0; turn < 20_000; turn++) {
+    if (rows.state.end !== null) return { rows, deaths, isCancelled };
+    const dice = chance(24);
+    if (dice < 6 && prepares.length > 0) prepareOne();
+    else if (dice < 12 && atWork.size > 0) endOne();
+    else if (dice < 17) {
+      for (const { node, scope } of claimable(run, at))
+        tell({
+          kind: 'room',
+          step: node.name,
+          scope,
+          tasks: 1 + chance(3),
+          perSlice: 1 + chance(2),
+          executor: 'local',
+        });
+    } else if (dice < 21) flush();
+    else if (dice === 21) at = Number.isFinite(nextDue(run)) ? Math.max(at + 1, nextDue(run)) : at + 1;
+    // It is told again, or late.
+    else if (dice === 22 && past.length > 0) {
+      const again = past[chance(past.length)];
+      if (again !== undefined && again.kind !== 'cancel' && again.kind !== 'prepared' && again.kind !== 'unprepared')
+        tell(again);
+    } else if (dice === 23 && deaths < mostDeaths && chance(3) === 0) die();
+    else if (mayCancel && !isCancelled && chance(40) === 0) {
+      isCancelled = true;
+      tell({ kind: 'cancel' });
+    }
+  }
+  throw new Error(`it does not end: ${JSON.stringify([...rows.steps.values()])}`);
+}
+
+export function countTasks(rows: ReturnType<typeof keptRows>, step: string, scope: string): TaskCounts {
+  const counts: Record<TaskState, number> = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
+  for (const task of rows.tasks.values()) if (task.step === step && task.scope === scope) counts[task.state] += 1;
+  return counts;
+}
+
+export function scopeDepth(scope: string): number {
+  return scopeItems(scope).length;
+}
