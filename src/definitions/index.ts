@@ -29,7 +29,9 @@ export { type FeatureView, featureView } from './authoring/feature-view.ts';
 export { type Metric, metric } from './authoring/metric.ts';
 export { type OnDemandView, onDemandView } from './authoring/on-demand-view.ts';
 export { type Rollout, rollout } from './authoring/rollout.ts';
-export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pipeline.ts';
+export { grid, type Pipeline, pipeline, range, type Steps } from './authoring/pipeline.ts';
+export type { Step } from './authoring/step-options.ts';
+export { drift, materialized } from './authoring/trigger.ts';
 export {
   csv,
   delta,
@@ -44,7 +46,16 @@ export {
   type Source,
 } from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
-export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
+export { container } from './actions/container.ts';
+export { evaluate } from './actions/evaluate.ts';
+export { materialize } from './actions/materialize.ts';
+export { notebook } from './actions/notebook.ts';
+export { promote } from './actions/promote.ts';
+export { python } from './actions/python.ts';
+export { registerModel } from './actions/register-model.ts';
+export { shell } from './actions/shell.ts';
+export { task, type TaskContext } from './actions/task.ts';
+export { trainingSet } from './actions/training-set.ts';
 export type { OnFail } from './authoring/expect.ts';
 export { isValueRule, ruleColumns, settingApart, showRule } from './expectations.ts';
 export { schemaPath } from './bundling/schema-files.ts';
@@ -74,6 +85,17 @@ export type {
   MetricSpec,
   NamespaceSpec,
 } from './experiment-spec.ts';
+export type {
+  ExecutorSpec,
+  Foreach,
+  GroupSpec,
+  PipelineSpec,
+  RetryDelay,
+  SecretRef,
+  StepSpec,
+  TriggerSpec,
+} from './pipeline-spec.ts';
+export type { StepAction } from './actions/action-kinds.ts';
 export type { RolloutSpec } from './rollout-spec.ts';
 export type {
   AppliedFile,
@@ -85,24 +107,18 @@ export type {
   EntitySpec,
   Expectation,
   FeatureSpec,
-  Foreach,
-  GroupSpec,
   FunctionRef,
   Manifest,
   ModelSpec,
   OnDemandInput,
   OnDemandViewSpec,
   PartitionUnit,
-  PipelineSpec,
   QueriedSource,
   Rule,
   ServiceMember,
   ServiceSpec,
   SourceKind,
   SourceSpec,
-  StepAction,
-  RetryDelay,
-  StepSpec,
   TableRule,
   UserFunction,
   ValueRule,

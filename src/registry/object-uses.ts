@@ -65,7 +65,7 @@ function* manifestObjects(hash: string, text: string): Iterable<ObjectUse> {
   for (const { id, bundle } of functionsOf(manifest)) if (bundle !== undefined) yield use(bundle, id);
   for (const { steps } of Object.values(manifest.pipelines)) {
     for (const { action } of steps) {
-      if (action.kind !== 'python') continue;
+      if (!('files' in action)) continue;
       for (const file of action.files ?? []) yield use(file.hash, file.path);
     }
   }

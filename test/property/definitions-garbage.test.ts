@@ -4,25 +4,33 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
 import {
+  container,
   count,
   countDistinct,
+  drift,
   endpoint,
   entity,
+  evaluate,
   featureService,
   featureView,
   grid,
   lastN,
   latest,
+  materialize,
+  materialized,
   mean,
   model,
+  notebook,
   onDemandView,
   parquet,
   pipeline,
   postgres,
+  promote,
   pushed,
   python,
   range,
   registerModel,
+  shell,
   t,
   task,
   trainingSet,
@@ -81,7 +89,39 @@ const TREE = {
       whenStoreDown: 'fail',
     },
   ],
-  pipeline: ['train', { schedule: '0 3 * * *', timezone: 'UTC', params: { seed: t.int32().default(7) } }],
+  pipeline: [
+    'train',
+    {
+      schedule: '0 3 * * *',
+      timezone: 'UTC',
+      catchUp: 'all',
+      concurrency: 2,
+      overlap: 'skip',
+      params: { seed: t.int32().default(7) },
+    },
+  ],
+  triggers: ['view', 'source', 'endpoint'],
+  group: ['country', ['de', 'fr']],
+  notebook: ['x.ipynb', { requirements: 'r.txt', args: { a: 1 } }],
+  shell: ['make', { files: ['Makefile'] }],
+  container: [{ image: 'i:1', command: ['a', 'b'] }],
+  materialize: [{}],
+  evaluate: [{ label: 'l', slices: ['a'], against: 'champion' }],
+  promote: [{ alias: 'champion' }],
+  options: [
+    {
+      retry: { times: 2, delay: '5s', factor: 3, max: '1m', jitter: 0.5 },
+      after: 'end',
+      catch: true,
+      cache: true,
+      parallel: 2,
+      pool: 'warehouse',
+      isolate: true,
+      executor: { kind: 'kubernetes', namespace: 'ml', image: 'i' },
+      env: { MODE: 'quiet' },
+      secrets: { A: { env: 'NAME' }, B: { secretKeyRef: { name: 'n', key: 'k' } } },
+    },
+  ],
   python: ['x.py', { requirements: 'r.txt', args: { a: [1, { b: null }] } }],
   trainingSet: [{ spine: 's', timestamp: 'at', label: 'l', labels: ['m'], boundary: 'at' }],
   register: [{ alias: 'champion' }],
@@ -145,6 +185,40 @@ function build(tree: Untyped): Readonly<Record<string, unknown>> {
   steps.step('register', (registerModel as Untyped)(scored, ...[tree.register].flat()), {
     needs: { grid: tree.hole ?? one },
   });
+  const told = steps.step(
+    'told',
+    task(() => true),
+    Object(tree.options[0]),
+  );
+  const country = (steps.foreach as Untyped)(...[tree.group].flat(1), (q: Untyped) => {
+    const part = q.step('part', call(notebook, tree.notebook), { when: told, needs: { hole: tree.hole ?? one } });
+    q.foreach('city', tree.hole ?? part, (r: Untyped) =>
+      r.step('shell', call(shell, tree.shell), { unless: tree.hole ?? told }),
+    );
+    return tree.hole ?? part;
+  });
+  steps.step('container', (container as Untyped)(tree.container[0]), { needs: { country } });
+  steps.step(
+    'fill',
+    (materialize as Untyped)(
+      tree.materialize[0] === undefined ? undefined : { views: [tree.hole ?? view], ...tree.materialize[0] },
+    ),
+  );
+  steps.step('judge', (evaluate as Untyped)(tree.hole ?? scored, tree.evaluate[0]));
+  steps.step('promote', (promote as Untyped)(scored, tree.promote[0]), { foreach: tree.hole ?? country });
+  const served = call(endpoint, tree.endpoint, { model: scored });
+  const on = new Map<unknown, unknown>([
+    ['view', materialized(tree.hole ?? view)],
+    ['source', (pushed as Untyped)(tree.hole ?? source)],
+    ['endpoint', drift(tree.hole ?? served)],
+  ]);
+  const { triggers } = tree;
+  const given = Array.isArray(triggers) ? triggers.map((name: unknown) => on.get(name) ?? name) : triggers;
+  const started = (pipeline as Untyped)('started', { on: given });
+  started.step(
+    'one',
+    task(() => 1),
+  );
   const types = { v: (t.vector as Untyped)(...[tree.vector].flat()), l: (t.list as Untyped)(...[tree.list].flat()) };
   const typed = entity('typed', { keys: { id: t.string() } });
   return {
@@ -153,7 +227,8 @@ function build(tree: Untyped): Readonly<Record<string, unknown>> {
     pushed: call(pushed, tree.pushed),
     types: parquet('types', { path: 'x', columns: { at: t.timestamp(), ...types }, eventTime: 'at' } as Untyped),
     typed,
-    served: call(endpoint, tree.endpoint, { model: scored }),
+    started,
+    served,
     steps,
   };
 }

@@ -93,6 +93,31 @@ p.step('best', task((needs: { each: { score: number }[] }) => needs.each[0]?.sco
 p.step('typed', task(async (needs: { list: number[] }) => needs.list.length), { needs: { list, fixed } });
 p.step('set', trainingSet({ service, spine: 's.parquet', label: 'late', timestamp: 'at', boundary: 'before' }));
 p.step('register', registerModel(delayModel, { alias: 'champion' }), { needs: { fixed } });`,
+  'groups of steps, and what they give': `
+const p = pipeline('p', { on: [materialized(airportDelays), pushed(flights), drift(delayEndpoint)], catchUp: 'all', concurrency: 2, overlap: 'queue' });
+const rows = p.step('rows', task(() => ['ATL', 'JFK']));
+const fits = p.foreach('country', ['de', 'fr'], (q) => {
+  const part = q.step('part', task((_needs, { items, attempt, signal }) => ({ n: String(items['country']).length + attempt, gone: signal.aborted })), { needs: { rows } });
+  return q.step('fit', task((needs: { part: { n: number }; rows: string[] }) => ({ auc: needs.part.n + needs.rows.length })), { needs: { part, rows } });
+});
+const nested = p.foreach('year', range(3), (q) => q.foreach('month', rows, (r) => r.step('day', task(() => 1n.toString()), { foreach: [1, 2] })));
+p.foreach('again', fits, (q) => q.step('again_fit', python('x.py'), { foreach: nested }));
+p.step('best', task((needs: { fits: { auc: number }[]; nested: string[][][] }) => needs.fits[0]?.auc ?? needs.nested.length), { needs: { fits, nested } });
+const gate = p.step('gate', task((needs: { fits: unknown[] }) => needs.fits.length > 1), { needs: { fits } });
+p.step('gated', shell('make', { files: ['Makefile'] }), { when: gate, foreach: fits });
+p.step('ungated', python('x.py'), { unless: p.step('script', python('gate.py')) });`,
+  'every option of a step, and every action': `
+const p = pipeline('p'); const plan = rollout('plan', { endpoint: delayEndpoint });
+const tried = p.step('tried', task(() => 3), { catch: true, retry: { times: 2, delay: '5s', factor: 3, max: '1m', jitter: 0.5 } });
+p.step('sure', task((needs: { tried: number | { readonly error: string } }) => (typeof needs.tried === 'number' ? needs.tried : needs.tried.error)), { needs: { tried } });
+p.step('end', task((needs: { tried: number | { readonly error: string } | null }) => needs.tried === null), { needs: { tried }, after: 'end' });
+p.step('all', notebook('x.ipynb', { args: { a: 1 }, requirements: 'r.txt' }), { cache: true, parallel: 2, pool: 'warehouse', isolate: true, executor: 'fleet', env: { MODE: 'quiet' },
+  secrets: { A: { env: 'NAME' }, B: { file: '/run/b' }, C: { secretKeyRef: { name: 'n', key: 'k' } }, D: { arn: 'arn:aws:x' } } });
+p.step('pod', container({ image: 'python:3.13', command: ['python', '-V'] }), { executor: { kind: 'kubernetes', namespace: 'ml', image: 'i' } });
+p.step('batch', container({ image: 'python:3.13' }), { executor: { kind: 'aws-batch', queue: 'q', definition: 'd' } });
+p.step('fill', materialize({ views: [airportDelays, routeDelays] })); p.step('fill_all', materialize());
+p.step('judge', evaluate(delayModel, { label: 'late', slices: ['origin'], against: 'champion' })); p.step('judge_all', evaluate(delayModel));
+p.step('name', promote(delayModel, { alias: 'champion' })); p.step('roll', promote(delayModel, { endpoint: delayEndpoint, plan })); p.step('roll_own', promote(delayModel, { endpoint: delayEndpoint }));`,
   'experiments, metrics and rollouts': `
 const late = metric('late', { outcome: delayEndpoint });
 experiment('all', {
@@ -309,6 +334,54 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
   'a need that is missing': {
     code: `const p = pipeline('p'); const a = p.step('a', task(() => 1)); p.step('b', task((needs: { a: number; b: number }) => needs.a), { needs: { a } });`,
     message: ["'b'"],
+  },
+  'the result of a group taken for one of its items': {
+    code: `const p = pipeline('p'); const g = p.foreach('g', [1, 2], (q) => q.step('a', task(() => 1))); p.step('b', task((needs: { g: number }) => needs.g), { needs: { g } });`,
+    message: ['Step<number[]>', 'Step<number>'],
+  },
+  'the result of nested groups taken for that of one': {
+    code: `const p = pipeline('p'); const g = p.foreach('g', [1], (q) => q.foreach('h', [2], (r) => r.step('a', task(() => 'x')))); p.step('b', task((needs: { g: string[] }) => needs.g), { needs: { g } });`,
+    message: ['Step<string[][]>', 'Step<string[]>'],
+  },
+  'a group whose function gives nothing': {
+    code: `const p = pipeline('p'); p.foreach('g', [1], (q) => { q.step('a', task(() => 1)); });`,
+    message: ["'void'", 'Step<'],
+  },
+  'a foreach over what is no list': {
+    code: `const p = pipeline('p'); const a = p.step('a', task(() => 1)); p.step('b', task(() => 1), { foreach: a });`,
+    message: ['Step<number>', 'ForeachOption'],
+  },
+  'a gate that gives no true or false': {
+    code: `const p = pipeline('p'); const a = p.step('a', task(() => ({ auc: 1 }))); p.step('b', task(() => 1), { when: a });`,
+    message: ['Step<{ auc: number; }>', 'Step<boolean>'],
+  },
+  'a gate that gives an array': {
+    code: `const p = pipeline('p'); const a = p.step('a', task(() => true), { foreach: [1] }); p.step('b', task(() => 1), { unless: a });`,
+    message: ['Step<boolean[]>', 'Step<boolean>'],
+  },
+  'a need after the end that forgets null': {
+    code: `const p = pipeline('p'); const a = p.step('a', task(() => 1)); p.step('b', task((needs: { a: number }) => needs.a), { needs: { a }, after: 'end' });`,
+    message: ['NeedMayBeNull<number>'],
+  },
+  'a need that was caught, as if it had succeeded': {
+    code: `const p = pipeline('p'); const a = p.step('a', task(() => 1), { catch: true }); p.step('b', task((needs: { a: number }) => needs.a), { needs: { a } });`,
+    message: ['Caught', 'Step<number>'],
+  },
+  'a secret that is written out': {
+    code: `const p = pipeline('p'); p.step('a', task(() => 1), { secrets: { KEY: 'abc' } });`,
+    message: ["'string'", 'SecretRef'],
+  },
+  'an executor that there is none of': {
+    code: `const p = pipeline('p'); p.step('a', task(() => 1), { executor: 'cloud' });`,
+    message: ['"cloud"', 'ExecutorOption'],
+  },
+  'a promotion by alias and at an endpoint': {
+    code: `promote(delayModel, { alias: 'champion', endpoint: delayEndpoint });`,
+    message: ['endpoint'],
+  },
+  'a trigger of another kind of object': {
+    code: `pipeline('p', { on: [materialized(flights)] });`,
+    message: ['AuthoredSource', 'AuthoredView'],
   },
   'an unknown key of the configuration': {
     code: `defineConfig({ project: 'p', regsitry: { url: 'sqlite:x' } });`,

@@ -7,12 +7,13 @@ import { MISTAKES } from '../../scripts/docs/definition-mistakes.ts';
 import { mistakesOfExample } from '../../scripts/docs/definition-mistakes-page.ts';
 import { Mistakes } from '../../src/definitions/compile/mistakes.ts';
 
-const FOLDER = new URL('../../src/definitions/compile/', import.meta.url);
+const FOLDER = new URL('../../src/definitions/', import.meta.url);
+const PARTS = ['compile', 'actions'];
 
 /** Where mistakes are told, as `file:line`. */
 function tellingPlaces(): string[] {
-  return readdirSync(FOLDER)
-    .filter((file) => file !== 'mistakes.ts')
+  return PARTS.flatMap((part) => readdirSync(new URL(part, FOLDER)).map((file) => `${part}/${file}`))
+    .filter((file) => file !== 'compile/mistakes.ts')
     .flatMap((file) =>
       readFileSync(new URL(file, FOLDER), 'utf8')
         .split('\n')
@@ -33,7 +34,9 @@ const told = new Map<string, readonly string[]>();
 beforeAll(async () => {
   const add = Mistakes.prototype.add;
   vi.spyOn(Mistakes.prototype, 'add').mockImplementation(function noted(this: Mistakes, ...args) {
-    for (const [, file, line] of (new Error('where').stack ?? '').matchAll(/\/compile\/([\w-]+\.ts):(\d+)/g))
+    for (const [, file, line] of (new Error('where').stack ?? '').matchAll(
+      /\/definitions\/([\w-]+\/[\w-]+\.ts):(\d+)/g,
+    ))
       reached.add(`${file}:${line}`);
     add.apply(this, args);
   });

@@ -207,7 +207,7 @@ describe('mistakes', () => {
           return p;
         })(),
       },
-      /step "b" needs "a", which is no step of this pipeline/,
+      /step "b" needs "a", which is no step or group of this pipeline/,
     ],
     'a need that stands where foreach puts its own': [
       {

@@ -1,5 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { count, featureService, mean, model, pipeline, registerModel, t, task } from '../../src/index.ts';
+import {
+  container,
+  count,
+  evaluate,
+  featureService,
+  materialize,
+  mean,
+  model,
+  notebook,
+  pipeline,
+  promote,
+  registerModel,
+  shell,
+  t,
+  task,
+} from '../../src/index.ts';
 import { airport, delays, loose, mistakesOf, type Untyped, view } from '../support/written-definitions.ts';
 
 const columns = { id: t.string(), at: t.timestamp() };
@@ -126,6 +141,44 @@ describe('an option that nothing knows', () => {
     'training set': [
       step(loose['trainingSet']({ service, spine: 'x', lable: 'late' })),
       'pipeline "p": step "one": trainingSet(…) has no option "lable". Did you mean "label"?',
+    ],
+    'the retry of a step': [
+      step(
+        task(() => 1),
+        { retry: { times: 1, delai: '1s' } },
+      ),
+      'pipeline "p": step "one": retry has no option "delai". Did you mean "delay"?',
+    ],
+    'the executor of a step': [
+      step(
+        task(() => 1),
+        { executor: { kind: 'kubernetes', namespace: 'n', image: 'i', imag: 'i' } },
+      ),
+      'pipeline "p": step "one": executor has no option "imag". Did you mean "image"?',
+    ],
+    notebook: [
+      step((notebook as Untyped)('a.ipynb', { arg: {} })),
+      'pipeline "p": step "one": notebook(…) has no option "arg". Did you mean "args"?',
+    ],
+    shell: [
+      step((shell as Untyped)('make', { file: [] })),
+      'pipeline "p": step "one": shell(…) has no option "file". Did you mean "files"?',
+    ],
+    container: [
+      step((container as Untyped)({ image: 'i', comand: [] })),
+      'pipeline "p": step "one": container(…) has no option "comand". Did you mean "command"?',
+    ],
+    materialize: [
+      step((materialize as Untyped)({ view: [] })),
+      'pipeline "p": step "one": materialize(…) has no option "view". Did you mean "views"?',
+    ],
+    evaluate: [
+      step((evaluate as Untyped)(scored, { slice: [] })),
+      'pipeline "p": step "one": evaluate(…) has no option "slice". Did you mean "slices"?',
+    ],
+    promote: [
+      step((promote as Untyped)(scored, { alias: 'a', plans: 1 })),
+      'pipeline "p": step "one": promote(…) has no option "plans". Did you mean "plan"?',
     ],
     'register model': [
       step(registerModel(scored, { aliass: 'x' } as Untyped)),

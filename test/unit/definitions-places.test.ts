@@ -14,8 +14,8 @@ export const flights = parquet('flights', {
 });
 `;
 const IMPORTS = `import {
-  count, endpoint, entity, featureService, featureView, grid, latest, lastN, mean, model, onDemandView, parquet, pipeline,
-  python, t, task, trainingSet,
+  container, count, endpoint, entity, featureService, featureView, grid, latest, lastN, mean, model, onDemandView, parquet,
+  pipeline, python, shell, t, task, trainingSet,
 } from 'headrace';
 import { airport, flights } from './base.ts';
 `;
@@ -81,6 +81,21 @@ export const s = featureService('s', [
   v.as('role', { »airprt: 'x', airport: 'y' } as never),
   v.as('other', { airport: 'z' }).pick('n', »'m' as never),
 ]);`,
+    'a step or a group has it': `const p = pipeline('p', { »catchUp: 'some' as never, »on: 3 as never });
+const a = p.step('a', task(() => 1), {
+  retry: { times: 2, »jitter: 7 },
+  secrets: { »KEY: 'abc' as never },
+  env: { »'my-mode': 'x' },
+});
+let inner: typeof a = a;
+p.foreach('g', [1], (q) => {
+  inner = q.step('b', shell('make', { »files: 'x' as never }), { needs: { a }, »when: 3 as never });
+  return inner;
+});
+p.foreach('h', »'abc' as never, (q) => q.step('c', container({ »image: '' })));
+p.foreach('i', [1], »() => a);
+p.step('d', task(() => 1), { needs: { »inner } });
+export default p;`,
     'an on-demand view has it': `export const o = onDemandView('o', {
   inputs: { r: { »x: 3 } as never },
   features: { y: t.float64() },

@@ -5,6 +5,7 @@ import type { RolloutOptions } from './rollout.ts';
 import { AUTHORED } from './authored-mark.ts';
 import type { Call, OptionNames, Slip } from './call.ts';
 import type { Columns } from './column-type.ts';
+import type { Needs, StepOptions } from './step-options.ts';
 
 /** What people write about any object; it changes nothing that is computed. */
 export interface AboutOptions {
@@ -34,7 +35,10 @@ export type Authored =
   | AuthoredExperiment
   | AuthoredRollout
   | AuthoredPipeline
-  | AuthoredStep;
+  | AuthoredStep
+  | AuthoredGroup;
+
+export type AuthoredOf<K extends Authored['kind']> = Extract<Authored, { readonly kind: K }>;
 
 export interface AuthoredEntity {
   readonly kind: 'entity';
@@ -213,15 +217,22 @@ export interface AuthoredRollout {
   readonly about: AboutOptions;
 }
 
+/** Options are as they may come from plain JavaScript. */
 export interface AuthoredPipeline {
   readonly kind: 'pipeline';
   readonly name: string;
   readonly call: Call;
   readonly schedule: string | undefined;
   readonly timezone: string | undefined;
+  readonly catchUp: unknown;
+  readonly concurrency: unknown;
+  readonly overlap: unknown;
+  readonly on: unknown;
   readonly params: Columns;
-  /** Grows with each `.step(…)`. */
+  /** Grows with each `.step(…)`, those of groups too. */
   readonly steps: readonly AuthoredObject<AuthoredStep>[];
+  /** Grows with each `.foreach(…)`, outer ones first. */
+  readonly groups: readonly AuthoredObject<AuthoredGroup>[];
   readonly about: AboutOptions;
 }
 
@@ -230,38 +241,32 @@ export interface AuthoredStep {
   readonly name: string;
   readonly call: Call;
   readonly pipeline: string;
-  readonly action: AuthoredAction;
-  readonly needs: Readonly<Record<string, unknown>>;
-  readonly foreach: unknown;
-  readonly retry: number;
-  readonly timeout: string | undefined;
-  readonly resources: { readonly cpu?: number; readonly memory?: string };
+  /** The group that it is in. */
+  readonly in: AuthoredGroup | undefined;
+  readonly action: AuthoredAction | undefined;
+  /** As they may come from plain JavaScript. */
+  readonly options: Readonly<Partial<Record<keyof StepOptions<Needs>, unknown>>>;
 }
 
-export type AuthoredAction =
-  | { readonly kind: 'task'; readonly run: UserFunction }
-  | {
-      readonly kind: 'python';
-      readonly script: string;
-      readonly requirements: string | undefined;
-      readonly args: Readonly<Record<string, unknown>>;
-      readonly slips: readonly Slip[];
-    }
-  | {
-      readonly kind: 'trainingSet';
-      readonly service: AuthoredObject<AuthoredService>;
-      readonly spine: string;
-      readonly timestamp: string | undefined;
-      readonly labels: readonly string[];
-      readonly boundary: 'at' | 'before';
-      readonly slips: readonly Slip[];
-    }
-  | {
-      readonly kind: 'registerModel';
-      readonly model: AuthoredObject<AuthoredModel>;
-      readonly alias: string | undefined;
-      readonly slips: readonly Slip[];
-    };
+export interface AuthoredGroup {
+  readonly kind: 'group';
+  readonly name: string;
+  readonly call: Call;
+  readonly pipeline: string;
+  /** The group around it. */
+  readonly in: AuthoredGroup | undefined;
+  readonly foreach: unknown;
+  /** What its function gave; undefined where it is no function. */
+  readonly last: { readonly given: unknown } | undefined;
+}
+
+/** An action as its authoring function notes it: of which kind, and what it was given. */
+export interface AuthoredAction {
+  readonly kind: string;
+  /** What the kind's compile step takes. */
+  readonly given: unknown;
+  readonly slips: readonly Slip[];
+}
 
 /** What the user wrote, when the value is an object of the authoring API. */
 export function authored(value: unknown): Authored | undefined {

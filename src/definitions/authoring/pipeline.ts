@@ -1,9 +1,11 @@
 // Pipelines: a directed acyclic graph of named steps, as data. Nothing runs while it is declared.
 
+import type { Action } from './action.ts';
 import {
   ABOUT_OPTIONS,
   type AboutOptions,
   type AuthoredAction,
+  type AuthoredGroup,
   type AuthoredObject,
   type AuthoredPipeline,
   type AuthoredStep,
@@ -11,80 +13,56 @@ import {
 import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns } from './column-type.ts';
-import type { Foreach } from '../manifest.ts';
-import type { Action } from './step-actions.ts';
+import {
+  type ForeachItems,
+  type ForeachOption,
+  type Needs,
+  type Step,
+  STEP_OPTIONS,
+  type StepOptions,
+} from './step-options.ts';
+import type { CheckedNeeds, StepResult } from './step-types.ts';
+import type { Trigger } from './trigger.ts';
 
-declare const resultOf: unique symbol;
-
-/** A step of a pipeline; `R` is its result, for the steps that need it. */
-export interface Step<R = unknown> extends AuthoredObject<AuthoredStep> {
-  readonly name: string;
-  readonly [resultOf]?: R;
-}
-
-/** A step's result as the steps after it get it. */
-export type ResultOf<S> = S extends Step<infer R> ? R : never;
-
-export type Needs = Readonly<Record<string, Step>>;
-
-/** Run once per item: of an array, a `grid`, a `range`, or the array that another step gave. */
-export type ForeachOption = readonly unknown[] | ForeachItems | Step;
-
-/** Items made by `grid` or `range`. */
-export interface ForeachItems {
-  readonly foreach: Foreach;
-}
-
-export interface StepOptions<N extends Needs> {
-  /** The steps whose results this one gets, by the name under which it gets them. */
-  readonly needs?: N;
-  readonly foreach?: ForeachOption;
-  /** How often to try again after a failure. Default 0. */
-  readonly retry?: number;
-  /** For one attempt: '30m'. Default: none. */
-  readonly timeout?: string;
-  readonly resources?: ResourceOptions;
-}
-
-interface ResourceOptions {
-  readonly cpu?: number;
-  readonly memory?: string;
-}
-
-const STEP_OPTIONS: OptionNames<StepOptions<Needs>> = {
-  needs: true,
-  foreach: true,
-  retry: true,
-  timeout: true,
-  resources: true,
-};
-
-export const RESOURCE_OPTIONS: OptionNames<ResourceOptions> = { cpu: true, memory: true };
-
-export interface Pipeline extends AuthoredObject<AuthoredPipeline> {
-  readonly name: string;
+/** Where steps are added: a pipeline, or a group in it. */
+export interface Steps {
   /** Adds a step and gives it, to be named in the `needs` of others. After a `foreach` its result is an array. */
   step<I, R, const O extends StepOptions<Needs> = {}>(
     name: string,
     action: Action<I, R>,
     options?: O & CheckedNeeds<I, O>,
-  ): Step<O extends { readonly foreach: ForeachOption } ? R[] : R>;
+  ): Step<StepResult<R, O>>;
+  /**
+   * Adds a group of steps that run together once per item, and see it as `items[name]`. `build` adds them and gives the last;
+   * the group's result is the array of that one's, in the order of the items. Its steps may need steps around it; steps
+   * around it need the group, never a step in it.
+   *
+   * @example
+   * const fits = p.foreach('country', ['de', 'fr'], (q) => {
+   *   const rows = q.step('rows', task((_needs, { items }) => load(items.country)));
+   *   return q.step('fit', python('fit.py'), { needs: { rows } });
+   * });
+   */
+  foreach<R>(name: string, items: ForeachOption, build: (steps: Steps) => Step<R>): Step<R[]>;
 }
 
-// A task that names the type of its input gets steps that fit it. `string extends keyof I`: it does not name any.
-type CheckedNeeds<I, O> = string extends keyof I
-  ? unknown
-  : keyof I extends never
-    ? unknown
-    : { readonly needs: { readonly [Name in keyof I]: CheckedNeed<I[Name], NeedOf<O, Name>> } };
-type NeedOf<O, Name> = O extends { readonly needs: infer N } ? (Name extends keyof N ? N[Name] : never) : never;
-type CheckedNeed<Wanted, S> = S extends Step<infer R> ? (R extends Wanted ? S : Step<Wanted>) : Step<Wanted>;
+export interface Pipeline extends AuthoredObject<AuthoredPipeline>, Steps {
+  readonly name: string;
+}
 
 export interface PipelineOptions extends AboutOptions {
   /** A cron expression. */
   readonly schedule?: string;
   /** IANA time zone of the schedule. Default UTC. */
   readonly timezone?: string;
+  /** Which of the scheduled times that nobody was there for run late. Default: the latest. */
+  readonly catchUp?: 'latest' | 'all' | 'none';
+  /** How many of its runs go on at once. Default: any number; with `overlap`, 1. */
+  readonly concurrency?: number;
+  /** What becomes of a run that comes while so many go on: none, it waits, or the oldest ends for it. Default: it waits. */
+  readonly overlap?: 'skip' | 'queue' | 'cancel';
+  /** What starts a run besides its schedule: `[materialized(view), pushed(source), drift(endpoint)]`. */
+  readonly on?: readonly Trigger[];
   /** Parameters of a run, with their defaults: `{ seed: t.int32().default(7) }`. */
   readonly params?: Columns;
 }
@@ -93,45 +71,63 @@ const PIPELINE_OPTIONS: OptionNames<PipelineOptions> = {
   ...ABOUT_OPTIONS,
   schedule: true,
   timezone: true,
+  catchUp: true,
+  concurrency: true,
+  overlap: true,
+  on: true,
   params: true,
 };
 
 /** Declares a pipeline; add its steps with `.step(…)`. */
 export function pipeline(name: string, options: PipelineOptions = {}): Pipeline {
   const call = noteCall(options, PIPELINE_OPTIONS);
-  const { schedule, timezone, params, ...about } = optionsOf(options);
+  const { schedule, timezone, catchUp, concurrency, overlap, on, params = {}, ...about } = optionsOf(options);
   const steps: AuthoredObject<AuthoredStep>[] = [];
-  const add = (
-    stepName: string,
-    action: { readonly action: AuthoredAction },
-    stepOptions: StepOptions<Needs> = {},
-  ): Step => {
-    const { needs, foreach, retry, timeout, resources } = optionsOf(stepOptions);
-    const step: Step = {
-      name: stepName,
-      [AUTHORED]: {
-        kind: 'step',
-        name: stepName,
-        call: noteCall(stepOptions, STEP_OPTIONS, [2]),
-        pipeline: name,
-        // Plain JavaScript may give no action; the compile step says so.
-        action: action?.action,
-        needs: needs ?? {},
-        foreach,
-        retry: retry ?? 0,
-        timeout,
-        resources: resources ?? {},
-      },
-    };
-    steps.push(step);
-    return step;
-  };
+  const groups: AuthoredObject<AuthoredGroup>[] = [];
+  const written = { schedule, timezone, catchUp, concurrency, overlap, on, params, about };
   return {
     name,
-    // The signature's types describe results that exist only when the pipeline runs.
-    step: add as Pipeline['step'],
-    [AUTHORED]: { kind: 'pipeline', name, call, schedule, timezone, params: params ?? {}, steps, about },
+    ...adder(name, steps, groups, undefined),
+    [AUTHORED]: { kind: 'pipeline', name, call, ...written, steps, groups },
   };
+}
+
+/** What adds steps and groups to a pipeline, at its top or in a group. */
+function adder(
+  pipelineName: string,
+  steps: AuthoredObject<AuthoredStep>[],
+  groups: AuthoredObject<AuthoredGroup>[],
+  around: AuthoredGroup | undefined,
+): Steps {
+  const step = (name: string, action: { readonly action: AuthoredAction }, options: StepOptions<Needs> = {}): Step => {
+    const call = noteCall(options, STEP_OPTIONS, [2]);
+    // Plain JavaScript may give no action; the compile step says so.
+    const written = { action: action?.action, options: optionsOf(options) };
+    const added = {
+      name,
+      [AUTHORED]: { kind: 'step' as const, name, call, pipeline: pipelineName, in: around, ...written },
+    };
+    steps.push(added);
+    return added;
+  };
+  const foreach = (name: string, items: ForeachOption, build: (steps: Steps) => Step): Step => {
+    const group = {
+      kind: 'group' as const,
+      name,
+      call: noteCall({}, {}),
+      pipeline: pipelineName,
+      in: around,
+      foreach: items,
+      last: undefined as { readonly given: unknown } | undefined,
+    };
+    const added = { name, [AUTHORED]: group };
+    // Before those in it: outer ones come first.
+    groups.push(added);
+    if (typeof build === 'function') group.last = { given: build(adder(pipelineName, steps, groups, group)) };
+    return added;
+  };
+  // The signatures' types describe results that exist only when the pipeline runs.
+  return { step: step as Steps['step'], foreach: foreach as Steps['foreach'] };
 }
 
 /** Every combination of the axes' values, the last axis fastest: `grid({ trees: [100, 200], depth: [4, 6] })`. */

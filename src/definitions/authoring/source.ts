@@ -4,6 +4,7 @@ import {
   ABOUT_OPTIONS,
   type AboutOptions,
   type AnySourceOptions,
+  authored,
   type AuthoredObject,
   type AuthoredSource,
   type SqlText,
@@ -13,6 +14,7 @@ import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { ColumnOf, Columns, Flat, RowOf, ValueOf } from './column-type.ts';
 import type { SourceExpect } from './expect.ts';
 import type { PartitionUnit, SourceKind } from '../manifest.ts';
+import { pushedTo, type Trigger } from './trigger.ts';
 
 /** A source of rows; `C` are its columns, the derived ones included. */
 export interface Source<C extends Columns = Columns> extends AuthoredObject<AuthoredSource> {
@@ -280,6 +282,14 @@ export function kafka<C extends Columns, D extends Columns = {}>(
 export function pushed<C extends Columns, D extends Columns = {}>(
   name: string,
   options: SourceOptions<C, D>,
-): Source<Flat<C & D>> {
-  return source('pushed', name, options, {});
+): Source<Flat<C & D>>;
+/** What starts a pipeline each time the source was pushed to: `on: [pushed(flights)]`. */
+export function pushed(source: AuthoredObject<AuthoredSource>): Trigger;
+export function pushed<C extends Columns, D extends Columns = {}>(
+  given: string | AuthoredObject<AuthoredSource>,
+  // Left out for a trigger; where plain JavaScript leaves it out for a source, that is told as of every other.
+  options?: SourceOptions<C, D>,
+): Source<Flat<C & D>> | Trigger {
+  if (options === undefined && authored(given) !== undefined) return pushedTo(given as AuthoredObject<AuthoredSource>);
+  return source('pushed', given as string, options as SourceOptions<C, D>, {});
 }

@@ -1,5 +1,6 @@
 // The functions that objects of the authoring API hold, by id, and those of the objects that they lead to.
 
+import { functionOfTask } from '../actions/task.ts';
 import { type Authored, authored } from '../authoring/authored.ts';
 import { leadsTo } from '../compile/collect.ts';
 import { deriveId, taskId, transformId } from '../function-id.ts';
@@ -50,9 +51,8 @@ function* functionsOf(object: Authored): Generator<FoundFunction> {
   } else if (object.kind === 'onDemandView') {
     if (isFunction(object.transform)) yield { id: transformId(object.name), fn: object.transform };
   } else if (object.kind === 'step') {
-    const { action } = object;
-    if (action?.kind === 'task' && isFunction(action.run))
-      yield { id: taskId(object.pipeline, object.name), fn: action.run };
+    const fn = functionOfTask(object.action);
+    if (fn !== undefined) yield { id: taskId(object.pipeline, object.name), fn };
   }
 }
 

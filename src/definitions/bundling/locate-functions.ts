@@ -4,7 +4,7 @@
 import { deriveId, taskId, transformId } from '../function-id.ts';
 import type { ModuleGraph, Target } from './module-graph.ts';
 import { referenceAt, type SourceModule } from './source-module.ts';
-import { constantText, isFunction, keyName, type Node, propertyOf } from './syntax.ts';
+import { constantText, type FunctionNode, isFunction, keyName, type Node, propertyOf } from './syntax.ts';
 
 export interface Located {
   readonly module: SourceModule;
@@ -21,7 +21,7 @@ export function locateFunctions(graph: ModuleGraph): ReadonlyMap<string, Located
   for (const module of graph.modules) {
     for (const call of module.calls) {
       for (const [id, node] of functionsOf(graph, module, call))
-        add(id, node !== undefined && isTopLevel(module, call) ? { module, node } : undefined);
+        add(id, node !== undefined && standsPlainly(graph, module, call, node) ? { module, node } : undefined);
     }
   }
   return new Map([...found].flatMap(([id, located]) => (located === undefined ? [] : [[id, located]])));
@@ -64,15 +64,39 @@ function functionIn(property: Extract<Node, { type: 'Property' }> | undefined): 
   return property.method ? property : property.value;
 }
 
-/** The name of the pipeline whose step a call declares. */
-function pipelineOf(graph: ModuleGraph, module: SourceModule, call: Call): string | undefined {
+/** The name of the pipeline whose step a call declares, itself or in a group. */
+function pipelineOf(graph: ModuleGraph, module: SourceModule, call: Call, method = 'step'): string | undefined {
   const { callee } = call;
   if (callee.type !== 'MemberExpression' || callee.object.type !== 'Identifier') return undefined;
-  if (callee.computed || callee.property.type !== 'Identifier' || callee.property.name !== 'step') return undefined;
+  if (callee.computed || callee.property.type !== 'Identifier' || callee.property.name !== method) return undefined;
+  const group = groupOf(module, call, callee.object.name);
+  if (group !== undefined) return pipelineOf(graph, module, group.call, 'foreach');
   const target = targetAt(graph, module, callee.object);
   const declared = target === undefined ? undefined : initOf(target);
   if (declared === undefined || !isCallOf(graph, declared.module, declared.node, 'pipeline')) return undefined;
   return textOf(graph, declared.module, declared.node.arguments[0]);
+}
+
+/** The function that adds a group's steps, and the call that it is given to. */
+interface Group {
+  readonly build: FunctionNode;
+  readonly call: Call;
+}
+
+/** The group around a node whose function calls what it is given by `name`: `p.foreach('country', items, (name) => …)`. */
+function groupOf(module: SourceModule, node: Node, name?: string): Group | undefined {
+  for (let at = module.parents.get(node); at !== undefined; at = module.parents.get(at)) {
+    if (!isFunction(at)) continue;
+    const [given] = at.params;
+    const call = module.parents.get(at);
+    const isBuild = call?.type === 'CallExpression' && call.arguments[2] === at && given?.type === 'Identifier';
+    if (!isBuild || (name === undefined ? false : given.name !== name)) continue;
+    const { start, end } = at;
+    const named = module.innerNames.filter((one) => one.name === given.name && one.at >= start && one.at < end);
+    // Another of the same name in it would be another thing.
+    return named.length === 1 ? { build: at, call } : undefined;
+  }
+  return undefined;
 }
 
 function isCallOf(graph: ModuleGraph, module: SourceModule, node: Node, name: string): node is Call {
@@ -123,10 +147,26 @@ const STRAIGHT: ReadonlySet<string> = new Set([
   'VariableDeclarator',
 ]);
 
-/** Whether a node is evaluated exactly once, when its module is, and in no block with names of its own. */
-function isTopLevel(module: SourceModule, node: Node): boolean {
-  for (let at = module.parents.get(node); at !== undefined; at = module.parents.get(at)) {
-    if (!STRAIGHT.has(at.type) || isFunction(at)) return false;
+/** What stands there beside, in a group's function. */
+const STRAIGHT_IN_GROUP: ReadonlySet<string> = new Set([...STRAIGHT, 'BlockStatement', 'ReturnStatement']);
+
+/**
+ * Whether a call is evaluated exactly once, when its module is, in no block with names of its own that `node`, a part of it,
+ * means. A group's function is such a block.
+ */
+function standsPlainly(graph: ModuleGraph, module: SourceModule, call: Call, node: Node): boolean {
+  let outermost: Node | undefined;
+  let isInGroup = groupOf(module, call) !== undefined;
+  for (let at = module.parents.get(call); at !== undefined; at = module.parents.get(at)) {
+    if (isFunction(at)) {
+      const parent = module.parents.get(at);
+      const isBuild = parent?.type === 'CallExpression' && pipelineOf(graph, module, parent, 'foreach') !== undefined;
+      if (!isBuild || parent.arguments[2] !== at) return false;
+      outermost = at;
+      isInGroup = groupOf(module, parent) !== undefined;
+    } else if (!(isInGroup ? STRAIGHT_IN_GROUP : STRAIGHT).has(at.type)) return false;
   }
-  return true;
+  if (outermost === undefined) return true;
+  const isWithin = (place: number): boolean => place >= node.start && place < node.end;
+  return module.innerNames.every(({ at, uses }) => isWithin(at) || !uses.some(isWithin));
 }

@@ -1,6 +1,7 @@
 // The functions that a manifest names: the one walk over them.
 
-import type { DeriveSpec, FunctionRef, Manifest, StepAction } from '../manifest.ts';
+import type { StepAction } from '../actions/action-kinds.ts';
+import type { DeriveSpec, FunctionRef, Manifest } from '../manifest.ts';
 
 /** Every one, those of sources first, then of on-demand views, then of pipelines. */
 export function functionsOf(manifest: Manifest): FunctionRef[] {

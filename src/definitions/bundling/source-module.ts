@@ -46,6 +46,13 @@ export interface Reference {
   readonly isWrite: boolean;
 }
 
+/** By places in the text: of its declaration, and of all that means it. */
+export interface InnerName {
+  readonly name: string;
+  readonly at: number;
+  readonly uses: readonly number[];
+}
+
 export interface SourceModule {
   readonly path: string;
   /** For messages: relative to the repository. */
@@ -62,8 +69,8 @@ export interface SourceModule {
   readonly bareImports: readonly string[];
   /** In the order of the text. */
   readonly references: readonly Reference[];
-  /** Names declared within functions and blocks, by the place of their declaration. */
-  readonly innerNames: readonly { readonly name: string; readonly at: number }[];
+  /** Names declared within functions and blocks. */
+  readonly innerNames: readonly InnerName[];
   /** Where identifiers stand that are key and value at once: `{ a }`. */
   readonly shorthands: ReadonlySet<number>;
   /** Calls, wherever they stand. */
@@ -339,12 +346,14 @@ function staticMember(node: Identifier, parents: ReadonlyMap<Node, Node>): Refer
   return name === undefined ? undefined : { node: parent, name };
 }
 
-function innerNamesOf(scope: Scope): { name: string; at: number }[] {
+function innerNamesOf(scope: Scope): InnerName[] {
   const own = scope.variables.flatMap((variable) => {
     const at = (variable.identifiers[0] ?? scope.block) as unknown as Node;
     const isTopClass =
       scope.type === 'class' && scope.upper?.type === 'module' && scope.block.type === 'ClassDeclaration';
-    return isTopClass ? [] : [{ name: variable.name, at: at.start }];
+    // As above, of the same tree.
+    const uses = variable.references.map(({ identifier }) => (identifier as unknown as Node).start);
+    return isTopClass ? [] : [{ name: variable.name, at: at.start, uses }];
   });
   return [...own, ...scope.childScopes.flatMap(innerNamesOf)];
 }

@@ -1,14 +1,17 @@
 // Finds every object of a feature repository: what its files export, and what those objects lead to.
 
 import { compareTexts } from '../../core/index.ts';
+import { ACTION_KINDS } from '../actions/action-kinds.ts';
 import {
   type AnyMetricOptions,
   type AnySourceOptions,
   type Authored,
   authored,
   type AuthoredAction,
+  type AuthoredOf,
 } from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
+import { triggerOf } from '../authoring/trigger.ts';
 import { describeResult } from '../calling/user-value.ts';
 import { aKind, describeAuthored, kindName, type Mistakes } from './mistakes.ts';
 
@@ -31,10 +34,9 @@ type NamedKind =
   | 'pipeline'
   | 'experiment'
   | 'rollout';
-type OfKind<K extends Authored['kind']> = Extract<Authored, { readonly kind: K }>;
 
 /** Every named object once, sorted by name: neither the order of files nor of exports shows. */
-export type Collected = { readonly [K in NamedKind]: readonly OfKind<K>[] };
+export type Collected = { readonly [K in NamedKind]: readonly AuthoredOf<K>[] };
 
 /** By file and name. */
 export function inOrder(exports: Iterable<Exported>): Exported[] {
@@ -48,7 +50,8 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
     if (object === undefined || seen.has(object)) return;
     seen.add(object);
     mistakes.locate(object, file);
-    if ('call' in object && object.kind !== 'step') mistakes.addSlips(object, object.call.slips);
+    if ('call' in object && object.kind !== 'step' && object.kind !== 'group')
+      mistakes.addSlips(object, object.call.slips);
     for (const next of leadsTo(object)) visit(next, file);
   };
   const sorted = inOrder(exports);
@@ -58,12 +61,12 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
     if (object !== undefined) mistakes.locate(object, file);
   }
   for (const { file, value } of sorted) visit(value, file);
-  const ofKind = <K extends NamedKind>(kind: K): readonly OfKind<K>[] => {
-    const objects = [...seen].filter((object): object is OfKind<NamedKind> => object.kind === kind);
+  const ofKind = <K extends NamedKind>(kind: K): readonly AuthoredOf<K>[] => {
+    const objects = [...seen].filter((object): object is AuthoredOf<NamedKind> => object.kind === kind);
     const named = objects.filter((object) => hasName(object, mistakes));
     named.sort((a, b) => compareTexts(a.name, b.name));
     // The filter left the objects of that kind only.
-    return unique(named, mistakes) as unknown as OfKind<K>[];
+    return unique(named, mistakes) as unknown as AuthoredOf<K>[];
   };
   const collected = {
     entity: ofKind('entity'),
@@ -82,13 +85,13 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
 }
 
 // Nothing can be said of an object whose name is no text, but that.
-function hasName(object: OfKind<NamedKind>, mistakes: Mistakes): boolean {
+function hasName(object: AuthoredOf<NamedKind>, mistakes: Mistakes): boolean {
   if (typeof object.name === 'string') return true;
   mistakes.add(object, `its name must be text, got ${describeResult(object.name)}`, [0]);
   return false;
 }
 
-function unique<T extends OfKind<NamedKind>>(sorted: readonly T[], mistakes: Mistakes): T[] {
+function unique<T extends AuthoredOf<NamedKind>>(sorted: readonly T[], mistakes: Mistakes): T[] {
   return sorted.filter((object, at) => {
     const previous = sorted[at - 1];
     if (previous === undefined || previous.name !== object.name) return true;
@@ -102,7 +105,7 @@ function unique<T extends OfKind<NamedKind>>(sorted: readonly T[], mistakes: Mis
 }
 
 // A stored view and an on-demand view of one name would give their features the same full names.
-function refuseSharedPrefixes(views: readonly OfKind<'view' | 'onDemandView'>[], mistakes: Mistakes): void {
+function refuseSharedPrefixes(views: readonly AuthoredOf<'view' | 'onDemandView'>[], mistakes: Mistakes): void {
   const byName = new Map<string, Authored>();
   for (const view of views) {
     const other = byName.get(view.name);
@@ -142,9 +145,12 @@ export function leadsTo(object: Authored): readonly unknown[] {
     case 'rollout':
       return [object.options.endpoint];
     case 'pipeline':
-      return object.steps;
+      return [...object.steps, ...itemsOf(object.on).map((one) => triggerOf(one)?.trigger.of)];
     case 'step':
-      return [actionLeadsTo(object.action)];
+      return actionLeadsTo(object.action);
+    // Its steps are its pipeline's.
+    case 'group':
+      return [];
   }
 }
 
@@ -170,8 +176,10 @@ function itemsOf(list: unknown): readonly unknown[] {
   return Array.isArray(list) ? list : [];
 }
 
-function actionLeadsTo(action: AuthoredAction | undefined): unknown {
-  return action?.kind === 'trainingSet' ? action.service : action?.kind === 'registerModel' ? action.model : undefined;
+function actionLeadsTo(action: AuthoredAction | undefined): readonly unknown[] {
+  const kind = action === undefined ? undefined : ACTION_KINDS.get(action.kind);
+  // What was given came by the kind's own authoring function.
+  return kind?.leadsTo?.(action?.given as never) ?? [];
 }
 
 /** An input may be given as a function, to name a view that is declared further down. */
@@ -194,10 +202,10 @@ export function expectKind<K extends Authored['kind']>(
   at: Path,
   mistakes: Mistakes,
   of?: Authored,
-): OfKind<K> | undefined {
+): AuthoredOf<K> | undefined {
   const object = authored(value);
   // The kind was compared.
-  if (object?.kind === kind) return object as OfKind<K>;
+  if (object?.kind === kind) return object as AuthoredOf<K>;
   mistakes.add(owner, `${member} must be ${aKind(kind)}, got ${describeAuthored(value)}`, at, of);
   return undefined;
 }

@@ -20,7 +20,9 @@ import { FunctionTable, type ReferTo, referByText } from './function-table.ts';
 import { checkManifest } from './manifest-schema.ts';
 import { Mistakes } from './mistakes.ts';
 import { identifierMistake, labelMistake, showName } from './names.ts';
+import { isTexts } from './plain-data.ts';
 import { checkRenames } from './renames.ts';
+import { TakenAlong } from './taken-along.ts';
 
 /**
  * Compiles what files export to a manifest. The result depends on neither the order of files nor that of exports.
@@ -33,10 +35,12 @@ export function compileDefinitions(
     readonly directory: string;
     readonly functionRef?: ReferTo;
     readonly mistakes?: Mistakes;
+    readonly takenAlong?: TakenAlong;
   },
 ): Definitions {
   const mistakes = options.mistakes ?? new Mistakes(options.directory);
   const functions = new FunctionTable(options.functionRef ?? referByText);
+  const { takenAlong = new TakenAlong() } = options;
   const found = collect(exports, mistakes);
 
   const kept = new Set<Authored>(Object.values(found).flat());
@@ -67,7 +71,7 @@ export function compileDefinitions(
   );
   const models = new Map(found.model.map((model) => [model.name, compileModel(model, mistakes)]));
   const pipelines = new Map(
-    found.pipeline.map((pipeline) => [pipeline.name, compilePipeline(pipeline, functions, mistakes)]),
+    found.pipeline.map((pipeline) => [pipeline.name, compilePipeline(pipeline, { functions, takenAlong, mistakes })]),
   );
   // An endpoint's unit is checked against its service resolved, which only sound definitions allow.
   mistakes.throwIfAny();
@@ -177,10 +181,6 @@ function compileEndpoint(
     ...compileAssignment(endpoint, service === undefined ? undefined : known, mistakes),
     whenStoreDown: endpoint.whenStoreDown,
   };
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 /** What is wrong with a project name, which stands in keys, paths and URLs; undefined when nothing is. */

@@ -1,108 +1,56 @@
 // A pipeline as written to its spec: a directed acyclic graph, checked.
 
-import { Cron } from 'croner';
-import type { AuthoredPipeline, AuthoredStep } from '../authoring/authored.ts';
+import type { AuthoredPipeline } from '../authoring/authored.ts';
 import { AUTHORED } from '../authoring/authored-mark.ts';
-import type { PipelineSpec, StepSpec } from '../manifest.ts';
-import { compileStep } from './compile-step.ts';
+import type { PipelineSpec } from '../pipeline-spec.ts';
+import { compileGroup } from './compile-group.ts';
+import { compileStep, type StepDeps } from './compile-step.ts';
+import { compileTimes } from './compile-triggers.ts';
 import { compileAbout, compileFields } from './fields.ts';
-import type { FunctionTable } from './function-table.ts';
 import type { Mistakes } from './mistakes.ts';
-import { identifierMistake, labelMistake, showName } from './names.ts';
+import { identifierMistake, labelMistake } from './names.ts';
+import { refuseStepCircles } from './pipeline-circles.ts';
+import type { Member, PipelineMembers } from './pipeline-members.ts';
 
-export function compilePipeline(
-  pipeline: AuthoredPipeline,
-  functions: FunctionTable,
-  mistakes: Mistakes,
-): PipelineSpec {
+export function compilePipeline(pipeline: AuthoredPipeline, deps: StepDeps): PipelineSpec {
+  const { mistakes } = deps;
   const nameMistake = labelMistake(pipeline.name);
   if (nameMistake !== undefined) mistakes.add(pipeline, nameMistake, [0]);
-  checkSchedule(pipeline, mistakes);
-  const steps = pipeline.steps.flatMap(({ [AUTHORED]: step }) => {
-    const stepMistake = labelMistake(step.name);
-    if (stepMistake !== undefined) mistakes.add(pipeline, `step ${stepMistake}`, [0], step);
-    return typeof step.name === 'string' ? [step] : [];
-  });
-  if (pipeline.steps.length === 0) mistakes.add(pipeline, "it has no steps: add one with .step('name', …)");
-  const byName = new Map<string, AuthoredStep>();
-  for (const step of steps) {
-    const { name } = step;
-    const other = byName.get(name);
-    if (other !== undefined) {
-      const where = mistakes.whereIs(other);
-      mistakes.add(
-        pipeline,
-        `two steps are named "${name}"${where && `, the other${where}`}. Rename one of them`,
-        [0],
-        step,
-      );
-    }
-    byName.set(name, step);
-  }
-  const specs = steps.map((step) => compileStep(pipeline, step, steps, functions, mistakes));
-  refuseStepCycles(pipeline, specs, byName, mistakes);
+  const times = compileTimes(pipeline, mistakes);
+  const members = membersOf(pipeline, mistakes);
+  const groups = members.groups.flatMap((group) => compileGroup(pipeline, group, members, mistakes) ?? []);
+  const steps = members.steps.map((step) => compileStep(pipeline, step, members, deps));
+  refuseStepCircles(pipeline, steps, groups, members, mistakes);
   return {
     ...compileAbout(pipeline, pipeline.about, [1], mistakes),
     name: pipeline.name,
-    ...(pipeline.schedule === undefined ? {} : { schedule: pipeline.schedule }),
-    ...(pipeline.timezone === undefined ? {} : { timezone: pipeline.timezone }),
+    ...times,
     params: compileFields(pipeline.params, pipeline, 'parameter', [1, 'params'], identifierMistake, mistakes),
-    steps: specs,
+    ...(groups.length === 0 ? {} : { groups }),
+    steps,
   };
 }
 
-function refuseStepCycles(
-  pipeline: AuthoredPipeline,
-  steps: readonly StepSpec[],
-  stepOf: ReadonlyMap<string, AuthoredStep>,
-  mistakes: Mistakes,
-): void {
-  const byName = new Map(steps.map((step) => [step.name, step]));
-  const state = new Map<string, 'open' | 'done'>();
-  const visit = (name: string, path: readonly string[]): void => {
-    if (state.get(name) === 'done') return;
-    if (state.get(name) === 'open') {
-      mistakes.add(
-        pipeline,
-        `its steps need each other in a circle: ${[...path.slice(path.indexOf(name)), name].join(' → ')}. Take one of these needs out`,
-        [2, 'needs'],
-        stepOf.get(name),
-      );
-      return;
+/** Those that have a name; steps and groups share one space of them. */
+function membersOf(pipeline: AuthoredPipeline, mistakes: Mistakes): PipelineMembers {
+  if (pipeline.steps.length === 0) mistakes.add(pipeline, "it has no steps: add one with .step('name', …)");
+  const byName = new Map<string, Member>();
+  const named = <M extends Member>(member: M): M[] => {
+    // Steps see their item under a group's name.
+    const mistake = member.kind === 'group' ? identifierMistake(member.name) : labelMistake(member.name);
+    if (mistake !== undefined) mistakes.add(pipeline, `${member.kind} ${mistake}`, [0], member);
+    if (typeof member.name !== 'string') return [];
+    const other = byName.get(member.name);
+    if (other !== undefined) {
+      const where = mistakes.whereIs(other);
+      const what = other.kind === member.kind ? `two ${member.kind}s are` : `a step and a group are`;
+      const text = `${what} named "${member.name}"${where && `, the other${where}`}. Rename one of them`;
+      mistakes.add(pipeline, text, [0], member);
     }
-    state.set(name, 'open');
-    for (const needed of Object.values(byName.get(name)?.needs ?? {})) visit(needed, [...path, name]);
-    state.set(name, 'done');
+    byName.set(member.name, member);
+    return [member];
   };
-  for (const { name } of steps) visit(name, []);
-}
-
-function checkSchedule(pipeline: AuthoredPipeline, mistakes: Mistakes): void {
-  const { schedule, timezone } = pipeline;
-  if (schedule !== undefined && !isCron(schedule)) {
-    mistakes.add(
-      pipeline,
-      `schedule ${showName(schedule)} is no cron expression: write five fields, '0 3 * * *' for every day at 03:00`,
-      [1, 'schedule'],
-    );
-  }
-  if (timezone === undefined) return;
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: timezone });
-  } catch {
-    mistakes.add(pipeline, `timezone ${showName(timezone)} is not known: use an IANA name such as 'Europe/Berlin'`, [
-      1,
-      'timezone',
-    ]);
-  }
-}
-
-function isCron(text: unknown): boolean {
-  if (typeof text !== 'string') return false;
-  try {
-    new Cron(text, { paused: true });
-    return true;
-  } catch {
-    return false;
-  }
+  const groups = pipeline.groups.flatMap(({ [AUTHORED]: group }) => named(group));
+  const steps = pipeline.steps.flatMap(({ [AUTHORED]: step }) => named(step));
+  return { steps, groups, byName, all: new Set<Member>([...groups, ...steps]) };
 }

@@ -1,143 +1,111 @@
 // A step of a pipeline as written to its spec.
 
+import type { ActionContext } from '../actions/action-kind.ts';
+import { ACTION_KINDS, type StepAction } from '../actions/action-kinds.ts';
 import type { AuthoredPipeline, AuthoredStep } from '../authoring/authored.ts';
-import { findSlips, type Path } from '../authoring/call.ts';
-import { RESOURCE_OPTIONS } from '../authoring/pipeline.ts';
 import { describeResult } from '../calling/user-value.ts';
-import { taskId } from '../function-id.ts';
-import type { StepAction, StepSpec } from '../manifest.ts';
+import type { StepSpec } from '../pipeline-spec.ts';
 import { expectKind } from './collect.ts';
-import { compileForeach, neededStep, type Report } from './compile-needs.ts';
+import { compileNeeds } from './compile-needs.ts';
 import { duration } from './duration.ts';
-import { expectRecord, expectText } from './fields.ts';
+import { expectText } from './fields.ts';
 import type { FunctionTable } from './function-table.ts';
 import type { Mistakes } from './mistakes.ts';
-import { dataMistake, identifierMistake, showName } from './names.ts';
-import { isPlain } from './plain-data.ts';
+import { labelMistake } from './names.ts';
+import { type PipelineMembers, type Report, titleOfMember } from './pipeline-members.ts';
+import { compilePlace } from './step-place.ts';
+import { compileRetry } from './step-retry.ts';
+import type { TakenAlong } from './taken-along.ts';
+
+export interface StepDeps {
+  readonly functions: FunctionTable;
+  readonly takenAlong: TakenAlong;
+  readonly mistakes: Mistakes;
+}
 
 export function compileStep(
   pipeline: AuthoredPipeline,
   step: AuthoredStep,
-  steps: readonly AuthoredStep[],
-  functions: FunctionTable,
-  mistakes: Mistakes,
+  members: PipelineMembers,
+  deps: StepDeps,
 ): StepSpec {
-  const where = `step "${step.name}"`;
+  const { mistakes } = deps;
+  const where = titleOfMember(step);
   const report: Report = (message, path) => mistakes.add(pipeline, `${where}${message}`, path, step);
   mistakes.addSlips(pipeline, step.call.slips, [], `${where}: `, step);
-  const needs: Record<string, string> = {};
-  const isRecord = expectRecord(pipeline, `${where}: needs`, step.needs, [2, 'needs'], mistakes, step);
-  for (const [name, value] of Object.entries(isRecord ? step.needs : {})) {
-    const at = [2, 'needs', name];
-    const nameMistake = identifierMistake(name);
-    if (nameMistake !== undefined) report(`: need ${nameMistake}`, at);
-    const needed = neededStep(name, value, at, steps, report);
-    if (needed !== undefined) needs[name] = needed;
-  }
-  const foreach = compileForeach(step, steps, needs, report);
-  if (!Number.isInteger(step.retry) || step.retry < 0 || step.retry > 100)
-    report(`: retry must be a whole number from 0 to 100, got ${describeResult(step.retry)}`, [2, 'retry']);
-  const { timeout } = step;
+  const { needs, ...edges } = compileNeeds(pipeline, step, members, report, mistakes);
+  const { timeout } = step.options;
   const atTimeout = [2, 'timeout'];
   return {
     name: step.name,
-    action: compileAction(pipeline, step, functions, report, mistakes),
+    action: compileAction(pipeline, step, report, deps),
     needs,
-    ...(foreach === undefined ? {} : { foreach }),
-    retry: step.retry,
+    ...edges,
+    ...(step.in === undefined ? {} : { in: step.in.name }),
+    ...compileRetry(pipeline, step, report, mistakes),
+    ...compileWays(step, report),
     timeoutMicros:
       timeout === undefined ? null : duration(pipeline, `${where}: timeout`, timeout, false, atTimeout, mistakes, step),
-    resources: compileResources(step, report),
+    ...compilePlace(pipeline, step, report, mistakes),
   };
 }
 
-function compileResources(step: AuthoredStep, report: Report): StepSpec['resources'] {
-  const at = [2, 'resources'];
-  for (const slip of findSlips(step.resources, RESOURCE_OPTIONS, at, 'resources'))
-    report(`: ${slip.message}`, slip.path);
-  const { cpu, memory }: { readonly cpu?: unknown; readonly memory?: unknown } = step.resources;
-  if (cpu !== undefined && !(typeof cpu === 'number' && cpu > 0 && Number.isFinite(cpu)))
-    report(`: resources.cpu must be a number above 0, got ${describeResult(cpu)}`, [...at, 'cpu']);
-  if (memory !== undefined && !(typeof memory === 'string' && /^\d+(\.\d+)?\s*([KMGT]i?B?|B)?$/i.test(memory)))
-    report(`: resources.memory ${showName(memory)} is no size. Write it like '4Gi' or '512Mi'`, [...at, 'memory']);
+type Ways = Pick<StepSpec, 'after' | 'catch' | 'cache' | 'isolate' | 'parallel' | 'pool'>;
+
+/** How its tasks run. */
+function compileWays({ options, action }: AuthoredStep, report: Report): Ways {
+  const { after, cache, parallel, pool } = options;
+  if (after !== undefined && after !== 'end')
+    report(`: after must be 'end', got ${describeResult(after)}`, [2, 'after']);
+  const flag = <K extends 'catch' | 'cache' | 'isolate'>(name: K): { readonly [Name in K]?: true } => {
+    const value = options[name];
+    if (value !== undefined && typeof value !== 'boolean')
+      report(`: ${name} must be true or false, got ${describeResult(value)}`, [2, name]);
+    // One name, as K is.
+    return (value === true ? { [name]: true } : {}) as { readonly [Name in K]?: true };
+  };
+  if (cache === true && action !== undefined && ACTION_KINDS.get(action.kind)?.isEffect === true) {
+    const why = 'what it does lies outside of the run, and a result of before would not do it';
+    report(`: cache is not for ${action.kind}(…): ${why}. Take it out`, [2, 'cache']);
+  }
+  if (parallel !== undefined && !(typeof parallel === 'number' && Number.isSafeInteger(parallel) && parallel >= 1))
+    report(`: parallel must be a whole number of 1 or more, got ${describeResult(parallel)}`, [2, 'parallel']);
+  const poolMistake = pool === undefined ? undefined : labelMistake(pool);
+  if (poolMistake !== undefined) report(`: pool: ${poolMistake}`, [2, 'pool']);
   return {
-    ...(typeof cpu === 'number' ? { cpu } : {}),
-    ...(typeof memory === 'string' ? { memory } : {}),
+    ...(after === 'end' ? { after } : {}),
+    ...flag('catch'),
+    ...flag('cache'),
+    ...flag('isolate'),
+    ...(typeof parallel === 'number' ? { parallel } : {}),
+    ...(typeof pool === 'string' ? { pool } : {}),
   };
 }
 
 function compileAction(
   pipeline: AuthoredPipeline,
   step: AuthoredStep,
-  functions: FunctionTable,
   report: Report,
-  mistakes: Mistakes,
+  { functions, takenAlong, mistakes }: StepDeps,
 ): StepAction {
   const { action } = step;
-  const where = `step "${step.name}"`;
-  const text = (what: string, value: unknown, at: Path): void =>
-    expectText(pipeline, `${where}: ${what}`, value, at, mistakes, step);
-  if (action !== undefined && 'slips' in action) mistakes.addSlips(pipeline, action.slips, [1], `${where}: `, step);
-  switch (action?.kind) {
-    case 'task': {
-      const id = taskId(pipeline.name, step.name);
-      const isFunction = typeof action.run === 'function';
-      if (!isFunction) report(': task(…) needs a function', [1, 0]);
-      return { kind: 'task', function: isFunction ? functions.add(id, action.run) : { id, hash: '' } };
-    }
-    case 'python': {
-      if (typeof action.script !== 'string' || action.script === '')
-        report(': python(…) needs the path of a script', [1, 0]);
-      const atArgs = [1, 1, 'args'];
-      const mistake = dataMistake(action.args);
-      if (mistake !== undefined) report(`: args: ${mistake}`, atArgs);
-      else if (!isPlain(action.args) || Array.isArray(action.args))
-        report(': the args of python(…) must be an object of plain JSON data', atArgs);
-      if (action.requirements !== undefined) text('requirements', action.requirements, [1, 1, 'requirements']);
-      return {
-        kind: 'python',
-        script: action.script,
-        ...(action.requirements === undefined ? {} : { requirements: action.requirements }),
-        args: action.args,
-      };
-    }
-    case 'trainingSet': {
-      const at = [1, 0];
-      const service = expectKind(
-        action.service,
-        'service',
-        pipeline,
-        `${where}: service`,
-        [...at, 'service'],
-        mistakes,
-        step,
-      );
-      if (typeof action.spine !== 'string' || action.spine === '')
-        report(': trainingSet(…) needs `spine`: the path of a file', at);
-      if (action.boundary !== 'at' && action.boundary !== 'before')
-        report(`: boundary must be 'at' or 'before', got ${describeResult(action.boundary)}`, [...at, 'boundary']);
-      if (action.timestamp !== undefined) text('timestamp', action.timestamp, [...at, 'timestamp']);
-      for (const label of action.labels) text('a label', label, at);
-      return {
-        kind: 'trainingSet',
-        service: service?.name ?? '',
-        spine: action.spine,
-        ...(action.timestamp === undefined ? {} : { timestamp: action.timestamp }),
-        labels: action.labels,
-        boundary: action.boundary,
-      };
-    }
-    case 'registerModel': {
-      const model = expectKind(action.model, 'model', pipeline, `${where}: model`, [1, 0], mistakes, step);
-      if (action.alias !== undefined) text('alias', action.alias, [1, 1, 'alias']);
-      return {
-        kind: 'registerModel',
-        model: model?.name ?? '',
-        ...(action.alias === undefined ? {} : { alias: action.alias }),
-      };
-    }
-    default:
-      report(' must do something: task(…), python(…), trainingSet(…) or registerModel(…)', [1]);
-      return { kind: 'python', script: '', args: {} };
+  const where = titleOfMember(step);
+  const kind = action === undefined ? undefined : ACTION_KINDS.get(action.kind);
+  if (action === undefined || kind === undefined) {
+    const all = [...ACTION_KINDS.keys()].map((name) => `${name}(…)`).join(', ');
+    report(` must do something: one of ${all}`, [1]);
+    return { kind: 'shell', command: '' };
   }
+  mistakes.addSlips(pipeline, action.slips, [1], `${where}: `, step);
+  const context: ActionContext = {
+    pipeline: pipeline.name,
+    step: step.name,
+    report,
+    text: (what, value, at) => expectText(pipeline, `${where}: ${what}`, value, at, mistakes, step),
+    object: (what, value, of, at) => expectKind(value, of, pipeline, `${where}: ${what}`, at, mistakes, step),
+    addFunction: (id, fn) => functions.add(id, fn),
+    takeAlong: (paths) => takenAlong.add(pipeline.name, step.name, paths),
+  };
+  // What was given came by the kind's own authoring function.
+  return kind.compile(action.given as never, context);
 }

@@ -4,47 +4,20 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type ErrorDetail, HeadraceError } from '../../core/index.ts';
 import type { Manifest } from '../manifest.ts';
+import { pipelineSchema as pipeline } from './pipeline-schema.ts';
+import { about, anything, closed, dataType, field, fields, files, functionRef, micros, text } from './schema-parts.ts';
 
-const text = Type.String();
-const micros = Type.Integer();
-const about = {
-  description: Type.Optional(text),
-  owner: Type.Optional(text),
-  tags: Type.Optional(Type.Record(text, text)),
-};
-const closed = { additionalProperties: false };
-
-const simpleType = Type.Object(
-  { kind: Type.Enum(['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp']) },
-  closed,
-);
-const vectorType = Type.Object({ kind: Type.Literal('vector'), size: Type.Integer({ minimum: 1 }) }, closed);
-// Lists of lists of lists are as deep as it goes.
-const list = (of: ReturnType<typeof Type.Union>) => Type.Object({ kind: Type.Literal('list'), of }, closed);
-const flat = Type.Union([simpleType, vectorType]);
-const nested = Type.Union([simpleType, vectorType, list(flat)]);
-const dataType = Type.Union([simpleType, vectorType, list(Type.Union([simpleType, vectorType, list(nested)]))]);
-
-const field = { name: text, type: dataType, default: Type.Optional(Type.Unknown()) };
-const fields = Type.Array(Type.Object(field, closed));
 const asked = Type.Array(Type.Object({ ...field, isOptional: Type.Optional(Type.Literal(true)) }, closed));
-const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
-const functionRef = Type.Object(
-  { id: text, hash: sha256, bundle: Type.Optional(sha256), reads: Type.Optional(Type.Array(text)) },
-  closed,
-);
-
 const renamedFrom = Type.Optional(text);
 const renamed = { renamedFrom, storedAs: Type.Optional(text) };
 
 const entity = Type.Object({ ...about, ...renamed, name: text, keys: asked }, closed);
 
 const onFail = Type.Enum(['warn', 'quarantine', 'fail']);
-const value = Type.Unknown();
 const expectation = Type.Union([
   Type.Object({ rule: Type.Literal('notNull'), column: text, onFail }, closed),
-  Type.Object({ rule: Type.Literal('between'), column: text, min: value, max: value, onFail }, closed),
-  Type.Object({ rule: Type.Literal('oneOf'), column: text, values: Type.Array(value), onFail }, closed),
+  Type.Object({ rule: Type.Literal('between'), column: text, min: anything, max: anything, onFail }, closed),
+  Type.Object({ rule: Type.Literal('oneOf'), column: text, values: Type.Array(anything), onFail }, closed),
   Type.Object({ rule: Type.Literal('unique'), columns: Type.Array(text), onFail }, closed),
   Type.Object({ rule: Type.Literal('fresh'), withinMicros: micros, onFail }, closed),
   Type.Object(
@@ -53,10 +26,6 @@ const expectation = Type.Union([
   ),
 ]);
 const expect = Type.Optional(Type.Array(expectation));
-
-const files = Type.Optional(
-  Type.Array(Type.Object({ path: text, hash: Type.String({ pattern: '^[0-9a-f]{64}$' }) }, closed)),
-);
 
 const source = Type.Object(
   {
@@ -208,64 +177,6 @@ const endpoint = Type.Object(
     ),
     holdout: Type.Optional(Type.Object({ name: text, percent: Type.Number({ minimum: 0, maximum: 100 }) }, closed)),
     whenStoreDown: Type.Enum(['fail', 'defaults']),
-  },
-  closed,
-);
-
-const anything = Type.Unknown();
-
-const step = Type.Object(
-  {
-    name: text,
-    action: Type.Union([
-      Type.Object({ kind: Type.Literal('task'), function: functionRef }, closed),
-      Type.Object(
-        {
-          kind: Type.Literal('python'),
-          files,
-          script: text,
-          requirements: Type.Optional(text),
-          args: Type.Record(text, anything),
-        },
-        closed,
-      ),
-      Type.Object(
-        {
-          kind: Type.Literal('trainingSet'),
-          service: text,
-          spine: text,
-          timestamp: Type.Optional(text),
-          labels: Type.Array(text),
-          boundary: Type.Enum(['at', 'before']),
-        },
-        closed,
-      ),
-      Type.Object({ kind: Type.Literal('registerModel'), model: text, alias: Type.Optional(text) }, closed),
-    ]),
-    needs: Type.Record(text, text),
-    foreach: Type.Optional(
-      Type.Union([
-        Type.Object({ kind: Type.Literal('items'), items: Type.Array(anything) }, closed),
-        Type.Object({ kind: Type.Literal('grid'), axes: Type.Record(text, Type.Array(anything)) }, closed),
-        Type.Object({ kind: Type.Literal('range'), start: Type.Integer(), end: Type.Integer() }, closed),
-        Type.Object({ kind: Type.Literal('result'), of: text }, closed),
-      ]),
-    ),
-    retry: Type.Integer({ minimum: 0 }),
-    timeoutMicros: Type.Union([micros, Type.Null()]),
-    resources: Type.Object({ cpu: Type.Optional(Type.Number()), memory: Type.Optional(text) }, closed),
-  },
-  closed,
-);
-
-const pipeline = Type.Object(
-  {
-    ...about,
-    name: text,
-    schedule: Type.Optional(text),
-    timezone: Type.Optional(text),
-    params: fields,
-    steps: Type.Array(step),
   },
   closed,
 );

@@ -23,6 +23,7 @@ const KIND_NAMES: Readonly<Record<Authored['kind'], string>> = {
   rollout: 'rollout',
   pipeline: 'pipeline',
   step: 'step',
+  group: 'group',
 };
 
 export function kindName(kind: Authored['kind']): string {

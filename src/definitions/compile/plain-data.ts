@@ -14,3 +14,7 @@ function isPlainTo(depth: number, value: unknown): boolean {
   if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return false;
   return Object.values(value).every((item) => isPlainTo(depth - 1, item));
 }
+
+export function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}

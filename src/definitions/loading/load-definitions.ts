@@ -6,11 +6,12 @@ import { compareTexts } from '../../core/index.ts';
 import type { FunctionToBundle } from '../bundling/bundle-functions.ts';
 import { findFunctions, type FoundFunction, objectsIn, ownFunctions } from '../bundling/find-functions.ts';
 import { withSchemaFiles } from '../bundling/schema-files.ts';
-import { withScriptFiles } from '../bundling/script-files.ts';
+import { withStepFiles } from '../bundling/step-files.ts';
 import { type Exported, inOrder } from '../compile/collect.ts';
 import { compileDefinitions } from '../compile/compile-definitions.ts';
 import { referByText, type ReferTo } from '../compile/function-table.ts';
 import { Mistakes } from '../compile/mistakes.ts';
+import { TakenAlong } from '../compile/taken-along.ts';
 import type { Definitions } from '../manifest.ts';
 import { importMistake } from './import-mistake.ts';
 import { createImporter, resolvedImport } from './module-loader.ts';
@@ -26,6 +27,7 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
   const files = await definitionFiles(directory);
   const importFile = createImporter(directory);
   const mistakes = new Mistakes(directory);
+  const takenAlong = new TakenAlong();
   const exports: Exported[] = [];
   for (const path of files) {
     const file = relative(directory, path).split(sep).join('/');
@@ -40,7 +42,8 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
   // What a broken file would have exported is missing; the mistakes that this alone makes would only confuse.
   mistakes.throwIfAny();
   const functions = functionsToBundle(exports);
-  if (functions.length === 0) return withFiles(compileDefinitions(exports, { project, directory, mistakes }));
+  const options = { project, directory, mistakes, takenAlong };
+  if (functions.length === 0) return withFiles(compileDefinitions(exports, options), takenAlong);
   const root = await realpath(directory);
   const real = await Promise.all(files.map((path) => realpath(path)));
   // What reads and links code is loaded by those alone who need it.
@@ -48,19 +51,20 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
   const bundled = await bundleFunctions(functions, real, root, resolvedImport);
   for (const mistake of bundled.mistakes) mistakes.addFile(mistake);
   const functionRef: ReferTo = (id, fn) => bundled.functions.get(id)?.ref ?? referByText(id, fn);
-  const compiled = compileDefinitions(exports, { project, directory, mistakes, functionRef });
+  const compiled = compileDefinitions(exports, { ...options, functionRef });
   const all = [...bundled.functions.values()].filter(({ ref }) => compiled.functions.has(ref.id));
-  return withFiles({
+  const whole = {
     ...compiled,
     // What travels is what runs here too.
     functions: new Map(all.map(({ ref, fn }) => [ref.id, fn])),
     bundles: new Map(all.map(({ ref, code }) => [ref.bundle, code])),
-  });
+  };
+  return withFiles(whole, takenAlong);
 }
 
 /** With what travels beside functions. */
-async function withFiles(definitions: Definitions): Promise<Definitions> {
-  return withSchemaFiles(await withScriptFiles(definitions));
+async function withFiles(definitions: Definitions, takenAlong: TakenAlong): Promise<Definitions> {
+  return withSchemaFiles(await withStepFiles(definitions, takenAlong));
 }
 
 /** Every function of the repository once, with the export that leads to it: that of its own object, where there is one. */

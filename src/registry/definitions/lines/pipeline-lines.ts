@@ -1,7 +1,8 @@
 // How a pipeline differs from what it was, and which text files travel with the steps of one that comes: what a script names
 // goes to the artifact store, a secret too.
 
-import type { PipelineSpec, StepSpec } from '../../../definitions/index.ts';
+import { formatDuration } from '../../../core/index.ts';
+import type { PipelineSpec, RetryDelay, StepSpec, TriggerSpec } from '../../../definitions/index.ts';
 import { describeDifference } from '../difference.ts';
 import { type ChangeLine, line } from './change-line.ts';
 import { restLines } from './rest-lines.ts';
@@ -11,29 +12,55 @@ export function pipelineLines(was: PipelineSpec, is: PipelineSpec): ChangeLine[]
   const told = (spec: PipelineSpec): object => ({
     schedule: spec.schedule,
     timezone: spec.timezone,
+    catchUp: spec.catchUp,
+    concurrency: spec.concurrency,
+    overlap: spec.overlap,
+    on: (spec.on ?? []).map(showTrigger),
     params: spec.params,
-    steps: spec.steps.map(withFilesByPath),
+    groups: spec.groups ?? [],
+    steps: spec.steps.map(toldStep),
   });
   const lines = describeDifference(told(was), told(is)).map((text) =>
     line(/: code [0-9a-f]{8} → code [0-9a-f]{8}$/.test(text) ? 'code' : 'meaning', text),
   );
-  return [...lines, ...restLines(was, is, ['schedule', 'timezone', 'params', 'steps'])];
+  return [...lines, ...restLines(was, is, Object.keys(told(is)))];
 }
 
 /** `step "fit" takes along fit/params.json`: of one that comes. */
 export function travelLines({ steps }: PipelineSpec): ChangeLine[] {
   return steps.flatMap(({ name, action }) => {
-    if (action.kind !== 'python') return [];
-    const { script, requirements, files = [] } = action;
-    const isOwn = (path: string): boolean => path.endsWith('.py') || path === script || path === requirements;
+    if (!('files' in action)) return [];
+    const { files = [] } = action;
+    const own = 'script' in action ? [action.script, action.requirements] : [];
+    const isOwn = (path: string): boolean => path.endsWith('.py') || own.includes(path);
     const texts = files.map(({ path }) => path).filter((path) => !isOwn(path));
     return texts.length === 0 ? [] : [line('about', `step "${name}" takes along ${texts.join(', ')}`)];
   });
 }
 
-/** Each file as code by its path. */
-function withFilesByPath(step: StepSpec): object {
-  if (step.action.kind !== 'python' || step.action.files === undefined) return step;
-  const files = Object.fromEntries(step.action.files.map(({ path, hash }) => [path, { id: '', hash }]));
-  return { ...step, action: { ...step.action, files } };
+/** A step with each of its files as code by its path, and its wait in words. */
+function toldStep(step: StepSpec): object {
+  const { action, delay } = step;
+  const told = { ...step, ...(delay === undefined ? {} : { delay: showDelay(delay) }) };
+  if (!('files' in action) || action.files === undefined) return told;
+  const files = Object.fromEntries(action.files.map(({ path, hash }) => [path, { id: '', hash }]));
+  return { ...told, action: { ...action, files } };
+}
+
+/** `5s, times 3, up to 2m, 10 % random`. */
+function showDelay({ delayMicros, factor, maxMicros, jitter }: RetryDelay): string {
+  const [first, most] = [formatDuration(delayMicros), formatDuration(maxMicros)];
+  return `${first}, times ${factor}, up to ${most}, ${jitter * 100} % random`;
+}
+
+/** `materialized delays`. */
+function showTrigger(trigger: TriggerSpec): string {
+  switch (trigger.kind) {
+    case 'materialized':
+      return `materialized ${trigger.view}`;
+    case 'pushed':
+      return `pushed ${trigger.source}`;
+    case 'drift':
+      return `drift ${trigger.endpoint}`;
+  }
 }

@@ -1,0 +1,61 @@
+// What a Python script and a notebook share: where they lie, what they are made to run with, what they are given.
+
+import { Type } from 'typebox';
+import { dataMistake } from '../compile/names.ts';
+import { isPlain } from '../compile/plain-data.ts';
+import { closed, files, text } from '../compile/schema-parts.ts';
+import type { AppliedFile } from '../manifest.ts';
+import type { OptionNames } from '../authoring/call.ts';
+import type { ActionContext } from './action-kind.ts';
+
+export interface ScriptOptions {
+  /** A file of pip's requirements, relative to the feature repository. Its environment is made once from it. */
+  readonly requirements?: string;
+  /** Plain JSON data. */
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+export const SCRIPT_OPTIONS: OptionNames<ScriptOptions> = { requirements: true, args: true };
+
+export interface GivenScript {
+  readonly script: string;
+  readonly requirements: string | undefined;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+export interface ScriptSpec<K extends string> {
+  readonly kind: K;
+  readonly script: string;
+  readonly requirements?: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  /** The script and what it may import or read; left out where they lie in no repository. */
+  readonly files?: readonly AppliedFile[];
+}
+
+export function scriptSchema(kind: string): ReturnType<typeof Type.Object> {
+  return Type.Object(
+    {
+      kind: Type.Literal(kind),
+      files,
+      script: text,
+      requirements: Type.Optional(text),
+      args: Type.Record(text, Type.Unknown()),
+    },
+    closed,
+  );
+}
+
+/** Of what is given with a script; its path is for the kind to look at. */
+export function compileScript<K extends string>(
+  kind: K,
+  { script, requirements, args }: GivenScript,
+  { report, text: checkText }: ActionContext,
+): ScriptSpec<K> {
+  const atArgs = [1, 1, 'args'];
+  const mistake = dataMistake(args);
+  if (mistake !== undefined) report(`: args: ${mistake}`, atArgs);
+  else if (!isPlain(args) || Array.isArray(args))
+    report(`: the args of ${kind}(…) must be an object of plain JSON data`, atArgs);
+  if (requirements !== undefined) checkText('requirements', requirements, [1, 1, 'requirements']);
+  return { kind, script, ...(requirements === undefined ? {} : { requirements }), args };
+}

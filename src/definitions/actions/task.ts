@@ -1,0 +1,64 @@
+// A TypeScript function as a step.
+
+import { Type } from 'typebox';
+import type { Action, AnyNeeds } from '../authoring/action.ts';
+import type { AuthoredAction } from '../authoring/authored.ts';
+import { closed, functionRef } from '../compile/schema-parts.ts';
+import { taskId } from '../function-id.ts';
+import type { FunctionRef, UserFunction } from '../manifest.ts';
+import type { ActionKind } from './action-kind.ts';
+
+/** What a task gets beside its needs. */
+export interface TaskContext {
+  /** The run's parameters. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- declared by the pipeline, which is not known here
+  readonly params: Readonly<Record<string, any>>;
+  /** With `foreach`: this task's item, and its place. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- whatever the list holds
+  readonly item: any;
+  readonly index: number;
+  /** In a group, and in those around it: the item of each by the group's name. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- whatever the lists hold
+  readonly items: Readonly<Record<string, any>>;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** Aborted at a timeout or a cancel; the process ends soon after. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A TypeScript function of the results of the needed steps. It may be async; its result must be plain JSON data.
+ * Name the input's type to have it checked: `task((input: { fit: Fit[] }) => …)`.
+ */
+export function task<I = AnyNeeds, R = unknown>(run: (needs: I, context: TaskContext) => R): Action<I, Awaited<R>> {
+  return { action: { kind: 'task', given: { run }, slips: [] } };
+}
+
+/** The function of an action that has one. */
+export function functionOfTask(action: AuthoredAction | undefined): UserFunction | undefined {
+  if (action?.kind !== 'task') return undefined;
+  const { run } = action.given as Given;
+  // Its arguments are what the pipeline's graph gives; its result is checked to be JSON when it runs.
+  return typeof run === 'function' ? (run as UserFunction) : undefined;
+}
+
+interface Given {
+  readonly run: unknown;
+}
+
+interface TaskSpec {
+  readonly kind: 'task';
+  readonly function: FunctionRef;
+}
+
+export const taskKind: ActionKind<Given, TaskSpec> = {
+  kind: 'task',
+  schema: Type.Object({ kind: Type.Literal('task'), function: functionRef }, closed),
+  compile({ run }, { pipeline, step, report, addFunction }) {
+    const id = taskId(pipeline, step);
+    // As above.
+    if (typeof run === 'function') return { kind: 'task', function: addFunction(id, run as UserFunction) };
+    report(': task(…) needs a function', [1, 0]);
+    return { kind: 'task', function: { id, hash: '' } };
+  },
+};

@@ -1,0 +1,400 @@
+// What pipelines compile to: options as members of the spec, groups, actions, and what plain JavaScript gets wrong.
+
+import { describe, expect, it } from 'vitest';
+import type { PipelineSpec, StepSpec } from '../../src/definitions/index.ts';
+import {
+  container,
+  drift,
+  endpoint,
+  evaluate,
+  featureService,
+  grid,
+  materialize,
+  materialized,
+  model,
+  notebook,
+  pipeline,
+  promote,
+  pushed,
+  python,
+  range,
+  registerModel,
+  rollout,
+  shell,
+  t,
+  task,
+} from '../../src/index.ts';
+import { compile, delays, flights, mistakesOf, type Untyped } from '../support/written-definitions.ts';
+
+const service = featureService('svc', [delays]);
+const scored = model('m', { features: service, outputs: { p: t.float32() } });
+const scores = endpoint('scores', { model: scored });
+const one = task(() => 1);
+
+const specOf = (p: unknown): PipelineSpec => {
+  const [spec] = Object.values(compile({ p }).manifest.pipelines);
+  if (spec === undefined) throw new Error('no pipeline');
+  return spec;
+};
+const stepOf = (options: Untyped, action: Untyped = one): StepSpec => {
+  const p: Untyped = pipeline('p');
+  p.step('s', action, options);
+  return specOf(p).steps[0] as StepSpec;
+};
+/** The mistakes of a pipeline that `add` fills, without their beginning. */
+const said = (add: (p: Untyped) => void): string[] => {
+  const p = pipeline('p');
+  add(p);
+  return mistakesOf({ p }).map((text) => text.replace('features.ts: pipeline "p": ', ''));
+};
+const saidOf = (options: Untyped, action: Untyped = one): string[] => said((p) => p.step('s', action, options));
+
+const BARE = { name: 's', needs: {}, retry: 0, timeoutMicros: null, resources: {} };
+
+describe('a step’s options', () => {
+  it('are left out of the spec where they say what is so without them', () => {
+    const { action: _, ...bare } = stepOf({
+      retry: { times: 0, delay: '1s', factor: 2, max: '1m', jitter: 0.1 },
+      catch: false,
+      cache: false,
+      isolate: false,
+      env: {},
+      secrets: {},
+    });
+    expect(bare).toEqual(BARE);
+  });
+
+  it('are members of the spec', () => {
+    const { action: _, ...spec } = stepOf({
+      retry: { times: 3, delay: '5s', factor: 1.5, max: '2m', jitter: 0 },
+      after: 'end',
+      catch: true,
+      cache: true,
+      isolate: true,
+      parallel: 4,
+      pool: 'the-warehouse',
+      executor: { kind: 'kubernetes', namespace: 'ml', image: 'i:1' },
+      env: { MODE: 'quiet', EMPTY: '' },
+      secrets: {
+        A: { env: 'SHOP_A' },
+        B: { file: '/run/b' },
+        C: { secretKeyRef: { name: 'shop', key: 'c' } },
+        D: { arn: 'arn:aws:secretsmanager:eu-west-1:1:secret:d' },
+      },
+    });
+    expect(spec).toEqual({
+      ...BARE,
+      retry: 3,
+      delay: { delayMicros: 5_000_000, factor: 1.5, maxMicros: 120_000_000, jitter: 0 },
+      after: 'end',
+      catch: true,
+      cache: true,
+      isolate: true,
+      parallel: 4,
+      pool: 'the-warehouse',
+      executor: { kind: 'kubernetes', namespace: 'ml', image: 'i:1' },
+      env: { MODE: 'quiet', EMPTY: '' },
+      secrets: {
+        A: { env: 'SHOP_A' },
+        B: { file: '/run/b' },
+        C: { secretKeyRef: { name: 'shop', key: 'c' } },
+        D: { arn: 'arn:aws:secretsmanager:eu-west-1:1:secret:d' },
+      },
+    });
+  });
+
+  it('wait as long as the first delay says where that is longer than the usual most', () => {
+    expect(stepOf({ retry: { times: 1, delay: '5m' } }).delay).toMatchObject({ delayMicros: 3e8, maxMicros: 3e8 });
+    expect(stepOf({ retry: { times: 1, delay: '0s' } }).delay).toMatchObject({ delayMicros: 0, maxMicros: 6e7 });
+    expect(stepOf({ retry: { times: 1 } })).not.toHaveProperty('delay');
+  });
+
+  it('name a gate, which is waited for under its own name', () => {
+    const p = pipeline('p');
+    const gate = p.step(
+      'gate',
+      task(() => true),
+    );
+    const list = p.step(
+      'list',
+      task(() => [1]),
+    );
+    p.step('a', one, { when: gate });
+    p.step('b', one, { unless: gate, needs: { open: gate } });
+    p.step('c', one, { when: gate, foreach: list });
+    expect(specOf(p).steps.slice(2)).toMatchObject([
+      { needs: { gate: 'gate' }, when: 'gate' },
+      { needs: { open: 'gate' }, unless: 'gate' },
+      { needs: { gate: 'gate', list: 'list' }, when: 'gate', foreach: { kind: 'result', of: 'list' } },
+    ]);
+    expect(Object.keys(specOf(p).steps[3]?.needs ?? {})).toEqual(['open']);
+  });
+
+  it('name no gate that gives an array', () => {
+    const array = 'which gives an array, and no true or false. Let a step say which it is';
+    expect(
+      said((p) => {
+        const many = p.step('many', one, { foreach: range(2) });
+        const group = p.foreach('group', [1], (q: Untyped) => q.step('in_it', one));
+        p.step('a', one, { when: many });
+        p.step('b', one, { unless: group });
+      }),
+    ).toEqual([`step "a": when goes by step "many", ${array}`, `step "b": unless goes by group "group", ${array}`]);
+  });
+
+  it('never show a secret that was written out', () => {
+    const literal = 'sk-live-123';
+    for (const value of [literal, { env: literal }, { value: literal }, { arn: literal }, [literal], 7]) {
+      const [mistake = '', ...others] = saidOf({ secrets: { KEY: value } });
+      expect(others).toEqual([]);
+      expect(mistake).toMatch(/^step "s": secret "KEY" (is written out|must name the one place)/);
+      expect(mistake).not.toContain(literal);
+    }
+    expect(saidOf({ secrets: { KEY: { env: 'A', file: '/b' } } })).toHaveLength(1);
+    expect(saidOf({ secrets: { KEY: { secretKeyRef: { name: 'n' } } } })).toHaveLength(1);
+    expect(saidOf({ secrets: { KEY: {} } })).toHaveLength(1);
+  });
+
+  it.each([
+    [{ retry: 1.5 }, /retry must be a whole number from 0 to 100, got number 1.5/],
+    [{ retry: 'twice' }, /retry must be a whole number from 0 to 100, got string "twice"/],
+    [{ retry: {} }, /retry.times must be a whole number/],
+    [{ retry: { times: 1, jitter: -0.1 } }, /retry.jitter must be a number from 0 to 1, got number -0.1/],
+    [{ retry: { times: 1, factor: Infinity } }, /retry.factor must be a number from 1 to 1000/],
+    [{ retry: { times: 1, max: '0s' } }, /retry.max "0s" must be longer than zero/],
+    [{ env: { 'A B': 'x' } }, /env: "A B" is no variable's name/],
+    [{ env: { HEADRACE_ATTEMPT: 'x' } }, /env: HEADRACE_ATTEMPT is Headrace's own/],
+    [{ secrets: { '1A': { env: 'A' } } }, /secrets: "1A" is no variable's name/],
+    [{ pool: 7 }, /pool: a name must be text, got number 7/],
+    [{ executor: { kind: 'slurm' } }, /executor must be 'local', 'fleet'.*got string "slurm"/],
+    [{ when: 'nope' }, /step "s" needs "nope", which is no step or group of this pipeline/],
+    [{ isolate: 1 }, /isolate must be true or false, got number 1/],
+  ])('are refused, with what was expected: %j', (options, expected) => {
+    const mistakes = saidOf(options);
+    expect(mistakes).toHaveLength(1);
+    expect(mistakes[0]).toMatch(expected);
+  });
+
+  it('keep no result of what changes the world', () => {
+    const effects = [registerModel(scored), materialize(), promote(scored, { alias: 'champion' })];
+    for (const action of effects)
+      expect(saidOf({ cache: true }, action)).toEqual([expect.stringMatching(/cache is not for/)]);
+    expect(saidOf({ cache: true }, evaluate(scored))).toEqual([]);
+  });
+});
+
+describe('foreach', () => {
+  it('may be over nothing, and over millions', () => {
+    for (const nothing of [[], range(0), range(3, 3), grid({ a: [], b: [1] })])
+      expect(saidOf({ foreach: nothing })).toEqual([]);
+    const side = Array.from({ length: 10_000 }, (_, i) => i);
+    for (const many of [range(10_000_000), range(2 ** 31), grid({ a: side, b: side.slice(0, 1000) })])
+      expect(saidOf({ foreach: many })).toEqual([]);
+  });
+
+  it('is over no more than can be counted', () => {
+    const side = Array.from({ length: 50_000 }, (_, i) => i);
+    const most = /foreach is over \d+ items, and 2147483648 is the most/;
+    for (const many of [range(2 ** 31 + 1), range(-1, 2 ** 31), grid({ a: side, b: side })])
+      expect(saidOf({ foreach: many })).toEqual([expect.stringMatching(most)]);
+  });
+
+  it('is over a list', () => {
+    for (const none of [3, 'abc', {}, true, grid([1] as Untyped), grid({ a: 3 } as Untyped), null])
+      expect(saidOf({ foreach: none })).toHaveLength(1);
+  });
+});
+
+describe('a group', () => {
+  it('is a list beside the steps, which name it; outer ones come first', () => {
+    const p = pipeline('p');
+    const rows = p.step(
+      'rows',
+      task(() => [1, 2]),
+    );
+    const years = p.foreach('country', ['de', 'fr'], (q) => {
+      const part = q.step('part', one, { needs: { rows } });
+      return q.foreach('year', rows, (r) => r.step('fit', one, { needs: { part, rows }, foreach: range(2) }));
+    });
+    p.foreach('again', years, (q) => q.step('last', one, { needs: { years } }));
+    expect(specOf(p).groups).toEqual([
+      { name: 'country', foreach: { kind: 'items', items: ['de', 'fr'] }, last: 'year' },
+      { name: 'year', foreach: { kind: 'result', of: 'rows' }, in: 'country', last: 'fit' },
+      { name: 'again', foreach: { kind: 'result', of: 'country' }, last: 'last' },
+    ]);
+    expect(specOf(p).steps.map(({ name, in: group, needs }) => [name, group, needs])).toEqual([
+      ['rows', undefined, {}],
+      ['part', 'country', { rows: 'rows' }],
+      ['fit', 'year', { part: 'part', rows: 'rows' }],
+      ['last', 'again', { years: 'country' }],
+    ]);
+  });
+
+  it('lets no one from outside need a step in it, by object or by name', () => {
+    const inside = 'From outside need group "country": it gives the array of its last step\'s results';
+    const mistakes = said((p) => {
+      let fit: Untyped;
+      p.foreach('country', [1], (q: Untyped) => q.foreach('city', [2], (r: Untyped) => (fit = r.step('fit', one))));
+      p.step('a', one, { needs: { fit } });
+      p.step('b', one, { needs: { x: 'city' } });
+      p.step('c', one, { foreach: fit });
+      p.step('d', one, { when: 'fit' });
+      p.foreach('other', fit, (q: Untyped) => q.step('e', one, { needs: { fit } }));
+    });
+    expect(mistakes.sort()).toEqual([
+      `group "other" needs step "fit", which is in group "country". ${inside}`,
+      `step "a" needs step "fit", which is in group "country". ${inside}`,
+      `step "b" needs group "city", which is in group "country". ${inside}`,
+      `step "c" needs step "fit", which is in group "country". ${inside}`,
+      `step "d" needs step "fit", which is in group "country". ${inside}`,
+      `step "e" needs step "fit", which is in group "country". ${inside}`,
+    ]);
+  });
+
+  it('is in no circle with what is around it', () => {
+    expect(
+      said((p) => {
+        p.foreach('g', [1], (q: Untyped) => {
+          q.step('a', one, { needs: { b: 'b' } });
+          return q.step('z', one, { needs: { a: 'a' } });
+        });
+        p.step('b', one, { needs: { g: 'g' } });
+      }),
+    ).toEqual(['its steps need each other in a circle: a → b → g → a. Take one of these needs out']);
+    expect(
+      said((p) => {
+        const list = p.step('list', one, { needs: { g: 'g' } });
+        p.foreach('g', list, (q: Untyped) => q.step('a', one));
+      }),
+    ).toEqual(['its steps need each other in a circle: list → g → list. Take one of these needs out']);
+  });
+
+  it('tells two circles, each once', () => {
+    const mistakes = said((p) => {
+      for (const [a, b] of ['ab', 'cd']) {
+        p.step(a, one, { needs: { x: b } });
+        p.step(b, one, { needs: { x: a } });
+      }
+      p.step('e', one, { needs: { x: 'a' } });
+      p.step('f', one, { needs: { x: 'f' } });
+    });
+    expect(mistakes.map((text) => / circle: (.*)\. /.exec(text)?.[1])).toEqual(['a → b → a', 'c → d → c', 'f → f']);
+  });
+
+  it('says what its function should have given', () => {
+    expect(said((p) => p.foreach('g', [1], (q: Untyped) => [q.step('a', one)]))).toEqual([
+      'group "g": its function must give the last of its steps, what .step(…) gave, got an array of 1',
+    ]);
+    expect(said((p) => p.foreach('g', [1], async (q: Untyped) => q.step('a', one)))).toHaveLength(1);
+    expect(
+      said((p) => {
+        const other: Untyped = pipeline('other');
+        p.foreach('g', [1], (q: Untyped) => (q.step('a', one), other.step('a', one)));
+      }),
+    ).toEqual(['group "g": its function must give the last of its steps, what .step(…) gave, got step "a"']);
+  });
+
+  it('shares its name with no step, nor with another group', () => {
+    expect(
+      said((p) => {
+        p.foreach('g', [1], (q: Untyped) => q.step('g', one));
+        p.foreach('h', [1], (q: Untyped) => q.step('a', one));
+        p.foreach('h', [1], (q: Untyped) => q.step('b', one));
+      }),
+    ).toEqual(['two groups are named "h". Rename one of them', 'a step and a group are named "g". Rename one of them']);
+  });
+
+  it('may hold a long chain of steps', () => {
+    const p = pipeline('p');
+    p.foreach('g', range(3), (q) => {
+      let last = q.step('s0', one);
+      for (let i = 1; i < 20_000; i++) last = q.step(`s${i}`, one, { needs: { last } });
+      return last;
+    });
+    expect(specOf(p).steps).toHaveLength(20_000);
+  });
+});
+
+describe('actions', () => {
+  it('compile to their specs', () => {
+    const plan = rollout('plan', { endpoint: scores });
+    expect(stepOf({}, notebook('x.ipynb', { requirements: 'r.txt', args: { a: 1 } })).action).toEqual({
+      kind: 'notebook',
+      script: 'x.ipynb',
+      requirements: 'r.txt',
+      args: { a: 1 },
+    });
+    expect(stepOf({}, shell('make', { files: ['Makefile'] })).action).toEqual({ kind: 'shell', command: 'make' });
+    expect(stepOf({}, container({ image: 'i:1' })).action).toEqual({ kind: 'container', image: 'i:1', command: [] });
+    expect(stepOf({}, materialize({ views: [delays, delays] })).action).toEqual({
+      kind: 'materialize',
+      views: ['delays'],
+    });
+    expect(stepOf({}, materialize()).action).toEqual({ kind: 'materialize' });
+    expect(stepOf({}, evaluate(scored)).action).toEqual({ kind: 'evaluate', model: 'm', slices: [] });
+    expect(stepOf({}, evaluate(scored, { label: 'late', slices: ['origin'], against: 'champion' })).action).toEqual({
+      kind: 'evaluate',
+      model: 'm',
+      label: 'late',
+      slices: ['origin'],
+      against: 'champion',
+    });
+    expect(stepOf({}, promote(scored, { alias: 'champion' })).action).toEqual({
+      kind: 'promote',
+      model: 'm',
+      alias: 'champion',
+    });
+    expect(stepOf({}, promote(scored, { endpoint: scores, plan })).action).toEqual({
+      kind: 'promote',
+      model: 'm',
+      endpoint: 'scores',
+      plan: 'plan',
+    });
+    expect(stepOf({}, promote(scored, { endpoint: scores })).action).not.toHaveProperty('plan');
+  });
+
+  it('bring the objects that they name', () => {
+    const p = pipeline('p', { on: [materialized(delays), pushed(flights), drift(scores)] });
+    p.step('roll', promote(scored, { endpoint: scores, plan: rollout('plan', { endpoint: scores }) }));
+    const { endpoints, rollouts, views, sources } = compile({ p }).manifest;
+    expect([endpoints, rollouts ?? {}, views, sources].map((found) => Object.keys(found))).toEqual([
+      ['scores'],
+      ['plan'],
+      ['delays'],
+      ['flights'],
+    ]);
+  });
+});
+
+describe('a pipeline’s options', () => {
+  const timesOf = (options: Untyped): object => {
+    const p: Untyped = pipeline('p', options);
+    p.step('s', python('x.py'));
+    const { name: _, params: __, steps: ___, ...times } = specOf(p);
+    return times;
+  };
+
+  it('are left out where they say what is so without them', () => {
+    expect(timesOf({ catchUp: 'latest', on: [] })).toEqual({});
+  });
+
+  it('are members of the spec', () => {
+    const on = [materialized(delays), pushed(flights), drift(scores)];
+    expect(timesOf({ catchUp: 'none', concurrency: 3, overlap: 'cancel', on })).toEqual({
+      catchUp: 'none',
+      concurrency: 3,
+      overlap: 'cancel',
+      on: [
+        { kind: 'materialized', view: 'delays' },
+        { kind: 'pushed', source: 'flights' },
+        { kind: 'drift', endpoint: 'scores' },
+      ],
+    });
+  });
+
+  it('let one run go on at a time where they say what becomes of another', () => {
+    expect(timesOf({ overlap: 'skip' })).toEqual({ concurrency: 1, overlap: 'skip' });
+    expect(timesOf({ overlap: 'queue' })).toEqual({ concurrency: 1 });
+    expect(timesOf({ overlap: 'queue', concurrency: 2 })).toEqual({ concurrency: 2 });
+  });
+});
