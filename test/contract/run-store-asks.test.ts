@@ -3,6 +3,7 @@
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
+import type { PipelineSpec } from '../../src/definitions/index.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import type { ListedRun, RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
@@ -69,6 +70,8 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       expect(await second.requestCancel('r')).toBe(true);
       expect(await second.requestCancel('r')).toBe(true);
       expect(await store.renew('r', epoch)).toBe('cancelled');
+      expect(await store.look('r', epoch)).toBe('cancelled');
+      expect(await store.look('r', epoch + 1)).toBe('lost');
       expect((await statesOf()).run).toBe('running');
       expect((await store.events('r')).filter(({ kind }) => kind === 'cancel requested')).toHaveLength(1);
     });
@@ -139,7 +142,7 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       expect(await second.requestResume('r', { keepDone: true, code })).toBe(true);
       expect(await statesOf()).toEqual({
         run: 'queued',
-        steps: ['open', 'waiting'],
+        steps: ['waiting', 'waiting'],
         tasks: ['succeeded', 'succeeded', 'retry', 'retry', 'retry'],
       });
       expect(await miscounts(db)).toEqual([]);
@@ -152,6 +155,68 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       ).toEqual([2, 3, 4].map((index) => [index, 1, 0, 0, 0]));
       await expect(store.flush('r', epoch, 4, claimed(5))).rejects.toMatchObject({ code: 'HR_CONFLICT' });
       expect((await second.take('r', elsewhere)).isCancelRequested).toBe(false);
+    });
+
+    it('opens the items of a group in which something failed, and no others', async () => {
+      const grouped: PipelineSpec = {
+        ...pipeline,
+        groups: [{ name: 'each', foreach: { kind: 'range', start: 0, end: 9 }, last: 'end' }],
+        steps: pipeline.steps.map((step) => ({ ...step, in: 'each' })),
+      };
+      await store.create(newRun('r', { pipeline: grouped, steps: [{ step: 'each', scope: '' }] }));
+      const { epoch } = await store.take('r', elsewhere);
+      const one = { children: 1, nextIndex: 1, endedAt: 7 };
+      const done = { ...one, state: 'succeeded' as const, counts: { ...NO_TASKS, succeeded: 1 } };
+      const none = { children: null, order: null, openedAt: null, endedAt: 7 };
+      const counts = { ...NO_TASKS, succeeded: 1, failed: 1, cancelled: 1 };
+      await store.flush(
+        'r',
+        epoch,
+        1,
+        batchOf({
+          run: { state: 'failed', error: 'no', endedAt: 7 },
+          tasks: [
+            taskOf(0, { scope: '0', expects: null }),
+            taskOf(0, { scope: '1', expects: null, state: 'failed', output: null }),
+            taskOf(0, { scope: '2', expects: null }),
+          ],
+          steps: [
+            stepOf({ step: 'each', state: 'failed', children: 9, nextIndex: 3, counts, order: null }),
+            stepOf({ scope: '0', ...done }),
+            stepOf({ scope: '0', step: 'end', state: 'skipped', ...none }),
+            stepOf({ scope: '1', ...one, state: 'failed', counts: { ...NO_TASKS, failed: 1 } }),
+            stepOf({ scope: '1', step: 'end', state: 'skipped', ...none }),
+            stepOf({ scope: '2', ...done }),
+            stepOf({ scope: '2', step: 'end', state: 'cancelled', ...none }),
+          ],
+        }),
+      );
+      await store.release('r', epoch);
+      expect(await store.list()).toMatchObject([{ counts: { children: 3, succeeded: 2, failed: 1, cancelled: 0 } }]);
+      expect(await second.requestResume('r', { keepDone: true })).toBe(true);
+      const rows = async () =>
+        (await store.load('r')).steps.map(({ step, scope, state, counts: { running, retry, succeeded } }) =>
+          [step, scope, state, running, retry, succeeded].join(' '),
+        );
+      expect((await rows()).toSorted()).toEqual([
+        'each  open 2 0 1',
+        'end 0 skipped 0 0 0',
+        'end 1 waiting 0 0 0',
+        'end 2 waiting 0 0 0',
+        'fan 0 succeeded 0 0 1',
+        'fan 1 waiting 0 1 0',
+        'fan 2 succeeded 0 0 1',
+      ]);
+      expect(await second.requestResume('r', { keepDone: false })).toBe(true);
+      expect((await rows()).toSorted()).toEqual([
+        'each  open 3 0 0',
+        'end 0 waiting 0 0 0',
+        'end 1 waiting 0 0 0',
+        'end 2 waiting 0 0 0',
+        'fan 0 waiting 0 1 0',
+        'fan 1 waiting 0 1 0',
+        'fan 2 waiting 0 1 0',
+      ]);
     });
 
     it('lets all of it run again where nothing is to be kept', async () => {

@@ -2,6 +2,7 @@
 // a driver that only seemed dead writes nothing more.
 
 import { type Clock, stringifyJson } from '../../core/index.ts';
+import type { PipelineSpec } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { createEventWriter } from './add-event.ts';
 import { createRowLock, leaseLeft, refuseHeld } from './run-lease.ts';
@@ -39,6 +40,9 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
        error = null, driver = null, lease_until = 0, epoch = epoch + 1, ended_at = null, spec = coalesce(?, spec),
        manifest_hash = coalesce(?, manifest_hash) where id = ?`,
   );
+  const readSpec = statement<{ spec: string }>(kind, 'select spec from pipeline_runs where id = ?');
+  const names = kind === 'postgres' ? 'jsonb_array_elements_text(?::jsonb) names(value)' : 'json_each(?)';
+  const isGroup = `step in (select value from ${names})`;
   const again = `state = 'retry', failures = 0, losses = 0, not_before = 0, ended_at = null`;
   const resumeTasks = statement(
     kind,
@@ -54,24 +58,48 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
     `update pipeline_tasks set ${again}, output = null, output_blob = null, error = null, copied_from = null
      where run_id = ? and state = 'succeeded'`,
   );
-  // A step that failed goes on where it had opened; the others wait for what they need, as from the start.
+  const tasksAgain = 'retry = retry + failed + cancelled, failed = 0, cancelled = 0';
+  // Each that has not succeeded is made ready anew, by the code of now; so is a skipped one, but in an item that is done.
   const resumeSteps = statement(
     kind,
-    `update pipeline_steps set state = case when state = 'failed' and order_uri is not null then 'open' else 'waiting' end,
-       retry = retry + failed + cancelled, failed = 0, cancelled = 0, error = null, ended_at = null
-     where run_id = ? and state in ('failed', 'cancelled', 'skipped')`,
+    `update pipeline_steps set state = 'waiting', ${tasksAgain}, error = null, ended_at = null
+     where run_id = ? and not ${isGroup} and (state in ('open', 'failed', 'cancelled') or state = 'skipped' and (scope = '' or scope in
+       (select scope from pipeline_steps where run_id = ? and state in ('failed', 'cancelled'))))`,
   );
-  // A step that goes on may have failed tasks, where the others were to go on.
-  const resumeOpen = statement(
+  // A group counts items: those with something that failed or was cancelled are open again.
+  const resumeGroups = statement(
     kind,
-    `update pipeline_steps set retry = retry + failed + cancelled, failed = 0, cancelled = 0
-     where run_id = ? and state in ('open', 'waiting', 'succeeded') and failed + cancelled > 0`,
+    `update pipeline_steps set state = case when children is null then 'waiting' else 'open' end,
+       running = running + failed + cancelled, failed = 0, cancelled = 0, error = null, ended_at = null
+     where run_id = ? and ${isGroup} and state <> 'succeeded'`,
   );
   const repeatSteps = statement(
     kind,
     `update pipeline_steps set state = 'waiting', retry = retry + failed + cancelled + succeeded, failed = 0, cancelled = 0,
-       succeeded = 0, error = null, ended_at = null where run_id = ?`,
+       succeeded = 0, error = null, ended_at = null where run_id = ? and not ${isGroup}`,
   );
+  const repeatGroups = statement(
+    kind,
+    `update pipeline_steps set state = case when children is null then 'waiting' else 'open' end, running = next_index,
+       succeeded = 0, failed = 0, cancelled = 0, error = null, ended_at = null where run_id = ? and ${isGroup}`,
+  );
+
+  const resumeRows = async (trx: Db, id: string, keepDone: boolean): Promise<void> => {
+    const { spec = '' } = (await readSpec(trx, id)).rows[0] ?? {};
+    // As it was written by this store.
+    const { groups = [] } = JSON.parse(spec) as PipelineSpec;
+    const names = JSON.stringify(groups.map(({ name }) => name));
+    await resumeTasks(trx, id);
+    await forgetLosses(trx, id);
+    if (keepDone) {
+      await resumeSteps(trx, id, names, id);
+      await resumeGroups(trx, id, names);
+    } else {
+      await repeatTasks(trx, id);
+      await repeatSteps(trx, id, names);
+      await repeatGroups(trx, id, names);
+    }
+  };
 
   const cancelNow = async (trx: Db, id: string): Promise<void> => {
     const at = clock.nowMicros();
@@ -102,15 +130,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
         refuseHeld(row);
         const spec = code === undefined ? null : stringifyJson(code.pipeline);
         await resumeRun(trx, spec, code?.manifestHash ?? null, id);
-        await resumeTasks(trx, id);
-        await forgetLosses(trx, id);
-        if (keepDone) {
-          await resumeSteps(trx, id);
-          await resumeOpen(trx, id);
-        } else {
-          await repeatTasks(trx, id);
-          await repeatSteps(trx, id);
-        }
+        await resumeRows(trx, id, keepDone);
         await addEvent(trx, id, clock.nowMicros(), 'resumed');
         return true;
       }),

@@ -82,7 +82,7 @@ export function createReads(database: Database): Reads {
       const counts = await statement<CountsRow>(
         kind,
         `select run_id, ${['running', 'retry', 'succeeded', 'failed', 'cancelled', 'children'].map((name) => `coalesce(sum(${name}), 0) as ${name}`).join(', ')}
-         from pipeline_steps where run_id in (${rows.map(() => '?').join(', ')}) group by run_id`,
+         from pipeline_steps s where run_id in (${rows.map(() => '?').join(', ')}) and ${HAS_TASKS} group by run_id`,
       )(db(), ...rows.map(({ id }) => id));
       const byRun = new Map(counts.rows.map(({ run_id: id, ...row }) => [id, row]));
       return rows.map((row) => ({ ...toSummary(row), counts: byRun.get(row.id) ?? NONE }));
@@ -105,6 +105,10 @@ export function createReads(database: Database): Reads {
     },
   };
 }
+
+/** Rows of groups, which have no order, count items; runs without items have none. */
+const HAS_TASKS = `(s.order_uri is not null or not exists
+  (select 1 from pipeline_steps i where i.run_id = s.run_id and i.scope <> ''))`;
 
 function byKey(a: OpenTask, b: OpenTask): number {
   return compareTexts(a.step, b.step) || compareTexts(a.scope, b.scope) || a.index - b.index;

@@ -69,7 +69,7 @@ export function leaseLeft({ driver, lease_until: until, now }: LeaseRow): Micros
   return until <= now + 2 * LEASE_MICROS && isLeaseLive(driver, until, now) ? until - now : 0;
 }
 
-export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew' | 'release'> {
+export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew' | 'look' | 'release'> {
   const { kind } = database;
   const until = `${clockText(kind)} + ${LEASE_MICROS}`;
   const lockRow = createRowLock(kind);
@@ -86,6 +86,10 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
   const renew = statement<{ cancel_requested: number }>(
     kind,
     `update pipeline_runs set lease_until = ${until} where id = ? and epoch = ? returning cancel_requested`,
+  );
+  const look = statement<{ cancel_requested: number }>(
+    kind,
+    'select cancel_requested from pipeline_runs where id = ? and epoch = ?',
   );
   const release = statement<{ state: RunState; now: number }>(
     kind,
@@ -127,15 +131,17 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
         // The row is there, and locked.
         return { epoch: rows[0]?.epoch as number, isCancelRequested: row.cancel_requested === 1 };
       }),
-    async renew(id, epoch) {
-      const row = (await renew(database.tables(), id, epoch)).rows[0];
-      if (row === undefined) return 'lost';
-      return row.cancel_requested === 1 ? 'cancelled' : 'held';
-    },
+    renew: async (id, epoch) => heldBy((await renew(database.tables(), id, epoch)).rows[0]),
+    look: async (id, epoch) => heldBy((await look(database.tables(), id, epoch)).rows[0]),
     release: (id, epoch) =>
       database.transaction<unknown, void>(async (trx) => {
         const row = (await release(trx, id, epoch)).rows[0];
         if (row?.state === 'running') await addEvent(trx, id, row.now, 'interrupted');
       }),
   };
+}
+
+function heldBy(row: { readonly cancel_requested: number } | undefined): 'held' | 'cancelled' | 'lost' {
+  if (row === undefined) return 'lost';
+  return row.cancel_requested === 1 ? 'cancelled' : 'held';
 }

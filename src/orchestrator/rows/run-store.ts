@@ -36,7 +36,7 @@ export interface RunSummary {
 }
 
 export interface ListedRun extends RunSummary {
-  /** Of all its steps together; `children` of those that have opened. */
+  /** Tasks of all its steps together; `children` of those that have opened. */
   readonly counts: TaskCounts & { readonly children: number };
 }
 
@@ -47,6 +47,7 @@ export interface StoredRun extends RunSummary {
   readonly keepGoing: boolean;
 }
 
+/** A step's row, or a group's, which counts items and has no order. */
 export interface StoredStep extends StepKey {
   readonly state: StepState;
   readonly children: number | null;
@@ -177,6 +178,8 @@ export interface RunStore {
   take(id: string, driver: string, options?: { readonly atMost?: number }): Promise<Hold>;
   /** 15 s from now on. `lost`: another has it, or had. */
   renew(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
+  /** The same, and nothing is written: for whoever was woken, and must not wake others by that. */
+  look(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
   /** Lets go of it; nothing of this epoch is written any more. */
   release(id: string, epoch: number): Promise<void>;
   load(id: string): Promise<LoadedRun>;
@@ -188,8 +191,8 @@ export interface RunStore {
   /** Asks its driver; one that nobody drives is cancelled at once, unless an executor elsewhere still runs some of it. False: it had ended. */
   requestCancel(id: string): Promise<boolean>;
   /**
-   * Lets an ended run wait for a driver again: what failed or was cancelled may run anew, with all its tries. False: there is
-   * nothing left to do. Throws RunHeldError (HR_CONFLICT) while it is driven.
+   * Lets an ended run wait for a driver again: what failed or was cancelled may run anew, with all its tries; its steps wait, to be
+   * made ready by the code of now, and its groups' items are open again. False: there is nothing left to do. Throws RunHeldError (HR_CONFLICT) while it is driven.
    */
   requestResume(id: string, resume: Resume): Promise<boolean>;
   /** The newest first. */
