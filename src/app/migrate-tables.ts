@@ -18,7 +18,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { openFeeds },
     { migrateOffline },
     online,
-    { migrateRuns },
+    { migratePipelines },
     { openRegistry },
     { migrateLeases },
     monitoring,
@@ -43,7 +43,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await openFeeds(database);
   await migrateOffline(database);
   await migrateQuarantine(database);
-  await migrateRuns(database);
+  await migratePipelines(database);
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await monitoring.migrateAlerts(database);

@@ -74,8 +74,8 @@ async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progre
   return [
     collectSpill(join(values['offline.path'], 'spill')),
     ...ofTable(
-      'orchestrator_runs',
-      orchestrator.collectRuns({ ...(await openRuns(app)), owners, keepMicros: values['retention.runs'] }),
+      'pipeline_runs',
+      orchestrator.collectEndedRuns({ ...(await openRuns(app)), owners, keepMicros: values['retention.runs'] }),
     ),
     ...ofTable(
       'training_sets',

@@ -2,7 +2,14 @@
 
 import { dirname, isAbsolute, join } from 'node:path';
 import { HeadraceError, type Progress, silentProgress } from '../core/index.ts';
-import type { BuiltInContext, BuiltIns, OrchestratorDeps, RunsDeps, TrainingSetAction } from '../orchestrator/index.ts';
+import type { StepAction } from '../definitions/index.ts';
+import type {
+  BuiltInTaskContext,
+  BuiltInTasks,
+  modelCandidates as ModelCandidates,
+  OrchestratorDeps,
+  RunsDeps,
+} from '../orchestrator/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
 import type { App } from './open-app.ts';
 import type { RegisterModel } from './register-model.ts';
@@ -10,6 +17,7 @@ import type { RegisterModel } from './register-model.ts';
 export interface OpenOrchestratorOptions {
   readonly progress: Progress;
   readonly onTask?: OrchestratorDeps['onTask'];
+  readonly onWait?: OrchestratorDeps['onWait'];
   readonly signal?: AbortSignal;
 }
 
@@ -25,19 +33,31 @@ export async function openRuns(app: App): Promise<RunsDeps> {
 
 /** What it takes to drive one. Throws HR_NOTHING_APPLIED. */
 export async function openOrchestrator(app: App, options: OpenOrchestratorOptions): Promise<OrchestratorDeps> {
-  const { createLocalExecutor } = await import('../orchestrator/index.ts');
+  const { modelCandidates, openLocalExecutor } = await import('../orchestrator/index.ts');
+  const runs = await openRuns(app);
+  const definitions = await app.applied();
+  const { onTask, onWait, signal } = options;
   return {
-    ...(await openRuns(app)),
-    definitions: await app.applied(),
+    ...runs,
+    definitions,
     logger: app.logger,
     progress: options.progress,
-    builtIns: createBuiltIns(app),
-    executor: createLocalExecutor({
-      environmentsDirectory: environmentsDirectory(app),
-      python: pythonCommand(app),
-    }),
-    ...(options.onTask === undefined ? {} : { onTask: options.onTask }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    openExecutor: (driver) =>
+      openLocalExecutor({
+        driver,
+        objects: runs.objects,
+        artifactsUrl: app.config.values['artifacts.url'],
+        workDirectory: runs.workDirectory,
+        cacheDirectory: join(app.config.values['offline.path'], 'step-files'),
+        environmentsDirectory: environmentsDirectory(app),
+        python: pythonCommand(app),
+        repository: definitions.directory,
+        builtIns: createBuiltIns(app, modelCandidates),
+        variables: app.environment.variables,
+      }),
+    ...(onTask === undefined ? {} : { onTask }),
+    ...(onWait === undefined ? {} : { onWait }),
+    ...(signal === undefined ? {} : { signal }),
   };
 }
 
@@ -51,13 +71,14 @@ export function pythonCommand(app: App): string {
   return app.environment.variables['HEADRACE_PYTHON'] ?? (process.platform === 'win32' ? 'python' : 'python3');
 }
 
-function createBuiltIns(app: App): BuiltIns {
+function createBuiltIns(app: App, modelCandidates: typeof ModelCandidates): BuiltInTasks {
   return {
     async trainingSet(action, context) {
       const { createTrainingSet } = await import('../offline/index.ts');
       const deps = await app.offline(silentProgress);
       const spine = spineOf(action.spine, context.directory);
-      const name = `${context.runId}-${context.step}-${context.index}.parquet`;
+      const scope = context.order.scope === '' ? '' : `-${context.order.scope.replaceAll('/', '-')}`;
+      const name = `${context.runId}-${context.step}${scope}-${context.index}.parquet`;
       const record = await createTrainingSet(deps, {
         service: action.service,
         spine,
@@ -76,13 +97,14 @@ function createBuiltIns(app: App): BuiltIns {
       const { registerModelFile } = await import('./register-model.ts');
       const { getBlob } = await import('../storage/index.ts');
       const all = [];
+      const candidates = modelCandidates(context.needs, context.order.trainingSet ?? null);
       const registerAndWarn = async (request: RegisterModel): Promise<ModelVersion> => {
         const registered = await registerModelFile(app, request);
         for (const warning of registered.warnings) context.log(`warning: ${warning}`);
         return registered;
       };
-      for (const [at, candidate] of context.candidates.entries()) {
-        const isLast = at === context.candidates.length - 1;
+      for (const [at, candidate] of candidates.entries()) {
+        const isLast = at === candidates.length - 1;
         const version =
           (await registeredBefore(app, action.model, context, candidate.artifact)) ??
           (await registerAndWarn({
@@ -101,13 +123,13 @@ function createBuiltIns(app: App): BuiltIns {
           metrics: version.metrics,
         });
       }
-      return context.candidates.length === 1 ? all[0] : all;
+      return candidates.length === 1 ? all[0] : all;
     },
   };
 }
 
 // A kill may come after the registration and before its result is kept: the run's next try finds what it made.
-async function registeredBefore(app: App, model: string, context: BuiltInContext, artifact: string) {
+async function registeredBefore(app: App, model: string, context: BuiltInTaskContext, artifact: string) {
   const { models } = await app.registry();
   const isKnown = (await models.list()).some((known) => known.name === model);
   const versions = isKnown ? await models.versions(model) : [];
@@ -120,7 +142,12 @@ function spineOf(spine: string, directory: string): string {
 }
 
 /** The spine's only timestamp column that no feature takes; else its only one. */
-async function spineTimestamp(app: App, action: TrainingSetAction, spine: string, directory: string): Promise<string> {
+async function spineTimestamp(
+  app: App,
+  action: Extract<StepAction, { kind: 'trainingSet' }>,
+  spine: string,
+  directory: string,
+): Promise<string> {
   const { resolveService } = await import('../definitions/index.ts');
   const { manifest } = await app.applied();
   const taken = new Set(resolveService(manifest, action.service).requestColumns.map((column) => column.name));

@@ -1,7 +1,7 @@
 // `headrace run`: runs a pipeline to its end.
 
 import { formatTimestamp, stringifyJson } from '../core/index.ts';
-import type { RunResult, RunSummary, TaskReport } from '../orchestrator/index.ts';
+import type { RunResult, RunSummary, ShownTask, TaskReport } from '../orchestrator/index.ts';
 import { collect, type CommandContext, defineCommand, usageError } from './command.ts';
 
 export const runCommand = defineCommand({
@@ -9,7 +9,9 @@ export const runCommand = defineCommand({
   summary: 'run a pipeline',
   example: 'headrace run train_delay --param seed=11',
   options: (command) =>
-    command.option('--param <name=value>', 'a parameter of the pipeline; may come several times', collect),
+    command
+      .option('--param <name=value>', 'a parameter of the pipeline; may come several times', collect)
+      .option('--keep-going', 'after a failure, go on with what does not need what failed'),
   async run(context, [pipeline = ''], options) {
     // Collected above: an array of texts, or not there.
     const params = readParams((options['param'] as readonly string[] | undefined) ?? []);
@@ -18,7 +20,8 @@ export const runCommand = defineCommand({
     const app = await context.app();
     return await untilInterrupted(async (signal) => {
       const deps = await openOrchestrator(app, { progress: context.progress, onTask: tellTask(context), signal });
-      const run = await runPipeline(deps, { pipeline, params, onStart: (id) => context.tell(`run ${id}`) });
+      const keepGoing = options['keepGoing'] === true;
+      const run = await runPipeline(deps, { pipeline, params, keepGoing, onStart: (id) => context.tell(`run ${id}`) });
       return resultOf(run);
     });
   },
@@ -30,33 +33,23 @@ export function resultOf(run: RunResult): { json: unknown; text: string; exitCod
 }
 
 export function presentRun(run: RunResult): object {
-  return {
-    ...presentSummary(run),
-    steps: run.steps.map(({ tasks, ...step }) => ({
-      ...step,
-      tasks: tasks.map(({ startedAtMicros, finishedAtMicros, ...task }) => ({
-        ...task,
-        started_at: formatTimestamp(startedAtMicros),
-        finished_at: formatOrNull(finishedAtMicros),
-      })),
-    })),
-  };
+  const steps = run.steps.map(({ tasks, ...step }) => ({
+    ...step,
+    ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
+  }));
+  return { ...presentSummary(run), params: run.params, steps };
 }
 
-export function presentSummary({
-  id,
-  pipeline,
-  state,
-  params,
-  createdAtMicros,
-  finishedAtMicros,
-  error,
-}: RunSummary): object {
+function presentTask({ scope, index, state, attempt, output, error, startedAt, endedAt }: ShownTask): object {
+  const [started, finished] = [formatOrNull(startedAt), formatOrNull(endedAt)];
+  return { scope, index, state, attempt, output, error, started_at: started, finished_at: finished };
+}
+
+export function presentSummary({ id, pipeline, state, createdAtMicros, finishedAtMicros, error }: RunSummary): object {
   return {
     id,
     pipeline,
     state,
-    params,
     created_at: formatTimestamp(createdAtMicros),
     finished_at: formatOrNull(finishedAtMicros),
     error,
@@ -65,7 +58,7 @@ export function presentSummary({
 
 export function describeRun(run: RunResult): string {
   const lines = run.steps.map((step) => {
-    const count = step.children === null ? '' : `${step.finished}/${step.children}`;
+    const count = step.children === null ? '' : `${step.counts.succeeded}/${step.children}`;
     const result = step.result === undefined ? '' : shorten(stringifyJson(step.result));
     return `  ${step.name.padEnd(16)} ${step.state.padEnd(10)} ${count.padEnd(7)} ${result}`.trimEnd();
   });
@@ -75,10 +68,12 @@ export function describeRun(run: RunResult): string {
 
 /** Tells of each task on stderr as it ends. */
 export function tellTask(context: Pick<CommandContext, 'tell'>): (report: TaskReport) => void {
-  return ({ step, index, isChild, event, seconds, reason }) => {
-    if (event === 'started') return;
+  return ({ step, scope, index, isChild, event, seconds, reason }) => {
+    const place = [...(scope === '' ? [] : [scope]), ...(isChild ? [index] : [])].join('/');
     const time = seconds === undefined ? '' : ` in ${seconds.toFixed(1)} s`;
-    context.tell(`  ${step}${isChild ? `[${index}]` : ''} ${event}${time}${reason === undefined ? '' : `: ${reason}`}`);
+    context.tell(
+      `  ${step}${place === '' ? '' : `[${place}]`} ${event}${time}${reason === undefined ? '' : `: ${reason}`}`,
+    );
   };
 }
 

@@ -28,12 +28,14 @@ const list = defineCommand({
 
 const show = defineCommand({
   usage: 'show <id>',
-  summary: 'show a run: its steps, tasks and results',
-  example: 'headrace runs show 20261125-031500-9f3a61',
-  async run(context, [id = '']) {
+  summary: 'show a run: its steps and results',
+  example: 'headrace runs show 20261125-031500-9f3a61 --tasks --json',
+  options: (command) => command.option('--tasks', 'in JSON, each step’s tasks, too: at most 1,000 of each'),
+  async run(context, [id = ''], options) {
     const { openRuns } = await import('../app/index.ts');
     const { getRun } = await import('../orchestrator/index.ts');
-    const run = await getRun(await openRuns(await context.app('read')), id);
+    const hasTasks = options['tasks'] === true;
+    const run = await getRun(await openRuns(await context.app('read')), id, { hasTasks });
     return { json: presentRun(run), text: describeRun(run) };
   },
 });
@@ -47,10 +49,13 @@ const logs = defineCommand({
     const { openRuns } = await import('../app/index.ts');
     const { runLogs } = await import('../orchestrator/index.ts');
     const step = textOption(options, 'step');
-    const found = await runLogs(await openRuns(await context.app('read')), id);
-    const shown = found.filter((log) => step === undefined || log.step === step);
+    const deps = await openRuns(await context.app('read'));
+    const shown = await Array.fromAsync(runLogs(deps, id, step === undefined ? {} : { step }));
     const text = shown
-      .map((log) => `── ${log.step}[${log.index}], attempt ${log.attempt}\n${log.text.trimEnd()}`)
+      .map(
+        ({ step: of, scope, index, attempt, text: log }) =>
+          `── ${of}[${scope === '' ? '' : `${scope}/`}${index}], attempt ${attempt}\n${log.trimEnd()}`,
+      )
       .join('\n');
     return { json: { logs: shown }, text };
   },
@@ -58,15 +63,23 @@ const logs = defineCommand({
 
 const resume = defineCommand({
   usage: 'resume <id>',
-  summary: 'go on with a run that failed, was cancelled or was killed; what finished is not repeated',
+  summary:
+    'go on with a run that failed, was cancelled or was killed, by the code of now; what finished is not repeated',
   example: 'headrace runs resume 20261125-031500-9f3a61',
   async run(context, [id = '']) {
     const { openOrchestrator } = await import('../app/index.ts');
     const { resumeRun } = await import('../orchestrator/index.ts');
     const app = await context.app();
     return await untilInterrupted(async (signal) => {
-      const deps = await openOrchestrator(app, { progress: context.progress, onTask: tellTask(context), signal });
-      return resultOf(await resumeRun(deps, id));
+      const deps = await openOrchestrator(app, {
+        progress: context.progress,
+        onTask: tellTask(context),
+        onWait: context.tell,
+        signal,
+      });
+      const onChanged = (steps: readonly string[]): void =>
+        context.tell(`finished by other code than now, and kept: ${steps.join(', ')}`);
+      return resultOf(await resumeRun(deps, id, { onChanged }));
     });
   },
 });

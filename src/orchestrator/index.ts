@@ -1,21 +1,13 @@
-export type { BuiltInContext, BuiltIns, ModelCandidate, RegisterModelAction, TrainingSetAction } from './built-ins.ts';
-export type { Executor, StepJob, StepOutcome } from './executor.ts';
-export { createLocalExecutor, type LocalExecutorOptions } from './local/local-executor.ts';
+export type { BuiltInTaskContext, BuiltInTasks } from './executors/local/built-in-tasks.ts';
+export type { Executor } from './executors/executor.ts';
+export { type LocalExecutorOptions, openLocalExecutor } from './executors/local/local-executor.ts';
 export { openPythonEnvironments, type PythonEnvironments } from './step/python-environment.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';
-export {
-  cancelRun,
-  getRun,
-  listRuns,
-  resumeRun,
-  runPipeline,
-  type RunResult,
-  type RunStep,
-  type RunSummary,
-  type RunTask,
-} from './pipeline-runs.ts';
-export { collectRuns } from './collect-runs.ts';
+export { cancelRun, resumeRun, runPipeline } from './pipeline-runs.ts';
+export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type ShownTask } from './shown-runs.ts';
+export { modelCandidates, type ModelCandidate } from './model-candidates.ts';
+export { collectEndedRuns } from './rows/collect-ended-runs.ts';
 export { collectEnvironments } from './local/collect-environments.ts';
-export { pipelineRows } from './run-objects.ts';
-export { migrateRuns } from './run-rows.ts';
+export { runStoreRows } from './rows/run-rows-owner.ts';
+export { migratePipelines } from './rows/tables.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';

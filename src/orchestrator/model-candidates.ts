@@ -1,8 +1,16 @@
 // Finds the models among a step's needs: one result with an .onnx file, or an array of them after a `foreach`.
 
 import { HeadraceError } from '../core/index.ts';
-import type { ModelCandidate } from './built-ins.ts';
 import { filesOf } from './step/files.ts';
+
+/** A model that a needed step made: an ONNX file in the object store, and what was measured of it. */
+export interface ModelCandidate {
+  /** SHA-256 of the ONNX file. */
+  readonly artifact: string;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The id of the training set that it was made from, when a step before it made one. */
+  readonly trainingSet: string | null;
+}
 
 /** The models in the needs, in order. Throws HR_STEP_FAILED when there is none, or one result holds several. */
 export function modelCandidates(

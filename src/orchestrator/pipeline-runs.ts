@@ -1,51 +1,24 @@
-// Starting, resuming and cancelling runs, and looking at them.
+// Starting, resuming and cancelling runs.
 
-import { didYouMeanOf, HeadraceError, type Micros, parseJson } from '../core/index.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { didYouMeanOf, HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
-import { driveRun } from './drive-run.ts';
-import { isLeaseLive, newOwner } from './lease.ts';
+import { driveRun } from './driver/drive-run.ts';
+import { graphOf } from './engine/graph.ts';
+import { newOwner } from './lease.ts';
 import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
-import { insertRun, migrateRuns, newRunId, requestCancel, requireRun, takeOver, tables } from './run-rows.ts';
+import { RunHeldError } from './rows/run-lease.ts';
+import { openRunStore } from './rows/open-run-store.ts';
+import type { Hold, RunStore } from './rows/run-store.ts';
+import { newRunId } from './run-id.ts';
+import { failureTail } from './run-logs.ts';
 import { resolveParams } from './run-params.ts';
-import { stepResult } from './step-result.ts';
-import type { RunRow, RunState, StepState, TaskState } from './run-tables.ts';
+import { getRun, type RunResult } from './shown-runs.ts';
+import { storeCode } from './store-code.ts';
+import { reportTasks } from './task-reports.ts';
 
-export interface RunSummary {
-  readonly id: string;
-  readonly pipeline: string;
-  /** `interrupted`: unfinished, and its process is gone; it can be resumed. */
-  readonly state: RunState | 'interrupted';
-  readonly params: Readonly<Record<string, unknown>>;
-  readonly createdAtMicros: Micros;
-  readonly finishedAtMicros: Micros | null;
-  readonly error: string | null;
-}
-
-export interface RunResult extends RunSummary {
-  readonly steps: readonly RunStep[];
-}
-
-export interface RunStep {
-  readonly name: string;
-  readonly state: StepState;
-  /** Null until it opens. */
-  readonly children: number | null;
-  readonly finished: number;
-  /** Once it has succeeded: what it gave. */
-  readonly result?: unknown;
-  /** Those that were ever claimed, in the order of the children. */
-  readonly tasks: readonly RunTask[];
-}
-
-export interface RunTask {
-  readonly index: number;
-  readonly state: TaskState;
-  readonly attempt: number;
-  readonly startedAtMicros: Micros;
-  readonly finishedAtMicros: Micros | null;
-  readonly output: string | null;
-  readonly error: string | null;
-}
+/** How often it is looked whether a run that somebody else drives is free. */
+const HELD_LOOK_MS = 250;
 
 /**
  * Runs a pipeline to its end. Throws HR_UNKNOWN_PIPELINE, HR_INVALID for its parameters, HR_STEP_FAILED.
@@ -56,109 +29,118 @@ export async function runPipeline(
   request: {
     readonly pipeline: string;
     readonly params?: Readonly<Record<string, unknown>>;
+    /** What does not need a step that failed goes on. */
+    readonly keepGoing?: boolean;
     readonly onStart?: (id: string) => void;
   },
 ): Promise<RunResult> {
   const pipeline = requirePipeline(deps, request.pipeline);
   const params = resolveParams(pipeline, request.params ?? {});
-  await migrateRuns(deps.database);
-  const now = deps.clock.nowMicros();
-  const [id, owner] = [newRunId(now), newOwner()];
-  await insertRun(deps.database, { id, owner, now, manifestHash: deps.definitions.hash }, pipeline, params);
+  await storeCode(deps.objects, deps.definitions, pipeline);
+  const store = await openRunStore(deps.database, deps.clock);
+  const { id } = await store.create({
+    id: newRunId(deps.clock.nowMicros()),
+    pipeline,
+    params,
+    manifestHash: deps.definitions.hash,
+    keepGoing: request.keepGoing ?? false,
+    state: 'running',
+    steps: (graphOf(pipeline).inside.get('') ?? []).map(({ name }) => ({ step: name, scope: '' })),
+  });
   request.onStart?.(id);
-  await driveRun(deps, id, owner);
+  const driver = newOwner();
+  await drive(deps, store, id, driver, await store.take(id, driver));
   return await getRun(deps, id);
 }
 
-/** Goes on with a run that failed, was cancelled or lost its process; finished tasks are not run again. */
-export async function resumeRun(deps: OrchestratorDeps, id: string): Promise<RunResult> {
-  await migrateRuns(deps.database);
-  const owner = newOwner();
-  if (await takeOver(deps.database, id, owner, deps.clock.nowMicros())) await driveRun(deps, id, owner);
-  return await getRun(deps, id);
-}
-
-/** Asks a run to stop; false when it had ended before. Who drives it kills what runs within seconds. */
-export async function cancelRun(deps: RunsDeps, id: string): Promise<boolean> {
-  await migrateRuns(deps.database);
-  return await requestCancel(deps.database, id, deps.clock.nowMicros());
-}
-
-/** The newest runs first. */
-export async function listRuns(
-  deps: RunsDeps,
-  options: { readonly pipeline?: string; readonly limit?: number } = {},
-): Promise<readonly RunSummary[]> {
-  let query = tables(await migrateRuns(deps.database))
-    .selectFrom('orchestrator_runs')
-    .selectAll()
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc');
-  if (options.pipeline !== undefined) query = query.where('pipeline', '=', options.pipeline);
-  const rows = await query.limit(options.limit ?? 100).execute();
-  return rows.map((row) => summaryOf(row, deps.clock.nowMicros()));
-}
-
-/** A run with its steps, tasks and results. Throws HR_UNKNOWN_RUN. */
-export async function getRun(deps: RunsDeps, id: string): Promise<RunResult> {
-  const database = await migrateRuns(deps.database);
-  const db = tables(database);
-  const run = await requireRun(db, id);
-  // Written by insertRun from a valid manifest.
-  const pipeline = parseJson(run.spec) as unknown as PipelineSpec;
-  const steps = await db
-    .selectFrom('orchestrator_steps')
-    .selectAll()
-    .where('run_id', '=', id)
-    .orderBy('position')
-    .execute();
-  const tasks = await db
-    .selectFrom('orchestrator_tasks')
-    .selectAll()
-    .where('run_id', '=', id)
-    .orderBy('item_index')
-    .execute();
-  const shown: RunStep[] = [];
-  for (const step of steps) {
-    const spec = pipeline.steps.find((candidate) => candidate.name === step.step);
-    const result =
-      step.state === 'succeeded' && spec !== undefined
-        ? { result: await stepResult({ ...deps, database }, id, spec) }
-        : {};
-    shown.push({
-      name: step.step,
-      state: step.state,
-      children: step.children,
-      finished: step.finished,
-      ...result,
-      tasks: tasks
-        .filter((task) => task.step === step.step)
-        .map((task) => ({
-          index: task.item_index,
-          state: task.state,
-          attempt: task.attempt,
-          startedAtMicros: task.started_at,
-          finishedAtMicros: task.finished_at,
-          output: task.output,
-          error: task.error,
-        })),
-    });
+/**
+ * Goes on with a run that failed, was cancelled or lost its driver, by the code of now; finished tasks are not run again. While
+ * somebody drives it, that is waited for. `onChanged` hears which finished steps had other code.
+ */
+export async function resumeRun(
+  deps: OrchestratorDeps,
+  id: string,
+  { onChanged }: { readonly onChanged?: (steps: readonly string[]) => void } = {},
+): Promise<RunResult> {
+  const store = await openRunStore(deps.database, deps.clock);
+  const { run, steps } = await store.get(id);
+  const pipeline = requirePipeline(deps, run.pipeline);
+  await storeCode(deps.objects, deps.definitions, pipeline);
+  const code = { pipeline, manifestHash: deps.definitions.hash };
+  const hasMore = await whileHeld(deps, () => store.requestResume(id, { keepDone: true, code }));
+  if (hasMore) {
+    const finished = new Set(steps.filter(({ counts }) => counts.succeeded > 0).map(({ step }) => step));
+    const changed = changedSteps(run.spec, pipeline).filter((step) => finished.has(step));
+    if (changed.length > 0) onChanged?.(changed);
+    const driver = newOwner();
+    await drive(deps, store, id, driver, await whileHeld(deps, () => store.take(id, driver)));
   }
-  return { ...summaryOf(run, deps.clock.nowMicros()), steps: shown };
+  return await getRun(deps, id);
 }
 
-function summaryOf(run: RunRow, now: Micros): RunSummary {
-  const isDead = run.state === 'running' && !isLeaseLive(run.lease_owner, run.lease_until, now);
-  return {
-    id: run.id,
-    pipeline: run.pipeline,
-    state: isDead ? 'interrupted' : run.state,
-    // Written by insertRun.
-    params: parseJson(run.params) as Record<string, unknown>,
-    createdAtMicros: run.created_at,
-    finishedAtMicros: run.finished_at,
-    error: run.error,
-  };
+/** Asks a run to stop; false when it had ended before. Who drives it kills what runs within a second. */
+export async function cancelRun(deps: RunsDeps, id: string): Promise<boolean> {
+  return await (await openRunStore(deps.database, deps.clock)).requestCancel(id);
+}
+
+async function drive(deps: OrchestratorDeps, store: RunStore, id: string, driver: string, hold: Hold): Promise<void> {
+  const executor = deps.openExecutor(driver);
+  const { progress, signal } = deps;
+  progress.start(`run ${id}`, (await store.get(id)).steps.length, 'steps');
+  try {
+    const { end, error } = await driveRun(
+      {
+        store,
+        objects: deps.objects,
+        clock: deps.clock,
+        logger: deps.logger,
+        executorOf: () => ({ name: `local:${driver}`, executor }),
+        ...(signal === undefined ? {} : { signal }),
+        onChange: (run, batch) => {
+          if (batch !== null && deps.onTask !== undefined) reportTasks(run, batch, deps.onTask);
+          const ended = [...run.rows.values()]
+            .flatMap((rows) => [...rows.values()])
+            .filter(({ endedAt }) => endedAt !== null);
+          progress.advance(ended.length);
+        },
+      },
+      id,
+      hold,
+    );
+    progress.done(end);
+    const resume = `\`headrace runs resume ${id}\` goes on from here`;
+    if (end === 'failed')
+      throw new HeadraceError(
+        'HR_STEP_FAILED',
+        `run ${id}: ${error ?? 'a step failed'}${await failureTail(deps, store, id)}\n${resume}`,
+      );
+    if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
+  } finally {
+    await executor.close();
+  }
+}
+
+/** Does it once nobody else has the run. */
+async function whileHeld<R>({ onWait, signal }: OrchestratorDeps, work: () => Promise<R>): Promise<R> {
+  for (let looks = 0; ; looks++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RunHeldError)) throw error;
+      if (looks === 0) onWait?.(`${error.message.replace(/; wait for it.*$/, '')}; it is waited for`);
+      await delay(HELD_LOOK_MS, undefined, signal === undefined ? {} : { signal }).catch(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/** Steps that both pipelines have, and that do something else by now. */
+function changedSteps(before: PipelineSpec, now: PipelineSpec): readonly string[] {
+  const earlier = new Map(before.steps.map((step) => [step.name, stringifyJson(step.action)]));
+  return now.steps
+    .filter(({ name, action }) => earlier.has(name) && earlier.get(name) !== stringifyJson(action))
+    .map(({ name }) => name);
 }
 
 function requirePipeline(deps: OrchestratorDeps, name: string): PipelineSpec {

@@ -3,11 +3,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunsDeps } from './orchestrator-deps.ts';
-import { migrateRuns, requireRun, tables } from './run-rows.ts';
+import { openRunStore } from './rows/open-run-store.ts';
+import type { RunStore, StoredEvent } from './rows/run-store.ts';
 
 /** What one attempt printed. */
 export interface TaskLog {
   readonly step: string;
+  /** The item of each group around it, as '17/3'; '' at the top. */
+  readonly scope: string;
   readonly index: number;
   readonly attempt: number;
   readonly text: string;
@@ -19,29 +22,36 @@ export type Attempt = Pick<TaskLog, 'step' | 'index' | 'attempt'> & {
   readonly scope?: string;
 };
 
-/** The logs of every attempt, in the order in which they started. Throws HR_UNKNOWN_RUN. */
-export async function runLogs(deps: RunsDeps, runId: string): Promise<readonly TaskLog[]> {
-  const db = tables(await migrateRuns(deps.database));
-  await requireRun(db, runId);
-  const claims = await db
-    .selectFrom('orchestrator_events')
-    .select(['step', 'item_index', 'attempt'])
-    .where('run_id', '=', runId)
-    .where('kind', '=', 'claimed')
-    .orderBy('id')
-    .execute();
-  const logs: TaskLog[] = [];
-  for (const { step, item_index: index, attempt } of claims) {
-    if (step === null || index === null || attempt === null) continue;
-    logs.push({ step, index, attempt, text: (await readLog(deps, { runId, step, index, attempt })) ?? '' });
+/** Lines of the log of a task that failed, in the error of its run. */
+const TAIL_LINES = 15;
+
+/** The logs of every attempt, in the order in which they were claimed. Throws HR_UNKNOWN_RUN. */
+export async function* runLogs(
+  deps: RunsDeps,
+  runId: string,
+  { step }: { readonly step?: string } = {},
+): AsyncGenerator<TaskLog> {
+  const store = await openRunStore(deps.database, deps.clock);
+  await store.get(runId);
+  for await (const event of eventsOf(store, runId)) {
+    if (event.kind !== 'claimed' || event.step === null || event.index === null || event.attempt === null) continue;
+    if (step !== undefined && step !== event.step) continue;
+    for (let index = event.index; index < event.index + (event.count ?? 1); index++) {
+      const at = { step: event.step, scope: event.scope ?? '', index, attempt: event.attempt };
+      const text = await readLog(deps, { runId, ...at });
+      if (text !== undefined) yield { ...at, text };
+    }
   }
-  return logs;
 }
 
-/** The last lines that an attempt printed; empty when it printed none. */
-export async function logTail(deps: RunsDeps, attempt: Attempt, lines: number): Promise<string> {
-  const text = ((await readLog(deps, attempt)) ?? '').trimEnd();
-  return text.split('\n').slice(-lines).join('\n');
+/** The end of what the first task that failed had printed, after a line break; empty where it printed nothing, or none failed. */
+export async function failureTail(deps: RunsDeps, store: RunStore, runId: string): Promise<string> {
+  for await (const { kind, step, scope, index, attempt } of eventsOf(store, runId)) {
+    if (kind !== 'failed' || step === null || index === null || attempt === null) continue;
+    const text = (await readLog(deps, { runId, step, scope: scope ?? '', index, attempt }))?.trimEnd() ?? '';
+    return text === '' ? '' : `\n${text.split('\n').slice(-TAIL_LINES).join('\n')}`;
+  }
+  return '';
 }
 
 /** The folder of one attempt on this machine. */
@@ -53,6 +63,16 @@ export function taskDirectory(workDirectory: string, at: Attempt): string {
 export function logKey(at: Attempt): string {
   const scope = at.scope === undefined || at.scope === '' ? '' : `${at.scope}/`;
   return `runs/${at.runId}/logs/${at.step}/${scope}${at.index}/${at.attempt}.txt`;
+}
+
+async function* eventsOf(store: RunStore, runId: string): AsyncGenerator<StoredEvent> {
+  for (let after = 0; ; ) {
+    const events = await store.events(runId, after);
+    yield* events;
+    const last = events.at(-1);
+    if (last === undefined) return;
+    after = last.number;
+  }
 }
 
 async function readLog(deps: RunsDeps, attempt: Attempt): Promise<string | undefined> {

@@ -5,14 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { fixedClock, systemClock } from '../../src/core/index.ts';
+import { fixedClock } from '../../src/core/index.ts';
 import { collectEndedRuns } from '../../src/orchestrator/rows/collect-ended-runs.ts';
-import { copyOldRuns } from '../../src/orchestrator/rows/copy-old-runs.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { runStoreRows } from '../../src/orchestrator/rows/run-rows-owner.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
-import { endRun, insertRun, migrateRuns } from '../../src/orchestrator/run-rows.ts';
-import { claimTasks, commitTask, failTask, openStep } from '../../src/orchestrator/task-rows.ts';
 import {
   blobKey,
   type Database,
@@ -22,6 +19,7 @@ import {
   putBlob,
 } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
+import { makeOldRuns } from '../support/old-runs.ts';
 import {
   batchOf,
   claimed,
@@ -143,19 +141,10 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
   });
 
   it('of the earlier tables are brought over, and gone on with', async () => {
-    await migrateRuns(db);
-    const old = { owner: elsewhere, now: 1000, manifestHash: 'h' };
-    for (const id of ['done', 'half']) {
-      await insertRun(db, { ...old, id }, pipeline, { seed: 7 });
-      await openStep(db, { runId: id, step: 'fan', children: 4, now: 1001 });
-    }
-    const claims = await claimTasks(db, { runId: 'half', step: 'fan', owner: elsewhere, now: 1002, limit: 3 });
-    const [done, failed, left] = claims;
-    if (done === undefined || failed === undefined || left === undefined) throw new Error('nothing to claim');
-    await commitTask(db, done, 'a'.repeat(64), 1003);
-    await failTask(db, failed, { error: 'no', retryAt: null, now: 1004 });
-    await endRun(db, { id: 'done', owner: elsewhere, now: 1005, state: 'cancelled' });
-    await db.transaction((trx) => copyOldRuns(trx, db.kind));
+    await db.close();
+    db = await openDatabase(await databases.newUrl());
+    await makeOldRuns(db, pipeline, elsewhere);
+    store = await openRunStore(db, fixedClock(5));
     expect(await miscounts(db)).toEqual([]);
     const { run, steps } = await store.get('half');
     expect(run).toMatchObject({
@@ -194,11 +183,5 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
     ]);
     await store.flush('half', epoch, 1, batchOf({ events: [{ at: 1, kind: 'next' }] }));
     expect((await store.events('half')).at(-1)).toMatchObject({ number: 9, kind: 'next' });
-  });
-
-  it('are copied from nowhere where there are no earlier tables', async () => {
-    await db.transaction((trx) => copyOldRuns(trx, db.kind));
-    expect((await rowsOf(db)).pipeline_runs).toEqual([]);
-    expect((await openRunStore(db, systemClock)).list).toBeDefined();
   });
 });

@@ -58,7 +58,7 @@ describe.each(testDatabases('commands that only read'))('what only reads, on $na
     // One that is refused leaves no owner's tables behind the others'.
     expect(headrace(project, ['apply'], env).stderr).toMatch(/^HR_BREAKING_CHANGE: /m);
     const names = new Set((await tablesOf(HEADRACE_REGISTRY_URL)).map((column) => column.split('.')[0]));
-    for (const name of ['event_writers', 'orchestrator_runs', 'online_runs', 'training_sets'])
+    for (const name of ['event_writers', 'pipeline_runs', 'online_runs', 'training_sets'])
       expect(names).toContain(name);
     headraceJson(project, ['apply', '--yes'], env);
     expect(headrace(project, ['plan'], env).code).toBe(0);

@@ -10,7 +10,7 @@ import { silentLogger, silentProgress, systemClock } from '../../src/core/index.
 import { collectGarbage } from '../../src/housekeeping/index.ts';
 import { collectQuarantine, openQuarantine } from '../../src/checks/index.ts';
 import { collectCopies, collectTrainingSets, migrateOffline } from '../../src/offline/index.ts';
-import { collectRuns, migrateRuns, pipelineRows } from '../../src/orchestrator/index.ts';
+import { collectEndedRuns, migratePipelines, runStoreRows } from '../../src/orchestrator/index.ts';
 import { openRegistry, type Registry, registryRows } from '../../src/registry/index.ts';
 import {
   collectFiles,
@@ -125,13 +125,16 @@ describe('an object that nobody names', () => {
 describe('runs of pipelines and training sets', () => {
   const DAY = 86_400_000_000;
   const insertRun = (id: string, state: string, daysAgo: number): Promise<unknown> =>
-    sql`insert into orchestrator_runs (id, pipeline, state, spec, params, manifest_hash, cancel_requested, lease_until, created_at, finished_at) values (${id}, 'train', ${state}, '{}', '{}', 'm', 0, 0, 1, ${state === 'running' ? null : Date.now() * 1000 - daysAgo * DAY})`.execute(
+    sql`insert into pipeline_runs (id, pipeline, state, spec, params, manifest_hash, keep_going, cancel_requested, lease_until, epoch, batch, events, created_at, ended_at)
+      values (${id}, 'train', ${state}, '{}', '{}', 'm', 0, 0, 0, 1, 0, 0, 1, ${state === 'running' ? null : Date.now() * 1000 - daysAgo * DAY})`.execute(
       database.tables(),
     );
-  const insertTask = (run: string, output: string): Promise<unknown> =>
-    sql`insert into orchestrator_tasks (run_id, step, item_index, state, attempt, failures, lease_until, not_before, output, started_at) values (${run}, 'make', 0, 'succeeded', 1, 0, 0, 0, ${output}, 1)`.execute(
-      database.tables(),
-    );
+  const insertTask = async (run: string, output: string): Promise<void> => {
+    await sql`insert into pipeline_steps (run_id, step, scope, state, next_index, running, retry, succeeded, failed, cancelled)
+      values (${run}, 'make', '', 'succeeded', 1, 0, 0, 1, 0, 0)`.execute(database.tables());
+    await sql`insert into pipeline_tasks (run_id, step, scope, item_index, state, attempt, failures, losses, not_before, output_blob, started_at)
+      values (${run}, 'make', '', 0, 'succeeded', 1, 0, 0, 0, ${output}, 1)`.execute(database.tables());
+  };
   const insertSet = (id: string, path: string): Promise<unknown> => {
     const record = { id, name: null, path, contentHash: 'x', sizeBytes: 1, createdAtMicros: 1, manifestHash: 'm' };
     return sql`insert into training_sets (id, created_at_micros, record) values (${id}, 1, ${JSON.stringify(record)})`.execute(
@@ -139,16 +142,16 @@ describe('runs of pipelines and training sets', () => {
     );
   };
   const collectors = (): Collector[] => {
-    const owners = [registryRows, pipelineRows(objects)];
+    const owners = [registryRows, runStoreRows(objects)];
     const workDirectory = join(folder, 'work');
     return [
-      collectRuns({ database, objects, clock: systemClock, workDirectory, owners, keepMicros: 30 * DAY }),
+      collectEndedRuns({ database, objects, clock: systemClock, workDirectory, owners, keepMicros: 30 * DAY }),
       collectTrainingSets({ database, owners, nowMicros: () => Date.now() * 1000, keepMicros: DAY }),
       collectObjects({ database, objects, owners, nowMicros: () => Date.now() * 1000, keepMicros: HOUR }),
     ];
   };
   beforeEach(async () => {
-    await migrateRuns(database);
+    await migratePipelines(database);
     await migrateOffline(database);
   });
 

@@ -32,7 +32,7 @@ for (;;) {
   try {
     const hold = await store.take(run, driver);
     process.send?.('driving');
-    const executorOf = () => ({ name: driver, executor });
+    const executorOf = () => ({ name: `local:${driver}`, executor });
     const { end } = await driveRun({ store, objects, clock: systemClock, logger: silentLogger, executorOf }, run, hold);
     process.send?.(end);
     break;

@@ -7,7 +7,13 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { silentLogger, silentProgress, systemClock } from '../../src/core/index.ts';
 import { loadDefinitions } from '../../src/definitions/index.ts';
-import { createLocalExecutor, type OrchestratorDeps, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
+import {
+  modelCandidates,
+  openLocalExecutor,
+  type OrchestratorDeps,
+  resumeRun,
+  runPipeline,
+} from '../../src/orchestrator/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 
 export interface PipelineProject {
@@ -29,25 +35,41 @@ export function writeRepository(files: Readonly<Record<string, string>>): string
 
 export async function openPipelineProject(
   directory: string,
-  overrides: Partial<OrchestratorDeps> = {},
+  overrides: Partial<OrchestratorDeps> & { readonly cpus?: number } = {},
 ): Promise<PipelineProject> {
   const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
+  const artifactsUrl = `file:${join(directory, 'artifacts')}`;
+  const objects = openObjectStore(artifactsUrl);
+  const { cpus = 4, ...others } = overrides;
   const deps: OrchestratorDeps = {
     definitions: await loadDefinitions(join(directory, 'repo'), 'test'),
     database,
-    objects: openObjectStore(`file:${join(directory, 'artifacts')}`),
+    objects,
     clock: systemClock,
     logger: silentLogger,
     progress: silentProgress,
     workDirectory: join(directory, 'work'),
-    executor: createLocalExecutor({ environmentsDirectory: join(directory, 'environments'), python: 'python3' }),
-    cpus: 4,
-    retryDelayMs: () => 20,
-    builtIns: {
-      trainingSet: async (action) => ({ id: 'ts-1', service: action.service, path: 'set.parquet' }),
-      registerModel: async (action, { candidates }) => ({ model: action.model, candidates }),
-    },
-    ...overrides,
+    openExecutor: (driver) =>
+      openLocalExecutor({
+        driver,
+        objects,
+        artifactsUrl,
+        workDirectory: join(directory, 'work'),
+        cacheDirectory: join(directory, 'cache'),
+        environmentsDirectory: join(directory, 'environments'),
+        python: 'python3',
+        repository: join(directory, 'repo'),
+        cpus,
+        graceMs: 500,
+        builtIns: {
+          trainingSet: async (action) => ({ id: 'ts-1', service: action.service, path: 'set.parquet' }),
+          registerModel: async (action, { needs, order }) => ({
+            model: action.model,
+            candidates: modelCandidates(needs, order.trainingSet ?? null),
+          }),
+        },
+      }),
+    ...others,
   };
   return {
     directory,

@@ -29,6 +29,7 @@ export interface DriveDeps {
 }
 
 export interface NamedExecutor {
+  /** What kind it is, and of which driver where it lives and dies with one: 'local:host/98/3fa9'. Slices are kept by it. */
   readonly name: string;
   readonly executor: Executor;
   /** How many more tasks of the step's pool may run. Left out: as many as there is room for. */
@@ -151,7 +152,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       const spec = specOf(row.node.name);
       if (spec === undefined) continue;
       const named = watched(spec);
-      const handle = { slice, at: named.name };
+      const handle = { slice, at: driverOf(loaded.slices.find(({ id: of }) => of === slice)?.executor ?? '') };
       slices.set(slice, { named, step: row.node.name, scope: row.scope, handle, left: tasks.length });
       const [found] = await named.executor.adopt([handle]);
       if (found === 'running') continue;
@@ -193,21 +194,22 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     }
   };
 
+  /** One after the other, in the order declared, so that what is written first begins first. */
+  const prepareAll = async (commands: readonly Extract<Command, { kind: 'prepare' }>[]): Promise<void> => {
+    const results = openResults({ store, objects }, run);
+    const prepared = { id, graph, params: loaded.run.params };
+    for (const command of commands) post(await prepareStep(objects, results, prepared, command));
+  };
+
   /** Once the rows are there. */
   const perform = async (): Promise<void> => {
     const todo = commands;
     commands = [];
     const submits = new Map<NamedExecutor, Slice[]>();
+    const prepares: Extract<Command, { kind: 'prepare' }>[] = [];
     for (const command of todo) {
       if (command.kind === 'prepare') {
-        beside(
-          prepareStep(
-            objects,
-            openResults({ store, objects }, run),
-            { id, graph, params: loaded.run.params },
-            command,
-          ).then((event) => post(event)),
-        );
+        prepares.push(command);
       } else if (command.kind === 'submit') {
         const { id: slice, step, scope, tasks } = command.slice;
         const spec = specOf(step);
@@ -219,6 +221,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
         submits.set(named, list);
       } else if (command.kind === 'cancel') beside(stopAll());
     }
+    if (prepares.length > 0) beside(prepareAll(prepares));
     for (const [named, list] of submits) {
       for (const handle of await named.executor.submit(list)) {
         const slice = slices.get(handle.slice);
@@ -231,7 +234,10 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
   const stopAll = async (): Promise<void> => {
     const byExecutor = new Map<Executor, Handle[]>();
     for (const [slice, { named, handle }] of slices)
-      byExecutor.set(named.executor, [...(byExecutor.get(named.executor) ?? []), handle ?? { slice, at: named.name }]);
+      byExecutor.set(named.executor, [
+        ...(byExecutor.get(named.executor) ?? []),
+        handle ?? { slice, at: driverOf(named.name) },
+      ]);
     await Promise.all([...byExecutor].map(([executor, handles]) => executor.cancel(handles)));
     for (const scopes of run.rows.values())
       for (const { node, scope, tasks } of scopes.values())
@@ -276,8 +282,9 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       if (isInterrupted && isWritten && run.runningTasks === 0) return;
       if (isAsked || nowMs - renewedMs >= RENEW_MS) {
         isAsked = false;
-        const held = await store.renew(id, hold.epoch);
-        renewedMs = performance.now();
+        const isToRenew = nowMs - renewedMs >= RENEW_MS;
+        const held = await (isToRenew ? store.renew(id, hold.epoch) : store.look(id, hold.epoch));
+        if (isToRenew) renewedMs = performance.now();
         if (held === 'lost') throw lostRun(id);
         if (held === 'cancelled') post({ kind: 'cancel' });
       }
@@ -337,6 +344,10 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
 
 function resourcesOf({ resources, action, isolate }: StepSpec): Resources {
   return { ...resources, action: action.kind, ...(isolate === true ? { isolate } : {}) };
+}
+
+function driverOf(executor: string): string {
+  return executor.slice(executor.indexOf(':') + 1);
 }
 
 function lostRun(id: string): HeadraceError {

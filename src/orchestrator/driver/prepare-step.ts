@@ -7,6 +7,7 @@ import { type Graph, type Node, scopeAround, scopeItems } from '../engine/graph.
 import { foreachCount, foreachItem } from '../foreach.ts';
 import type { StepOrder } from '../step/order.ts';
 import type { StepResults } from './step-results.ts';
+import { trainingSetBefore } from './training-set-before.ts';
 
 export interface PreparedRun {
   readonly id: string;
@@ -67,6 +68,10 @@ async function orderOf(
   const places = scopeItems(scope);
   for (const [depth, group] of node.around.entries())
     items[group] = await itemOf(run.graph, group, scope, places[depth] ?? 0, results);
+  const madeFrom =
+    spec.action.kind === 'registerModel'
+      ? await trainingSetBefore(run.graph, results, { step: node.name, scope })
+      : null;
   return {
     run: run.id,
     pipeline: run.graph.pipeline.name,
@@ -79,6 +84,7 @@ async function orderOf(
     // Counted above, so it is an array.
     ...(over === undefined ? {} : { over: over as readonly Json[] }),
     needs,
+    ...(madeFrom === null ? {} : { trainingSet: madeFrom }),
     timeoutMs: spec.timeoutMicros === null ? null : spec.timeoutMicros / 1000,
     resources: spec.resources,
     ...(spec.isolate === true ? { isolate: true } : {}),

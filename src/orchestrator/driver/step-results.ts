@@ -18,7 +18,10 @@ export interface StepResults {
 }
 
 /** Of one moment, at which what `run` has is written: rows that end later are not seen. */
-export function openResults({ store, objects }: ResultsDeps, { id: run, graph, rows: inHand }: RunInHand): StepResults {
+export function openResults(
+  { store, objects }: ResultsDeps,
+  { id: run, graph, rows: inHand }: Pick<RunInHand, 'id' | 'graph' | 'rows'>,
+): StepResults {
   let rows: Promise<ReadonlyMap<string, number | null>> | undefined;
   /** How many children a row has that has succeeded. */
   const childrenOf = async (name: string, scope: string): Promise<number | null> => {

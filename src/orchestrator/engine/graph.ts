@@ -5,6 +5,8 @@ import type { Foreach, GroupSpec, PipelineSpec, StepSpec } from '../../definitio
 
 interface NodeParts {
   readonly name: string;
+  /** Its place in the order declared: groups before steps. */
+  readonly place: number;
   /** The groups around it, outermost first: a row's scope has an item of each. */
   readonly around: readonly string[];
   /** The steps and groups whose rows must have ended; each lies around it, or in the same group. */
@@ -38,11 +40,19 @@ export function graphOf(pipeline: PipelineSpec): Graph {
   for (const spec of groups.values()) {
     const needs = spec.foreach.kind === 'result' ? [spec.foreach.of] : [];
     const { name, foreach } = spec;
-    nodes.set(name, { kind: 'group', name, spec, around: aroundOf(spec.in), needs, foreach });
+    nodes.set(name, { kind: 'group', name, place: nodes.size, spec, around: aroundOf(spec.in), needs, foreach });
   }
   for (const spec of pipeline.steps) {
     const { name, foreach } = spec;
-    nodes.set(name, { kind: 'step', name, spec, around: aroundOf(spec.in), needs: neededBy(spec), foreach });
+    nodes.set(name, {
+      kind: 'step',
+      name,
+      place: nodes.size,
+      spec,
+      around: aroundOf(spec.in),
+      needs: neededBy(spec),
+      foreach,
+    });
   }
   const waiting = new Map<string, Node[]>();
   const inside = new Map<string, Node[]>([['', []]]);

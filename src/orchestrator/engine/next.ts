@@ -46,9 +46,11 @@ export function next(run: RunInHand, event: EngineEvent, at: Micros): readonly C
   return commands;
 }
 
-/** Steps that have something to claim at this time, and may: later ones first, so that what is begun comes to an end. */
+/** Steps that have something to claim at this time, and may: those in groups first, so that items that are begun come to an end. */
 export function* claimable(run: RunInHand, at: Micros): Generator<Row> {
-  const rows = [...run.claimable].sort((one, other) => other.node.around.length - one.node.around.length);
+  const rows = [...run.claimable].sort(
+    ({ node: one }, { node: other }) => other.around.length - one.around.length || one.place - other.place,
+  );
   for (const row of rows) {
     if (!mayClaim(run, row) || roomOf(run, row) <= 0) continue;
     if (row.due.first() <= at || row.nextIndex < (row.children ?? 0)) yield row;
@@ -199,7 +201,8 @@ function attempted(run: RunInHand, event: Attempted, at: Micros): void {
   const failed = (reason: string): void => {
     if (spec.catch === true) return ended('succeeded', { json: JSON.stringify({ error: reason }) }, reason);
     ended('failed', null, reason);
-    run.failure ??= `${nameOf(row, task)} failed: ${reason}`;
+    const tries = task.failures > 1 ? ` after ${task.failures} attempts` : '';
+    run.failure ??= `${nameOf(row, task)} failed${tries}: ${reason}`;
   };
   switch (event.kind) {
     case 'succeeded':

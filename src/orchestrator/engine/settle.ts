@@ -59,7 +59,11 @@ export function endRow(
 /** Until nothing follows any more. */
 export function settle(run: RunInHand, at: Micros, commands: Command[]): void {
   for (;;) {
-    for (let row = run.agenda.pop(); row !== undefined; row = run.agenda.pop()) look(run, row, at, commands);
+    for (let turn = 0; turn < run.agenda.length; turn++) {
+      const row = run.agenda[turn];
+      if (row !== undefined) look(run, row, at, commands);
+    }
+    run.agenda.length = 0;
     const isStopping = run.isCancelled || (run.failure !== null && !run.keepsGoing);
     if (!isStopping || run.runningTasks > 0 || run.preparing > 0 || !giveUp(run, at)) break;
   }

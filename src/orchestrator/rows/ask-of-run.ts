@@ -16,7 +16,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   const askCancel = statement(kind, 'update pipeline_runs set cancel_requested = 1 where id = ?');
   const runsElsewhere = statement(
     kind,
-    `select 1 as one from pipeline_slices where run_id = ? and executor <> 'local' and id in
+    `select 1 as one from pipeline_slices where run_id = ? and executor not like 'local%' and id in
        (select slice from pipeline_tasks where run_id = ? and state <> 'succeeded' and state = 'running') limit 1`,
   );
   const cancelRun = statement(

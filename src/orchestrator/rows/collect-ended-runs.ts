@@ -3,10 +3,15 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
-import { formatTimestamp } from '../../core/index.ts';
-import { type Collector, neededOf, type Removable, sizeOfFolder } from '../../storage/index.ts';
-import type { RunCollectorDeps } from '../collect-runs.ts';
+import { formatTimestamp, type Micros } from '../../core/index.ts';
+import { type Collector, neededOf, type Removable, type RowsOwner, sizeOfFolder } from '../../storage/index.ts';
+import type { RunsDeps } from '../orchestrator-deps.ts';
 import { type PipelineTables, TABLES_OF_RUNS } from './tables.ts';
+
+export interface RunCollectorDeps extends RunsDeps {
+  readonly owners: readonly RowsOwner[];
+  readonly keepMicros: Micros;
+}
 
 const OVER = ['succeeded', 'failed', 'cancelled'] as const;
 

@@ -1,4 +1,4 @@
-// Runs of the orchestrator's earlier tables, brought over: to be called by the migration that puts these tables in their place.
+// Runs of the orchestrator's earlier tables, brought over once, by the migration that puts these tables in their place.
 
 import { sql } from 'kysely';
 import { clockText, type DatabaseKind } from '../../storage/index.ts';

@@ -1,12 +1,19 @@
 // What is read of runs: a driver's state, lists and pictures without a task, and tasks in pages.
 
 import { compareTexts } from '../../core/index.ts';
-import type { Database } from '../../storage/index.ts';
-import { clockText } from '../../storage/index.ts';
+import { clockText, type Database, type DatabaseKind } from '../../storage/index.ts';
 import { type LeaseRow, leaseLeft, unknownRun } from './run-lease.ts';
 import type { DueRuns, ListRuns, OpenTask, RunStore, StoredStep } from './run-store.ts';
 import { type Db, type Parameter, statement } from './statement.ts';
-import { type EventRow, inOrder, type RunRow, type SliceRow, type StepRow, SUMMARY } from './stored-rows.ts';
+import {
+  type EventRow,
+  inOrder,
+  type RunRow,
+  type SliceRow,
+  type StepRow,
+  summaryColumns,
+  type SummaryRow,
+} from './stored-rows.ts';
 import { toEvent, toRun, toSlice, toStep, toSummary } from './stored-rows.ts';
 
 const LIMIT = 100;
@@ -27,7 +34,10 @@ type OpenTaskRow = Omit<OpenTask, 'index' | 'notBefore' | 'startedAt'> & {
 export function createReads(database: Database): Reads {
   const { kind } = database;
   const db = (): Db => database.tables();
-  const readRun = statement<RunRow>(kind, 'select * from pipeline_runs where id = ?');
+  const readRun = statement<RunRow & Pick<SummaryRow, 'now'>>(
+    kind,
+    `select *, ${clockText(kind)} as now from pipeline_runs where id = ?`,
+  );
   const readSteps = statement<StepRow>(kind, 'select * from pipeline_steps where run_id = ?');
   // By the index of those that are not finished: `state <> 'succeeded'` is what it says of itself. States by name and no
   // order, so that both databases take it though they know nothing of the table yet.
@@ -76,8 +86,8 @@ export function createReads(database: Database): Reads {
       return { run, steps, tasks, slices: (await readSlices(db(), id, id)).rows.map(toSlice) };
     },
     async list(wanted = {}) {
-      const { text, parameters } = listed(wanted);
-      const { rows } = await statement<RunRow>(kind, text)(db(), ...parameters);
+      const { text, parameters } = listed(kind, wanted);
+      const { rows } = await statement<SummaryRow>(kind, text)(db(), ...parameters);
       if (rows.length === 0) return [];
       const counts = await statement<CountsRow>(
         kind,
@@ -116,7 +126,10 @@ function byKey(a: OpenTask, b: OpenTask): number {
 
 const NONE = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0, children: 0 };
 
-function listed({ pipeline, state, limit = LIMIT, before }: ListRuns): { text: string; parameters: Parameter[] } {
+function listed(
+  kind: DatabaseKind,
+  { pipeline, state, limit = LIMIT, before }: ListRuns,
+): { text: string; parameters: Parameter[] } {
   const terms: string[] = [];
   const parameters: Parameter[] = [];
   const where = (term: string, ...given: readonly Parameter[]): void => {
@@ -127,6 +140,6 @@ function listed({ pipeline, state, limit = LIMIT, before }: ListRuns): { text: s
   if (state !== undefined) where('state = ?', state);
   if (before !== undefined) where('(created_at, id) < (?, ?)', before.createdAt, before.id);
   const filter = terms.length === 0 ? '' : `where ${terms.join(' and ')}`;
-  const text = `select ${SUMMARY} from pipeline_runs ${filter} order by created_at desc, id desc limit ?`;
+  const text = `select ${summaryColumns(kind)} from pipeline_runs ${filter} order by created_at desc, id desc limit ?`;
   return { text, parameters: [...parameters, limit] };
 }

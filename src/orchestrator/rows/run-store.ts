@@ -28,8 +28,10 @@ export interface RunSummary {
   readonly parent: string | null;
   readonly isCancelRequested: boolean;
   readonly error: string | null;
-  /** Who drives it; it may have died since. */
+  /** Who drives it, or did last. */
   readonly driver: string | null;
+  /** Whether that driver may be at work: its lease lives, as far as anybody knows. */
+  readonly isDriven: boolean;
   readonly createdAt: Micros;
   readonly startedAt: Micros | null;
   readonly endedAt: Micros | null;

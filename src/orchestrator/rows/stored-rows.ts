@@ -2,6 +2,8 @@
 
 import { parseJson } from '../../core/index.ts';
 import type { PipelineSpec } from '../../definitions/index.ts';
+import { clockText, type DatabaseKind } from '../../storage/index.ts';
+import { leaseLeft } from './run-lease.ts';
 import type { RunSummary, StoredEvent, StoredRun, StoredSlice, StoredStep, StoredTask } from './run-store.ts';
 import type { PipelineTables } from './tables.ts';
 import { fromRanges, type TaskRange } from './task-ranges.ts';
@@ -12,10 +14,17 @@ export type TaskRow = PipelineTables['pipeline_tasks'];
 export type SliceRow = PipelineTables['pipeline_slices'];
 export type EventRow = PipelineTables['pipeline_events'];
 
-export const SUMMARY =
-  'id, pipeline, state, tick, parent, cancel_requested, error, driver, created_at, started_at, ended_at';
+export function summaryColumns(kind: DatabaseKind): string {
+  return `id, pipeline, state, tick, parent, cancel_requested, error, driver, lease_until, epoch, created_at, started_at, ended_at,
+    ${clockText(kind)} as now`;
+}
 
-export function toSummary(row: Omit<RunRow, 'spec' | 'params' | 'manifest_hash' | 'keep_going'>): RunSummary {
+/** With the database's clock. */
+export type SummaryRow = Omit<RunRow, 'spec' | 'params' | 'manifest_hash' | 'keep_going' | 'batch'> & {
+  readonly now: number;
+};
+
+export function toSummary(row: SummaryRow): RunSummary {
   return {
     id: row.id,
     pipeline: row.pipeline,
@@ -25,13 +34,14 @@ export function toSummary(row: Omit<RunRow, 'spec' | 'params' | 'manifest_hash' 
     isCancelRequested: row.cancel_requested === 1,
     error: row.error,
     driver: row.driver,
+    isDriven: leaseLeft(row) > 0,
     createdAt: row.created_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,
   };
 }
 
-export function toRun(row: RunRow): StoredRun {
+export function toRun(row: RunRow & Pick<SummaryRow, 'now'>): StoredRun {
   return {
     ...toSummary(row),
     // As they were written by this store.

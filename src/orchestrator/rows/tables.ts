@@ -4,6 +4,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database, DatabaseKind, Migration } from '../../storage/index.ts';
 import type { RunState, StepState, TaskState } from '../engine/batch.ts';
+import { copyOldRuns } from './copy-old-runs.ts';
 
 export interface PipelineTables {
   pipeline_runs: {
@@ -109,6 +110,8 @@ const migrations: readonly Migration[] = [
       await settle(db, kind);
     },
   },
+  // Runs of earlier versions.
+  { name: '0002-earlier-runs', up: (db, kind) => copyOldRuns(db, kind) },
 ];
 
 /**

@@ -22,6 +22,8 @@ export interface StepOrder {
   readonly over?: readonly unknown[];
   /** Results of the needed steps, by the name that they are needed under. */
   readonly needs: Readonly<Record<string, unknown>>;
+  /** Of a step that registers models: the id of the nearest training set before it. */
+  readonly trainingSet?: string;
   readonly timeoutMs: number | null;
   readonly resources: StepSpec['resources'];
   readonly isolate?: true;

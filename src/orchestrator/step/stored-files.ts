@@ -1,9 +1,9 @@
-// A step's files as blobs: stored once it has ended, fetched for the steps after it.
+// A step's files as blobs, stored once it has ended.
 
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { getBlob, type ObjectStore, putBlobFile } from '../../storage/index.ts';
-import { placeFiles, type StepFile } from './files.ts';
+import { type ObjectStore, putBlobFile } from '../../storage/index.ts';
+import type { StepFile } from './files.ts';
 
 /** Stores every file of an output folder but result.json; gives them by relative name, sorted. */
 export async function storeFiles(objects: ObjectStore, directory: string): Promise<Record<string, StepFile>> {
@@ -18,14 +18,4 @@ export async function storeFiles(objects: ObjectStore, directory: string): Promi
     files[name] = { sha256, size, uri: `blob:${sha256}` };
   }
   return files;
-}
-
-/** A copy of a value in which every file is there to be read, under `path`. */
-export async function fetchFiles(value: unknown, objects: ObjectStore, directory: string): Promise<unknown> {
-  return await placeFiles(value, async (sha256) => {
-    await mkdir(directory, { recursive: true });
-    const path = join(directory, sha256);
-    await writeFile(path, await getBlob(objects, sha256));
-    return path;
-  });
 }

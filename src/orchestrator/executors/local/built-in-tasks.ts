@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { stringifyJson } from '../../../core/index.ts';
 import type { StepAction } from '../../../definitions/index.ts';
 import type { ObjectStore } from '../../../storage/index.ts';
-import type { BuiltInContext } from '../../built-ins.ts';
 import { taskDirectory } from '../../run-logs.ts';
 import { openLogFile } from '../../step/log-file.ts';
 import { itemOf, type StepOrder } from '../../step/order.ts';
@@ -16,8 +15,18 @@ import { storeLog } from '../../step/store-log.ts';
 
 export type BuiltInKind = 'trainingSet' | 'registerModel' | 'materialize' | 'evaluate' | 'promote';
 
-export interface BuiltInTaskContext extends BuiltInContext {
+export interface BuiltInTaskContext {
   readonly order: StepOrder;
+  readonly runId: string;
+  readonly step: string;
+  readonly index: number;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly needs: Readonly<Record<string, unknown>>;
+  /** Of the repository; relative paths start here. */
+  readonly directory: string;
+  /** A line for the run's log. */
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
   readonly attempt: number;
   readonly item: unknown;
 }

@@ -1,0 +1,118 @@
+// Runs as they are looked at: lists and pictures from the steps' counts, tasks where they are asked for.
+
+import type { Json, Micros } from '../core/index.ts';
+import { openResults } from './driver/step-results.ts';
+import type { RunState, StepState, TaskCounts } from './engine/batch.ts';
+import { graphOf } from './engine/graph.ts';
+import type { RunsDeps } from './orchestrator-deps.ts';
+import { openRunStore } from './rows/open-run-store.ts';
+import type { RunSummary as StoredSummary, StoredStep, StoredTask } from './rows/run-store.ts';
+
+export interface RunSummary {
+  readonly id: string;
+  readonly pipeline: string;
+  /** `interrupted`: unfinished, and nobody drives it; it can be resumed. */
+  readonly state: RunState | 'interrupted';
+  readonly createdAtMicros: Micros;
+  readonly finishedAtMicros: Micros | null;
+  readonly error: string | null;
+}
+
+export interface RunResult extends RunSummary {
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly steps: readonly RunStep[];
+}
+
+/** A step or a group; of one in a group, all its items together. */
+export interface RunStep {
+  readonly name: string;
+  readonly state: StepState;
+  /** Of those that have opened: tasks of a step, items of a group. Null until one opens. */
+  readonly children: number | null;
+  readonly counts: TaskCounts;
+  readonly error: string | null;
+  /** Once it has succeeded, of steps and groups at the top, where it is not large: what it gave. */
+  readonly result?: Json;
+  /** Where they are asked for: those that were ever claimed, in order. */
+  readonly tasks?: readonly ShownTask[];
+}
+
+export type ShownTask = StoredTask;
+
+/** Results of steps with more tasks than this are not shown with the run. */
+const MOST_SHOWN = 1000;
+
+/** The newest runs first. */
+export async function listRuns(
+  deps: RunsDeps,
+  options: { readonly pipeline?: string; readonly limit?: number } = {},
+): Promise<readonly RunSummary[]> {
+  const store = await openRunStore(deps.database, deps.clock);
+  return (await store.list(options)).map(summaryOf);
+}
+
+/** A run with its steps and results. Throws HR_UNKNOWN_RUN. */
+export async function getRun(
+  deps: RunsDeps,
+  id: string,
+  { hasTasks = false }: { readonly hasTasks?: boolean } = {},
+): Promise<RunResult> {
+  const store = await openRunStore(deps.database, deps.clock);
+  const { run, steps } = await store.get(id);
+  const graph = graphOf(run.spec);
+  const results = openResults({ store, objects: deps.objects }, { id, graph, rows: new Map() });
+  const shown: RunStep[] = [];
+  for (const { name, around } of inOrder(
+    [...graph.nodes.values()],
+    run.spec.steps.map((step) => step.name),
+  )) {
+    const rows = steps.filter(({ step }) => step === name);
+    const step = together(name, rows);
+    const isShown = around.length === 0 && step.state === 'succeeded' && (step.children ?? 0) <= MOST_SHOWN;
+    const tasks: StoredTask[] = [];
+    if (hasTasks)
+      for (const { scope } of rows) tasks.push(...(await store.tasks(id, name, { scope, limit: MOST_SHOWN })));
+    shown.push({ ...step, ...(isShown ? { result: await results.of(name, '') } : {}), ...(hasTasks ? { tasks } : {}) });
+  }
+  return { ...summaryOf(run), params: run.params, steps: shown };
+}
+
+/** Groups after what is in them, as they end. */
+function inOrder<N extends { readonly name: string }>(nodes: readonly N[], declared: readonly string[]): readonly N[] {
+  const place = ({ name }: N): number => (declared.includes(name) ? declared.indexOf(name) : declared.length);
+  return [...nodes].sort((one, other) => place(one) - place(other));
+}
+
+function together(name: string, rows: readonly StoredStep[]): RunStep {
+  const counts = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
+  let children: number | null = null;
+  for (const row of rows) {
+    for (const state of Object.keys(counts) as (keyof typeof counts)[]) counts[state] += row.counts[state];
+    if (row.children !== null) children = (children ?? 0) + row.children;
+  }
+  return {
+    name,
+    state: stateOf(rows.map(({ state }) => state)),
+    children,
+    counts,
+    error: rows.find(({ error }) => error !== null)?.error ?? null,
+  };
+}
+
+/** Of one that lies in a group: what matters most among its items. */
+function stateOf(states: readonly StepState[]): StepState {
+  for (const state of ['failed', 'open', 'cancelled', 'waiting', 'succeeded', 'skipped'] as const)
+    if (states.includes(state)) return state;
+  return 'waiting';
+}
+
+function summaryOf({ id, pipeline, state, isDriven, createdAt, endedAt, error }: StoredSummary): RunSummary {
+  return {
+    id,
+    pipeline,
+    state: state === 'running' && !isDriven ? 'interrupted' : state,
+    createdAtMicros: createdAt,
+    finishedAtMicros: endedAt,
+    error,
+  };
+}

@@ -1,0 +1,21 @@
+// The code of a pipeline's steps in the artifact store: `apply` puts it there, and a run what was loaded and never applied.
+
+import type { Definitions, PipelineSpec, StepAction } from '../definitions/index.ts';
+import { type ObjectStore, putBlob } from '../storage/index.ts';
+
+export async function storeCode(
+  objects: ObjectStore,
+  { bundles }: Pick<Definitions, 'bundles'>,
+  { steps }: PipelineSpec,
+): Promise<void> {
+  const hashes = new Set(steps.flatMap(({ action }) => hashesOf(action)));
+  for (const hash of hashes) {
+    const text = bundles.get(hash);
+    if (text !== undefined) await putBlob(objects, Buffer.from(text));
+  }
+}
+
+function hashesOf(action: StepAction): readonly string[] {
+  if (action.kind === 'task') return action.function.bundle === undefined ? [] : [action.function.bundle];
+  return 'files' in action ? (action.files ?? []).map(({ hash }) => hash) : [];
+}
