@@ -91,7 +91,7 @@ export async function untilInterrupted<R>(work: (signal: AbortSignal) => Promise
   }
 }
 
-function readParams(written: readonly string[]): Record<string, string> {
+export function readParams(written: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     written.map((text) => {
       const at = text.indexOf('=');

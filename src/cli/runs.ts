@@ -1,8 +1,8 @@
 // `headrace runs list | show | logs | resume | cancel`.
 
 import { formatTimestamp } from '../core/index.ts';
-import { defineCommand, defineGroup, textOption } from './command.ts';
-import { describeRun, presentRun, presentSummary, resultOf, tellTask, untilInterrupted } from './run.ts';
+import { collect, defineCommand, defineGroup, textOption } from './command.ts';
+import { describeRun, presentRun, presentSummary, readParams, resultOf, tellTask, untilInterrupted } from './run.ts';
 import { formatTable } from './table.ts';
 
 const list = defineCommand({
@@ -84,6 +84,30 @@ const resume = defineCommand({
   },
 });
 
+const rerun = defineCommand({
+  usage: 'rerun <id>',
+  summary: 'repeat a run from one of its steps on, as a new run by the code of now; what came before is taken over',
+  example: 'headrace runs rerun 20261125-031500-9f3a61 --from fit --param seed=8',
+  options: (command) =>
+    command
+      .requiredOption('--from <step>', 'the step to begin with; one in a group repeats the group')
+      .option('--param <name=value>', 'a parameter that is another this time; may come several times', collect),
+  async run(context, [id = ''], options) {
+    // Collected above: an array of texts, or not there.
+    const params = readParams((options['param'] as readonly string[] | undefined) ?? []);
+    const from = textOption(options, 'from') ?? '';
+    const { openOrchestrator } = await import('../app/index.ts');
+    const { rerunFrom } = await import('../orchestrator/index.ts');
+    const app = await context.app();
+    return await untilInterrupted(async (signal) => {
+      const deps = await openOrchestrator(app, { progress: context.progress, onTask: tellTask(context), signal });
+      const onStart = (made: string, kept: readonly string[]): void =>
+        context.tell(`run ${made}${kept.length === 0 ? '' : `; of run ${id}: ${kept.join(', ')}`}`);
+      return resultOf(await rerunFrom(deps, id, { from, params, onStart }));
+    });
+  },
+});
+
 const cancel = defineCommand({
   usage: 'cancel <id>',
   summary: 'stop a run; it can be resumed later',
@@ -99,10 +123,11 @@ const cancel = defineCommand({
   },
 });
 
-export const runsCommand = defineGroup('runs', 'list, show, resume and cancel runs', [
+export const runsCommand = defineGroup('runs', 'list, show, resume, repeat and cancel runs', [
   list,
   show,
   logs,
   resume,
+  rerun,
   cancel,
 ]);

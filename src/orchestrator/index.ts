@@ -3,7 +3,7 @@ export type { Executor } from './executors/executor.ts';
 export { type LocalExecutorOptions, openLocalExecutor } from './executors/local/local-executor.ts';
 export { openPythonEnvironments, type PythonEnvironments } from './step/python-environment.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';
-export { cancelRun, resumeRun, runPipeline } from './pipeline-runs.ts';
+export { cancelRun, rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts';
 export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type ShownTask } from './shown-runs.ts';
 export { modelCandidates, type ModelCandidate } from './model-candidates.ts';
 export { collectEndedRuns } from './rows/collect-ended-runs.ts';

@@ -12,6 +12,7 @@ import { openRunStore } from './rows/open-run-store.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
 import { newRunId } from './run-id.ts';
 import { failureTail } from './run-logs.ts';
+import { keptSteps } from './rerun.ts';
 import { resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
 import { storeCode } from './store-code.ts';
@@ -76,6 +77,45 @@ export async function resumeRun(
     await drive(deps, store, id, driver, await whileHeld(deps, () => store.take(id, driver)));
   }
   return await getRun(deps, id);
+}
+
+/**
+ * Repeats a run from one of its steps on, by the code of now, as a run of its own: what does not wait for that step and ended well is
+ * taken from the run before. `params`: those that are other than in that one. Throws as `runPipeline`, and HR_INVALID for the step.
+ */
+export async function rerunFrom(
+  deps: OrchestratorDeps,
+  id: string,
+  request: {
+    readonly from: string;
+    readonly params?: Readonly<Record<string, unknown>>;
+    readonly onStart?: (id: string, kept: readonly string[]) => void;
+  },
+): Promise<RunResult> {
+  const store = await openRunStore(deps.database, deps.clock);
+  const { run: before, steps } = await store.get(id);
+  const pipeline = requirePipeline(deps, before.pipeline);
+  const graph = graphOf(pipeline);
+  const kept = keptSteps(graph, steps, request.from);
+  const params = resolveParams(pipeline, { ...before.params, ...request.params });
+  await storeCode(deps.objects, deps.definitions, pipeline);
+  const { id: made } = await store.create({
+    id: newRunId(deps.clock.nowMicros()),
+    pipeline,
+    params,
+    manifestHash: deps.definitions.hash,
+    parent: id,
+    keepGoing: before.keepGoing,
+    state: 'running',
+    steps: (graph.inside.get('') ?? [])
+      .filter(({ name }) => !kept.includes(name))
+      .map(({ name }) => ({ step: name, scope: '' })),
+    copies: { run: id, steps: kept },
+  });
+  request.onStart?.(made, kept);
+  const driver = newOwner();
+  await drive(deps, store, made, driver, await store.take(made, driver));
+  return await getRun(deps, made);
 }
 
 /** Asks a run to stop; false when it had ended before. Who drives it kills what runs within a second. */

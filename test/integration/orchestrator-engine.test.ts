@@ -6,7 +6,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { cancelRun, getRun, listRuns, resumeRun, runLogs, runPipeline } from '../../src/orchestrator/index.ts';
+import {
+  cancelRun,
+  getRun,
+  listRuns,
+  rerunFrom,
+  resumeRun,
+  runLogs,
+  runPipeline,
+} from '../../src/orchestrator/index.ts';
 import {
   openPipelineProject,
   type PipelineProject,
@@ -412,5 +420,34 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     expect((await running).state).toBe('succeeded');
     expect(marksOf(made)).toEqual(['a']);
     expect(waits).toEqual([expect.stringMatching(/^run .* is driven by .*; it is waited for$/)]);
+  });
+
+  it('is repeated from a step on, with what came before taken from it, and other parameters', async () => {
+    const made = await project(`
+      const p = pipeline('again', { params: { by: t.int32().default(2) } });
+      const a = p.step('a', task(() => { mark('a'); return [1, 2]; }));
+      const g = p.foreach('g', a, (q) => q.step('in', task((_n, { items, params }) => { mark('in'); return items.g * params.by; })));
+      const b = p.step('b', task(({ g }) => { mark('b'); return g; }), { needs: { g } });
+      p.step('c', task(({ b }) => { mark('c'); return b.length; }), { needs: { b } });
+      p.step('d', task(() => { mark('d'); return 'd'; }), { needs: { a } });
+      export default p;`);
+    const first = await runPipeline(made.deps, { pipeline: 'again' });
+    const ran = marksOf(made).length;
+    const results = (run: typeof first) => Object.fromEntries(run.steps.map(({ name, result }) => [name, result]));
+    expect(results(first)).toMatchObject({ g: [2, 4], b: [2, 4], c: 2, d: 'd' });
+    let kept: readonly string[] = [];
+    const onStart = (_id: string, steps: readonly string[]): void => void (kept = steps);
+    const second = await rerunFrom(made.deps, first.id, { from: 'in', params: { by: '10' }, onStart });
+    expect(results(second)).toMatchObject({ a: [1, 2], g: [10, 20], b: [10, 20], c: 2, d: 'd' });
+    expect([...kept].sort()).toEqual(['a', 'd']);
+    expect(marksOf(made).slice(ran).sort()).toEqual(['b', 'c', 'in', 'in']);
+    const [copied] =
+      (await getRun(made.deps, second.id, { hasTasks: true })).steps.find(({ name }) => name === 'a')?.tasks ?? [];
+    expect(copied).toMatchObject({ from: first.id, state: 'succeeded' });
+    const third = await rerunFrom(made.deps, second.id, { from: 'c' });
+    expect(results(third)).toEqual(results(second));
+    expect(third.params).toEqual({ by: 10 });
+    expect(marksOf(made).slice(ran + 4)).toEqual(['c']);
+    await expect(rerunFrom(made.deps, first.id, { from: 'e' })).rejects.toThrow(/has no step "e"/);
   });
 });

@@ -145,6 +145,9 @@ export function takeInHand(
     const made = addRow(inHand, node, row.scope, row);
     if (made.state === 'open' && node.kind === 'step') inHand.claimable.add(made);
   }
+  // A step that the pipeline has since.
+  for (const node of graph.inside.get('') ?? [])
+    if (inHand.rows.get(node.name)?.has(TOP) === false) inHand.changes.rows.add(addRow(inHand, node, TOP));
   for (const { step, state, counts, error } of kept) {
     if (state !== 'failed' && counts.failed === 0) continue;
     inHand.failure ??= `step "${step}" failed${error === null ? '' : `: ${error}`}`;

@@ -21,6 +21,23 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
     `insert into pipeline_steps (run_id, step, scope, state, next_index, running, retry, succeeded, failed, cancelled)
      select c.run_id, c.step, c.scope, 'waiting', 0, 0, 0, 0, 0, 0 from ${rowsOfJson(kind, { step: 'text', scope: 'text' })}`,
   );
+  const names = kind === 'postgres' ? 'jsonb_array_elements_text(?::jsonb) names(value)' : 'json_each(?)';
+  const copySteps = statement(
+    kind,
+    `insert into pipeline_steps (run_id, step, scope, state, children, next_index, running, retry, succeeded, failed, cancelled,
+       order_uri, error, opened_at, ended_at)
+     select cast(? as text), step, scope, state, children, next_index, running, retry, succeeded, failed, cancelled, order_uri, error,
+       opened_at, ended_at
+     from pipeline_steps where run_id = ? and step in (select value from ${names})`,
+  );
+  const copyTasks = statement(
+    kind,
+    `insert into pipeline_tasks (run_id, step, scope, item_index, state, attempt, failures, losses, not_before, output, output_blob,
+       error, copied_from, started_at, ended_at)
+     select cast(? as text), step, scope, item_index, state, attempt, failures, losses, not_before, output, output_blob, error,
+       coalesce(copied_from, run_id), started_at, ended_at
+     from pipeline_tasks where run_id = ? and step in (select value from ${names})`,
+  );
   const find = statement<{ id: string }>(
     kind,
     'select id from pipeline_runs where id = ? or (pipeline = ? and tick = ?)',
@@ -30,7 +47,7 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
   return (run) =>
     database.transaction<unknown, Created>(async (trx) => {
       const at = clock.nowMicros();
-      const { id, pipeline, params, manifestHash, tick = null, parent = null, keepGoing, state, steps } = run;
+      const { id, pipeline, params, manifestHash, tick = null, parent = null, keepGoing, state, steps, copies } = run;
       const [spec, given] = [stringifyJson(pipeline), stringifyJson(params)];
       const { rows } = await insertRun(
         trx,
@@ -50,6 +67,11 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
         return { id: first?.id ?? id, isNew: false };
       }
       if (steps.length > 0) await insertSteps(trx, id, JSON.stringify(steps.map(({ step, scope }) => [step, scope])));
+      if (copies !== undefined) {
+        const copied = JSON.stringify(copies.steps);
+        await copySteps(trx, id, copies.run, copied);
+        await copyTasks(trx, id, copies.run, copied);
+      }
       await addEvent(trx, id, at, 'created');
       return { id, isNew: true };
     });

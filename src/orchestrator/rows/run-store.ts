@@ -15,8 +15,10 @@ export interface NewRun {
   readonly parent?: string;
   readonly keepGoing: boolean;
   readonly state: 'queued' | 'running';
-  /** Those at the top; steps of groups come with the batches that open them. */
+  /** Those at the top that are to be done; steps of groups come with the batches that open them. */
   readonly steps: readonly StepKey[];
+  /** Steps and groups that were done by another run: their rows are taken from it, with those of their tasks. */
+  readonly copies?: { readonly run: string; readonly steps: readonly string[] };
 }
 
 /** A run without what it goes by. */
