@@ -19,7 +19,7 @@ notebook, executed, page = sys.argv[1:]
 with open(os.environ["HEADRACE_STEP_INPUT"]) as file:
     step = json.load(file)
 try:
-    papermill.execute_notebook(notebook, executed, parameters=step["args"], kernel_name="python3", language="python", log_output=True, progress_bar=False)
+    papermill.execute_notebook(notebook, executed, parameters=step["args"], kernel_name="python3", language="python", stdout_file=sys.stdout, stderr_file=sys.stderr, progress_bar=False)
 finally:
     if os.path.exists(executed):
         with open(page, "w") as file:

@@ -59,6 +59,8 @@ process.on('message', (given) => {
 });
 
 function endEverything(code: number): void {
+  // What is ended here makes room, which is for nobody.
+  runner?.halt();
   const swept = options === undefined ? Promise.resolve() : sweepDriver(options.workDirectory, options.driver);
   void swept.finally(() => process.exit(code));
 }
