@@ -566,6 +566,21 @@ time.sleep(1000)'`;
     expect(unknown).toMatchObject({ kind: 'failed', isFinal: true, reason: expect.stringContaining('"promote"') });
   });
 
+  it('gives each attempt folders as they were before the others', async () => {
+    const made = world({ cpus: 1 });
+    const files = await made.files({
+      'go.py':
+        'import json, os\nout = os.environ["HEADRACE_STEP_OUTPUT"]\nindex = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))["index"]\nfound = sorted(os.listdir(".")) + os.listdir(out)\njson.dump([found, open("go.py").read().endswith("# changed\\n")], open(out + "/result.json", "w"))\nif index % 3 == 1: open("left.txt", "w").write("x")\nif index % 3 == 2: open("go.py", "a").write("# changed\\n")',
+    });
+    const action: StepAction = { kind: 'python', script: 'go.py', args: {}, files };
+    const foreach = { kind: 'range', start: 0, end: 9 } as const;
+    // One after another, and long enough that folders come around again.
+    for (let round = 0; round < 4; round++) {
+      const ends = await made.run(action, { foreach, params: { round } }, 9);
+      for (const end of ends) expect(await made.value(end)).toEqual([['go.py'], false]);
+    }
+  });
+
   it('says how many tasks it takes, by CPUs and memory less what runs', async () => {
     const made = world({ cpus: 4, memoryBytes: 8 * 2 ** 30 });
     const room = (cpu?: number, memory?: string) =>

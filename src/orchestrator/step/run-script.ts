@@ -54,7 +54,10 @@ export function runScript(
   const mark = attemptMark(host.driver, at.slice, at.index, at.attempt);
 
   const run = async (): Promise<ProcessOutcome> => {
-    folder = host.folders.take(inputOf(order, prepared.input, at.index, at.attempt));
+    folder = host.folders.take(
+      inputOf(order, prepared.input, at.index, at.attempt),
+      'files' in order.action ? (order.action.files ?? []) : [],
+    );
     const command = await unlessAborted(commandOf(host, prepared, folder, mark), signal);
     if (command === undefined) {
       // Its code is still being written there: nobody else gets it.
@@ -115,6 +118,7 @@ async function commandOf(
   mark: string,
 ): Promise<Command | ReturnType<typeof failure>> {
   const { action } = order;
+  await host.folders.placeCode(folder);
   const environment = {
     ...variables,
     HEADRACE_STEP_INPUT: folder.inputFile,
@@ -126,7 +130,7 @@ async function commandOf(
     case 'notebook':
       return await notebookCommand(host, action, folder, environment);
     case 'shell':
-      return await shellCommand(host, action, folder, environment);
+      return shellCommand(action, environment);
     case 'container':
       return await containerCommand(host, action, folder, {
         environment,

@@ -67,13 +67,14 @@ function endEverything(code: number): void {
 
 function openHost(given: LauncherOptions): StepHost {
   const objects = openObjectStore(given.artifactsUrl);
+  const cache = openFileCache(objects, given.cacheDirectory);
   mkdirSync(given.scratch, { recursive: true });
   return {
     driver: given.driver,
     objects,
-    cache: openFileCache(objects, given.cacheDirectory),
+    cache,
     environments: openPythonEnvironments(given.environmentsDirectory, given.python),
-    folders: openAttemptFolders(given.scratch),
+    folders: openAttemptFolders(given.scratch, cache),
     memory: openMemoryWatch(),
     sweeper: openSweeper(),
     scratch: given.scratch,
