@@ -374,21 +374,24 @@ time.sleep(1000)'`;
       expect(readFileSync(place, 'utf8')).toBe('x\nx\nx\n');
     });
 
-    it.each(['SIGKILL', 'SIGTERM'] as const)(
-      'tells of slices that they are gone after the driver’s %s, and nothing of them runs',
-      async (signal) => {
+    it.each([
+      { what: 'the driver’s SIGKILL', signal: 'SIGKILL', isLauncherToo: false },
+      { what: 'the driver’s SIGTERM', signal: 'SIGTERM', isLauncherToo: false },
+      { what: 'that of the driver and its launcher at once', signal: 'SIGKILL', isLauncherToo: true },
+    ] as const)(
+      'tells of slices that they are gone after $what, and nothing of them runs',
+      async ({ signal, isLauncherToo }) => {
         const made = world();
         const env = { LEFT_BY: `${made.driver}-orphans` };
         const hang = await made.task('module.exports = () => { for (;;); };');
-        const specs = [
-          await made.order(shell('trap "" TERM; setsid sleep 1000; sleep 1000'), { env }),
-          await made.order(hang, { env }),
-        ];
+        const script = shell('trap "" TERM; setsid sleep 1000; sleep 1000');
+        const specs = [await made.order(script, { env }), await made.order(hang, { env })];
         const driver = fork(DRIVER, [made.directory, 'dead-driver', ...specs], {
           execArgv: ['--conditions=headrace-source'],
         });
-        const [handles] = await once(driver, 'message');
+        const [{ handles, launcher }] = await once(driver, 'message');
         await until(() => processesWith(env.LEFT_BY).length >= 3, 'its processes');
+        if (isLauncherToo) process.kill(launcher, 'SIGKILL');
         driver.kill(signal);
         await once(driver, 'exit');
         expect(await made.executor.adopt(handles)).toEqual(['gone', 'gone']);
