@@ -15,6 +15,9 @@ export interface LocalExecutorSizes {
   readonly rounds: number;
 }
 
+export const QUICK_SIZES: LocalExecutorSizes = { tasks: 20_000, processes: 200, scripts: 20, rounds: 1 };
+export const FULL_SIZES: LocalExecutorSizes = { tasks: 20_000, processes: 2000, scripts: 200, rounds: 3 };
+
 const CPUS = 2;
 const MOST_SECONDS = 1;
 const MOST_OF_A_POOL = 1.3;
@@ -162,8 +165,5 @@ async function rounds(count: number, work: () => Promise<void>): Promise<number>
 
 if (import.meta.main) {
   const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
-  const sizes = values.quick
-    ? { tasks: 20_000, processes: 200, scripts: 20, rounds: 1 }
-    : { tasks: 20_000, processes: 2000, scripts: 200, rounds: 3 };
-  console.log(toText(await localExecutorSection(sizes)));
+  console.log(toText(await localExecutorSection(values.quick ? QUICK_SIZES : FULL_SIZES)));
 }

@@ -15,6 +15,7 @@ import { featuresReadSection } from './features-read.ts';
 import { featuresReadArrowSection } from './features-read-arrow.ts';
 import { goingBackSection } from './going-back.ts';
 import { kafkaSection } from './kafka.ts';
+import { FULL_SIZES, localExecutorSection, QUICK_SIZES } from './local-executor.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { monitoringCostSection } from './monitoring-cost.ts';
 import { overloadSection } from './overload.ts';
@@ -77,6 +78,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   overload: () => overloadSection({ isQuick }),
   'run-rows': () => runRowsSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),
+  'local-executor': () => localExecutorSection(isQuick ? QUICK_SIZES : FULL_SIZES),
   'python-client': () =>
     pythonClientSection(isQuick ? { spineRows: 50_000, rounds: 1 } : { spineRows: 1_000_000, rounds: 5 }),
 };

@@ -2,9 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { fork } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
@@ -18,6 +19,11 @@ import {
 } from '../support/executor-world.ts';
 
 const DRIVER = fileURLToPath(new URL('../support/executor-driver.ts', import.meta.url));
+
+/** A command line of docker, and no daemon that it reaches. */
+const hasDockerAlone = ['docker --version', 'docker info'].every(
+  (command, at) => (spawnSync(command, { shell: true, timeout: 10_000 }).status === 0) === (at === 0),
+);
 
 const executors = [{ name: 'local', open: openExecutorWorld }];
 
@@ -320,6 +326,27 @@ time.sleep(1000)'`;
       expect(processesWith(env.LEFT_BY)).toEqual([]);
     });
 
+    it('of an environment that is being built for what is cancelled', async () => {
+      // An index that never answers: the build takes for ever.
+      let asked = 0;
+      const index = createServer(() => (asked += 1)).listen(0, '127.0.0.1');
+      await once(index, 'listening');
+      const { port } = index.address() as AddressInfo;
+      const made = world({ variables: { ...process.env, PIP_INDEX_URL: `http://127.0.0.1:${port}` } });
+      const files = await made.files({ 'nothing.py': '', 'requirements.txt': 'tiny\n' });
+      const requirements = 'requirements.txt';
+      const slice = made.slice(
+        await made.order({ kind: 'python', script: 'nothing.py', requirements, args: {}, files }),
+      );
+      const handles = await made.executor.submit([slice]);
+      await until(() => asked > 0, 'the build');
+      await made.executor.cancel(handles);
+      expect(await made.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
+      await made.executor.close();
+      expect(processesWith(made.driver)).toEqual([]);
+      index.close();
+    });
+
     it('once it is closed', async () => {
       const made = world();
       const env = { LEFT_BY: `${made.driver}-closed` };
@@ -347,21 +374,24 @@ time.sleep(1000)'`;
       expect(readFileSync(place, 'utf8')).toBe('x\nx\nx\n');
     });
 
-    it.each(['SIGKILL', 'SIGTERM'] as const)(
-      'tells of slices that they are gone after the driver’s %s, and nothing of them runs',
-      async (signal) => {
+    it.each([
+      { what: 'the driver’s SIGKILL', signal: 'SIGKILL', isLauncherToo: false },
+      { what: 'the driver’s SIGTERM', signal: 'SIGTERM', isLauncherToo: false },
+      { what: 'that of the driver and its launcher at once', signal: 'SIGKILL', isLauncherToo: true },
+    ] as const)(
+      'tells of slices that they are gone after $what, and nothing of them runs',
+      async ({ signal, isLauncherToo }) => {
         const made = world();
         const env = { LEFT_BY: `${made.driver}-orphans` };
         const hang = await made.task('module.exports = () => { for (;;); };');
-        const specs = [
-          await made.order(shell('trap "" TERM; setsid sleep 1000; sleep 1000'), { env }),
-          await made.order(hang, { env }),
-        ];
+        const script = shell('trap "" TERM; setsid sleep 1000; sleep 1000');
+        const specs = [await made.order(script, { env }), await made.order(hang, { env })];
         const driver = fork(DRIVER, [made.directory, 'dead-driver', ...specs], {
           execArgv: ['--conditions=headrace-source'],
         });
-        const [handles] = await once(driver, 'message');
+        const [{ handles, launcher }] = await once(driver, 'message');
         await until(() => processesWith(env.LEFT_BY).length >= 3, 'its processes');
+        if (isLauncherToo) process.kill(launcher, 'SIGKILL');
         driver.kill(signal);
         await once(driver, 'exit');
         expect(await made.executor.adopt(handles)).toEqual(['gone', 'gone']);
@@ -370,17 +400,20 @@ time.sleep(1000)'`;
       },
     );
 
-    it('ends everything by itself when the driver dies', async () => {
+    it('ends everything by itself when the driver dies, and starts nothing of what waits', async () => {
       const made = world();
       const env = { LEFT_BY: `${made.driver}-alone` };
-      const spec = await made.order(shell('setsid sleep 1000; sleep 1000'), { env });
-      const driver = fork(DRIVER, [made.directory, 'lonely-driver', spec], {
+      const place = join(made.directory, 'started');
+      const spec = await made.order(shell(`echo x >> ${place}; setsid sleep 1000; sleep 1000`), { env });
+      const specs = Array.from({ length: 30 }, () => spec);
+      const driver = fork(DRIVER, [made.directory, 'lonely-driver', ...specs], {
         execArgv: ['--conditions=headrace-source'],
       });
       await once(driver, 'message');
-      await until(() => processesWith(env.LEFT_BY).length >= 2, 'its processes');
+      await until(() => processesWith(env.LEFT_BY).length >= 4, 'its processes');
       driver.kill('SIGKILL');
       await until(() => processesWith('HEADRACE_ATTEMPT=lonely-driver:').length === 0, 'their end');
+      expect(readFileSync(place, 'utf8')).toBe('x\nx\n');
     });
 
     it('tells what is lost when its launcher dies, leaves no orphan, and runs what comes next', async () => {
@@ -536,6 +569,21 @@ time.sleep(1000)'`;
     expect(unknown).toMatchObject({ kind: 'failed', isFinal: true, reason: expect.stringContaining('"promote"') });
   });
 
+  it('gives each attempt folders as they were before the others', async () => {
+    const made = world({ cpus: 1 });
+    const files = await made.files({
+      'go.py':
+        'import json, os\nout = os.environ["HEADRACE_STEP_OUTPUT"]\nindex = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))["index"]\nfound = sorted(os.listdir(".")) + os.listdir(out)\njson.dump([found, open("go.py").read().endswith("# changed\\n")], open(out + "/result.json", "w"))\nif index % 3 == 1: open("left.txt", "w").write("x")\nif index % 3 == 2: open("go.py", "a").write("# changed\\n")',
+    });
+    const action: StepAction = { kind: 'python', script: 'go.py', args: {}, files };
+    const foreach = { kind: 'range', start: 0, end: 9 } as const;
+    // One after another, and long enough that folders come around again.
+    for (let round = 0; round < 4; round++) {
+      const ends = await made.run(action, { foreach, params: { round } }, 9);
+      for (const end of ends) expect(await made.value(end)).toEqual([['go.py'], false]);
+    }
+  });
+
   it('says how many tasks it takes, by CPUs and memory less what runs', async () => {
     const made = world({ cpus: 4, memoryBytes: 8 * 2 ** 30 });
     const room = (cpu?: number, memory?: string) =>
@@ -581,6 +629,15 @@ print(most)'`;
     expect(end).toMatchObject({
       isFinal: true,
       reason: expect.stringMatching(/alpine needs docker or podman on the PATH/),
+    });
+  });
+
+  it.runIf(hasDockerAlone)('says so where docker cannot start a container', async () => {
+    const made = world();
+    const [end] = await made.run({ kind: 'container', image: 'alpine', command: ['true'] });
+    expect(end).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(/docker could not start the container/),
     });
   });
 

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { sha256Hex } from '../../core/index.ts';
 import type { StepAction } from '../../definitions/index.ts';
 import { MARK } from './marks.ts';
@@ -70,6 +70,11 @@ export async function containerCommand(
       ...command,
     ],
     environment,
+    // Of its own; what the command ends with is passed on.
+    explain: (code) =>
+      code === 125
+        ? `${basename(runtime)} could not start the container (exit code 125), as the log says; is its daemon running, and the image ${image} to be had?`
+        : undefined,
     alsoKill: async () => {
       await quietly(runtime, ['rm', '--force', name]);
     },

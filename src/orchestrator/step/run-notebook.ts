@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import type { StepAction } from '../../definitions/index.ts';
-import { placeCode, scriptPaths } from './code.ts';
+import { scriptPaths } from './code.ts';
 import type { Command } from './run-process.ts';
 import type { AttemptFolder } from './attempt-folders.ts';
 import type { StepHost } from './step-host.ts';
@@ -19,21 +19,20 @@ notebook, executed, page = sys.argv[1:]
 with open(os.environ["HEADRACE_STEP_INPUT"]) as file:
     step = json.load(file)
 try:
-    papermill.execute_notebook(notebook, executed, parameters=step["args"], kernel_name="python3", language="python", log_output=True, progress_bar=False)
+    papermill.execute_notebook(notebook, executed, parameters=step["args"], kernel_name="python3", language="python", stdout_file=sys.stdout, stderr_file=sys.stderr, progress_bar=False)
 finally:
     if os.path.exists(executed):
         with open(page, "w") as file:
             file.write(HTMLExporter().from_filename(executed)[0])
 `;
 
-/** Throws HR_PYTHON_UNAVAILABLE, HR_ARTIFACT_UNREADABLE. */
+/** Throws HR_PYTHON_UNAVAILABLE. */
 export async function notebookCommand(
   host: StepHost,
   action: Extract<StepAction, { kind: 'notebook' }>,
   { code, output }: AttemptFolder,
   environment: Readonly<Record<string, string>>,
 ): Promise<Command> {
-  await placeCode(host.cache, action.files ?? [], code);
   const { script, requirements } = scriptPaths(action, code, host.repository);
   const name = basename(script, '.ipynb');
   return {

@@ -15,6 +15,8 @@ export interface Command {
   readonly args: readonly string[];
   /** The whole environment, but for the mark. */
   readonly environment: Readonly<Record<string, string>>;
+  /** What an exit code means that is not the step's own. */
+  readonly explain?: (code: number) => string | undefined;
   /** Ends what the mark does not reach, such as a container. */
   readonly alsoKill?: () => Promise<void>;
 }
@@ -109,7 +111,8 @@ async function untilEnd(child: ChildProcess, job: RunProcess, pid: number): Prom
     });
     child.on('close', (code, signal) => {
       clearTimeout(drain);
-      resolve(code === 0 ? undefined : exitOutcome(code, signal));
+      const told = code === null ? undefined : job.explain?.(code);
+      resolve(code === 0 ? undefined : told === undefined ? exitOutcome(code, signal) : failure(told));
     });
   });
 }

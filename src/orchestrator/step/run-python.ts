@@ -1,19 +1,18 @@
 // A Python script, in the environment that its requirements make.
 
 import type { StepAction } from '../../definitions/index.ts';
-import { placeCode, scriptPaths } from './code.ts';
+import { scriptPaths } from './code.ts';
 import type { Command } from './run-process.ts';
 import type { AttemptFolder } from './attempt-folders.ts';
 import type { StepHost } from './step-host.ts';
 
-/** Throws HR_PYTHON_UNAVAILABLE, HR_ARTIFACT_UNREADABLE. */
+/** Throws HR_PYTHON_UNAVAILABLE. */
 export async function pythonCommand(
   host: StepHost,
   action: Extract<StepAction, { kind: 'python' }>,
   { code }: AttemptFolder,
   environment: Readonly<Record<string, string>>,
 ): Promise<Command> {
-  await placeCode(host.cache, action.files ?? [], code);
   const { script, requirements } = scriptPaths(action, code, host.repository);
   return {
     command: await host.environments.interpreter(requirements),

@@ -17,7 +17,7 @@ import { type Command, type ProcessOutcome, runProcess } from './run-process.ts'
 import { pythonCommand } from './run-python.ts';
 import { shellCommand } from './run-shell.ts';
 import type { StepHost } from './step-host.ts';
-import { reasonOf } from './step-failure.ts';
+import { failureOf, reasonOf } from './step-failure.ts';
 import { storeLog } from './store-log.ts';
 
 export interface Attempt {
@@ -54,8 +54,16 @@ export function runScript(
   const mark = attemptMark(host.driver, at.slice, at.index, at.attempt);
 
   const run = async (): Promise<ProcessOutcome> => {
-    folder = host.folders.take(inputOf(order, prepared.input, at.index, at.attempt));
-    const command = await commandOf(host, prepared, folder, mark);
+    folder = host.folders.take(
+      inputOf(order, prepared.input, at.index, at.attempt),
+      'files' in order.action ? (order.action.files ?? []) : [],
+    );
+    const command = await unlessAborted(commandOf(host, prepared, folder, mark), signal);
+    if (command === undefined) {
+      // Its code is still being written there: nobody else gets it.
+      folder = undefined;
+      return { kind: 'stopped' };
+    }
     if ('kind' in command) return command;
     onStart();
     return await runProcess({
@@ -78,7 +86,7 @@ export function runScript(
     if (end.kind === 'done') await end.swept;
     if (folder !== undefined) host.folders.give(folder);
   };
-  const ended = run().catch((error: unknown) => failure(reasonOf(error)));
+  const ended = run().catch((error: unknown) => failureOf(error));
   const outcome = ended
     .then(async (end): Promise<TaskOutcome> => {
       if (log.end()) await storeLog(host.objects, place, logPath);
@@ -92,6 +100,17 @@ export function runScript(
   return { ended, outcome };
 }
 
+/** Undefined where it is aborted first: an environment may take minutes to build, and others wait for it too. */
+async function unlessAborted<R>(work: Promise<R>, signal: AbortSignal): Promise<R | undefined> {
+  work.catch(() => {}); // told to whoever waits for it
+  return await new Promise((resolve, reject) => {
+    const abort = (): void => resolve(undefined);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
 async function commandOf(
   host: StepHost,
   { order, variables, directory, memoryBytes }: PreparedOrder,
@@ -99,6 +118,7 @@ async function commandOf(
   mark: string,
 ): Promise<Command | ReturnType<typeof failure>> {
   const { action } = order;
+  await host.folders.placeCode(folder);
   const environment = {
     ...variables,
     HEADRACE_STEP_INPUT: folder.inputFile,
@@ -110,7 +130,7 @@ async function commandOf(
     case 'notebook':
       return await notebookCommand(host, action, folder, environment);
     case 'shell':
-      return await shellCommand(host, action, folder, environment);
+      return shellCommand(action, environment);
     case 'container':
       return await containerCommand(host, action, folder, {
         environment,

@@ -59,19 +59,22 @@ process.on('message', (given) => {
 });
 
 function endEverything(code: number): void {
+  // What is ended here makes room, which is for nobody.
+  runner?.halt();
   const swept = options === undefined ? Promise.resolve() : sweepDriver(options.workDirectory, options.driver);
   void swept.finally(() => process.exit(code));
 }
 
 function openHost(given: LauncherOptions): StepHost {
   const objects = openObjectStore(given.artifactsUrl);
+  const cache = openFileCache(objects, given.cacheDirectory);
   mkdirSync(given.scratch, { recursive: true });
   return {
     driver: given.driver,
     objects,
-    cache: openFileCache(objects, given.cacheDirectory),
+    cache,
     environments: openPythonEnvironments(given.environmentsDirectory, given.python),
-    folders: openAttemptFolders(given.scratch),
+    folders: openAttemptFolders(given.scratch, cache),
     memory: openMemoryWatch(),
     sweeper: openSweeper(),
     scratch: given.scratch,

@@ -13,7 +13,7 @@ export function createPaceMeter(): PaceMeter {
       return mean;
     },
     add(ms) {
-      mean = mean === undefined ? ms : mean * 0.7 + ms * 0.3;
+      mean = mean === undefined ? ms : mean * 0.25 + ms * 0.75;
     },
   };
 }

@@ -3,7 +3,7 @@
 import { failure, type TaskOutcome } from '../../step/outcome.ts';
 import { prepareOrder, type PreparedOrder } from '../../step/prepared-order.ts';
 import { type Attempt, isScript, runScript } from '../../step/run-script.ts';
-import { reasonOf } from '../../step/step-failure.ts';
+import { failureOf } from '../../step/step-failure.ts';
 import type { StepHost } from '../../step/step-host.ts';
 import type { Slice } from '../executor.ts';
 import type { EventBuffer } from './event-buffer.ts';
@@ -16,6 +16,8 @@ export interface TaskRunner {
   submit(slices: readonly Slice[]): void;
   /** Resolves when none of it runs. */
   cancel(slices: readonly string[]): Promise<void>;
+  /** Starts nothing more. */
+  halt(): void;
   close(): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
   const warm = createPaceMeter();
   const processes = createPaceMeter();
   let storing = 0;
+  let isHalted = false;
 
   const settle = (line: Line, at: Attempt, outcome: TaskOutcome): void => {
     events.ended(at, outcome);
@@ -86,7 +89,7 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
     try {
       line.prepared = await prepareOrder(host, line.spec);
     } catch (error) {
-      const outcome = failure(reasonOf(error), { isFinal: true });
+      const outcome = failureOf(error);
       lines.delete(line.spec);
       for (const at of takeWaiting(line, Infinity)) {
         line.open += 1;
@@ -110,6 +113,7 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
   };
 
   const pump = (): void => {
+    if (isHalted) return;
     for (const line of lines.values()) {
       while (line.prepared !== undefined && countWaiting(line) > 0 && storing < MOST_STORING && fits(line)) {
         if (line.prepared.order.action.kind === 'task') startBatch(line, line.prepared);
@@ -210,7 +214,7 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
         watchSlow();
       },
       (error: unknown) => {
-        for (const at of attempts) settle(line, at, failure(reasonOf(error), { isFinal: true }));
+        for (const at of attempts) settle(line, at, failureOf(error));
         free();
       },
     );
@@ -290,6 +294,9 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
       pump();
     },
     cancel,
+    halt() {
+      isHalted = true;
+    },
     async close() {
       clearTimeout(slowTimer);
       const cancelling = cancel([...left.keys()]);

@@ -179,13 +179,15 @@ export function startWarmWorker(
   };
 
   const read = createFrameReader(onFrame);
-  (child.stdio[FRAMES_FD] as Readable).on('data', (chunk: Buffer) => {
+  const hear = (chunk: Buffer): void => {
     const before = queue[0];
     read(chunk);
     if (queue[0] !== before) startTimer();
     if (queue.length === 0 && before !== undefined && ending === undefined)
       events.onIdle(performance.now() - busySince);
-  });
+  };
+  // What a task's own children printed came by other pipes, before its result: those are read first, in the same turn.
+  (child.stdio[FRAMES_FD] as Readable).on('data', (chunk: Buffer) => setImmediate(hear, chunk));
   child.stdout?.on('data', (chunk: Buffer) => print('stdout', chunk));
   child.stderr?.on('data', (chunk: Buffer) => print('stderr', chunk));
 
@@ -222,7 +224,7 @@ export function startWarmWorker(
     const closed = new Promise((resolve) => child.once('close', resolve));
     void killMarked((found) => found === mark)
       .then(() => Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 200))]))
-      .then(() => gone(code, signal));
+      .then(() => setImmediate(gone, code, signal));
   });
 
   return {
