@@ -450,4 +450,24 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     expect(marksOf(made).slice(ran + 4)).toEqual(['c']);
     await expect(rerunFrom(made.deps, first.id, { from: 'e' })).rejects.toThrow(/has no step "e"/);
   });
+
+  it('takes what a cached step gave before for the same code, parameters, item and needs, and nothing else', async () => {
+    const text = (factor: number): string => `
+      const p = pipeline('kept', { params: { add: t.int32().default(1) } });
+      const a = p.step('a', task((_n, { item, params }) => { mark('a' + item); return item * ${factor} + params.add; }), { foreach: range(4), cache: true });
+      p.step('b', task(({ a }) => { mark('b'); return a; }), { needs: { a }, cache: true });
+      p.step('c', task(({ a }) => { mark('c'); return a.length; }), { needs: { a } });
+      export default p;`;
+    const made = await project(text(2));
+    const first = await runPipeline(made.deps, { pipeline: 'kept' });
+    expect(marksOf(made).sort()).toEqual(['a0', 'a1', 'a2', 'a3', 'b', 'c']);
+    const second = await runPipeline(made.deps, { pipeline: 'kept' });
+    expect(second.steps.map(({ result }) => result)).toEqual(first.steps.map(({ result }) => result));
+    // No row of it says more than what it gave.
+    expect(marksOf(made).slice(6)).toEqual(['c']);
+    const { steps } = await getRun(made.deps, second.id, { hasTasks: true });
+    expect(steps[0]?.tasks?.map(({ from, attempt }) => [from, attempt])).toEqual(Array(4).fill([first.id, 0]));
+    await runPipeline(made.deps, { pipeline: 'kept', params: { add: 2 } });
+    expect(marksOf(made).slice(7).sort()).toEqual(['a0', 'a1', 'a2', 'a3', 'b', 'c']);
+  });
 });

@@ -19,6 +19,7 @@ interface Drawn {
   readonly isCaught: boolean;
   readonly isAfterAll: boolean;
   readonly parallel: number | null;
+  readonly isCached: boolean;
 }
 
 const drawn: fc.Arbitrary<Drawn> = fc.record({
@@ -32,6 +33,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   isCaught: fc.boolean(),
   isAfterAll: fc.nat(5).map((n) => n === 0),
   parallel: fc.option(fc.integer({ min: 1, max: 2 }), { freq: 3 }),
+  isCached: fc.boolean(),
 });
 
 const MOST_DEPTH = 2;
@@ -84,6 +86,7 @@ function pipelineOf(nodes: readonly Drawn[]): PipelineSpec {
       ...(one.isAfterAll && gate === undefined ? { after: 'end' } : {}),
       ...(one.isCaught ? { catch: true } : {}),
       ...(one.parallel === null ? {} : { parallel: one.parallel }),
+      ...(one.isCached ? { cache: true } : {}),
       retry: one.retry,
       timeoutMicros: null,
       resources: {},
@@ -128,6 +131,8 @@ function scriptOf(graph: Graph, seed: number, harm: number, mostLost: number): S
       return mayFail && pick(seed, ['m', ...of], 3) === 0 ? { kind: 'fails', isFinal: false } : gives(seed, of);
     },
     children: (name) => childrenOf(graph, name),
+    // What fails for good was never kept.
+    cached: (...of) => (isBad(seed, of, harm) || pick(seed, ['k', ...of], 2) === 0 ? null : gives(seed, of).json),
     gate: (step, scope) => {
       const depth = graph.nodes.get(step)?.around.length ?? 0;
       return gives(seed, [step, scopeAround(scope, depth), 0]).json === 'true';

@@ -101,6 +101,7 @@ for (let number = 1; ; number++) {
     tasks: changes.splice(0),
     slices: [],
     events,
+    cached: [],
   });
   if (refused !== 0) throw new Error(`${refused} changes were refused`);
   if (isOver) break;

@@ -17,6 +17,8 @@ export interface Script {
   fate(task: Attempt): Fate;
   /** Items of a foreach; 1 where there is none. */
   children(node: string, scope: string): number;
+  /** What is kept of a task of a cached step; null where nothing is. */
+  cached(step: string, scope: string, index: number): string | null;
   /** What a needed gate gave. */
   gate(step: string, scope: string): boolean;
 }
@@ -48,6 +50,10 @@ export function keptRows(graph: Graph) {
     for (const task of batch.tasks) {
       const key = `${task.step} ${task.scope} ${task.index}`;
       const before = tasks.get(key);
+      if (task.expects === null && before === undefined) {
+        tasks.set(key, task);
+        continue;
+      }
       if (before === undefined || before.attempt !== task.expects) throw new Error(`${key} is not at what it expects`);
       if (before.state === 'succeeded') throw new Error(`${key} was committed twice`);
       tasks.set(key, task);
@@ -92,12 +98,14 @@ export function playRun(
   /** What the executor has, which outlives drivers. */
   const atWork = new Map<string, Attempt>();
   let prepares: { readonly step: string; readonly scope: string }[] = [];
+  let lookUps: Extract<Command, { kind: 'look up' }>[] = [];
   let unsent: Command[] = [];
   const past: EngineEvent[] = [];
   const tell = (event: EngineEvent): void => {
     past.push(event);
     for (const command of next(run, event, at)) {
       if (command.kind === 'prepare') prepares.push(command);
+      else if (command.kind === 'look up') lookUps.push(command);
       else unsent.push(command);
     }
   };
@@ -124,6 +132,7 @@ export function playRun(
     deaths += 1;
     run = rows.load(keepsGoing, isCancelled);
     prepares = [];
+    lookUps = [];
     unsent = [];
     const known = new Set<string>();
     for (const [step, scopes] of run.rows)
@@ -161,11 +170,25 @@ export function playRun(
     const passes = gate === undefined || script.gate(gate, one.scope) === (when !== undefined);
     tell({ kind: 'prepared', step: one.step, scope: one.scope, children, order: 'o', passes });
   };
+  const lookUpOne = (): void => {
+    const [one] = lookUps.splice(chance(lookUps.length), 1);
+    if (one === undefined) return;
+    const { step, scope, from, count } = one;
+    const hits = Array.from({ length: count }, (_, at) => ({
+      index: from + at,
+      json: script.cached(step, scope, from + at),
+    }));
+    const found = hits.flatMap(({ index, json }) =>
+      json === null ? [] : [{ index, output: { json }, run: 'earlier' }],
+    );
+    tell({ kind: 'looked up', step, scope, from, count, hits: found });
+  };
   tell({ kind: 'begin' });
   for (let turn = 0; turn < 20_000; turn++) {
     if (rows.state.end !== null) return { rows, deaths, isCancelled };
     const dice = chance(24);
-    if (dice < 6 && prepares.length > 0) prepareOne();
+    if (dice < 3 && lookUps.length > 0) lookUpOne();
+    else if (dice < 6 && prepares.length > 0) prepareOne();
     else if (dice < 12 && atWork.size > 0) endOne();
     else if (dice < 17) {
       for (const { node, scope } of claimable(run, at))

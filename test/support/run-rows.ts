@@ -43,6 +43,7 @@ export const batchOf = (other: Partial<Batch>): Batch => ({
   tasks: [],
   slices: [],
   events: [],
+  cached: [],
   ...other,
 });
 
@@ -102,7 +103,7 @@ type Rows = { readonly [T in keyof PipelineTables]: readonly PipelineTables[T][]
 
 export async function rowsOf(database: Database): Promise<Rows> {
   const db = database.tables<PipelineTables>();
-  const [runs, steps, tasks, slices, events] = await Promise.all([
+  const [runs, steps, tasks, slices, events, cached] = await Promise.all([
     db.selectFrom('pipeline_runs').selectAll().orderBy('id').execute(),
     db.selectFrom('pipeline_steps').selectAll().orderBy('run_id').orderBy('step').orderBy('scope').execute(),
     db
@@ -115,6 +116,7 @@ export async function rowsOf(database: Database): Promise<Rows> {
       .execute(),
     db.selectFrom('pipeline_slices').selectAll().orderBy('run_id').orderBy('id').execute(),
     db.selectFrom('pipeline_events').selectAll().orderBy('run_id').orderBy('number').execute(),
+    db.selectFrom('pipeline_cache').selectAll().orderBy('key').execute(),
   ]);
   return {
     pipeline_runs: runs,
@@ -122,6 +124,7 @@ export async function rowsOf(database: Database): Promise<Rows> {
     pipeline_tasks: tasks,
     pipeline_slices: slices,
     pipeline_events: events,
+    pipeline_cache: cached,
   };
 }
 

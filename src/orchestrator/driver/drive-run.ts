@@ -12,6 +12,7 @@ import { claimable, next, nextDue } from '../engine/next.ts';
 import { type KeptTask, type Row, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
 import type { Executor, Handle, Resources, Slice, TaskEvent } from '../executors/executor.ts';
 import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
+import { createOutputCache } from './output-cache.ts';
 import { prepareStep } from './prepare-step.ts';
 import { openResults } from './step-results.ts';
 
@@ -82,6 +83,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       state === 'failed' ? [] : [{ ...task, state, slice: slice ?? '', startedAt: startedAt ?? 0 }],
     ),
   );
+  const cache = createOutputCache({ store, objects }, run);
   const slices = new Map<string, SliceInHand>();
   const executors = new Map<Executor, () => void>();
   let events: EngineEvent[] = [];
@@ -182,7 +184,8 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
   const flush = async (batch: Batch): Promise<boolean> => {
     for (;;) {
       try {
-        const { isCancelRequested } = await store.flush(id, hold.epoch, batchNumber, batch);
+        const { isCancelRequested, refused } = await store.flush(id, hold.epoch, batchNumber, batch);
+        if (refused > 0) throw new HeadraceError('HR_INTERNAL', `${refused} changes of run ${id} did not fit its rows`);
         batchNumber += 1;
         return isCancelRequested;
       } catch (error) {
@@ -210,6 +213,8 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     for (const command of todo) {
       if (command.kind === 'prepare') {
         prepares.push(command);
+      } else if (command.kind === 'look up') {
+        beside(cache.lookUp(command).then((event) => post(event)));
       } else if (command.kind === 'submit') {
         const { id: slice, step, scope, tasks } = command.slice;
         const spec = specOf(step);
@@ -263,8 +268,9 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       if (!isInterrupted) claimWhereRoom(at);
       const nowMs = performance.now();
       const isDue = pendingRows(run) >= MOST_ROWS || nowMs - flushedMs >= GATHER_MS || run.end !== null;
-      const batch = isDue ? takeBatch(run, at) : null;
-      if (batch !== null) {
+      const taken = isDue ? takeBatch(run, at) : null;
+      if (taken !== null) {
+        const batch = { ...taken, cached: await cache.outputsOf(taken.tasks, at) };
         const isCancelRequested = await flush(batch);
         flushedMs = renewedMs = performance.now();
         deps.onChange?.(run, batch);

@@ -93,6 +93,13 @@ export interface RunChange {
   readonly endedAt: Micros | null;
 }
 
+/** What a task gave, to be taken again by one of the same key. */
+export interface CachedOutput {
+  readonly key: string;
+  readonly output: TaskOutput;
+  readonly at: Micros;
+}
+
 export interface Batch {
   readonly run: RunChange | null;
   readonly steps: readonly StepChange[];
@@ -100,4 +107,5 @@ export interface Batch {
   readonly tasks: readonly TaskChange[];
   readonly slices: readonly SliceChange[];
   readonly events: readonly RunEvent[];
+  readonly cached: readonly CachedOutput[];
 }

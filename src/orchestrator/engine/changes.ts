@@ -2,6 +2,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import type { Batch, RunEvent, StepChange, TaskChange } from './batch.ts';
+import type { CacheHit } from './events.ts';
 import type { Row, RunInHand, Task } from './run-in-hand.ts';
 
 export function noteRow({ changes }: RunInHand, row: Row): void {
@@ -30,6 +31,32 @@ export function noteTask(
     endedAt: null,
     from: null,
     ...now,
+  });
+}
+
+/** A task that has no row yet, and is done by what an earlier run gave. */
+export function noteCopied(
+  { changes }: RunInHand,
+  { node, scope }: Row,
+  { index, output, run }: CacheHit,
+  at: Micros,
+): void {
+  changes.tasks.push({
+    step: node.name,
+    scope,
+    index,
+    expects: null,
+    state: 'succeeded',
+    attempt: 0,
+    failures: 0,
+    losses: 0,
+    notBefore: 0,
+    output,
+    error: null,
+    from: run,
+    slice: null,
+    startedAt: at,
+    endedAt: at,
   });
 }
 
@@ -69,6 +96,7 @@ export function takeBatch(run: RunInHand, now: Micros): Batch | null {
     tasks,
     slices,
     events,
+    cached: [],
   };
   changes.rows.clear();
   changes.newest.clear();

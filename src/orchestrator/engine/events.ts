@@ -30,7 +30,23 @@ export type EngineEvent =
   | (Attempt & { readonly kind: 'lost'; readonly reason: string })
   /** It was cancelled, and runs no more; or its driver died, or let go of it, which is not held against it. */
   | (Attempt & { readonly kind: 'stopped' })
+  /** What is cached of `count` tasks from `from` on, by the runs that it is of. */
+  | {
+      readonly kind: 'looked up';
+      readonly step: string;
+      readonly scope: string;
+      readonly from: number;
+      readonly count: number;
+      readonly hits: readonly CacheHit[];
+    }
   | { readonly kind: 'cancel' };
+
+export interface CacheHit {
+  readonly index: number;
+  readonly output: TaskOutput;
+  /** The run that made it. */
+  readonly run: string;
+}
 
 export interface Attempt extends TaskKey {
   readonly attempt: number;
@@ -39,6 +55,15 @@ export interface Attempt extends TaskKey {
 export type Command =
   /** Gather what a step needs, see its gate, count its items, and write its order: `prepared` or `unprepared`. */
   | { readonly kind: 'prepare'; readonly step: string; readonly scope: string }
+  /** See what is cached of tasks that are next to be claimed: `looked up`. */
+  | {
+      readonly kind: 'look up';
+      readonly step: string;
+      readonly scope: string;
+      readonly order: string;
+      readonly from: number;
+      readonly count: number;
+    }
   /** Once the rows are written. */
   | { readonly kind: 'submit'; readonly slice: SliceChange; readonly order: string }
   /** Everything that runs: each is `stopped`. */

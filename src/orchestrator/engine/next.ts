@@ -1,9 +1,10 @@
 // The reducer: what a run becomes by an event, and what is to be done then. It knows no clock, no database and no executor; the
 // same events give the same rows in every process.
 
-import { type Micros, sha256Hex } from '../../core/index.ts';
-import type { SliceChange, TaskOutput } from './batch.ts';
+import type { Micros } from '../../core/index.ts';
+import type { TaskOutput } from './batch.ts';
 import { noteEvent, noteRow, noteTask } from './changes.ts';
+import { claim, copyHits, freshEnd, roomOf } from './claim.ts';
 import type { Attempt, Command, EngineEvent } from './events.ts';
 import { type Row, type RunInHand, countRunning, type Task } from './run-in-hand.ts';
 import { retryDelay } from './retry-delay.ts';
@@ -33,6 +34,9 @@ export function next(run: RunInHand, event: EngineEvent, at: Micros): readonly C
     case 'room':
       claim(run, event, at, commands);
       break;
+    case 'looked up':
+      lookedUp(run, event, at);
+      break;
     case 'cancel':
       if (run.isCancelled) break;
       run.isCancelled = true;
@@ -53,7 +57,7 @@ export function* claimable(run: RunInHand, at: Micros): Generator<Row> {
   );
   for (const row of rows) {
     if (!mayClaim(run, row) || roomOf(run, row) <= 0) continue;
-    if (row.due.first() <= at || row.nextIndex < (row.children ?? 0)) yield row;
+    if (row.due.first() <= at || row.nextIndex < freshEnd(row)) yield row;
   }
 }
 
@@ -77,7 +81,21 @@ function prepared(run: RunInHand, event: Extract<EngineEvent, { kind: 'prepared'
   noteEvent(run, { at, kind: 'opened', step: event.step, scope: event.scope, count: event.children });
   if (event.children === 0) endRow(run, row, 'succeeded', at, null);
   else if (row.node.kind === 'group') openGroup(run, row);
-  else run.claimable.add(row);
+  else {
+    run.claimable.add(row);
+    // It goes on where it had been left, and may be done.
+    run.agenda.push(row);
+  }
+}
+
+function lookedUp(run: RunInHand, event: Extract<EngineEvent, { kind: 'looked up' }>, at: Micros): void {
+  const row = run.rows.get(event.step)?.get(event.scope);
+  if (row?.ahead?.isLooking !== true || row.ahead.until !== event.from) return;
+  row.ahead.isLooking = false;
+  row.ahead.until += event.count;
+  for (const hit of event.hits) row.ahead.hits.set(hit.index, hit);
+  if (mayClaim(run, row)) copyHits(run, row, at);
+  run.agenda.push(row);
 }
 
 function takePreparing(run: RunInHand, { step, scope }: { readonly step: string; readonly scope: string }) {
@@ -86,76 +104,6 @@ function takePreparing(run: RunInHand, { step, scope }: { readonly step: string;
   row.isPreparing = false;
   run.preparing -= 1;
   return row;
-}
-
-/** How many more of its tasks may run at once. */
-function roomOf(run: RunInHand, { node }: Row): number {
-  const parallel = node.kind === 'step' ? node.spec.parallel : undefined;
-  return parallel === undefined ? Infinity : parallel - (run.running.get(node.name) ?? 0);
-}
-
-function claim(
-  run: RunInHand,
-  { step, scope, tasks, perSlice, executor }: Extract<EngineEvent, { kind: 'room' }>,
-  at: Micros,
-  commands: Command[],
-): void {
-  const row = run.rows.get(step)?.get(scope);
-  if (row === undefined || !run.claimable.has(row) || !mayClaim(run, row) || row.order === null) return;
-  const { order } = row;
-  let room = Math.min(tasks, roomOf(run, row));
-  const submit = (claims: SliceChange['tasks']): string => {
-    const id = sliceId(run.id, step, scope, claims);
-    const slice: SliceChange = { id, step, scope, executor, tasks: claims, at };
-    run.changes.slices.push(slice);
-    commands.push({ kind: 'submit', slice, order });
-    return id;
-  };
-  const again: Task[] = [];
-  while (room > 0) {
-    const index = row.due.take(at);
-    if (index === undefined) break;
-    const task = row.tasks.get(index);
-    if (task === undefined || task.isRunning) continue;
-    again.push(task);
-    room -= 1;
-  }
-  for (let from = 0; from < again.length; from += perSlice) {
-    const part = again.slice(from, from + perSlice);
-    const slice = submit(part.map(({ index, attempt }) => ({ index, attempt: attempt + 1 })));
-    for (const task of part) {
-      Object.assign(task, { isRunning: true, attempt: task.attempt + 1, slice, startedAt: at });
-      row.counts.retry -= 1;
-      begun(run, row, task, at);
-      noteTask(run, row, task, { expects: task.attempt - 1, state: 'running' });
-    }
-  }
-  const end = Math.min(row.children ?? 0, row.nextIndex + room);
-  while (row.nextIndex < end) {
-    const from = row.nextIndex;
-    const count = Math.min(perSlice, end - from);
-    const slice = submit(Array.from({ length: count }, (_, offset) => ({ index: from + offset, attempt: 1 })));
-    run.changes.fresh.push({ step, scope, from, count, slice, at });
-    for (let index = from; index < from + count; index++) {
-      const task = { index, isRunning: true, attempt: 1, failures: 0, losses: 0, slice, startedAt: at };
-      row.tasks.set(index, task);
-      begun(run, row, task, at);
-    }
-    row.nextIndex += count;
-  }
-  noteRow(run, row);
-}
-
-function begun(run: RunInHand, row: Row, { index, attempt }: Task, at: Micros): void {
-  row.counts.running += 1;
-  countRunning(run, row, 1);
-  noteEvent(run, { at, kind: 'claimed', step: row.node.name, scope: row.scope, index, attempt });
-}
-
-/** By the tasks alone, so that submitting them twice is submitting them once. */
-function sliceId(run: string, step: string, scope: string, tasks: SliceChange['tasks']): string {
-  const named = tasks.map(({ index, attempt }) => `${index}.${attempt}`).join(' ');
-  return sha256Hex(`${run}\n${step}\n${scope}\n${named}`).slice(0, 32);
 }
 
 type Attempted = Extract<EngineEvent, Attempt>;

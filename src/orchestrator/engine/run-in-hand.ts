@@ -4,6 +4,7 @@
 import type { Micros } from '../../core/index.ts';
 import type { RunEvent, RunState, SliceChange, StepState, TaskChange, TaskCounts, FreshClaims } from './batch.ts';
 import { createDueTasks, type DueTasks } from './due-tasks.ts';
+import type { CacheHit } from './events.ts';
 import { type Graph, type Node, scopeAround, scopeItems } from './graph.ts';
 
 /** A step or a group, in one scope. */
@@ -25,10 +26,20 @@ export interface Row {
   /** Of a step: those that run, or are to be tried again. */
   readonly tasks: Map<number, Task>;
   readonly due: DueTasks;
+  /** Of an open step whose tasks may be cached. */
+  ahead: LookAhead | null;
   /** Of a group: items whose rows have yet to end. */
   readonly items: Map<number, OpenItem>;
   /** Of a group: items whose rows have all ended, and that are still to be counted. */
   readonly done: number[];
+}
+
+/** What is known of tasks that are next to be claimed. */
+export interface LookAhead {
+  /** Of tasks from here on it is not known yet. */
+  until: number;
+  isLooking: boolean;
+  readonly hits: Map<number, CacheHit>;
 }
 
 export interface Task {
@@ -180,6 +191,7 @@ export function addRow(run: RunInHand, node: Node, scope: string, kept?: KeptRow
     endedAt: kept?.endedAt ?? null,
     tasks: new Map(),
     due: createDueTasks(),
+    ahead: aheadOf(node, kept?.nextIndex ?? 0),
     items: new Map(),
     done: [],
   };
@@ -189,6 +201,10 @@ export function addRow(run: RunInHand, node: Node, scope: string, kept?: KeptRow
   if (!hasEnded(row.state)) item.left += 1;
   noteEnd(item, row.state);
   return row;
+}
+
+export function aheadOf(node: Node, next: number): LookAhead | null {
+  return node.kind === 'step' && node.spec.cache === true ? { until: next, isLooking: false, hits: new Map() } : null;
 }
 
 /** What a row lies in: the run, or an item of the group around it. */

@@ -10,6 +10,8 @@ import { addRow, groupOf, hasEnded, itemOf, noteEnd, type Row, type RunInHand } 
 
 /** Items of one group that are open at once: enough to keep any number of machines at work, and few enough to hold in memory. */
 const MOST_ITEMS = 1000;
+/** Tasks of a step whose outputs are looked up at once. */
+const AHEAD = 1000;
 
 /** Looks at every row once. */
 export function startAll(run: RunInHand): void {
@@ -74,7 +76,19 @@ function look(run: RunInHand, row: Row, at: Micros, commands: Command[]): void {
   if (row.state === 'waiting') consider(run, row, at, commands);
   else if (row.state !== 'open') return;
   else if (row.node.kind === 'group') fill(run, row, at);
-  else endStepWhereDone(run, row, at);
+  else {
+    lookAhead(run, row, commands);
+    endStepWhereDone(run, row, at);
+  }
+}
+
+/** Before the tasks of which it is known whether they are cached run out. */
+function lookAhead(run: RunInHand, { node, scope, ahead, children, nextIndex, order }: Row, commands: Command[]): void {
+  if (ahead === null || ahead.isLooking || order === null || run.isCancelled) return;
+  const count = Math.min(AHEAD, (children ?? 0) - ahead.until);
+  if (count <= 0 || ahead.until - nextIndex >= AHEAD) return;
+  ahead.isLooking = true;
+  commands.push({ kind: 'look up', step: node.name, scope, order, from: ahead.until, count });
 }
 
 /** Begins a row whose needs have ended well, and ends one whose needs never will. */

@@ -53,6 +53,8 @@ const EVENT: Columns = {
   message: 'text',
 };
 
+const CACHED: Columns = { key: 'text', output: 'text', output_blob: 'text', at: 'bigint' };
+
 const KEYS = new Set(['step', 'scope', 'item_index']);
 
 /** Gives how many changes of tasks did not apply, and how many fresh claims. Events are numbered from the one after `events`. */
@@ -98,6 +100,13 @@ export function createBatchRows(kind: DatabaseKind): {
   const insertEvents = statement(
     kind,
     `${insertInto('pipeline_events', EVENT)} select ${selected(Object.keys(EVENT))} from ${rowsOfJson(kind, EVENT)}`,
+  );
+
+  const keepCached = statement(
+    kind,
+    `${insertInto('pipeline_cache', CACHED)} select ${selected(Object.keys(CACHED))} from ${rowsOfJson(kind, CACHED)} where true
+     on conflict (key) do update set run_id = excluded.run_id, output = excluded.output, output_blob = excluded.output_blob,
+       at = excluded.at`,
   );
 
   const many = async (write: Write, trx: Db, id: string, rows: readonly Row[]): Promise<number> => {
@@ -156,6 +165,7 @@ export function createBatchRows(kind: DatabaseKind): {
         id,
         batch.events.map((event, at) => eventRow(event, events + at + 1)),
       );
+      await many(keepCached, trx, id, lastOfKeys(batch.cached).map(cachedRow));
       return wanted - written;
     },
   };
@@ -176,6 +186,14 @@ const assigned = (columns: readonly string[], from: string): string =>
 /** A statement writes a row once. */
 function lastOfEach(steps: Batch['steps']): Batch['steps'] {
   return steps.length < 2 ? steps : [...new Map(steps.map((one) => [`${one.step} ${one.scope}`, one])).values()];
+}
+
+function lastOfKeys(cached: Batch['cached']): Batch['cached'] {
+  return cached.length < 2 ? cached : [...new Map(cached.map((one) => [one.key, one])).values()];
+}
+
+function cachedRow({ key, output, at }: Batch['cached'][number]): Row {
+  return [key, 'json' in output ? storable(output.json) : null, 'blob' in output ? output.blob : null, at];
 }
 
 function stepRow(change: Batch['steps'][number]): Row {

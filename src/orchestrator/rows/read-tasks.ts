@@ -8,7 +8,7 @@ import { outputOf, type TaskRow, toTask } from './stored-rows.ts';
 const LIMIT = 100;
 const OUTPUTS_AT_ONCE = 1000;
 
-export function createTaskReads(database: Database): Pick<RunStore, 'tasks' | 'outputs'> {
+export function createTaskReads(database: Database): Pick<RunStore, 'tasks' | 'outputs' | 'cached'> {
   const { kind } = database;
   const page = (filter: string) =>
     statement<TaskRow>(
@@ -25,7 +25,17 @@ export function createTaskReads(database: Database): Pick<RunStore, 'tasks' | 'o
     `select item_index, output, output_blob from pipeline_tasks
      where run_id = ? and step = ? and scope = ? and item_index > ? and state = 'succeeded' order by item_index limit ?`,
   );
+  const names = kind === 'postgres' ? 'jsonb_array_elements_text(?::jsonb) names(value)' : 'json_each(?)';
+  const cached = statement<Pick<TaskRow, 'run_id' | 'output' | 'output_blob'> & { readonly key: string }>(
+    kind,
+    `select key, run_id, output, output_blob from pipeline_cache where key in (select value from ${names})`,
+  );
   return {
+    async cached(keys) {
+      if (keys.length === 0) return new Map();
+      const { rows } = await cached(database.tables(), JSON.stringify(keys));
+      return new Map(rows.map((row) => [row.key, { output: outputOf(row) ?? { json: 'null' }, run: row.run_id }]));
+    },
     async tasks(id, step, { scope = '', state, from = 0, limit = LIMIT } = {}) {
       const db = database.tables<unknown>();
       const place = [id, step, scope, from] as const;

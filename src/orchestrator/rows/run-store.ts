@@ -210,6 +210,8 @@ export interface RunStore {
     step: string,
     scope?: string,
   ): AsyncIterable<{ readonly index: number; readonly output: TaskOutput }>;
+  /** What is kept of tasks by these keys, with the run that did them. */
+  cached(keys: readonly string[]): Promise<ReadonlyMap<string, { readonly output: TaskOutput; readonly run: string }>>;
   /** Those after that number; at most 1,000 at once. */
   events(id: string, after?: number): Promise<readonly StoredEvent[]>;
   due(): Promise<DueRuns>;

@@ -80,6 +80,8 @@ export interface PipelineTables {
     tasks: string;
     submitted_at: number;
   };
+  /** What tasks gave, by the hash of all that they went by; of the run that did it last. */
+  pipeline_cache: { run_id: string; key: string; output: string | null; output_blob: string | null; at: number };
   pipeline_events: {
     run_id: string;
     /** From 1, in each run. */
@@ -96,7 +98,13 @@ export interface PipelineTables {
 }
 
 /** Those of a run's rows that go with it, by the column `run_id`. */
-export const TABLES_OF_RUNS = ['pipeline_events', 'pipeline_slices', 'pipeline_tasks', 'pipeline_steps'] as const;
+export const TABLES_OF_RUNS = [
+  'pipeline_events',
+  'pipeline_slices',
+  'pipeline_tasks',
+  'pipeline_steps',
+  'pipeline_cache',
+] as const;
 
 export function migratePipelines(database: Database): Promise<Database> {
   return database.migrate('pipelines', migrations);
@@ -112,6 +120,17 @@ const migrations: readonly Migration[] = [
   },
   // Runs of earlier versions.
   { name: '0002-earlier-runs', up: (db, kind) => copyOldRuns(db, kind) },
+  {
+    name: '0003-cache',
+    async up(db) {
+      await sql
+        .raw(
+          `create table pipeline_cache (run_id text not null, key text primary key, output text, output_blob text, at bigint not null)`,
+        )
+        .execute(db);
+      await sql.raw('create index pipeline_cache_run on pipeline_cache (run_id)').execute(db);
+    },
+  },
 ];
 
 /**
