@@ -1,6 +1,7 @@
 // `headrace runs list | show | logs | resume | cancel`.
 
 import { formatTimestamp } from '../core/index.ts';
+import type { WhyStep } from '../orchestrator/index.ts';
 import { collect, defineCommand, defineGroup, textOption } from './command.ts';
 import { describeRun, presentRun, presentSummary, readParams, resultOf, tellTask, untilInterrupted } from './run.ts';
 import { formatTable } from './table.ts';
@@ -30,15 +31,32 @@ const show = defineCommand({
   usage: 'show <id>',
   summary: 'show a run: its steps and results',
   example: 'headrace runs show 20261125-031500-9f3a61 --tasks --json',
-  options: (command) => command.option('--tasks', 'in JSON, each step’s tasks, too: at most 1,000 of each'),
+  options: (command) =>
+    command
+      .option('--tasks', 'in JSON, each step’s tasks, too: at most 1,000 of each')
+      .option('--why <step>', 'why that step did its work, or took it from an earlier run'),
   async run(context, [id = ''], options) {
     const { openRuns } = await import('../app/index.ts');
     const { getRun } = await import('../orchestrator/index.ts');
+    const why = textOption(options, 'why');
+    if (why !== undefined) {
+      const { whyStep } = await import('../orchestrator/index.ts');
+      const found = await whyStep(await openRuns(await context.app('read')), id, why);
+      return { json: found, text: describeWhy(found) };
+    }
     const hasTasks = options['tasks'] === true;
     const run = await getRun(await openRuns(await context.app('read')), id, { hasTasks });
     return { json: presentRun(run), text: describeRun(run) };
   },
 });
+
+function describeWhy({ step, copied, children, comparedWith, differences }: WhyStep): string {
+  const did = `step ${step}: ${copied} of ${children} tasks were taken from earlier runs`;
+  if (comparedWith === null) return `${did}\nNo run before has that step.`;
+  if (differences.length === 0) return `${did}\nIt went by what run ${comparedWith} went by.`;
+  const lines = differences.map(({ part, was, is }) => `  ${part}: ${was} → ${is}`);
+  return [`${did}\nOther than in run ${comparedWith}:`, ...lines].join('\n');
+}
 
 const logs = defineCommand({
   usage: 'logs <id>',

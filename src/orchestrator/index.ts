@@ -8,6 +8,7 @@ export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type S
 export { modelCandidates, type ModelCandidate } from './model-candidates.ts';
 export { collectEndedRuns } from './rows/collect-ended-runs.ts';
 export { collectEnvironments } from './local/collect-environments.ts';
+export { whyStep, type WhyStep } from './why-step.ts';
 export { runStoreRows } from './rows/run-rows-owner.ts';
 export { migratePipelines } from './rows/tables.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';

@@ -14,6 +14,7 @@ import {
   resumeRun,
   runLogs,
   runPipeline,
+  whyStep,
 } from '../../src/orchestrator/index.ts';
 import {
   openPipelineProject,
@@ -467,7 +468,20 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     expect(marksOf(made).slice(6)).toEqual(['c']);
     const { steps } = await getRun(made.deps, second.id, { hasTasks: true });
     expect(steps[0]?.tasks?.map(({ from, attempt }) => [from, attempt])).toEqual(Array(4).fill([first.id, 0]));
-    await runPipeline(made.deps, { pipeline: 'kept', params: { add: 2 } });
+    expect(await whyStep(made.deps, second.id, 'a')).toMatchObject({
+      copied: 4,
+      comparedWith: first.id,
+      differences: [],
+    });
+    const third = await runPipeline(made.deps, { pipeline: 'kept', params: { add: 2 } });
+    expect(await whyStep(made.deps, third.id, 'a')).toEqual({
+      step: 'a',
+      copied: 0,
+      children: 4,
+      comparedWith: second.id,
+      differences: [{ part: 'params.add', was: '1', is: '2' }],
+    });
+    await expect(whyStep(made.deps, third.id, 'd')).rejects.toThrow(/has not opened a step "d"; it has opened a, b, c/);
     expect(marksOf(made).slice(7).sort()).toEqual(['a0', 'a1', 'a2', 'a3', 'b', 'c']);
   });
 });
