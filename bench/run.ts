@@ -30,6 +30,7 @@ import {
   uncoveredCutsSection,
 } from './push-sections.ts';
 import { type Figure, intoPage, type Section, toText, whole } from './report.ts';
+import { pipelinesSection } from './pipelines.ts';
 import { runRowsSection } from './run-rows.ts';
 import { s3Section } from './s3.ts';
 import { shadowSection } from './shadow.ts';
@@ -76,6 +77,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   shadow: () => shadowSection({ isQuick }),
   'going-back': () => goingBackSection({ isQuick }),
   overload: () => overloadSection({ isQuick }),
+  pipelines: () => pipelinesSection({ isQuick }),
   'run-rows': () => runRowsSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),
   'local-executor': () => localExecutorSection(isQuick ? QUICK_SIZES : FULL_SIZES),
