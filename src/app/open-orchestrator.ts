@@ -1,7 +1,7 @@
 // The orchestrator with what its built-in steps need: training sets from `offline`, models into the registry.
 
 import { dirname, isAbsolute, join } from 'node:path';
-import { HeadraceError, type Progress, silentProgress } from '../core/index.ts';
+import { HeadraceError, silentProgress } from '../core/index.ts';
 import type { StepAction } from '../definitions/index.ts';
 import type {
   BuiltInTaskContext,
@@ -15,8 +15,8 @@ import type { App } from './open-app.ts';
 import type { RegisterModel } from './register-model.ts';
 
 export interface OpenOrchestratorOptions {
-  readonly progress: Progress;
   readonly onTask?: OrchestratorDeps['onTask'];
+  readonly onProgress?: OrchestratorDeps['onProgress'];
   readonly onWait?: OrchestratorDeps['onWait'];
   readonly signal?: AbortSignal;
 }
@@ -36,12 +36,11 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
   const { modelCandidates, openLocalExecutor } = await import('../orchestrator/index.ts');
   const runs = await openRuns(app);
   const definitions = await app.applied();
-  const { onTask, onWait, signal } = options;
+  const { onTask, onProgress, onWait, signal } = options;
   return {
     ...runs,
     definitions,
     logger: app.logger,
-    progress: options.progress,
     openExecutor: (driver) =>
       openLocalExecutor({
         driver,
@@ -56,6 +55,7 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
         variables: app.environment.variables,
       }),
     ...(onTask === undefined ? {} : { onTask }),
+    ...(onProgress === undefined ? {} : { onProgress }),
     ...(onWait === undefined ? {} : { onWait }),
     ...(signal === undefined ? {} : { signal }),
   };

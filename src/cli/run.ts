@@ -1,8 +1,9 @@
 // `headrace run`: runs a pipeline to its end.
 
 import { formatTimestamp, stringifyJson } from '../core/index.ts';
-import type { RunResult, RunSummary, ShownTask, TaskReport } from '../orchestrator/index.ts';
+import type { RunResult, RunSummary, ShownTask } from '../orchestrator/index.ts';
 import { collect, type CommandContext, defineCommand, usageError } from './command.ts';
+import { createRunView, type RunView } from './run-view.ts';
 
 export const runCommand = defineCommand({
   usage: 'run <pipeline>',
@@ -19,10 +20,11 @@ export const runCommand = defineCommand({
     const { runPipeline } = await import('../orchestrator/index.ts');
     const app = await context.app();
     return await untilInterrupted(async (signal) => {
-      const deps = await openOrchestrator(app, { progress: context.progress, onTask: tellTask(context), signal });
+      const view = watchRun(context);
+      const deps = await openOrchestrator(app, { ...view, signal });
       const keepGoing = options['keepGoing'] === true;
-      const run = await runPipeline(deps, { pipeline, params, keepGoing, onStart: (id) => context.tell(`run ${id}`) });
-      return resultOf(run);
+      const started = runPipeline(deps, { pipeline, params, keepGoing, onStart: (id) => context.tell(`run ${id}`) });
+      return resultOf(await started.finally(view.close));
     });
   },
 });
@@ -66,15 +68,11 @@ export function describeRun(run: RunResult): string {
   return [`run ${run.id} of ${run.pipeline}: ${run.state}`, ...lines, ...error].join('\n');
 }
 
-/** Tells of each task on stderr as it ends. */
-export function tellTask(context: Pick<CommandContext, 'tell'>): (report: TaskReport) => void {
-  return ({ step, scope, index, isChild, event, seconds, reason }) => {
-    const place = [...(scope === '' ? [] : [scope]), ...(isChild ? [index] : [])].join('/');
-    const time = seconds === undefined ? '' : ` in ${seconds.toFixed(1)} s`;
-    context.tell(
-      `  ${step}${place === '' ? '' : `[${place}]`} ${event}${time}${reason === undefined ? '' : `: ${reason}`}`,
-    );
-  };
+/** What is told of a run as it goes on, on stderr; `close` it before its result is printed. */
+export function watchRun(context: Pick<CommandContext, 'tell' | 'paint'>): RunView {
+  const { isTTY, columns = 80, rows = 24 } = process.stderr;
+  const screen = { isTerminal: isTTY === true, columns, rows };
+  return createRunView(context.tell, context.paint('stderr'), screen);
 }
 
 /** Ctrl-C stops what runs and lets the run go, so that it can be resumed. */

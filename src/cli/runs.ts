@@ -3,7 +3,7 @@
 import { formatTimestamp } from '../core/index.ts';
 import type { WhyStep } from '../orchestrator/index.ts';
 import { collect, defineCommand, defineGroup, textOption } from './command.ts';
-import { describeRun, presentRun, presentSummary, readParams, resultOf, tellTask, untilInterrupted } from './run.ts';
+import { describeRun, presentRun, presentSummary, readParams, resultOf, untilInterrupted, watchRun } from './run.ts';
 import { formatTable } from './table.ts';
 
 const list = defineCommand({
@@ -89,15 +89,11 @@ const resume = defineCommand({
     const { resumeRun } = await import('../orchestrator/index.ts');
     const app = await context.app();
     return await untilInterrupted(async (signal) => {
-      const deps = await openOrchestrator(app, {
-        progress: context.progress,
-        onTask: tellTask(context),
-        onWait: context.tell,
-        signal,
-      });
+      const view = watchRun(context);
+      const deps = await openOrchestrator(app, { ...view, onWait: context.tell, signal });
       const onChanged = (steps: readonly string[]): void =>
         context.tell(`finished by other code than now, and kept: ${steps.join(', ')}`);
-      return resultOf(await resumeRun(deps, id, { onChanged }));
+      return resultOf(await resumeRun(deps, id, { onChanged }).finally(view.close));
     });
   },
 });
@@ -118,10 +114,11 @@ const rerun = defineCommand({
     const { rerunFrom } = await import('../orchestrator/index.ts');
     const app = await context.app();
     return await untilInterrupted(async (signal) => {
-      const deps = await openOrchestrator(app, { progress: context.progress, onTask: tellTask(context), signal });
+      const view = watchRun(context);
+      const deps = await openOrchestrator(app, { ...view, signal });
       const onStart = (made: string, kept: readonly string[]): void =>
         context.tell(`run ${made}${kept.length === 0 ? '' : `; of run ${id}: ${kept.join(', ')}`}`);
-      return resultOf(await rerunFrom(deps, id, { from, params, onStart }));
+      return resultOf(await rerunFrom(deps, id, { from, params, onStart }).finally(view.close));
     });
   },
 });

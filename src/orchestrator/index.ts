@@ -11,4 +11,5 @@ export { collectEnvironments } from './local/collect-environments.ts';
 export { whyStep, type WhyStep } from './why-step.ts';
 export { runStoreRows } from './rows/run-rows-owner.ts';
 export { migratePipelines } from './rows/tables.ts';
+export type { StepProgress } from './run-progress.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';

@@ -1,9 +1,10 @@
 // What the orchestrator works with; the composition root brings it.
 
-import type { Clock, Logger, Progress } from '../core/index.ts';
+import type { Clock, Logger } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { Database, ObjectStore } from '../storage/index.ts';
 import type { Executor } from './executors/executor.ts';
+import type { StepProgress } from './run-progress.ts';
 
 /** What it takes to look at runs. */
 export interface RunsDeps {
@@ -18,13 +19,14 @@ export interface RunsDeps {
 export interface OrchestratorDeps extends RunsDeps {
   readonly definitions: Definitions;
   readonly logger: Logger;
-  readonly progress: Progress;
   /** Opens this machine's executor for a driver, by whose id its processes are marked. */
   readonly openExecutor: (driver: string) => Executor;
   /** On abort what runs is stopped and the run let go, to be resumed. */
   readonly signal?: AbortSignal;
   /** Told of each task as it ends, for those who watch. */
   readonly onTask?: (report: TaskReport) => void;
+  /** Told how far the run is, after each of its batches. */
+  readonly onProgress?: (steps: readonly StepProgress[]) => void;
   /** Told once while somebody else drives the run: whose it is, and what is waited for. */
   readonly onWait?: (sentence: string) => void;
 }

@@ -13,6 +13,7 @@ import type { Hold, RunStore } from './rows/run-store.ts';
 import { newRunId } from './run-id.ts';
 import { failureTail } from './run-logs.ts';
 import { keptSteps } from './rerun.ts';
+import { progressOf } from './run-progress.ts';
 import { resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
 import { storeCode } from './store-code.ts';
@@ -125,8 +126,7 @@ export async function cancelRun(deps: RunsDeps, id: string): Promise<boolean> {
 
 async function drive(deps: OrchestratorDeps, store: RunStore, id: string, driver: string, hold: Hold): Promise<void> {
   const executor = deps.openExecutor(driver);
-  const { progress, signal } = deps;
-  progress.start(`run ${id}`, (await store.get(id)).steps.length, 'steps');
+  const { signal, onTask, onProgress } = deps;
   try {
     const { end, error } = await driveRun(
       {
@@ -137,17 +137,13 @@ async function drive(deps: OrchestratorDeps, store: RunStore, id: string, driver
         executorOf: () => ({ name: `local:${driver}`, executor }),
         ...(signal === undefined ? {} : { signal }),
         onChange: (run, batch) => {
-          if (batch !== null && deps.onTask !== undefined) reportTasks(run, batch, deps.onTask);
-          const ended = [...run.rows.values()]
-            .flatMap((rows) => [...rows.values()])
-            .filter(({ endedAt }) => endedAt !== null);
-          progress.advance(ended.length);
+          if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
+          onProgress?.(progressOf(run, deps.clock.nowMicros()));
         },
       },
       id,
       hold,
     );
-    progress.done(end);
     const resume = `\`headrace runs resume ${id}\` goes on from here`;
     if (end === 'failed')
       throw new HeadraceError(

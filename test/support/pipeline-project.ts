@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { silentLogger, silentProgress, systemClock } from '../../src/core/index.ts';
+import { silentLogger, systemClock } from '../../src/core/index.ts';
 import { loadDefinitions } from '../../src/definitions/index.ts';
 import {
   modelCandidates,
@@ -47,7 +47,6 @@ export async function openPipelineProject(
     objects,
     clock: systemClock,
     logger: silentLogger,
-    progress: silentProgress,
     workDirectory: join(directory, 'work'),
     openExecutor: (driver) =>
       openLocalExecutor({

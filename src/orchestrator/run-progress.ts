@@ -1,0 +1,69 @@
+// How far a run is, step by step, for whoever watches it.
+
+import type { StepState, TaskCounts } from './engine/batch.ts';
+import { hasEnded, type Row, type RunInHand } from './engine/run-in-hand.ts';
+
+export interface StepProgress {
+  readonly name: string;
+  readonly isGroup: boolean;
+  /** How many groups lie around it. */
+  readonly depth: number;
+  readonly state: StepState;
+  /** Tasks of a step, items of a group: of those that have opened. Null until one opens. */
+  readonly children: number | null;
+  readonly counts: TaskCounts;
+  /** Of the task that has run longest, as it goes on. */
+  readonly longestMicros: number | null;
+  /** Steps and groups that it waits for. */
+  readonly waitsFor: readonly string[];
+}
+
+/** Of a step in a group: the items that are open; what is done is in its group's counts. */
+export function progressOf(run: RunInHand, now: number): readonly StepProgress[] {
+  return [...run.graph.nodes.values()].map((node) => {
+    const rows = [...(run.rows.get(node.name)?.values() ?? [])];
+    const counts = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
+    let children: number | null = null;
+    for (const row of rows) {
+      for (const state of Object.keys(counts) as (keyof typeof counts)[]) counts[state] += row.counts[state];
+      if (row.children !== null) children = (children ?? 0) + row.children;
+    }
+    const [first] = rows;
+    const longest = longestOf(rows);
+    return {
+      name: node.name,
+      isGroup: node.kind === 'group',
+      depth: node.around.length,
+      state: stateOf(run, rows, node.around.at(-1)),
+      children,
+      counts,
+      longestMicros: longest === null ? null : now - longest,
+      waitsFor: first === undefined || first.state !== 'waiting' ? [] : waitedFor(run, first),
+    };
+  });
+}
+
+function longestOf(rows: readonly Row[]): number | null {
+  let first: number | null = null;
+  for (const { tasks } of rows)
+    for (const { isRunning, startedAt } of tasks.values())
+      if (isRunning && (first === null || startedAt < first)) first = startedAt;
+  return first;
+}
+
+/** A step in a group that has no item open: what its group is. */
+function stateOf(run: RunInHand, rows: readonly Row[], group: string | undefined): StepState {
+  if (rows.length === 0 && group !== undefined) {
+    const around = [...(run.rows.get(group)?.values() ?? [])].map(({ state }) => state);
+    return around.every((state) => hasEnded(state)) ? (around[0] ?? 'waiting') : 'waiting';
+  }
+  const states = rows.map(({ state }) => state);
+  return (
+    (['open', 'failed', 'waiting', 'cancelled', 'succeeded', 'skipped'] as const).find((one) => states.includes(one)) ??
+    'waiting'
+  );
+}
+
+function waitedFor(run: RunInHand, { node }: Row): readonly string[] {
+  return node.needs.filter((need) => [...(run.rows.get(need)?.values() ?? [])].some(({ state }) => !hasEnded(state)));
+}

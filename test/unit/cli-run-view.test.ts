@@ -1,0 +1,78 @@
+// What is shown of a run as it goes on.
+
+import { describe, expect, it } from 'vitest';
+import { createRunView, runLines } from '../../src/cli/run-view.ts';
+import type { StepProgress } from '../../src/orchestrator/index.ts';
+
+const NONE = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
+const step = (name: string, more: Partial<StepProgress> = {}): StepProgress => ({
+  name,
+  isGroup: false,
+  depth: 0,
+  state: 'waiting',
+  children: null,
+  counts: NONE,
+  longestMicros: null,
+  waitsFor: [],
+  ...more,
+});
+const plain = (_format: unknown, text: string): string => text;
+const steps = [
+  step('export', { state: 'succeeded', children: 1, counts: { ...NONE, succeeded: 1 } }),
+  step('fit', {
+    state: 'open',
+    children: 8,
+    counts: { ...NONE, succeeded: 2, running: 2, retry: 1 },
+    longestMicros: 75_000_000,
+  }),
+  step('register', { waitsFor: ['fit'] }),
+];
+
+describe('a run on a terminal', () => {
+  it('has a line a step: how far, what runs, what is slow and what is waited for', () => {
+    expect(runLines(steps, plain, 120, 20)).toEqual([
+      '  ✓ export    1/1',
+      '  ▸ fit       █████░░░░░░░░░░░░░░░  2/8  2 running  1 to be tried again  the longest for 75 s',
+      '  · register  waits for fit',
+    ]);
+  });
+
+  it('fits the screen: what is over makes room, and lines are cut', () => {
+    const many = Array.from({ length: 30 }, (_, at) => step(`s${at}`, at < 25 ? { state: 'succeeded' } : {}));
+    const lines = runLines(many, plain, 80, 5);
+    expect(lines).toHaveLength(5);
+    expect(lines.at(-1)).toBe('  and 26 more');
+    for (const line of runLines(steps, plain, 60, 20)) expect(line.length).toBeLessThanOrEqual(60);
+  });
+
+  it('is drawn over itself, with what does not do well above it', () => {
+    const told: string[] = [];
+    const view = createRunView((text) => told.push(text), plain, { isTerminal: true, columns: 80, rows: 24 });
+    view.onProgress(steps);
+    const report = { runId: 'r', step: 'fit', scope: '17', index: 3, isChild: true, attempt: 1, reason: 'exit code 1' };
+    view.onTask({ ...report, event: 'will retry', seconds: 2 });
+    view.close();
+    expect(told[1]).toBe('\u001b[3A\u001b[0J  fit[17/3] will retry in 2.0 s: exit code 1');
+    expect(told.at(-1)?.startsWith('\u001b[3A\u001b[0J  ✓ export')).toBe(true);
+  });
+});
+
+it('elsewhere it tells of each step once, and of tasks that do not do well', () => {
+  const told: string[] = [];
+  const view = createRunView((text) => told.push(text), plain, { isTerminal: false, columns: 80, rows: 24 });
+  view.onProgress(steps);
+  view.onProgress(steps);
+  view.onTask({ runId: 'r', step: 'fit', scope: '', index: 0, isChild: true, attempt: 1, event: 'succeeded' });
+  view.onTask({
+    runId: 'r',
+    step: 'fit',
+    scope: '',
+    index: 1,
+    isChild: true,
+    attempt: 1,
+    event: 'failed',
+    reason: 'no',
+  });
+  view.close();
+  expect(told).toEqual(['  export succeeded 1/1', '  fit[1] failed: no']);
+});
