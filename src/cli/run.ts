@@ -70,8 +70,9 @@ export function describeRun(run: RunResult): string {
 
 /** What is told of a run as it goes on, on stderr; `close` it before its result is printed. */
 export function watchRun(context: Pick<CommandContext, 'tell' | 'paint'>): RunView {
-  const { isTTY, columns = 80, rows = 24 } = process.stderr;
-  const screen = { isTerminal: isTTY === true, columns, rows };
+  // What is no terminal has neither size.
+  const { isTTY: isTerminal, columns, rows } = process.stderr;
+  const screen = { isTerminal, columns, rows };
   return createRunView(context.tell, context.paint('stderr'), screen);
 }
 

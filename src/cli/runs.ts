@@ -1,7 +1,7 @@
 // `headrace runs list | show | logs | resume | cancel`.
 
-import { formatTimestamp } from '../core/index.ts';
-import type { WhyStep } from '../orchestrator/index.ts';
+import { formatTimestamp, stringifyJson } from '../core/index.ts';
+import type { RunDifference, TaskLog, WhyStep } from '../orchestrator/index.ts';
 import { collect, defineCommand, defineGroup, textOption } from './command.ts';
 import { describeRun, presentRun, presentSummary, readParams, resultOf, untilInterrupted, watchRun } from './run.ts';
 import { formatTable } from './table.ts';
@@ -50,6 +50,10 @@ const show = defineCommand({
   },
 });
 
+function headOf({ step, scope, index, attempt }: TaskLog): string {
+  return `── ${step}[${scope === '' ? '' : `${scope}/`}${index}], attempt ${attempt}`;
+}
+
 function describeWhy({ step, copied, children, comparedWith, differences }: WhyStep): string {
   const did = `step ${step}: ${copied} of ${children} tasks were taken from earlier runs`;
   if (comparedWith === null) return `${did}\nNo run before has that step.`;
@@ -61,23 +65,52 @@ function describeWhy({ step, copied, children, comparedWith, differences }: WhyS
 const logs = defineCommand({
   usage: 'logs <id>',
   summary: 'show what a run’s steps printed',
-  example: 'headrace runs logs 20261125-031500-9f3a61 --step fit',
-  options: (command) => command.option('--step <name>', 'only of this step'),
+  example: 'headrace runs logs 20261125-031500-9f3a61 --step fit -f',
+  options: (command) =>
+    command
+      .option('--step <name>', 'only of this step')
+      .option('-f, --follow', 'go on until the run has ended, as it is printed; in JSON a document each piece'),
   async run(context, [id = ''], options) {
     const { openRuns } = await import('../app/index.ts');
     const { runLogs } = await import('../orchestrator/index.ts');
     const step = textOption(options, 'step');
     const deps = await openRuns(await context.app('read'));
+    if (options['follow'] === true) {
+      const { followLogs } = await import('../orchestrator/index.ts');
+      return await untilInterrupted(async (signal) => {
+        let last = '';
+        for await (const piece of followLogs(deps, id, { signal, ...(step === undefined ? {} : { step }) })) {
+          const head = headOf(piece);
+          const text = piece.text.replace(/\n$/, '');
+          context.announce({ json: piece, text: head === last ? text : `${head}\n${text}` });
+          last = head;
+        }
+        return { json: {}, text: '' };
+      });
+    }
     const shown = await Array.fromAsync(runLogs(deps, id, step === undefined ? {} : { step }));
-    const text = shown
-      .map(
-        ({ step: of, scope, index, attempt, text: log }) =>
-          `── ${of}[${scope === '' ? '' : `${scope}/`}${index}], attempt ${attempt}\n${log.trimEnd()}`,
-      )
-      .join('\n');
+    const text = shown.map((log) => `${headOf(log)}\n${log.text.trimEnd()}`).join('\n');
     return { json: { logs: shown }, text };
   },
 });
+
+const diff = defineCommand({
+  usage: 'diff <a> <b>',
+  summary: 'what is other in one run than in another: parameters, code, states and results',
+  example: 'headrace runs diff 20261125-031500-9f3a61 20261126-031500-77c0de',
+  async run(context, [a = '', b = '']) {
+    const { openRuns } = await import('../app/index.ts');
+    const { diffRuns } = await import('../orchestrator/index.ts');
+    const found = await diffRuns(await openRuns(await context.app('read')), a, b);
+    const rows = found.differences.map(({ path, ...sides }) => [path, shownSide(sides.a), shownSide(sides.b)]);
+    return { json: found, text: formatTable([['WHAT', a, b], ...rows], 'The two are alike.') };
+  },
+});
+
+function shownSide(value: RunDifference['a']): string {
+  const text = stringifyJson(value);
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
 
 const resume = defineCommand({
   usage: 'resume <id>',
@@ -138,10 +171,11 @@ const cancel = defineCommand({
   },
 });
 
-export const runsCommand = defineGroup('runs', 'list, show, resume, repeat and cancel runs', [
+export const runsCommand = defineGroup('runs', 'list, show, compare, resume, repeat and cancel runs', [
   list,
   show,
   logs,
+  diff,
   resume,
   rerun,
   cancel,

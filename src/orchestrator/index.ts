@@ -11,5 +11,7 @@ export { collectEnvironments } from './local/collect-environments.ts';
 export { whyStep, type WhyStep } from './why-step.ts';
 export { runStoreRows } from './rows/run-rows-owner.ts';
 export { migratePipelines } from './rows/tables.ts';
+export { diffRuns, type RunDifference } from './diff-runs.ts';
+export { followLogs } from './follow-logs.ts';
 export type { StepProgress } from './run-progress.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';

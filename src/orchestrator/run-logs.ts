@@ -79,7 +79,14 @@ async function readLog(deps: RunsDeps, attempt: Attempt): Promise<string | undef
   try {
     return await readFile(join(taskDirectory(deps.workDirectory, attempt), 'log.txt'), 'utf8');
   } catch {
-    const stored = await deps.objects.get(logKey(attempt)); // made on another machine, or cleaned up here
-    return stored === undefined ? undefined : Buffer.from(stored).toString();
+    return await readStoredLog(deps, attempt); // made on another machine, or cleaned up here
   }
+}
+
+export async function readStoredLog(
+  { objects }: Pick<RunsDeps, 'objects'>,
+  attempt: Attempt,
+): Promise<string | undefined> {
+  const stored = await objects.get(logKey(attempt));
+  return stored === undefined ? undefined : Buffer.from(stored).toString();
 }

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   cancelRun,
+  diffRuns,
+  followLogs,
   getRun,
   listRuns,
   rerunFrom,
@@ -449,6 +451,14 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     expect(results(third)).toEqual(results(second));
     expect(third.params).toEqual({ by: 10 });
     expect(marksOf(made).slice(ran + 4)).toEqual(['c']);
+    expect((await diffRuns(made.deps, first.id, second.id)).differences).toEqual([
+      { path: 'params.by', a: 2, b: 10 },
+      { path: 'steps.b.result[0]', a: 2, b: 10 },
+      { path: 'steps.b.result[1]', a: 4, b: 20 },
+      { path: 'steps.g.result[0]', a: 2, b: 10 },
+      { path: 'steps.g.result[1]', a: 4, b: 20 },
+    ]);
+    expect((await diffRuns(made.deps, second.id, third.id)).differences).toEqual([]);
     await expect(rerunFrom(made.deps, first.id, { from: 'e' })).rejects.toThrow(/has no step "e"/);
   });
 
@@ -467,7 +477,9 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     // No row of it says more than what it gave.
     expect(marksOf(made).slice(6)).toEqual(['c']);
     const { steps } = await getRun(made.deps, second.id, { hasTasks: true });
-    expect(steps[0]?.tasks?.map(({ from, attempt }) => [from, attempt])).toEqual(Array(4).fill([first.id, 0]));
+    expect(steps[0]?.tasks?.map(({ from, attempt }) => [from, attempt])).toEqual(
+      Array.from({ length: 4 }, () => [first.id, 0]),
+    );
     expect(await whyStep(made.deps, second.id, 'a')).toMatchObject({
       copied: 4,
       comparedWith: first.id,
@@ -483,5 +495,27 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     });
     await expect(whyStep(made.deps, third.id, 'd')).rejects.toThrow(/has not opened a step "d"; it has opened a, b, c/);
     expect(marksOf(made).slice(7).sort()).toEqual(['a0', 'a1', 'a2', 'a3', 'b', 'c']);
+  });
+
+  it('is followed as its tasks print, from their first line to their last', async () => {
+    const made = await project(`
+      const p = pipeline('talk');
+      p.step('a', task(async (_n, { index }) => { console.log('begin ' + index); while (!existsSync('__PROJECT__/go')) await sleep(20); console.log('end ' + index); }), { foreach: range(2) });
+      export default p;`);
+    let id = '';
+    const running = runPipeline(made.deps, { pipeline: 'talk', onStart: (started) => (id = started) });
+    await until(() => id !== '');
+    let text = '';
+    for await (const piece of followLogs(made.deps, id)) {
+      text += piece.text;
+      if (text.includes('begin 0') && text.includes('begin 1')) writeFileSync(join(made.directory, 'go'), '');
+    }
+    expect((await running).state).toBe('succeeded');
+    expect(
+      text
+        .split('\n')
+        .filter((line) => line !== '')
+        .sort(),
+    ).toEqual(['begin 0', 'begin 1', 'end 0', 'end 1']);
   });
 });

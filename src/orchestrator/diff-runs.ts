@@ -1,0 +1,62 @@
+// What is other in one run than in another: what they were given, their code, how their steps went and what those gave.
+
+import { type Json, stringifyJson } from '../core/index.ts';
+import type { RunsDeps } from './orchestrator-deps.ts';
+import { openRunStore } from './rows/open-run-store.ts';
+import { getRun, type RunStep } from './shown-runs.ts';
+
+export interface RunDifference {
+  /** 'state', 'params.seed', 'steps.fit.code', 'steps.fit.result.auc'. */
+  readonly path: string;
+  readonly a: Json;
+  readonly b: Json;
+}
+
+export interface DiffedRuns {
+  readonly a: string;
+  readonly b: string;
+  readonly differences: readonly RunDifference[];
+}
+
+/** Results are compared member by member, as far as they are shown with a run. Throws HR_UNKNOWN_RUN. */
+export async function diffRuns(deps: RunsDeps, a: string, b: string): Promise<DiffedRuns> {
+  const store = await openRunStore(deps.database, deps.clock);
+  const [one, other] = [await partsOf(a), await partsOf(b)];
+  const differences = [...new Set([...one.keys(), ...other.keys()])].flatMap((path): RunDifference[] => {
+    const [was, is] = [one.get(path) ?? null, other.get(path) ?? null];
+    return stringifyJson(was) === stringifyJson(is) ? [] : [{ path, a: was, b: is }];
+  });
+  return { a, b, differences };
+
+  async function partsOf(id: string): Promise<ReadonlyMap<string, Json>> {
+    const [{ run }, shown] = [await store.get(id), await getRun(deps, id)];
+    const parts = new Map<string, Json>([
+      ['pipeline', run.pipeline],
+      ['state', shown.state],
+    ]);
+    addLeaves(parts, 'params', run.params);
+    const code = new Map(run.spec.steps.map((step) => [step.name, stringifyJson(step.action)]));
+    for (const step of shown.steps) addStep(parts, step, code.get(step.name));
+    return parts;
+  }
+}
+
+function addStep(parts: Map<string, Json>, step: RunStep, code: string | undefined): void {
+  const at = `steps.${step.name}`;
+  parts.set(`${at}.state`, step.state);
+  if (code !== undefined) parts.set(`${at}.code`, code);
+  if (step.children !== null) parts.set(`${at}.children`, step.children);
+  if (step.result !== undefined) addLeaves(parts, `${at}.result`, step.result);
+}
+
+function addLeaves(parts: Map<string, Json>, path: string, value: Json): void {
+  if (value === null || typeof value !== 'object') {
+    parts.set(path, value);
+    return;
+  }
+  const members = Array.isArray(value)
+    ? value.map((item, at) => [`${path}[${at}]`, item] as const)
+    : Object.entries(value).map(([name, member]) => [`${path}.${name}`, member] as const);
+  if (members.length === 0) parts.set(path, value);
+  for (const [at, member] of members) addLeaves(parts, at, member);
+}
