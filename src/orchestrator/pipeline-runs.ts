@@ -3,19 +3,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { didYouMeanOf, HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
-import { driveRun } from './driver/drive-run.ts';
+import { drive } from './drive.ts';
 import { graphOf } from './engine/graph.ts';
 import { newOwner } from './lease.ts';
 import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
 import { RunHeldError } from './rows/run-lease.ts';
 import { openRunStore } from './rows/open-run-store.ts';
-import type { Hold, RunStore } from './rows/run-store.ts';
 import { newRunId } from './run-id.ts';
-import { failureTail } from './run-logs.ts';
 import { resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
 import { storeCode } from './store-code.ts';
-import { reportTasks } from './task-reports.ts';
 
 /** How often it is looked whether a run that somebody else drives is free. */
 const HELD_LOOK_MS = 250;
@@ -81,43 +78,6 @@ export async function resumeRun(
 /** Asks a run to stop; false when it had ended before. Who drives it kills what runs within a second. */
 export async function cancelRun(deps: RunsDeps, id: string): Promise<boolean> {
   return await (await openRunStore(deps.database, deps.clock)).requestCancel(id);
-}
-
-async function drive(deps: OrchestratorDeps, store: RunStore, id: string, driver: string, hold: Hold): Promise<void> {
-  const executor = deps.openExecutor(driver);
-  const { progress, signal } = deps;
-  progress.start(`run ${id}`, (await store.get(id)).steps.length, 'steps');
-  try {
-    const { end, error } = await driveRun(
-      {
-        store,
-        objects: deps.objects,
-        clock: deps.clock,
-        logger: deps.logger,
-        executorOf: () => ({ name: `local:${driver}`, executor }),
-        ...(signal === undefined ? {} : { signal }),
-        onChange: (run, batch) => {
-          if (batch !== null && deps.onTask !== undefined) reportTasks(run, batch, deps.onTask);
-          const ended = [...run.rows.values()]
-            .flatMap((rows) => [...rows.values()])
-            .filter(({ endedAt }) => endedAt !== null);
-          progress.advance(ended.length);
-        },
-      },
-      id,
-      hold,
-    );
-    progress.done(end);
-    const resume = `\`headrace runs resume ${id}\` goes on from here`;
-    if (end === 'failed')
-      throw new HeadraceError(
-        'HR_STEP_FAILED',
-        `run ${id}: ${error ?? 'a step failed'}${await failureTail(deps, store, id)}\n${resume}`,
-      );
-    if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
-  } finally {
-    await executor.close();
-  }
 }
 
 /** Does it once nobody else has the run. */

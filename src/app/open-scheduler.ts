@@ -1,0 +1,28 @@
+// The scheduler over a project.
+
+import { silentProgress } from '../core/index.ts';
+import type { SchedulerDeps } from '../orchestrator/index.ts';
+import { type App, openApp } from './open-app.ts';
+import { openOrchestrator } from './open-orchestrator.ts';
+
+export async function openScheduler(app: App, tell: (line: string) => void): Promise<SchedulerDeps> {
+  const { config, environment, clock, logger } = app;
+  return {
+    database: await app.database(),
+    clock,
+    logger,
+    applied: async () => (await app.registry()).definitions.current(),
+    async openDriver(signal) {
+      // What was applied since goes for the steps of Headrace's own, too.
+      const own = await openApp({ config: config.file, environment, clock, logger, leaveDeadSpill: true });
+      try {
+        return { deps: await openOrchestrator(own, { progress: silentProgress, signal }), close: () => own.close() };
+      } catch (error) {
+        await own.close();
+        throw error;
+      }
+    },
+    atOnce: config.values['scheduler.runs'],
+    tell,
+  };
+}
