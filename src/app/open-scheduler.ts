@@ -2,6 +2,7 @@
 
 import { silentProgress } from '../core/index.ts';
 import type { SchedulerDeps } from '../orchestrator/index.ts';
+import type { BackgroundJob } from './background/background-job.ts';
 import { type App, openApp } from './open-app.ts';
 import { openOrchestrator } from './open-orchestrator.ts';
 
@@ -25,4 +26,19 @@ export async function openScheduler(app: App, tell: (line: string) => void): Pro
     atOnce: config.values['scheduler.runs'],
     tell,
   };
+}
+
+/** Where one of all servers is a scheduler, too. */
+export function schedulerJobs(app: App): readonly BackgroundJob[] {
+  if (!app.config.values['scheduler.serve']) return [];
+  return [
+    {
+      name: 'scheduler',
+      everyMs: 1000,
+      async run(signal) {
+        const { runScheduler } = await import('../orchestrator/index.ts');
+        await runScheduler(await openScheduler(app, (line) => app.logger.info({}, line)), signal);
+      },
+    },
+  ];
 }

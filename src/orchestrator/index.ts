@@ -11,5 +11,6 @@ export { collectEnvironments } from './local/collect-environments.ts';
 export { runStoreRows } from './rows/run-rows-owner.ts';
 export { migratePipelines } from './rows/tables.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';
+export { backfill, type Backfilled } from './schedule/backfill.ts';
 export { runScheduler, type SchedulerDeps } from './schedule/scheduler.ts';
 export { migrateSchedules } from './schedule/schedule-rows.ts';

@@ -9,6 +9,7 @@ import { newOwner } from './lease.ts';
 import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
 import { RunHeldError } from './rows/run-lease.ts';
 import { openRunStore } from './rows/open-run-store.ts';
+import type { Hold, RunStore } from './rows/run-store.ts';
 import { newRunId } from './run-id.ts';
 import { resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
@@ -70,7 +71,8 @@ export async function resumeRun(
     const changed = changedSteps(run.spec, pipeline).filter((step) => finished.has(step));
     if (changed.length > 0) onChanged?.(changed);
     const driver = newOwner();
-    await drive(deps, store, id, driver, await whileHeld(deps, () => store.take(id, driver)));
+    const hold = await whileHeld(deps, () => takeUnlessEnded(store, id, driver));
+    if (hold !== null) await drive(deps, store, id, driver, hold);
   }
   return await getRun(deps, id);
 }
@@ -78,6 +80,16 @@ export async function resumeRun(
 /** Asks a run to stop; false when it had ended before. Who drives it kills what runs within a second. */
 export async function cancelRun(deps: RunsDeps, id: string): Promise<boolean> {
   return await (await openRunStore(deps.database, deps.clock)).requestCancel(id);
+}
+
+/** Null where a scheduler took what was asked for before, and has brought it to its end. */
+async function takeUnlessEnded(store: RunStore, id: string, driver: string): Promise<Hold | null> {
+  try {
+    return await store.take(id, driver);
+  } catch (error) {
+    if (error instanceof RunHeldError || !(error instanceof HeadraceError) || error.code !== 'HR_CONFLICT') throw error;
+    return null;
+  }
 }
 
 /** Does it once nobody else has the run. */
@@ -103,7 +115,8 @@ function changedSteps(before: PipelineSpec, now: PipelineSpec): readonly string[
     .map(({ name }) => name);
 }
 
-function requirePipeline(deps: OrchestratorDeps, name: string): PipelineSpec {
+/** Throws HR_UNKNOWN_PIPELINE. */
+export function requirePipeline(deps: OrchestratorDeps, name: string): PipelineSpec {
   const pipelines = deps.definitions.manifest.pipelines;
   const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : undefined;
   if (pipeline !== undefined) return pipeline;
