@@ -28,6 +28,7 @@ export {
   openRuns,
   pythonCommand,
 } from './open-orchestrator.ts';
+export { openScheduler } from './open-scheduler.ts';
 export { registerModelFile, type RegisterModel } from './register-model.ts';
 export { environmentName, type Setting, variablesOf } from './settings/setting.ts';
 export { SETTINGS, type SettingValues } from './settings.ts';

@@ -4,9 +4,16 @@
 import { DATA_SETTINGS } from './settings/data-settings.ts';
 import { MONITORING_SETTINGS } from './settings/monitoring-settings.ts';
 import { RETENTION_SETTINGS } from './settings/retention-settings.ts';
+import { SCHEDULER_SETTINGS } from './settings/scheduler-settings.ts';
 import { SERVER_SETTINGS } from './settings/server-settings.ts';
 
-export const SETTINGS = [...DATA_SETTINGS, ...MONITORING_SETTINGS, ...RETENTION_SETTINGS, ...SERVER_SETTINGS] as const;
+export const SETTINGS = [
+  ...DATA_SETTINGS,
+  ...MONITORING_SETTINGS,
+  ...RETENTION_SETTINGS,
+  ...SCHEDULER_SETTINGS,
+  ...SERVER_SETTINGS,
+] as const;
 
 type Settings = (typeof SETTINGS)[number];
 type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'ratio' | 'size' | 'duration'

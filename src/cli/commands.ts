@@ -147,6 +147,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./runs.ts')).runsCommand,
   },
   {
+    name: 'scheduler',
+    summary: 'run pipelines by their schedules',
+    load: async () => (await import('./scheduler.ts')).schedulerCommand,
+  },
+  {
     name: 'serve',
     summary: 'serve predictions over HTTP',
     load: async () => (await import('./serve.ts')).serveCommand,

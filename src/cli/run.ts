@@ -1,33 +1,92 @@
 // `headrace run`: runs a pipeline to its end.
 
-import { formatTimestamp, stringifyJson } from '../core/index.ts';
-import type { RunResult, RunSummary, ShownTask } from '../orchestrator/index.ts';
-import { collect, type CommandContext, defineCommand, usageError } from './command.ts';
+import { counted, formatTimestamp, type Micros, parseDuration, parseTimestamp, stringifyJson } from '../core/index.ts';
+import type { Backfilled, OrchestratorDeps, RunResult, RunSummary, ShownTask } from '../orchestrator/index.ts';
+import {
+  collect,
+  type CommandContext,
+  type CommandOptions,
+  type CommandResult,
+  defineCommand,
+  textOption,
+  usageError,
+} from './command.ts';
 import { createRunView, type RunView } from './run-view.ts';
 
 export const runCommand = defineCommand({
   usage: 'run <pipeline>',
-  summary: 'run a pipeline',
-  example: 'headrace run train_delay --param seed=11',
+  summary: 'run a pipeline, or its runs for a range of times that have not succeeded',
+  example:
+    'headrace run train_delay --param seed=11\nheadrace run train_delay --over 2026-11-01..2026-12-01 --every 1d',
+  notes: `--over runs, one after the other, what has not succeeded of the times from its first on and before its second; without
+--every, by the pipeline's schedule. A run's time is its parameter \`tick\`, where that is declared as a timestamp.`,
   options: (command) =>
     command
       .option('--param <name=value>', 'a parameter of the pipeline; may come several times', collect)
-      .option('--keep-going', 'after a failure, go on with what does not need what failed'),
+      .option('--keep-going', 'after a failure, go on with what does not need what failed')
+      .option('--over <from..to>', 'a run for each time of this range')
+      .option('--every <duration>', 'from one time to the next: 1h, 1d'),
   async run(context, [pipeline = ''], options) {
     // Collected above: an array of texts, or not there.
     const params = readParams((options['param'] as readonly string[] | undefined) ?? []);
+    const range = readRange(options);
     const { openOrchestrator } = await import('../app/index.ts');
     const { runPipeline } = await import('../orchestrator/index.ts');
     const app = await context.app();
     return await untilInterrupted(async (signal) => {
       const view = watchRun(context);
       const deps = await openOrchestrator(app, { ...view, signal });
+      if (range !== undefined) return await runRange(context, deps, { pipeline, params, ...range }).finally(view.close);
       const keepGoing = options['keepGoing'] === true;
       const started = runPipeline(deps, { pipeline, params, keepGoing, onStart: (id) => context.tell(`run ${id}`) });
       return resultOf(await started.finally(view.close));
     });
   },
 });
+
+async function runRange(
+  context: CommandContext,
+  deps: OrchestratorDeps,
+  request: { pipeline: string; params: Record<string, string>; over: readonly [Micros, Micros]; every?: Micros },
+): Promise<CommandResult> {
+  const { backfill } = await import('../orchestrator/index.ts');
+  const runs = await backfill(deps, {
+    ...request,
+    onStart: ({ id, tick }) => context.tell(`run ${id} for ${formatTimestamp(tick)}`),
+  });
+  const failed = runs.filter(({ state }) => state !== 'succeeded');
+  const kept = runs.filter(({ isKept }) => isKept).length;
+  return {
+    json: { runs: runs.map(presentBackfilled) },
+    text: [
+      ...failed.map(({ tick, id, state, error }) => `${formatTimestamp(tick)}  run ${id} ${state}: ${error ?? ''}`),
+      `${counted(runs.length, 'time')}: ${kept} had succeeded, ${runs.length - kept - failed.length} succeeded now, ${failed.length} did not.`,
+    ].join('\n'),
+    exitCode: failed.length === 0 ? 0 : 1,
+  };
+}
+
+function presentBackfilled({ tick, id, state, isKept, error }: Backfilled): object {
+  return { tick: formatTimestamp(tick), id, state, kept: isKept, error };
+}
+
+function readRange(options: CommandOptions): { over: readonly [Micros, Micros]; every?: Micros } | undefined {
+  const [over, every] = [textOption(options, 'over'), textOption(options, 'every')];
+  if (over === undefined) {
+    if (every !== undefined) throw usageError('--every goes with --over, which says from when to when.');
+    return undefined;
+  }
+  if (options['keepGoing'] === true)
+    throw usageError('--keep-going is of a single run; with --over it has no meaning.');
+  const [from, to, ...more] = over.split('..').map(parseTimestamp);
+  if (from === undefined || to === undefined || more.length > 0 || from >= to)
+    throw usageError(`--over takes two times, the earlier first, such as 2026-11-01..2026-12-01, got "${over}".`);
+  if (every === undefined) return { over: [from, to] };
+  const micros = parseDuration(every);
+  if (micros === undefined || micros < 1000)
+    throw usageError(`--every takes a duration such as 1h or 1d, got "${every}".`);
+  return { over: [from, to], every: micros };
+}
 
 /** A run as commands print it. */
 export function resultOf(run: RunResult): { json: unknown; text: string; exitCode: 0 | 1 } {
@@ -47,11 +106,20 @@ function presentTask({ scope, index, state, attempt, output, error, startedAt, e
   return { scope, index, state, attempt, output, error, started_at: started, finished_at: finished };
 }
 
-export function presentSummary({ id, pipeline, state, createdAtMicros, finishedAtMicros, error }: RunSummary): object {
+export function presentSummary({
+  id,
+  pipeline,
+  state,
+  tickMicros,
+  createdAtMicros,
+  finishedAtMicros,
+  error,
+}: RunSummary): object {
   return {
     id,
     pipeline,
     state,
+    tick: formatOrNull(tickMicros),
     created_at: formatTimestamp(createdAtMicros),
     finished_at: formatOrNull(finishedAtMicros),
     error,

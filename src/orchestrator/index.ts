@@ -15,3 +15,6 @@ export { diffRuns, type RunDifference } from './diff-runs.ts';
 export { followLogs } from './follow-logs.ts';
 export type { StepProgress } from './run-progress.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';
+export { backfill, type Backfilled } from './schedule/backfill.ts';
+export { runScheduler, type SchedulerDeps } from './schedule/scheduler.ts';
+export { migrateSchedules } from './schedule/schedule-rows.ts';

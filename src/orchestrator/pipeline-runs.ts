@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { didYouMeanOf, HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
-import { driveRun } from './driver/drive-run.ts';
+import { drive } from './drive.ts';
 import { graphOf } from './engine/graph.ts';
 import { newOwner } from './lease.ts';
 import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
@@ -11,13 +11,10 @@ import { RunHeldError } from './rows/run-lease.ts';
 import { openRunStore } from './rows/open-run-store.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
 import { newRunId } from './run-id.ts';
-import { failureTail } from './run-logs.ts';
 import { keptSteps } from './rerun.ts';
-import { progressOf } from './run-progress.ts';
 import { resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
 import { storeCode } from './store-code.ts';
-import { reportTasks } from './task-reports.ts';
 
 /** How often it is looked whether a run that somebody else drives is free. */
 const HELD_LOOK_MS = 250;
@@ -75,7 +72,8 @@ export async function resumeRun(
     const changed = changedSteps(run.spec, pipeline).filter((step) => finished.has(step));
     if (changed.length > 0) onChanged?.(changed);
     const driver = newOwner();
-    await drive(deps, store, id, driver, await whileHeld(deps, () => store.take(id, driver)));
+    const hold = await whileHeld(deps, () => takeUnlessEnded(store, id, driver));
+    if (hold !== null) await drive(deps, store, id, driver, hold);
   }
   return await getRun(deps, id);
 }
@@ -124,35 +122,13 @@ export async function cancelRun(deps: RunsDeps, id: string): Promise<boolean> {
   return await (await openRunStore(deps.database, deps.clock)).requestCancel(id);
 }
 
-async function drive(deps: OrchestratorDeps, store: RunStore, id: string, driver: string, hold: Hold): Promise<void> {
-  const executor = deps.openExecutor(driver);
-  const { signal, onTask, onProgress } = deps;
+/** Null where a scheduler took what was asked for before, and has brought it to its end. */
+async function takeUnlessEnded(store: RunStore, id: string, driver: string): Promise<Hold | null> {
   try {
-    const { end, error } = await driveRun(
-      {
-        store,
-        objects: deps.objects,
-        clock: deps.clock,
-        logger: deps.logger,
-        executorOf: () => ({ name: `local:${driver}`, executor }),
-        ...(signal === undefined ? {} : { signal }),
-        onChange: (run, batch) => {
-          if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
-          onProgress?.(progressOf(run, deps.clock.nowMicros()));
-        },
-      },
-      id,
-      hold,
-    );
-    const resume = `\`headrace runs resume ${id}\` goes on from here`;
-    if (end === 'failed')
-      throw new HeadraceError(
-        'HR_STEP_FAILED',
-        `run ${id}: ${error ?? 'a step failed'}${await failureTail(deps, store, id)}\n${resume}`,
-      );
-    if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
-  } finally {
-    await executor.close();
+    return await store.take(id, driver);
+  } catch (error) {
+    if (error instanceof RunHeldError || !(error instanceof HeadraceError) || error.code !== 'HR_CONFLICT') throw error;
+    return null;
   }
 }
 
@@ -179,7 +155,8 @@ function changedSteps(before: PipelineSpec, now: PipelineSpec): readonly string[
     .map(({ name }) => name);
 }
 
-function requirePipeline(deps: OrchestratorDeps, name: string): PipelineSpec {
+/** Throws HR_UNKNOWN_PIPELINE. */
+export function requirePipeline(deps: OrchestratorDeps, name: string): PipelineSpec {
   const pipelines = deps.definitions.manifest.pipelines;
   const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : undefined;
   if (pipeline !== undefined) return pipeline;

@@ -13,6 +13,8 @@ export interface RunSummary {
   readonly pipeline: string;
   /** `interrupted`: unfinished, and nobody drives it; it can be resumed. */
   readonly state: RunState | 'interrupted';
+  /** The time of a schedule, or of a range, that it is for. */
+  readonly tickMicros: Micros | null;
   readonly createdAtMicros: Micros;
   readonly finishedAtMicros: Micros | null;
   readonly error: string | null;
@@ -106,11 +108,12 @@ function stateOf(states: readonly StepState[]): StepState {
   return 'waiting';
 }
 
-function summaryOf({ id, pipeline, state, isDriven, createdAt, endedAt, error }: StoredSummary): RunSummary {
+function summaryOf({ id, pipeline, state, isDriven, tick, createdAt, endedAt, error }: StoredSummary): RunSummary {
   return {
     id,
     pipeline,
     state: state === 'running' && !isDriven ? 'interrupted' : state,
+    tickMicros: tick,
     createdAtMicros: createdAt,
     finishedAtMicros: endedAt,
     error,

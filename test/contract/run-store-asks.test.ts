@@ -116,6 +116,13 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       expect(await second.requestResume('r', { keepDone: true })).toBe(false);
     });
 
+    it('waits for nobody once the run has ended, though whoever drove it lives on', async () => {
+      const epoch = await halfDone();
+      await store.flush('r', epoch, 3, batchOf({ run: { state: 'failed', error: 'no', endedAt: 7 } }));
+      expect(await second.requestResume('r', { keepDone: true })).toBe(true);
+      expect((await second.take('r', 'elsewhere/2/bb')).epoch).toBeGreaterThan(epoch);
+    });
+
     it('lets what failed, was skipped or cancelled run again, with all its tries', async () => {
       const epoch = await halfDone();
       await store.flush(

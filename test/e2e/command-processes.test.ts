@@ -58,6 +58,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   dev: 'test/e2e/dev.test.ts',
   consume: 'test/e2e/streams.test.ts',
   run: 'test/integration/orchestrator-cli.test.ts',
+  scheduler: 'test/e2e/scheduler.test.ts',
   serve: 'test/support/serving-project.ts',
 };
 

@@ -5,6 +5,7 @@ import type { App } from '../open-app.ts';
 import { banditJobs } from '../open-bandits.ts';
 import { minuteJobs } from '../open-minutes.ts';
 import { rolloutJobs } from '../open-rollout-controller.ts';
+import { schedulerJobs } from '../open-scheduler.ts';
 import type { BackgroundJob } from './background-job.ts';
 import { monitoringJobs } from './monitoring-jobs.ts';
 
@@ -20,5 +21,6 @@ export async function backgroundJobs({ app, views }: JobDeps): Promise<readonly 
     ...(await rolloutJobs(app)),
     ...(await monitoringJobs(app)),
     ...banditJobs(app),
+    ...schedulerJobs(app),
   ];
 }

@@ -194,6 +194,13 @@ export interface HeadraceConfig {
     /** How often: `1h`; `0s`: never. */
     readonly every?: string;
   };
+  /** What runs pipelines by their schedules. */
+  readonly scheduler?: {
+    /** Runs that one scheduler drives at once. */
+    readonly runs?: number;
+    /** Whether one of the servers is a scheduler too. */
+    readonly serve?: boolean;
+  };
   /** What was served, computed again as of then. */
   readonly verify?: {
     /** How often: `1h`; `0s`: never. */

@@ -6,14 +6,17 @@ import { type Db, statement } from './statement.ts';
 
 export function createEventWriter(
   kind: DatabaseKind,
-): (trx: Db, id: string, at: Micros, what: string) => Promise<void> {
+): (trx: Db, id: string, at: Micros, what: string, message?: string) => Promise<void> {
   const count = statement<{ events: number }>(
     kind,
     'update pipeline_runs set events = events + 1 where id = ? returning events',
   );
-  const insert = statement(kind, 'insert into pipeline_events (run_id, number, at, kind) values (?, ?, ?, ?)');
-  return async (trx, id, at, what) => {
+  const insert = statement(
+    kind,
+    'insert into pipeline_events (run_id, number, at, kind, message) values (?, ?, ?, ?, ?)',
+  );
+  return async (trx, id, at, what, message) => {
     const row = (await count(trx, id)).rows[0];
-    if (row !== undefined) await insert(trx, id, row.events, at, what);
+    if (row !== undefined) await insert(trx, id, row.events, at, what, message ?? null);
   };
 }

@@ -22,7 +22,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   const cancelRun = statement(
     kind,
     `update pipeline_runs set state = 'cancelled', cancel_requested = 1, driver = null, lease_until = 0, epoch = epoch + 1,
-       ended_at = ? where id = ?`,
+       ended_at = ?, error = ? where id = ?`,
   );
   const cancelTasks = statement(
     kind,
@@ -101,25 +101,25 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
     }
   };
 
-  const cancelNow = async (trx: Db, id: string): Promise<void> => {
+  const cancelNow = async (trx: Db, id: string, reason?: string): Promise<void> => {
     const at = clock.nowMicros();
-    await cancelRun(trx, at, id);
+    await cancelRun(trx, at, reason ?? null, id);
     await cancelTasks(trx, at, id);
     await cancelSteps(trx, at, id);
-    await addEvent(trx, id, at, 'cancelled');
+    await addEvent(trx, id, at, 'cancelled', reason);
   };
 
   return {
-    requestCancel: (id) =>
+    requestCancel: (id, { reason, onlyQueued = false } = {}) =>
       database.transaction<unknown, boolean>(async (trx) => {
         const row = await lockRow(trx, id);
-        if (row.state !== 'queued' && row.state !== 'running') return false;
+        if (row.state !== 'queued' && (row.state !== 'running' || onlyQueued)) return false;
         const isDriven = leaseLeft(row) > 0 || (await runsElsewhere(trx, id, id)).rows.length > 0;
         if (!isDriven) {
-          await cancelNow(trx, id);
+          await cancelNow(trx, id, reason);
         } else if (row.cancel_requested === 0) {
           await askCancel(trx, id);
-          await addEvent(trx, id, clock.nowMicros(), 'cancel requested');
+          await addEvent(trx, id, clock.nowMicros(), 'cancel requested', reason);
         }
         return true;
       }),

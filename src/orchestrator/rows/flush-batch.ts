@@ -25,9 +25,10 @@ export function createFlush(database: Database): RunStore['flush'] {
     kind,
     'select epoch, batch, driver, cancel_requested from pipeline_runs where id = ?',
   );
+  // Its driver's process may live on: whoever asks for it to go on does not wait for a lease.
   const changeRun = statement(
     kind,
-    'update pipeline_runs set state = ?, error = ?, ended_at = ? where id = ? and epoch = ?',
+    'update pipeline_runs set state = ?, error = ?, ended_at = ?, lease_until = 0 where id = ? and epoch = ?',
   );
   const rows = createBatchRows(kind);
 

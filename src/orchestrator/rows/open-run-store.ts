@@ -31,7 +31,7 @@ export async function openRunStore(opened: Database, clock: Clock): Promise<RunS
       const flushed = flush(id, epoch, number, batch);
       return batch.run === null ? flushed : tell(flushed);
     },
-    requestCancel: (id) => tell(requests.requestCancel(id)),
+    requestCancel: (id, options) => tell(requests.requestCancel(id, options)),
     requestResume: (id, resume) => tell(requests.requestResume(id, resume)),
   };
 }

@@ -159,6 +159,13 @@ export interface Resume {
   readonly code?: { readonly pipeline: PipelineSpec; readonly manifestHash: string };
 }
 
+export interface CancelOptions {
+  /** A sentence: in the event, and as the run's error where it is cancelled at once. */
+  readonly reason?: string;
+  /** One that somebody has taken by now goes on. */
+  readonly onlyQueued?: boolean;
+}
+
 /** What waits for a driver. */
 export interface DueRuns {
   /** By pipeline: how many go on, and those that wait for their turn, the oldest first. */
@@ -192,8 +199,11 @@ export interface RunStore {
    * whose answer was lost is flushed again by its number, and is written once. Throws HR_CONFLICT where the run was lost.
    */
   flush(id: string, epoch: number, number: number, batch: Batch): Promise<Flushed>;
-  /** Asks its driver; one that nobody drives is cancelled at once, unless an executor elsewhere still runs some of it. False: it had ended. */
-  requestCancel(id: string): Promise<boolean>;
+  /**
+   * Asks its driver; one that nobody drives is cancelled at once, unless an executor elsewhere still runs some of it. False: it had
+   * ended, or goes on where only a queued one was meant.
+   */
+  requestCancel(id: string, options?: CancelOptions): Promise<boolean>;
   /**
    * Lets an ended run wait for a driver again: what failed or was cancelled may run anew, with all its tries; its steps wait, to be
    * made ready by the code of now, and its groups' items are open again. False: there is nothing left to do. Throws RunHeldError (HR_CONFLICT) while it is driven.

@@ -1,0 +1,110 @@
+// Makes the runs that schedules owe: one a pipeline and tick, whoever looks and however often.
+
+import { type Clock, formatTimestamp, type Micros, messageOf, stringifyJson } from '../../core/index.ts';
+import type { Manifest, PipelineSpec } from '../../definitions/index.ts';
+import { graphOf } from '../engine/graph.ts';
+import type { NewRun, RunStore } from '../rows/run-store.ts';
+import { newRunId } from '../run-id.ts';
+import { resolveParams } from '../run-params.ts';
+import type { ScheduleRow, ScheduleRows } from './schedule-rows.ts';
+import { dueTicks, PUNCTUAL_MICROS, type Schedule, scheduleOf } from './ticks.ts';
+
+/** What is applied, as the registry gives it. */
+export interface AppliedPipelines {
+  readonly revision: number;
+  readonly hash: string;
+  readonly manifest: Pick<Manifest, 'pipelines'>;
+}
+
+/** Of one pipeline in a look: those owed beyond it are made by the next. */
+const MOST_AT_ONCE = 100;
+
+/**
+ * One look. A schedule is due from the instant at which it was first seen, or seen to have changed. What keeps a pipeline's runs
+ * from being made is told by `onFailed`, and its ticks stay owed.
+ */
+export async function makeRuns(
+  deps: {
+    readonly store: RunStore;
+    readonly schedules: ScheduleRows;
+    readonly clock: Clock;
+    readonly onFailed: (pipeline: string, reason: string) => void;
+  },
+  applied: AppliedPipelines,
+): Promise<void> {
+  const { schedules, clock } = deps;
+  const rows = new Map((await schedules.list()).map((row) => [row.pipeline, row]));
+  for (const pipeline of Object.values(applied.manifest.pipelines)) {
+    const schedule = scheduleOf(pipeline);
+    if (schedule === undefined) continue;
+    const row = rows.get(pipeline.name);
+    rows.delete(pipeline.name);
+    const now = clock.nowMicros();
+    const text = stringifyJson([schedule.cron, schedule.timezone]);
+    if (row?.schedule === text) {
+      try {
+        await makeDue(deps, { pipeline, schedule, row, now, manifestHash: applied.hash });
+      } catch (error) {
+        deps.onFailed(pipeline.name, messageOf(error));
+      }
+    } else {
+      const begun = { pipeline: pipeline.name, schedule: text, revision: applied.revision, dueAfter: now };
+      await schedules.begin(begun);
+    }
+  }
+  await schedules.forget([...rows.keys()], applied.revision);
+}
+
+async function makeDue(
+  { store, schedules, clock }: { readonly store: RunStore; readonly schedules: ScheduleRows; readonly clock: Clock },
+  {
+    pipeline,
+    schedule,
+    row,
+    now,
+    manifestHash,
+  }: {
+    readonly pipeline: PipelineSpec;
+    readonly schedule: Schedule;
+    readonly row: ScheduleRow;
+    readonly now: Micros;
+    readonly manifestHash: string;
+  },
+): Promise<void> {
+  // A clock was ahead by more than schedulers' clocks differ: ticks that come again find their runs.
+  if (row.dueAfter > now + PUNCTUAL_MICROS) return schedules.move(row, now);
+  const ticks = dueTicks(schedule, pipeline.catchUp, { from: row.dueAfter, now, limit: MOST_AT_ONCE });
+  for (const tick of ticks) {
+    const state = 'queued';
+    await store.create(newRunOf(pipeline, { id: newRunId(clock.nowMicros()), tick, manifestHash, state }));
+  }
+  const last = ticks.at(-1);
+  if (last !== undefined) await schedules.move(row, ticks.length === MOST_AT_ONCE ? last : now);
+}
+
+/** A run for a tick. Its parameter `tick`, where it is declared as a timestamp, is that time. Throws HR_INVALID. */
+export function newRunOf(
+  pipeline: PipelineSpec,
+  {
+    id,
+    tick,
+    manifestHash,
+    state,
+    params = {},
+  }: Pick<NewRun, 'id' | 'manifestHash' | 'state'> & {
+    readonly tick: Micros;
+    readonly params?: Readonly<Record<string, unknown>>;
+  },
+): NewRun {
+  const isTold = pipeline.params.some(({ name, type }) => name === 'tick' && type.kind === 'timestamp');
+  return {
+    id,
+    pipeline,
+    params: resolveParams(pipeline, isTold ? { tick: formatTimestamp(tick), ...params } : params),
+    manifestHash,
+    tick,
+    keepGoing: false,
+    state,
+    steps: (graphOf(pipeline).inside.get('') ?? []).map(({ name }) => ({ step: name, scope: '' })),
+  };
+}

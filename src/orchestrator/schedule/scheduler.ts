@@ -1,0 +1,121 @@
+// The scheduler: makes the runs that schedules owe and drives runs that wait, look after look, until it is told to stop.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Clock, formatTimestamp, type Logger, messageOf } from '../../core/index.ts';
+import type { Database } from '../../storage/index.ts';
+import { drive, type DrivesRuns } from '../drive.ts';
+import { openRunStore } from '../rows/open-run-store.ts';
+import type { RunStore } from '../rows/run-store.ts';
+import { type AppliedPipelines, makeRuns } from './make-runs.ts';
+import { openScheduleRows } from './schedule-rows.ts';
+import { createRunStarter, type TakenRun } from './start-runs.ts';
+
+export interface SchedulerDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What is applied now; undefined before the first apply. */
+  readonly applied: () => Promise<AppliedPipelines | undefined>;
+  /** What drives one run, with the definitions of now; closed after it. */
+  readonly openDriver: (signal: AbortSignal) => Promise<{ readonly deps: DrivesRuns; close(): Promise<void> }>;
+  /** How many runs are driven at once. */
+  readonly atOnce: number;
+  /** A line for each run that starts or ends. */
+  readonly tell: (line: string) => void;
+}
+
+/** From one look to the next; woken, sooner. */
+const LOOK_MS = 1000;
+const LEAST_MS = 100;
+
+/**
+ * Runs until `signal` is aborted: then what runs is stopped and let go, for others to go on with. Any number may run at once: a tick
+ * has one run, and a run one driver. While the database is away it waits. Throws nothing.
+ */
+export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<void> {
+  const { clock, logger, tell } = deps;
+  const told = new Set<string>();
+  const tellOnce = (key: string, line: string): void => {
+    if (told.has(key)) return;
+    told.add(key);
+    tell(line);
+  };
+  const open = async () => {
+    const store = await openRunStore(deps.database, clock);
+    const schedules = await openScheduleRows(deps.database);
+    const starter = createRunStarter({
+      store,
+      atOnce: deps.atOnce,
+      drive: (taken) => driveTaken(deps, store, taken, signal),
+      onCancelled: (run, reason) => tell(`run ${run.id} of ${run.pipeline}: ${reason}`),
+    });
+    return { store, schedules, starter };
+  };
+  let opened: Awaited<ReturnType<typeof open>> | undefined;
+  let stopListening: (() => Promise<void>) | undefined;
+  let wake = (): void => {};
+  let isAway = false;
+  while (!signal.aborted) {
+    const startMs = performance.now();
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    try {
+      opened ??= await open();
+      const { store, schedules, starter } = opened;
+      stopListening ??= await store.listen(() => wake());
+      const applied = await deps.applied();
+      if (applied === undefined) tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
+      else
+        await makeRuns(
+          {
+            store,
+            schedules,
+            clock,
+            onFailed: (pipeline, reason) =>
+              tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`),
+          },
+          applied,
+        );
+      await starter.look();
+      isAway = false;
+    } catch (error) {
+      if (!isAway) logger.warn({ reason: messageOf(error) }, 'the scheduler could not look; it is tried again');
+      isAway = true;
+    }
+    await pause(startMs + LEAST_MS - performance.now(), signal);
+    await Promise.race([woken, pause(startMs + LOOK_MS - performance.now(), signal)]);
+  }
+  await stopListening?.().catch(() => {});
+  await opened?.starter.idle();
+}
+
+async function driveTaken(
+  deps: SchedulerDeps,
+  store: RunStore,
+  { run, driver, hold, isTakenOver }: TakenRun,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = `run ${run.id} of ${run.pipeline}`;
+  const tick = run.tick === null ? '' : ` for ${formatTimestamp(run.tick)}`;
+  deps.tell(`${name}${tick} ${isTakenOver ? 'goes on: its driver died' : 'starts'}`);
+  const startMs = performance.now();
+  try {
+    const opened = await deps.openDriver(signal);
+    try {
+      const end = await drive(opened.deps, store, run.id, driver, hold);
+      deps.tell(`${name} ${end} in ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
+    } finally {
+      await opened.close();
+    }
+  } catch (error) {
+    // One that never came to its driver is let go here; of another nothing is left to let go.
+    await store.release(run.id, hold.epoch).catch(() => {});
+    const lines = messageOf(error).split('\n');
+    deps.tell(signal.aborted ? `${name} is let go, for others to go on with` : `${name} failed: ${lines[0] ?? ''}`);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(Math.max(0, ms), undefined, { signal }).catch(() => {});
+}

@@ -1,0 +1,128 @@
+// `headrace scheduler` on real processes: two of them make one run a tick, one that is killed or stopped leaves its runs to the other.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, expect, it } from 'vitest';
+import { createProject, headrace, headraceJson, MAIN, type Project, startServe } from '../support/serving-project.ts';
+
+interface Run {
+  readonly id: string;
+  readonly pipeline: string;
+  readonly state: string;
+  readonly tick: string | null;
+  readonly error: string | null;
+}
+
+interface Scheduler {
+  readonly process: ChildProcess;
+  readonly log: () => string;
+}
+
+let project: Project;
+const children: ChildProcess[] = [];
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+  project.remove();
+});
+
+function start(): Scheduler {
+  const child = spawn(process.execPath, [MAIN, 'scheduler'], {
+    cwd: project.directory,
+    env: { ...process.env, npm_lifecycle_event: '' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  children.push(child);
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
+  return { process: child, log: () => log };
+}
+
+const runs = (): readonly Run[] => (headraceJson(project, ['runs', 'list']) as { runs: readonly Run[] }).runs;
+
+async function until(what: string, isSo: () => boolean, logs: readonly Scheduler[] = []): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!isSo()) {
+    if (Date.now() > deadline)
+      throw new Error(`not within a minute: ${what}\n${logs.map(({ log }) => log()).join('\n')}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** `options` of a pipeline whose step takes a while. */
+function projectOf(options: string, config = ''): Project {
+  return createProject({
+    'headrace.config.ts': `export default { project: 'p', repo: 'feature_repo', ${config} };`,
+    'feature_repo/p.ts': `import { pipeline, task, t } from 'headrace';
+      const p = pipeline('often', ${options});
+      const first = p.step('first', task(async (_needs, { params }) => {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return params.tick;
+      }));
+      p.step('second', task((needs: { first: unknown }) => needs.first), { needs: { first } });
+      export default p;`,
+  });
+}
+
+it('makes one run a tick where two schedule, and each finishes though one is killed', {
+  timeout: 180_000,
+}, async () => {
+  project = projectOf(`{ schedule: '*/2 * * * * *', params: { tick: t.timestamp() } }`);
+  expect(headrace(project, ['apply']).code).toBe(0);
+  const both = [start(), start()] as const;
+  // Each drives one.
+  await until('both drive', () => both.every(({ log }) => /starts$/m.test(log())), both);
+  await until(
+    'the first drives one',
+    () => {
+      const { log } = both[0];
+      const lines = log().trim().split('\n');
+      return lines.at(-1)?.endsWith('starts') === true;
+    },
+    both,
+  );
+  both[0].process.kill('SIGKILL');
+  const killedAt = new Date().toISOString();
+  await until('six runs after the kill', () => runs().filter(({ tick }) => (tick ?? '') > killedAt).length > 6, both);
+  const made = runs()
+    .toSorted((a, b) => ((a.tick ?? '') < (b.tick ?? '') ? -1 : 1))
+    .slice(0, -2);
+  const ids = new Set(made.map(({ id }) => id));
+  await until(
+    'all of them ended',
+    () => runs().filter(({ id, state }) => ids.has(id) && state === 'succeeded').length === ids.size,
+    both,
+  );
+  const seconds = made.map(({ tick }) => Date.parse(tick ?? '') / 1000);
+  expect(seconds).toEqual(seconds.map((_, at) => (seconds[0] ?? NaN) + 2 * at));
+  const shown = headraceJson(project, ['runs', 'show', made[0]?.id ?? '']) as { steps: { result: string }[] };
+  expect(Date.parse(shown.steps.at(-1)?.result ?? '')).toBe(Date.parse(made[0]?.tick ?? ''));
+  expect(both[1].log()).toMatch(/goes on: its driver died$/m);
+});
+
+it('lets runs go on SIGTERM, and another goes on with them', { timeout: 120_000 }, async () => {
+  project = projectOf(`{ schedule: '*/2 * * * * *', overlap: 'skip', params: { tick: t.timestamp() } }`);
+  expect(headrace(project, ['apply']).code).toBe(0);
+  const first = start();
+  await until('a run', () => first.log().trim().endsWith('starts'), [first]);
+  first.process.kill('SIGTERM');
+  const [code] = (await once(first.process, 'exit')) as [number | null];
+  expect(code, first.log()).toBe(0);
+  const id = /run (\S+) of often is let go/.exec(first.log())?.[1] ?? '';
+  expect(runs().find((run) => run.id === id)).toMatchObject({ state: 'interrupted' });
+  const second = start();
+  await until('its end', () => runs().some((run) => run.id === id && run.state === 'succeeded'), [second]);
+});
+
+it('is part of a server where that is configured', { timeout: 120_000 }, async () => {
+  project = projectOf(`{ schedule: '*/2 * * * * *' }`, 'scheduler: { serve: true }');
+  expect(headrace(project, ['apply']).code).toBe(0);
+  const server = await startServe(project);
+  children.push(server.process);
+  await until('a run', () => runs().some(({ state }) => state === 'succeeded'), [
+    { process: server.process, log: server.log },
+  ]);
+  expect(await server.stop()).toBe(0);
+});
