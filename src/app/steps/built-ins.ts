@@ -8,5 +8,8 @@ export function createBuiltIns(app: App): BuiltInTasks {
     trainingSet: async (action, context) => (await import('./training-set.ts')).runTrainingSet(app, action, context),
     registerModel: async (action, context) =>
       (await import('./register-model.ts')).runRegisterModel(app, action, context),
+    materialize: async (action, context) => (await import('./materialize.ts')).runMaterialize(app, action, context),
+    evaluate: async (action, context) => (await import('./evaluate.ts')).runEvaluate(app, action, context),
+    promote: async (action, context) => (await import('./promote.ts')).runPromote(app, action, context),
   };
 }
