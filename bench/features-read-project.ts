@@ -4,8 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { applyRepository, openApp, readEnvironment } from '../src/app/index.ts';
-import { fillOnline } from '../src/cli/fill-online.ts';
+import { applyRepository, fillOnline, openApp, readEnvironment } from '../src/app/index.ts';
 import { silentLogger, silentProgress } from '../src/core/index.ts';
 import { viewVersion } from '../src/definitions/index.ts';
 import type { Values } from './check-answer.ts';

@@ -5,8 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { applyRepository, openApp, readEnvironment, registerModelFile } from '../src/app/index.ts';
-import { fillOnline } from '../src/cli/fill-online.ts';
+import { applyRepository, fillOnline, openApp, readEnvironment, registerModelFile } from '../src/app/index.ts';
 import { silentLogger, silentProgress } from '../src/core/index.ts';
 import { openIngestion } from '../src/ingestion/index.ts';
 import { mlpModel, treesModel } from '../test/support/onnx-model.ts';

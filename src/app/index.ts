@@ -15,6 +15,7 @@ export { collectAll } from './open-garbage.ts';
 export { type BackupChoice, backUp, restore } from './open-backup.ts';
 export { experimentReport, experimentReportDeps } from './experiment-reports.ts';
 export { definesNothing, examine } from './examine.ts';
+export { type FailedVersion, type FilledOnline, fillOnline } from './fill-online.ts';
 export type { Finding } from './finding.ts';
 export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } from './load-config.ts';
 export { createLogger } from './logger.ts';
@@ -34,3 +35,4 @@ export { environmentName, type Setting, variablesOf } from './settings/setting.t
 export { SETTINGS, type SettingValues } from './settings.ts';
 export { SERVING_QUERY_TIMEOUT_MS, startServer, type StartServer, stopSignal } from './start-server.ts';
 export { STORES_LIMIT_MS } from './stop-limits.ts';
+export { withDeadSettled } from './with-dead-settled.ts';

@@ -4,7 +4,6 @@ import type { App } from '../app/index.ts';
 import { counted } from '../core/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { formatBytes } from './format-bytes.ts';
-import { withDeadSettled } from './with-dead-settled.ts';
 
 const TIMEOUT = '15';
 const MOST_SHOWN = 5;
@@ -63,5 +62,6 @@ async function settled<T>(app: App, run: () => Promise<T>): Promise<T> {
   const isOpen = (await (await app.log()).writers()).some(({ state }) => state === 'open');
   if (!isOpen) return run();
   const definitions = await app.applied();
+  const { withDeadSettled } = await import('../app/index.ts');
   return withDeadSettled(app, { definitions, versions: await app.versions() }, run);
 }

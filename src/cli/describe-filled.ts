@@ -1,12 +1,12 @@
 // What a materialize did and what failed, as people read it and as JSON.
 
+import type { FailedVersion, FilledOnline } from '../app/index.ts';
 import { presentNeed, type VersionReader } from '../control/index.ts';
 import { type HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { MaterializedView } from '../offline/index.ts';
 import { describeNeed } from '../registry/index.ts';
 import { describeChecks } from './describe-checks.ts';
 import { describeUnconverted } from './describe-unconverted.ts';
-import type { FailedVersion, FilledOnline } from './fill-online.ts';
 import { formatTable } from './table.ts';
 
 /** All views in one table, those that failed last, and lines under it. */

@@ -4,7 +4,6 @@ import { formatTimestamp } from '../core/index.ts';
 import type { App } from '../app/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { describeFailure, filledTable, presentFailed } from './describe-filled.ts';
-import { fillOnline } from './fill-online.ts';
 import { readTime } from './read-time.ts';
 
 export const materializeCommand = defineCommand({
@@ -59,6 +58,7 @@ export const materializeCommand = defineCommand({
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
     };
+    const { fillOnline } = await import('../app/index.ts');
     const filled = await fillOnline(app, request, context);
     const { failed } = filled;
     const result = {

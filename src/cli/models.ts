@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { formatTimestamp, HeadraceError, messageOf } from '../core/index.ts';
+import type { Signature, TensorSpec } from '../models/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { isMissing } from './read-event-file.ts';
@@ -76,6 +77,8 @@ const show = defineCommand({
       version.aliases.join(' '),
       version.artifact.slice(0, 12),
       version.trainingSet ?? '',
+      version.runId ?? '',
+      describeSignature(version.signature),
       Object.entries(version.metrics)
         .map(([metric, value]) => `${metric}=${value}`)
         .join(' '),
@@ -83,7 +86,10 @@ const show = defineCommand({
     ]);
     return {
       json: { model: name, versions: versions.map(present) },
-      text: formatTable([['VERSION', 'ALIASES', 'ARTIFACT', 'TRAINING SET', 'METRICS', 'CREATED'], ...rows]),
+      text: formatTable([
+        ['VERSION', 'ALIASES', 'ARTIFACT', 'TRAINING SET', 'RUN', 'SIGNATURE', 'METRICS', 'CREATED'],
+        ...rows,
+      ]),
     };
   },
 });
@@ -142,6 +148,18 @@ function present(version: ModelVersion): object {
     retired: isRetired,
     created_at: formatTimestamp(createdAtMicros),
   };
+}
+
+/** `features float32[N,22] → probability float32[N,1]`; N is the number of rows, ? any other size that is open. */
+function describeSignature(signature: ModelVersion['signature']): string {
+  // The registry keeps what the runtime read of the file; a version of before that has null.
+  const { inputs, outputs } = (signature ?? { inputs: [], outputs: [] }) as unknown as Signature;
+  const tensor = ({ name, type, shape }: TensorSpec): string => {
+    const sizes = shape.map((size, at) => (size === null ? (at === 0 ? 'N' : '?') : String(size)));
+    return `${name} ${type}[${sizes.join(',')}]`;
+  };
+  if (inputs.length === 0 && outputs.length === 0) return '';
+  return `${inputs.map(tensor).join(', ')} → ${outputs.map(tensor).join(', ')}`;
 }
 
 async function readModelFile(file: string): Promise<Uint8Array> {

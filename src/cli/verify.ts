@@ -5,7 +5,6 @@ import type { VerifyReport } from '../control/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
-import { withDeadSettled } from './with-dead-settled.ts';
 
 const SAMPLE = '1000';
 const TIMEOUT = '15';
@@ -39,7 +38,7 @@ export const verifyCommand = defineCommand({
     const endpoint = textOption(options, 'endpoint');
     const prediction = textOption(options, 'prediction');
     const app = await context.app('write');
-    const { verify } = await import('../app/index.ts');
+    const { verify, withDeadSettled } = await import('../app/index.ts');
     const asked = {
       sample: Number(sample),
       timeoutMs: timeout * 1000,

@@ -14,3 +14,17 @@ export {
   type RepositoryModel,
   type RepositoryStatistics,
 } from './repository/model-repository.ts';
+export {
+  binaryMetrics,
+  calibrationBins,
+  rocCurve,
+} from './evaluation/binary-metrics.ts';
+export {
+  type Evaluated,
+  evaluateRows,
+  type Metrics,
+  PRIMARY,
+  type Slice,
+  type Task,
+} from './evaluation/evaluate-rows.ts';
+export { regressionMetrics } from './evaluation/regression-metrics.ts';

@@ -61,3 +61,4 @@ export { jobError, runJob, tellProgress } from './jobs/run-job.ts';
 export { openTrainingSetJobs, type TrainingSetJobs } from './jobs/training-set-jobs.ts';
 export { openTrainingSetFile, type OpenTrainingSetFile } from './training-sets/open-file.ts';
 export { streamArrow } from './arrow/stream-arrow.ts';
+export { openFeatureRows } from './training-sets/read-feature-rows.ts';

@@ -12,25 +12,26 @@ export interface ModelCandidate {
   readonly trainingSet: string | null;
 }
 
-/** The models in the needs, in order. Throws HR_STEP_FAILED when there is none, or one result holds several. */
+/** The models in the needs, in order. Throws HR_STEP_FAILED, in the name of `kind`, when there is none, or one result holds several. */
 export function modelCandidates(
   needs: Readonly<Record<string, unknown>>,
   trainingSet: string | null,
+  kind = 'registerModel',
 ): readonly ModelCandidate[] {
   const results = Object.values(needs).flatMap((need) => (Array.isArray(need) ? need : [need]));
-  const candidates = results.flatMap((result) => candidateOf(result, trainingSet));
+  const candidates = results.flatMap((result) => candidateOf(result, trainingSet, kind));
   if (candidates.length > 0) return candidates;
   throw new HeadraceError(
     'HR_STEP_FAILED',
-    'registerModel needs a step whose result comes with an .onnx file; write one into HEADRACE_STEP_OUTPUT',
+    `${kind} needs a step whose result comes with an .onnx file; write one into HEADRACE_STEP_OUTPUT`,
   );
 }
 
-function candidateOf(result: unknown, trainingSet: string | null): ModelCandidate[] {
+function candidateOf(result: unknown, trainingSet: string | null, kind: string): ModelCandidate[] {
   const models = Object.entries(filesOf(result)).filter(([name]) => name.endsWith('.onnx'));
   if (models.length > 1) {
     const names = models.map(([name]) => name).join(', ');
-    throw new HeadraceError('HR_STEP_FAILED', `registerModel takes one .onnx file of a result, got ${names}`);
+    throw new HeadraceError('HR_STEP_FAILED', `${kind} takes one .onnx file of a result, got ${names}`);
   }
   return models.map(([, { sha256 }]) => ({ artifact: sha256, metrics: metricsOf(result), trainingSet }));
 }

@@ -53,3 +53,7 @@ export { presentExperiment, type PresentedExperiment } from './experiments/live/
 export { reportHtml } from './experiments/html/report-html.ts';
 export { reportText } from './experiments/report/report-text.ts';
 export { type BanditDecision, banditWeights } from './experiments/report/bandit-weights.ts';
+export { attributes, escape, svg, svgLine, svgText, table } from './experiments/html/markup.ts';
+export { scale } from './experiments/html/scale.ts';
+export { STYLE } from './experiments/html/style.ts';
+export { show, signed, whole } from './experiments/report/figures.ts';

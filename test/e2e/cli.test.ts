@@ -281,6 +281,9 @@ describe('models and endpoints', () => {
     expect(headraceJson(project, ['models', 'show', 'returns'])).toMatchObject({
       versions: [{ version: 1, aliases: ['champion'] }, { version: 2 }],
     });
+    expect(headrace(project, ['models', 'show', 'returns']).stdout).toMatch(
+      /^VERSION .*TRAINING SET +RUN +SIGNATURE +METRICS[^]*\n1 +champion .* x float32\[N,4\] → probability float32\[N,1\] /,
+    );
     expect(headrace(project, ['models', 'alias', 'returns', 'champion', 'one'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('It has versions 1 to 2; aliases champion, latest.'),

@@ -6,7 +6,6 @@ import { type ErrorDetail, type HeadraceError, type Progress, toHeadraceError } 
 import { type Definitions, viewVersion } from '../../definitions/index.ts';
 import type { MaterializedView } from '../../offline/index.ts';
 import type { Plan } from '../../registry/index.ts';
-import { fillOnline } from '../fill-online.ts';
 import { checkRepository } from './check-repository.ts';
 import type { DevStores } from './dev-stores.ts';
 import { missingColumns, type SampleRequest, sampleRow } from './sample-row.ts';
@@ -151,6 +150,7 @@ async function computeAndRead(app: App, request: RoundRequest, told: Told, befor
   const { manifest } = definitions;
   const views = Object.keys(manifest.views).map((view) => viewVersion(manifest, view));
   if (views.length > 0) {
+    const { fillOnline } = await import('../../app/index.ts');
     const report = await fillOnline(app, { views, incremental: true, dryRun: false }, { ...request, tell: () => {} });
     told.materialized = report.views;
     if (report.failed[0] !== undefined) throw report.failed[0].error;

@@ -1,8 +1,7 @@
 // A materialize with all that belongs to it: dead writers are settled before, readers move to what is complete then, what
 // nothing reads goes, and of what failed it is known whom it is kept for.
 
-import type { App } from '../app/index.ts';
-import { messageOf } from '../core/index.ts';
+import { messageOf, type Progress } from '../core/index.ts';
 import type { LiveVersion } from '../definitions/index.ts';
 import type {
   FailedView,
@@ -13,7 +12,7 @@ import type {
   OfflineDeps,
 } from '../offline/index.ts';
 import type { VersionNeed } from '../registry/index.ts';
-import type { CommandContext } from './command.ts';
+import type { App } from './open-app.ts';
 import { withDeadSettled } from './with-dead-settled.ts';
 
 export interface FilledOnline {
@@ -27,7 +26,11 @@ export interface FailedVersion extends FailedView {
   readonly needs: readonly VersionNeed[];
 }
 
-type Telling = Pick<CommandContext, 'progress' | 'tell'>;
+interface Telling {
+  readonly progress: Progress;
+  /** A line for whoever waits. */
+  readonly tell: (line: string) => void;
+}
 
 /** Throws as `materializeEach`; where a view failed that is read, what goes wrong after it is a warning beside that. */
 export async function fillOnline(

@@ -1,6 +1,6 @@
 // What servers of this machine left behind that are gone, settled before whatever counts the event log.
 
-import type { App } from '../app/index.ts';
+import type { App } from './open-app.ts';
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
 
 /** Definitions to settle by. */

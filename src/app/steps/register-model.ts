@@ -1,0 +1,51 @@
+// The registration of models as a step.
+
+import type { StepAction } from '../../definitions/index.ts';
+import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
+import type { ModelVersion } from '../../registry/index.ts';
+import type { App } from '../open-app.ts';
+
+type RegisterModelAction = Extract<StepAction, { kind: 'registerModel' }>;
+
+/**
+ * Gives `{ model, version, artifact, metrics }`, or the array of them where needs have several models. Throws
+ * HR_STEP_FAILED without a model, and as `registerModelFile`.
+ */
+export async function runRegisterModel(
+  app: App,
+  action: RegisterModelAction,
+  context: BuiltInTaskContext,
+): Promise<unknown> {
+  const { modelCandidates } = await import('../../orchestrator/index.ts');
+  const { registerModelFile } = await import('../register-model.ts');
+  const { getBlob } = await import('../../storage/index.ts');
+  const candidates = modelCandidates(context.needs, context.order.trainingSet ?? null);
+  const all = [];
+  for (const { artifact, metrics, trainingSet } of candidates) {
+    let version: ModelVersion | undefined = await registeredBefore(app, action.model, context, artifact);
+    if (version === undefined) {
+      const registered = await registerModelFile(app, {
+        model: action.model,
+        onnx: await getBlob(await app.objects(), artifact),
+        metrics,
+        runId: context.runId,
+        ...(trainingSet === null ? {} : { trainingSet }),
+        // Of several models the alias is the last one's, which may be the same file as an earlier one.
+        ...(action.alias === undefined || artifact !== candidates.at(-1)?.artifact ? {} : { alias: action.alias }),
+      });
+      for (const warning of registered.warnings) context.log(`warning: ${warning}`);
+      version = registered;
+    }
+    context.log(`registered ${version.model} version ${version.version}`);
+    all.push({ model: version.model, version: version.version, artifact, metrics: version.metrics });
+  }
+  return candidates.length === 1 ? all[0] : all;
+}
+
+// A kill may come after the registration and before its result is kept: the run's next try finds what it made.
+async function registeredBefore(app: App, model: string, context: BuiltInTaskContext, artifact: string) {
+  const { models } = await app.registry();
+  const isKnown = (await models.list()).some((known) => known.name === model);
+  const versions = isKnown ? await models.versions(model) : [];
+  return versions.find((version) => version.runId === context.runId && version.artifact === artifact);
+}

@@ -1,0 +1,67 @@
+// A project opened in this process whose pipelines run with all that the app gives to steps.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { type App, applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
+import { silentLogger, silentProgress } from '../../src/core/index.ts';
+import { runLogs, type RunResult, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
+import { CONFIG, createProject, type Project } from './serving-project.ts';
+
+export interface StepProject {
+  readonly project: Project;
+  readonly app: App;
+  /** Runs a pipeline to its end. */
+  run(pipeline: string, params?: Readonly<Record<string, string>>): Promise<RunResult>;
+  resume(id: string): Promise<RunResult>;
+  /** What its steps said, one text. */
+  logs(id: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** `sql` writes data: each a file below `feature_repo/data`, made from a query. Files are by their path in the repository. */
+export async function openStepProject(given: {
+  readonly files: Readonly<Record<string, string | Uint8Array>>;
+  readonly data?: Readonly<Record<string, string>>;
+}): Promise<StepProject> {
+  const files = Object.entries(given.files).map(([name, content]) => [`feature_repo/${name}`, content] as const);
+  const project = createProject({ 'headrace.config.ts': CONFIG });
+  for (const [name, content] of files)
+    project.write(name, typeof content === 'string' ? content.replaceAll('__PROJECT__', project.directory) : content);
+  await writeData(project, given.data ?? {});
+  const environment = { ...readEnvironment({ ...process.env }), workingDirectory: project.directory };
+  const app = await openApp({ environment, logger: silentLogger });
+  await applyRepository(app, {});
+  const deps = async () => openOrchestrator(app, { progress: silentProgress });
+  return {
+    project,
+    app,
+    run: async (pipeline, params = {}) => runPipeline(await deps(), { pipeline, params }),
+    resume: async (id) => resumeRun(await deps(), id),
+    logs: async (id) => {
+      const texts: string[] = [];
+      for await (const { text } of runLogs(await deps(), id)) texts.push(text);
+      return texts.join('\n');
+    },
+    async close() {
+      await app.close();
+      project.remove();
+    },
+  };
+}
+
+async function writeData(project: Project, queries: Readonly<Record<string, string>>): Promise<void> {
+  if (Object.keys(queries).length === 0) return;
+  mkdirSync(join(project.directory, 'feature_repo/data'), { recursive: true });
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  try {
+    for (const [name, sql] of Object.entries(queries)) {
+      const path = join(project.directory, 'feature_repo/data', name);
+      await connection.run(`COPY (${sql}) TO '${path}' (FORMAT PARQUET)`);
+    }
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
