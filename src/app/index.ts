@@ -26,6 +26,7 @@ export {
   openOrchestrator,
   type OpenOrchestratorOptions,
   openRuns,
+  openTaskExecutor,
   pythonCommand,
 } from './open-orchestrator.ts';
 export { registerModelFile, type RegisterModel } from './register-model.ts';

@@ -1,11 +1,13 @@
 // The orchestrator with what its built-in steps need: training sets from `offline`, models into the registry.
 
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { HeadraceError, type Progress, silentProgress } from '../core/index.ts';
 import type { StepAction } from '../definitions/index.ts';
 import type {
   BuiltInTaskContext,
   BuiltInTasks,
+  Executor,
   modelCandidates as ModelCandidates,
   OrchestratorDeps,
   RunsDeps,
@@ -44,20 +46,43 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
     progress: options.progress,
     openExecutor: (driver) =>
       openLocalExecutor({
-        driver,
+        ...machineOf(app, driver),
         objects: runs.objects,
-        artifactsUrl: app.config.values['artifacts.url'],
-        workDirectory: runs.workDirectory,
-        cacheDirectory: join(app.config.values['offline.path'], 'step-files'),
-        environmentsDirectory: environmentsDirectory(app),
-        python: pythonCommand(app),
         repository: definitions.directory,
         builtIns: createBuiltIns(app, modelCandidates),
-        variables: app.environment.variables,
       }),
     ...(onTask === undefined ? {} : { onTask }),
     ...(onWait === undefined ? {} : { onWait }),
     ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/**
+ * This machine's executor away from any driver: steps that Headrace itself knows are run where there is a configuration file.
+ * `slots`: how many CPUs tasks may use at once; this machine's where it is left out.
+ */
+export async function openTaskExecutor(app: App, driver: string, slots?: number): Promise<Executor> {
+  const { modelCandidates, openLocalExecutor } = await import('../orchestrator/index.ts');
+  const hasProject = existsSync(app.config.file);
+  return openLocalExecutor({
+    ...machineOf(app, driver),
+    objects: await app.objects(),
+    repository: hasProject ? app.config.values.repo : app.environment.workingDirectory,
+    builtIns: hasProject ? createBuiltIns(app, modelCandidates) : {},
+    ...(slots === undefined ? {} : { cpus: slots }),
+  });
+}
+
+function machineOf(app: App, driver: string) {
+  const { values } = app.config;
+  return {
+    driver,
+    artifactsUrl: values['artifacts.url'],
+    workDirectory: join(values['offline.path'], 'runs'),
+    cacheDirectory: join(values['offline.path'], 'step-files'),
+    environmentsDirectory: environmentsDirectory(app),
+    python: pythonCommand(app),
+    variables: app.environment.variables,
   };
 }
 

@@ -59,6 +59,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   consume: 'test/e2e/streams.test.ts',
   run: 'test/integration/orchestrator-cli.test.ts',
   serve: 'test/support/serving-project.ts',
+  step: 'test/integration/step-command.test.ts',
 };
 
 let project: Project;
