@@ -27,6 +27,7 @@ export {
   openOrchestrator,
   type OpenOrchestratorOptions,
   openRuns,
+  openTaskExecutor,
   pythonCommand,
 } from './open-orchestrator.ts';
 export { openScheduler } from './open-scheduler.ts';

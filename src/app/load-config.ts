@@ -21,15 +21,29 @@ export const CONFIG_FILE = 'headrace.config.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Loads the configuration: `path` when given, else headrace.config.ts in `workingDirectory` or the nearest parent.
+ * Loads the configuration: `path` when given, else headrace.config.ts in `workingDirectory` or the nearest parent. Where there is
+ * none, what works elsewhere than in a project goes by the environment alone, as long as that has the settings of `places`.
  * Throws HR_CONFIG with every mistake at once.
  */
 export async function loadConfig(
   path: string | undefined,
   workingDirectory: string,
   environment: Environment,
+  places?: readonly string[],
 ): Promise<Config> {
   const file = path === undefined ? findConfig(workingDirectory) : resolve(workingDirectory, path);
+  if (file === undefined) {
+    const missing = (places ?? []).map(environmentName).filter((name) => (environment[name] ?? '') === '');
+    if (places !== undefined && missing.length === 0)
+      return checkConfig({ project: 'elsewhere' }, join(resolve(workingDirectory), CONFIG_FILE), environment);
+    const also =
+      places === undefined ? '' : `, and ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} not set`;
+    const how = places === undefined ? '' : ', set what is missing';
+    throw new HeadraceError(
+      'HR_CONFIG',
+      `found no ${CONFIG_FILE} in ${workingDirectory} or its parents${also}. Give one with --config${how}, or make a project with \`headrace init DIR\`.`,
+    );
+  }
   if (!existsSync(file)) {
     throw new HeadraceError(
       'HR_CONFIG',
@@ -48,16 +62,12 @@ async function importConfig(file: string): Promise<unknown> {
   }
 }
 
-function findConfig(workingDirectory: string): string {
+function findConfig(workingDirectory: string): string | undefined {
   for (let directory = resolve(workingDirectory); ; directory = dirname(directory)) {
     const file = join(directory, CONFIG_FILE);
     if (existsSync(file)) return file;
-    if (dirname(directory) === directory) break;
+    if (dirname(directory) === directory) return undefined;
   }
-  throw new HeadraceError(
-    'HR_CONFIG',
-    `found no ${CONFIG_FILE} in ${workingDirectory} or its parents. Give one with --config, or make a project with \`headrace init DIR\`.`,
-  );
 }
 
 /** Checks what the file exports, with the environment's overrides. Throws HR_CONFIG with every mistake at once. */

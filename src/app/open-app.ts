@@ -18,6 +18,7 @@ import { type Environment, readEnvironment } from './environment.ts';
 import { createClosers } from './lazily.ts';
 import { type Config, loadConfig } from './load-config.ts';
 import { createLogger } from './logger.ts';
+import { environmentName } from './settings/setting.ts';
 import { sharedRollouts } from './open-rollouts.ts';
 import { importOwnPackage } from './import-own-package.ts';
 
@@ -81,6 +82,8 @@ export interface App {
 export interface OpenAppOptions {
   /** The configuration file; found from the working directory when left out. */
   readonly config?: string | undefined;
+  /** Settings, given as values, without which there must be a configuration file, and with which there may be none. */
+  readonly places?: Readonly<Record<string, string | undefined>>;
   /** `read` leaves the registry as it is: nothing is migrated, nothing changed. Throws HR_REGISTRY_OUTDATED. */
   readonly access?: DatabaseAccess;
   /** When a registry over the network that says nothing counts as away. */
@@ -101,7 +104,12 @@ export interface OpenAppOptions {
 /** Loads the configuration and gives the means to open the rest. Throws HR_CONFIG. */
 export async function openApp(options: OpenAppOptions = {}): Promise<App> {
   const environment = options.environment ?? readEnvironment();
-  const config = await loadConfig(options.config, environment.workingDirectory, environment.variables);
+  const config = await loadConfig(
+    options.config,
+    environment.workingDirectory,
+    { ...environment.variables, ...variablesOfPlaces(options.places) },
+    options.places === undefined ? undefined : Object.keys(options.places),
+  );
   const { values } = config;
   const clock = options.clock ?? systemClock;
   const logger = options.logger ?? createLogger(values['log.level'], options.logged);
@@ -282,6 +290,13 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     completeness,
     close: closeAll,
   };
+}
+
+/** What was typed for a setting wins over the environment, and that over the file. */
+function variablesOfPlaces(places: OpenAppOptions['places'] = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(places).flatMap(([key, value]) => (value === undefined ? [] : [[environmentName(key), value]])),
+  );
 }
 
 /** A path has no password, and is shown whole. */

@@ -1,7 +1,8 @@
 // The orchestrator with what its built-in steps need; each kind of them is a file of `steps/`.
 
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { OrchestratorDeps, RunsDeps } from '../orchestrator/index.ts';
+import type { Executor, OrchestratorDeps, RunsDeps } from '../orchestrator/index.ts';
 import type { App } from './open-app.ts';
 import { createBuiltIns } from './steps/built-ins.ts';
 
@@ -34,21 +35,44 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
     logger: app.logger,
     openExecutor: (driver) =>
       openLocalExecutor({
-        driver,
+        ...machineOf(app, driver),
         objects: runs.objects,
-        artifactsUrl: app.config.values['artifacts.url'],
-        workDirectory: runs.workDirectory,
-        cacheDirectory: join(app.config.values['offline.path'], 'step-files'),
-        environmentsDirectory: environmentsDirectory(app),
-        python: pythonCommand(app),
         repository: definitions.directory,
         builtIns: createBuiltIns(app),
-        variables: app.environment.variables,
       }),
     ...(onTask === undefined ? {} : { onTask }),
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(onWait === undefined ? {} : { onWait }),
     ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/**
+ * This machine's executor away from any driver: steps that Headrace itself knows are run where there is a configuration file.
+ * `slots`: how many CPUs tasks may use at once; this machine's where it is left out.
+ */
+export async function openTaskExecutor(app: App, driver: string, slots?: number): Promise<Executor> {
+  const { openLocalExecutor } = await import('../orchestrator/index.ts');
+  const hasProject = existsSync(app.config.file);
+  return openLocalExecutor({
+    ...machineOf(app, driver),
+    objects: await app.objects(),
+    repository: hasProject ? app.config.values.repo : app.environment.workingDirectory,
+    builtIns: hasProject ? createBuiltIns(app) : {},
+    ...(slots === undefined ? {} : { cpus: slots }),
+  });
+}
+
+function machineOf(app: App, driver: string) {
+  const { values } = app.config;
+  return {
+    driver,
+    artifactsUrl: values['artifacts.url'],
+    workDirectory: join(values['offline.path'], 'runs'),
+    cacheDirectory: join(values['offline.path'], 'step-files'),
+    environmentsDirectory: environmentsDirectory(app),
+    python: pythonCommand(app),
+    variables: app.environment.variables,
   };
 }
 

@@ -12,12 +12,12 @@ import { type Paint, plain } from './paint.ts';
 export interface CommandResult {
   readonly json: unknown;
   readonly text: string;
-  /** 1 when the command did its work and the answer is "no" (doctor, audit). 2 and 3 mean what its `exitCodes` say. */
-  readonly exitCode?: 0 | 1 | 2 | 3;
+  /** 1 when the command did its work and the answer is "no" (doctor, audit). The others mean what its `exitCodes` say. */
+  readonly exitCode?: 0 | 1 | 2 | 3 | 75 | 78;
 }
 
 /** What a command may want otherwise than others. */
-export type OpenedFor = Pick<OpenAppOptions, 'queryTimeoutMs' | 'leaveDeadSpill'>;
+export type OpenedFor = Pick<OpenAppOptions, 'queryTimeoutMs' | 'leaveDeadSpill' | 'places'>;
 
 export interface CommandContext {
   readonly environment: Environment;

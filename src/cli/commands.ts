@@ -152,6 +152,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./scheduler.ts')).schedulerCommand,
   },
   {
+    name: 'step',
+    summary: 'run tasks of a step from its order, with the artifact store alone',
+    load: async () => (await import('./step.ts')).stepCommand,
+  },
+  {
     name: 'serve',
     summary: 'serve predictions over HTTP',
     load: async () => (await import('./serve.ts')).serveCommand,

@@ -1,8 +1,11 @@
 export type { BuiltInTaskContext, BuiltInTasks } from './executors/local/built-in-tasks.ts';
+export { exitCodeOf, exitCodeOfError, type StepExitCode } from './committed/exit-code.ts';
+export { type RanTasks, runTasks, type TaskEnd } from './committed/run-tasks.ts';
 export type { Executor } from './executors/executor.ts';
 export { type LocalExecutorOptions, openLocalExecutor } from './executors/local/local-executor.ts';
 export { openPythonEnvironments, type PythonEnvironments } from './step/python-environment.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';
+export { newOwner } from './lease.ts';
 export { cancelRun, rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts';
 export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type ShownTask } from './shown-runs.ts';
 export { modelCandidates, type ModelCandidate } from './model-candidates.ts';

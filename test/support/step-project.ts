@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type App, applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
-import { silentLogger, silentProgress } from '../../src/core/index.ts';
+import { silentLogger } from '../../src/core/index.ts';
 import { runLogs, type RunResult, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
 import { CONFIG, createProject, type Project } from './serving-project.ts';
 
@@ -32,7 +32,7 @@ export async function openStepProject(given: {
   const environment = { ...readEnvironment({ ...process.env }), workingDirectory: project.directory };
   const app = await openApp({ environment, logger: silentLogger });
   await applyRepository(app, {});
-  const deps = async () => openOrchestrator(app, { progress: silentProgress });
+  const deps = async () => openOrchestrator(app, {});
   return {
     project,
     app,

@@ -78,7 +78,7 @@ export async function runBuiltIn(
     | ((action: StepAction, context: BuiltInTaskContext) => Promise<unknown>)
     | undefined; // the map's own type pairs each kind with its action
   if (run === undefined) {
-    const reason = `nothing here runs a step of kind "${order.action.kind}"; drive the run with the command line of this version`;
+    const reason = `nothing here runs a step of kind "${order.action.kind}": it needs the project's configuration; run it where headrace.config.ts is, by this version`;
     return failure(reason, { isFinal: true });
   }
   const context: BuiltInTaskContext = {

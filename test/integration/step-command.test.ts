@@ -1,0 +1,237 @@
+// `headrace step` as other systems start it: a process that has the artifact store and nothing else, killed and raced.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { StepAction } from '../../src/definitions/index.ts';
+import type { StepOrder } from '../../src/orchestrator/step/order.ts';
+import { type ObjectStore, openObjectStore, putBlob } from '../../src/storage/index.ts';
+import { processesWith, until } from '../support/executor-world.ts';
+import { skipBecause } from '../support/skips.ts';
+import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+
+interface Place {
+  readonly name: string;
+  start(): Promise<void>;
+  open(folder: string): Promise<{ url: string; variables: Record<string, string>; objects: ObjectStore }>;
+  stop(): Promise<void>;
+}
+
+const program = findS3Server('headrace step');
+let s3: S3Server | undefined;
+const places: Place[] = [
+  {
+    name: 'disk',
+    start: async () => {},
+    async open(folder) {
+      const url = `file:${join(folder, 'artifacts')}`;
+      return { url, variables: {}, objects: openObjectStore(url) };
+    },
+    stop: async () => {},
+  },
+  ...(program === undefined
+    ? []
+    : [
+        {
+          name: program.name,
+          start: async () => {
+            s3 = await startS3Server(program);
+          },
+          async open() {
+            if (s3 === undefined) throw new Error('start first');
+            const { endpoint, accessKeyId, secretAccessKey } = s3;
+            const url = `s3://${await s3.newBucket()}/artifacts`;
+            const variables = {
+              AWS_ENDPOINT_URL_S3: endpoint,
+              AWS_REGION: 'us-east-1',
+              AWS_ACCESS_KEY_ID: accessKeyId,
+              AWS_SECRET_ACCESS_KEY: secretAccessKey,
+            };
+            const objects = openObjectStore(url, { endpoint, region: 'us-east-1', accessKeyId, secretAccessKey });
+            return { url, variables, objects };
+          },
+          stop: async () => await s3?.stop(),
+        },
+      ]),
+];
+
+// moto lets both of two racing writers win.
+const hasRaces = (name: string): boolean => name !== 'moto';
+if (program?.name === 'moto') skipBecause('headrace step, two processes of one task on S3: no versitygw is installed');
+
+describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) => {
+  let folder = '';
+  let url = '';
+  let variables: Record<string, string> = {};
+  let objects: ObjectStore;
+  const children: ChildProcess[] = [];
+
+  beforeAll(start, 120_000);
+  afterAll(stop);
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+    ({ url, variables, objects } = await open(folder));
+  });
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  const order = async (action: StepAction, other: Partial<StepOrder> = {}): Promise<string> => {
+    const whole: StepOrder = {
+      run: 'run-1',
+      pipeline: 'p',
+      step: 's',
+      scope: '',
+      action,
+      params: {},
+      items: {},
+      needs: {},
+      timeoutMs: null,
+      resources: {},
+      env: {},
+      secrets: {},
+      ...other,
+    };
+    return `blob:${await putBlob(objects, Buffer.from(JSON.stringify(whole)))}`;
+  };
+  const shell = (command: string): StepAction => ({ kind: 'shell', command });
+
+  const begin = (spec: string, ...args: readonly string[]) => {
+    const line = ['--conditions=headrace-source', MAIN, 'step', '--spec', spec, '--artifacts', url, '--json', ...args];
+    const { PATH = '', HOME = '' } = process.env;
+    const child = spawn(process.execPath, line, { cwd: folder, env: { PATH, HOME, ...variables } });
+    children.push(child);
+    const texts = { stdout: '', stderr: '' };
+    child.stdout.on('data', (text) => (texts.stdout += text));
+    child.stderr.on('data', (text) => (texts.stderr += text));
+    const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...texts }));
+    return { child, ended };
+  };
+  const step = async (spec: string, ...args: readonly string[]) => {
+    const { code, stdout, stderr } = await begin(spec, ...args).ended;
+    return { code, stderr, told: stdout === '' ? undefined : JSON.parse(stdout) };
+  };
+  const resultAt = async (key: string): Promise<unknown> =>
+    JSON.parse(Buffer.from((await objects.get(key)) ?? []).toString());
+
+  it('runs the tasks that are asked for, and stores their results and files', async () => {
+    const bundle = await putBlob(objects, Buffer.from('module.exports = (_, { item, attempt }) => [item, attempt];'));
+    const action: StepAction = { kind: 'task', function: { id: 'f', hash: bundle, bundle } };
+    const spec = await order(action, { foreach: { kind: 'items', items: ['a', 'b', 'c'] }, scope: '17/3' });
+    const { code, told } = await step(spec, '--index', '0', '--index', '2', '--attempt', '4');
+    expect(code).toBe(0);
+    expect(told).toMatchObject({
+      run: 'run-1',
+      step: 's',
+      scope: '17/3',
+      tasks: [
+        { index: 0, state: 'succeeded', result: ['a', 4], was_there: false },
+        { index: 2, state: 'succeeded', result: ['c', 4] },
+      ],
+    });
+    expect(await resultAt('runs/run-1/s/17/3/2/result.json')).toEqual({
+      attempt: 4,
+      output: { json: '["c",4]' },
+      files: {},
+    });
+    expect(await objects.get('runs/run-1/s/17/3/1/result.json')).toBeUndefined();
+    const all = await step(spec);
+    expect(all.told.tasks).toMatchObject([
+      { index: 0, attempt: 4, was_there: true },
+      { index: 1, attempt: 1, was_there: false },
+      { index: 2, attempt: 4, was_there: true },
+    ]);
+    const files = await step(await order(shell('echo x > $HEADRACE_STEP_OUTPUT/model'), { step: 'fit' }));
+    expect(files.told.tasks[0].files.model).toMatchObject({ size: 2, uri: expect.stringMatching(/^blob:/) });
+  });
+
+  it.each([
+    { what: 'a failure', command: 'exit 3', code: 1, task: { state: 'failed', reason: 'exit code 3' } },
+    { what: 'one for good', command: 'exit 78', code: 78, task: { state: 'failed', reason: 'exit code 78' } },
+    { what: 'a loss', command: 'kill -9 $$', code: 75, task: { state: 'lost' } },
+  ])('tells $what by its exit code, and leaves the task to be tried again', async ({ command, code, task }) => {
+    const spec = await order(shell(`test -e ${folder}/again || { touch ${folder}/again; ${command}; }`));
+    expect(await step(spec)).toMatchObject({ code, told: { tasks: [task] } });
+    const told = code === 75 ? undefined : { attempt: 1, reason: task.reason, final: code === 78 };
+    if (told !== undefined) expect(await resultAt('runs/run-1/s/0/failure-1.json')).toMatchObject(told);
+    expect(await step(spec, '--attempt', '2')).toMatchObject({ code: 0, told: { tasks: [{ attempt: 2 }] } });
+  });
+
+  it.each([
+    { what: 'an order that is not there', spec: `blob:${'f'.repeat(64)}`, told: /f{64} is not in the store/ },
+    { what: 'a place of no order', spec: 'order.json', told: /an order lies at blob:<SHA-256>, got "order\.json"/ },
+  ])('refuses $what for good', async ({ spec, told }) => {
+    expect(await step(spec)).toMatchObject({ code: 78, stderr: expect.stringMatching(told) });
+  });
+
+  it('refuses for good a task that the step has not, and a step that needs the project', async () => {
+    const few = await step(await order(shell('true')), '--index', '3');
+    expect(few).toMatchObject({ code: 78, stderr: expect.stringContaining('has 1 task, 0, and no 3') });
+    const register = await step(await order({ kind: 'registerModel', model: 'm' }));
+    expect(register).toMatchObject({
+      code: 78,
+      told: { tasks: [{ reason: expect.stringMatching(/"registerModel".*run it where headrace\.config\.ts is/) }] },
+    });
+  });
+
+  it.runIf(hasRaces(name))('has one result of a task that two processes run at once', async () => {
+    const both = join(folder, 'both');
+    const spec = await order(
+      shell(
+        `echo x >> ${both}; while [ $(wc -l < ${both}) -lt 2 ]; do sleep 0.05; done; echo "\\"$$\\"" > $HEADRACE_STEP_OUTPUT/result.json`,
+      ),
+    );
+    const [a, b] = await Promise.all([step(spec), step(spec)]);
+    expect([a.code, b.code]).toEqual([0, 0]);
+    expect(a.told.tasks[0].result).toBe(b.told.tasks[0].result);
+    expect([a.told.tasks[0].was_there, b.told.tasks[0].was_there].sort()).toEqual([false, true]);
+  });
+
+  it('runs a task again that a kill -9 ended, and leaves nothing of it running', async () => {
+    const place = join(folder, 'marks');
+    writeFileSync(place, '');
+    const spec = await order(
+      shell(`echo $HEADRACE_ATTEMPT >> ${place}; test -e ${folder}/go || { setsid sleep 1000; sleep 1000; }`),
+    );
+    const { child, ended } = begin(spec);
+    await until(() => readFileSync(place, 'utf8') !== '', 'its start');
+    child.kill('SIGKILL');
+    await ended;
+    const mark = `HEADRACE_ATTEMPT=${readFileSync(place, 'utf8').trim().split(':')[0]}:`;
+    await until(() => processesWith(mark).length === 0, 'the end of what it started');
+    expect(await objects.get('runs/run-1/s/0/result.json')).toBeUndefined();
+    appendFileSync(join(folder, 'go'), '');
+    expect(await step(spec)).toMatchObject({ code: 0, told: { tasks: [{ state: 'succeeded', was_there: false }] } });
+    expect(existsSync(join(folder, 'headrace.config.ts'))).toBe(false);
+  });
+
+  it('loses what runs when it is told to end', async () => {
+    const spec = await order(shell(`touch ${folder}/runs; sleep 1000`));
+    const { child, ended } = begin(spec);
+    await until(() => existsSync(join(folder, 'runs')), 'its start');
+    child.kill('SIGTERM');
+    const { code, stdout } = await ended;
+    expect(code).toBe(75);
+    expect(JSON.parse(stdout).tasks).toMatchObject([{ state: 'lost' }]);
+  });
+});
+
+it('says what is missing where there is neither a configuration nor a store', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+  const line = ['--conditions=headrace-source', MAIN, 'step', '--spec', `blob:${'0'.repeat(64)}`];
+  const child = spawn(process.execPath, line, { cwd: folder, env: { PATH: process.env['PATH'] ?? '' } });
+  let stderr = '';
+  child.stderr.on('data', (text) => (stderr += text));
+  const [code] = await once(child, 'close');
+  rmSync(folder, { recursive: true });
+  expect({ code, stderr }).toEqual({
+    code: 78,
+    stderr: expect.stringMatching(/HEADRACE_ARTIFACTS_URL is not set\. Give one with --config, set what is missing/),
+  });
+});
