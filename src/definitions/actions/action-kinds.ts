@@ -1,38 +1,46 @@
-// All kinds of action. A new one is a file like those and a line here.
+// All kinds of action. A new one is a file like those, its spec in the union and itself in the list.
 
 import type { ActionKind } from './action-kind.ts';
-import { containerKind } from './container.ts';
-import { evaluateKind } from './evaluate.ts';
-import { materializeKind } from './materialize.ts';
+import { containerKind, type ContainerSpec } from './container.ts';
+import { evaluateKind, type EvaluateSpec } from './evaluate.ts';
+import { materializeKind, type MaterializeSpec } from './materialize.ts';
 import { notebookKind } from './notebook.ts';
-import { promoteKind } from './promote.ts';
+import { promoteKind, type PromoteSpec } from './promote.ts';
 import { pythonKind } from './python.ts';
-import { registerModelKind } from './register-model.ts';
-import { shellKind } from './shell.ts';
-import { taskKind } from './task.ts';
-import { trainingSetKind } from './training-set.ts';
-
-const KINDS = [
-  taskKind,
-  pythonKind,
-  notebookKind,
-  shellKind,
-  containerKind,
-  trainingSetKind,
-  materializeKind,
-  evaluateKind,
-  registerModelKind,
-  promoteKind,
-] as const;
-
-type SpecOf<K> = K extends ActionKind<infer _, infer Spec> ? Spec : never;
+import { registerModelKind, type RegisterModelSpec } from './register-model.ts';
+import type { ScriptSpec } from './script.ts';
+import { shellKind, type ShellSpec } from './shell.ts';
+import { taskKind, type TaskSpec } from './task.ts';
+import { trainingSetKind, type TrainingSetSpec } from './training-set.ts';
 
 /** What a step does, as the manifest has it. */
-export type StepAction = SpecOf<(typeof KINDS)[number]>;
+export type StepAction =
+  | TaskSpec
+  | ScriptSpec<'python'>
+  | ScriptSpec<'notebook'>
+  | ShellSpec
+  | ContainerSpec
+  | TrainingSetSpec
+  | MaterializeSpec
+  | EvaluateSpec
+  | RegisterModelSpec
+  | PromoteSpec;
 
 /** What an authoring function of the kind was given is given to that kind alone, so its type is no one else's. */
 type AnyKind = ActionKind<never, StepAction>;
 
-export const ACTION_KINDS: ReadonlyMap<string, AnyKind> = new Map(
-  KINDS.map((kind): [string, AnyKind] => [kind.kind, kind]),
-);
+/** Each kind of a spec has its place. */
+const KINDS: { readonly [Kind in StepAction['kind']]: AnyKind & { readonly kind: Kind } } = {
+  task: taskKind,
+  python: pythonKind,
+  notebook: notebookKind,
+  shell: shellKind,
+  container: containerKind,
+  trainingSet: trainingSetKind,
+  materialize: materializeKind,
+  evaluate: evaluateKind,
+  registerModel: registerModelKind,
+  promote: promoteKind,
+};
+
+export const ACTION_KINDS: ReadonlyMap<string, AnyKind> = new Map(Object.entries(KINDS));

@@ -30,7 +30,7 @@ interface Given {
   readonly command: unknown;
 }
 
-interface ContainerSpec {
+export interface ContainerSpec {
   readonly kind: 'container';
   readonly image: string;
   /** Empty: what the image says. */

@@ -38,7 +38,7 @@ interface Given {
   readonly against: string | undefined;
 }
 
-interface EvaluateSpec {
+export interface EvaluateSpec {
   readonly kind: 'evaluate';
   readonly model: string;
   readonly label?: string;

@@ -26,7 +26,7 @@ interface Given {
   readonly views: unknown;
 }
 
-interface MaterializeSpec {
+export interface MaterializeSpec {
   readonly kind: 'materialize';
   /** Left out: every view that can be. */
   readonly views?: readonly string[];

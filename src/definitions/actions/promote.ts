@@ -34,7 +34,7 @@ interface Given {
   readonly plan: unknown;
 }
 
-interface PromoteSpec {
+export interface PromoteSpec {
   readonly kind: 'promote';
   readonly model: string;
   readonly alias?: string;

@@ -28,7 +28,7 @@ interface Given {
   readonly alias: string | undefined;
 }
 
-interface RegisterModelSpec {
+export interface RegisterModelSpec {
   readonly kind: 'registerModel';
   readonly model: string;
   readonly alias?: string;

@@ -31,7 +31,7 @@ interface Given {
   readonly files: unknown;
 }
 
-interface ShellSpec {
+export interface ShellSpec {
   readonly kind: 'shell';
   readonly command: string;
   /** What travels with it; left out for nothing. */

@@ -46,7 +46,7 @@ interface Given {
   readonly run: unknown;
 }
 
-interface TaskSpec {
+export interface TaskSpec {
   readonly kind: 'task';
   readonly function: FunctionRef;
 }

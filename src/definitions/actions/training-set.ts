@@ -48,7 +48,7 @@ interface Given {
   readonly boundary: 'at' | 'before';
 }
 
-interface TrainingSetSpec {
+export interface TrainingSetSpec {
   readonly kind: 'trainingSet';
   readonly service: string;
   readonly spine: string;
