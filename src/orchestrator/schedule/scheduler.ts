@@ -56,10 +56,19 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
     });
     return { store, schedules, triggers, starter };
   };
+  const make = async ({ store, schedules, triggers }: Awaited<ReturnType<typeof open>>): Promise<void> => {
+    const applied = await deps.applied();
+    if (applied === undefined) return tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
+    const onFailed = (pipeline: string, reason: string): void =>
+      tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`);
+    await makeRuns({ store, schedules, clock, onFailed }, applied);
+    await answerTriggers({ store, triggers, clock, positionOf: deps.positionOf, onFailed }, applied);
+  };
   let opened: Awaited<ReturnType<typeof open>> | undefined;
   let stopListening: (() => Promise<void>) | undefined;
   let wake = (): void => {};
   let isAway = false;
+  let madeMs = -Infinity;
   while (!signal.aborted) {
     const startMs = performance.now();
     const woken = new Promise<void>((resolve) => {
@@ -67,16 +76,12 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
     });
     try {
       opened ??= await open();
-      const { store, schedules, triggers, starter } = opened;
+      const { store, starter } = opened;
       stopListening ??= await store.listen(() => wake());
-      const applied = await deps.applied();
-      if (applied === undefined) {
-        tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
-      } else {
-        const onFailed = (pipeline: string, reason: string): void =>
-          tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`);
-        await makeRuns({ store, schedules, clock, onFailed }, applied);
-        await answerTriggers({ store, triggers, clock, positionOf: deps.positionOf, onFailed }, applied);
+      // Woken, it is about runs that wait: what is applied and due is read no more often for that.
+      if (startMs - madeMs >= LOOK_MS - LEAST_MS) {
+        madeMs = startMs;
+        await make(opened);
       }
       await starter.look();
       isAway = false;
