@@ -18,7 +18,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { openFeeds },
     { migrateOffline },
     online,
-    { migratePipelines, migrateSchedules },
+    { migratePipelines, migrateSchedules, migrateTriggers },
     { openRegistry },
     { migrateLeases },
     monitoring,
@@ -45,6 +45,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateQuarantine(database);
   await migratePipelines(database);
   await migrateSchedules(database);
+  await migrateTriggers(database);
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await monitoring.migrateAlerts(database);

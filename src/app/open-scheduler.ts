@@ -12,6 +12,21 @@ export async function openScheduler(app: App, tell: (line: string) => void): Pro
     clock,
     logger,
     applied: async () => (await app.registry()).definitions.current(),
+    async positionOf(trigger) {
+      switch (trigger.kind) {
+        case 'materialized': {
+          const finished = await (await app.runs()).lastFinished();
+          return Math.max(0, ...finished.filter(({ view }) => view === trigger.view).map(({ number }) => number));
+        }
+        case 'drift': {
+          const [alert] = await (await app.alerts()).list({ rule: 'drift', endpoint: trigger.endpoint, limit: 1 });
+          return alert?.openedMicros ?? 0;
+        }
+        // A push is told by the log once it is shipped alone, which may never be.
+        case 'pushed':
+          return undefined;
+      }
+    },
     async openDriver(signal) {
       // What was applied since goes for the steps of Headrace's own, too.
       const own = await openApp({ config: config.file, environment, clock, logger, leaveDeadSpill: true });

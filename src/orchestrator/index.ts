@@ -21,3 +21,4 @@ export { runLogs, type TaskLog } from './run-logs.ts';
 export { backfill, type Backfilled } from './schedule/backfill.ts';
 export { runScheduler, type SchedulerDeps } from './schedule/scheduler.ts';
 export { migrateSchedules } from './schedule/schedule-rows.ts';
+export { migrateTriggers } from './schedule/trigger-rows.ts';

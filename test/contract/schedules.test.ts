@@ -8,6 +8,8 @@ import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import { makeRuns } from '../../src/orchestrator/schedule/make-runs.ts';
 import { openScheduleRows, type ScheduleRows } from '../../src/orchestrator/schedule/schedule-rows.ts';
 import { createRunStarter, type TakenRun } from '../../src/orchestrator/schedule/start-runs.ts';
+import { answerTriggers } from '../../src/orchestrator/schedule/answer-triggers.ts';
+import { openTriggerRows } from '../../src/orchestrator/schedule/trigger-rows.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { batchOf, newRun, passLeases, pipeline } from '../support/run-rows.ts';
@@ -126,6 +128,81 @@ describe.each(testDatabases('schedules'))('on $name', (databases) => {
     });
   });
 
+  describe('triggers', () => {
+    const triggered: PipelineSpec = {
+      ...pipeline,
+      name: 'after',
+      on: [
+        { kind: 'materialized', view: 'sales' },
+        { kind: 'pushed', source: 'orders' },
+      ],
+    };
+    let position = 0;
+    const openBoth = async () => {
+      const databases = [opened[0] as Database, (await open()).database];
+      return Promise.all(
+        databases.map(async (database) => ({
+          store: await openRunStore(database, clock),
+          triggers: await openTriggerRows(database),
+        })),
+      );
+    };
+    type Looker = Awaited<ReturnType<typeof openBoth>>[number];
+    const answer = (of: Looker, pipelines: readonly PipelineSpec[] = [triggered]) =>
+      answerTriggers(
+        {
+          ...of,
+          clock,
+          positionOf: async ({ kind }) => (kind === 'pushed' ? undefined : position),
+          onFailed: (name, reason) => failed.push(`${name}: ${reason}`),
+        },
+        {
+          revision: 1,
+          hash: 'h',
+          manifest: { pipelines: Object.fromEntries(pipelines.map((one) => [one.name, one])) },
+        },
+      );
+
+    it('make one run for what came since they were first seen, or since the run before began', async () => {
+      const both = await openBoth();
+      const [one] = both as [Looker, Looker];
+      now = 5;
+      position = 3;
+      await Promise.all(both.map((of) => answer(of)));
+      expect(await store.list()).toEqual([]);
+      expect(new Set(failed)).toEqual(new Set(['after: pushed(…) starts no runs yet']));
+      position = 4;
+      await Promise.all(both.map((of) => answer(of)));
+      const [first, ...more] = await store.list();
+      expect(more).toEqual([]);
+      expect(first).toMatchObject({ pipeline: 'after', state: 'queued', tick: 5 });
+      // While that goes on, what comes waits.
+      now = 6;
+      position = 9;
+      await Promise.all(both.map((of) => answer(of)));
+      expect(await store.list()).toHaveLength(1);
+      await store.requestCancel(first?.id ?? '');
+      await Promise.all(both.map((of) => answer(of)));
+      await Promise.all(both.map((of) => answer(of)));
+      expect(await store.list()).toHaveLength(2);
+      await answer(one, []);
+      expect(await one.triggers.list()).toEqual([]);
+    });
+
+    it('make the run that was claimed where who claimed it died before', async () => {
+      const [one] = (await openBoth()) as [Looker, Looker];
+      now = 5;
+      position = 1;
+      await answer(one);
+      const [row] = await one.triggers.list();
+      expect(await one.triggers.claim(row as NonNullable<typeof row>, 2, 'claimed')).toBe(true);
+      expect(await one.triggers.claim(row as NonNullable<typeof row>, 3, 'late')).toBe(false);
+      await answer(one);
+      await answer(one);
+      expect((await store.list()).map(({ id }) => id)).toEqual(['claimed']);
+    });
+  });
+
   describe('runs are started', () => {
     const other = 'elsewhere/1/aa';
     let taken: TakenRun[];
@@ -176,6 +253,27 @@ describe.each(testDatabases('schedules'))('on $name', (databases) => {
       ends[ids().indexOf('a')]?.();
       await expect.poll(async () => (await starter.look(), ids()[3])).toBe('c');
       for (const done of ends) done();
+    });
+
+    it('one that another took the last place from starts as soon as there is one', async () => {
+      await queue('a', { concurrency: 1 });
+      // It is seen to have a place.
+      const due = await store.due();
+      await queue('b', { concurrency: 1 });
+      const { epoch } = await store.take('a', other);
+      const stale = createRunStarter({
+        store: { ...store, due: async () => ({ ...due, queued: [{ pipeline: 'p', going: 0, runs: ['b'] }] }) },
+        atOnce: 10,
+        drive: async (run) => void taken.push(run),
+        onCancelled: () => {},
+      });
+      await stale.look();
+      await stale.idle();
+      expect(taken).toEqual([]);
+      await store.flush('a', epoch, 1, batchOf({ run: { state: 'succeeded', error: null, endedAt: 7 } }));
+      await stale.look();
+      await stale.idle();
+      expect(ids()).toEqual(['b']);
     });
 
     it('one that comes while so many go on is skipped, and says why', async () => {

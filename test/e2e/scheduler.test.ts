@@ -3,7 +3,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, expect, it } from 'vitest';
-import { createProject, headrace, headraceJson, MAIN, type Project, startServe } from '../support/serving-project.ts';
+import {
+  createProject,
+  createServingProject,
+  headrace,
+  headraceJson,
+  MAIN,
+  type Project,
+  startServe,
+} from '../support/serving-project.ts';
 
 interface Run {
   readonly id: string;
@@ -72,14 +80,17 @@ it('makes one run a tick where two schedule, and each finishes though one is kil
   project = projectOf(`{ schedule: '*/2 * * * * *', params: { tick: t.timestamp() } }`);
   expect(headrace(project, ['apply']).code).toBe(0);
   const both = [start(), start()] as const;
-  // Each drives one.
   await until('both drive', () => both.every(({ log }) => /starts$/m.test(log())), both);
+  // Stopped, it stays in the midst of what it drives.
   await until(
-    'the first drives one',
+    'the first is in the midst of a run',
     () => {
-      const { log } = both[0];
-      const lines = log().trim().split('\n');
-      return lines.at(-1)?.endsWith('starts') === true;
+      const id = /run (\S+) of often for \S+ starts$/.exec(both[0].log().trim())?.[1];
+      if (id === undefined) return false;
+      both[0].process.kill('SIGSTOP');
+      if (runs().some((run) => run.id === id && run.state === 'running')) return true;
+      both[0].process.kill('SIGCONT');
+      return false;
     },
     both,
   );
@@ -114,6 +125,27 @@ it('lets runs go on SIGTERM, and another goes on with them', { timeout: 120_000 
   expect(runs().find((run) => run.id === id)).toMatchObject({ state: 'interrupted' });
   const second = start();
   await until('its end', () => runs().some((run) => run.id === id && run.state === 'succeeded'), [second]);
+});
+
+it('runs a pipeline after its view was materialized, once', { timeout: 120_000 }, async () => {
+  project = createServingProject();
+  project.write(
+    'feature_repo/after.ts',
+    `import { materialized, pipeline, task } from 'headrace';
+      import { history } from './shop.ts';
+      const p = pipeline('after', { on: [materialized(history)] });
+      p.step('say', task(() => 1));
+      export default p;`,
+  );
+  expect(headrace(project, ['apply']).code).toBe(0);
+  expect(headrace(project, ['materialize', '--incremental']).code).toBe(0);
+  const scheduler = start();
+  await until('the look that first sees it', () => /Scheduling/.test(scheduler.log()), [scheduler]);
+  await until('a run', () => {
+    expect(headrace(project, ['materialize', '--from', '2020-01-01T00:00:00Z']).code).toBe(0);
+    return runs().some(({ state }) => state === 'succeeded');
+  }, [scheduler]);
+  expect(runs().every(({ pipeline }) => pipeline === 'after')).toBe(true);
 });
 
 it('is part of a server where that is configured', { timeout: 120_000 }, async () => {

@@ -8,7 +8,9 @@ import { openRunStore } from '../rows/open-run-store.ts';
 import type { RunStore } from '../rows/run-store.ts';
 import { type AppliedPipelines, makeRuns } from './make-runs.ts';
 import { openScheduleRows } from './schedule-rows.ts';
+import { answerTriggers, type TriggerPosition } from './answer-triggers.ts';
 import { createRunStarter, type TakenRun } from './start-runs.ts';
+import { openTriggerRows } from './trigger-rows.ts';
 
 export interface SchedulerDeps {
   readonly database: Database;
@@ -16,6 +18,8 @@ export interface SchedulerDeps {
   readonly logger: Logger;
   /** What is applied now; undefined before the first apply. */
   readonly applied: () => Promise<AppliedPipelines | undefined>;
+  /** How far owners' records of what triggers are about have come. */
+  readonly positionOf: TriggerPosition;
   /** What drives one run, with the definitions of now; closed after it. */
   readonly openDriver: (signal: AbortSignal) => Promise<{ readonly deps: DrivesRuns; close(): Promise<void> }>;
   /** How many runs are driven at once. */
@@ -43,18 +47,28 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
   const open = async () => {
     const store = await openRunStore(deps.database, clock);
     const schedules = await openScheduleRows(deps.database);
+    const triggers = await openTriggerRows(deps.database);
     const starter = createRunStarter({
       store,
       atOnce: deps.atOnce,
       drive: (taken) => driveTaken(deps, store, taken, signal),
       onCancelled: (run, reason) => tell(`run ${run.id} of ${run.pipeline}: ${reason}`),
     });
-    return { store, schedules, starter };
+    return { store, schedules, triggers, starter };
+  };
+  const make = async ({ store, schedules, triggers }: Awaited<ReturnType<typeof open>>): Promise<void> => {
+    const applied = await deps.applied();
+    if (applied === undefined) return tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
+    const onFailed = (pipeline: string, reason: string): void =>
+      tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`);
+    await makeRuns({ store, schedules, clock, onFailed }, applied);
+    await answerTriggers({ store, triggers, clock, positionOf: deps.positionOf, onFailed }, applied);
   };
   let opened: Awaited<ReturnType<typeof open>> | undefined;
   let stopListening: (() => Promise<void>) | undefined;
   let wake = (): void => {};
   let isAway = false;
+  let madeMs = -Infinity;
   while (!signal.aborted) {
     const startMs = performance.now();
     const woken = new Promise<void>((resolve) => {
@@ -62,21 +76,13 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
     });
     try {
       opened ??= await open();
-      const { store, schedules, starter } = opened;
+      const { store, starter } = opened;
       stopListening ??= await store.listen(() => wake());
-      const applied = await deps.applied();
-      if (applied === undefined) tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
-      else
-        await makeRuns(
-          {
-            store,
-            schedules,
-            clock,
-            onFailed: (pipeline, reason) =>
-              tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`),
-          },
-          applied,
-        );
+      // Woken, it is about runs that wait: what is applied and due is read no more often for that.
+      if (startMs - madeMs >= LOOK_MS - LEAST_MS) {
+        madeMs = startMs;
+        await make(opened);
+      }
       await starter.look();
       isAway = false;
     } catch (error) {

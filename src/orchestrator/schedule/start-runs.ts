@@ -52,17 +52,18 @@ export function createRunStarter({ store, atOnce, drive, onCancelled }: StartsRu
         if (error instanceof HeadraceError && error.code === 'HR_CONFLICT') return;
         throw error;
       }
-      await drive({ run, driver, hold, isTakenOver });
+      try {
+        await drive({ run, driver, hold, isTakenOver });
+      } finally {
+        resting.set(run.id, performance.now() + THEIRS_MS);
+      }
     };
     driven.set(
       run.id,
       whole()
         // The database is away: the run is found again by a look that reaches it.
         .catch(() => {})
-        .finally(() => {
-          driven.delete(run.id);
-          resting.set(run.id, performance.now() + THEIRS_MS);
-        }),
+        .finally(() => driven.delete(run.id)),
     );
   };
 
@@ -81,9 +82,9 @@ export function createRunStarter({ store, atOnce, drive, onCancelled }: StartsRu
       const { queued, abandoned } = await store.due();
       const now = performance.now();
       const still: typeof seen = new Map();
-      const see = async (id: string) => {
-        const one = seen.get(id) ?? { run: (await store.get(id)).run, sinceMs: now };
-        still.set(id, one);
+      const see = async (as: 'queued' | 'abandoned', id: string) => {
+        const one = seen.get(`${as} ${id}`) ?? { run: (await store.get(id)).run, sinceMs: now };
+        still.set(`${as} ${id}`, one);
         return one;
       };
       for (const [id, until] of resting) if (until <= now) resting.delete(id);
@@ -92,14 +93,14 @@ export function createRunStarter({ store, atOnce, drive, onCancelled }: StartsRu
 
       for (const { id } of abandoned) {
         if (isLeftAlone(id)) continue;
-        const { run, sinceMs } = await see(id);
+        const { run, sinceMs } = await see('abandoned', id);
         if (hasPlace() && isToTakeOver(run, now - sinceMs)) start(run, run.driver !== null);
       }
       for (const { going: running, runs } of queued) {
         let going = running + runs.filter((id) => driven.has(id)).length;
         for (const id of runs) {
           if (isLeftAlone(id)) continue;
-          const { run, sinceMs } = await see(id);
+          const { run, sinceMs } = await see('queued', id);
           const isNew = run.startedAt === null;
           const { concurrency = Infinity, overlap } = run.spec;
           if (going >= concurrency) {
