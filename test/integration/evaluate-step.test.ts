@@ -43,7 +43,7 @@ async function made(steps: string): Promise<StepProject> {
     },
     data: {
       'rows.parquet': QUERY,
-      'spine.parquet': `SELECT x, at, late FROM (${QUERY})`,
+      'spine.parquet': `SELECT q.x, q.at, q.late FROM (${QUERY}) AS q`,
       'empty.parquet': 'SELECT 1.0::DOUBLE AS given__x, NULL::BOOLEAN AS late',
     },
   });

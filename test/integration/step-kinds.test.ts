@@ -129,6 +129,23 @@ describe('registerModel and promote', () => {
     expect(await aliases(made)).toEqual({ champion: 1, challenger: 2 });
   }, 60_000);
 
+  it('a registration that is repeated leaves the alias where somebody moved it meanwhile', async () => {
+    const made = await withChampion();
+    const run = await made.run('both');
+    const { models } = await made.app.registry();
+    await models.setAlias('returns', 'challenger', 1, 'somebody');
+    const { runRegisterModel } = await import('../../src/app/steps/register-model.ts');
+    const context = {
+      runId: run.id,
+      order: {},
+      needs: { fits: resultsOf(run)['fit'] },
+      log: () => {},
+    } as unknown as Parameters<typeof runRegisterModel>[2]; // what a driver that was killed would give its repeat
+    const action = { kind: 'registerModel', model: 'returns', alias: 'challenger' } as const;
+    expect(await runRegisterModel(made.app, action, context)).toMatchObject([{ version: 2 }, { version: 2 }]);
+    expect(await aliases(made)).toEqual({ champion: 1, challenger: 1 });
+  }, 60_000);
+
   it('promote moves the alias, and tells where it was', async () => {
     const made = await withChampion();
     const run = await made.run('crown');

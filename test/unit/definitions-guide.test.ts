@@ -28,7 +28,7 @@ const GUIDES = [
   [
     'pipelines',
     ['definitions.md', 'pipelines.md'],
-    ['by_country', 'careful_fetch', 'gated', 'nightly', 'on_a_cluster', 'retrain', 'train', 'train_delay'],
+    ['by_country', 'careful_fetch', 'gated', 'judged', 'nightly', 'on_a_cluster', 'retrain', 'train', 'train_delay'],
   ],
 ] as const;
 /** What the pipelines' steps travel with. */

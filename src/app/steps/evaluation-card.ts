@@ -92,14 +92,14 @@ function differenceOf(differences: Metrics, name: string): string {
 
 function sliceTable({ figures }: ShownEvaluation, column: string, slices: readonly Slice[]): string {
   const names = Object.keys(figures.metrics);
-  const isCompared = figures.against !== undefined;
-  const head = [column, 'Rows', ...names.flatMap((name) => (isCompared ? [name, 'difference'] : [name]))];
+  const isCompared = (name: string): boolean => Object.hasOwn(figures.against?.differences ?? {}, name);
+  const head = [column, 'Rows', ...names.flatMap((name) => (isCompared(name) ? [name, 'difference'] : [name]))];
   const rows = slices.map(({ value, isOther, rows: count, metrics, against }) => [
     isOther === true ? 'other' : (value ?? 'no value'),
     whole(count),
     ...names.flatMap((name) => {
       const own = show(metrics[name] ?? null);
-      return isCompared ? [own, differenceOf(against?.differences ?? {}, name)] : [own];
+      return isCompared(name) ? [own, differenceOf(against?.differences ?? {}, name)] : [own];
     }),
   ]);
   const caption = `The largest ${slices.length} values of ${column} by their rows`;

@@ -27,7 +27,7 @@ export async function runRegisterModel(
       const registered = await registerModelFile(app, {
         model: action.model,
         onnx: await getBlob(await app.objects(), artifact),
-        metrics,
+        metrics: { ...metrics, ...evaluatedMetrics(context.needs, artifact) },
         runId: context.runId,
         ...(trainingSet === null ? {} : { trainingSet }),
         // Of several models the alias is the last one's, which may be the same file as an earlier one.
@@ -48,4 +48,16 @@ async function registeredBefore(app: App, model: string, context: BuiltInTaskCon
   const isKnown = (await models.list()).some((known) => known.name === model);
   const versions = isKnown ? await models.versions(model) : [];
   return versions.find((version) => version.runId === context.runId && version.artifact === artifact);
+}
+
+/** What an evaluation among the needs measured of that very file: it goes before what its training said. */
+function evaluatedMetrics(needs: BuiltInTaskContext['needs'], artifact: string): Record<string, number> {
+  const results = Object.values(needs).flatMap((need): readonly unknown[] => (Array.isArray(need) ? need : [need]));
+  const measured = results.flatMap((result) => {
+    if (result === null || typeof result !== 'object') return [];
+    if (!('artifact' in result) || result.artifact !== artifact || !('metrics' in result)) return [];
+    return Object.entries(result.metrics ?? {});
+  });
+  const numbers = measured.filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+  return Object.fromEntries(numbers);
 }

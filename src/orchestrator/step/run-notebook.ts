@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import type { StepAction } from '../../definitions/index.ts';
 import { scriptPaths } from './code.ts';
+import { pythonPath } from './python-path.ts';
 import type { Command } from './run-process.ts';
 import type { AttemptFolder } from './attempt-folders.ts';
 import type { StepHost } from './step-host.ts';
@@ -38,6 +39,10 @@ export async function notebookCommand(
   return {
     command: await host.environments.interpreter(requirements, PACKAGES),
     args: ['-c', PROGRAM, script, `${output}/${name}.ipynb`, `${output}/${name}.html`],
-    environment: { PYTHONUNBUFFERED: '1', ...environment },
+    environment: {
+      PYTHONUNBUFFERED: '1',
+      ...environment,
+      PYTHONPATH: pythonPath(environment['PYTHONPATH']),
+    },
   };
 }

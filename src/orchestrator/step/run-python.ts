@@ -2,6 +2,7 @@
 
 import type { StepAction } from '../../definitions/index.ts';
 import { scriptPaths } from './code.ts';
+import { pythonPath } from './python-path.ts';
 import type { Command } from './run-process.ts';
 import type { AttemptFolder } from './attempt-folders.ts';
 import type { StepHost } from './step-host.ts';
@@ -18,6 +19,10 @@ export async function pythonCommand(
     command: await host.environments.interpreter(requirements),
     args: [script],
     // Lines come to the log as they are printed.
-    environment: { PYTHONUNBUFFERED: '1', ...environment },
+    environment: {
+      PYTHONUNBUFFERED: '1',
+      ...environment,
+      PYTHONPATH: pythonPath(environment['PYTHONPATH']),
+    },
   };
 }

@@ -1,0 +1,250 @@
+// `from headrace_step import step` in Python steps: what it gives, what it writes, and what it refuses.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { runPipeline } from '../../src/orchestrator/index.ts';
+import { getBlob } from '../../src/storage/index.ts';
+import { bringPackages } from '../support/python-packages.ts';
+import { skipBecause } from '../support/skips.ts';
+import {
+  openPipelineProject,
+  type PipelineProject,
+  removeProject,
+  writeRepository,
+} from '../support/pipeline-project.ts';
+
+const MODULES = fileURLToPath(new URL('../../python', import.meta.url));
+const open: PipelineProject[] = [];
+const folders: string[] = [];
+
+afterEach(async () => {
+  for (const project of open.splice(0)) {
+    await project.close();
+    removeProject(project.directory);
+  }
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+interface Ended {
+  readonly status: number | null;
+  readonly stderr: string;
+  readonly output: string;
+  readonly result: unknown;
+}
+
+const INPUT = {
+  run: 'r1',
+  pipeline: 'p',
+  step: 'fit',
+  index: 2,
+  attempt: 1,
+  params: { seed: 7 },
+  item: { kind: 'boosting' },
+  items: { country: 'de' },
+  args: { power: 2 },
+  needs: {
+    data: { id: 'x', path: '/nowhere/set.parquet' },
+    one: { files: { 'm.onnx': { sha256: 'a', path: '/m' } } },
+    number: 3,
+  },
+};
+
+/** Runs lines of a script as a step would be, by the standard library alone. */
+function ran(script: string, environment: Record<string, string> = {}): Ended {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+  folders.push(folder);
+  const output = join(folder, 'out');
+  mkdirSync(output);
+  writeFileSync(join(folder, 'input.json'), JSON.stringify(INPUT));
+  const given = { HEADRACE_STEP_INPUT: join(folder, 'input.json'), HEADRACE_STEP_OUTPUT: output };
+  const { status, stderr } = spawnSync('python3', ['-S', '-c', `from headrace_step import step\n${script}`], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] ?? '', PYTHONPATH: MODULES, ...given, ...environment },
+  });
+  const written = readdirSync(output).includes('result.json');
+  const result: unknown = written ? JSON.parse(readFileSync(join(output, 'result.json'), 'utf8')) : undefined;
+  return { status, stderr, output, result };
+}
+
+describe('the module of Python steps', () => {
+  it('in a run gives what the step is given, and keeps result, metrics, files and cards', async () => {
+    const project = await openPipelineProject(
+      writeRepository({
+        'p.ts': `
+          import { pipeline, python, t, task } from 'headrace';
+          const p = pipeline('train', { params: { seed: t.int32().default(7) } });
+          const data = p.step('rows', task(() => ({ rows: 3 })));
+          const fit = p.step('fit', python('fit.py', { args: { power: 2 } }), { needs: { data }, foreach: ['a', 'b'] });
+          p.step('read', python('read.py'), { needs: { fit }, env: { PYTHONPATH: '__PROJECT__/own' } });
+          export default p;`,
+        'fit.py': `
+from headrace_step import step
+assert (step.pipeline, step.name, step.attempt) == ("train", "fit", 1), step.name
+step.metric("auc", step.params["seed"] ** step.args["power"] / 100 + step.index)
+step.file("parts/model.txt").write_text("model " + step.item)
+step.card("# Fit " + step.item)
+step.card("<p>plot</p>")
+step.result({"rows": step.needs["data"]["rows"], "metrics": {"loss": 1}})
+`,
+        'read.py': `
+from headrace_step import step
+import os
+assert os.environ["PYTHONPATH"].startswith("__PROJECT__/own"), os.environ["PYTHONPATH"]
+fits = step.needs["fit"]
+texts = [open(fit["files"]["parts/model.txt"]["path"]).read() for fit in fits]
+step.result({"texts": texts})
+`,
+      }),
+    );
+    open.push(project);
+    const run = await runPipeline(project.deps, { pipeline: 'train' });
+    expect(run.state, run.error ?? '').toBe('succeeded');
+    const results = Object.fromEntries(run.steps.map(({ name, result }) => [name, result]));
+    const [a, b] = results['fit'] as { metrics: object; files: Record<string, { sha256: string }> }[];
+    expect(a).toMatchObject({ rows: 3, metrics: { loss: 1, auc: 0.49 } });
+    expect(b?.metrics).toEqual({ loss: 1, auc: 1.49 });
+    expect(Object.keys(a?.files ?? {}).toSorted()).toEqual(['card.html', 'card.md', 'parts/model.txt']);
+    const card = await getBlob(project.deps.objects, a?.files['card.md']?.sha256 ?? '');
+    expect(Buffer.from(card).toString()).toBe('# Fit a');
+    expect(results['read']).toEqual({ texts: ['model a', 'model b'] });
+  }, 60_000);
+
+  it('writes nothing where nothing is given, and the last result where it is given again', () => {
+    expect(ran('print(step.run, step.items["country"], step.path("one"))')).toMatchObject({
+      status: 0,
+      result: undefined,
+    });
+    expect(ran('step.result(1)\nstep.result([step.index, None, True, "é", 2**60])').result).toEqual([
+      2,
+      null,
+      true,
+      'é',
+      2 ** 60,
+    ]);
+    expect(ran('step.metric("n", 3)').result).toEqual({ metrics: { n: 3 } });
+    expect(ran('step.card("a")\nstep.card("b")\nstep.card("c")\n')).toMatchObject({ status: 0 });
+    expect(readdirSync(ran('for text in "abc": step.card(text)').output).toSorted()).toEqual([
+      'card-2.md',
+      'card-3.md',
+      'card.md',
+    ]);
+  });
+
+  it('a process that is forked off writes no result', () => {
+    const ended = ran(`
+import os, sys
+step.result("parent")
+pid = os.fork()
+if pid == 0:
+    step._result = "child"
+    sys.exit(0)
+os.waitpid(pid, 0)`);
+    expect(ended).toMatchObject({ status: 0, result: 'parent' });
+  });
+
+  it.each([
+    [
+      'step.metric("loss", float("nan"))',
+      /ValueError: metric 'loss' is nan, which JSON has no word for: give None, or leave it out/,
+    ],
+    ['step.metric("loss", "low")', /TypeError: metric 'loss' is a number, got str/],
+    ['step.metric("loss", True)', /TypeError: metric 'loss' is a number, got bool/],
+    ['step.result({"a": [1, float("inf")]})', /ValueError: result\['a'\]\[1\] is inf/],
+    ['step.result({"a": {1, 2}})', /TypeError: result\['a'\] is a set.*step\.file\(\.\.\.\)/],
+    ['step.result({1: 2})', /TypeError: result has the key 1 \(int\); keys of JSON are texts/],
+    ['step.result({"files": {}})', /ValueError: a result has no member "files"/],
+    ['step.file("m")\nstep.result(3)', /TypeError: the step has files or metrics, so its result is a dict; got int/],
+    ['step.result(3)\nstep.metric("a", 1)', /TypeError: the result is a int, and metrics are named in it/],
+    ['step.file("../m")', /ValueError: a file of a step has a relative name/],
+    ['step.file("result.json")', /ValueError: a file of a step has a relative name/],
+    ['step.card(3)', /TypeError: a card is HTML, Markdown or a figure, got int/],
+    ['step.path("data")', /ValueError: need 'data' has 0 files \(none\)/],
+    ['step.path("one", "n.onnx")', /ValueError: need 'one' has no file 'n\.onnx'; it has m\.onnx/],
+    ['step.path("dat")', /ValueError: the step has no need 'dat'; it has data, one, number/],
+    ['step.table("number")', /ValueError: need 'number' has no table/],
+    [
+      'step.table("data")',
+      /ImportError: step\.table\(\.\.\.\) reads by pandas \(with pyarrow\), polars or pyarrow, and none/,
+    ],
+    ['step.table("data", "rows")', /ValueError: step\.table\(\.\.\.\) gives pandas, polars, arrow, got 'rows'/],
+  ])('%s is refused', (script, sentence) => {
+    const ended = ran(script);
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toMatch(sentence);
+  });
+
+  it('outside of a step says so when it is asked for something', () => {
+    const nowhere = { HEADRACE_STEP_INPUT: '', HEADRACE_STEP_OUTPUT: '' };
+    expect(ran('pass', nowhere).status).toBe(0);
+    expect(ran('step.params', nowhere).stderr).toMatch(/NotAStep: this process is no step of a Headrace run/);
+    expect(ran('step.result(1)', nowhere).stderr).toMatch(/NotAStep: .*HEADRACE_STEP_OUTPUT is not set/);
+  });
+});
+
+const packages = bringPackages('step-tables', ['pandas==3.1.1', 'polars==2.1.0', 'pyarrow==26.0.1', 'mypy==2.4.1']);
+if (typeof packages === 'string') skipBecause(`tables of Python steps: ${packages}`);
+
+describe.skipIf(typeof packages === 'string')('tables and types of the module', () => {
+  const bin = typeof packages === 'string' ? '' : packages.bin;
+  const python = (args: readonly string[], environment: Record<string, string> = {}) =>
+    spawnSync(join(bin, 'python'), args, { encoding: 'utf8', env: { PATH: bin, PYTHONPATH: MODULES, ...environment } });
+
+  it('come as pandas, polars or Arrow, whole or some columns, from Parquet and CSV', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+    folders.push(folder);
+    const file = (name: string) => join(folder, name);
+    writeFileSync(file('rows.csv'), 'a,b\n1,x\n2,y\n');
+    const needs = {
+      data: { path: file('rows.parquet') },
+      text: file('rows.csv'),
+      kept: { files: { 'rows.csv': { sha256: 'c', path: file('rows.csv') }, 'm.onnx': { sha256: 'd', path: '/m' } } },
+    };
+    writeFileSync(file('input.json'), JSON.stringify({ ...INPUT, needs }));
+    const script = `
+import pandas, polars, pyarrow
+from headrace_step import step
+pandas.read_csv(${JSON.stringify(file('rows.csv'))}).to_parquet(${JSON.stringify(file('rows.parquet'))})
+for need in step.needs:
+    assert step.table(need).equals(pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]})), need
+    assert step.table(need, "polars").rows() == [(1, "x"), (2, "y")], need
+    arrow = step.table(need, "arrow", columns=["b"])
+    assert isinstance(arrow, pyarrow.Table) and arrow.to_pydict() == {"b": ["x", "y"]}, need
+step.card(step.table("text"))
+import numpy
+step.metric("auc", numpy.float32(0.5))
+step.result({"array": numpy.arange(3), "one": numpy.int64(4), "series": step.table("data")["a"]})
+`;
+    const ended = python(['-c', script], { HEADRACE_STEP_INPUT: file('input.json'), HEADRACE_STEP_OUTPUT: folder });
+    expect(ended.stderr).toBe('');
+    const result: unknown = JSON.parse(readFileSync(file('result.json'), 'utf8'));
+    expect(result).toEqual({ array: [0, 1, 2], one: 4, series: [1, 2], metrics: { auc: 0.5 } });
+    expect(readFileSync(file('card.html'), 'utf8')).toMatch(/<table/);
+  }, 60_000);
+
+  it('are typed: an editor knows what each call gives', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+    folders.push(folder);
+    const program = join(folder, 'typed.py');
+    writeFileSync(
+      program,
+      `
+from headrace_step import step
+reveal_type(step.table("data", "polars"))
+reveal_type(step.params)
+reveal_type(step.file("a"))
+step.metric("auc", "high")
+`,
+    );
+    const { stdout } = python(['-m', 'mypy', '--strict', '--cache-dir', join(folder, 'cache'), program]);
+    expect(stdout).toMatch(/Revealed type is "polars\.dataframe\.frame\.DataFrame"/);
+    expect(stdout).toMatch(/Revealed type is "typing\.Mapping\[(builtins\.)?str, Any\]"/);
+    expect(stdout).toMatch(/Revealed type is "pathlib\.Path"/);
+    expect(stdout).toMatch(
+      /Argument 2 to "metric" of "Step" has incompatible type "str"; expected "(int \| float|float|Union\[int, float\])"/,
+    );
+  }, 180_000);
+});
