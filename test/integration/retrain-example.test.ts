@@ -7,7 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, expect, it } from 'vitest';
 import { prepareFlights } from '../../scripts/prepare-flights.ts';
 import { type App, applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
-import { silentLogger, silentProgress } from '../../src/core/index.ts';
+import { silentLogger } from '../../src/core/index.ts';
 import { runPipeline } from '../../src/orchestrator/index.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { createProject, type Project } from '../support/serving-project.ts';
@@ -56,7 +56,7 @@ it.skipIf(typeof packages === 'string')(
     await applyRepository(opened, {});
 
     const run = async () => {
-      const deps = await openOrchestrator(opened, { progress: silentProgress });
+      const deps = await openOrchestrator(opened, {});
       const made = await runPipeline(deps, { pipeline: 'retrain_delay' });
       expect(made.state, made.error ?? '').toBe('succeeded');
       const steps = Object.fromEntries(made.steps.map(({ name, state, result }) => [name, { state, result }]));
