@@ -126,6 +126,24 @@ describe('evaluate', () => {
     expect(results['crown']).toEqual({ model: 'returns', version: 1, alias: 'champion', previous: null });
   }, 90_000);
 
+  it('is of rows that the model was not made from: its version names those it was', async () => {
+    const project = await made(`
+      const set = { service: numbers, timestamp: 'at', label: 'late' } as const;
+      const past = p.step('past', trainingSet({ ...set, spine: "SELECT * FROM 'data/spine.parquet' WHERE x < 0.5" }));
+      const unseen = p.step('unseen', trainingSet({ ...set, spine: "SELECT * FROM 'data/spine.parquet' WHERE x >= 0.5" }));
+      const fit = p.step('fit', python('fit.py'), { needs: { past } });
+      const best = p.step('best', task((needs: { fit: object }) => needs.fit), { needs: { fit } });
+      const judged = p.step('judge', evaluate(returns), { needs: { unseen, best } });
+      p.step('register', registerModel(returns), { needs: { best, judged } });`);
+    const run = await project.run('judge');
+    const { past, unseen, judge } = resultsOf(run) as unknown as Record<string, { id: string; training_set: string }>;
+    expect(judge?.training_set).toBe(unseen?.id);
+    const [version] = await (await project.app.registry()).models.versions('returns');
+    expect(version?.trainingSet).toBe(past?.id);
+    // What was measured on unseen rows is kept with the version.
+    expect(version?.metrics).toMatchObject({ auc: (judge as unknown as Told).metrics['auc'] });
+  }, 90_000);
+
   it('measures numbers that are no probabilities as a regression', async () => {
     const project = await made(`
       const rows = p.step('rows', task(() => '__PROJECT__/feature_repo/data/rows.parquet'));

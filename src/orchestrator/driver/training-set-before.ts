@@ -27,5 +27,7 @@ export async function trainingSetBefore(
 function needsOf(graph: Graph, name: string): readonly string[] {
   const node = graph.nodes.get(name);
   if (node === undefined) return [];
+  // What a model was judged on is not what it was made from.
+  if (node.kind === 'step' && node.spec.action.kind === 'evaluate') return [];
   return node.kind === 'group' ? [...node.needs, node.spec.last] : node.needs;
 }
