@@ -18,7 +18,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { openFeeds },
     { migrateOffline },
     online,
-    { migratePipelines },
+    { migrateFleet, migratePipelines },
     { openRegistry },
     { migrateLeases },
     monitoring,
@@ -44,6 +44,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateOffline(database);
   await migrateQuarantine(database);
   await migratePipelines(database);
+  await migrateFleet(database);
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await monitoring.migrateAlerts(database);

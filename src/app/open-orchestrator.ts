@@ -35,7 +35,7 @@ export async function openRuns(app: App): Promise<RunsDeps> {
 
 /** What it takes to drive one. Throws HR_NOTHING_APPLIED. */
 export async function openOrchestrator(app: App, options: OpenOrchestratorOptions): Promise<OrchestratorDeps> {
-  const { modelCandidates, openLocalExecutor } = await import('../orchestrator/index.ts');
+  const { modelCandidates, openFleetExecutor, openLocalExecutor } = await import('../orchestrator/index.ts');
   const runs = await openRuns(app);
   const definitions = await app.applied();
   const { onTask, onWait, signal } = options;
@@ -51,6 +51,9 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
         repository: definitions.directory,
         builtIns: createBuiltIns(app, modelCandidates),
       }),
+    openFleet: (driver) =>
+      openFleetExecutor({ driver, database: runs.database, objects: runs.objects, logger: app.logger }),
+    executor: app.config.values['orchestrator.executor'] === 'fleet' ? 'fleet' : 'local',
     ...(onTask === undefined ? {} : { onTask }),
     ...(onWait === undefined ? {} : { onWait }),
     ...(signal === undefined ? {} : { signal }),

@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { didYouMeanOf, HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
+import { openExecutors } from './driver/open-executors.ts';
 import { driveRun } from './driver/drive-run.ts';
 import { graphOf } from './engine/graph.ts';
 import { newOwner } from './lease.ts';
@@ -84,9 +85,10 @@ export async function cancelRun(deps: RunsDeps, id: string): Promise<boolean> {
 }
 
 async function drive(deps: OrchestratorDeps, store: RunStore, id: string, driver: string, hold: Hold): Promise<void> {
-  const executor = deps.openExecutor(driver);
   const { progress, signal } = deps;
-  progress.start(`run ${id}`, (await store.get(id)).steps.length, 'steps');
+  const { run, steps } = await store.get(id);
+  const { executorOf, close } = await openExecutors(deps, driver, run.spec);
+  progress.start(`run ${id}`, steps.length, 'steps');
   try {
     const { end, error } = await driveRun(
       {
@@ -94,11 +96,11 @@ async function drive(deps: OrchestratorDeps, store: RunStore, id: string, driver
         objects: deps.objects,
         clock: deps.clock,
         logger: deps.logger,
-        executorOf: () => ({ name: `local:${driver}`, executor }),
+        executorOf,
         ...(signal === undefined ? {} : { signal }),
-        onChange: (run, batch) => {
-          if (batch !== null && deps.onTask !== undefined) reportTasks(run, batch, deps.onTask);
-          const ended = [...run.rows.values()]
+        onChange: (inHand, batch) => {
+          if (batch !== null && deps.onTask !== undefined) reportTasks(inHand, batch, deps.onTask);
+          const ended = [...inHand.rows.values()]
             .flatMap((rows) => [...rows.values()])
             .filter(({ endedAt }) => endedAt !== null);
           progress.advance(ended.length);
@@ -116,7 +118,7 @@ async function drive(deps: OrchestratorDeps, store: RunStore, id: string, driver
       );
     if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
   } finally {
-    await executor.close();
+    await close();
   }
 }
 

@@ -59,6 +59,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   consume: 'test/e2e/streams.test.ts',
   run: 'test/integration/orchestrator-cli.test.ts',
   serve: 'test/support/serving-project.ts',
+  worker: 'test/integration/fleet.test.ts',
   step: 'test/integration/step-command.test.ts',
 };
 
