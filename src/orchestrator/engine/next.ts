@@ -77,7 +77,11 @@ function prepared(run: RunInHand, event: Extract<EngineEvent, { kind: 'prepared'
   noteEvent(run, { at, kind: 'opened', step: event.step, scope: event.scope, count: event.children });
   if (event.children === 0) endRow(run, row, 'succeeded', at, null);
   else if (row.node.kind === 'group') openGroup(run, row);
-  else run.claimable.add(row);
+  else {
+    run.claimable.add(row);
+    // Of a run that was taken over, tasks may have ended before their step was made ready anew: perhaps all of them.
+    run.agenda.push(row);
+  }
 }
 
 function takePreparing(run: RunInHand, { step, scope }: { readonly step: string; readonly scope: string }) {
