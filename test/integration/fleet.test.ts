@@ -1,6 +1,6 @@
 // The fleet through deaths: of a worker at work, of one that is paused past its lease, of a driver whose slices another adopts.
 
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { type FleetWorld, openFleetWorld } from '../support/fleet-world.ts';
 import { openPipelineProject, writeRepository } from '../support/pipeline-project.ts';
 
 const DRIVER = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
 const linesOf = (path: string): string[] =>
   existsSync(path)
@@ -113,6 +114,24 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
     await until(() => room() === 2, 'the room of one worker');
     await addWorker();
     await until(() => room() === 4, 'the room of two');
+  });
+
+  it('is served by `headrace worker`, with the registry and the artifact store alone', async () => {
+    fleet = await openFleetWorld(await databases.newUrl(), { workers: 0 });
+    const { world, registryUrl } = fleet;
+    const { PATH = '', HOME = '' } = process.env;
+    const places = ['--registry', registryUrl, '--artifacts', `file:${join(world.directory, 'artifacts')}`];
+    const line = ['--conditions=headrace-source', MAIN, 'worker', '--json', '--slots', '1', ...places];
+    const command = spawn(process.execPath, line, { cwd: world.directory, env: { PATH, HOME } });
+    const gone = once(command, 'exit');
+    const [told] = await Promise.race([once(command.stdout, 'data'), gone]);
+    expect(JSON.parse(String(told))).toMatchObject({ worker: expect.any(String), slots: 1, pid: command.pid });
+    const [end] = await world.run(await world.task('module.exports = (_, { params }) => params.seed;'), {
+      params: { seed: 7 },
+    });
+    expect(await world.value(end)).toBe(7);
+    command.kill('SIGTERM');
+    expect(await gone).toEqual([0, null]);
   });
 
   it('goes on with what runs when its driver is killed: another adopts it, and no task runs twice', async () => {
