@@ -18,7 +18,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { openFeeds },
     { migrateOffline },
     online,
-    { migratePipelines, migrateSchedules, migrateTriggers },
+    { migrateFleet, migratePipelines, migrateSchedules, migrateTriggers },
     { openRegistry },
     { migrateLeases },
     monitoring,
@@ -46,6 +46,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migratePipelines(database);
   await migrateSchedules(database);
   await migrateTriggers(database);
+  await migrateFleet(database);
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await monitoring.migrateAlerts(database);

@@ -25,7 +25,7 @@ export async function openRuns(app: App): Promise<RunsDeps> {
 
 /** What it takes to drive one. Throws HR_NOTHING_APPLIED. */
 export async function openOrchestrator(app: App, options: OpenOrchestratorOptions): Promise<OrchestratorDeps> {
-  const { openLocalExecutor } = await import('../orchestrator/index.ts');
+  const { openFleetExecutor, openLocalExecutor } = await import('../orchestrator/index.ts');
   const runs = await openRuns(app);
   const definitions = await app.applied();
   const { onTask, onProgress, onWait, signal } = options;
@@ -40,6 +40,9 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
         repository: definitions.directory,
         builtIns: createBuiltIns(app),
       }),
+    openFleet: (driver) =>
+      openFleetExecutor({ driver, database: runs.database, objects: runs.objects, logger: app.logger }),
+    executor: app.config.values['orchestrator.executor'] === 'fleet' ? 'fleet' : 'local',
     ...(onTask === undefined ? {} : { onTask }),
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(onWait === undefined ? {} : { onWait }),

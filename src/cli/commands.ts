@@ -157,6 +157,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./step.ts')).stepCommand,
   },
   {
+    name: 'worker',
+    summary: 'run tasks of pipelines on this machine, for drivers elsewhere',
+    load: async () => (await import('./worker.ts')).workerCommand,
+  },
+  {
     name: 'serve',
     summary: 'serve predictions over HTTP',
     load: async () => (await import('./serve.ts')).serveCommand,

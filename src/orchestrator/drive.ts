@@ -2,6 +2,7 @@
 
 import { HeadraceError } from '../core/index.ts';
 import { driveRun } from './driver/drive-run.ts';
+import { openExecutors } from './driver/open-executors.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
 import { failureTail } from './run-logs.ts';
@@ -19,7 +20,7 @@ export async function drive(
   driver: string,
   hold: Hold,
 ): Promise<'succeeded' | 'cancelled'> {
-  const executor = deps.openExecutor(driver);
+  const { executorOf, close } = await openExecutors(deps, driver, (await store.get(id)).run.spec);
   const { signal, onTask, onProgress } = deps;
   try {
     const { end, error } = await driveRun(
@@ -28,7 +29,7 @@ export async function drive(
         objects: deps.objects,
         clock: deps.clock,
         logger: deps.logger,
-        executorOf: () => ({ name: `local:${driver}`, executor }),
+        executorOf,
         ...(signal === undefined ? {} : { signal }),
         onChange: (run, batch) => {
           if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
@@ -47,6 +48,6 @@ export async function drive(
     if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
     return end;
   } finally {
-    await executor.close();
+    await close();
   }
 }

@@ -2,6 +2,9 @@ export type { BuiltInTaskContext, BuiltInTasks } from './executors/local/built-i
 export { exitCodeOf, exitCodeOfError, type StepExitCode } from './committed/exit-code.ts';
 export { type RanTasks, runTasks, type TaskEnd } from './committed/run-tasks.ts';
 export type { Executor } from './executors/executor.ts';
+export { type FleetExecutorOptions, openFleetExecutor } from './executors/fleet/fleet-executor.ts';
+export { serveFleet, type ServeFleetOptions } from './executors/fleet/serve-fleet.ts';
+export { fleetRows, migrateFleet } from './executors/fleet/tables.ts';
 export { type LocalExecutorOptions, openLocalExecutor } from './executors/local/local-executor.ts';
 export { openPythonEnvironments, type PythonEnvironments } from './step/python-environment.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';

@@ -21,6 +21,10 @@ export interface OrchestratorDeps extends RunsDeps {
   readonly logger: Logger;
   /** Opens this machine's executor for a driver, by whose id its processes are marked. */
   readonly openExecutor: (driver: string) => Executor;
+  /** The one that hands tasks to workers elsewhere. */
+  readonly openFleet: (driver: string) => Promise<Executor>;
+  /** Where steps run that name no executor. */
+  readonly executor: 'local' | 'fleet';
   /** On abort what runs is stopped and the run let go, to be resumed. */
   readonly signal?: AbortSignal;
   /** Told of each task as it ends, for those who watch. */

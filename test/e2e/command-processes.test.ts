@@ -60,6 +60,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   run: 'test/integration/orchestrator-cli.test.ts',
   scheduler: 'test/e2e/scheduler.test.ts',
   serve: 'test/support/serving-project.ts',
+  worker: 'test/integration/fleet.test.ts',
   step: 'test/integration/step-command.test.ts',
 };
 

@@ -14,7 +14,7 @@ export interface ExecutorWorld {
   readonly directory: string;
   readonly driver: string;
   readonly objects: ObjectStore;
-  readonly executor: Executor & { readonly launcherPid: number | undefined };
+  readonly executor: Executor & { readonly launcherPid?: number | undefined };
   /** All that was told so far. */
   readonly events: readonly TaskEvent[];
   /** The code as a step's action. */
@@ -57,6 +57,15 @@ export function openExecutorWorld(options: WorldOptions = {}): ExecutorWorld {
     graceMs: 500,
     ...options,
   });
+  return createWorld({ directory, driver, objects, executor });
+}
+
+export interface WorldParts extends Pick<ExecutorWorld, 'directory' | 'driver' | 'objects' | 'executor'> {
+  /** Ends what the executor needed, once it is closed. */
+  readonly end?: () => Promise<void>;
+}
+
+export function createWorld({ directory, driver, objects, executor, end }: WorldParts): ExecutorWorld {
   const events: TaskEvent[] = [];
   const waiting = new Set<() => void>();
   executor.watch((those) => {
@@ -134,6 +143,7 @@ export function openExecutorWorld(options: WorldOptions = {}): ExecutorWorld {
     },
     async close() {
       await executor.close();
+      await end?.();
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     },
   };

@@ -9,6 +9,7 @@ import { silentLogger, systemClock } from '../../src/core/index.ts';
 import { loadDefinitions } from '../../src/definitions/index.ts';
 import {
   modelCandidates,
+  openFleetExecutor,
   openLocalExecutor,
   type OrchestratorDeps,
   resumeRun,
@@ -35,12 +36,12 @@ export function writeRepository(files: Readonly<Record<string, string>>): string
 
 export async function openPipelineProject(
   directory: string,
-  overrides: Partial<OrchestratorDeps> & { readonly cpus?: number } = {},
+  overrides: Partial<OrchestratorDeps> & { readonly cpus?: number; readonly registryUrl?: string } = {},
 ): Promise<PipelineProject> {
-  const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
+  const { cpus = 4, registryUrl = `sqlite:${join(directory, 'registry.db')}`, ...others } = overrides;
+  const database = await openDatabase(registryUrl);
   const artifactsUrl = `file:${join(directory, 'artifacts')}`;
   const objects = openObjectStore(artifactsUrl);
-  const { cpus = 4, ...others } = overrides;
   const deps: OrchestratorDeps = {
     definitions: await loadDefinitions(join(directory, 'repo'), 'test'),
     database,
@@ -68,6 +69,8 @@ export async function openPipelineProject(
           }),
         },
       }),
+    openFleet: (driver) => openFleetExecutor({ driver, database, objects, logger: silentLogger }),
+    executor: 'local',
     ...others,
   };
   return {
@@ -84,8 +87,10 @@ export function removeProject(directory: string): void {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [, , directory = '', action = '', name = ''] = process.argv;
-  const { deps, close } = await openPipelineProject(directory);
+  const [, , directory = '', action = '', name = '', registryUrl] = process.argv;
+  // With a registry of its own given, tasks go to the fleet that serves it.
+  const fleet = registryUrl === undefined ? {} : { registryUrl, executor: 'fleet' as const };
+  const { deps, close } = await openPipelineProject(directory, fleet);
   const onStart = (id: string): void => console.log(id);
   await (action === 'resume' ? resumeRun(deps, name) : runPipeline(deps, { pipeline: name, onStart }));
   await close();

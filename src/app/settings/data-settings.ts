@@ -94,6 +94,13 @@ export const DATA_SETTINGS = [
     help: 'Where models and step results lie: `file:PATH` or `s3://bucket/prefix`.',
   },
   {
+    key: 'orchestrator.executor',
+    kind: 'choice',
+    default: 'local',
+    choices: ['local', 'fleet'],
+    help: 'Where steps of pipelines run that name no executor: `local`, on the machine that drives the run, or `fleet`, on those where `headrace worker` runs.',
+  },
+  {
     key: 'pushLog.path',
     kind: 'path',
     default: '.headrace/push-log',

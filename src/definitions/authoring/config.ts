@@ -40,6 +40,10 @@ export interface HeadraceConfig {
     /** `file:PATH` or `s3://bucket/prefix` */
     readonly url?: string;
   };
+  readonly orchestrator?: {
+    /** Where steps run that name no executor: on the machine that drives the run (the default), or on those of `headrace worker`. */
+    readonly executor?: 'local' | 'fleet';
+  };
   readonly pushLog?: {
     /** Folder of the durable log of pushed events, of this machine alone. */
     readonly path?: string;

@@ -70,7 +70,8 @@ interface SliceInHand {
   readonly step: string;
   readonly scope: string;
   handle: Handle | undefined;
-  left: number;
+  /** Attempts that have not ended, as `index:attempt`: an executor may tell of those again that ended under another driver. */
+  readonly left: Set<string>;
 }
 
 function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun) {
@@ -117,8 +118,8 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       if (event.kind === 'started') continue;
       const slice = slices.get(event.slice);
       if (slice === undefined) continue;
-      slice.left -= 1;
-      if (slice.left === 0) slices.delete(event.slice);
+      if (!slice.left.delete(`${event.index}:${event.attempt}`)) continue;
+      if (slice.left.size === 0) slices.delete(event.slice);
       const { step, scope } = slice;
       const { index, attempt } = event;
       if (event.kind === 'succeeded')
@@ -155,7 +156,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       if (spec === undefined) continue;
       const named = watched(spec);
       const handle = { slice, at: driverOf(loaded.slices.find(({ id: of }) => of === slice)?.executor ?? '') };
-      slices.set(slice, { named, step: row.node.name, scope: row.scope, handle, left: tasks.length });
+      slices.set(slice, { named, step: row.node.name, scope: row.scope, handle, left: namesOf(tasks) });
       const [found] = await named.executor.adopt([handle]);
       if (found === 'running') continue;
       slices.delete(slice);
@@ -220,7 +221,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
         const spec = specOf(step);
         if (spec === undefined) continue;
         const named = watched(spec);
-        slices.set(slice, { named, step, scope, handle: undefined, left: tasks.length });
+        slices.set(slice, { named, step, scope, handle: undefined, left: namesOf(tasks) });
         const list = submits.get(named) ?? [];
         list.push({ id: slice, spec: command.order, tasks });
         submits.set(named, list);
@@ -350,6 +351,10 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
 
 function resourcesOf({ resources, action, isolate }: StepSpec): Resources {
   return { ...resources, action: action.kind, ...(isolate === true ? { isolate } : {}) };
+}
+
+function namesOf(tasks: Slice['tasks']): Set<string> {
+  return new Set(tasks.map(({ index, attempt }) => `${index}:${attempt}`));
 }
 
 function driverOf(executor: string): string {

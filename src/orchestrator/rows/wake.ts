@@ -4,7 +4,7 @@ import type { Database } from '../../storage/index.ts';
 import type { RunStore } from './run-store.ts';
 import { statement } from './statement.ts';
 
-const CHANNEL = 'headrace_pipelines';
+const RUNS_CHANNEL = 'headrace_pipelines';
 
 export interface Waker {
   readonly listen: RunStore['listen'];
@@ -12,14 +12,14 @@ export interface Waker {
   tell<R>(change: Promise<R>): Promise<R>;
 }
 
-export function createWaker(database: Database): Waker {
+export function createWaker(database: Database, channel = RUNS_CHANNEL): Waker {
   /** SQLite tells a connection of others' commits alone. */
   const here = new Set<() => void>();
-  const notify = statement(database.kind, `select pg_notify('${CHANNEL}', '')`);
+  const notify = statement(database.kind, `select pg_notify('${channel}', '')`);
   return {
     async listen(wake) {
-      if (database.kind === 'postgres') return database.listen(CHANNEL, wake);
-      const end = await database.listen(CHANNEL, wake);
+      if (database.kind === 'postgres') return database.listen(channel, wake);
+      const end = await database.listen(channel, wake);
       here.add(wake);
       return async () => {
         here.delete(wake);

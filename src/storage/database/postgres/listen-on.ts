@@ -4,6 +4,9 @@ import type { Client } from 'pg';
 
 const AGAIN_MS = 1000;
 
+/** The client has both, its types don't. */
+type Unreferable = Client & { ref(): void; unref(): void };
+
 /** Rejects where the first connection can't be made. */
 export async function listenOn(open: () => Client, channel: string, wake: () => void): Promise<() => Promise<void>> {
   let client: Client | undefined;
@@ -27,8 +30,8 @@ export async function listenOn(open: () => Client, channel: string, wake: () => 
     }
     if (isOver) return made.end();
     client = made;
-    // Nobody's process goes on only to listen. The client has it, its types don't.
-    (made as Client & { unref(): void }).unref();
+    // Nobody's process goes on only to listen.
+    (made as Unreferable).unref();
     if (isLost) again();
   };
   const again = (): void => {
@@ -45,6 +48,8 @@ export async function listenOn(open: () => Client, channel: string, wake: () => 
     clearTimeout(timer);
     const made = client;
     client = undefined;
+    // A process that waits for the end does not end before it.
+    (made as Unreferable | undefined)?.ref();
     await made?.end().catch(() => {});
   };
 }

@@ -1,0 +1,174 @@
+// The fleet through deaths: of a worker at work, of one that is paused past its lease, of a driver whose slices another adopts.
+
+import { fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { StepAction } from '../../src/definitions/index.ts';
+import { getRun } from '../../src/orchestrator/index.ts';
+import type { PipelineTables } from '../../src/orchestrator/rows/tables.ts';
+import { openDatabase } from '../../src/storage/index.ts';
+import { testDatabases } from '../support/databases.ts';
+import { processesWith, until } from '../support/executor-world.ts';
+import { type FleetWorld, openFleetWorld } from '../support/fleet-world.ts';
+import { openPipelineProject, writeRepository } from '../support/pipeline-project.ts';
+
+const DRIVER = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const shell = (command: string): StepAction => ({ kind: 'shell', command });
+const linesOf = (path: string): string[] =>
+  existsSync(path)
+    ? readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+    : [];
+
+describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (databases) => {
+  let fleet: FleetWorld | undefined;
+  beforeAll(() => databases.start(), 60_000);
+  afterEach(async () => {
+    await fleet?.world.close();
+    fleet = undefined;
+  });
+  afterAll(() => databases.stop());
+
+  it('gives back what a worker had that was killed; another runs what comes next', async () => {
+    fleet = await openFleetWorld(await databases.newUrl(), { workers: 1, leaseMs: 1500 });
+    const { world, workers, addWorker } = fleet;
+    const slice = world.slice(
+      await world.order(shell(`touch ${world.directory}/runs; setsid sleep 1000; sleep 1000`)),
+      2,
+    );
+    await world.executor.submit([slice]);
+    await until(() => existsSync(join(world.directory, 'runs')), 'its start');
+    const [worker] = workers;
+    worker?.child.kill('SIGKILL');
+    expect(await world.ends(slice)).toMatchObject([
+      { kind: 'lost', reason: expect.stringMatching(/worker that ran it is gone/) },
+      { kind: 'lost' },
+    ]);
+    await until(
+      () => processesWith(`HEADRACE_ATTEMPT=${worker?.names[0]}:`).length === 0,
+      'the end of what it started',
+    );
+    const next = world.slice(await world.order(shell('true')), 1, 2);
+    await world.executor.submit([next]);
+    await addWorker();
+    expect(await world.ends(next)).toMatchObject([{ kind: 'succeeded' }]);
+  });
+
+  it('refuses the end that a worker tells which was paused past its lease', async () => {
+    fleet = await openFleetWorld(await databases.newUrl(), { workers: 1, leaseMs: 1500 });
+    const { world, workers } = fleet;
+    const go = join(world.directory, 'go');
+    const spec = await world.order(shell(`touch ${world.directory}/runs; while test ! -e ${go}; do sleep 0.05; done`));
+    const slice = world.slice(spec);
+    await world.executor.submit([slice]);
+    await until(() => existsSync(join(world.directory, 'runs')), 'its start');
+    const [worker] = workers;
+    worker?.child.kill('SIGSTOP');
+    // It ends while its worker is paused, and nobody hears of it before the lease is over.
+    writeFileSync(go, '');
+    expect(await world.ends(slice)).toMatchObject([{ kind: 'lost' }]);
+    worker?.child.kill('SIGCONT');
+    await until(() => worker?.names.length === 2, 'its second lease');
+    expect(worker?.names[0]).not.toBe(worker?.names[1]);
+    const next = world.slice(spec, 1, 2);
+    await world.executor.submit([next]);
+    expect(await world.ends(next)).toMatchObject([{ kind: 'succeeded' }]);
+    expect(world.events.filter(({ slice: id, kind }) => id === slice.id && kind !== 'started')).toHaveLength(1);
+  });
+
+  it('lets what runs end before a worker goes that is told to', async () => {
+    fleet = await openFleetWorld(await databases.newUrl(), { workers: 1 });
+    const { world, workers } = fleet;
+    const go = join(world.directory, 'go');
+    const slice = world.slice(
+      await world.order(shell(`touch ${world.directory}/runs; while test ! -e ${go}; do sleep 0.05; done`)),
+    );
+    await world.executor.submit([slice]);
+    await until(() => existsSync(join(world.directory, 'runs')), 'its start');
+    const room = (): number => world.executor.room({ action: 'shell' }).tasks;
+    await until(() => room() === 1, 'room for one more');
+    workers[0]?.child.kill('SIGTERM');
+    await until(() => room() === 0, 'word that it takes no more');
+    const later = world.slice(await world.order(shell('true')));
+    await world.executor.submit([later]);
+    writeFileSync(go, '');
+    expect(await once(workers[0]?.child ?? process, 'exit')).toEqual([0, null]);
+    expect(await world.ends(slice)).toMatchObject([{ kind: 'succeeded' }]);
+    expect(world.events.some((event) => event.slice === later.id)).toBe(false);
+    await fleet.addWorker();
+    expect(await world.ends(later)).toMatchObject([{ kind: 'succeeded' }]);
+  });
+
+  it('has more room the more workers there are, by what they report', async () => {
+    fleet = await openFleetWorld(await databases.newUrl(), { workers: 0 });
+    const { world, addWorker } = fleet;
+    const room = (): number => world.executor.room({ action: 'shell' }).tasks;
+    expect(room()).toBe(1);
+    await addWorker();
+    await until(() => room() === 2, 'the room of one worker');
+    await addWorker();
+    await until(() => room() === 4, 'the room of two');
+  });
+
+  it('is served by `headrace worker`, with the registry and the artifact store alone', async () => {
+    fleet = await openFleetWorld(await databases.newUrl(), { workers: 0 });
+    const { world, registryUrl } = fleet;
+    const { PATH = '', HOME = '' } = process.env;
+    const places = ['--registry', registryUrl, '--artifacts', `file:${join(world.directory, 'artifacts')}`];
+    const line = ['--conditions=headrace-source', MAIN, 'worker', '--json', '--slots', '1', ...places];
+    const command = spawn(process.execPath, line, { cwd: world.directory, env: { PATH, HOME } });
+    const gone = once(command, 'exit');
+    const [told] = await Promise.race([once(command.stdout, 'data'), gone]);
+    expect(JSON.parse(String(told))).toMatchObject({ worker: expect.any(String), slots: 1, pid: command.pid });
+    const [end] = await world.run(await world.task('module.exports = (_, { params }) => params.seed;'), {
+      params: { seed: 7 },
+    });
+    expect(await world.value(end)).toBe(7);
+    command.kill('SIGTERM');
+    expect(await gone).toEqual([0, null]);
+  });
+
+  it('goes on with what runs when its driver is killed: another adopts it, and no task runs twice', async () => {
+    const directory = writeRepository({
+      'p.ts': `import { pipeline, shell } from 'headrace';
+const p = pipeline('p');
+p.step('fan', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; while test ! -e __PROJECT__/go; do sleep 0.05; done'), { foreach: [1, 2, 3, 4] });
+export default p;`,
+    });
+    const url = await databases.newUrl();
+    fleet = await openFleetWorld(url, { directory });
+    const ran = join(directory, 'ran');
+    const driver = fork(DRIVER, [directory, 'run', 'p', url], {
+      execArgv: ['--conditions=headrace-source'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    const [line] = await once(driver.stdout ?? process.stdin, 'data');
+    const id = String(line).trim();
+    await until(() => linesOf(ran).length === 4, 'the start of all');
+    driver.kill('SIGKILL');
+    await once(driver, 'exit');
+
+    const second = fork(DRIVER, [directory, 'resume', id, url], {
+      execArgv: ['--conditions=headrace-source'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const gone = once(second, 'exit');
+    const database = await openDatabase(url);
+    const rows = database.tables<PipelineTables>().selectFrom('pipeline_runs').select('epoch').where('id', '=', id);
+    const deadline = Date.now() + 20_000;
+    while ((await rows.executeTakeFirstOrThrow()).epoch < 2 && Date.now() < deadline) await delay(20);
+    writeFileSync(join(directory, 'go'), '');
+    expect(await gone).toEqual([0, null]);
+    const { deps, close } = await openPipelineProject(directory, { registryUrl: url });
+    expect(await getRun(deps, id)).toMatchObject({ state: 'succeeded', steps: [{ counts: { succeeded: 4 } }] });
+    expect(linesOf(ran)).toHaveLength(4);
+    await close();
+    await database.close();
+  }, 60_000);
+});

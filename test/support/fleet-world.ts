@@ -1,0 +1,89 @@
+// The fleet over a real database, with two workers as processes of their own.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { silentLogger } from '../../src/core/index.ts';
+import { openFleetExecutor } from '../../src/orchestrator/index.ts';
+import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { createWorld, type ExecutorWorld, type WorldOptions } from './executor-world.ts';
+
+const WORKER = fileURLToPath(new URL('./fleet-worker.ts', import.meta.url));
+
+export interface FleetWorkerOptions {
+  readonly directory: string;
+  readonly registryUrl: string;
+  readonly slots: number;
+  readonly graceMs: number;
+  readonly leaseMs: number;
+  readonly variables?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface FleetWorker {
+  readonly child: ChildProcess;
+  /** The names under which it has served. */
+  readonly names: readonly string[];
+}
+
+export interface FleetWorld {
+  readonly world: ExecutorWorld;
+  readonly registryUrl: string;
+  readonly workers: readonly FleetWorker[];
+  addWorker(): Promise<FleetWorker>;
+}
+
+let worlds = 0;
+
+export async function openFleetWorld(
+  registryUrl: string,
+  options: WorldOptions & { readonly workers?: number; readonly leaseMs?: number } = {},
+): Promise<FleetWorld> {
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'headrace-fleet-'));
+  worlds += 1;
+  const { cpus: slots = 2, graceMs = 500, leaseMs = 15_000, variables } = options;
+  const objects = openObjectStore(`file:${join(directory, 'artifacts')}`);
+  const database = await openDatabase(registryUrl);
+  const driver = options.driver ?? `fleet-test/${process.pid}/${worlds}`;
+  const executor = await openFleetExecutor({ driver, database, objects, logger: silentLogger });
+  const workers: FleetWorker[] = [];
+  const addWorker = async (): Promise<FleetWorker> => {
+    const given: FleetWorkerOptions = {
+      directory,
+      registryUrl,
+      slots,
+      graceMs,
+      leaseMs,
+      ...(variables === undefined ? {} : { variables }),
+    };
+    const child = fork(WORKER, [JSON.stringify(given)], { execArgv: ['--conditions=headrace-source'] });
+    const names: string[] = [];
+    child.on('message', (name) => names.push(String(name)));
+    const worker = { child, names };
+    workers.push(worker);
+    await Promise.race([
+      once(child, 'message'),
+      once(child, 'exit').then(([code]) => Promise.reject(new Error(`the worker ended with exit code ${code}`))),
+    ]);
+    return worker;
+  };
+  await Promise.all(Array.from({ length: options.workers ?? 2 }, addWorker));
+  const world = createWorld({
+    directory,
+    driver,
+    objects,
+    executor,
+    async end() {
+      for (const { child } of workers) {
+        if (child.exitCode !== null || child.signalCode !== null) continue;
+        child.kill('SIGCONT');
+        child.kill('SIGTERM');
+        await once(child, 'exit');
+      }
+      await database.close();
+    },
+  });
+  return { world, registryUrl, workers, addWorker };
+}
