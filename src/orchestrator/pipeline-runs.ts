@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { didYouMeanOf, HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
+import { checkRunnable } from './check-runnable.ts';
 import { drive } from './drive.ts';
 import { graphOf } from './engine/graph.ts';
 import { newOwner } from './lease.ts';
@@ -155,11 +156,14 @@ function changedSteps(before: PipelineSpec, now: PipelineSpec): readonly string[
     .map(({ name }) => name);
 }
 
-/** Throws HR_UNKNOWN_PIPELINE. */
+/** Throws HR_UNKNOWN_PIPELINE, HR_INVALID for one that this version can't run. */
 export function requirePipeline(deps: OrchestratorDeps, name: string): PipelineSpec {
   const pipelines = deps.definitions.manifest.pipelines;
   const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : undefined;
-  if (pipeline !== undefined) return pipeline;
+  if (pipeline !== undefined) {
+    checkRunnable(pipeline);
+    return pipeline;
+  }
   const known = Object.keys(pipelines);
   throw new HeadraceError(
     'HR_UNKNOWN_PIPELINE',

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Foreach, PipelineSpec } from '../../src/definitions/index.ts';
+import { checkRunnable } from '../../src/orchestrator/check-runnable.ts';
 import { foreachCount, foreachItem } from '../../src/orchestrator/foreach.ts';
 import { isLeaseLive, newOwner } from '../../src/orchestrator/lease.ts';
 import { modelCandidates } from '../../src/orchestrator/model-candidates.ts';
@@ -129,4 +130,26 @@ it('reads amounts of memory', () => {
     1500,
   ]);
   expect(() => memoryBytes('lots')).toThrow(/"4Gi" or "512Mi", got "lots"/);
+});
+
+describe('a pipeline that asks for what there is not', () => {
+  const step = {
+    action: { kind: 'shell', command: 'true' },
+    needs: {},
+    retry: 0,
+    timeoutMicros: null,
+    resources: {},
+  } as const;
+  it('is refused before anything runs, with each step and what of it', () => {
+    const pod = { kind: 'kubernetes', namespace: 'ml', image: 'i' } as const;
+    const steps = [
+      { ...step, name: 'a', executor: 'fleet' as const },
+      { ...step, name: 'b', executor: pod },
+      { ...step, name: 'c', pool: 'warehouse' },
+    ];
+    expect(() => checkRunnable({ name: 'p', params: [], steps })).toThrow(
+      /pipeline "p" can not be run by this version: step "b" asks for the executor kubernetes; step "c" asks for the pool "warehouse"\./,
+    );
+    expect(() => checkRunnable({ name: 'p', params: [], steps: steps.slice(0, 1) })).not.toThrow();
+  });
 });

@@ -2,6 +2,7 @@
 
 import { type Clock, formatTimestamp, type Micros, messageOf, stringifyJson } from '../../core/index.ts';
 import type { Manifest, PipelineSpec } from '../../definitions/index.ts';
+import { checkRunnable } from '../check-runnable.ts';
 import { graphOf } from '../engine/graph.ts';
 import type { NewRun, RunStore } from '../rows/run-store.ts';
 import { newRunId } from '../run-id.ts';
@@ -96,6 +97,7 @@ export function newRunOf(
     readonly params?: Readonly<Record<string, unknown>>;
   },
 ): NewRun {
+  checkRunnable(pipeline);
   const isTold = pipeline.params.some(({ name, type }) => name === 'tick' && type.kind === 'timestamp');
   return {
     id,
