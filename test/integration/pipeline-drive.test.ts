@@ -104,3 +104,24 @@ it('stops what runs once another has the run, and writes nothing more', async ()
   expect(epoch).toBe(2);
   expect((await store.tasks('r', 's'))[0]).toMatchObject({ state: 'running', attempt: 1 });
 }, 30_000);
+
+it('claims what there is room for, of all the items of a group together', async () => {
+  const action = { kind: 'shell', command: 'sleep 0.05' } as const;
+  const step = { name: 's', in: 'g', action, needs: {}, retry: 0, timeoutMicros: null, resources: {} };
+  const group = { name: 'g', foreach: { kind: 'range', start: 0, end: 30 }, last: 's' } as const;
+  const pipeline: PipelineSpec = { name: 'p', params: [], groups: [group], steps: [step] };
+  const steps = [{ step: 'g', scope: '' }];
+  await store.create({ id: 'r', pipeline, params: {}, manifestHash: 'm', keepGoing: false, state: 'running', steps });
+  let most = 0;
+  const { end } = await drive(async (name) => {
+    if (name !== 'flush') return;
+    const rows = (await store.get('r')).steps.filter((row) => row.step === 's');
+    most = Math.max(
+      most,
+      rows.reduce((sum, row) => sum + row.counts.running, 0),
+    );
+  });
+  expect(end).toBe('succeeded');
+  // Two run, and a few are claimed ahead; each item by itself had taken as many.
+  expect(most).toBeLessThan(16);
+}, 30_000);

@@ -33,8 +33,6 @@ export interface NamedExecutor {
   /** What kind it is, and of which driver where it lives and dies with one: 'local:host/98/3fa9'. Slices are kept by it. */
   readonly name: string;
   readonly executor: Executor;
-  /** How many more tasks of the step's pool may run. Left out: as many as there is room for. */
-  readonly slots?: () => number;
 }
 
 export type DriveEnd = 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
@@ -165,15 +163,20 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     }
   };
 
+  /** Of each executor: tasks that are claimed, and that it does not know of yet. */
+  const claimed = new Map<Executor, number>();
   const claimWhereRoom = (at: number): void => {
     for (const row of claimable(run, at)) {
       if (row.node.kind !== 'step') continue;
       const { spec } = row.node;
       const named = watched(spec);
       const { tasks, perSlice } = named.executor.room(resourcesOf(spec));
-      const room = Math.min(tasks, named.slots?.() ?? tasks, MOST_ROWS);
+      const ahead = claimed.get(named.executor) ?? 0;
+      const room = Math.min(tasks - ahead, MOST_ROWS);
       if (room <= 0) continue;
+      const before = run.runningTasks;
       tell({ kind: 'room', step: row.node.name, scope: row.scope, tasks: room, perSlice, executor: named.name }, at);
+      claimed.set(named.executor, ahead + run.runningTasks - before);
     }
   };
 
@@ -229,6 +232,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     }
     if (prepares.length > 0) beside(prepareAll(prepares));
     for (const [named, list] of submits) {
+      claimed.delete(named.executor);
       for (const handle of await named.executor.submit(list)) {
         const slice = slices.get(handle.slice);
         if (slice !== undefined) slice.handle = handle;
