@@ -13,7 +13,7 @@ export { cancelRun, rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts
 export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type ShownTask } from './shown-runs.ts';
 export { modelCandidates, type ModelCandidate } from './model-candidates.ts';
 export { collectEndedRuns } from './rows/collect-ended-runs.ts';
-export { collectEnvironments } from './local/collect-environments.ts';
+export { collectEnvironments } from './step/collect-environments.ts';
 export { whyStep, type WhyStep } from './why-step.ts';
 export { runStoreRows } from './rows/run-rows-owner.ts';
 export { migratePipelines } from './rows/tables.ts';

@@ -1,5 +1,6 @@
 // How far a run is, step by step, for whoever watches it.
 
+import { addUpRows } from './add-up-rows.ts';
 import type { StepState, TaskCounts } from './engine/batch.ts';
 import { hasEnded, type Row, type RunInHand } from './engine/run-in-hand.ts';
 
@@ -22,12 +23,6 @@ export interface StepProgress {
 export function progressOf(run: RunInHand, now: number): readonly StepProgress[] {
   return [...run.graph.nodes.values()].map((node) => {
     const rows = [...(run.rows.get(node.name)?.values() ?? [])];
-    const counts = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
-    let children: number | null = null;
-    for (const row of rows) {
-      for (const state of Object.keys(counts) as (keyof typeof counts)[]) counts[state] += row.counts[state];
-      if (row.children !== null) children = (children ?? 0) + row.children;
-    }
     const [first] = rows;
     const longest = longestOf(rows);
     return {
@@ -35,8 +30,7 @@ export function progressOf(run: RunInHand, now: number): readonly StepProgress[]
       isGroup: node.kind === 'group',
       depth: node.around.length,
       state: stateOf(run, rows, node.around.at(-1)),
-      children,
-      counts,
+      ...addUpRows(rows),
       longestMicros: longest === null ? null : now - longest,
       waitsFor: first === undefined || first.state !== 'waiting' ? [] : waitedFor(run, first),
     };

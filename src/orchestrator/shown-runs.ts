@@ -1,6 +1,7 @@
 // Runs as they are looked at: lists and pictures from the steps' counts, tasks where they are asked for.
 
 import type { Json, Micros } from '../core/index.ts';
+import { addUpRows } from './add-up-rows.ts';
 import { openResults } from './driver/step-results.ts';
 import type { RunState, StepState, TaskCounts } from './engine/batch.ts';
 import { graphOf } from './engine/graph.ts';
@@ -86,17 +87,10 @@ function inOrder<N extends { readonly name: string }>(nodes: readonly N[], decla
 }
 
 function together(name: string, rows: readonly StoredStep[]): RunStep {
-  const counts = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
-  let children: number | null = null;
-  for (const row of rows) {
-    for (const state of Object.keys(counts) as (keyof typeof counts)[]) counts[state] += row.counts[state];
-    if (row.children !== null) children = (children ?? 0) + row.children;
-  }
   return {
     name,
     state: stateOf(rows.map(({ state }) => state)),
-    children,
-    counts,
+    ...addUpRows(rows),
     error: rows.find(({ error }) => error !== null)?.error ?? null,
   };
 }

@@ -8,7 +8,7 @@ import { claim, copyHits, freshEnd, roomOf } from './claim.ts';
 import type { Attempt, Command, EngineEvent } from './events.ts';
 import { type Row, type RunInHand, countRunning, type Task } from './run-in-hand.ts';
 import { retryDelay } from './retry-delay.ts';
-import { endRow, mayClaim, openGroup, settle, startAll } from './settle.ts';
+import { endRow, mayClaim, settle, startAll } from './settle.ts';
 
 /** The fifth time that it is lost it has failed. */
 const MOST_LOSSES = 5;
@@ -79,13 +79,10 @@ function prepared(run: RunInHand, event: Extract<EngineEvent, { kind: 'prepared'
   row.state = 'open';
   noteRow(run, row);
   noteEvent(run, { at, kind: 'opened', step: event.step, scope: event.scope, count: event.children });
-  if (event.children === 0) endRow(run, row, 'succeeded', at, null);
-  else if (row.node.kind === 'group') openGroup(run, row);
-  else {
-    run.claimable.add(row);
-    // It goes on where it had been left, and may be done.
-    run.agenda.push(row);
-  }
+  if (event.children === 0) return endRow(run, row, 'succeeded', at, null);
+  if (row.node.kind === 'step') run.claimable.add(row);
+  // A group takes its first items; a step goes on where it had been left, and may be done.
+  run.agenda.push(row);
 }
 
 function lookedUp(run: RunInHand, event: Extract<EngineEvent, { kind: 'looked up' }>, at: Micros): void {

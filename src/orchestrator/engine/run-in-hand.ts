@@ -2,7 +2,16 @@
 // the database alone, so a run of a million tasks takes no more room than one of a thousand.
 
 import type { Micros } from '../../core/index.ts';
-import type { RunEvent, RunState, SliceChange, StepState, TaskChange, TaskCounts, FreshClaims } from './batch.ts';
+import type {
+  RunEvent,
+  RunState,
+  SliceChange,
+  StepState,
+  TaskChange,
+  TaskCounts,
+  FreshClaims,
+  StepChange,
+} from './batch.ts';
 import { createDueTasks, type DueTasks } from './due-tasks.ts';
 import type { CacheHit } from './events.ts';
 import { type Graph, type Node, scopeAround, scopeItems } from './graph.ts';
@@ -96,20 +105,6 @@ export interface Changes {
   readonly newest: Map<string, number>;
 }
 
-/** A row as it is kept. */
-export interface KeptRow {
-  readonly step: string;
-  readonly scope: string;
-  readonly state: StepState;
-  readonly children: number | null;
-  readonly nextIndex: number;
-  readonly counts: TaskCounts;
-  readonly order: string | null;
-  readonly error: string | null;
-  readonly openedAt: Micros | null;
-  readonly endedAt: Micros | null;
-}
-
 /** A task that is kept as running, or to be tried again. */
 export interface KeptTask {
   readonly step: string;
@@ -127,7 +122,7 @@ export interface KeptTask {
 /** A run from its rows: those at the top are all there, those of an item of a group all or none. */
 export function takeInHand(
   run: { readonly id: string; readonly graph: Graph; readonly keepsGoing: boolean; readonly isCancelled: boolean },
-  kept: readonly KeptRow[],
+  kept: readonly StepChange[],
   tasks: readonly KeptTask[],
 ): RunInHand {
   const { id, graph, keepsGoing, isCancelled } = run;
@@ -176,7 +171,7 @@ export function takeInHand(
 }
 
 /** Adds a row that is in hand from now on, to what it lies in, too. */
-export function addRow(run: RunInHand, node: Node, scope: string, kept?: KeptRow): Row {
+export function addRow(run: RunInHand, node: Node, scope: string, kept?: StepChange): Row {
   const row: Row = {
     node,
     scope,
@@ -237,7 +232,7 @@ export function hasEnded(state: StepState): boolean {
 }
 
 /** Items in which something has yet to end, in groups inside them, too; and the top. */
-function openItems(graph: Graph, kept: readonly KeptRow[]): ReadonlySet<string> {
+function openItems(graph: Graph, kept: readonly StepChange[]): ReadonlySet<string> {
   const open = new Set([TOP]);
   for (const { step, state, scope } of kept) {
     const node = graph.nodes.get(step);

@@ -24,10 +24,6 @@ export function mayClaim(run: RunInHand, { node }: Row): boolean {
   return run.failure === null || run.keepsGoing || (node.kind === 'step' && node.spec.after === 'end');
 }
 
-export function openGroup(run: RunInHand, row: Row): void {
-  run.agenda.push(row);
-}
-
 /** Ends a row for good, with what lies in it; who waits for it is looked at next. */
 export function endRow(
   run: RunInHand,

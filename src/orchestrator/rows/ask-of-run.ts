@@ -7,7 +7,7 @@ import type { Database } from '../../storage/index.ts';
 import { createEventWriter } from './add-event.ts';
 import { createRowLock, leaseLeft, refuseHeld } from './run-lease.ts';
 import type { RunStore } from './run-store.ts';
-import { type Db, statement } from './statement.ts';
+import { type Db, statement, textsOfJson } from './statement.ts';
 
 export function createRequests(database: Database, clock: Clock): Pick<RunStore, 'requestCancel' | 'requestResume'> {
   const { kind } = database;
@@ -41,7 +41,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
        manifest_hash = coalesce(?, manifest_hash) where id = ?`,
   );
   const readSpec = statement<{ spec: string }>(kind, 'select spec from pipeline_runs where id = ?');
-  const names = kind === 'postgres' ? 'jsonb_array_elements_text(?::jsonb) names(value)' : 'json_each(?)';
+  const names = textsOfJson(kind);
   const isGroup = `step in (select value from ${names})`;
   const again = `state = 'retry', failures = 0, losses = 0, not_before = 0, ended_at = null`;
   const resumeTasks = statement(

@@ -4,7 +4,7 @@ import { type Clock, stringifyJson } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { createEventWriter } from './add-event.ts';
 import type { NewRun, RunStore } from './run-store.ts';
-import { rowsOfJson, statement } from './statement.ts';
+import { rowsOfJson, statement, textsOfJson } from './statement.ts';
 
 type Created = Awaited<ReturnType<RunStore['create']>>;
 
@@ -21,7 +21,7 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
     `insert into pipeline_steps (run_id, step, scope, state, next_index, running, retry, succeeded, failed, cancelled)
      select c.run_id, c.step, c.scope, 'waiting', 0, 0, 0, 0, 0, 0 from ${rowsOfJson(kind, { step: 'text', scope: 'text' })}`,
   );
-  const names = kind === 'postgres' ? 'jsonb_array_elements_text(?::jsonb) names(value)' : 'json_each(?)';
+  const names = textsOfJson(kind);
   const copySteps = statement(
     kind,
     `insert into pipeline_steps (run_id, step, scope, state, children, next_index, running, retry, succeeded, failed, cancelled,

@@ -2,7 +2,7 @@
 
 import type { Database } from '../../storage/index.ts';
 import type { RunStore } from './run-store.ts';
-import { statement } from './statement.ts';
+import { statement, textsOfJson } from './statement.ts';
 import { outputOf, type TaskRow, toTask } from './stored-rows.ts';
 
 const LIMIT = 100;
@@ -25,7 +25,7 @@ export function createTaskReads(database: Database): Pick<RunStore, 'tasks' | 'o
     `select item_index, output, output_blob from pipeline_tasks
      where run_id = ? and step = ? and scope = ? and item_index > ? and state = 'succeeded' order by item_index limit ?`,
   );
-  const names = kind === 'postgres' ? 'jsonb_array_elements_text(?::jsonb) names(value)' : 'json_each(?)';
+  const names = textsOfJson(kind);
   const cached = statement<Pick<TaskRow, 'run_id' | 'output' | 'output_blob'> & { readonly key: string }>(
     kind,
     `select key, run_id, output, output_blob from pipeline_cache where key in (select value from ${names})`,

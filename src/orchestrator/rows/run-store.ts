@@ -2,7 +2,17 @@
 
 import type { Json, Micros } from '../../core/index.ts';
 import type { PipelineSpec } from '../../definitions/index.ts';
-import type { Batch, RunState, StepKey, StepState, TaskCounts, TaskOutput, TaskState } from '../engine/batch.ts';
+import type {
+  Batch,
+  RunState,
+  StepKey,
+  TaskCounts,
+  TaskOutput,
+  TaskState,
+  SliceChange,
+  StepChange,
+  TaskChange,
+} from '../engine/batch.ts';
 
 export interface NewRun {
   readonly id: string;
@@ -52,16 +62,8 @@ export interface StoredRun extends RunSummary {
 }
 
 /** A step's row, or a group's, which counts items and has no order. */
-export interface StoredStep extends StepKey {
-  readonly state: StepState;
-  readonly children: number | null;
-  readonly nextIndex: number;
-  readonly counts: TaskCounts;
-  readonly order: string | null;
-  readonly error: string | null;
-  readonly openedAt: Micros | null;
-  readonly endedAt: Micros | null;
-}
+/** As the last batch that changed it left it. */
+export type StoredStep = StepChange;
 
 /** A task that is not finished, as a driver needs it. */
 export interface OpenTask extends StepKey {
@@ -75,27 +77,9 @@ export interface OpenTask extends StepKey {
   readonly startedAt: Micros | null;
 }
 
-export interface StoredTask extends StepKey {
-  readonly index: number;
-  readonly state: TaskState;
-  readonly attempt: number;
-  readonly failures: number;
-  readonly losses: number;
-  readonly notBefore: Micros;
-  readonly output: TaskOutput | null;
-  readonly error: string | null;
-  readonly from: string | null;
-  readonly slice: string | null;
-  readonly startedAt: Micros | null;
-  readonly endedAt: Micros | null;
-}
+export type StoredTask = Omit<TaskChange, 'expects'>;
 
-export interface StoredSlice extends StepKey {
-  readonly id: string;
-  readonly executor: string;
-  readonly tasks: readonly { readonly index: number; readonly attempt: number }[];
-  readonly at: Micros;
-}
+export type StoredSlice = SliceChange;
 
 export interface StoredEvent {
   /** From 1 on, without gaps. */

@@ -40,6 +40,11 @@ export function cellsOf(kind: DatabaseKind, columns: Columns, array = 'value'): 
   return Object.keys(columns).map(cellOf).join(', ');
 }
 
+/** A table of one parameter, a JSON array of texts, by their column `value`. */
+export function textsOfJson(kind: DatabaseKind): string {
+  return kind === 'postgres' ? 'jsonb_array_elements_text(?::jsonb) texts(value)' : 'json_each(?)';
+}
+
 /** As a database takes it: Postgres knows neither NUL nor half of a surrogate pair, which a program's output may hold. */
 export function storable(text: string): string;
 export function storable(text: string | null): string | null;

@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { descendants } from '../local/process-tree.ts';
+import { descendants } from './process-tree.ts';
 
 export const MARK = 'HEADRACE_ATTEMPT';
 

@@ -1,7 +1,7 @@
 // Holds processes to the memory that their step asked for, by looking at what they and all that they started hold.
 
 import { readFileSync } from 'node:fs';
-import { descendants } from '../local/process-tree.ts';
+import { descendants } from './process-tree.ts';
 import { processesByMark } from './marks.ts';
 
 export interface MemoryWatch {

@@ -2,7 +2,7 @@
 // and with it all that it started.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { killTree } from '../local/process-tree.ts';
+import { killTree } from './process-tree.ts';
 import { type TaskOutcome, exitOutcome, failure, outOfMemory, timedOut } from './outcome.ts';
 import type { LogFile } from './log-file.ts';
 import { killMarked, MARK } from './marks.ts';

@@ -8,7 +8,7 @@ import { stringifyJson } from '../../../core/index.ts';
 import { taskDirectory } from '../../run-logs.ts';
 import { join } from 'node:path';
 import { type LogFile, type LogStream, openLogFile } from '../log-file.ts';
-import { killTree } from '../../local/process-tree.ts';
+import { killTree } from '../../step/process-tree.ts';
 import { killMarked, MARK } from '../marks.ts';
 import { signalGroup } from '../signal-group.ts';
 import { itemOf } from '../order.ts';

@@ -4,8 +4,8 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimestamp, type Micros } from '../../core/index.ts';
 import { type Collector, type Removable, sizeOfFolder } from '../../storage/index.ts';
-import { withKernelLock } from '../step/kernel-lock.ts';
-import { environmentLock, readyFolder } from '../step/python-environment.ts';
+import { withKernelLock } from './kernel-lock.ts';
+import { environmentLock, readyFolder } from './python-environment.ts';
 
 export interface EnvironmentCollectorDeps {
   readonly directory: string;
