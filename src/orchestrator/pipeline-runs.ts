@@ -5,7 +5,7 @@ import { didYouMeanOf, HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
 import { checkRunnable } from './check-runnable.ts';
 import { drive } from './drive.ts';
-import { graphOf } from './engine/graph.ts';
+import { firstRows, graphOf } from './engine/graph.ts';
 import { newOwner } from './lease.ts';
 import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
 import { RunHeldError } from './rows/run-lease.ts';
@@ -45,7 +45,7 @@ export async function runPipeline(
     manifestHash: deps.definitions.hash,
     keepGoing: request.keepGoing ?? false,
     state: 'running',
-    steps: (graphOf(pipeline).inside.get('') ?? []).map(({ name }) => ({ step: name, scope: '' })),
+    steps: firstRows(graphOf(pipeline)),
   });
   request.onStart?.(id);
   const driver = newOwner();
@@ -107,9 +107,7 @@ export async function rerunFrom(
     parent: id,
     keepGoing: before.keepGoing,
     state: 'running',
-    steps: (graph.inside.get('') ?? [])
-      .filter(({ name }) => !kept.includes(name))
-      .map(({ name }) => ({ step: name, scope: '' })),
+    steps: firstRows(graph).filter(({ step }) => !kept.includes(step)),
     copies: { run: id, steps: kept },
   });
   request.onStart?.(made, kept);

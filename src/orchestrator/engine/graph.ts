@@ -1,6 +1,7 @@
 // A pipeline as the engine walks it: steps and groups as nodes, with the groups around each, what each waits for and what
 // waits for it.
 
+import type { StepKey } from './batch.ts';
 import type { Foreach, GroupSpec, PipelineSpec, StepSpec } from '../../definitions/index.ts';
 
 interface NodeParts {
@@ -61,6 +62,11 @@ export function graphOf(pipeline: PipelineSpec): Graph {
     listed(inside, node.around.at(-1) ?? '').push(node);
   }
   return { pipeline, nodes, waiting, inside };
+}
+
+/** The rows that a run begins with: those at the top. */
+export function firstRows({ inside }: Graph): readonly StepKey[] {
+  return (inside.get('') ?? []).map(({ name }) => ({ step: name, scope: '' }));
 }
 
 /** The steps and groups whose results a step takes, or goes by. */

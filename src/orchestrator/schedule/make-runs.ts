@@ -3,7 +3,7 @@
 import { type Clock, formatTimestamp, type Micros, messageOf, stringifyJson } from '../../core/index.ts';
 import type { Manifest, PipelineSpec } from '../../definitions/index.ts';
 import { checkRunnable } from '../check-runnable.ts';
-import { graphOf } from '../engine/graph.ts';
+import { firstRows, graphOf } from '../engine/graph.ts';
 import type { NewRun, RunStore } from '../rows/run-store.ts';
 import { newRunId } from '../run-id.ts';
 import { resolveParams } from '../run-params.ts';
@@ -107,6 +107,6 @@ export function newRunOf(
     tick,
     keepGoing: false,
     state,
-    steps: (graphOf(pipeline).inside.get('') ?? []).map(({ name }) => ({ step: name, scope: '' })),
+    steps: firstRows(graphOf(pipeline)),
   };
 }
