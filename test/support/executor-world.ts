@@ -17,6 +17,8 @@ export interface ExecutorWorld {
   readonly executor: Executor & { readonly launcherPid?: number | undefined };
   /** All that was told so far. */
   readonly events: readonly TaskEvent[];
+  /** Of runs too long to remember: what was told so far is left out of `events`. */
+  forget(): void;
   /** The code as a step's action. */
   task(code: string): Promise<StepAction>;
   /** Files of the repository that travel. */
@@ -80,6 +82,7 @@ export function createWorld({ directory, driver, objects, executor, end }: World
     objects,
     executor,
     events,
+    forget: () => void events.splice(0),
     async task(code) {
       const bundle = await putBlob(objects, Buffer.from(`'use strict';\n${code}`));
       return { kind: 'task', function: { id: 'pipeline/p/s', hash: bundle, bundle } };

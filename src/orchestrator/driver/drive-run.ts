@@ -91,6 +91,8 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
   let wake: (() => void) | undefined;
   let crash: unknown;
   let isInterrupted = false;
+  /** Slices are on their way to an executor: what it does not know yet it cannot end. */
+  let submitting: Promise<unknown> = Promise.resolve();
   /** Another process has written something: it may want this run cancelled. */
   let isAsked = false;
 
@@ -233,7 +235,9 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     if (prepares.length > 0) beside(prepareAll(prepares));
     for (const [named, list] of submits) {
       claimed.delete(named.executor);
-      for (const handle of await named.executor.submit(list)) {
+      const handles = named.executor.submit(list);
+      submitting = handles.catch(() => {}); // told by the loop, which waits for it
+      for (const handle of await handles) {
         const slice = slices.get(handle.slice);
         if (slice !== undefined) slice.handle = handle;
       }
@@ -242,6 +246,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
 
   /** Ends all that runs; what did not end first is told as stopped. */
   const stopAll = async (): Promise<void> => {
+    await submitting;
     const byExecutor = new Map<Executor, Handle[]>();
     for (const [slice, { named, handle }] of slices)
       byExecutor.set(named.executor, [

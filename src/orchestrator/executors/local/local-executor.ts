@@ -53,6 +53,8 @@ interface Submitted {
 }
 
 const GRACE_MS = 10_000;
+/** Slices that have ended and are still known, so that to submit one again is no second run: a driver does so within moments. */
+const MOST_ENDED = 10_000;
 
 /** Throws HR_INVALID for a driver's id that no mark can hold. */
 export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor {
@@ -64,9 +66,9 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
     cpus: options.cpus ?? availableParallelism(),
     memoryBytes: options.memoryBytes ?? totalmem(),
   };
-  const slices = new Map<string, Submitted>();
   /** Those of which something has not ended. */
-  const open = new Set<Submitted>();
+  const slices = new Map<string, Submitted>();
+  const ended = new Set<string>();
   const orders = new Map<string, Promise<StepOrder>>();
   const listeners = new Set<(events: readonly TaskEvent[]) => void>();
   const unheard: TaskEvent[] = [];
@@ -83,7 +85,14 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
   const settle = (slice: string, index: number, attempt: number): void => {
     const submitted = slices.get(slice);
     submitted?.open.delete(`${index}:${attempt}`);
-    if (submitted?.open.size === 0) open.delete(submitted);
+    if (submitted?.open.size === 0) end(slice);
+  };
+
+  const end = (slice: string): void => {
+    slices.delete(slice);
+    ended.add(slice);
+    const [oldest] = ended;
+    if (ended.size > MOST_ENDED && oldest !== undefined) ended.delete(oldest);
   };
 
   const launcher = openLauncher(
@@ -156,17 +165,17 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
   };
 
   const submitOne = async (slice: Slice): Promise<Slice | undefined> => {
-    if (slices.has(slice.id)) return undefined;
+    if (slices.has(slice.id) || ended.has(slice.id) || slice.tasks.length === 0) return undefined;
     // Before anything is waited for: a second call meanwhile is no second run.
     const openTasks = new Set(slice.tasks.map(({ index, attempt }) => `${index}:${attempt}`));
     slices.set(slice.id, { resources: {}, isBuiltIn: false, open: openTasks });
     // What cannot be read is told by the launcher, task by task.
     const order = await orderOf(slice.spec).catch(() => undefined);
+    // It was cancelled meanwhile.
+    if (ended.has(slice.id)) return undefined;
     const isOwn = order !== undefined && isBuiltIn(order.action);
     const resources = order === undefined ? {} : resourcesOf(order);
-    const submitted = { resources, isBuiltIn: isOwn, open: openTasks };
-    slices.set(slice.id, submitted);
-    if (openTasks.size > 0) open.add(submitted);
+    slices.set(slice.id, { resources, isBuiltIn: isOwn, open: openTasks });
     if (!isOwn || order === undefined) return slice;
     startBuiltIns(slice, order);
     return undefined;
@@ -177,7 +186,7 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
       return launcher.pid;
     },
     room(resources) {
-      const loads: Load[] = [...open].map((one) => ({ resources: one.resources, tasks: one.open.size }));
+      const loads: Load[] = [...slices.values()].map((one) => ({ resources: one.resources, tasks: one.open.size }));
       return roomFor(resources, loads, machine, pace);
     },
     async submit(given) {
@@ -196,22 +205,15 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
       const own = handles.filter(({ at, slice }) => at === driver && slices.has(slice)).map(({ slice }) => slice);
       for (const slice of own) stoppers.get(slice)?.abort();
       await Promise.all(own.flatMap((slice) => builtIns.get(slice) ?? []));
-      const elsewhere = own.filter(
-        (slice) => slices.get(slice)?.isBuiltIn === false && slices.get(slice)?.open.size !== 0,
-      );
+      const elsewhere = own.filter((slice) => slices.get(slice)?.isBuiltIn === false);
       if (elsewhere.length > 0) await launcher.cancel(elsewhere);
-      for (const slice of elsewhere) {
-        const submitted = slices.get(slice);
-        submitted?.open.clear();
-        if (submitted !== undefined) open.delete(submitted);
-      }
+      for (const slice of elsewhere) end(slice);
     },
     async adopt(handles) {
       const others = new Set(handles.map(({ at }) => at).filter((at) => at !== driver));
       for (const other of others) await sweepDriver(workDirectory, other);
       return handles.map(({ at, slice }) => {
-        const isRunning = at === driver && (slices.get(slice)?.open.size ?? 0) > 0;
-        return isRunning ? 'running' : 'gone';
+        return at === driver && slices.has(slice) ? 'running' : 'gone';
       });
     },
     async close() {
