@@ -44,14 +44,19 @@ export async function* runLogs(
   }
 }
 
-/** The end of what the first task that failed had printed, after a line break; empty where it printed nothing, or none failed. */
+/**
+ * The end of what the first task that failed since the run was last resumed had printed, after a line break; empty where it printed
+ * nothing, or none failed.
+ */
 export async function failureTail(deps: RunsDeps, store: RunStore, runId: string): Promise<string> {
+  let failed: Attempt | undefined;
   for await (const { kind, step, scope, index, attempt } of eventsOf(store, runId)) {
+    if (kind === 'resumed') failed = undefined;
     if (kind !== 'failed' || step === null || index === null || attempt === null) continue;
-    const text = (await readLog(deps, { runId, step, scope: scope ?? '', index, attempt }))?.trimEnd() ?? '';
-    return text === '' ? '' : `\n${text.split('\n').slice(-TAIL_LINES).join('\n')}`;
+    failed ??= { runId, step, scope: scope ?? '', index, attempt };
   }
-  return '';
+  const text = (failed === undefined ? undefined : await readLog(deps, failed))?.trimEnd() ?? '';
+  return text === '' ? '' : `\n${text.split('\n').slice(-TAIL_LINES).join('\n')}`;
 }
 
 /** The folder of one attempt on this machine. */

@@ -133,6 +133,13 @@ describe.each(executors)('the $name executor', ({ isLocal, start, open, stop }) 
     it.each([
       { what: 'exit code 3', command: 'exit 3', reason: /^exit code 3$/, isFinal: false },
       { what: 'exit code 78, for good', command: 'exit 78', reason: /^exit code 78$/, isFinal: true },
+      {
+        what: 'the last line that it left on stderr',
+        command:
+          'echo ready; echo "Traceback" >&2; printf "\\033[31mValueError: no rows\\033[0m\\n\\n" >&2; echo bye; exit 1',
+        reason: /^exit code 1: ValueError: no rows$/,
+        isFinal: false,
+      },
       { what: 'a signal', command: 'kill -SEGV $$', reason: /^ended by SIGSEGV$/, isFinal: false },
       {
         what: 'a result with NaN',
@@ -540,7 +547,8 @@ time.sleep(1000)'`;
       const made = await world({ variables });
       const secrets = { API_KEY: { env: 'NAME' } };
       const command = 'printf "key: hunter2"; sleep 0.2; echo "-secret!"; echo "$API_KEY" >&2; exit 3';
-      await made.run(shell(command), { secrets });
+      const [failed] = await made.run(shell(command), { secrets });
+      expect(failed).toMatchObject({ reason: 'exit code 3: ***' });
       expect(made.log()).toMatch(/^key: \*\*\*!\n\*\*\*\n$/);
       const action = await made.task(
         'module.exports = () => { console.log(process.env.API_KEY); throw new Error(process.env.API_KEY); };',

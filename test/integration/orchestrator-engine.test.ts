@@ -258,6 +258,20 @@ describe('a step that fails', () => {
     expect(marksOf(made)).toEqual(['other']);
   });
 
+  it('tells the end of what the newest attempt printed once it was resumed', async () => {
+    const made = await project(`const p = pipeline('twice'); p.step('bad', python('bad.py')); export default p;`, {
+      'bad.py':
+        'import os\nopen("__PROJECT__/tries.txt", "a").write("x")\nraise RuntimeError("%d" % os.path.getsize("__PROJECT__/tries.txt"))',
+    });
+    await expect(runPipeline(made.deps, { pipeline: 'twice' })).rejects.toThrow(
+      /exit code 1: RuntimeError: 1\n[^]*RuntimeError: 1\n/,
+    );
+    const [run] = await listRuns(made.deps);
+    await expect(resumeRun(made.deps, run?.id ?? '')).rejects.toThrow(
+      /exit code 1: RuntimeError: 2\n[^]*RuntimeError: 2\n/,
+    );
+  });
+
   it('starts nothing more once a foreach has no array to run over', async () => {
     const made = await project(
       `const p = pipeline('shape');

@@ -3,6 +3,7 @@
 
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { createLastLine } from './last-line.ts';
 import { createRedactor, redactText } from './redact.ts';
 
 const KEPT_BYTES = 2 ** 20;
@@ -18,6 +19,8 @@ export interface LogFile {
 
 export interface LogStream {
   write(chunk: Buffer): void;
+  /** Of what was printed so far, without secrets. */
+  lastLine(): string | undefined;
 }
 
 /** A log at `path`; the values of `secrets` are blanked in it. */
@@ -42,8 +45,16 @@ export function openLogFile(path: string, secrets: readonly string[] = []): LogF
   return {
     stream() {
       const redactor = createRedactor(secrets);
+      const lastLine = createLastLine();
       endings.push(() => append(redactor.end()));
-      return { write: (chunk) => append(redactor.pass(chunk)) };
+      return {
+        write(chunk) {
+          const shown = redactor.pass(chunk);
+          append(shown);
+          lastLine.write(shown);
+        },
+        lastLine: () => lastLine.text(),
+      };
     },
     line: (text) => append(Buffer.from(`${redactText(text, secrets)}\n`)),
     end() {

@@ -35,12 +35,14 @@ export function outOfMemory(usedBytes: number, limitBytes: number): TaskFailure 
   return { kind: 'failed', cause: 'memory', reason, isFinal: false };
 }
 
-/** Of a process that ended by itself. SIGKILL comes from outside: the kernel when memory runs out, or an operator. */
+/** Of a process that ended by itself; `lastLine`: of what it had to say of it. SIGKILL comes from outside: the kernel when memory runs out, or an operator. */
 export function exitOutcome(
   code: number | null,
   signal: NodeJS.Signals | null,
+  lastLine?: string,
 ): TaskFailure | { readonly kind: 'lost'; readonly reason: string } {
   if (signal === 'SIGKILL') return { kind: 'lost', reason: 'its process was killed from outside (SIGKILL)' };
-  if (signal !== null) return failure(`ended by ${signal}`);
-  return failure(`exit code ${code}`, { isFinal: code === FINAL_EXIT_CODE });
+  const why = lastLine === undefined ? '' : `: ${lastLine}`;
+  if (signal !== null) return failure(`ended by ${signal}${why}`);
+  return failure(`exit code ${code}${why}`, { isFinal: code === FINAL_EXIT_CODE });
 }

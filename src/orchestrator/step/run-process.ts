@@ -94,25 +94,28 @@ export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
 
 /** How it failed; undefined where it did not. */
 async function untilEnd(child: ChildProcess, job: RunProcess, pid: number): Promise<Failed | undefined> {
-  const outputs = [child.stdout, child.stderr].flatMap((output) => (output === null ? [] : [output]));
-  for (const output of outputs) {
-    const stream = job.log.stream();
-    output.on('data', (chunk: Buffer) => stream.write(chunk));
-  }
+  const [stdout, stderr] = [job.log.stream(), job.log.stream()];
+  child.stdout?.on('data', (chunk: Buffer) => stdout.write(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.write(chunk));
   return await new Promise((resolve) => {
     let drain: NodeJS.Timeout | undefined;
     child.on('exit', () => {
       drain = setTimeout(() => {
         void killAll(job, pid).then(() => {
           // Whoever holds it now was handed it by someone else.
-          drain = setTimeout(() => outputs.forEach((output) => output.destroy()), DRAIN_MS);
+          drain = setTimeout(() => {
+            child.stdout?.destroy();
+            child.stderr?.destroy();
+          }, DRAIN_MS);
         });
       }, DRAIN_MS);
     });
     child.on('close', (code, signal) => {
       clearTimeout(drain);
       const told = code === null ? undefined : job.explain?.(code);
-      resolve(code === 0 ? undefined : told === undefined ? exitOutcome(code, signal) : failure(told));
+      resolve(
+        code === 0 ? undefined : told === undefined ? exitOutcome(code, signal, stderr.lastLine()) : failure(told),
+      );
     });
   });
 }
