@@ -11,9 +11,10 @@ It needs the standard library alone; pandas, polars and pyarrow are used where t
 path of each Python step and notebook. What it reads and writes is the step environment (docs/reference/step-environment.md).
 """
 
+from ._given import NotGiven
 from ._step import Card, NotAStep, Step
 
 step: Step = Step()
 """This process's step. It is read when first asked for, so that importing it outside of a run does no harm."""
 
-__all__ = ["Card", "NotAStep", "Step", "step"]
+__all__ = ["Card", "NotAStep", "NotGiven", "Step", "step"]

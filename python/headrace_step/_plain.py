@@ -26,6 +26,8 @@ def plain(value: Any, place: str) -> Any:
         convert = getattr(value, method, None)
         if callable(convert):
             return plain(convert(), place)
+    if callable(getattr(value, "isoformat", None)):
+        raise TypeError(f"{place} is a {type(value).__name__}, which JSON has no word for: give its text, value.isoformat()")
     raise TypeError(
         f"{place} is a {type(value).__name__}, and a step gives plain JSON data: None, true or false, numbers, texts, "
         "lists, dicts. Write anything else into step.file(...)"

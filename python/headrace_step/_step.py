@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import json
 import os
+from numbers import Integral
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union, overload
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, SupportsFloat, Tuple, Union, overload
 
+from ._given import Given
 from ._plain import finite, plain
 from ._tables import read_table, table_of
 
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 INPUT = "HEADRACE_STEP_INPUT"
 OUTPUT = "HEADRACE_STEP_OUTPUT"
 RESULT = "result.json"
+
+
+Need = Union[str, Mapping[str, Any]]
+"""A need by its name; or a result itself, such as one of those that a `foreach` gives."""
 
 
 class NotAStep(RuntimeError):
@@ -49,6 +56,31 @@ class Step:
         self._has_result = False
         self._has_files = False
         self._writer: Optional[int] = None
+        self._own_output: Optional[Path] = None
+
+    def by_hand(
+        self,
+        *,
+        params: Optional[Mapping[str, Any]] = None,
+        item: Any = None,
+        items: Optional[Mapping[str, Any]] = None,
+        index: int = 0,
+        args: Optional[Mapping[str, Any]] = None,
+        needs: Optional[Mapping[str, Any]] = None,
+        output: Union[str, "os.PathLike[str]"] = "step-output",
+    ) -> None:
+        """What the step is given where nobody else gives it: in a notebook at the desk, or a script run by hand.
+
+        In a run of Headrace it does nothing. A need may be the path of a table, and what the step gives goes to `output`.
+        """
+        if self._is_step():
+            return
+        self._input = {
+            "run": "by-hand", "pipeline": "", "step": "", "attempt": 1, "index": index, "item": item, "params": params or {},
+            "items": items or {}, "args": args or {}, "needs": needs or {},
+        }
+        self._own_output = Path(output)
+        self._own_output.mkdir(parents=True, exist_ok=True)
 
     # What it is given.
 
@@ -70,7 +102,7 @@ class Step:
     @property
     def params(self) -> Mapping[str, Any]:
         """The run's parameters, defaults filled in."""
-        return dict(self._given("params"))
+        return Given(self._given("params"), "the run has no parameter")
 
     @property
     def item(self) -> Any:
@@ -80,7 +112,7 @@ class Step:
     @property
     def items(self) -> Mapping[str, Any]:
         """The item of each group around the step, by the group's name."""
-        return dict(self._given("items"))
+        return Given(self._given("items"), "the step is in no group")
 
     @property
     def index(self) -> int:
@@ -95,42 +127,42 @@ class Step:
     @property
     def args(self) -> Mapping[str, Any]:
         """The arguments that the definition gives."""
-        return dict(self._given("args"))
+        return Given(self._given("args"), "the step has no argument")
 
     @property
     def needs(self) -> Mapping[str, Any]:
         """The result of each needed step by its name there; of a `foreach` the list of them. Files have a `path`."""
-        return dict(self._given("needs"))
+        return Given(self._given("needs"), "the step has no need")
 
-    def path(self, need: str, file: Optional[str] = None) -> Path:
+    def path(self, need: Need, file: Optional[str] = None) -> Path:
         """Where a file of a needed step lies, to be read: the one of that name, or its only one."""
-        files = self._files_of(need)
+        result, name = self._result_of(need)
+        given = result.get("files") if isinstance(result, Mapping) else None
+        files = given if isinstance(given, Mapping) else {}
         if file is None:
             if len(files) == 1:
                 return Path(next(iter(files.values()))["path"])
-            raise ValueError(f"need {need!r} has {len(files)} files ({', '.join(files) or 'none'}): name one of them")
+            raise ValueError(f"{name} has {len(files)} files ({', '.join(files) or 'none'}): name one of them{_of_list(result)}")
         if file not in files:
-            raise ValueError(f"need {need!r} has no file {file!r}; it has {', '.join(files) or 'none'}")
+            raise ValueError(f"{name} has no file {file!r}; it has {', '.join(files) or 'none'}{_of_list(result)}")
         return Path(files[file]["path"])
 
     @overload
-    def table(self, need: str, kind: Literal["pandas"], *, columns: Optional[Sequence[str]] = None) -> pandas.DataFrame: ...
+    def table(self, need: Need, kind: Literal["pandas"], *, columns: Optional[Sequence[str]] = None) -> pandas.DataFrame: ...
     @overload
-    def table(self, need: str, kind: Literal["polars"], *, columns: Optional[Sequence[str]] = None) -> polars.DataFrame: ...
+    def table(self, need: Need, kind: Literal["polars"], *, columns: Optional[Sequence[str]] = None) -> polars.DataFrame: ...
     @overload
-    def table(self, need: str, kind: Literal["arrow"], *, columns: Optional[Sequence[str]] = None) -> pyarrow.Table: ...
+    def table(self, need: Need, kind: Literal["arrow"], *, columns: Optional[Sequence[str]] = None) -> pyarrow.Table: ...
     @overload
-    def table(self, need: str, kind: None = None, *, columns: Optional[Sequence[str]] = None) -> Any: ...
-    def table(self, need: str, kind: Optional[str] = None, *, columns: Optional[Sequence[str]] = None) -> Any:
+    def table(self, need: Need, kind: None = None, *, columns: Optional[Sequence[str]] = None) -> Any: ...
+    def table(self, need: Need, kind: Optional[str] = None, *, columns: Optional[Sequence[str]] = None) -> Any:
         """The rows of a needed step: a training set, or a result with a Parquet or CSV file.
 
         By `kind` a DataFrame of pandas or polars or a Table of Arrow; left out, the first of them that is installed.
         Raises ImportError without any, ValueError for a need without a table.
         """
-        needs = self.needs
-        if need not in needs:
-            raise ValueError(f"the step has no need {need!r}; it has {', '.join(needs) or 'none'}")
-        return read_table(table_of(needs[need], need), kind, columns)
+        result, name = self._result_of(need)
+        return read_table(table_of(result, name, _of_list(result)), kind, columns)
 
     # What it gives.
 
@@ -145,13 +177,20 @@ class Step:
         self._has_files = True
         return path
 
-    def metric(self, name: str, value: Union[int, float]) -> None:
-        """Keeps a number among the result's `metrics`; the last of a name counts. Raises ValueError for NaN, TypeError."""
-        if isinstance(value, bool) or not hasattr(value, "__float__"):
+    def metric(self, name: str, value: SupportsFloat) -> None:
+        """Keeps a number among the result's `metrics`; the last of a name counts.
+
+        Those of numpy are numbers, and so are arrays and tensors of one. Raises ValueError for NaN, TypeError for what is none.
+        """
+        if type(value).__name__ in ("bool", "bool_") or not hasattr(value, "__float__"):
             raise TypeError(f"metric {name!r} is a number, got {type(value).__name__}")
         self._check_object("metrics")
-        number = finite(float(value), f"metric {name!r}")
-        self._metrics[str(name)] = int(value) if isinstance(value, int) else number
+        try:
+            number = finite(float(value), f"metric {name!r}")
+        except TypeError as error:
+            # Arrays of several numbers have the method all the same.
+            raise TypeError(f"metric {name!r} is one number, got {type(value).__name__}: {error}") from None
+        self._metrics[str(name)] = int(value) if isinstance(value, Integral) else number
         self._will_write()
 
     def card(self, content: Any, name: str = "card") -> Card:
@@ -160,7 +199,7 @@ class Step:
         A text that begins with `<` is HTML, any other Markdown. Names that came before get a number.
         """
         text, suffix = _page(content)
-        free = name
+        free = name = name[: -len(suffix)] if name.endswith(suffix) else name
         while f"{free}{suffix}" in self._cards:
             free = f"{name}-{len(self._cards) + 1}"
         path = self.file(f"{free}{suffix}")
@@ -196,29 +235,27 @@ class Step:
 
     # How.
 
+    def _is_step(self) -> bool:
+        return bool(self._variables.get(INPUT))
+
     def _given(self, member: str) -> Any:
         if self._input is None:
-            path = self._variables.get(INPUT)
-            if not path:
-                raise NotAStep(f"this process is no step of a Headrace run: {INPUT} is not set. Run it by `headrace run`")
-            with open(path, encoding="utf-8") as file:
+            if not self._is_step():
+                raise _nobody(INPUT)
+            with open(self._variables[INPUT], encoding="utf-8") as file:
                 self._input = json.load(file)
         defaults: Dict[str, Any] = {"items": {}, "args": {}, "params": {}, "needs": {}}
         return self._input.get(member, defaults.get(member))
 
     def _output(self) -> Path:
-        path = self._variables.get(OUTPUT)
+        path = self._own_output or self._variables.get(OUTPUT)
         if not path:
-            raise NotAStep(f"this process is no step of a Headrace run: {OUTPUT} is not set. Run it by `headrace run`")
+            raise _nobody(OUTPUT)
         return Path(path)
 
-    def _files_of(self, need: str) -> Mapping[str, Any]:
-        needs = self.needs
-        if need not in needs:
-            raise ValueError(f"the step has no need {need!r}; it has {', '.join(needs) or 'none'}")
-        result = needs[need]
-        files = result.get("files") if isinstance(result, dict) else None
-        return files if isinstance(files, dict) else {}
+    def _result_of(self, need: Need) -> Tuple[Any, str]:
+        """A need's result, and what it is called."""
+        return (self.needs[need], f"need {need!r}") if isinstance(need, str) else (need, "the result")
 
     def _check_object(self, what: str) -> None:
         if self._has_result and self._result is not None and not isinstance(self._result, dict):
@@ -231,10 +268,32 @@ class Step:
             self._output()
             self._writer = os.getpid()
             atexit.register(self._write_at_end, os.getpid())
+        # A notebook's process lives on after its last cell, and is killed should it take long to end.
+        if _is_notebook():
+            self.write()
 
     def _write_at_end(self, writer: int) -> None:
         if writer == os.getpid():
             self.write()
+
+
+def _is_notebook() -> bool:
+    shell = getattr(builtins, "get_ipython", None)
+    return callable(shell) and hasattr(shell(), "kernel")
+
+
+def _nobody(variable: str) -> NotAStep:
+    return NotAStep(
+        f"this process is no step of a Headrace run: {variable} is not set. Run it by `headrace run`, or say what it is given "
+        "by hand: step.by_hand(params={...}, needs={...})"
+    )
+
+
+def _of_list(result: Any) -> str:
+    """What to do with the results of a `foreach`, where one was expected."""
+    if not isinstance(result, list):
+        return ""
+    return f". It is a list of {len(result)}, as a `foreach` gives: take each of them by itself"
 
 
 def _page(content: Any) -> "tuple[str, str]":
@@ -243,6 +302,9 @@ def _page(content: Any) -> "tuple[str, str]":
     shows = getattr(content, "_repr_html_", None)
     if callable(shows):
         return str(shows()), ".html"
+    to_html = getattr(content, "to_html", None)
+    if callable(to_html):
+        return str(to_html()), ".html"
     save = getattr(content, "savefig", None)
     if callable(save):
         from io import StringIO

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Optional, Sequence
 
+
 class Table(NamedTuple):
     path: Path
     is_csv: bool
@@ -56,7 +57,7 @@ def read_table(table: Table, kind: Optional[str], columns: Optional[Sequence[str
     raise ValueError(f"step.table(...) gives {', '.join(KINDS)}, got {wanted!r}")
 
 
-def table_of(need: Any, name: str) -> Table:
+def table_of(need: Any, name: str, hint: str = "") -> Table:
     """Where the table of a need lies: its `path`, the need itself, or its only Parquet or CSV file."""
     if isinstance(need, str) and _is_table(need):
         return Table(Path(need), _is_csv(need))
@@ -71,9 +72,9 @@ def table_of(need: Any, name: str) -> Table:
         if len(tables) == 1:
             return tables[0]
         if len(tables) > 1:
-            raise ValueError(f"need {name!r} has {len(tables)} tables among its files: name one by step.path(...)")
+            raise ValueError(f"{name} has {len(tables)} tables among its files: name one by step.path(...)")
     raise ValueError(
-        f"need {name!r} has no table: a training set has one, and a result with a path or file that ends in .parquet or .csv"
+        f"{name} has no table: a training set has one, and a result with a path or file that ends in .parquet or .csv{hint}"
     )
 
 

@@ -1,9 +1,10 @@
 // `headrace runs list | show | logs | resume | cancel`.
 
-import { formatTimestamp, stringifyJson } from '../core/index.ts';
+import { counted, formatTimestamp, stringifyJson } from '../core/index.ts';
 import type { RunDifference, TaskLog, WhyStep } from '../orchestrator/index.ts';
 import { collect, defineCommand, defineGroup, textOption } from './command.ts';
 import { describeRun, presentRun, presentSummary, readParams, resultOf, untilInterrupted, watchRun } from './run.ts';
+import { cardsOf, describeCards, writeCards } from './run-cards.ts';
 import { formatTable } from './table.ts';
 
 const list = defineCommand({
@@ -29,12 +30,13 @@ const list = defineCommand({
 
 const show = defineCommand({
   usage: 'show <id>',
-  summary: 'show a run: its steps and results',
+  summary: 'show a run: its steps and results, and the pages that they left',
   example: 'headrace runs show 20261125-031500-9f3a61 --tasks --json',
   options: (command) =>
     command
       .option('--tasks', 'in JSON, each step’s tasks, too: at most 1,000 of each')
-      .option('--why <step>', 'why that step did its work, or took it from an earlier run'),
+      .option('--why <step>', 'why that step did its work, or took it from an earlier run')
+      .option('--cards <folder>', 'writes the pages that its steps left (HTML, Markdown) there, by step'),
   async run(context, [id = ''], options) {
     const { openRuns } = await import('../app/index.ts');
     const { getRun } = await import('../orchestrator/index.ts');
@@ -45,8 +47,18 @@ const show = defineCommand({
       return { json: found, text: describeWhy(found) };
     }
     const hasTasks = options['tasks'] === true;
-    const run = await getRun(await openRuns(await context.app('read')), id, { hasTasks });
-    return { json: presentRun(run), text: describeRun(run) };
+    const deps = await openRuns(await context.app('read'));
+    const run = await getRun(deps, id, { hasTasks });
+    const cards = cardsOf(run);
+    const json = { ...presentRun(run), cards };
+    const folder = textOption(options, 'cards');
+    if (folder === undefined) {
+      const named = describeCards(cards);
+      return { json, text: [describeRun(run), ...(named === undefined ? [] : [named])].join('\n') };
+    }
+    const { getBlob } = await import('../storage/index.ts');
+    await writeCards(cards, context.path(folder), (sha256) => getBlob(deps.objects, sha256));
+    return { json, text: `${describeRun(run)}\n${counted(cards.length, 'card')} in ${context.path(folder)}` };
   },
 });
 

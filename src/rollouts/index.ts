@@ -55,5 +55,5 @@ export { reportText } from './experiments/report/report-text.ts';
 export { type BanditDecision, banditWeights } from './experiments/report/bandit-weights.ts';
 export { attributes, escape, svg, svgLine, svgText, table } from './experiments/html/markup.ts';
 export { scale } from './experiments/html/scale.ts';
-export { STYLE } from './experiments/html/style.ts';
+export { htmlPage } from './experiments/html/page.ts';
 export { show, signed, whole } from './experiments/report/figures.ts';

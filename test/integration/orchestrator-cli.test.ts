@@ -1,7 +1,7 @@
 // `headrace run` and `headrace runs` as a user types them.
 
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -23,6 +23,15 @@ beforeAll(() => {
       const list = p.step('list', task((_n, { params }) => Array.from({ length: Number(params.to) }, (_, i) => i)));
       const square = p.step('square', task((_n, { item }) => { console.log('squaring', item); if (item > 3) throw new Error('too much'); return item * item; }), { foreach: list });
       p.step('sum', task(({ square }) => square.reduce((a, b) => a + b, 0)), { needs: { square } });
+      export default p;`,
+    'pages.ts': `
+      import { pipeline, shell, task } from 'headrace';
+      const p = pipeline('pages');
+      const write = 'mkdir "$HEADRACE_STEP_OUTPUT/more" && echo "# $HEADRACE_STEP" > "$HEADRACE_STEP_OUTPUT/card.md" && echo x > "$HEADRACE_STEP_OUTPUT/rows.csv"';
+      const one = p.step('one', shell(write + ' && echo "<p>plot</p>" > "$HEADRACE_STEP_OUTPUT/more/plot.html"'));
+      p.step('many', shell(write), { foreach: ['a', 'b'] });
+      p.step('passed', task((needs) => needs.one), { needs: { one } });
+      p.step('forged', task(() => ({ rows: 1, nested: { files: { 'x.md': { sha256: 'no' } } } })));
       export default p;`,
   });
   writeFileSync(join(directory, 'headrace.config.ts'), `export default { project: 'test', repo: './repo' };`);
@@ -58,4 +67,32 @@ it('runs, lists, shows, logs, resumes and refuses, with documented exit codes', 
     code: 2,
     stderr: expect.stringMatching(/--param takes name=value/),
   });
+}, 90_000);
+
+it('names the pages that steps left for people, and writes them where it is told', () => {
+  headrace('apply');
+  const ran = headrace('run', 'pages', '--json');
+  expect(ran.code, ran.stderr).toBe(0);
+  const { id } = JSON.parse(ran.stdout) as { id: string };
+  const cards = [
+    { step: 'one', index: null, name: 'card.md' },
+    { step: 'one', index: null, name: 'more/plot.html' },
+    { step: 'many', index: 0, name: 'card.md' },
+    { step: 'many', index: 1, name: 'card.md' },
+  ];
+  expect(JSON.parse(headrace('runs', 'show', id, '--json').stdout)).toMatchObject({ cards });
+  const told = headrace('runs', 'show', id).stdout;
+  expect(told).toContain(
+    'cards: one card.md, one more/plot.html, many[0] card.md, many[1] card.md (--cards FOLDER writes them)',
+  );
+
+  const folder = join(directory, 'cards');
+  const written = headrace('runs', 'show', id, '--cards', folder);
+  expect(written.stdout).toContain(`4 cards in ${folder}`);
+  const names = ['many/0/card.md', 'many/1/card.md', 'one/card.md', 'one/more/plot.html'];
+  const found = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  expect(found.map((entry) => join(entry.parentPath, entry.name)).sort()).toEqual(
+    names.map((name) => join(folder, name)),
+  );
+  expect(readFileSync(join(folder, 'one/more/plot.html'), 'utf8')).toBe('<p>plot</p>\n');
 }, 90_000);

@@ -50,6 +50,7 @@ const INPUT = {
     data: { id: 'x', path: '/nowhere/set.parquet' },
     one: { files: { 'm.onnx': { sha256: 'a', path: '/m' } } },
     number: 3,
+    parts: [{ files: { 'm.csv': { sha256: 'a', path: '/m' } } }, null],
   },
 };
 
@@ -127,6 +128,11 @@ step.result({"texts": texts})
     ]);
     expect(ran('step.metric("n", 3)').result).toEqual({ metrics: { n: 3 } });
     expect(ran('step.card("a")\nstep.card("b")\nstep.card("c")\n')).toMatchObject({ status: 0 });
+    expect(ran('print(step.params.get("sed", 3), step.path(step.needs["parts"][0]))').stderr).toBe('');
+    expect(readdirSync(ran('step.card("<p>", "plot.html")\nstep.card("<p>", "plot")').output).toSorted()).toEqual([
+      'plot-2.html',
+      'plot.html',
+    ]);
     expect(readdirSync(ran('for text in "abc": step.card(text)').output).toSorted()).toEqual([
       'card-2.md',
       'card-3.md',
@@ -164,8 +170,24 @@ os.waitpid(pid, 0)`);
     ['step.card(3)', /TypeError: a card is HTML, Markdown or a figure, got int/],
     ['step.path("data")', /ValueError: need 'data' has 0 files \(none\)/],
     ['step.path("one", "n.onnx")', /ValueError: need 'one' has no file 'n\.onnx'; it has m\.onnx/],
-    ['step.path("dat")', /ValueError: the step has no need 'dat'; it has data, one, number/],
+    [
+      'step.path("dat")',
+      /NotGiven: the step has no need 'dat'; it has data, one, number, parts\. Did you mean 'data'\?/,
+    ],
+    ['step.params["sed"]', /NotGiven: the run has no parameter 'sed'; it has seed\. Did you mean 'seed'\?/],
+    ['step.args["x"]', /NotGiven: the step has no argument 'x'; it has power\n/],
+    ['step.items["town"]', /NotGiven: the step is in no group 'town'; it has country\n/],
     ['step.table("number")', /ValueError: need 'number' has no table/],
+    [
+      'step.table("parts")',
+      /ValueError: need 'parts' has no table: .*It is a list of 2, as a `foreach` gives: take each of them by itself/,
+    ],
+    ['step.path("parts")', /ValueError: need 'parts' has 0 files .*It is a list of 2/],
+    ['step.path(step.needs["parts"][0], "n")', /ValueError: the result has no file 'n'; it has m\.csv/],
+    [
+      'import datetime\nstep.result({"day": datetime.date(2026, 1, 2)})',
+      /TypeError: result\['day'\] is a date, which JSON has no word for: give its text, value\.isoformat\(\)/,
+    ],
     [
       'step.table("data")',
       /ImportError: step\.table\(\.\.\.\) reads by pandas \(with pyarrow\), polars or pyarrow, and none/,
@@ -180,8 +202,38 @@ os.waitpid(pid, 0)`);
   it('outside of a step says so when it is asked for something', () => {
     const nowhere = { HEADRACE_STEP_INPUT: '', HEADRACE_STEP_OUTPUT: '' };
     expect(ran('pass', nowhere).status).toBe(0);
-    expect(ran('step.params', nowhere).stderr).toMatch(/NotAStep: this process is no step of a Headrace run/);
+    expect(ran('step.params', nowhere).stderr).toMatch(
+      /NotAStep: this process is no step of a Headrace run: .*step\.by_hand\(params=/,
+    );
     expect(ran('step.result(1)', nowhere).stderr).toMatch(/NotAStep: .*HEADRACE_STEP_OUTPUT is not set/);
+  });
+});
+
+describe('a script that is run by hand', () => {
+  const script = `
+step.by_hand(params={"seed": 3}, item="a", needs={"data": "rows.csv"}, output=OUT)
+step.file("model.txt").write_text(step.item * step.params["seed"])
+step.result({"seed": step.params["seed"], "run": step.run, "needs": dict(step.needs)})`;
+
+  it('takes what it is given there, and leaves what it gives in a folder', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+    folders.push(folder);
+    const out = join(folder, 'made', 'here');
+    const nowhere = { HEADRACE_STEP_INPUT: '', HEADRACE_STEP_OUTPUT: '' };
+    const ended = ran(`OUT = ${JSON.stringify(out)}${script}`, nowhere);
+    expect(ended.stderr).toBe('');
+    expect(JSON.parse(readFileSync(join(out, 'result.json'), 'utf8'))).toEqual({
+      seed: 3,
+      run: 'by-hand',
+      needs: { data: 'rows.csv' },
+    });
+    expect(readFileSync(join(out, 'model.txt'), 'utf8')).toBe('aaa');
+  });
+
+  it('in a run goes by what the run gives', () => {
+    const ended = ran(`OUT = "/nowhere"${script.replace('step.item *', '"b" *')}`);
+    expect(ended).toMatchObject({ status: 0, result: { seed: 7, run: 'r1' } });
+    expect(readFileSync(join(ended.output, 'model.txt'), 'utf8')).toBe('bbbbbbb');
   });
 });
 
@@ -216,12 +268,27 @@ for need in step.needs:
 step.card(step.table("text"))
 import numpy
 step.metric("auc", numpy.float32(0.5))
+step.metric("rows", numpy.int64(3))
+step.metric("loss", numpy.array(0.25))
+for wrong in (numpy.bool_(True), numpy.arange(3)):
+    try:
+        step.metric("wrong", wrong)
+        raise SystemExit("took " + repr(wrong))
+    except TypeError as error:
+        assert "metric 'wrong' is" in str(error), error
+try:
+    step.result({"losses": numpy.array([0.5, numpy.nan])})
+    raise SystemExit("took NaN")
+except ValueError as error:
+    assert "result['losses'][1] is nan" in str(error), error
+assert step.table(step.needs["data"], "polars").rows() == [(1, "x"), (2, "y")]
 step.result({"array": numpy.arange(3), "one": numpy.int64(4), "series": step.table("data")["a"]})
 `;
     const ended = python(['-c', script], { HEADRACE_STEP_INPUT: file('input.json'), HEADRACE_STEP_OUTPUT: folder });
     expect(ended.stderr).toBe('');
     const result: unknown = JSON.parse(readFileSync(file('result.json'), 'utf8'));
-    expect(result).toEqual({ array: [0, 1, 2], one: 4, series: [1, 2], metrics: { auc: 0.5 } });
+    expect(result).toEqual({ array: [0, 1, 2], one: 4, series: [1, 2], metrics: { auc: 0.5, rows: 3, loss: 0.25 } });
+    expect(readFileSync(file('result.json'), 'utf8')).toContain('"rows": 3,');
     expect(readFileSync(file('card.html'), 'utf8')).toMatch(/<table/);
   }, 60_000);
 
@@ -243,8 +310,37 @@ step.metric("auc", "high")
     expect(stdout).toMatch(/Revealed type is "polars\.dataframe\.frame\.DataFrame"/);
     expect(stdout).toMatch(/Revealed type is "typing\.Mapping\[(builtins\.)?str, Any\]"/);
     expect(stdout).toMatch(/Revealed type is "pathlib\.Path"/);
-    expect(stdout).toMatch(
-      /Argument 2 to "metric" of "Step" has incompatible type "str"; expected "(int \| float|float|Union\[int, float\])"/,
+    expect(stdout).toMatch(/Argument 2 to "metric" of "Step" has incompatible type "str"; expected "SupportsFloat"/);
+  }, 180_000);
+
+  it('hold within the module itself, by the strictest rules', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+    folders.push(folder);
+    const { stdout, status } = python([
+      '-m',
+      'mypy',
+      '--strict',
+      '--ignore-missing-imports',
+      '--cache-dir',
+      join(folder, 'cache'),
+      join(MODULES, 'headrace_step'),
+    ]);
+    expect(stdout).toMatch(/Success: no issues found in \d source files/);
+    expect(status).toBe(0);
+  }, 180_000);
+
+  it('the module installs as a package of its own, for an editor', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+    folders.push(folder);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', folder, MODULES];
+    const installed = spawnSync(join(bin, 'python'), pip, { encoding: 'utf8' });
+    expect(installed.status, installed.stderr).toBe(0);
+    const where =
+      'import headrace_step, importlib.metadata as m; print(headrace_step.__file__, m.version("headrace-step"))';
+    const { version } = JSON.parse(readFileSync(join(MODULES, '../package.json'), 'utf8')) as { version: string };
+    expect(python(['-c', where], { PYTHONPATH: folder }).stdout).toBe(
+      `${join(folder, 'headrace_step', '__init__.py')} ${version}\n`,
     );
+    expect(readdirSync(join(folder, 'headrace_step'))).toContain('py.typed');
   }, 180_000);
 });

@@ -4,10 +4,10 @@ import { type Evaluated, type Metrics, rocCurve, type Slice } from '../../models
 import {
   attributes,
   escape,
+  htmlPage,
   scale,
   show,
   signed,
-  STYLE,
   svg,
   svgLine,
   svgText,
@@ -36,33 +36,20 @@ export function evaluationCard(shown: ShownEvaluation): string {
   const { model, name, label, figures, scored } = shown;
   const plots = figures.task === 'binary' ? binaryPlots(shown) : regressionPlots(shown);
   const unlabelled = scored.unlabelled === 0 ? '' : ` ${whole(scored.unlabelled)} rows without one count nowhere.`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escape(model)}: evaluation</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header>
-<h1>${escape(model)}</h1>
-<p>${escape(`${name} on ${whole(figures.rows)} rows with a “${label}”.${unlabelled}`)}</p>
-</header>
-${verdict(shown)}
+  const main = `${verdict(shown)}
 <h2>Figures</h2>
 ${metricsTable(shown)}
 ${plots.join('\n')}
 ${Object.entries(figures.slices)
   .map(([column, slices]) => sliceTable(shown, column, slices))
   .join('\n')}
-<footer>Rows: ${escape(shown.rows)}</footer>
-</main>
-</body>
-</html>
-`;
+<footer>Rows: ${escape(shown.rows)}</footer>`;
+  return htmlPage({
+    title: `${model}: evaluation`,
+    heading: model,
+    lead: `${name} on ${whole(figures.rows)} rows with a “${label}”.${unlabelled}`,
+    main,
+  });
 }
 
 function verdict({ alias, against, better, primary, figures }: ShownEvaluation): string {

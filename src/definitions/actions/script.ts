@@ -5,8 +5,9 @@ import { dataMistake } from '../compile/names.ts';
 import { isPlain } from '../compile/plain-data.ts';
 import { closed, files, text } from '../compile/schema-parts.ts';
 import type { AppliedFile } from '../manifest.ts';
-import type { OptionNames } from '../authoring/call.ts';
-import type { ActionContext } from './action-kind.ts';
+import type { Action, AnyNeeds, NotKnown } from '../authoring/action.ts';
+import { findSlips, type OptionNames, optionsOf } from '../authoring/call.ts';
+import type { ActionContext, ActionKind } from './action-kind.ts';
 
 export interface ScriptOptions {
   /** A file of pip's requirements, relative to the feature repository. Its environment is made once from it. */
@@ -15,7 +16,7 @@ export interface ScriptOptions {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-export const SCRIPT_OPTIONS: OptionNames<ScriptOptions> = { requirements: true, args: true };
+const SCRIPT_OPTIONS: OptionNames<ScriptOptions> = { requirements: true, args: true };
 
 export interface GivenScript {
   readonly script: string;
@@ -32,7 +33,35 @@ export interface ScriptSpec<K extends string> {
   readonly files?: readonly AppliedFile[];
 }
 
-export function scriptSchema(kind: string): ReturnType<typeof Type.Object> {
+/** What the call of that name gives. */
+export function scriptAction(
+  kind: 'python' | 'notebook',
+  script: string,
+  options: ScriptOptions,
+): Action<AnyNeeds, NotKnown> {
+  const slips = findSlips(options, SCRIPT_OPTIONS, [1], `${kind}(…)`);
+  const { requirements, args = {} } = optionsOf(options);
+  const given: GivenScript = { script, requirements, args };
+  return { action: { kind, given, slips } };
+}
+
+/** `mistakeOf` says what is wrong with a path, as it goes on after the call's name. */
+export function scriptKind<K extends string>(
+  kind: K,
+  mistakeOf: (script: unknown) => string | undefined,
+): ActionKind<GivenScript, ScriptSpec<K>> {
+  return {
+    kind,
+    schema: scriptSchema(kind),
+    compile(given, context) {
+      const mistake = mistakeOf(given.script);
+      if (mistake !== undefined) context.report(`: ${kind}(…) ${mistake}`, [1, 0]);
+      return compileScript(kind, given, context);
+    },
+  };
+}
+
+function scriptSchema(kind: string): ReturnType<typeof Type.Object> {
   return Type.Object(
     {
       kind: Type.Literal(kind),
@@ -45,8 +74,7 @@ export function scriptSchema(kind: string): ReturnType<typeof Type.Object> {
   );
 }
 
-/** Of what is given with a script; its path is for the kind to look at. */
-export function compileScript<K extends string>(
+function compileScript<K extends string>(
   kind: K,
   { script, requirements, args }: GivenScript,
   { report, text: checkText }: ActionContext,

@@ -3,11 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { descendants } from './process-tree.ts';
 import { processesByMark } from './marks.ts';
-
-export interface MemoryWatch {
-  /** Calls `onExcess` once, with the bytes in use, when the process, its descendants and those of its mark hold more than the limit. */
-  watch(pid: number, mark: string, limitBytes: number, onExcess: (usedBytes: number) => void): () => void;
-}
+import type { MemoryLimits } from './memory-limits.ts';
 
 interface Watched {
   readonly pid: number;
@@ -18,7 +14,7 @@ interface Watched {
 
 const EVERY_MS = 100;
 
-export function openMemoryWatch(): MemoryWatch {
+export function openMemoryWatch(): MemoryLimits {
   const watched = new Set<Watched>();
   let timer: NodeJS.Timeout | undefined;
   const look = (): void => {
@@ -34,15 +30,22 @@ export function openMemoryWatch(): MemoryWatch {
     }
   };
   return {
-    watch(pid, mark, limitBytes, onExcess) {
-      const one = { pid, mark, limitBytes, onExcess };
-      watched.add(one);
-      timer ??= setInterval(look, EVERY_MS);
-      return () => {
-        watched.delete(one);
-        if (watched.size > 0) return;
-        clearInterval(timer);
-        timer = undefined;
+    open(mark, limitBytes) {
+      let one: Watched | undefined;
+      return {
+        command: (command, args) => ({ command, args }),
+        watch(pid, onExcess) {
+          one = { pid, mark, limitBytes, onExcess };
+          watched.add(one);
+          timer ??= setInterval(look, EVERY_MS);
+        },
+        hasKilled: () => false,
+        async close() {
+          if (one !== undefined) watched.delete(one);
+          if (watched.size > 0) return;
+          clearInterval(timer);
+          timer = undefined;
+        },
       };
     },
   };

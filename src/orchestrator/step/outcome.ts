@@ -29,9 +29,11 @@ export function timedOut(timeoutMs: number): TaskFailure {
   return { kind: 'failed', cause: 'timeout', reason: `timed out after ${timeoutMs / 1000} s`, isFinal: false };
 }
 
-export function outOfMemory(usedBytes: number, limitBytes: number): TaskFailure {
+/** `usedBytes`: what was seen in use, where that was looked at. */
+export function outOfMemory(limitBytes: number, usedBytes?: number): TaskFailure {
   const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
-  const reason = `used ${mib(usedBytes)} of memory, more than the ${mib(limitBytes)} that \`resources.memory\` allows; raise it, or do less at once`;
+  const what = usedBytes === undefined ? 'used more memory than' : `used ${mib(usedBytes)} of memory, more than`;
+  const reason = `${what} the ${mib(limitBytes)} that \`resources.memory\` allows; raise it, or do less at once`;
   return { kind: 'failed', cause: 'memory', reason, isFinal: false };
 }
 

@@ -6,7 +6,7 @@ import { killTree } from './process-tree.ts';
 import { type TaskOutcome, exitOutcome, failure, outOfMemory, timedOut } from './outcome.ts';
 import type { LogFile } from './log-file.ts';
 import { killMarked, MARK } from './marks.ts';
-import type { MemoryWatch } from './memory-watch.ts';
+import type { MemoryLimit, MemoryLimits } from './memory-limits.ts';
 import { signalGroup } from './signal-group.ts';
 import type { Sweeper } from './sweeper.ts';
 
@@ -33,7 +33,7 @@ export interface RunProcess extends Command, ProcessLimits {
   readonly mark: string;
   readonly log: LogFile;
   readonly signal: AbortSignal;
-  readonly memory: MemoryWatch;
+  readonly memory: MemoryLimits;
   readonly sweeper: Sweeper;
 }
 
@@ -50,7 +50,10 @@ const DRAIN_MS = 20;
 /** Resolves when it has ended and, unless it succeeded, nothing that it started is left. */
 export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
   if (job.signal.aborted) return { kind: 'stopped' };
-  const child = spawn(job.command, job.args, {
+  const { timeoutMs, memoryBytes } = job;
+  const held = memoryBytes === null ? undefined : job.memory.open(job.mark, memoryBytes);
+  const { command, args } = held?.command(job.command, job.args) ?? job;
+  const child = spawn(command, args, {
     cwd: job.directory,
     env: { ...job.environment, [MARK]: job.mark },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -59,6 +62,7 @@ export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
   const { pid } = child;
   if (pid === undefined) {
     const error = await new Promise<Error>((resolve) => child.once('error', resolve));
+    await held?.close();
     return failure(`could not start ${job.command}: ${error.message}`);
   }
   let ending: Failed | undefined;
@@ -72,23 +76,20 @@ export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
   };
   const stop = (): void => end({ kind: 'stopped' }, job.graceMs);
   job.signal.addEventListener('abort', stop, { once: true });
-  const { timeoutMs, memoryBytes } = job;
   const timer =
     timeoutMs === null || timeoutMs > LONGEST_TIMER_MS
       ? undefined
       : setTimeout(() => end(timedOut(timeoutMs), job.graceMs), timeoutMs);
-  const unwatch =
-    memoryBytes === null
-      ? undefined
-      : job.memory.watch(pid, job.mark, memoryBytes, (used) => end(outOfMemory(used, memoryBytes), 0));
+  if (memoryBytes !== null) held?.watch(pid, (used) => end(outOfMemory(memoryBytes, used), 0));
   const ended = await untilEnd(child, job, pid);
   clearTimeout(timer);
   clearTimeout(killTimer);
-  unwatch?.();
   job.signal.removeEventListener('abort', stop);
-  const outcome = ending ?? ended;
-  if (outcome === undefined) return { kind: 'done', swept: job.sweeper.add(job.mark) };
+  const killed = ended !== undefined && memoryBytes !== null && held?.hasKilled() === true;
+  const outcome = ending ?? (killed ? outOfMemory(memoryBytes) : ended);
+  if (outcome === undefined) return { kind: 'done', swept: swept(job, held) };
   await killAll(job, pid);
+  await held?.close();
   return outcome;
 }
 
@@ -118,6 +119,10 @@ async function untilEnd(child: ChildProcess, job: RunProcess, pid: number): Prom
       );
     });
   });
+}
+
+async function swept({ sweeper, mark }: RunProcess, held: MemoryLimit | undefined): Promise<void> {
+  await Promise.all([sweeper.add(mark), held?.close()]);
 }
 
 async function killAll({ mark, alsoKill }: RunProcess, pid: number): Promise<void> {

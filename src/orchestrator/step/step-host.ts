@@ -3,7 +3,7 @@
 import type { ObjectStore } from '../../storage/index.ts';
 import type { AttemptFolders } from './attempt-folders.ts';
 import type { FileCache } from './file-cache.ts';
-import type { MemoryWatch } from './memory-watch.ts';
+import type { MemoryLimits } from './memory-limits.ts';
 import type { PythonEnvironments } from './python-environment.ts';
 import type { Sweeper } from './sweeper.ts';
 
@@ -14,7 +14,7 @@ export interface StepHost {
   readonly cache: FileCache;
   readonly environments: PythonEnvironments;
   readonly folders: AttemptFolders;
-  readonly memory: MemoryWatch;
+  readonly memory: MemoryLimits;
   readonly sweeper: Sweeper;
   /** Folders of attempts while they run. */
   readonly scratch: string;

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { openObjectStore } from '../../../storage/index.ts';
 import { openAttemptFolders } from '../../step/attempt-folders.ts';
 import { openFileCache } from '../../step/file-cache.ts';
-import { openMemoryWatch } from '../../step/memory-watch.ts';
+import { openMemoryLimits } from '../../step/memory-limits.ts';
 import { openPythonEnvironments } from '../../step/python-environment.ts';
 import type { StepHost } from '../../step/step-host.ts';
 import { openSweeper } from '../../step/sweeper.ts';
@@ -75,7 +75,7 @@ function openHost(given: LauncherOptions): StepHost {
     cache,
     environments: openPythonEnvironments(given.environmentsDirectory, given.python),
     folders: openAttemptFolders(given.scratch, cache),
-    memory: openMemoryWatch(),
+    memory: openMemoryLimits(given.driver, given.scratch),
     sweeper: openSweeper(),
     scratch: given.scratch,
     workDirectory: given.workDirectory,

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256Hex } from '../../../core/index.ts';
 import { killMarked } from '../../step/marks.ts';
+import { sweepMemoryGroups } from '../../step/memory-groups.ts';
 import { removeContainers } from '../../step/run-container.ts';
 
 /** The folder of a driver's attempts while they run. */
@@ -15,5 +16,7 @@ export function scratchDirectory(workDirectory: string, driver: string): string 
 export async function sweepDriver(workDirectory: string, driver: string): Promise<void> {
   await killMarked((mark) => mark.startsWith(`${driver}:`));
   await removeContainers(driver, process.env['PATH']);
-  await rm(scratchDirectory(workDirectory, driver), { recursive: true, force: true });
+  const scratch = scratchDirectory(workDirectory, driver);
+  await sweepMemoryGroups(driver, scratch);
+  await rm(scratch, { recursive: true, force: true });
 }

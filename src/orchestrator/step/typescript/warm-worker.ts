@@ -12,6 +12,7 @@ import { killTree } from '../../step/process-tree.ts';
 import { killMarked, MARK } from '../marks.ts';
 import { signalGroup } from '../signal-group.ts';
 import { itemOf } from '../order.ts';
+import type { MemoryLimit } from '../memory-limits.ts';
 import { exitOutcome, failure, outOfMemory, type TaskOutcome, timedOut } from '../outcome.ts';
 import type { PreparedOrder } from '../prepared-order.ts';
 import { redactText } from '../redact.ts';
@@ -85,7 +86,9 @@ export function startWarmWorker(
   let killTimer: NodeJS.Timeout | undefined;
   let log: LogFile | undefined;
   let streams: Record<'stdout' | 'stderr', LogStream> | undefined;
-  const child = start(host, like, mark, directory);
+  const limit = like.memoryBytes;
+  const held = limit === null ? undefined : host.memory.open(mark, limit);
+  const child = start(host, like, { mark, directory, held });
   const pipe = child.stdio[ORDERS_FD] as Writable; // a pipe, as all above 2 are
   pipe.on('error', () => {}); // its end is told by the process's
 
@@ -191,20 +194,19 @@ export function startWarmWorker(
   child.stdout?.on('data', (chunk: Buffer) => print('stdout', chunk));
   child.stderr?.on('data', (chunk: Buffer) => print('stderr', chunk));
 
-  const limit = like.memoryBytes;
-  const unwatch =
-    child.pid === undefined || limit === null
-      ? undefined
-      : host.memory.watch(child.pid, mark, limit, (used) => end(outOfMemory(used, limit), 0));
+  if (child.pid !== undefined && limit !== null) {
+    held?.watch(child.pid, (used) => end(outOfMemory(limit, used), 0));
+  }
 
   const gone = (code: number | null, signal: NodeJS.Signals | null, cause?: Error): void => {
     clearTimeout(timer);
     clearTimeout(killTimer);
-    unwatch?.();
     const attempt = queue[0];
     const store = attempt === undefined ? undefined : closeLog(attempt);
     const secrets = prepared.secretValues;
-    const why = ending ?? endOf(code, signal, limit, cause);
+    const why =
+      ending ?? (limit !== null && held?.hasKilled() ? outOfMemory(limit) : endOf(code, signal, limit, cause));
+    void held?.close();
     void Promise.resolve(store?.())
       .catch(() => {}) // the log is lost; the task's end is not
       .then(() => {
@@ -272,18 +274,24 @@ export function startWarmWorker(
 function endOf(code: number | null, signal: NodeJS.Signals | null, limit: number | null, cause?: Error): Ending {
   if (cause !== undefined) return failure(`could not start a process: ${cause.message}`);
   // V8 gives up where its heap, which is held to the limit, is full.
-  if (limit !== null && (signal === 'SIGABRT' || code === 134)) return outOfMemory(limit, limit);
+  if (limit !== null && (signal === 'SIGABRT' || code === 134)) return outOfMemory(limit);
   if (code === 0) return failure('the function ended its process without a result');
   return exitOutcome(code, signal);
 }
 
-function start(host: StepHost, like: PreparedOrder, mark: string, cwd: string): ChildProcess {
+interface ProcessStart extends Pick<WorkerStart, 'mark' | 'directory'> {
+  readonly held: MemoryLimit | undefined;
+}
+
+function start(host: StepHost, like: PreparedOrder, { mark, directory, held }: ProcessStart): ChildProcess {
   const { memoryBytes } = like;
   const cache = host.variables['NODE_COMPILE_CACHE'];
   const heap =
     memoryBytes === null ? [] : [`--max-old-space-size=${Math.max(16, Math.floor((memoryBytes * 0.9) / 2 ** 20))}`];
-  return spawn(process.execPath, [...heap, MAIN], {
-    cwd,
+  const own = { command: process.execPath, args: [...heap, MAIN] };
+  const { command, args } = held?.command(own.command, own.args) ?? own;
+  return spawn(command, args, {
+    cwd: directory,
     env: {
       ...like.variables,
       ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),

@@ -6,28 +6,13 @@ import { armLabel, headOf, interval } from '../report/report-text.ts';
 import { showing } from '../report/shown-effect.ts';
 import { intervalPlot } from './interval-plot.ts';
 import { escape, html, table } from './markup.ts';
-import { STYLE } from './style.ts';
+import { htmlPage } from './page.ts';
 import { splitPlot, timelinePlot } from './units-plot.ts';
 
 export function reportHtml(report: ExperimentReport): string {
   const { name, metrics, notes } = report;
   const ofRole = (role: MetricReport['role']): readonly MetricReport[] => metrics.filter((one) => one.role === role);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escape(name)}: experiment report</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header>
-<h1>${escape(name)}</h1>
-<p>${escape(whenOf(report))}</p>
-</header>
-<section class="decision ${toneOf(report)}" aria-labelledby="decision"><h2 id="decision">What it says</h2><p>${escape(report.decision)}</p></section>
+  const main = `<section class="decision ${toneOf(report)}" aria-labelledby="decision"><h2 id="decision">What it says</h2><p>${escape(report.decision)}</p></section>
 ${facts(report)}
 ${section('Goals', 'What decides. An arm is called better or worse where its always-valid interval, corrected over all goals and arms, leaves zero out.', ofRole('goal'), report)}
 ${section('Guardrails', 'What must not get worse.', ofRole('guardrail'), report)}
@@ -47,11 +32,8 @@ ${notes.length === 0 ? '' : `<h2>To know</h2>\n<ul class="notes">${notes.map((no
 <li><strong>p, corrected</strong>: of one look; over all goals and arms by ${report.correction === 'holm' ? 'Holm’s' : 'Benjamini and Hochberg’s'} method.</li>
 <li>Units count from their first exposure on, in the arm that they were assigned, whatever they were served.</li>
 </ul>
-<footer>Snapshot ${escape(report.snapshot)}, made ${escape(report.made_at)}. The same rows give the same snapshot; late data gives another.</footer>
-</main>
-</body>
-</html>
-`;
+<footer>Snapshot ${escape(report.snapshot)}, made ${escape(report.made_at)}. The same rows give the same snapshot; late data gives another.</footer>`;
+  return htmlPage({ title: `${name}: experiment report`, heading: name, lead: whenOf(report), main });
 }
 
 function whenOf(report: ExperimentReport): string {
