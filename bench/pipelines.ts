@@ -104,8 +104,10 @@ async function run(world: ExecutorWorld, store: RunStore, id: string, tasks: num
   await store.create({ id, pipeline, params: {}, manifestHash: 'm', keepGoing: false, state: 'running', steps });
   const named = { name: `local:${world.driver}`, executor: world.executor };
   const { objects, driver } = world;
-  const parts = { store, objects, clock: systemClock, logger: silentLogger, executorOf: () => named };
-  const { end, error } = await driveRun(parts, id, await store.take(id, driver));
+  const executors = { executorOf: () => named, executorNamed: () => named };
+  const parts = { store, objects, clock: systemClock, logger: silentLogger, ...executors };
+  const hold = await store.take(id, driver);
+  const { end, error } = await driveRun(parts, await store.load(id), hold);
   if (end !== 'succeeded') throw new Error(`run ${id} ${end}: ${error}`);
 }
 
