@@ -165,9 +165,11 @@ async function run(
     clock: systemClock,
     logger: silentLogger,
     executorOf: () => named,
+    executorNamed: () => named,
     ...(onChange === undefined ? {} : { onChange }),
   };
-  const { end, error } = await driveRun(parts, id, await store.take(id, driver));
+  const hold = await store.take(id, driver);
+  const { end, error } = await driveRun(parts, await store.load(id), hold);
   if (end !== 'succeeded') throw new Error(`run ${id} ${end}: ${error}`);
 }
 

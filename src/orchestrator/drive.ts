@@ -20,7 +20,8 @@ export async function drive(
   driver: string,
   hold: Hold,
 ): Promise<'succeeded' | 'cancelled'> {
-  const { executorOf, close } = await openExecutors(deps, driver, (await store.get(id)).run.spec);
+  const loaded = await store.load(id);
+  const { close, ...executors } = await openExecutors(deps, driver, loaded);
   const { signal, onTask, onProgress } = deps;
   try {
     const { end, error } = await driveRun(
@@ -29,14 +30,14 @@ export async function drive(
         objects: deps.objects,
         clock: deps.clock,
         logger: deps.logger,
-        executorOf,
+        ...executors,
         ...(signal === undefined ? {} : { signal }),
         onChange: (run, batch) => {
           if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
           onProgress?.(progressOf(run, deps.clock.nowMicros()));
         },
       },
-      id,
+      loaded,
       hold,
     );
     const resume = `\`headrace runs resume ${id}\` goes on from here`;

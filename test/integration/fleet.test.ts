@@ -134,41 +134,52 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
     expect(await gone).toEqual([0, null]);
   });
 
-  it('goes on with what runs when its driver is killed: another adopts it, and no task runs twice', async () => {
-    const directory = writeRepository({
-      'p.ts': `import { pipeline, shell } from 'headrace';
+  it.each([
+    { what: 'another adopts it', setting: 'fleet' },
+    { what: 'another adopts it, though the setting sends what comes next to its own machine', setting: 'local' },
+  ])(
+    'goes on with what runs when its driver is killed: $what, and no task runs twice',
+    async ({ setting }) => {
+      const directory = writeRepository({
+        'p.ts': `import { pipeline, shell } from 'headrace';
 const p = pipeline('p');
-p.step('fan', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; while test ! -e __PROJECT__/go; do sleep 0.05; done'), { foreach: [1, 2, 3, 4] });
+const fan = p.step('fan', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; while test ! -e __PROJECT__/go; do sleep 0.05; done'), { foreach: [1, 2, 3, 4] });
+p.step('after', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/after'), { needs: { fan } });
 export default p;`,
-    });
-    const url = await databases.newUrl();
-    fleet = await openFleetWorld(url, { directory });
-    const ran = join(directory, 'ran');
-    const driver = fork(DRIVER, [directory, 'run', 'p', url], {
-      execArgv: ['--conditions=headrace-source'],
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    });
-    const [line] = await once(driver.stdout ?? process.stdin, 'data');
-    const id = String(line).trim();
-    await until(() => linesOf(ran).length === 4, 'the start of all');
-    driver.kill('SIGKILL');
-    await once(driver, 'exit');
+      });
+      const url = await databases.newUrl();
+      fleet = await openFleetWorld(url, { directory });
+      const ran = join(directory, 'ran');
+      const driver = fork(DRIVER, [directory, 'run', 'p', url], {
+        execArgv: ['--conditions=headrace-source'],
+        stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      });
+      const [line] = await once(driver.stdout ?? process.stdin, 'data');
+      const id = String(line).trim();
+      await until(() => linesOf(ran).length === 4, 'the start of all');
+      driver.kill('SIGKILL');
+      await once(driver, 'exit');
 
-    const second = fork(DRIVER, [directory, 'resume', id, url], {
-      execArgv: ['--conditions=headrace-source'],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    const gone = once(second, 'exit');
-    const database = await openDatabase(url);
-    const rows = database.tables<PipelineTables>().selectFrom('pipeline_runs').select('epoch').where('id', '=', id);
-    const deadline = Date.now() + 20_000;
-    while ((await rows.executeTakeFirstOrThrow()).epoch < 2 && Date.now() < deadline) await delay(20);
-    writeFileSync(join(directory, 'go'), '');
-    expect(await gone).toEqual([0, null]);
-    const { deps, close } = await openPipelineProject(directory, { registryUrl: url });
-    expect(await getRun(deps, id)).toMatchObject({ state: 'succeeded', steps: [{ counts: { succeeded: 4 } }] });
-    expect(linesOf(ran)).toHaveLength(4);
-    await close();
-    await database.close();
-  }, 60_000);
+      const workers = fleet.workers.flatMap(({ names }) => names);
+      const second = fork(DRIVER, [directory, 'resume', id, url, setting], {
+        execArgv: ['--conditions=headrace-source'],
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+      const gone = once(second, 'exit');
+      const database = await openDatabase(url);
+      const rows = database.tables<PipelineTables>().selectFrom('pipeline_runs').select('epoch').where('id', '=', id);
+      const deadline = Date.now() + 20_000;
+      while ((await rows.executeTakeFirstOrThrow()).epoch < 2 && Date.now() < deadline) await delay(20);
+      writeFileSync(join(directory, 'go'), '');
+      expect(await gone).toEqual([0, null]);
+      const { deps, close } = await openPipelineProject(directory, { registryUrl: url });
+      expect(await getRun(deps, id)).toMatchObject({ state: 'succeeded', steps: [{ counts: { succeeded: 4 } }, {}] });
+      expect(linesOf(ran)).toHaveLength(4);
+      const [after = ''] = linesOf(join(directory, 'after'));
+      expect(workers.some((name) => after.startsWith(`${name}:`))).toBe(setting === 'fleet');
+      await close();
+      await database.close();
+    },
+    60_000,
+  );
 });

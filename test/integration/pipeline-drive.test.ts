@@ -61,9 +61,10 @@ async function drive(around: (name: string) => void | Promise<void>) {
   const hold = await store.take('r', world.driver);
   const { executor, objects } = world;
   const named = { name: `local:${world.driver}`, executor };
-  const parts = { objects, clock: systemClock, logger: silentLogger, executorOf: () => named };
+  const executors = { executorOf: () => named, executorNamed: () => named };
+  const parts = { objects, clock: systemClock, logger: silentLogger, ...executors };
   // What gives no promise is left as it is.
-  return driveRun({ ...parts, store: { ...watched, outputs: store.outputs } }, 'r', hold);
+  return driveRun({ ...parts, store: { ...watched, outputs: store.outputs } }, await store.load('r'), hold);
 }
 
 it('sleeps until a task is to be tried again', async () => {

@@ -32,8 +32,10 @@ for (;;) {
   try {
     const hold = await store.take(run, driver);
     process.send?.('driving');
-    const executorOf = () => ({ name: `local:${driver}`, executor });
-    const { end } = await driveRun({ store, objects, clock: systemClock, logger: silentLogger, executorOf }, run, hold);
+    const named = { name: `local:${driver}`, executor };
+    const executors = { executorOf: () => named, executorNamed: () => named };
+    const parts = { store, objects, clock: systemClock, logger: silentLogger, ...executors };
+    const { end } = await driveRun(parts, await store.load(run), hold);
     process.send?.(end);
     break;
   } catch (error) {

@@ -87,10 +87,13 @@ export function removeProject(directory: string): void {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [, , directory = '', action = '', name = '', registryUrl] = process.argv;
-  // With a registry of its own given, tasks go to the fleet that serves it.
-  const fleet = registryUrl === undefined ? {} : { registryUrl, executor: 'fleet' as const };
-  const { deps, close } = await openPipelineProject(directory, fleet);
+  const [, , directory = '', action = '', name = '', registryUrl, setting] = process.argv;
+  // With a registry of its own given, tasks go to the fleet that serves it, unless the setting is another.
+  const executor = setting === 'local' ? 'local' : 'fleet';
+  const { deps, close } = await openPipelineProject(
+    directory,
+    registryUrl === undefined ? {} : { registryUrl, executor },
+  );
   const onStart = (id: string): void => console.log(id);
   await (action === 'resume' ? resumeRun(deps, name) : runPipeline(deps, { pipeline: name, onStart }));
   await close();

@@ -23,6 +23,11 @@ export interface DriveDeps {
   readonly logger: Logger;
   /** The executor of a step, by its spec; the same one for the same spec. */
   readonly executorOf: (spec: StepSpec) => NamedExecutor;
+  /**
+   * The executor that has a slice, by the name that is kept with it: the setting or the definitions may send its step elsewhere by
+   * now. Undefined where that one is not open here.
+   */
+  readonly executorNamed: (name: string) => NamedExecutor | undefined;
   /** On abort what runs is stopped and the run let go, to be resumed. */
   readonly signal?: AbortSignal;
   /** After each batch, and at first. */
@@ -46,16 +51,15 @@ const RENEW_MS = 5000;
 const AGAIN_MS = 200;
 
 /**
- * Runs the rest of a run that was taken by `hold`. Throws HR_CONFLICT once another has it, after all that it started is stopped, and
+ * Runs the rest of a run that was taken by `hold`, from its rows as they were read since. Throws HR_CONFLICT once another has it, after all that it started is stopped, and
  * what the database or the artifact store throws for good.
  */
 export async function driveRun(
   deps: DriveDeps,
-  id: string,
+  loaded: LoadedRun,
   hold: Hold,
 ): Promise<{ readonly end: DriveEnd; readonly error: string | null }> {
-  const loaded = await deps.store.load(id);
-  const drive = createDrive(deps, id, hold, loaded);
+  const drive = createDrive(deps, hold, loaded);
   try {
     return await drive.run();
   } finally {
@@ -72,7 +76,8 @@ interface SliceInHand {
   readonly left: Set<string>;
 }
 
-function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun) {
+function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
+  const { id } = loaded.run;
   const { store, objects, clock, logger, signal } = deps;
   const graph = graphOf(loaded.run.spec);
   const run = takeInHand(
@@ -106,8 +111,8 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     return node?.kind === 'step' ? node.spec : undefined;
   };
 
-  const watched = (spec: StepSpec): NamedExecutor => {
-    const named = deps.executorOf(spec);
+  const watched = (spec: StepSpec): NamedExecutor => watchedAs(deps.executorOf(spec));
+  const watchedAs = (named: NamedExecutor): NamedExecutor => {
     if (!executors.has(named.executor)) executors.set(named.executor, named.executor.watch(hear));
     return named;
   };
@@ -151,11 +156,13 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
         }
       }
     }
+    const keptAt = new Map(loaded.slices.map(({ id: slice, executor }) => [slice, executor]));
     for (const [slice, { row, tasks }] of running) {
       const spec = specOf(row.node.name);
       if (spec === undefined) continue;
-      const named = watched(spec);
-      const handle = { slice, at: driverOf(loaded.slices.find(({ id: of }) => of === slice)?.executor ?? '') };
+      const at = keptAt.get(slice) ?? '';
+      const named = watchedAs(deps.executorNamed(at) ?? deps.executorOf(spec));
+      const handle = { slice, at: driverOf(at) };
       slices.set(slice, { named, step: row.node.name, scope: row.scope, handle, left: namesOf(tasks) });
       const [found] = await named.executor.adopt([handle]);
       if (found === 'running') continue;
