@@ -30,6 +30,7 @@ export async function drive(
         clock: deps.clock,
         logger: deps.logger,
         executorOf,
+        pools: deps.pools ?? {},
         ...(signal === undefined ? {} : { signal }),
         onChange: (run, batch) => {
           if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);

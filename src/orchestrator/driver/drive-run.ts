@@ -12,6 +12,8 @@ import { claimable, next, nextDue } from '../engine/next.ts';
 import { type KeptTask, type Row, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
 import type { Executor, Handle, Resources, Slice, TaskEvent } from '../executors/executor.ts';
 import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
+import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
+import { lostRun } from './lost-run.ts';
 import { createOutputCache } from './output-cache.ts';
 import { prepareStep } from './prepare-step.ts';
 import { openResults } from './step-results.ts';
@@ -23,6 +25,8 @@ export interface DriveDeps {
   readonly logger: Logger;
   /** The executor of a step, by its spec; the same one for the same spec. */
   readonly executorOf: (spec: StepSpec) => NamedExecutor;
+  /** How many slots each pool has: of all that the run's steps name. */
+  readonly pools?: PoolSizes;
   /** On abort what runs is stopped and the run let go, to be resumed. */
   readonly signal?: AbortSignal;
   /** After each batch, and at first. */
@@ -81,6 +85,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     loaded.tasks.flatMap(({ state, slice, startedAt, ...task }): KeptTask[] =>
       state === 'failed' ? [] : [{ ...task, state, slice: slice ?? '', startedAt: startedAt ?? 0 }],
     ),
+    loaded.pools,
   );
   const cache = createOutputCache({ store, objects }, run);
   const slices = new Map<string, SliceInHand>();
@@ -98,6 +103,8 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     for (const event of more) events.push(event);
     wake?.();
   };
+
+  const slots = createSlotAsks({ store, sizes: deps.pools ?? {}, logger, post }, run, hold.epoch);
 
   const specOf = (step: string): StepSpec | undefined => {
     const node = graph.nodes.get(step);
@@ -178,6 +185,11 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       tell({ kind: 'room', step: row.node.name, scope: row.scope, tasks: room, perSlice, executor: named.name }, at);
       claimed.set(named.executor, ahead + run.runningTasks - before);
     }
+    const roomFor = (spec: StepSpec) => {
+      const { executor } = watched(spec);
+      return { of: executor, tasks: executor.room(resourcesOf(spec)).tasks - (claimed.get(executor) ?? 0) };
+    };
+    slots.want(at, roomFor, (event) => tell(event, at));
   };
 
   const tell = (event: EngineEvent, at: number): void => {
@@ -214,6 +226,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
     commands = [];
     const submits = new Map<NamedExecutor, Slice[]>();
     const prepares: Extract<Command, { kind: 'prepare' }>[] = [];
+    const asks: Extract<Command, { kind: 'ask' }>[] = [];
     for (const command of todo) {
       if (command.kind === 'prepare') {
         prepares.push(command);
@@ -228,8 +241,10 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
         const list = submits.get(named) ?? [];
         list.push({ id: slice, spec: command.order, tasks });
         submits.set(named, list);
-      } else if (command.kind === 'cancel') beside(stopAll());
+      } else if (command.kind === 'ask') asks.push(command);
+      else if (command.kind === 'cancel') beside(stopAll());
     }
+    if (asks.length > 0) beside(slots.ask(asks).then((events) => post(...events)));
     if (prepares.length > 0) beside(prepareAll(prepares));
     for (const [named, list] of submits) {
       claimed.delete(named.executor);
@@ -326,9 +341,11 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
         isAsked = true;
         wake?.();
       });
+
       const onAbort = (): void => beside(interrupt());
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
+        await slots.listen();
         deps.onChange?.(run, null);
         await adopt();
         if (hold.isCancelRequested) post({ kind: 'cancel' });
@@ -348,6 +365,7 @@ function createDrive(deps: DriveDeps, id: string, hold: Hold, loaded: LoadedRun)
       return { end: run.end ?? 'interrupted', error: run.failure };
     },
     async close(): Promise<void> {
+      await slots.close();
       for (const unwatch of executors.values()) unwatch();
     },
   };
@@ -363,8 +381,4 @@ function namesOf(tasks: Slice['tasks']): Set<string> {
 
 function driverOf(executor: string): string {
   return executor.slice(executor.indexOf(':') + 1);
-}
-
-function lostRun(id: string): HeadraceError {
-  return new HeadraceError('HR_CONFLICT', `run ${id} was taken over by another process, or ended by it`);
 }
