@@ -42,6 +42,7 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
       }),
     openFleet: (driver) =>
       openFleetExecutor({ driver, database: runs.database, objects: runs.objects, logger: app.logger }),
+    pools: app.config.values['orchestrator.pools'] ?? {},
     executor: app.config.values['orchestrator.executor'] === 'fleet' ? 'fleet' : 'local',
     ...(onTask === undefined ? {} : { onTask }),
     ...(onProgress === undefined ? {} : { onProgress }),

@@ -37,6 +37,7 @@ export async function openScheduler(app: App, tell: (line: string) => void): Pro
         throw error;
       }
     },
+    pools: config.values['orchestrator.pools'] ?? {},
     atOnce: config.values['scheduler.runs'],
     tell,
   };

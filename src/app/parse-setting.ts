@@ -4,7 +4,9 @@ import { resolve } from 'node:path';
 import { describe, formatDuration, parseDuration } from '../core/index.ts';
 import type { Setting } from './settings/setting.ts';
 
-export type ParsedSetting = { readonly value: string | number | boolean } | { readonly expected: string };
+export type ParsedSetting =
+  | { readonly value: string | number | boolean | Readonly<Record<string, number>> }
+  | { readonly expected: string };
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -65,6 +67,12 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
         : { expected: expectedUrl(setting.schemes ?? []) };
     case 'rules':
       return isText(raw) || typeof raw === 'number' ? { value: String(raw) } : { expected: 'a text or a number' };
+    case 'counts': {
+      const value = isText(raw) ? countsOfText(raw) : raw;
+      return isCounts(value)
+        ? { value }
+        : { expected: 'names with whole numbers from 1 to 1000000, such as { warehouse: 4 }, or "warehouse=4,gpu=2"' };
+    }
     case 'text':
       return isText(raw) ? { value: raw } : { expected: 'a text' };
   }
@@ -75,6 +83,20 @@ export function describeSetting(setting: Setting, raw: unknown): string {
   if (setting.kind !== 'url' || typeof raw !== 'string') return describe(raw);
   const scheme = /^[a-z][a-z0-9+.-]*:(?=\/\/)/i.exec(raw)?.[0];
   return scheme === undefined ? 'a text that is none' : `a url that starts with "${scheme}"`;
+}
+
+function countsOfText(raw: string): unknown {
+  const parts = raw.split(',').map((part) => /^\s*([^=\s]+)\s*=\s*(\d+)\s*$/.exec(part));
+  const named = parts.map((part) => [part?.[1] ?? '', Number(part?.[2])] as const);
+  return new Set(named.map(([name]) => name)).size === named.length ? Object.fromEntries(named) : raw;
+}
+
+function isCounts(value: unknown): value is Readonly<Record<string, number>> {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
+  return Object.entries(value).every(
+    ([name, count]) =>
+      /^[A-Za-z][A-Za-z0-9_-]*$/.test(name) && Number.isSafeInteger(count) && count >= 1 && count <= 1_000_000,
+  );
 }
 
 function isText(raw: unknown): raw is string {

@@ -20,7 +20,9 @@ type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'ratio' | 'size
   ? number
   : S['kind'] extends 'boolean'
     ? boolean
-    : string;
+    : S['kind'] extends 'counts'
+      ? Readonly<Record<string, number>>
+      : string;
 type Optional<S extends Settings> = S extends { default: unknown } | { required: true } ? never : undefined;
 
 /** Every setting by its dotted key, checked: paths absolute, sizes in bytes, durations in microseconds. */

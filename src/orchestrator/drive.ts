@@ -31,6 +31,7 @@ export async function drive(
         clock: deps.clock,
         logger: deps.logger,
         ...executors,
+        pools: deps.pools ?? {},
         ...(signal === undefined ? {} : { signal }),
         onChange: (run, batch) => {
           if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);

@@ -3,6 +3,7 @@
 import type { Clock, Logger } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { Database, ObjectStore } from '../storage/index.ts';
+import type { PoolSizes } from './driver/ask-for-slots.ts';
 import type { Executor } from './executors/executor.ts';
 import type { StepProgress } from './run-progress.ts';
 
@@ -25,6 +26,8 @@ export interface OrchestratorDeps extends RunsDeps {
   readonly openFleet: (driver: string) => Promise<Executor>;
   /** Where steps run that name no executor. */
   readonly executor: 'local' | 'fleet';
+  /** How many slots each pool has; none where it is left out. */
+  readonly pools?: PoolSizes;
   /** On abort what runs is stopped and the run let go, to be resumed. */
   readonly signal?: AbortSignal;
   /** Told of each task as it ends, for those who watch. */

@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { didYouMeanOf, HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
+import { checkPools } from './check-pools.ts';
 import { checkRunnable } from './check-runnable.ts';
 import { drive } from './drive.ts';
 import { firstRows, graphOf } from './engine/graph.ts';
@@ -160,6 +161,7 @@ export function requirePipeline(deps: OrchestratorDeps, name: string): PipelineS
   const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : undefined;
   if (pipeline !== undefined) {
     checkRunnable(pipeline);
+    checkPools(pipeline, deps.pools ?? {});
     return pipeline;
   }
   const known = Object.keys(pipelines);

@@ -20,6 +20,7 @@ interface Drawn {
   readonly isAfterAll: boolean;
   readonly parallel: number | null;
   readonly isCached: boolean;
+  readonly pool: number | null;
 }
 
 const drawn: fc.Arbitrary<Drawn> = fc.record({
@@ -34,7 +35,11 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   isAfterAll: fc.nat(5).map((n) => n === 0),
   parallel: fc.option(fc.integer({ min: 1, max: 2 }), { freq: 3 }),
   isCached: fc.boolean(),
+  pool: fc.option(fc.nat(1), { freq: 2 }),
 });
+
+/** Of those that the steps name. */
+const poolSizes = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }));
 
 const MOST_DEPTH = 2;
 
@@ -87,6 +92,7 @@ function pipelineOf(nodes: readonly Drawn[]): PipelineSpec {
       ...(one.isCaught ? { catch: true } : {}),
       ...(one.parallel === null ? {} : { parallel: one.parallel }),
       ...(one.isCached ? { cache: true } : {}),
+      ...(one.pool === null ? {} : { pool: `pool${one.pool}` }),
       retry: one.retry,
       timeoutMicros: null,
       resources: {},
@@ -250,17 +256,25 @@ const histories = fc.record({
   seed: fc.nat(),
   harm: fc.constantFrom(0, 0, 1, 3),
   dice: fc.nat(),
+  sizes: poolSizes,
 });
 
 describe('a run', () => {
   const play = (
-    { nodes, seed, harm, dice }: { nodes: Drawn[]; seed: number; harm: number; dice: number },
+    {
+      nodes,
+      seed,
+      harm,
+      dice,
+      sizes,
+    }: { nodes: Drawn[]; seed: number; harm: number; dice: number; sizes: [number, number] },
     more: { readonly keepsGoing: boolean; readonly mayCancel?: boolean },
   ) => {
     const graph = graphOf(pipelineOf(nodes));
     const script = scriptOf(graph, seed, harm, 2);
     const chance = chanceOf(dice);
-    const played = playRun(graph, script, { mostDeaths: 2, mayCancel: false, chance, ...more });
+    const pools = new Map(sizes.map((size, at) => [`pool${at}`, size]));
+    const played = playRun(graph, script, { mostDeaths: 2, mayCancel: false, chance, pools, ...more });
     return { graph, script, played, seed, harm };
   };
 
@@ -307,5 +321,19 @@ describe('a run', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('never has more at work in a pool than its slots, which the pool has, and fills it', () => {
+    let fullMoments = 0;
+    fc.assert(
+      fc.property(histories, (history) => {
+        const nodes = history.nodes.map((node) => ({ ...node, pool: node.pool ?? 0 }));
+        const { played } = play({ ...history, nodes }, { keepsGoing: true, mayCancel: true });
+        fullMoments += played.fullMoments;
+        expect([...played.rows.pools.values()].map(({ slots }) => slots)).toEqual([0, 0]);
+      }),
+      { numRuns: 300 },
+    );
+    expect(fullMoments).toBeGreaterThan(100);
   });
 });

@@ -80,6 +80,7 @@ const batch: fc.Arbitrary<Batch> = fc.record({
   ),
   tasks: fc.array(task, { maxLength: 12 }),
   slices: fc.constant([]),
+  pools: fc.constant([]),
   cached: fc.constant([] as const),
   events: fc.array(
     fc.record(

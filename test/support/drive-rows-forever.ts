@@ -100,6 +100,7 @@ for (let number = 1; ; number++) {
     fresh: count === 0 ? [] : [{ step: 'fan', scope: '', from, count, slice: owner, at: 1 }],
     tasks: changes.splice(0),
     slices: [],
+    pools: [],
     events,
     cached: [],
   });

@@ -4,6 +4,7 @@ import type { Batch, StepChange, TaskChange, TaskCounts, TaskState } from '../..
 import { takeBatch } from '../../src/orchestrator/engine/changes.ts';
 import type { Attempt, Command, EngineEvent } from '../../src/orchestrator/engine/events.ts';
 import { type Graph, scopeItems } from '../../src/orchestrator/engine/graph.ts';
+import { wantedSlots } from '../../src/orchestrator/driver/wanted-slots.ts';
 import { claimable, next, nextDue } from '../../src/orchestrator/engine/next.ts';
 import { type KeptTask, type RunInHand, takeInHand } from '../../src/orchestrator/engine/run-in-hand.ts';
 
@@ -25,10 +26,17 @@ export interface Script {
 
 export type Chance = (below: number) => number;
 
+/** Slots as a database has them: this run's, and those of all the others together. */
+export interface KeptPool {
+  readonly size: number;
+  slots: number;
+  others: number;
+}
+
 type Kept = Omit<StepChange, 'counts'> & { readonly counts: TaskCounts };
 
 /** The rows as a database has them. */
-export function keptRows(graph: Graph) {
+export function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map()) {
   const steps = new Map<string, Kept>();
   const tasks = new Map<string, TaskChange>();
   const state: { end: string | null; error: string | null } = { end: null, error: null };
@@ -58,7 +66,14 @@ export function keptRows(graph: Graph) {
       if (before.state === 'succeeded') throw new Error(`${key} was committed twice`);
       tasks.set(key, task);
     }
-    if (batch.run !== null) Object.assign(state, { end: batch.run.state, error: batch.run.error });
+    for (const { pool, slots } of batch.pools) {
+      const kept = pools.get(pool);
+      if (kept === undefined || slots > kept.slots) throw new Error(`${pool} can only be given back`);
+      kept.slots = slots;
+    }
+    if (batch.run === null) return;
+    Object.assign(state, { end: batch.run.state, error: batch.run.error });
+    for (const kept of pools.values()) kept.slots = 0;
   };
   const load = (keepsGoing: boolean, isCancelled: boolean): RunInHand => {
     const inHand = [...tasks.values()].filter(({ state: of }) => of === 'running' || of === 'retry');
@@ -67,15 +82,18 @@ export function keptRows(graph: Graph) {
       { id: 'r', graph, keepsGoing, isCancelled },
       [...steps.values()],
       inHand as unknown as KeptTask[],
+      [...pools].map(([pool, { slots }]) => ({ pool, slots })),
     );
   };
-  return { steps, tasks, state, write, load };
+  return { steps, tasks, state, pools, write, load };
 }
 
 export interface Played {
   readonly rows: ReturnType<typeof keptRows>;
   readonly deaths: number;
   readonly isCancelled: boolean;
+  /** Of how many moments at which tasks were at work in a pool that was full. */
+  readonly fullMoments: number;
 }
 
 /** Plays a run to its end. `chance(n)` decides: 0 to n - 1. */
@@ -87,10 +105,15 @@ export function playRun(
     readonly mostDeaths: number;
     readonly mayCancel: boolean;
     readonly chance: Chance;
+    /** By name. */
+    readonly pools?: ReadonlyMap<string, number>;
   },
 ): Played {
   const { keepsGoing, mostDeaths, mayCancel, chance } = options;
-  const rows = keptRows(graph);
+  const pools = new Map(
+    [...(options.pools ?? [])].map(([name, size]): [string, KeptPool] => [name, { size, slots: 0, others: 0 }]),
+  );
+  const rows = keptRows(graph, pools);
   let at = 1000;
   let deaths = 0;
   let isCancelled = false;
@@ -99,7 +122,9 @@ export function playRun(
   const atWork = new Map<string, Attempt>();
   let prepares: { readonly step: string; readonly scope: string }[] = [];
   let lookUps: Extract<Command, { kind: 'look up' }>[] = [];
+  let asks: Extract<Command, { kind: 'ask' }>[] = [];
   let unsent: Command[] = [];
+  let fullMoments = 0;
   const past: EngineEvent[] = [];
   const tell = (event: EngineEvent): void => {
     past.push(event);
@@ -113,6 +138,7 @@ export function playRun(
     const batch = takeBatch(run, at);
     if (batch !== null) rows.write(batch);
     for (const command of unsent) {
+      if (command.kind === 'ask') asks.push(command);
       if (command.kind === 'submit') {
         const { step, scope, tasks } = command.slice;
         for (const { index, attempt } of tasks)
@@ -133,6 +159,8 @@ export function playRun(
     run = rows.load(keepsGoing, isCancelled);
     prepares = [];
     lookUps = [];
+    asks = [];
+    answers.length = 0;
     unsent = [];
     const known = new Set<string>();
     for (const [step, scopes] of run.rows)
@@ -183,9 +211,57 @@ export function playRun(
     );
     tell({ kind: 'looked up', step, scope, from, count, hits: found });
   };
+  /** Of several asks the database answers any, and what it gave is heard at some time. */
+  const answers: Extract<EngineEvent, { kind: 'slots' }>[] = [];
+  const askOne = (): void => {
+    const [one] = asks.splice(chance(asks.length), 1);
+    const pool = one === undefined ? undefined : pools.get(one.pool);
+    if (one === undefined || pool === undefined) return;
+    const most = Math.max(pool.slots, Math.min(one.slots, pool.size - pool.others));
+    pool.slots += chance(most - pool.slots + 1);
+    answers.push({ kind: 'slots', pool: one.pool, held: pool.slots, share: chance(pool.size + 1) });
+  };
+  /** Other runs take and give back. */
+  const others = (): void => {
+    for (const pool of pools.values()) {
+      const free = pool.size - pool.slots - pool.others;
+      pool.others += chance(2) === 0 ? -chance(pool.others + 1) : chance(free + 1);
+    }
+    tell({ kind: 'pools changed' });
+  };
+  const wish = (): void => {
+    for (const [pool, slots] of wantedSlots(run, at, () => ({ of: 'here', tasks: 3 })))
+      tell({ kind: 'wanted', pool, slots });
+  };
+  /** Tasks at work, and those that are on their way by what is written, are never more than the slots. */
+  const checkPools = (): void => {
+    for (const [name, pool] of pools) {
+      const isOfPool = (step: string): boolean => {
+        const node = graph.nodes.get(step);
+        return node?.kind === 'step' && node.spec.pool === name;
+      };
+      const working = [...atWork.values()].filter(({ step }) => isOfPool(step)).length;
+      const written = [...rows.tasks.values()].filter(
+        ({ step, state }) => state === 'running' && isOfPool(step),
+      ).length;
+      if (working > pool.slots || written > pool.slots || pool.slots + pool.others > pool.size)
+        throw new Error(`${name}: ${working} at work, ${written} written, ${pool.slots} slots of ${pool.size}`);
+      if (working > 0 && pool.slots + pool.others === pool.size) fullMoments += 1;
+    }
+  };
   tell({ kind: 'begin' });
   for (let turn = 0; turn < 20_000; turn++) {
-    if (rows.state.end !== null) return { rows, deaths, isCancelled };
+    checkPools();
+    if (rows.state.end !== null) return { rows, deaths, isCancelled, fullMoments };
+    if (pools.size > 0) {
+      const dice = chance(12);
+      if (dice === 0) others();
+      else if (dice < 4 && asks.length > 0) askOne();
+      else if (dice < 7) {
+        const answer = answers.shift();
+        if (answer !== undefined) tell(answer);
+      } else if (dice < 9) wish();
+    }
     const dice = chance(24);
     if (dice < 3 && lookUps.length > 0) lookUpOne();
     else if (dice < 6 && prepares.length > 0) prepareOne();
@@ -205,7 +281,13 @@ export function playRun(
     // It is told again, or late.
     else if (dice === 22 && past.length > 0) {
       const again = past[chance(past.length)];
-      if (again !== undefined && again.kind !== 'cancel' && again.kind !== 'prepared' && again.kind !== 'unprepared')
+      if (
+        again !== undefined &&
+        again.kind !== 'cancel' &&
+        again.kind !== 'slots' &&
+        again.kind !== 'prepared' &&
+        again.kind !== 'unprepared'
+      )
         tell(again);
     } else if (dice === 23 && deaths < mostDeaths && chance(3) === 0) die();
     else if (mayCancel && !isCancelled && chance(40) === 0) {

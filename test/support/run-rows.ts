@@ -42,6 +42,7 @@ export const batchOf = (other: Partial<Batch>): Batch => ({
   fresh: [],
   tasks: [],
   slices: [],
+  pools: [],
   events: [],
   cached: [],
   ...other,
@@ -103,7 +104,7 @@ type Rows = { readonly [T in keyof PipelineTables]: readonly PipelineTables[T][]
 
 export async function rowsOf(database: Database): Promise<Rows> {
   const db = database.tables<PipelineTables>();
-  const [runs, steps, tasks, slices, events, cached] = await Promise.all([
+  const [runs, steps, tasks, slices, events, cached, pools] = await Promise.all([
     db.selectFrom('pipeline_runs').selectAll().orderBy('id').execute(),
     db.selectFrom('pipeline_steps').selectAll().orderBy('run_id').orderBy('step').orderBy('scope').execute(),
     db
@@ -117,6 +118,7 @@ export async function rowsOf(database: Database): Promise<Rows> {
     db.selectFrom('pipeline_slices').selectAll().orderBy('run_id').orderBy('id').execute(),
     db.selectFrom('pipeline_events').selectAll().orderBy('run_id').orderBy('number').execute(),
     db.selectFrom('pipeline_cache').selectAll().orderBy('key').execute(),
+    db.selectFrom('pipeline_pools').selectAll().orderBy('pool').orderBy('run_id').execute(),
   ]);
   return {
     pipeline_runs: runs,
@@ -125,6 +127,7 @@ export async function rowsOf(database: Database): Promise<Rows> {
     pipeline_slices: slices,
     pipeline_events: events,
     pipeline_cache: cached,
+    pipeline_pools: pools,
   };
 }
 

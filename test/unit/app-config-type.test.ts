@@ -7,7 +7,10 @@ import type { HeadraceConfig } from '../../src/index.ts';
 
 type KeysOf<Config> = {
   [Name in keyof Config & string]-?: NonNullable<Config[Name]> extends object
-    ? `${Name}.${KeysOf<NonNullable<Config[Name]>>}`
+    ? // What has names of the user's own is one setting.
+      string extends keyof NonNullable<Config[Name]>
+      ? Name
+      : `${Name}.${KeysOf<NonNullable<Config[Name]>>}`
     : Name;
 }[keyof Config & string];
 type TypedKey = KeysOf<HeadraceConfig>;
@@ -26,7 +29,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
     online: { url: 'lmdb:o', mapSize: '1GB', keepVersions: '2d' },
     offline: { engine: 'duckdb', path: 'off', memory: 512_000_000, threads: 2, extensions: 'ext', cache: '5GB' },
     artifacts: { url: 'file:a' },
-    orchestrator: { executor: 'fleet' },
+    orchestrator: { executor: 'fleet', pools: { warehouse: 4 } },
     pushLog: { path: 'log', topic: 'pushed', brokers: 'env:BROKERS', partitions: 4, retention: '400d' },
     predictionLog: {
       path: 'predictions',

@@ -62,6 +62,19 @@ describe('a configuration', () => {
     ]);
   });
 
+  it('takes counts by names of the user’s own, in the file and from the environment', () => {
+    const pools = (written: object, environment: Record<string, string> = {}): unknown =>
+      checkConfig({ project: 'p', ...written }, FILE, environment).values['orchestrator.pools'];
+    expect(pools({})).toBeUndefined();
+    expect(pools({ orchestrator: { pools: { warehouse: 4, 'gpu-a': 1 } } })).toEqual({ warehouse: 4, 'gpu-a': 1 });
+    const environment = { HEADRACE_ORCHESTRATOR_POOLS: 'warehouse=8, gpu=2' };
+    expect(pools({ orchestrator: { pools: { warehouse: 4 } } }, environment)).toEqual({ warehouse: 8, gpu: 2 });
+    for (const bad of [4, [4], 'warehouse', { warehouse: 0 }, { warehouse: 1.5 }, { 'the one': 1 }, 'a=1,a=2', 'a=x'])
+      expect(() => pools({ orchestrator: { pools: bad } })).toThrow(
+        /orchestrator\.pools expected names with whole numbers from 1 to 1000000, such as \{ warehouse: 4 \}/,
+      );
+  });
+
   it.each([
     [{ project: 'p', server: { port: '80' } }, {}, undefined],
     [

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Foreach, PipelineSpec } from '../../src/definitions/index.ts';
+import { checkPools } from '../../src/orchestrator/check-pools.ts';
 import { checkRunnable } from '../../src/orchestrator/check-runnable.ts';
 import { foreachCount, foreachItem } from '../../src/orchestrator/foreach.ts';
 import { isLeaseLive, newOwner } from '../../src/orchestrator/lease.ts';
@@ -145,11 +146,23 @@ describe('a pipeline that asks for what there is not', () => {
     const steps = [
       { ...step, name: 'a', executor: 'fleet' as const },
       { ...step, name: 'b', executor: pod },
-      { ...step, name: 'c', pool: 'warehouse' },
     ];
     expect(() => checkRunnable({ name: 'p', params: [], steps })).toThrow(
-      /pipeline "p" can not be run by this version: step "b" asks for the executor kubernetes; step "c" asks for the pool "warehouse"\./,
+      /pipeline "p" can not be run by this version: step "b" asks for the executor kubernetes\./,
     );
     expect(() => checkRunnable({ name: 'p', params: [], steps: steps.slice(0, 1) })).not.toThrow();
+  });
+
+  it('is refused where no setting has a step’s pool, with what to write', () => {
+    const steps = [
+      { ...step, name: 'a', pool: 'gpu' },
+      { ...step, name: 'b', pool: 'ware-house' },
+    ];
+    const check = (pools: Record<string, number>) => () => checkPools({ name: 'p', steps }, pools);
+    expect(check({ gpu: 2 })).toThrow(
+      /pipeline "p" can not be run: step "b" asks for the pool "ware-house", and the setting orchestrator\.pools has "gpu" alone\..* orchestrator: \{ pools: \{ gpu: 2, 'ware-house': 4 \} \}/,
+    );
+    expect(check({})).toThrow(/step "a" asks for the pool "gpu"; step "b" .* orchestrator\.pools has none\./);
+    expect(check({ gpu: 2, 'ware-house': 1 })).not.toThrow();
   });
 });

@@ -1,8 +1,13 @@
-// The settings of the scheduler: part of the table in settings.
+// The settings of the scheduler, and of what runs share: part of the table in settings.
 
 import type { Setting } from './setting.ts';
 
 export const SCHEDULER_SETTINGS = [
+  {
+    key: 'orchestrator.pools',
+    kind: 'counts',
+    help: 'How many tasks may run at once, over all runs, of the steps that name a pool: `{ warehouse: 4 }`; in the environment `warehouse=4,gpu=2`. Of drivers that say different numbers the least counts.',
+  },
   {
     key: 'scheduler.runs',
     kind: 'integer',

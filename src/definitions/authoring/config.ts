@@ -43,6 +43,8 @@ export interface HeadraceConfig {
   readonly orchestrator?: {
     /** Where steps run that name no executor: on the machine that drives the run (the default), or on those of `headrace worker`. */
     readonly executor?: 'local' | 'fleet';
+    /** How many tasks may run at once, over all runs, of the steps that name a pool: `{ warehouse: 4 }`. */
+    readonly pools?: Readonly<Record<string, number>>;
   };
   readonly pushLog?: {
     /** Folder of the durable log of pushed events, of this machine alone. */

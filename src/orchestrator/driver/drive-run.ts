@@ -12,6 +12,8 @@ import { claimable, next, nextDue } from '../engine/next.ts';
 import { type KeptTask, type Row, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
 import type { Executor, Handle, Resources, Slice, TaskEvent } from '../executors/executor.ts';
 import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
+import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
+import { lostRun } from './lost-run.ts';
 import { createOutputCache } from './output-cache.ts';
 import { prepareStep } from './prepare-step.ts';
 import { openResults } from './step-results.ts';
@@ -28,6 +30,8 @@ export interface DriveDeps {
    * now. Undefined where that one is not open here.
    */
   readonly executorNamed: (name: string) => NamedExecutor | undefined;
+  /** How many slots each pool has: of all that the run's steps name. */
+  readonly pools?: PoolSizes;
   /** On abort what runs is stopped and the run let go, to be resumed. */
   readonly signal?: AbortSignal;
   /** After each batch, and at first. */
@@ -86,6 +90,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     loaded.tasks.flatMap(({ state, slice, startedAt, ...task }): KeptTask[] =>
       state === 'failed' ? [] : [{ ...task, state, slice: slice ?? '', startedAt: startedAt ?? 0 }],
     ),
+    loaded.pools,
   );
   const cache = createOutputCache({ store, objects }, run);
   const slices = new Map<string, SliceInHand>();
@@ -105,6 +110,8 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     for (const event of more) events.push(event);
     wake?.();
   };
+
+  const slots = createSlotAsks({ store, sizes: deps.pools ?? {}, logger, post }, run, hold.epoch);
 
   const specOf = (step: string): StepSpec | undefined => {
     const node = graph.nodes.get(step);
@@ -187,6 +194,11 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       tell({ kind: 'room', step: row.node.name, scope: row.scope, tasks: room, perSlice, executor: named.name }, at);
       claimed.set(named.executor, ahead + run.runningTasks - before);
     }
+    const roomFor = (spec: StepSpec) => {
+      const { executor } = watched(spec);
+      return { of: executor, tasks: executor.room(resourcesOf(spec)).tasks - (claimed.get(executor) ?? 0) };
+    };
+    slots.want(at, roomFor, (event) => tell(event, at));
   };
 
   const tell = (event: EngineEvent, at: number): void => {
@@ -223,6 +235,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     commands = [];
     const submits = new Map<NamedExecutor, Slice[]>();
     const prepares: Extract<Command, { kind: 'prepare' }>[] = [];
+    const asks: Extract<Command, { kind: 'ask' }>[] = [];
     for (const command of todo) {
       if (command.kind === 'prepare') {
         prepares.push(command);
@@ -237,8 +250,10 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
         const list = submits.get(named) ?? [];
         list.push({ id: slice, spec: command.order, tasks });
         submits.set(named, list);
-      } else if (command.kind === 'cancel') beside(stopAll());
+      } else if (command.kind === 'ask') asks.push(command);
+      else if (command.kind === 'cancel') beside(stopAll());
     }
+    if (asks.length > 0) beside(slots.ask(asks).then((events) => post(...events)));
     if (prepares.length > 0) beside(prepareAll(prepares));
     for (const [named, list] of submits) {
       claimed.delete(named.executor);
@@ -338,9 +353,11 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
         isAsked = true;
         wake?.();
       });
+
       const onAbort = (): void => beside(interrupt());
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
+        await slots.listen();
         deps.onChange?.(run, null);
         await adopt();
         if (hold.isCancelRequested) post({ kind: 'cancel' });
@@ -360,6 +377,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       return { end: run.end ?? 'interrupted', error: run.failure };
     },
     async close(): Promise<void> {
+      await slots.close();
       for (const unwatch of executors.values()) unwatch();
     },
   };
@@ -375,8 +393,4 @@ function namesOf(tasks: Slice['tasks']): Set<string> {
 
 function driverOf(executor: string): string {
   return executor.slice(executor.indexOf(':') + 1);
-}
-
-function lostRun(id: string): HeadraceError {
-  return new HeadraceError('HR_CONFLICT', `run ${id} was taken over by another process, or ended by it`);
 }

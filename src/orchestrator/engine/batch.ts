@@ -100,12 +100,21 @@ export interface CachedOutput {
   readonly at: Micros;
 }
 
+/** Slots of a pool that a run keeps, of those that it held: the others are given back. */
+export interface PoolChange {
+  readonly pool: string;
+  readonly slots: number;
+  /** As many as it could use. */
+  readonly wanted: number;
+}
+
 export interface Batch {
   readonly run: RunChange | null;
   readonly steps: readonly StepChange[];
   readonly fresh: readonly FreshClaims[];
   readonly tasks: readonly TaskChange[];
   readonly slices: readonly SliceChange[];
+  readonly pools: readonly PoolChange[];
   readonly events: readonly RunEvent[];
   readonly cached: readonly CachedOutput[];
 }

@@ -1,7 +1,7 @@
 // What has yet to be written of a run: noted as it happens, taken as one batch.
 
 import type { Micros } from '../../core/index.ts';
-import type { Batch, RunEvent, StepChange, TaskChange } from './batch.ts';
+import type { Batch, PoolChange, RunEvent, StepChange, TaskChange } from './batch.ts';
 import type { CacheHit } from './events.ts';
 import type { Row, RunInHand, Task } from './run-in-hand.ts';
 
@@ -32,6 +32,10 @@ export function noteTask(
     from: null,
     ...now,
   });
+}
+
+export function noteSlots({ changes }: RunInHand, change: PoolChange): void {
+  changes.pools.set(change.pool, change);
 }
 
 /** A task that has no row yet, and is done by what an earlier run gave. */
@@ -81,25 +85,33 @@ export function noteEvent({ changes }: RunInHand, event: RunEvent): void {
 
 /** How much waits to be written, in rows. */
 export function pendingRows({ changes }: RunInHand): number {
-  return changes.tasks.length + changes.fresh.reduce((sum, { count }) => sum + count, 0) + changes.rows.size;
+  return (
+    changes.tasks.length +
+    changes.fresh.reduce((sum, { count }) => sum + count, 0) +
+    changes.rows.size +
+    changes.pools.size
+  );
 }
 
 /** Takes what has been noted; null where there is nothing. */
 export function takeBatch(run: RunInHand, now: Micros): Batch | null {
   const { changes } = run;
-  const { fresh, tasks, slices, events } = changes;
-  if (changes.rows.size === 0 && events.length === 0 && tasks.length === 0 && !changes.hasEnded) return null;
+  const { fresh, tasks, slices, pools, events } = changes;
+  const isEmpty = changes.rows.size === 0 && events.length === 0 && tasks.length === 0 && pools.size === 0;
+  if (isEmpty && !changes.hasEnded) return null;
   const batch: Batch = {
     run: changes.hasEnded && run.end !== null ? { state: run.end, error: run.failure, endedAt: now } : null,
     steps: [...changes.rows].map(asChange),
     fresh,
     tasks,
     slices,
+    pools: [...pools.values()],
     events,
     cached: [],
   };
   changes.rows.clear();
   changes.newest.clear();
+  changes.pools.clear();
   Object.assign(changes, { fresh: [], tasks: [], slices: [], events: [], hasEnded: false });
   return batch;
 }

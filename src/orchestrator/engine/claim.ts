@@ -4,11 +4,16 @@ import { type Micros, sha256Hex } from '../../core/index.ts';
 import type { SliceChange } from './batch.ts';
 import { noteCopied, noteEvent, noteRow, noteTask } from './changes.ts';
 import type { Command, EngineEvent } from './events.ts';
+import { freeSlots, poolOf } from './pools.ts';
 import { countRunning, type Row, type RunInHand, type Task } from './run-in-hand.ts';
 import { mayClaim } from './settle.ts';
 
 /** How many more of its tasks may run at once. */
-export function roomOf(run: RunInHand, { node }: Row): number {
+export function roomOf(run: RunInHand, row: Row): number {
+  return Math.min(parallelRoom(run, row), freeSlots(poolOf(run, row.node)));
+}
+
+export function parallelRoom(run: RunInHand, { node }: Row): number {
   const parallel = node.kind === 'step' ? node.spec.parallel : undefined;
   return parallel === undefined ? Infinity : parallel - (run.running.get(node.name) ?? 0);
 }

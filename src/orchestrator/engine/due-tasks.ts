@@ -7,6 +7,8 @@ export interface DueTasks {
   add(index: number, at: Micros): void;
   /** When the first may be claimed; Infinity where there is none. */
   first(): Micros;
+  /** How many may be claimed by `now`; counted up to `most`. */
+  countDue(now: Micros, most: number): number;
   /** Takes the first out where its time has come by `now`. */
   take(now: Micros): number | undefined;
 }
@@ -38,6 +40,16 @@ export function createDueTasks(): DueTasks {
       }
     },
     first: () => heap[0]?.at ?? Infinity,
+    countDue(now, most) {
+      // What lies under one that is not due is not due either.
+      const countFrom = (place: number, left: number): number => {
+        const one = heap[place];
+        if (one === undefined || one.at > now || left <= 0) return 0;
+        const here = 1 + countFrom(2 * place + 1, left - 1);
+        return here + countFrom(2 * place + 2, left - here);
+      };
+      return countFrom(0, most);
+    },
     take(now) {
       const top = heap[0];
       if (top === undefined || top.at > now) return undefined;

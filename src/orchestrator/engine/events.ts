@@ -39,6 +39,12 @@ export type EngineEvent =
       readonly count: number;
       readonly hits: readonly CacheHit[];
     }
+  /** How many slots of a pool the run could use now, those that it uses with them. */
+  | { readonly kind: 'wanted'; readonly pool: string; readonly slots: number }
+  /** What came of an ask: slots that are the run's, and how many it may go on to hold while others wait. */
+  | { readonly kind: 'slots'; readonly pool: string; readonly held: number; readonly share: number }
+  /** Others took slots, gave some back, or wait for some. */
+  | { readonly kind: 'pools changed' }
   | { readonly kind: 'cancel' };
 
 export interface CacheHit {
@@ -66,6 +72,8 @@ export type Command =
     }
   /** Once the rows are written. */
   | { readonly kind: 'submit'; readonly slice: SliceChange; readonly order: string }
+  /** For so many slots of a pool in all, as far as others leave them: `slots`. */
+  | { readonly kind: 'ask'; readonly pool: string; readonly slots: number }
   /** Everything that runs: each is `stopped`. */
   | { readonly kind: 'cancel' }
   | { readonly kind: 'end' };

@@ -4,8 +4,9 @@
 import type { Micros } from '../../core/index.ts';
 import type { TaskOutput } from './batch.ts';
 import { noteEvent, noteRow, noteTask } from './changes.ts';
-import { claim, copyHits, freshEnd, roomOf } from './claim.ts';
+import { claim, copyHits, freshEnd, parallelRoom, roomOf } from './claim.ts';
 import type { Attempt, Command, EngineEvent } from './events.ts';
+import { freeSlots, hearOfPools, poolOf, settlePools } from './pools.ts';
 import { type Row, type RunInHand, countRunning, type Task } from './run-in-hand.ts';
 import { retryDelay } from './retry-delay.ts';
 import { endRow, mayClaim, settle, startAll } from './settle.ts';
@@ -37,6 +38,11 @@ export function next(run: RunInHand, event: EngineEvent, at: Micros): readonly C
     case 'looked up':
       lookedUp(run, event, at);
       break;
+    case 'wanted':
+    case 'slots':
+    case 'pools changed':
+      hearOfPools(run, event);
+      break;
     case 'cancel':
       if (run.isCancelled) break;
       run.isCancelled = true;
@@ -47,6 +53,7 @@ export function next(run: RunInHand, event: EngineEvent, at: Micros): readonly C
       attempted(run, event, at);
   }
   settle(run, at, commands);
+  if (run.pools.size > 0 && run.end === null) settlePools(run, commands);
   return commands;
 }
 
@@ -58,6 +65,15 @@ export function* claimable(run: RunInHand, at: Micros): Generator<Row> {
   for (const row of rows) {
     if (!mayClaim(run, row) || roomOf(run, row) <= 0) continue;
     if (row.due.first() <= at || row.nextIndex < freshEnd(row)) yield row;
+  }
+}
+
+/** Rows of which only the slots of their pool keep more from being claimed, and how many tasks those have, counted up to `most`. */
+export function* shortOfSlots(run: RunInHand, at: Micros, most: number): Generator<{ row: Row; tasks: number }> {
+  for (const row of run.claimable) {
+    if (freeSlots(poolOf(run, row.node)) > 0 || parallelRoom(run, row) <= 0 || !mayClaim(run, row)) continue;
+    const tasks = Math.min(most, freshEnd(row) - row.nextIndex + row.due.countDue(at, most));
+    if (tasks > 0) yield { row, tasks };
   }
 }
 

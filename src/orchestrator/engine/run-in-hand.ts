@@ -3,6 +3,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import type {
+  PoolChange,
   RunEvent,
   RunState,
   SliceChange,
@@ -14,6 +15,7 @@ import type {
 } from './batch.ts';
 import { createDueTasks, type DueTasks } from './due-tasks.ts';
 import type { CacheHit } from './events.ts';
+import { type KeptSlots, poolOf, poolsInHand, type PoolInHand } from './pools.ts';
 import { type Graph, type Node, scopeAround, scopeItems } from './graph.ts';
 
 /** A step or a group, in one scope. */
@@ -80,6 +82,8 @@ export interface RunInHand {
   readonly claimable: Set<Row>;
   /** Tasks that run, by step over all scopes. */
   readonly running: Map<string, number>;
+  /** By name. */
+  readonly pools: ReadonlyMap<string, PoolInHand>;
   /** The rows at the top. */
   readonly whole: OpenItem;
   runningTasks: number;
@@ -97,6 +101,7 @@ export interface RunInHand {
 export interface Changes {
   hasEnded: boolean;
   readonly rows: Set<Row>;
+  readonly pools: Map<string, PoolChange>;
   fresh: FreshClaims[];
   tasks: TaskChange[];
   slices: SliceChange[];
@@ -124,6 +129,7 @@ export function takeInHand(
   run: { readonly id: string; readonly graph: Graph; readonly keepsGoing: boolean; readonly isCancelled: boolean },
   kept: readonly StepChange[],
   tasks: readonly KeptTask[],
+  slots: readonly KeptSlots[] = [],
 ): RunInHand {
   const { id, graph, keepsGoing, isCancelled } = run;
   const inHand: RunInHand = {
@@ -133,6 +139,7 @@ export function takeInHand(
     rows: new Map([...graph.nodes.keys()].map((name) => [name, new Map<string, Row>()])),
     claimable: new Set(),
     running: new Map(),
+    pools: poolsInHand(graph.nodes.values(), slots),
     whole: { left: 0, hasFailed: false, hasCancelled: false },
     runningTasks: 0,
     preparing: 0,
@@ -140,7 +147,16 @@ export function takeInHand(
     isCancelled,
     end: null,
     agenda: [],
-    changes: { hasEnded: false, rows: new Set(), fresh: [], tasks: [], slices: [], events: [], newest: new Map() },
+    changes: {
+      hasEnded: false,
+      rows: new Set(),
+      pools: new Map(),
+      fresh: [],
+      tasks: [],
+      slices: [],
+      events: [],
+      newest: new Map(),
+    },
   };
   // An item all of whose rows have ended is counted in its group's row.
   const open = openItems(graph, kept);
@@ -225,6 +241,8 @@ export function noteEnd(item: OpenItem, state: StepState): void {
 export function countRunning(run: RunInHand, { node }: Row, by: 1 | -1): void {
   run.runningTasks += by;
   run.running.set(node.name, (run.running.get(node.name) ?? 0) + by);
+  const pool = poolOf(run, node);
+  if (pool !== undefined) pool.running += by;
 }
 
 export function hasEnded(state: StepState): boolean {

@@ -5,6 +5,7 @@ import { type Clock, stringifyJson } from '../../core/index.ts';
 import type { PipelineSpec } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { createEventWriter } from './add-event.ts';
+import { createPoolEnd } from './give-slots-back.ts';
 import { createRowLock, leaseLeft, refuseHeld } from './run-lease.ts';
 import type { RunStore } from './run-store.ts';
 import { type Db, statement, textsOfJson } from './statement.ts';
@@ -24,6 +25,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
     `update pipeline_runs set state = 'cancelled', cancel_requested = 1, driver = null, lease_until = 0, epoch = epoch + 1,
        ended_at = ?, error = ? where id = ?`,
   );
+  const endPools = createPoolEnd(kind);
   const cancelTasks = statement(
     kind,
     `update pipeline_tasks set state = 'cancelled', ended_at = ?
@@ -104,6 +106,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   const cancelNow = async (trx: Db, id: string, reason?: string): Promise<void> => {
     const at = clock.nowMicros();
     await cancelRun(trx, at, reason ?? null, id);
+    await endPools(trx, id);
     await cancelTasks(trx, at, id);
     await cancelSteps(trx, at, id);
     await addEvent(trx, id, at, 'cancelled', reason);

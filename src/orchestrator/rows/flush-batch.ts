@@ -5,6 +5,7 @@ import { HeadraceError } from '../../core/index.ts';
 import { clockText, type Database } from '../../storage/index.ts';
 import type { Batch, RunChange } from '../engine/batch.ts';
 import { createBatchRows } from './batch-rows.ts';
+import { createPoolChanges, createPoolEnd } from './give-slots-back.ts';
 import { LEASE_MICROS, unknownRun } from './run-lease.ts';
 import type { Flushed, RunStore } from './run-store.ts';
 import { type Db, statement, storable } from './statement.ts';
@@ -31,6 +32,8 @@ export function createFlush(database: Database): RunStore['flush'] {
     'update pipeline_runs set state = ?, error = ?, ended_at = ?, lease_until = 0 where id = ? and epoch = ?',
   );
   const rows = createBatchRows(kind);
+  const changePools = createPoolChanges(kind);
+  const endPools = createPoolEnd(kind);
 
   /** Gives whether the batch was written before; throws where it may not be. */
   const explain = async (trx: Db, id: string, epoch: number, number: number): Promise<Flushed> => {
@@ -51,12 +54,14 @@ export function createFlush(database: Database): RunStore['flush'] {
 
   const end = async (trx: Db, id: string, epoch: number, run: RunChange): Promise<void> => {
     await changeRun(trx, run.state, storable(run.error), run.endedAt, id, epoch);
+    await endPools(trx, id);
   };
 
   return (id, epoch, number, batch: Batch) =>
     database.transaction<unknown, Flushed>(async (trx) => {
       const fenced = (await fence(trx, number, batch.events.length, id, epoch, number - 1)).rows[0];
       if (fenced === undefined) return explain(trx, id, epoch, number);
+      if (batch.pools.length > 0) await changePools(trx, id, batch.pools);
       if (batch.run !== null) await end(trx, id, epoch, batch.run);
       const refused = await rows.write(trx, id, batch, fenced.events - batch.events.length);
       return { isCancelRequested: fenced.cancel_requested === 1, refused };

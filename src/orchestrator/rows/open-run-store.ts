@@ -5,17 +5,19 @@ import type { Database } from '../../storage/index.ts';
 import { createRequests } from './ask-of-run.ts';
 import { createRunMaker } from './create-run.ts';
 import { createFlush } from './flush-batch.ts';
+import { createPoolRows } from './pool-slots.ts';
 import { createReads } from './read-runs.ts';
 import { createTaskReads } from './read-tasks.ts';
 import { createLeases } from './run-lease.ts';
 import type { RunStore } from './run-store.ts';
 import { migratePipelines } from './tables.ts';
-import { createWaker } from './wake.ts';
+import { createWaker, POOLS_CHANNEL } from './wake.ts';
 
 /** Makes the tables where they are not there. `clock`: when runs are made, cancelled and resumed; leases go by the database's own. */
 export async function openRunStore(opened: Database, clock: Clock): Promise<RunStore> {
   const database = await migratePipelines(opened);
   const { listen, tell } = createWaker(database);
+  const pools = createWaker(database, POOLS_CHANNEL);
   const create = createRunMaker(database, clock);
   const flush = createFlush(database);
   const leases = createLeases(database);
@@ -24,14 +26,18 @@ export async function openRunStore(opened: Database, clock: Clock): Promise<RunS
     ...createReads(database),
     ...createTaskReads(database),
     ...leases,
+    ...createPoolRows(database, pools.tell),
     listen,
+    listenToPools: pools.listen,
     create: (run) => tell(create(run)),
-    release: (id, epoch) => tell(leases.release(id, epoch)),
+    // Slots are given back with it.
+    release: (id, epoch) => pools.tell(tell(leases.release(id, epoch))),
     flush: (id, epoch, number, batch) => {
       const flushed = flush(id, epoch, number, batch);
-      return batch.run === null ? flushed : tell(flushed);
+      const told = batch.run === null && batch.pools.length === 0 ? flushed : pools.tell(flushed);
+      return batch.run === null ? told : tell(told);
     },
-    requestCancel: (id, options) => tell(requests.requestCancel(id, options)),
+    requestCancel: (id, options) => pools.tell(tell(requests.requestCancel(id, options))),
     requestResume: (id, resume) => tell(requests.requestResume(id, resume)),
   };
 }

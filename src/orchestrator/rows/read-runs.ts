@@ -52,6 +52,10 @@ export function createReads(database: Database): Reads {
        (select slice from pipeline_tasks where run_id = ? and state <> 'succeeded' and state = 'running')
      order by submitted_at, id`,
   );
+  const readPools = statement<{ pool: string; slots: number }>(
+    kind,
+    'select pool, slots from pipeline_pools where run_id = ?',
+  );
   const readEvents = statement<EventRow>(
     kind,
     `select * from pipeline_events where run_id = ? and number > ? order by number limit ${EVENTS_AT_ONCE}`,
@@ -83,7 +87,8 @@ export function createReads(database: Database): Reads {
         }),
       );
       tasks.sort(byKey);
-      return { run, steps, tasks, slices: (await readSlices(db(), id, id)).rows.map(toSlice) };
+      const slices = (await readSlices(db(), id, id)).rows.map(toSlice);
+      return { run, steps, tasks, slices, pools: (await readPools(db(), id)).rows };
     },
     async list(wanted = {}) {
       const { text, parameters } = listed(kind, wanted);

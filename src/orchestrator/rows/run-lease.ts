@@ -6,6 +6,7 @@ import { clockText, type Database, type DatabaseKind } from '../../storage/index
 import type { RunState } from '../engine/batch.ts';
 import { isLeaseLive } from '../lease.ts';
 import { createEventWriter } from './add-event.ts';
+import { createPoolRelease } from './give-slots-back.ts';
 import type { Hold, RunStore } from './run-store.ts';
 import { type Db, statement } from './statement.ts';
 
@@ -97,6 +98,8 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
      returning state, ${clockText(kind)} as now`,
   );
 
+  const releasePools = createPoolRelease(kind);
+
   const refuseFull = async (trx: Db, { id, pipeline }: LeaseRow, atMost: number): Promise<void> => {
     const count = (await going(trx, pipeline)).rows[0]?.going ?? 0;
     if (count < atMost) return;
@@ -136,7 +139,9 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
     release: (id, epoch) =>
       database.transaction<unknown, void>(async (trx) => {
         const row = (await release(trx, id, epoch)).rows[0];
-        if (row?.state === 'running') await addEvent(trx, id, row.now, 'interrupted');
+        if (row?.state !== 'running') return;
+        await releasePools(trx, id);
+        await addEvent(trx, id, row.now, 'interrupted');
       }),
   };
 }

@@ -35,6 +35,14 @@ export function runStoreRows(objects: ObjectStore): RowsOwner {
   };
 }
 
+/** At another place nothing runs. */
+export const poolSlotRows: RowsOwner = {
+  table: 'pipeline_pools',
+  async settle(trx) {
+    await (trx as Kysely<PipelineTables>).deleteFrom('pipeline_pools').execute();
+  },
+};
+
 type TextOf = (blob: string) => Promise<string>;
 
 interface Output {

@@ -94,6 +94,33 @@ export interface StoredEvent {
   readonly message: string | null;
 }
 
+/** What a driver asks of a pool: so many slots in all, of as many as its settings say that there are. */
+export interface AskedSlots {
+  readonly pool: string;
+  readonly size: number;
+  readonly wanted: number;
+}
+
+export interface PoolSlots {
+  readonly pool: string;
+  /** The run's from now on. */
+  readonly held: number;
+  /** As many as it may go on to hold: others wait for what is above it. */
+  readonly share: number;
+}
+
+/** A run that has slots of a pool, or waits for some. */
+export interface PoolHolder {
+  readonly pool: string;
+  readonly run: string;
+  readonly pipeline: string;
+  readonly slots: number;
+  readonly wanted: number;
+  /** How many the pool has, by the settings of its driver. */
+  readonly size: number;
+  readonly isDriven: boolean;
+}
+
 /** What a driver goes on from. */
 export interface LoadedRun {
   readonly run: StoredRun;
@@ -102,6 +129,8 @@ export interface LoadedRun {
   readonly tasks: readonly OpenTask[];
   /** Those of which a task still runs. */
   readonly slices: readonly StoredSlice[];
+  /** Slots of pools that the run has, whoever drove it before. */
+  readonly pools: readonly { readonly pool: string; readonly slots: number }[];
 }
 
 /** A run in a driver's hands. */
@@ -175,7 +204,7 @@ export interface RunStore {
   renew(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
   /** The same, and nothing is written: for whoever was woken, and must not wake others by that. */
   look(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
-  /** Lets go of it; nothing of this epoch is written any more. */
+  /** Lets go of it, and of its slots where nothing of it runs; nothing of this epoch is written any more. */
   release(id: string, epoch: number): Promise<void>;
   load(id: string): Promise<LoadedRun>;
   /**
@@ -209,6 +238,15 @@ export interface RunStore {
   /** Those after that number; at most 1,000 at once. */
   events(id: string, after?: number): Promise<readonly StoredEvent[]>;
   due(): Promise<DueRuns>;
+  /**
+   * Asks for slots of pools; what is free is shared evenly among runs that are driven, and who waits for its first has its turn. A
+   * run's slots are its own until a batch gives them back or it ends, also where its driver dies. `lost`: another has the run.
+   */
+  askSlots(id: string, epoch: number, asked: readonly AskedSlots[]): Promise<readonly PoolSlots[] | 'lost'>;
+  /** Who has slots of these pools, and who waits for some. */
+  poolHolders(pools: readonly string[]): Promise<readonly PoolHolder[]>;
+  /** As `listen`, for slots that were taken, given back, or are waited for. */
+  listenToPools(wake: () => void): Promise<() => Promise<void>>;
   /**
    * Calls `wake` soon after runs were made, let go, ended, cancelled or resumed by any process, and at times for nothing. Gives what
    * ends it.

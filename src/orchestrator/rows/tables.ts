@@ -82,6 +82,8 @@ export interface PipelineTables {
   };
   /** What tasks gave, by the hash of all that they went by; of the run that did it last. */
   pipeline_cache: { run_id: string; key: string; output: string | null; output_blob: string | null; at: number };
+  /** Slots that a run has of a pool, and wants in all. `size`: how many there are, by its driver's settings. */
+  pipeline_pools: { pool: string; run_id: string; slots: number; wanted: number; size: number; since: number };
   pipeline_events: {
     run_id: string;
     /** From 1, in each run. */
@@ -129,6 +131,18 @@ const migrations: readonly Migration[] = [
         )
         .execute(db);
       await sql.raw('create index pipeline_cache_run on pipeline_cache (run_id)').execute(db);
+    },
+  },
+  {
+    name: '0004-pools',
+    async up(db) {
+      await sql
+        .raw(
+          `create table pipeline_pools (pool text not null, run_id text not null, slots integer not null, wanted integer not null,
+             size integer not null, since bigint not null, primary key (pool, run_id))`,
+        )
+        .execute(db);
+      await sql.raw('create index pipeline_pools_run on pipeline_pools (run_id)').execute(db);
     },
   },
 ];

@@ -5,6 +5,7 @@ import type { RunStore } from './run-store.ts';
 import { statement } from './statement.ts';
 
 const RUNS_CHANNEL = 'headrace_pipelines';
+export const POOLS_CHANNEL = 'headrace_pools';
 
 export interface Waker {
   readonly listen: RunStore['listen'];

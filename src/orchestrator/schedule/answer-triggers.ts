@@ -1,7 +1,9 @@
 // Makes a run where a pipeline's trigger has something new: once for all that came since the run before, whoever looks.
 
-import { type Clock, HeadraceError, stringifyJson } from '../../core/index.ts';
+import { type Clock, HeadraceError, messageOf, stringifyJson } from '../../core/index.ts';
 import type { TriggerSpec } from '../../definitions/index.ts';
+import { checkPools } from '../check-pools.ts';
+import type { PoolSizes } from '../driver/ask-for-slots.ts';
 import type { RunStore } from '../rows/run-store.ts';
 import { newRunId } from '../run-id.ts';
 import { type AppliedPipelines, newRunOf } from './make-runs.ts';
@@ -22,12 +24,13 @@ export async function answerTriggers(
     readonly store: RunStore;
     readonly triggers: TriggerRows;
     readonly clock: Clock;
+    readonly pools?: PoolSizes;
     readonly positionOf: TriggerPosition;
     readonly onFailed: (pipeline: string, reason: string) => void;
   },
   applied: AppliedPipelines,
 ): Promise<void> {
-  const { store, triggers, clock, positionOf } = deps;
+  const { store, triggers, clock, pools = {}, positionOf } = deps;
   const rows = new Map((await triggers.list()).map((row) => [stringifyJson([row.pipeline, row.trigger]), row]));
   for (const pipeline of Object.values(applied.manifest.pipelines)) {
     for (const spec of pipeline.on ?? []) {
@@ -35,6 +38,12 @@ export async function answerTriggers(
       const key = stringifyJson([pipeline.name, trigger]);
       const row = rows.get(key);
       rows.delete(key);
+      try {
+        checkPools(pipeline, pools);
+      } catch (error) {
+        deps.onFailed(pipeline.name, messageOf(error));
+        continue;
+      }
       const make = async (run: string): Promise<void> => {
         // Its time tells schedulers that it is theirs to go on with.
         const tick = clock.nowMicros();

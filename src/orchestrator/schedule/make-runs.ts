@@ -2,7 +2,9 @@
 
 import { type Clock, formatTimestamp, type Micros, messageOf, stringifyJson } from '../../core/index.ts';
 import type { Manifest, PipelineSpec } from '../../definitions/index.ts';
+import { checkPools } from '../check-pools.ts';
 import { checkRunnable } from '../check-runnable.ts';
+import type { PoolSizes } from '../driver/ask-for-slots.ts';
 import { firstRows, graphOf } from '../engine/graph.ts';
 import type { NewRun, RunStore } from '../rows/run-store.ts';
 import { newRunId } from '../run-id.ts';
@@ -29,6 +31,7 @@ export async function makeRuns(
     readonly store: RunStore;
     readonly schedules: ScheduleRows;
     readonly clock: Clock;
+    readonly pools?: PoolSizes;
     readonly onFailed: (pipeline: string, reason: string) => void;
   },
   applied: AppliedPipelines,
@@ -57,7 +60,17 @@ export async function makeRuns(
 }
 
 async function makeDue(
-  { store, schedules, clock }: { readonly store: RunStore; readonly schedules: ScheduleRows; readonly clock: Clock },
+  {
+    store,
+    schedules,
+    clock,
+    pools,
+  }: {
+    readonly store: RunStore;
+    readonly schedules: ScheduleRows;
+    readonly clock: Clock;
+    readonly pools?: PoolSizes;
+  },
   {
     pipeline,
     schedule,
@@ -75,6 +88,7 @@ async function makeDue(
   // A clock was ahead by more than schedulers' clocks differ: ticks that come again find their runs.
   if (row.dueAfter > now + PUNCTUAL_MICROS) return schedules.move(row, now);
   const ticks = dueTicks(schedule, pipeline.catchUp, { from: row.dueAfter, now, limit: MOST_AT_ONCE });
+  if (ticks.length > 0) checkPools(pipeline, pools ?? {});
   for (const tick of ticks) {
     const state = 'queued';
     await store.create(newRunOf(pipeline, { id: newRunId(clock.nowMicros()), tick, manifestHash, state }));

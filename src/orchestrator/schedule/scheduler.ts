@@ -3,6 +3,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, formatTimestamp, type Logger, messageOf } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
+import { checkPools } from '../check-pools.ts';
+import type { PoolSizes } from '../driver/ask-for-slots.ts';
 import { drive, type DrivesRuns } from '../drive.ts';
 import { openRunStore } from '../rows/open-run-store.ts';
 import type { RunStore } from '../rows/run-store.ts';
@@ -22,6 +24,8 @@ export interface SchedulerDeps {
   readonly positionOf: TriggerPosition;
   /** What drives one run, with the definitions of now; closed after it. */
   readonly openDriver: (signal: AbortSignal) => Promise<{ readonly deps: DrivesRuns; close(): Promise<void> }>;
+  /** How many slots each pool has; none where it is left out. */
+  readonly pools?: PoolSizes;
   /** How many runs are driven at once. */
   readonly atOnce: number;
   /** A line for each run that starts or ends. */
@@ -51,6 +55,15 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
     const starter = createRunStarter({
       store,
       atOnce: deps.atOnce,
+      mayDrive(run) {
+        try {
+          checkPools(run.spec, deps.pools ?? {});
+          return true;
+        } catch (error) {
+          tellOnce(`pools ${run.id}`, `run ${run.id} of ${run.pipeline} is left to others: ${messageOf(error)}`);
+          return false;
+        }
+      },
       drive: (taken) => driveTaken(deps, store, taken, signal),
       onCancelled: (run, reason) => tell(`run ${run.id} of ${run.pipeline}: ${reason}`),
     });
@@ -61,8 +74,9 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
     if (applied === undefined) return tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
     const onFailed = (pipeline: string, reason: string): void =>
       tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`);
-    await makeRuns({ store, schedules, clock, onFailed }, applied);
-    await answerTriggers({ store, triggers, clock, positionOf: deps.positionOf, onFailed }, applied);
+    const { pools = {}, positionOf } = deps;
+    await makeRuns({ store, schedules, clock, pools, onFailed }, applied);
+    await answerTriggers({ store, triggers, clock, pools, positionOf, onFailed }, applied);
   };
   let opened: Awaited<ReturnType<typeof open>> | undefined;
   let stopListening: (() => Promise<void>) | undefined;

@@ -12,6 +12,8 @@ export interface StartsRuns {
   readonly store: RunStore;
   /** How many runs are driven here at once. */
   readonly atOnce: number;
+  /** Whether it can be driven here; left to others otherwise. */
+  readonly mayDrive?: (run: StoredRun) => boolean;
   /** Drives a run to its end; what goes wrong is told there. */
   readonly drive: (run: TakenRun) => Promise<void>;
   readonly onCancelled: (run: StoredRun, reason: string) => void;
@@ -32,7 +34,7 @@ export interface RunStarter {
   idle(): Promise<void>;
 }
 
-export function createRunStarter({ store, atOnce, drive, onCancelled }: StartsRuns): RunStarter {
+export function createRunStarter({ store, atOnce, mayDrive = () => true, drive, onCancelled }: StartsRuns): RunStarter {
   const driven = new Map<string, Promise<void>>();
   /** Runs that wait, as they were when first seen, and when that was. */
   let seen = new Map<string, { readonly run: StoredRun; readonly sinceMs: number }>();
@@ -94,7 +96,7 @@ export function createRunStarter({ store, atOnce, drive, onCancelled }: StartsRu
       for (const { id } of abandoned) {
         if (isLeftAlone(id)) continue;
         const { run, sinceMs } = await see('abandoned', id);
-        if (hasPlace() && isToTakeOver(run, now - sinceMs)) start(run, run.driver !== null);
+        if (hasPlace() && isToTakeOver(run, now - sinceMs) && mayDrive(run)) start(run, run.driver !== null);
       }
       for (const { going: running, runs } of queued) {
         let going = running + runs.filter((id) => driven.has(id)).length;
@@ -115,6 +117,7 @@ export function createRunStarter({ store, atOnce, drive, onCancelled }: StartsRu
           }
           if (!hasPlace()) break;
           if (!isNew && now - sinceMs < THEIRS_MS) continue;
+          if (!mayDrive(run)) continue;
           start(run, false);
           going += 1;
         }
