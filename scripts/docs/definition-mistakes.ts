@@ -202,6 +202,9 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `featureView('v', { ...made, ttl: '0d' })`,
       `featureView('v', { ...made, freshness: 'hourly' })`,
       `featureView('v', { ...made, freshness: { every: '1h', lga: '5m' } })`,
+      `featureView('v', { ...made, schedule: 'nightly' })`,
+      `featureView('v', { ...made, schedule: '0 3 * * *', timezone: 'Berlin' })`,
+      `featureView('v', { ...made, schedule: '0 3 * * *', catchUp: 'all' })`,
       `featureView('v', { ...made, features: {} })`,
       `featureView('v', { ...made, features: [count()] })`,
     ],
@@ -487,6 +490,8 @@ export const MISTAKES: readonly MistakeGroup[] = [
       whenever(`on: [flights]`),
       whenever(`on: [materialized(flights)]`),
       whenever(`on: [drift(delays)]`),
+      whenever(`on: [pushed(flights, { evry: '5m' })]`),
+      whenever(`on: [pushed(flights, { every: 'often' })]`),
     ],
   },
   {

@@ -15,7 +15,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateQuarantine },
     events,
     { migrateHousekeeping },
-    { openFeeds },
+    { openFeeds, openPushedTable },
     { migrateOffline },
     online,
     { migrateFleet, migratePipelines, migrateSchedules, migrateTriggers },
@@ -41,6 +41,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await online.openRowSchemas(database);
   await events.migrateEventLog(database);
   await openFeeds(database);
+  await openPushedTable(database);
   await migrateOffline(database);
   await migrateQuarantine(database);
   await migratePipelines(database);

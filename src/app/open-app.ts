@@ -256,7 +256,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     rollouts,
     async ingestion() {
       const { createRowDeriver } = await import('../offline/index.ts');
-      const { openFeeds } = await import('../ingestion/index.ts');
+      const { openFeeds, openPushedTable } = await import('../ingestion/index.ts');
       return {
         log: await log(),
         store: await online(),
@@ -264,6 +264,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
         schemas: await schemas(),
         versions: (await registry()).versions,
         feeds: await openFeeds(await database()),
+        pushed: await openPushedTable(await database()),
         quarantine,
         deriver: (definitions, source, onFailed) => createRowDeriver(definitions, source, duckdb, onFailed),
         clock,

@@ -152,6 +152,11 @@ export interface ViewSpec extends About, Renamed {
   readonly freshness:
     | { readonly kind: 'live' }
     | { readonly kind: 'scheduled'; readonly everyMicros: Micros; readonly lagMicros: Micros };
+  /** When it is materialized: a cron expression, with its IANA time zone (default UTC). */
+  readonly schedule?: string;
+  readonly timezone?: string;
+  /** Left out: where nobody was there at its last tick, it is materialized late. */
+  readonly catchUp?: 'none';
   /** What its features' values have to be like; left out for nothing. */
   readonly expect?: readonly Expectation[];
 }

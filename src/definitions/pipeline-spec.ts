@@ -28,7 +28,8 @@ export interface PipelineSpec extends About {
 /** A view was materialized, a source was pushed to, or drift was found at an endpoint. */
 export type TriggerSpec =
   | { readonly kind: 'materialized'; readonly view: string }
-  | { readonly kind: 'pushed'; readonly source: string }
+  /** Left out, a run begins a minute after the one before at the soonest. */
+  | { readonly kind: 'pushed'; readonly source: string; readonly everyMicros?: Micros }
   | { readonly kind: 'drift'; readonly endpoint: string };
 
 /** Steps that run once per item. Its result is the array of its last step's, in the order of the items. */

@@ -12,6 +12,7 @@ import type { FirstCuts } from './first-cuts.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
 import { publishSchemas } from './publish-schemas.ts';
+import type { PushedCount } from './pushed-count.ts';
 import type { Shipping } from './shipping.ts';
 import type { SourcePlans } from './source-plan.ts';
 
@@ -46,6 +47,7 @@ export interface CutsContext {
   readonly store: Pick<StoreWriter, 'expire' | 'claims'>;
   readonly shipping: Shipping;
   readonly firstCuts: FirstCuts;
+  readonly counted: Pick<PushedCount, 'tell'>;
 }
 
 const SEAL_RETRY_MS = 1000;
@@ -53,7 +55,7 @@ const SEAL_RETRY_MS = 1000;
 const MOST_UNSEALED = 8;
 
 /** `first` is open in the log. */
-export function createCuts({ deps, log, store, shipping, firstCuts }: CutsContext, first: OpenCut): Cuts {
+export function createCuts({ deps, log, store, shipping, firstCuts, counted }: CutsContext, first: OpenCut): Cuts {
   const { runs, schemas, logger, limits } = deps;
   let { plans } = first;
   let current = first;
@@ -108,6 +110,8 @@ export function createCuts({ deps, log, store, shipping, firstCuts }: CutsContex
     for (;;) {
       try {
         await noteFeeds(deps.feeds, { writer: log.writer, cut: old.cut }, old.feeds);
+        // Whoever settles counts what is not sealed alone.
+        await counted.tell();
         await log.seal(old.cut, old.voids);
         return true;
       } catch (error) {
@@ -229,6 +233,7 @@ export function createCuts({ deps, log, store, shipping, firstCuts }: CutsContex
       await ends;
       checkOpen();
       await noteFeeds(deps.feeds, { writer: log.writer, cut: current.cut }, current.feeds);
+      await counted.tell();
       await log.seal(current.cut, current.voids);
       await expireClaims(current);
       checkOpen();

@@ -6,6 +6,7 @@ import type { Definitions, OnFailedValue, SourceSpec, VersionEpoch } from '../de
 import type { EventLog } from '../events/index.ts';
 import type { OnlineStore, RowSchemas, Runs } from '../online/index.ts';
 import type { FeedTable } from './feed-table.ts';
+import type { PushedTable } from './pushed-table.ts';
 
 export interface IngestionDeps {
   readonly log: EventLog;
@@ -16,6 +17,8 @@ export interface IngestionDeps {
   readonly versions?: FirstCutTable;
   /** Left out where nothing is fed. */
   readonly feeds?: FeedTable;
+  /** Left out where nobody follows what is pushed. */
+  readonly pushed?: PushedTable;
   /**
    * Makes the function that adds a source's derived columns to rows, as offline computes them. A value that can't be
    * derived throws; with `onFailedValue` it is null, and that is told of it.

@@ -1,6 +1,6 @@
 // How long pushes wait for their answer: all equally long, so one timer watches the one that came first.
 
-import { HeadraceError } from '../core/index.ts';
+import { HeadraceError, messageOf } from '../core/index.ts';
 
 export interface Patience {
   /** What `work` gives, or HR_ONLINE_UNAVAILABLE when that takes too long; what `work` then gives is dropped. */
@@ -58,6 +58,12 @@ export function createPatience(limitMs: number, reason: () => string | undefined
         );
       }),
   };
+}
+
+/** Of a push that is not even logged, as too much waits already. */
+export function unavailable(failure: unknown): HeadraceError {
+  if (failure instanceof HeadraceError) return failure;
+  return new HeadraceError('HR_ONLINE_UNAVAILABLE', `the online store does not take pushes: ${messageOf(failure)}`);
 }
 
 function tooLong(reason = 'it takes too long'): HeadraceError {

@@ -10,7 +10,7 @@ import { readCutView } from './cut-view.ts';
 import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
 import { createFirstCuts } from './first-cuts.ts';
-import { endOfStep, type FeedId, feedOf, type FeedStep, partOfStep } from './feed-key.ts';
+import { type FeedId, feedOf, type FeedStep, partOfStep } from './feed-key.ts';
 import { walkFeed } from './feed-walk.ts';
 import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
@@ -18,12 +18,13 @@ import { createOpenCut, type OpenCut } from './open-cut.ts';
 import { statedKnown } from './known-time.ts';
 import { checkDerivedTimes, withoutFarTimes } from './parse-push.ts';
 import { createPartWriter } from './part-writer.ts';
-import { createPatience } from './patience.ts';
+import { createPatience, unavailable } from './patience.ts';
 import { publishSchemas } from './publish-schemas.ts';
 import { type CheckedPush, checkPush } from './push-checks.ts';
+import { createPushedCount } from './pushed-count.ts';
 import type { PushResult } from './push-result.ts';
 import type { PutBack } from './put-back.ts';
-import { otherRows, repeatOf } from './repeat.ts';
+import { otherRows, repeatOf, secondOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
 import { letOthersGo, withApart, withoutRows } from './set-apart.ts';
@@ -107,7 +108,11 @@ export async function openPushWriter(
   const shipping = createShipping(log, runs, logger);
   const firstCuts = createFirstCuts(deps.versions, log.writer, logger);
   await firstCuts.opened(log.cut, first.live());
-  const cuts = createCuts({ deps, log, store, shipping, firstCuts }, createOpenCut(log.writer, log.cut, view, first));
+  const counted = createPushedCount(deps.pushed, log.writer);
+  const cuts = createCuts(
+    { deps, log, store, shipping, firstCuts, counted },
+    createOpenCut(log.writer, log.cut, view, first),
+  );
   opened = cuts;
   /** Rows of pushes that are logged and not answered yet: while the store is away they only grow. */
   let waitingRows = 0;
@@ -137,17 +142,24 @@ export async function openPushWriter(
 
   const nowMicros = (): Micros => clock.nowMicros();
 
-  const run = async (own: OpenCut, plan: SourcePlan, entry: LogEntry, pushed: PushedRows): Promise<PushResult> => {
+  const run = async (
+    own: OpenCut,
+    plan: SourcePlan,
+    entry: LogEntry,
+    pushed: PushedRows,
+    decided: (counts: boolean) => void,
+  ): Promise<PushResult> => {
     const claim = claimOf(entry);
     if (claim !== undefined) {
       const feed = feedOf(entry);
       if (feed !== undefined) own.feeds.add(feed);
       const holding = await decide(claim, entry, own);
+      decided(holding === 'own');
       // Whoever was there first counts, or is settled to: it need not be waited for.
       if (holding !== 'own' && feed !== undefined) return secondOf(holding);
       if (holding !== 'own') return repeatOf(deps.log, holding, entry);
       if (feed !== undefined && entry.key !== undefined) own.feeds.add(feed, partOfStep(entry.key));
-    }
+    } else decided(true);
     // Every lens of the plan is in it.
     const rowsOf = (lens: Lens) => pushed.get(lens) as LensRows;
     const folded = await foldEntry(plan, entry, rowsOf, { view: own.view, table: own.table, nowMicros });
@@ -166,9 +178,10 @@ export async function openPushWriter(
     plan: SourcePlan,
     entry: LogEntry,
     pushed: PushedRows,
+    decided: (counts: boolean) => void,
   ): Promise<PushResult> => {
     try {
-      return await run(own, plan, entry, pushed);
+      return await run(own, plan, entry, pushed, decided);
     } catch (error) {
       // A repeat that comes too soon or with other rows is its sender's to hear of.
       if (!(error instanceof HeadraceError)) {
@@ -205,9 +218,11 @@ export async function openPushWriter(
     const arrivedAt = (i: number): Micros => arrivals?.[i] ?? arrival;
     const logged = rows.map((row, i) => ({ row, knownMicros: arrivedAt(i) }));
     let entry: LogEntry;
+    const decided = counted.enter(plan.logged.name);
     try {
       entry = await log.append({ source: plan.logged, rows: logged, ...(key === undefined ? {} : { key }) });
     } catch (error) {
+      decided(undefined, false);
       leave();
       throw error;
     }
@@ -225,7 +240,7 @@ export async function openPushWriter(
         known: complete.map((row, i) => statedKnown(lens.source, row) ?? arrivedAt(i)),
       });
     }
-    return finish(leave, own, plan, entry, pushed);
+    return finish(leave, own, plan, entry, pushed, (counts) => decided(entry, counts));
   };
 
   const repeat: PushWriter['repeat'] = async (source, key, count) => {
@@ -312,6 +327,8 @@ export async function openPushWriter(
       deps.feeds === undefined ? undefined : walkFeed({ feeds: deps.feeds, clock }, store, feed),
     async touch() {
       await firstCuts.retry();
+      // The registry is away: that is logged by the log, and the next time all of it is told.
+      await counted.tell().catch(() => {});
       await log.touch();
     },
     answerRuns: (wanted) => cuts.answerRuns(wanted),
@@ -339,14 +356,6 @@ export async function openPushWriter(
     },
   };
 }
-
-/** Of a feed's batch that came second: where to go on. */
-const secondOf = (holding: Claim): PushResult => ({
-  accepted: 0,
-  duplicate: true,
-  views: [],
-  until: endOfStep(holding),
-});
 
 /** A new writer with its first cut open. What was begun when that fails is left to whoever settles. */
 async function openLog(
@@ -381,9 +390,4 @@ async function openLog(
     await log.close();
     throw error;
   }
-}
-
-function unavailable(failure: unknown): HeadraceError {
-  if (failure instanceof HeadraceError) return failure;
-  return new HeadraceError('HR_ONLINE_UNAVAILABLE', `the online store does not take pushes: ${messageOf(failure)}`);
 }

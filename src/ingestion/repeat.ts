@@ -3,6 +3,7 @@
 import { HeadraceError, invalid, sha256Hex, stringifyJson } from '../core/index.ts';
 import type { EventLog, LogEntry } from '../events/index.ts';
 import type { Claim } from '../online/index.ts';
+import { endOfStep } from './feed-key.ts';
 import { type PushResult, repeatedResult } from './push-result.ts';
 
 /**
@@ -30,6 +31,11 @@ export async function repeatOf(
     'HR_PUSH_UNDER_WAY',
     `a push with Idempotency-Key "${key}" is under way and not visible everywhere yet. Send it again in a moment.`,
   );
+}
+
+/** Of a feed's batch that came second: where to go on. */
+export function secondOf(holding: Claim): PushResult {
+  return { accepted: 0, duplicate: true, views: [], until: endOfStep(holding) };
 }
 
 export function otherRows(key: string): HeadraceError {

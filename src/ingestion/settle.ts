@@ -13,6 +13,7 @@ import type { FeedTable } from './feed-table.ts';
 import { walkFeeds } from './feed-walk.ts';
 import { createPartWriter } from './part-writer.ts';
 import { publishSchemas } from './publish-schemas.ts';
+import { tellPushed } from './pushed-count.ts';
 import { isCoveredEverywhere, readMarks, refoldCut } from './refold.ts';
 import { createRelinks } from './relink.ts';
 import type { SourcePlans } from './source-plan.ts';
@@ -80,6 +81,7 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
       const { cut, voids, claims, feeds } = unsealed[0];
       if (cut > lastSealed) {
         await noteFeeds(deps.feeds, { writer: log.writer, cut }, feeds);
+        await tellPushed(deps.pushed, log, { cut, voids });
         await log.seal(cut, [...voids]);
       }
       lastSealed = cut;

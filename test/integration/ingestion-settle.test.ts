@@ -153,6 +153,9 @@ describe.each(places)('on $name, with its logs $logs', (kind) => {
       const wanted = acknowledged.has(number) || numberedKey(number) !== undefined ? 1 : Math.min(online ?? 0, 1);
       expect({ number, online, inLogs: inLogs.get(number) ?? 0 }).toEqual({ number, online: wanted, inLogs: wanted });
     });
+    // What follows pushes sees each row once, too.
+    const rows = [...inLogs.values()].reduce((sum, count) => sum + count, 0);
+    expect(await world.pushed.rows('events')).toBe(rows);
     expect(acknowledged.size).toBeGreaterThan(50);
     expect((await reader.log.writers()).filter(({ state }) => state !== 'ended')).toEqual([]);
   }, 240_000);

@@ -64,7 +64,15 @@ const TREE = {
   pushed: ['events', { columns: { at: t.timestamp() }, eventTime: 'at', knownTime: 'at', pushes: 'keep' }],
   view: [
     'delays',
-    { keys: { airport: 'airport' }, ttl: '1d', freshness: { every: '1h', lag: '5m' }, renamedFrom: 'y' },
+    {
+      keys: { airport: 'airport' },
+      ttl: '1d',
+      freshness: { every: '1h', lag: '5m' },
+      schedule: '0 3 * * *',
+      timezone: 'UTC',
+      catchUp: 'none',
+      renamedFrom: 'y',
+    },
   ],
   latest: ['delay'],
   mean: ['delay'],

@@ -23,6 +23,8 @@ import {
   type IngestionOptions,
   openFeeds,
   openIngestion,
+  openPushedTable,
+  type PushedTable,
 } from '../../src/ingestion/index.ts';
 import {
   createFeatureReader,
@@ -90,6 +92,7 @@ export interface IngestionWorld {
   readonly runs: Runs;
   readonly schemas: RowSchemas;
   readonly directory: RecordDirectory;
+  readonly pushed: PushedTable;
   logPath(machine: string): string;
   open(options: ProcessOptions): Promise<PushProcess>;
   /** What the service of a one-view manifest of `eventManifest` answers for keys, at the clock's time. */
@@ -121,6 +124,7 @@ export async function openIngestionWorld(
   const runs = await openRuns(database);
   const schemas = await openRowSchemas(database);
   const feeds = await openFeeds(database);
+  const pushed = await openPushedTable(database);
   const directory = await openRecordDirectory(runs, schemas);
   const processes = new Set<PushProcess>();
   const logPath = (machine: string): string => join(folder, 'log', machine);
@@ -145,6 +149,7 @@ export async function openIngestionWorld(
     runs,
     schemas,
     directory,
+    pushed,
     logPath,
     async open({ definitions, machine = 'a', limits, logger = silentLogger, ...options }) {
       const path = logPath(machine);
@@ -161,6 +166,7 @@ export async function openIngestionWorld(
           runs,
           schemas,
           feeds,
+          pushed,
           deriver,
           clock,
           logger,

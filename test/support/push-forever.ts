@@ -2,7 +2,7 @@
 // and what was acknowledged; or one that settles the dead. Made to be killed. Argument: its places as JSON.
 
 import { silentLogger, systemClock } from '../../src/core/index.ts';
-import { openIngestion } from '../../src/ingestion/index.ts';
+import { openIngestion, openPushedTable } from '../../src/ingestion/index.ts';
 import { openOnlineStore, openRowSchemas, openRuns } from '../../src/online/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { eventDefinitions } from './event-definitions.ts';
@@ -32,6 +32,7 @@ const ingestion = openIngestion(
     store,
     runs,
     schemas: await openRowSchemas(database),
+    pushed: await openPushedTable(database),
     deriver: () => (rows) => rows,
     clock: systemClock,
     logger: silentLogger,

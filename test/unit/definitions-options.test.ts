@@ -204,7 +204,7 @@ describe('an option that nothing knows', () => {
     for (const name of ['constructor', 'toString', 'valueOf', '__proto__']) {
       const options = JSON.parse(`{"${name}": 1}`);
       expect(mistakesOf({ v: view('v', options) })).toEqual([
-        expect.stringContaining(`it has no option "${name}". Its options: description,`),
+        expect.stringContaining(`it has no option "${name}". Its options: catchUp, description,`),
       ]);
     }
   });

@@ -392,6 +392,18 @@ describe('a pipeline’s options', () => {
     });
   });
 
+  it('say how often pushes start a run where that is another time than by default', () => {
+    expect(timesOf({ on: [pushed(flights, { every: '5m' })] })).toEqual({
+      on: [{ kind: 'pushed', source: 'flights', everyMicros: 300_000_000 }],
+    });
+    expect(timesOf({ on: [pushed(flights, {}), pushed(flights, { every: '0s' })] })).toEqual({
+      on: [
+        { kind: 'pushed', source: 'flights' },
+        { kind: 'pushed', source: 'flights', everyMicros: 0 },
+      ],
+    });
+  });
+
   it('let one run go on at a time where they say what becomes of another', () => {
     expect(timesOf({ overlap: 'skip' })).toEqual({ concurrency: 1, overlap: 'skip' });
     expect(timesOf({ overlap: 'queue' })).toEqual({ concurrency: 1 });

@@ -92,6 +92,9 @@ export interface AuthoredView {
   readonly ttl: string | undefined;
   readonly features: Readonly<Record<string, AuthoredFeature>>;
   readonly freshness: 'live' | { readonly every: string; readonly lag?: string };
+  readonly schedule: string | undefined;
+  readonly timezone: string | undefined;
+  readonly catchUp: unknown;
   readonly renamedFrom: string | undefined;
   readonly expect: unknown;
   readonly about: AboutOptions;

@@ -60,6 +60,12 @@ export interface FeatureViewOptions<K extends Columns, C extends Columns, F> ext
   readonly features: { readonly [Name in keyof F]: CheckedFeature<C, F[Name]> };
   /** `live`: read as at now. `{ every, lag }`: refreshed by runs; training sets then hold the same staleness. */
   readonly freshness?: 'live' | FreshnessOptions;
+  /** When a scheduler materializes it: five fields of cron, `0 3 * * *` for every day at 03:00. */
+  readonly schedule?: string;
+  /** IANA time zone of the schedule. Default UTC. */
+  readonly timezone?: string;
+  /** Whether it is materialized late where nobody was there at its last time. Default: `latest`. */
+  readonly catchUp?: 'latest' | 'none';
   /** What it was called until now: it keeps what is stored under that name. */
   readonly renamedFrom?: string;
   /** What its features' values have to be like, and what is done where they are not. */
@@ -81,6 +87,9 @@ const OPTIONS: OptionNames<FeatureViewOptions<Columns, Columns, unknown>> = {
   ttl: true,
   features: true,
   freshness: true,
+  schedule: true,
+  timezone: true,
+  catchUp: true,
   renamedFrom: true,
   expect: true,
 };
@@ -170,7 +179,8 @@ export function featureView<K extends Columns, C extends Columns, F>(
   options: FeatureViewOptions<K, C, F>,
 ): FeatureView<FeatureTypes<C, F>, K> {
   const call = noteCall(options, OPTIONS);
-  const { entity, source, keys, ttl, features, freshness, renamedFrom, expect, ...about } = optionsOf(options);
+  const { entity, source, keys, ttl, features, freshness, schedule, timezone, catchUp, renamedFrom, expect, ...about } =
+    optionsOf(options);
   const written: AuthoredView = {
     kind: 'view',
     name,
@@ -182,6 +192,9 @@ export function featureView<K extends Columns, C extends Columns, F>(
     // Checked by FeatureViewOptions; plain JavaScript is checked by the compile step.
     features: features as unknown as AuthoredView['features'],
     freshness: freshness ?? 'live',
+    schedule,
+    timezone,
+    catchUp,
     renamedFrom,
     expect,
     about,

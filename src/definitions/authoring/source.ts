@@ -14,7 +14,7 @@ import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { ColumnOf, Columns, Flat, RowOf, ValueOf } from './column-type.ts';
 import type { SourceExpect } from './expect.ts';
 import type { PartitionUnit, SourceKind } from '../manifest.ts';
-import { pushedTo, type Trigger } from './trigger.ts';
+import { type PushedOptions, pushedTo, type Trigger } from './trigger.ts';
 
 /** A source of rows; `C` are its columns, the derived ones included. */
 export interface Source<C extends Columns = Columns> extends AuthoredObject<AuthoredSource> {
@@ -283,13 +283,19 @@ export function pushed<C extends Columns, D extends Columns = {}>(
   name: string,
   options: SourceOptions<C, D>,
 ): Source<Flat<C & D>>;
-/** What starts a pipeline each time the source was pushed to: `on: [pushed(flights)]`. */
-export function pushed(source: AuthoredObject<AuthoredSource>): Trigger;
+/**
+ * What starts a pipeline where the source was pushed to: `on: [pushed(flights)]`. However many pushes come, a run begins a minute
+ * after the one before at the soonest, or as `every` says: `pushed(flights, { every: '10m' })`.
+ */
+export function pushed(source: AuthoredObject<AuthoredSource>, options?: PushedOptions): Trigger;
 export function pushed<C extends Columns, D extends Columns = {}>(
   given: string | AuthoredObject<AuthoredSource>,
-  // Left out for a trigger; where plain JavaScript leaves it out for a source, that is told as of every other.
-  options?: SourceOptions<C, D>,
+  // Where plain JavaScript leaves it out for a source, that is told as of every other.
+  options?: SourceOptions<C, D> | PushedOptions,
 ): Source<Flat<C & D>> | Trigger {
-  if (options === undefined && authored(given) !== undefined) return pushedTo(given as AuthoredObject<AuthoredSource>);
+  if (authored(given) !== undefined) {
+    // The signatures pair each first argument with its options.
+    return pushedTo(given as AuthoredObject<AuthoredSource>, options as PushedOptions | undefined);
+  }
   return source('pushed', given as string, options as SourceOptions<C, D>, {});
 }

@@ -1,14 +1,16 @@
 // When a pipeline runs: its schedule, what else starts it, and what becomes of runs that meet.
 
-import { Cron } from 'croner';
+import type { Micros } from '../../core/index.ts';
 import type { AuthoredPipeline } from '../authoring/authored.ts';
-import { triggerOf } from '../authoring/trigger.ts';
+import type { Path } from '../authoring/call.ts';
+import { type Trigger, triggerOf } from '../authoring/trigger.ts';
 import { describeResult } from '../calling/user-value.ts';
 import type { PipelineSpec, TriggerSpec } from '../pipeline-spec.ts';
 import { expectKind } from './collect.ts';
 import { nameOf } from './compile-members.ts';
+import { checkSchedule } from './compile-times.ts';
+import { duration } from './duration.ts';
 import { describeAuthored, type Mistakes } from './mistakes.ts';
-import { showName } from './names.ts';
 import { oneOf } from './numbers.ts';
 
 type Times = Pick<PipelineSpec, 'schedule' | 'timezone' | 'catchUp' | 'concurrency' | 'overlap' | 'on'>;
@@ -54,7 +56,7 @@ function compileTriggers(pipeline: AuthoredPipeline, mistakes: Mistakes): readon
       case 'materialized':
         return [{ kind, view: object('view') }];
       case 'pushed':
-        return [{ kind, source: object('source') }];
+        return [{ kind, source: object('source'), ...compileEvery(pipeline, one, at, mistakes) }];
       case 'drift':
         return [{ kind, endpoint: object('endpoint') }];
       default:
@@ -68,32 +70,17 @@ function compileTriggers(pipeline: AuthoredPipeline, mistakes: Mistakes): readon
   });
 }
 
-function checkSchedule(pipeline: AuthoredPipeline, mistakes: Mistakes): void {
-  const { schedule, timezone } = pipeline;
-  if (schedule !== undefined && !isCron(schedule)) {
-    mistakes.add(
-      pipeline,
-      `schedule ${showName(schedule)} is no cron expression: write five fields, '0 3 * * *' for every day at 03:00`,
-      [1, 'schedule'],
-    );
-  }
-  if (timezone === undefined) return;
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: timezone });
-  } catch {
-    mistakes.add(pipeline, `timezone ${showName(timezone)} is not known: use an IANA name such as 'Europe/Berlin'`, [
-      1,
-      'timezone',
-    ]);
-  }
-}
-
-function isCron(text: unknown): boolean {
-  if (typeof text !== 'string') return false;
-  try {
-    new Cron(text, { paused: true });
-    return true;
-  } catch {
-    return false;
-  }
+function compileEvery(
+  pipeline: AuthoredPipeline,
+  trigger: Trigger | undefined,
+  at: Path,
+  mistakes: Mistakes,
+): { readonly everyMicros?: Micros } {
+  const { every, slips = [] } = trigger?.trigger ?? {};
+  mistakes.addSlips(
+    pipeline,
+    slips.map((slip) => ({ ...slip, path: [...at, ...slip.path] })),
+  );
+  if (every === undefined) return {};
+  return { everyMicros: duration(pipeline, 'every', every, true, [...at, 1, 'every'], mistakes) };
 }

@@ -11,6 +11,7 @@ import { own } from '../own.ts';
 import { compileViewExpect } from './compile-expect.ts';
 import { compileFeatures } from './compile-feature.ts';
 import { sourceFields } from './compile-source.ts';
+import { compileViewTimes } from './compile-times.ts';
 import { type DeclaredColumns, declaredColumns, declaredFields, declaredNames } from './declared.ts';
 import { duration } from './duration.ts';
 import { compileAbout, compileFields, expectRecord, hasNone } from './fields.ts';
@@ -60,6 +61,7 @@ export function compileView(
     ttlMicros: view.ttl === undefined ? null : duration(view, 'ttl', view.ttl, false, [1, 'ttl'], mistakes),
     features,
     freshness: compileFreshness(view, mistakes),
+    ...compileViewTimes(view, mistakes),
     ...compileViewExpect(view, declaredFields(view.features, features), mistakes),
   };
 }

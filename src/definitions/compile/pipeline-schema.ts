@@ -68,7 +68,10 @@ const group = Type.Object({ name: text, foreach, in: optionalText, last: text },
 
 const trigger = Type.Union([
   Type.Object({ kind: Type.Literal('materialized'), view: text }, closed),
-  Type.Object({ kind: Type.Literal('pushed'), source: text }, closed),
+  Type.Object(
+    { kind: Type.Literal('pushed'), source: text, everyMicros: Type.Optional(Type.Integer({ minimum: 0 })) },
+    closed,
+  ),
   Type.Object({ kind: Type.Literal('drift'), endpoint: text }, closed),
 ]);
 

@@ -59,7 +59,7 @@ function showTrigger(trigger: TriggerSpec): string {
     case 'materialized':
       return `materialized ${trigger.view}`;
     case 'pushed':
-      return `pushed ${trigger.source}`;
+      return `pushed ${trigger.source}${trigger.everyMicros === undefined ? '' : `, every ${formatDuration(trigger.everyMicros)}`}`;
     case 'drift':
       return `drift ${trigger.endpoint}`;
   }

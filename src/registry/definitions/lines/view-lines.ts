@@ -2,6 +2,7 @@
 
 import { formatDuration, typeName } from '../../../core/index.ts';
 import type { FeatureSpec, OnDemandInput, OnDemandViewSpec, ViewSpec } from '../../../definitions/index.ts';
+import { describeDifference } from '../difference.ts';
 import { type Renames, renamedFeatures } from '../renames.ts';
 import { becomes, type ChangeLine, line } from './change-line.ts';
 import { expectLines } from './expect-lines.ts';
@@ -16,6 +17,9 @@ const TOLD = [
   'ttlMicros',
   'features',
   'freshness',
+  'schedule',
+  'timezone',
+  'catchUp',
   'expect',
 ] as const satisfies readonly (keyof ViewSpec)[];
 
@@ -26,6 +30,7 @@ export function viewLines(was: ViewSpec, is: ViewSpec, renames: Renames): Change
     ...becomes('meaning', 'keys', showNames(was.keyColumns), showNames(is.keyColumns)),
     ...becomes('meaning', 'ttl', showTtl(was), showTtl(is)),
     ...becomes('meaning', 'freshness', showFreshness(was.freshness), showFreshness(is.freshness)),
+    ...describeDifference(timesOf(was), timesOf(is)).map((text) => line('about', text)),
     ...listLines(was.features, is.features, {
       what: 'feature',
       show: ({ aggregation, type }) => `${showAggregation(aggregation)}, ${typeName(type)}`,
@@ -52,6 +57,11 @@ function featureLines(was: FeatureSpec, is: FeatureSpec, title: string): ChangeL
     ...becomes('meaning', title, showAggregation(was.aggregation), showAggregation(is.aggregation)),
     ...rest,
   ];
+}
+
+// When it is materialized changes none of its values.
+function timesOf({ schedule, timezone, catchUp }: ViewSpec): object {
+  return { schedule, timezone, catchUp };
 }
 
 function showTtl({ ttlMicros }: ViewSpec): string {
