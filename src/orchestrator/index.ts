@@ -1,6 +1,8 @@
 export type { BuiltInTaskContext, BuiltInTasks } from './executors/local/built-in-tasks.ts';
 export { exitCodeOf, exitCodeOfError, type StepExitCode } from './committed/exit-code.ts';
 export { type RanTasks, runTasks, type TaskEnd } from './committed/run-tasks.ts';
+export { readSlicePart } from './committed/slice-document.ts';
+export { readOrder } from './step/order.ts';
 export type { Executor } from './executors/executor.ts';
 export { type FleetExecutorOptions, openFleetExecutor } from './executors/fleet/fleet-executor.ts';
 export { serveFleet, type ServeFleetOptions } from './executors/fleet/serve-fleet.ts';

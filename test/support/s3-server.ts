@@ -1,17 +1,16 @@
-// A real S3 server of the tests' own: versitygw where it is installed, else moto in a Python environment that is made
-// once and kept beside node_modules' caches. moto takes any secret and lets two racing writers win.
+// A real S3 server of the tests' own: versitygw where it is installed, else moto, which takes any secret and lets two racing
+// writers win.
 
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort } from './free-port.ts';
+import { motoPrograms } from './moto.ts';
 import { skipBecause } from './skips.ts';
 
-const MOTO = ['moto[s3]==5.2.5', 'flask', 'flask-cors'];
-const INSTALL_LIMIT_MS = 90_000;
 const START_LIMIT_MS = 20_000;
 
 export interface S3Server {
@@ -33,21 +32,10 @@ export function findS3Server(suite: string): S3Program | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(process.env['HOME'] ?? '/', 'go', 'bin')];
   const versitygw = folders.map((folder) => join(folder, 'versitygw')).find((path) => existsSync(path));
   if (versitygw !== undefined) return { name: 'versitygw', path: versitygw };
-  const environment = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'headrace', 'moto');
-  const moto = join(environment, 'bin', 'moto_server');
-  if (existsSync(moto) || makeEnvironment(environment)) return { name: 'moto', path: moto };
+  const moto = motoPrograms();
+  if (moto !== undefined) return { name: 'moto', path: join(moto, 'moto_server') };
   skipBecause(`${suite} on S3: neither versitygw nor (through python3, venv and pip) moto can be had`);
   return undefined;
-}
-
-function makeEnvironment(folder: string): boolean {
-  mkdirSync(dirname(folder), { recursive: true });
-  const how = { stdio: 'ignore', timeout: INSTALL_LIMIT_MS } as const;
-  const isMade =
-    spawnSync('python3', ['-m', 'venv', folder], how).status === 0 &&
-    spawnSync(join(folder, 'bin', 'pip'), ['install', '-q', ...MOTO], how).status === 0;
-  if (!isMade) rmSync(folder, { recursive: true, force: true });
-  return isMade;
 }
 
 export async function startS3Server({ name, path }: S3Program): Promise<S3Server> {

@@ -18,6 +18,11 @@ export function failureKey(task: CommittedTask, attempt: number): string {
   return `${folderOf(task)}/failure-${attempt}.json`;
 }
 
+/** That what ran an attempt died, which is no failure of its own. */
+export function lossKey(task: CommittedTask, attempt: number): string {
+  return `${folderOf(task)}/lost-${attempt}.json`;
+}
+
 function folderOf({ run, step, scope, index }: CommittedTask): string {
   return `runs/${run}/${step}/${scope === '' ? '' : `${scope}/`}${index}`;
 }

@@ -5,15 +5,15 @@ import type { ObjectStore } from '../../storage/index.ts';
 import type { Executor, TaskEvent } from '../executors/executor.ts';
 import { foreachCount } from '../foreach.ts';
 import { readOrder, type StepOrder } from '../step/order.ts';
-import { commitResult, readResult, storeFailure, type StoredResult } from './stored-result.ts';
+import { commitResult, readResult, storeFailure, storeLoss, type StoredResult } from './stored-result.ts';
 
 export interface RunTasks {
   /** Of a `StepOrder`: `blob:<SHA-256>`. */
   readonly spec: string;
   /** Left out: every task of the order. */
   readonly indexes?: readonly number[];
-  /** Which attempt this is, for the tasks to see and for their logs. */
-  readonly attempt: number;
+  /** Which attempt this is, for the tasks to see and for their logs; of each task where they differ. */
+  readonly attempt: number | ((index: number) => number);
   /** On abort what runs is ended, and is lost. */
   readonly signal?: AbortSignal;
 }
@@ -36,6 +36,7 @@ export async function runTasks(
   { spec, indexes: given, attempt, signal }: RunTasks,
 ): Promise<RanTasks> {
   const order = await readOrder(objects, spec);
+  const attemptAt = typeof attempt === 'number' ? () => attempt : attempt;
   const indexes = given === undefined ? allOf(order) : checkIndexes(order, given);
   const taskOf = (index: number) => ({ run: order.run, step: order.step, scope: order.scope, index });
   const ends = new Map<number, TaskEnd>();
@@ -47,6 +48,7 @@ export async function runTasks(
   });
   const endOf = async (event: TaskEvent): Promise<TaskEnd | undefined> => {
     const { index } = event;
+    const attempt = attemptAt(index);
     switch (event.kind) {
       case 'started':
         return undefined;
@@ -62,14 +64,16 @@ export async function runTasks(
         await storeFailure(objects, taskOf(index), attempt, event);
         return { index, kind: 'failed', reason: event.reason, isFinal: event.isFinal };
       case 'lost':
+        await storeLoss(objects, taskOf(index), attempt, event.reason);
         return { index, kind: 'lost', reason: event.reason };
     }
   };
   missing.sort((a, b) => a - b);
+  const tasks = missing.map((index) => ({ index, attempt: attemptAt(index) }));
   const slice = {
-    id: sha256Hex(stringifyJson([order.run, order.step, order.scope, attempt, missing])).slice(0, 32),
+    id: sha256Hex(stringifyJson([order.run, order.step, order.scope, tasks])).slice(0, 32),
     spec,
-    tasks: missing.map((index) => ({ index, attempt })),
+    tasks,
   };
   if (missing.length > 0) for (const end of await endsOf(executor, slice, endOf, signal)) ends.set(end.index, end);
   return {

@@ -5,7 +5,7 @@ import type { ObjectStore } from '../../storage/index.ts';
 import type { TaskOutput } from '../engine/batch.ts';
 import type { StoredFiles } from '../step/files.ts';
 import type { TaskFailure } from '../step/outcome.ts';
-import { type CommittedTask, failureKey, resultKey } from './result-key.ts';
+import { type CommittedTask, failureKey, lossKey, resultKey } from './result-key.ts';
 
 export interface StoredResult {
   /** The attempt that made it. */
@@ -47,3 +47,32 @@ export async function storeFailure(
   const text = stringifyJson({ attempt, cause, reason, final: isFinal });
   await objects.put(failureKey(task, attempt), Buffer.from(text));
 }
+
+export async function storeLoss(
+  objects: ObjectStore,
+  task: CommittedTask,
+  attempt: number,
+  reason: string,
+): Promise<void> {
+  await objects.put(lossKey(task, attempt), Buffer.from(stringifyJson({ attempt, reason })));
+}
+
+/** How an attempt ended that left no result; undefined where nothing was stored of it. Throws HR_STORAGE_UNAVAILABLE. */
+export async function readFailure(
+  objects: ObjectStore,
+  task: CommittedTask,
+  attempt: number,
+): Promise<TaskFailure | { readonly kind: 'lost'; readonly reason: string } | undefined> {
+  const [failed, lost] = await Promise.all([
+    objects.get(failureKey(task, attempt)),
+    objects.get(lossKey(task, attempt)),
+  ]);
+  if (failed !== undefined) {
+    const { cause, reason, final } = JSON.parse(Buffer.from(failed).toString()) as StoredFailure; // put above alone
+    return { kind: 'failed', cause, reason, isFinal: final };
+  }
+  if (lost === undefined) return undefined;
+  return { kind: 'lost', reason: (JSON.parse(Buffer.from(lost).toString()) as { readonly reason: string }).reason }; // put above alone
+}
+
+type StoredFailure = Pick<TaskFailure, 'cause' | 'reason'> & { readonly final: boolean };

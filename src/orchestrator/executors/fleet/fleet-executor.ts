@@ -9,7 +9,7 @@ import { roomFor } from '../local/room.ts';
 import { ENDS_CHANNEL, SLICES_CHANNEL } from './channels.ts';
 import { createDriverRows, type LiveWorkers } from './driver-rows.ts';
 import { giveBackLost } from './give-back.ts';
-import { createListeners } from './listeners.ts';
+import { createListeners } from '../listeners.ts';
 import { migrateFleet } from './tables.ts';
 
 export interface FleetExecutorOptions {

@@ -1,6 +1,6 @@
-// Who hears a fleet's events: those that came while nobody listened are told to the first that does.
+// Who hears an executor's events: those that came while nobody listened are told to the first that does.
 
-import type { TaskEvent, Unwatch } from '../executor.ts';
+import type { TaskEvent, Unwatch } from './executor.ts';
 
 export interface Listeners {
   tell(events: readonly TaskEvent[]): void;
