@@ -31,6 +31,7 @@ import {
 } from './push-sections.ts';
 import { type Figure, intoPage, type Section, toText, whole } from './report.ts';
 import { pipelinesSection } from './pipelines.ts';
+import { resumeSection } from './resume.ts';
 import { runRowsSection } from './run-rows.ts';
 import { s3Section } from './s3.ts';
 import { shadowSection } from './shadow.ts';
@@ -78,6 +79,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'going-back': () => goingBackSection({ isQuick }),
   overload: () => overloadSection({ isQuick }),
   pipelines: () => pipelinesSection({ isQuick }),
+  resume: () => resumeSection({ isQuick }),
   'run-rows': () => runRowsSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),
   'local-executor': () => localExecutorSection(isQuick ? QUICK_SIZES : FULL_SIZES),
