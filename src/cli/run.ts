@@ -1,7 +1,7 @@
 // `headrace run`: runs a pipeline to its end.
 
 import { counted, formatTimestamp, type Micros, parseDuration, parseTimestamp, stringifyJson } from '../core/index.ts';
-import type { Backfilled, OrchestratorDeps, RunResult, RunSummary, ShownTask } from '../orchestrator/index.ts';
+import type { Backfilled, OrchestratorDeps, RunResult, RunStep, RunSummary, ShownTask } from '../orchestrator/index.ts';
 import {
   collect,
   type CommandContext,
@@ -94,11 +94,16 @@ export function resultOf(run: RunResult): { json: unknown; text: string; exitCod
 }
 
 export function presentRun(run: RunResult): object {
-  const steps = run.steps.map(({ tasks, ...step }) => ({
+  const steps = run.steps.map(({ tasks, waitsForPool, ...step }) => ({
     ...step,
+    ...(waitsForPool === undefined ? {} : { waits_for_pool: presentWait(waitsForPool) }),
     ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
   }));
   return { ...presentSummary(run), params: run.params, steps };
+}
+
+function presentWait({ holders, ...wait }: NonNullable<RunStep['waitsForPool']>): object {
+  return { ...wait, holders: holders.map(({ isDriven, ...holder }) => ({ ...holder, driven: isDriven })) };
 }
 
 function presentTask({ scope, index, state, attempt, output, error, startedAt, endedAt }: ShownTask): object {
@@ -130,10 +135,20 @@ export function describeRun(run: RunResult): string {
   const lines = run.steps.map((step) => {
     const count = step.children === null ? '' : `${step.counts.succeeded}/${step.children}`;
     const result = step.result === undefined ? '' : shorten(stringifyJson(step.result));
-    return `  ${step.name.padEnd(16)} ${step.state.padEnd(10)} ${count.padEnd(7)} ${result}`.trimEnd();
+    return `  ${step.name.padEnd(16)} ${step.state.padEnd(10)} ${count.padEnd(7)} ${result}${describeWait(step)}`.trimEnd();
   });
   const error = run.error === null ? [] : [run.error];
   return [`run ${run.id} of ${run.pipeline}: ${run.state}`, ...lines, ...error].join('\n');
+}
+
+function describeWait({ waitsForPool: wait }: RunStep): string {
+  if (wait === undefined) return '';
+  const holders = wait.holders.map(
+    ({ run, slots, isDriven }) =>
+      `run ${run} ${slots}${isDriven ? '' : `, whose driver is gone: \`headrace runs resume ${run}\` or \`cancel\` frees them`}`,
+  );
+  const who = holders.length === 0 ? '' : `; ${holders.join(', ')}`;
+  return `waits for the pool ${wait.pool}: has ${wait.slots} of ${wait.size} slots${who}`;
 }
 
 /** What is told of a run as it goes on, on stderr; `close` it before its result is printed. */

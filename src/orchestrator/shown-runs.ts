@@ -4,10 +4,10 @@ import type { Json, Micros } from '../core/index.ts';
 import { addUpRows } from './add-up-rows.ts';
 import { openResults } from './driver/step-results.ts';
 import type { RunState, StepState, TaskCounts } from './engine/batch.ts';
-import { graphOf } from './engine/graph.ts';
+import { type Graph, graphOf } from './engine/graph.ts';
 import type { RunsDeps } from './orchestrator-deps.ts';
 import { openRunStore } from './rows/open-run-store.ts';
-import type { RunSummary as StoredSummary, StoredStep, StoredTask } from './rows/run-store.ts';
+import type { RunStore, RunSummary as StoredSummary, StoredStep, StoredTask } from './rows/run-store.ts';
 
 export interface RunSummary {
   readonly id: string;
@@ -36,8 +36,20 @@ export interface RunStep {
   readonly error: string | null;
   /** Once it has succeeded, of steps and groups at the top, where it is not large: what it gave. */
   readonly result?: Json;
+  /** Of an open step whose run waits for slots: who has them. */
+  readonly waitsForPool?: WaitsForPool;
   /** Where they are asked for: those that were ever claimed, in order. */
   readonly tasks?: readonly ShownTask[];
+}
+
+export interface WaitsForPool {
+  readonly pool: string;
+  readonly size: number;
+  /** Of this run, and how many it could use in all. */
+  readonly slots: number;
+  readonly wanted: number;
+  /** The others that have some. `isDriven`: false where their driver died; they keep theirs until they go on, or are cancelled. */
+  readonly holders: readonly { readonly run: string; readonly slots: number; readonly isDriven: boolean }[];
 }
 
 export type ShownTask = StoredTask;
@@ -64,6 +76,7 @@ export async function getRun(
   const { run, steps } = await store.get(id);
   const graph = graphOf(run.spec);
   const results = openResults({ store, objects: deps.objects }, { id, graph, rows: new Map() });
+  const waits = run.state === 'running' ? await waitsOf(store, id, graph) : new Map<string, WaitsForPool>();
   const shown: RunStep[] = [];
   for (const { name, around } of inOrder(
     [...graph.nodes.values()],
@@ -75,9 +88,34 @@ export async function getRun(
     const tasks: StoredTask[] = [];
     if (hasTasks)
       for (const { scope } of rows) tasks.push(...(await store.tasks(id, name, { scope, limit: MOST_SHOWN })));
-    shown.push({ ...step, ...(isShown ? { result: await results.of(name, '') } : {}), ...(hasTasks ? { tasks } : {}) });
+    const node = graph.nodes.get(name);
+    const pool = node?.kind === 'step' && step.state === 'open' ? waits.get(node.spec.pool ?? '') : undefined;
+    const waiting = pool === undefined ? {} : { waitsForPool: pool };
+    shown.push({
+      ...step,
+      ...waiting,
+      ...(isShown ? { result: await results.of(name, '') } : {}),
+      ...(hasTasks ? { tasks } : {}),
+    });
   }
   return { ...summaryOf(run), params: run.params, steps: shown };
+}
+
+/** By pool, where the run could use more slots than it has. */
+async function waitsOf(store: RunStore, id: string, { nodes }: Graph): Promise<ReadonlyMap<string, WaitsForPool>> {
+  const pools = [...nodes.values()].flatMap((node) =>
+    node.kind === 'step' && node.spec.pool !== undefined ? [node.spec.pool] : [],
+  );
+  const all = await store.poolHolders([...new Set(pools)]);
+  return new Map(
+    all
+      .filter(({ run, slots, wanted }) => run === id && wanted > slots)
+      .map(({ pool, size, slots, wanted }) => {
+        const others = all.filter((one) => one.pool === pool && one.run !== id && one.slots > 0);
+        const holders = others.map(({ run, slots: of, isDriven }) => ({ run, slots: of, isDriven }));
+        return [pool, { pool, size, slots, wanted, holders }];
+      }),
+  );
 }
 
 /** Groups after what is in them, as they end. */

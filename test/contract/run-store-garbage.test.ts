@@ -99,6 +99,20 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
     ]);
   });
 
+  it('name what results of runs without rows name, which another system drives', async () => {
+    const [file, long] = [
+      '1'.repeat(64),
+      await putBlob(objects, text(`{"files":{"b":{"sha256":"${'2'.repeat(64)}"}}}`)),
+    ];
+    const files = { 'a.txt': { sha256: file, size: 1, uri: `blob:${file}` } };
+    const result = { attempt: 1, output: { blob: long }, files };
+    await objects.put('runs/driven/fan/3/0/result.json', text(JSON.stringify(result)));
+    await objects.put('runs/driven/logs/fan/0/1.txt', text('said'));
+    const found = new Set<string>();
+    for await (const { key } of runStoreRows(objects).objects?.(db.tables()) ?? []) found.add(key);
+    expect([...found].toSorted()).toEqual([blobKey(file), blobKey('2'.repeat(64)), blobKey(long)].toSorted());
+  });
+
   it('are nobody’s at another place, and their drivers of before write nothing', async () => {
     await store.create(newRun('r'));
     const { epoch } = await store.take('r', elsewhere);

@@ -1,4 +1,5 @@
-// Drives a run to its end in a process of its own, which may be killed at any moment: `drive-child.ts DIRECTORY DATABASE RUN`.
+// Drives a run to its end in a process of its own, which may be killed at any moment: `drive-child.ts DIRECTORY DATABASE RUN
+// [POOLS]`, pools as JSON.
 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,7 +10,7 @@ import { newOwner } from '../../src/orchestrator/lease.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 
-const [directory = '', url = '', run = ''] = process.argv.slice(2);
+const [directory = '', url = '', run = '', pools = '{}'] = process.argv.slice(2);
 const artifactsUrl = `file:${join(directory, 'artifacts')}`;
 const objects = openObjectStore(artifactsUrl);
 const driver = newOwner();
@@ -34,7 +35,14 @@ for (;;) {
     process.send?.('driving');
     const named = { name: `local:${driver}`, executor };
     const executors = { executorOf: () => named, executorNamed: () => named };
-    const parts = { store, objects, clock: systemClock, logger: silentLogger, ...executors };
+    const parts = {
+      store,
+      objects,
+      clock: systemClock,
+      logger: silentLogger,
+      ...executors,
+      pools: JSON.parse(pools) as Record<string, number>,
+    };
     const { end } = await driveRun(parts, await store.load(run), hold);
     process.send?.(end);
     break;

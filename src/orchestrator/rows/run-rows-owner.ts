@@ -10,6 +10,7 @@ const FILE = /"sha256":"([0-9a-f]{64})"/g;
 const BLOB_NAME = /\b[0-9a-f]{64}\b/g;
 const TRAINING_SET = /"id":"([0-9a-f]{16})"/g;
 const ORDER = /^blob:([0-9a-f]{64})$/;
+const RESULT_OUTPUT = /"output":\{"blob":"([0-9a-f]{64})"\}/;
 const TASKS_AT_ONCE = 1000;
 
 /** Of all runs that are kept, whatever became of them: one that failed may be resumed. Blobs never change: each is read once. */
@@ -100,7 +101,24 @@ async function* runObjects(db: Kysely<PipelineTables>, objects: ObjectStore, tex
   for await (const { key } of objects.list('runs/')) {
     const run = key.split('/')[1] ?? '';
     if (runs.has(run)) yield { key, what: `log or result of run ${run}`, ifGone: 'unsaid' };
+    // Another system drives it, and nothing but its results tells what they need: while those are there.
+    else if (key.endsWith('/result.json')) yield* namedByResult(objects, key, run, textOf);
   }
+}
+
+async function* namedByResult(
+  objects: ObjectStore,
+  key: string,
+  run: string,
+  textOf: TextOf,
+): AsyncIterable<ObjectUse> {
+  const bytes = await objects.get(key);
+  if (bytes === undefined) return;
+  const text = Buffer.from(bytes).toString();
+  for (const [blob] of text.matchAll(BLOB_NAME))
+    yield { key: blobKey(blob), what: `result of run ${run}`, ifGone: 'unsaid' };
+  const [, output] = RESULT_OUTPUT.exec(text) ?? [];
+  if (output !== undefined) yield* named(await textOf(output), `a step of run ${run}`);
 }
 
 /** Files, and whatever else looks like the name of a blob. */
