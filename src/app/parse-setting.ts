@@ -2,9 +2,12 @@
 
 import { resolve } from 'node:path';
 import { describe, formatDuration, parseDuration } from '../core/index.ts';
+import { type ExecutorSpec, readExecutor } from '../definitions/index.ts';
 import type { Setting } from './settings/setting.ts';
 
-export type ParsedSetting = { readonly value: string | number | boolean } | { readonly expected: string };
+export type ParsedSetting =
+  | { readonly value: string | number | boolean | ExecutorSpec }
+  | { readonly expected: string };
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -57,6 +60,16 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
         ? { value: raw }
         : { expected: choices.map((choice) => `"${choice}"`).join(' or ') };
     }
+    case 'executor': {
+      const mistakes: string[] = [];
+      const value = readExecutor(jsonOf(raw), (message) => mistakes.push(message));
+      const [mistake] = mistakes;
+      return value !== undefined && mistake === undefined
+        ? { value }
+        : {
+            expected: `"local", "fleet", { kind: "kubernetes", namespace, image, pack?, template? } or { kind: "aws-batch", queue, definition, pack? }${mistake === undefined || value === undefined ? '' : ` (${mistake})`}`,
+          };
+    }
     case 'path':
       return isText(raw) ? { value: resolve(directory, raw) } : { expected: 'a path' };
     case 'url':
@@ -75,6 +88,16 @@ export function describeSetting(setting: Setting, raw: unknown): string {
   if (setting.kind !== 'url' || typeof raw !== 'string') return describe(raw);
   const scheme = /^[a-z][a-z0-9+.-]*:(?=\/\/)/i.exec(raw)?.[0];
   return scheme === undefined ? 'a text that is none' : `a url that starts with "${scheme}"`;
+}
+
+/** A variable holds an object as JSON; any other text is what it says. */
+function jsonOf(raw: unknown): unknown {
+  if (typeof raw !== 'string' || !raw.trimStart().startsWith('{')) return raw;
+  try {
+    return JSON.parse(raw);
+  } catch {
+    return raw;
+  }
 }
 
 function isText(raw: unknown): raw is string {

@@ -20,7 +20,7 @@ export async function drive(
   driver: string,
   hold: Hold,
 ): Promise<'succeeded' | 'cancelled'> {
-  const { executorOf, close } = await openExecutors(deps, driver, (await store.get(id)).run.spec);
+  const { executorOf, close } = await openExecutors(deps, id, driver, (await store.get(id)).run.spec);
   const { signal, onTask, onProgress } = deps;
   try {
     const { end, error } = await driveRun(

@@ -159,7 +159,7 @@ export function requirePipeline(deps: OrchestratorDeps, name: string): PipelineS
   const pipelines = deps.definitions.manifest.pipelines;
   const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : undefined;
   if (pipeline !== undefined) {
-    checkRunnable(pipeline);
+    checkRunnable(pipeline, deps);
     return pipeline;
   }
   const known = Object.keys(pipelines);

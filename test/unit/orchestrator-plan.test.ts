@@ -148,8 +148,25 @@ describe('a pipeline that asks for what there is not', () => {
       { ...step, name: 'c', pool: 'warehouse' },
     ];
     expect(() => checkRunnable({ name: 'p', params: [], steps })).toThrow(
-      /pipeline "p" can not be run by this version: step "b" asks for the executor kubernetes; step "c" asks for the pool "warehouse"\./,
+      /pipeline "p" can not be run: step "c" asks for the pool "warehouse", and this version has none/,
     );
-    expect(() => checkRunnable({ name: 'p', params: [], steps: steps.slice(0, 1) })).not.toThrow();
+    expect(() => checkRunnable({ name: 'p', params: [], steps: steps.slice(0, 2) })).not.toThrow();
+    const secrets = { KEY: { arn: 'arn:aws:x' } };
+    expect(() =>
+      checkRunnable({ name: 'p', params: [], steps: [{ ...step, name: 'd', executor: pod, secrets }] }),
+    ).toThrow(/step "d" has the secret KEY at an arn, which AWS Batch alone reads: name \{ secretKeyRef \}/);
+    const bare = { kind: 'container', image: 'i', command: [] } as const;
+    expect(() =>
+      checkRunnable({ name: 'p', params: [], steps: [{ ...step, name: 'e', action: bare }] }, { executor: pod }),
+    ).toThrow(/step "e" gives no command for the image i/);
+    const clusters = {
+      check: () => {
+        throw new Error('no shared store');
+      },
+      open: () => Promise.reject(new Error('not opened')),
+    };
+    expect(() => checkRunnable({ name: 'p', params: [], steps: steps.slice(1, 2) }, { clusters })).toThrow(
+      /no shared store/,
+    );
   });
 });

@@ -1,6 +1,6 @@
 // What is known of a setting: its key, type, default and what it does.
 
-/** `rules`: one value, as a number or a text, or a text of several; whoever uses them reads them. */
+/** `executor`: a word, or an object that names a cluster; in a variable that object's JSON. `rules`: one value, as a number or a text, or a text of several; whoever uses them reads them. */
 export type SettingKind =
   | 'text'
   | 'path'
@@ -11,7 +11,8 @@ export type SettingKind =
   | 'ratio'
   | 'boolean'
   | 'choice'
-  | 'rules';
+  | 'rules'
+  | 'executor';
 
 export interface Setting {
   /** As in headrace.config.ts: `online.url`. */
