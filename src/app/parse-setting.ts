@@ -6,7 +6,7 @@ import { type ExecutorSpec, readExecutor } from '../definitions/index.ts';
 import type { Setting } from './settings/setting.ts';
 
 export type ParsedSetting =
-  | { readonly value: string | number | boolean | ExecutorSpec }
+  | { readonly value: string | number | boolean | Exclude<ExecutorSpec, string> }
   | { readonly expected: string };
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
