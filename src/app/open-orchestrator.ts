@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Executor, OrchestratorDeps, RunsDeps } from '../orchestrator/index.ts';
 import type { App } from './open-app.ts';
+import { openClusters } from './open-clusters.ts';
 import { createBuiltIns } from './steps/built-ins.ts';
 
 export interface OpenOrchestratorOptions {
@@ -43,7 +44,8 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
     openFleet: (driver) =>
       openFleetExecutor({ driver, database: runs.database, objects: runs.objects, logger: app.logger }),
     pools: app.config.values['orchestrator.pools'] ?? {},
-    executor: app.config.values['orchestrator.executor'] === 'fleet' ? 'fleet' : 'local',
+    clusters: openClusters(app),
+    executor: app.config.values['orchestrator.executor'],
     ...(onTask === undefined ? {} : { onTask }),
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(onWait === undefined ? {} : { onWait }),

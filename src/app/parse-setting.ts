@@ -2,10 +2,11 @@
 
 import { resolve } from 'node:path';
 import { describe, formatDuration, parseDuration } from '../core/index.ts';
+import { type ExecutorSpec, readExecutor } from '../definitions/index.ts';
 import type { Setting } from './settings/setting.ts';
 
 export type ParsedSetting =
-  | { readonly value: string | number | boolean | Readonly<Record<string, number>> }
+  | { readonly value: string | number | boolean | Readonly<Record<string, number>> | Exclude<ExecutorSpec, string> }
   | { readonly expected: string };
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -59,6 +60,16 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
         ? { value: raw }
         : { expected: choices.map((choice) => `"${choice}"`).join(' or ') };
     }
+    case 'executor': {
+      const mistakes: string[] = [];
+      const value = readExecutor(jsonOf(raw), (message) => mistakes.push(message));
+      const [mistake] = mistakes;
+      return value !== undefined && mistake === undefined
+        ? { value }
+        : {
+            expected: `"local", "fleet", { kind: "kubernetes", namespace, image, pack?, template? } or { kind: "aws-batch", queue, definition, pack? }${mistake === undefined || value === undefined ? '' : ` (${mistake})`}`,
+          };
+    }
     case 'path':
       return isText(raw) ? { value: resolve(directory, raw) } : { expected: 'a path' };
     case 'url':
@@ -97,6 +108,16 @@ function isCounts(value: unknown): value is Readonly<Record<string, number>> {
     ([name, count]) =>
       /^[A-Za-z][A-Za-z0-9_-]*$/.test(name) && Number.isSafeInteger(count) && count >= 1 && count <= 1_000_000,
   );
+}
+
+/** A variable holds an object as JSON; any other text is what it says. */
+function jsonOf(raw: unknown): unknown {
+  if (typeof raw !== 'string' || !raw.trimStart().startsWith('{')) return raw;
+  try {
+    return JSON.parse(raw);
+  } catch {
+    return raw;
+  }
 }
 
 function isText(raw: unknown): raw is string {

@@ -1,6 +1,7 @@
 // Every setting, in one table. Loading, the environment's names, the errors and docs/reference/configuration.md all come
 // from it.
 
+import type { ExecutorSpec } from '../definitions/index.ts';
 import { DATA_SETTINGS } from './settings/data-settings.ts';
 import { MONITORING_SETTINGS } from './settings/monitoring-settings.ts';
 import { RETENTION_SETTINGS } from './settings/retention-settings.ts';
@@ -22,7 +23,9 @@ type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'ratio' | 'size
     ? boolean
     : S['kind'] extends 'counts'
       ? Readonly<Record<string, number>>
-      : string;
+      : S['kind'] extends 'executor'
+        ? ExecutorSpec
+        : string;
 type Optional<S extends Settings> = S extends { default: unknown } | { required: true } ? never : undefined;
 
 /** Every setting by its dotted key, checked: paths absolute, sizes in bytes, durations in microseconds. */

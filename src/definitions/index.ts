@@ -86,6 +86,7 @@ export type {
   NamespaceSpec,
 } from './experiment-spec.ts';
 export type {
+  ClusterSpec,
   ExecutorSpec,
   Foreach,
   GroupSpec,
@@ -150,3 +151,4 @@ export {
 } from './view-version.ts';
 export { type TablePart, tableParts } from './table-name.ts';
 export { typeCall } from './type-call.ts';
+export { readExecutor } from './compile/read-executor.ts';

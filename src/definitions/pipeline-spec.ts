@@ -87,11 +87,19 @@ export interface RetryDelay {
   readonly jitter: number;
 }
 
-export type ExecutorSpec =
-  | 'local'
-  | 'fleet'
-  | { readonly kind: 'kubernetes'; readonly namespace: string; readonly image: string }
-  | { readonly kind: 'aws-batch'; readonly queue: string; readonly definition: string };
+export type ExecutorSpec = 'local' | 'fleet' | ClusterSpec;
+
+/** `pack`: tasks a container, one after another; left out: 1. */
+export type ClusterSpec =
+  | {
+      readonly kind: 'kubernetes';
+      readonly namespace: string;
+      readonly image: string;
+      readonly pack?: number;
+      /** A PodTemplate of the namespace. */
+      readonly template?: string;
+    }
+  | { readonly kind: 'aws-batch'; readonly queue: string; readonly definition: string; readonly pack?: number };
 
 /** Where a secret is read as the step starts: no row, order or log has its value. */
 export type SecretRef =

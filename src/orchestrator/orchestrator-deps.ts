@@ -1,7 +1,7 @@
 // What the orchestrator works with; the composition root brings it.
 
 import type { Clock, Logger } from '../core/index.ts';
-import type { Definitions } from '../definitions/index.ts';
+import type { ClusterSpec, Definitions, ExecutorSpec } from '../definitions/index.ts';
 import type { Database, ObjectStore } from '../storage/index.ts';
 import type { PoolSizes } from './driver/ask-for-slots.ts';
 import type { Executor } from './executors/executor.ts';
@@ -16,6 +16,13 @@ export interface RunsDeps {
   readonly workDirectory: string;
 }
 
+/** Executors of clusters, each opened where a run has a step for it. */
+export interface Clusters {
+  /** Throws HR_CONFIG where its containers would not find what they are to run. */
+  check(spec: ClusterSpec): void;
+  open(spec: ClusterSpec, run: string, driver: string): Promise<Executor>;
+}
+
 /** What it takes to drive one. */
 export interface OrchestratorDeps extends RunsDeps {
   readonly definitions: Definitions;
@@ -24,8 +31,9 @@ export interface OrchestratorDeps extends RunsDeps {
   readonly openExecutor: (driver: string) => Executor;
   /** The one that hands tasks to workers elsewhere. */
   readonly openFleet: (driver: string) => Promise<Executor>;
+  readonly clusters: Clusters;
   /** Where steps run that name no executor. */
-  readonly executor: 'local' | 'fleet';
+  readonly executor: ExecutorSpec;
   /** How many slots each pool has; none where it is left out. */
   readonly pools?: PoolSizes;
   /** On abort what runs is stopped and the run let go, to be resumed. */

@@ -160,7 +160,7 @@ export function requirePipeline(deps: OrchestratorDeps, name: string): PipelineS
   const pipelines = deps.definitions.manifest.pipelines;
   const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : undefined;
   if (pipeline !== undefined) {
-    checkRunnable(pipeline);
+    checkRunnable(pipeline, deps);
     checkPools(pipeline, deps.pools ?? {});
     return pipeline;
   }

@@ -70,6 +70,7 @@ export async function openPipelineProject(
         },
       }),
     openFleet: (driver) => openFleetExecutor({ driver, database, objects, logger: silentLogger }),
+    clusters: { check: () => {}, open: () => Promise.reject(new Error('this project has no cluster')) },
     executor: 'local',
     ...others,
   };

@@ -29,7 +29,10 @@ it('has every setting in the type, and the loader takes every key of the type', 
     online: { url: 'lmdb:o', mapSize: '1GB', keepVersions: '2d' },
     offline: { engine: 'duckdb', path: 'off', memory: 512_000_000, threads: 2, extensions: 'ext', cache: '5GB' },
     artifacts: { url: 'file:a' },
-    orchestrator: { executor: 'fleet', pools: { warehouse: 4 } },
+    orchestrator: {
+      executor: { kind: 'kubernetes', namespace: 'ml', image: 'ghcr.io/team/steps:1', pack: 20, template: 'steps' },
+      pools: { warehouse: 4 },
+    },
     pushLog: { path: 'log', topic: 'pushed', brokers: 'env:BROKERS', partitions: 4, retention: '400d' },
     predictionLog: {
       path: 'predictions',

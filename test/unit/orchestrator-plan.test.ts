@@ -147,10 +147,24 @@ describe('a pipeline that asks for what there is not', () => {
       { ...step, name: 'a', executor: 'fleet' as const },
       { ...step, name: 'b', executor: pod },
     ];
-    expect(() => checkRunnable({ name: 'p', params: [], steps })).toThrow(
-      /pipeline "p" can not be run by this version: step "b" asks for the executor kubernetes\./,
+    expect(() => checkRunnable({ name: 'p', params: [], steps })).not.toThrow();
+    const secrets = { KEY: { arn: 'arn:aws:x' } };
+    expect(() =>
+      checkRunnable({ name: 'p', params: [], steps: [{ ...step, name: 'd', executor: pod, secrets }] }),
+    ).toThrow(/step "d" has the secret KEY at an arn, which AWS Batch alone reads: name \{ secretKeyRef \}/);
+    const bare = { kind: 'container', image: 'i', command: [] } as const;
+    expect(() =>
+      checkRunnable({ name: 'p', params: [], steps: [{ ...step, name: 'e', action: bare }] }, { executor: pod }),
+    ).toThrow(/step "e" gives no command for the image i/);
+    const clusters = {
+      check: () => {
+        throw new Error('no shared store');
+      },
+      open: () => Promise.reject(new Error('not opened')),
+    };
+    expect(() => checkRunnable({ name: 'p', params: [], steps: steps.slice(1, 2) }, { clusters })).toThrow(
+      /no shared store/,
     );
-    expect(() => checkRunnable({ name: 'p', params: [], steps: steps.slice(0, 1) })).not.toThrow();
   });
 
   it('is refused where no setting has a step’s pool, with what to write', () => {

@@ -95,10 +95,9 @@ export const DATA_SETTINGS = [
   },
   {
     key: 'orchestrator.executor',
-    kind: 'choice',
+    kind: 'executor',
     default: 'local',
-    choices: ['local', 'fleet'],
-    help: 'Where steps of pipelines run that name no executor: `local`, on the machine that drives the run, or `fleet`, on those where `headrace worker` runs.',
+    help: 'Where steps of pipelines run that name no executor: `local`, on the machine that drives the run; `fleet`, on those where `headrace worker` runs; `{ kind: "kubernetes", namespace, image, pack?, template? }` or `{ kind: "aws-batch", queue, definition, pack? }`, in a cluster, `pack` tasks a container.',
   },
   {
     key: 'pushLog.path',

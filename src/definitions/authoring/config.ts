@@ -1,5 +1,7 @@
 // The shape of headrace.config.ts. Reading and checking it is the application's job.
 
+import type { ExecutorOption } from './step-options.ts';
+
 /** Bytes, or a text such as `4GB` or `512MiB`. */
 type Size = string | number;
 
@@ -41,8 +43,8 @@ export interface HeadraceConfig {
     readonly url?: string;
   };
   readonly orchestrator?: {
-    /** Where steps run that name no executor: on the machine that drives the run (the default), or on those of `headrace worker`. */
-    readonly executor?: 'local' | 'fleet';
+    /** Where steps run that name no executor: on the machine that drives the run (the default), on those of `headrace worker`, or in a cluster. */
+    readonly executor?: ExecutorOption;
     /** How many tasks may run at once, over all runs, of the steps that name a pool: `{ warehouse: 4 }`. */
     readonly pools?: Readonly<Record<string, number>>;
   };

@@ -79,13 +79,20 @@ export type ExecutorOption = 'local' | 'fleet' | KubernetesOptions | BatchOption
 export interface KubernetesOptions {
   readonly kind: 'kubernetes';
   readonly namespace: string;
+  /** Has Node and Headrace: see docs/guides/run-on-kubernetes.md. */
   readonly image: string;
+  /** How many tasks one pod runs, one after another. Default: 1. */
+  readonly pack?: number;
+  /** A PodTemplate of the namespace: service account, tolerations, volumes and whatever else its pods have. */
+  readonly template?: string;
 }
 
 export interface BatchOptions {
   readonly kind: 'aws-batch';
   readonly queue: string;
   readonly definition: string;
+  /** How many tasks one container runs, one after another. Default: 1. */
+  readonly pack?: number;
 }
 
 export const STEP_OPTIONS: OptionNames<StepOptions<Needs>> = {

@@ -25,10 +25,12 @@ const delay = Type.Object(
   closed,
 );
 
+const pack = Type.Optional(count);
+
 const executor = Type.Union([
   Type.Enum(['local', 'fleet']),
-  Type.Object({ kind: Type.Literal('kubernetes'), namespace: text, image: text }, closed),
-  Type.Object({ kind: Type.Literal('aws-batch'), queue: text, definition: text }, closed),
+  Type.Object({ kind: Type.Literal('kubernetes'), namespace: text, image: text, pack, template: optionalText }, closed),
+  Type.Object({ kind: Type.Literal('aws-batch'), queue: text, definition: text, pack }, closed),
 ]);
 
 const secret = Type.Union([

@@ -2,17 +2,16 @@
 // definition, so none is shown in a sentence either.
 
 import type { AuthoredPipeline, AuthoredStep } from '../authoring/authored.ts';
-import { findSlips, type OptionNames } from '../authoring/call.ts';
-import { type BatchOptions, type KubernetesOptions, RESOURCE_OPTIONS } from '../authoring/step-options.ts';
+import { findSlips } from '../authoring/call.ts';
+import { RESOURCE_OPTIONS } from '../authoring/step-options.ts';
 import { describeResult } from '../calling/user-value.ts';
 import type { ExecutorSpec, SecretRef, StepSpec } from '../pipeline-spec.ts';
 import { expectRecord } from './fields.ts';
+import { readExecutor } from './read-executor.ts';
 import type { Mistakes } from './mistakes.ts';
 import { dataMistake, showName } from './names.ts';
 import { type Report, titleOfMember } from './pipeline-members.ts';
 
-const KUBERNETES: OptionNames<KubernetesOptions> = { kind: true, namespace: true, image: true };
-const BATCH: OptionNames<BatchOptions> = { kind: true, queue: true, definition: true };
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const OUR_VARIABLE = /^HEADRACE_(RUN_ID|STEP|STEP_INPUT|STEP_OUTPUT|ATTEMPT)$/;
 const WAYS = "{ env: 'NAME' }, { file: '/path' }, { secretKeyRef: { name, key } } or { arn: 'arn:…' }";
@@ -63,29 +62,7 @@ function compileResources(step: AuthoredStep, report: Report): StepSpec['resourc
 }
 
 function compileExecutor(executor: unknown, report: Report): ExecutorSpec | undefined {
-  const at = [2, 'executor'];
-  if (executor === 'local' || executor === 'fleet') return executor;
-  const kind = typeof executor === 'object' && executor !== null && 'kind' in executor ? executor.kind : undefined;
-  if (kind !== 'kubernetes' && kind !== 'aws-batch') {
-    report(
-      `: executor must be 'local', 'fleet', { kind: 'kubernetes', namespace, image } or { kind: 'aws-batch', queue, definition }, got ${describeResult(kind ?? executor)}`,
-      at,
-    );
-    return undefined;
-  }
-  const names = kind === 'kubernetes' ? KUBERNETES : BATCH;
-  for (const slip of findSlips(executor, names, at, 'executor')) report(`: ${slip.message}`, slip.path);
-  // The kind was looked at.
-  const members = executor as Readonly<Record<string, unknown>>;
-  const text = (name: string): string => {
-    const value = members[name];
-    if (typeof value === 'string' && /^\S+$/.test(value)) return value;
-    report(`: executor.${name} must be text without spaces, got ${describeResult(value)}`, [...at, name]);
-    return '';
-  };
-  return kind === 'kubernetes'
-    ? { kind, namespace: text('namespace'), image: text('image') }
-    : { kind, queue: text('queue'), definition: text('definition') };
+  return readExecutor(executor, (message, path = []) => report(`: ${message}`, [2, 'executor', ...path]));
 }
 
 function checkVariable(option: string, name: string, report: Report): void {

@@ -1,6 +1,8 @@
-// The executors of one run: this machine's always, the fleet's where a step asks for it or has tasks there from before.
+// The executors of one run: this machine's always, the fleet's and those of clusters where a step asks for them, the fleet's too where
+// it has tasks from before.
 
-import type { StepSpec } from '../../definitions/index.ts';
+import { stringifyJson } from '../../core/index.ts';
+import type { ClusterSpec, StepSpec } from '../../definitions/index.ts';
 import { isBuiltIn } from '../executors/local/built-in-tasks.ts';
 import type { OrchestratorDeps } from '../orchestrator-deps.ts';
 import type { LoadedRun } from '../rows/run-store.ts';
@@ -8,25 +10,47 @@ import type { DriveDeps, NamedExecutor } from './drive-run.ts';
 
 const FLEET = 'fleet';
 
+type Deps = Pick<OrchestratorDeps, 'executor' | 'openExecutor' | 'openFleet' | 'clusters'>;
+
 export async function openExecutors(
-  deps: Pick<OrchestratorDeps, 'executor' | 'openExecutor' | 'openFleet'>,
+  deps: Deps,
   driver: string,
   { run, slices }: Pick<LoadedRun, 'run' | 'slices'>,
 ): Promise<Pick<DriveDeps, 'executorOf' | 'executorNamed'> & { readonly close: () => Promise<void> }> {
-  // What Headrace itself knows how to do takes the project's own stores, which workers have not.
-  const isForFleet = ({ action, executor = deps.executor }: StepSpec): boolean =>
-    executor === 'fleet' && !isBuiltIn(action);
-  const isFleetAsked = run.spec.steps.some(isForFleet) || slices.some(({ executor }) => executor === FLEET);
-  const fleet: NamedExecutor | undefined = isFleetAsked
-    ? { name: FLEET, executor: await deps.openFleet(driver) }
-    : undefined;
+  const places = new Map(
+    run.spec.steps.map((spec) => [stringifyJson(placeOf(spec, deps.executor)), placeOf(spec, deps.executor)]),
+  );
+  if (slices.some(({ executor }) => executor === FLEET)) places.set(stringifyJson(FLEET), FLEET);
+  const opened = new Map<string, NamedExecutor>();
+  for (const [key, place] of places) {
+    if (place === 'local') continue;
+    const named =
+      place === FLEET
+        ? { name: FLEET, executor: await deps.openFleet(driver) }
+        : { name: `${place.kind}:${run.id}`, executor: await deps.clusters.open(place, run.id, driver) };
+    opened.set(key, named);
+  }
   const local: NamedExecutor = { name: `local:${driver}`, executor: deps.openExecutor(driver) };
+  const known = new Map<StepSpec, NamedExecutor>();
   return {
-    executorOf: (spec) => (fleet !== undefined && isForFleet(spec) ? fleet : local),
+    executorOf(spec) {
+      const named = known.get(spec) ?? opened.get(stringifyJson(placeOf(spec, deps.executor))) ?? local;
+      known.set(spec, named);
+      return named;
+    },
     // Those of other drivers on this machine are its own executor's to look for.
-    executorNamed: (name) => (name === FLEET ? fleet : name.startsWith('local:') ? local : undefined),
+    executorNamed: (name) =>
+      name.startsWith('local:') ? local : [...opened.values()].find((named) => named.name === name),
     async close() {
-      await Promise.all([local.executor.close(), fleet?.executor.close()]);
+      await Promise.all([local, ...opened.values()].map(({ executor }) => executor.close()));
     },
   };
+}
+
+/** What Headrace itself knows how to do takes the project's own stores, which no other machine has. */
+export function placeOf(
+  { action, executor }: Pick<StepSpec, 'action' | 'executor'>,
+  configured: OrchestratorDeps['executor'],
+): 'local' | 'fleet' | ClusterSpec {
+  return isBuiltIn(action) ? 'local' : (executor ?? configured);
 }

@@ -25,12 +25,18 @@ export interface ContainerOptions {
   readonly mark: string;
 }
 
+/** In a container that a cluster made for a step that brings an image: that image. */
+const IMAGE_VARIABLE = 'HEADRACE_CONTAINER_IMAGE';
+
 export async function containerCommand(
   host: StepHost,
   { image, command }: Extract<StepAction, { kind: 'container' }>,
   { inputFile, output }: AttemptFolder,
   { environment, own, files, cpu, memoryBytes, mark }: ContainerOptions,
 ): Promise<Command | TaskFailure> {
+  // A pod of a cluster that is made of the image already.
+  const [program, ...args] = command;
+  if (host.variables[IMAGE_VARIABLE] === image && program !== undefined) return { command: program, args, environment };
   const runtime = containerRuntime(host.variables['PATH']);
   if (runtime === undefined) {
     const reason = `the image ${image} needs docker or podman on the PATH, and neither is there; install one, or run the step where there is one`;
