@@ -1,8 +1,9 @@
 // Training again, each week: a grid of models, the best of them measured on days that none has seen, and registered only
 // where it beats the champion.
 
-import { evaluate, grid, pipeline, promote, python, registerModel, t, task, trainingSet } from 'headrace';
-import { delayFeatures, delayModel } from './delay-model.ts';
+import { evaluate, grid, pipeline, promote, python, registerModel, t, task } from 'headrace';
+import { newestDays, pastDays } from './delay-days.ts';
+import { delayModel } from './delay-model.ts';
 
 const p = pipeline('retrain_delay', {
   schedule: '0 4 * * 1',
@@ -11,18 +12,8 @@ const p = pipeline('retrain_delay', {
   description: 'Fits a grid of delay models, and registers the best one if it beats the champion on the newest days.',
 });
 
-const NEWEST = "SELECT quantile_disc(scheduled_at, 0.8) FROM 'data/spine.parquet'";
-const set = { service: delayFeatures, timestamp: 'scheduled_at', label: 'late' };
-
-const past = p.step(
-  'past',
-  trainingSet({ ...set, spine: `SELECT * FROM 'data/spine.parquet' WHERE scheduled_at < (${NEWEST})` }),
-);
-// A champion was trained on days before, so these are new to both.
-const newest = p.step(
-  'newest',
-  trainingSet({ ...set, spine: `SELECT * FROM 'data/spine.parquet' WHERE scheduled_at >= (${NEWEST})` }),
-);
+const past = p.step('past', pastDays);
+const newest = p.step('newest', newestDays);
 
 const fits = p.step('fits', python('fit_one.py', { requirements: 'requirements.txt' }), {
   needs: { past },

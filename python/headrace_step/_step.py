@@ -299,17 +299,17 @@ def _of_list(result: Any) -> str:
 def _page(content: Any) -> "tuple[str, str]":
     if isinstance(content, str):
         return content, ".html" if content.lstrip().startswith("<") else ".md"
-    shows = getattr(content, "_repr_html_", None)
-    if callable(shows):
-        return str(shows()), ".html"
-    to_html = getattr(content, "to_html", None)
-    if callable(to_html):
-        return str(to_html()), ".html"
+    for method in ("_repr_html_", "to_html"):
+        shows = getattr(content, method, None)
+        page = shows() if callable(shows) else None
+        # A figure of matplotlib has the method, and shows itself so only where it is interactive.
+        if isinstance(page, str):
+            return page, ".html"
     save = getattr(content, "savefig", None)
     if callable(save):
         from io import StringIO
 
-        page = StringIO()
-        save(page, format="svg")
-        return page.getvalue()[page.getvalue().index("<svg") :], ".html"
+        image = StringIO()
+        save(image, format="svg")
+        return image.getvalue()[image.getvalue().index("<svg") :], ".html"
     raise TypeError(f"a card is HTML, Markdown or a figure, got {type(content).__name__}")

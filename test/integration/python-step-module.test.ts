@@ -133,6 +133,11 @@ step.result({"texts": texts})
       'plot-2.html',
       'plot.html',
     ]);
+    // As a figure of matplotlib does, off screen.
+    const figure = ran(
+      'class Figure:\n def _repr_html_(self): return None\n def savefig(self, to, format): to.write("<?xml?><svg>")\nstep.card(Figure())',
+    );
+    expect(readFileSync(join(figure.output, 'card.html'), 'utf8')).toBe('<svg>');
     expect(readdirSync(ran('for text in "abc": step.card(text)').output).toSorted()).toEqual([
       'card-2.md',
       'card-3.md',
