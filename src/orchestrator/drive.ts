@@ -1,7 +1,8 @@
 // Drives a run that was taken on this machine's executor, to its end.
 
-import { HeadraceError } from '../core/index.ts';
+import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import { driveRun } from './driver/drive-run.ts';
+import { openDriverClock } from './driver/driver-clock.ts';
 import { openExecutors } from './driver/open-executors.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
@@ -12,7 +13,10 @@ import { reportTasks } from './task-reports.ts';
 /** What it takes to drive a run that is there. */
 export type DrivesRuns = Omit<OrchestratorDeps, 'definitions'>;
 
-/** Throws HR_STEP_FAILED, and HR_CONFLICT where it was interrupted or another took it. */
+/**
+ * Throws HR_STEP_FAILED, HR_CONFLICT where it was interrupted or another took it, and what kept the run from going on, such as
+ * HR_STORAGE_FULL.
+ */
 export async function drive(
   deps: DrivesRuns,
   store: RunStore,
@@ -20,7 +24,9 @@ export async function drive(
   driver: string,
   hold: Hold,
 ): Promise<'succeeded' | 'cancelled'> {
+  const resume = `\`headrace runs resume ${id}\` goes on from here`;
   const loaded = await store.load(id);
+  const clock = await openDriverClock(deps.database);
   const { close, ...executors } = await openExecutors(deps, driver, loaded);
   const { signal, onTask, onProgress } = deps;
   try {
@@ -28,20 +34,24 @@ export async function drive(
       {
         store,
         objects: deps.objects,
-        clock: deps.clock,
+        clock,
         logger: deps.logger,
         ...executors,
         pools: deps.pools ?? {},
         ...(signal === undefined ? {} : { signal }),
         onChange: (run, batch) => {
           if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
-          onProgress?.(progressOf(run, deps.clock.nowMicros()));
+          onProgress?.(progressOf(run, clock.nowMicros()));
         },
       },
       loaded,
       hold,
-    );
-    const resume = `\`headrace runs resume ${id}\` goes on from here`;
+    ).catch((error: unknown) => {
+      const { code, message } = toHeadraceError(error);
+      if (code === 'HR_CONFLICT') throw error;
+      const sentence = `run ${id} was stopped: ${message.replace(/\.$/, '')}. Once that is mended, ${resume}`;
+      throw new HeadraceError(code, sentence, { cause: error });
+    });
     if (end === 'failed')
       throw new HeadraceError(
         'HR_STEP_FAILED',

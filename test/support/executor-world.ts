@@ -44,7 +44,7 @@ export function openExecutorWorld(options: WorldOptions = {}): ExecutorWorld {
   worlds += 1;
   const driver = options.driver ?? `test/${process.pid}/${worlds}`;
   const artifactsUrl = `file:${join(directory, 'artifacts')}`;
-  const objects = openObjectStore(artifactsUrl);
+  const objects = options.objects ?? openObjectStore(artifactsUrl);
   const executor = openLocalExecutor({
     driver,
     objects,

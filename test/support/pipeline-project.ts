@@ -36,11 +36,15 @@ export function writeRepository(files: Readonly<Record<string, string>>): string
 
 export async function openPipelineProject(
   directory: string,
-  overrides: Partial<OrchestratorDeps> & { readonly cpus?: number; readonly registryUrl?: string } = {},
+  overrides: Partial<OrchestratorDeps> & {
+    readonly cpus?: number;
+    readonly registryUrl?: string;
+    readonly artifactsUrl?: string;
+  } = {},
 ): Promise<PipelineProject> {
-  const { cpus = 4, registryUrl = `sqlite:${join(directory, 'registry.db')}`, ...others } = overrides;
+  const { cpus = 4, registryUrl = `sqlite:${join(directory, 'registry.db')}`, ...more } = overrides;
+  const { artifactsUrl = `file:${join(directory, 'artifacts')}`, ...others } = more;
   const database = await openDatabase(registryUrl);
-  const artifactsUrl = `file:${join(directory, 'artifacts')}`;
   const objects = openObjectStore(artifactsUrl);
   const deps: OrchestratorDeps = {
     definitions: await loadDefinitions(join(directory, 'repo'), 'test'),

@@ -1,6 +1,5 @@
 // Drives a run: events in, the reducer's changes as one transaction a batch, and only after it what they ask of the executor.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, HeadraceError, type Logger, toHeadraceError } from '../../core/index.ts';
 import type { StepSpec } from '../../definitions/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
@@ -11,6 +10,7 @@ import { graphOf } from '../engine/graph.ts';
 import { claimable, next, nextDue } from '../engine/next.ts';
 import { type KeptTask, type Row, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
 import type { Executor, Handle, Resources, Slice, TaskEvent } from '../executors/executor.ts';
+import { createStorageWait } from '../await-storage.ts';
 import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
 import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
 import { lostRun } from './lost-run.ts';
@@ -51,8 +51,6 @@ const GATHER_MS = 20;
 const MOST_ROWS = 500;
 /** A third of a lease: two may fail. */
 const RENEW_MS = 5000;
-/** While the database is away. */
-const AGAIN_MS = 200;
 
 /**
  * Runs the rest of a run that was taken by `hold`, from its rows as they were read since. Throws HR_CONFLICT once another has it, after all that it started is stopped, and
@@ -83,6 +81,7 @@ interface SliceInHand {
 function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
   const { id } = loaded.run;
   const { store, objects, clock, logger, signal } = deps;
+  const patiently = createStorageWait({ logger, what: `run ${id}`, signal });
   const graph = graphOf(loaded.run.spec);
   const run = takeInHand(
     { id, graph, keepsGoing: loaded.run.keepGoing, isCancelled: false },
@@ -205,28 +204,19 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     for (const command of next(run, event, at)) commands.push(command);
   };
 
-  /** Tries again while the database is away: whoever takes the run meanwhile has raised its epoch. */
+  /** Whoever takes the run while the database is waited for has raised its epoch. */
   const flush = async (batch: Batch): Promise<boolean> => {
-    for (;;) {
-      try {
-        const { isCancelRequested, refused } = await store.flush(id, hold.epoch, batchNumber, batch);
-        if (refused > 0) throw new HeadraceError('HR_INTERNAL', `${refused} changes of run ${id} did not fit its rows`);
-        batchNumber += 1;
-        return isCancelRequested;
-      } catch (error) {
-        const { code } = toHeadraceError(error);
-        if (code !== 'HR_STORAGE_UNAVAILABLE') throw error;
-        logger.warn({ run: id, error: String(error) }, 'the run’s rows could not be written; tried again');
-        await delay(AGAIN_MS);
-      }
-    }
+    const { isCancelRequested, refused } = await patiently(() => store.flush(id, hold.epoch, batchNumber, batch));
+    if (refused > 0) throw new HeadraceError('HR_INTERNAL', `${refused} changes of run ${id} did not fit its rows`);
+    batchNumber += 1;
+    return isCancelRequested;
   };
 
   /** One after the other, in the order declared, so that what is written first begins first. */
   const prepareAll = async (commands: readonly Extract<Command, { kind: 'prepare' }>[]): Promise<void> => {
     const results = openResults({ store, objects }, run);
     const prepared = { id, graph, params: loaded.run.params };
-    for (const command of commands) post(await prepareStep(objects, results, prepared, command));
+    for (const command of commands) post(await patiently(() => prepareStep(objects, results, prepared, command)));
   };
 
   /** Once the rows are there. */
@@ -240,7 +230,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       if (command.kind === 'prepare') {
         prepares.push(command);
       } else if (command.kind === 'look up') {
-        beside(cache.lookUp(command).then((event) => post(event)));
+        beside(patiently(() => cache.lookUp(command)).then((event) => post(event)));
       } else if (command.kind === 'submit') {
         const { id: slice, step, scope, tasks } = command.slice;
         const spec = specOf(step);
@@ -321,7 +311,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       if (isAsked || nowMs - renewedMs >= RENEW_MS) {
         isAsked = false;
         const isToRenew = nowMs - renewedMs >= RENEW_MS;
-        const held = await (isToRenew ? store.renew(id, hold.epoch) : store.look(id, hold.epoch));
+        const held = await patiently(() => (isToRenew ? store.renew(id, hold.epoch) : store.look(id, hold.epoch)));
         if (isToRenew) renewedMs = performance.now();
         if (held === 'lost') throw lostRun(id);
         if (held === 'cancelled') post({ kind: 'cancel' });

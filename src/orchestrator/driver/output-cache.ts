@@ -23,6 +23,7 @@ export function createOutputCache(
   const keysOf = (order: string): Promise<(index: number) => string> => {
     const known = keys.get(order) ?? readOrder(objects, order).then(cacheKeys);
     keys.set(order, known);
+    known.catch(() => keys.delete(order));
     return known;
   };
   const isCached = (step: string): boolean => {

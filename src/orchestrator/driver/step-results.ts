@@ -23,16 +23,21 @@ export function openResults(
   { id: run, graph, rows: inHand }: Pick<RunInHand, 'id' | 'graph' | 'rows'>,
 ): StepResults {
   let rows: Promise<ReadonlyMap<string, number | null>> | undefined;
+  const readRows = async (): Promise<ReadonlyMap<string, number | null>> => {
+    try {
+      const { steps } = await store.get(run);
+      return new Map(steps.map((one) => [`${one.step} ${one.scope}`, one.state === 'succeeded' ? one.children : null]));
+    } catch (error) {
+      // Whoever asks again, asks the database again.
+      rows = undefined;
+      throw error;
+    }
+  };
   /** How many children a row has that has succeeded. */
   const childrenOf = async (name: string, scope: string): Promise<number | null> => {
     const row = inHand.get(name)?.get(scope);
     if (row !== undefined) return row.state === 'succeeded' ? row.children : null;
-    rows ??= store
-      .get(run)
-      .then(
-        ({ steps }) =>
-          new Map(steps.map((one) => [`${one.step} ${one.scope}`, one.state === 'succeeded' ? one.children : null])),
-      );
+    rows ??= readRows();
     return (await rows).get(`${name} ${scope}`) ?? null;
   };
   const read = async (name: string, scope: string): Promise<Json> => {

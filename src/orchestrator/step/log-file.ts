@@ -1,8 +1,10 @@
 // What an attempt prints, kept as a file: the first MiB as it comes, the last one at the end, and a line in between that says
-// how much is left out. However much is printed, no more than that is held.
+// how much is left out. However much is printed, no more than that is held. A disk that takes no more is no reason for the attempt
+// to fail, nor for those beside it: what was not written is held as if it came later, and tried again at the end.
 
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { messageOf } from '../../core/index.ts';
 import { createLastLine } from './last-line.ts';
 import { createRedactor, redactText } from './redact.ts';
 
@@ -13,7 +15,7 @@ export interface LogFile {
   stream(): LogStream;
   /** A line of the engine's own. */
   line(text: string): void;
-  /** Writes the rest. True when anything was printed: only then is there a file. */
+  /** Writes the rest, as far as the disk takes it. True when anything was printed and there is a file of it. */
   end(): boolean;
 }
 
@@ -27,19 +29,32 @@ export interface LogStream {
 export function openLogFile(path: string, secrets: readonly string[] = []): LogFile {
   let file: number | undefined;
   let written = 0;
+  /** Why the disk took no more. */
+  let fault: string | undefined;
   const tail = createRing(KEPT_BYTES);
   const endings: (() => void)[] = [];
 
   const append = (bytes: Buffer): void => {
     if (bytes.length === 0) return;
-    if (file === undefined) {
-      mkdirSync(dirname(path), { recursive: true });
-      file = openSync(path, 'w');
+    const head = fault === undefined ? bytes.subarray(0, KEPT_BYTES - written) : bytes.subarray(0, 0);
+    const took = write(head);
+    written += took;
+    tail.push(bytes.subarray(took));
+  };
+
+  /** How many of the bytes there is room for. */
+  const write = (bytes: Buffer): number => {
+    let at = 0;
+    try {
+      if (file === undefined && bytes.length > 0) {
+        mkdirSync(dirname(path), { recursive: true });
+        file = openSync(path, 'w');
+      }
+      while (file !== undefined && at < bytes.length) at += writeSync(file, bytes, at);
+    } catch (error) {
+      fault = messageOf(error);
     }
-    const head = bytes.subarray(0, KEPT_BYTES - written);
-    writeAll(file, head);
-    written += head.length;
-    tail.push(bytes.subarray(head.length));
+    return at;
   };
 
   return {
@@ -59,25 +74,19 @@ export function openLogFile(path: string, secrets: readonly string[] = []): LogF
     line: (text) => append(Buffer.from(`${redactText(text, secrets)}\n`)),
     end() {
       for (const ending of endings.splice(0)) ending();
-      if (file === undefined) return false;
       const leftOut = tail.dropped();
       if (leftOut > 0) {
         const mib = (KEPT_BYTES / 2 ** 20).toFixed(0);
-        writeAll(
-          file,
-          Buffer.from(`\n… ${leftOut} bytes are left out here: the first and the last ${mib} MiB are kept …\n`),
-        );
+        const why = fault === undefined ? `the first and the last ${mib} MiB are kept` : fault;
+        write(Buffer.from(`\n… ${leftOut} bytes are left out here: ${why} …\n`));
       }
-      for (const bytes of tail.parts()) writeAll(file, bytes);
+      for (const bytes of tail.parts()) write(bytes);
+      if (file === undefined) return false;
       closeSync(file);
       file = undefined;
       return true;
     },
   };
-}
-
-function writeAll(file: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
 interface Ring {

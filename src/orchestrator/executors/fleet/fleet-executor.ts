@@ -2,6 +2,7 @@
 
 import { type Logger, toHeadraceError } from '../../../core/index.ts';
 import type { Database, ObjectStore } from '../../../storage/index.ts';
+import { createStorageWait } from '../../await-storage.ts';
 import { createWaker } from '../../rows/wake.ts';
 import { readOrder, type StepOrder } from '../../step/order.ts';
 import type { Executor, Resources, Slice, TaskEvent } from '../executor.ts';
@@ -48,6 +49,7 @@ export async function openFleetExecutor({
   const database = await migrateFleet(opened);
   const rows = createDriverRows(database, driver);
   const slicesWaker = createWaker(database, SLICES_CHANNEL);
+  const patiently = createStorageWait({ logger, what: 'the fleet' });
   const listeners = createListeners();
   const open = new Map<string, Open>();
   const orders = new Map<string, Promise<StepOrder>>();
@@ -174,10 +176,12 @@ export async function openFleetExecutor({
       const withResources = await Promise.all(
         fresh.map(async (slice) => ({ ...slice, resources: await resourcesOf(slice.spec) })),
       );
-      const before = new Set((await rows.statesOf(fresh.map(({ id }) => id))).map(({ id }) => id));
+      const known = await patiently(() => rows.statesOf(fresh.map(({ id }) => id)));
+      const before = new Set(known.map(({ id }) => id));
       for (const slice of withResources)
         if (!before.has(slice.id) && !open.has(slice.id)) begin(slice, slice.resources);
-      if (withResources.length > 0) await slicesWaker.tell(rows.insert(withResources));
+      // Its rows are the driver's word for it already: it is submitted once the database is back.
+      if (withResources.length > 0) await patiently(() => slicesWaker.tell(rows.insert(withResources)));
       return slices.map(({ id }) => ({ slice: id, at: AT }));
     },
     watch: (listen) => listeners.add(listen),

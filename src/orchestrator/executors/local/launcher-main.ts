@@ -2,6 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { openObjectStore } from '../../../storage/index.ts';
+import { patientObjects } from '../../patient-objects.ts';
 import { openAttemptFolders } from '../../step/attempt-folders.ts';
 import { openFileCache } from '../../step/file-cache.ts';
 import { openMemoryLimits } from '../../step/memory-limits.ts';
@@ -16,6 +17,7 @@ import { openTaskRunner, type TaskRunner } from './task-runner.ts';
 let options: LauncherOptions | undefined;
 let runner: TaskRunner | undefined;
 let host: StepHost | undefined;
+const closing = new AbortController();
 
 const tell = (message: FromLauncher): void => {
   // The driver may be gone, which is told by the channel's end.
@@ -66,7 +68,7 @@ function endEverything(code: number): void {
 }
 
 function openHost(given: LauncherOptions): StepHost {
-  const objects = openObjectStore(given.artifactsUrl);
+  const objects = patientObjects(openObjectStore(given.artifactsUrl), closing.signal);
   const cache = openFileCache(objects, given.cacheDirectory);
   mkdirSync(given.scratch, { recursive: true });
   return {
@@ -86,6 +88,7 @@ function openHost(given: LauncherOptions): StepHost {
 }
 
 async function close(): Promise<void> {
+  closing.abort();
   await runner?.close();
   await host?.sweeper.close();
   events.flush();

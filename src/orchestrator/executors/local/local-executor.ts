@@ -3,6 +3,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { HeadraceError } from '../../../core/index.ts';
 import type { ObjectStore } from '../../../storage/index.ts';
+import { patientObjects } from '../../patient-objects.ts';
 import { readOrder, type StepOrder } from '../../step/order.ts';
 import type { TaskOutcome } from '../../step/outcome.ts';
 import type { Executor, Resources, Slice, TaskEvent } from '../executor.ts';
@@ -58,7 +59,9 @@ const MOST_ENDED = 10_000;
 
 /** Throws HR_INVALID for a driver's id that no mark can hold. */
 export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor {
-  const { driver, objects, workDirectory } = options;
+  const { driver, workDirectory } = options;
+  const closing = new AbortController();
+  const objects = patientObjects(options.objects, closing.signal);
   if (driver === '' || driver.includes(':')) {
     throw new HeadraceError('HR_INVALID', `a driver's id has no colon and is not empty, got ${JSON.stringify(driver)}`);
   }
@@ -217,6 +220,7 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
       });
     },
     async close() {
+      closing.abort();
       for (const stopper of stoppers.values()) stopper.abort();
       await Promise.all(builtIns.values());
       await launcher.close();

@@ -105,8 +105,10 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
       if (stream === undefined) return false;
       const temporary = `${path}.${randomUUID()}`;
       try {
-        // In Node the SDK's body is a Readable.
-        await pipeline(stream as Readable, createWriteStream(temporary));
+        // In Node the SDK's body is a Readable; the connection may end in the middle of it.
+        await pipeline(stream as Readable, createWriteStream(temporary)).catch((error: unknown) => {
+          throw isOfFile(error) ? error : catalogued(error, Bucket);
+        });
         await rename(temporary, path);
         return true;
       } finally {
@@ -126,6 +128,11 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
       await ask((client, { DeleteObjectCommand }) => client.send(new DeleteObjectCommand({ Bucket, Key })));
     },
   };
+}
+
+/** Of the file that is written, and not of the connection. */
+function isOfFile(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && (error.syscall === 'open' || error.syscall === 'write');
 }
 
 function withQuery(options: S3Options, query: URLSearchParams): S3Options {

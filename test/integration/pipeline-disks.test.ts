@@ -1,0 +1,157 @@
+// Real small disks that fill up under a run: where tasks work and print, where what they give is stored, and where the run's rows
+// are. Each says what is full, leaves nothing running, and goes on once there is room, with every task committed once.
+
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listRuns, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
+import { fillDisk, freeDisk } from '../support/fill-disk.ts';
+import { type ExecutorWorld, openExecutorWorld, processesWith, until } from '../support/executor-world.ts';
+import {
+  openPipelineProject,
+  type PipelineProject,
+  removeProject,
+  writeRepository,
+} from '../support/pipeline-project.ts';
+import { commitsOf } from '../support/run-commits.ts';
+import { passLeases } from '../support/run-rows.ts';
+import { skipBecause } from '../support/skips.ts';
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
+
+const probe = mountSmallDisk(1);
+probe?.remove();
+if (probe === undefined) skipBecause('runs on a full disk: this user may not mount a small one');
+
+describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_000 }, () => {
+  let disk: SmallDisk;
+  let hog = '';
+  const worlds: ExecutorWorld[] = [];
+  const projects: PipelineProject[] = [];
+  beforeEach(() => {
+    disk = mountSmallDisk(16) as SmallDisk; // it could be mounted above
+    hog = join(disk.path, 'hog');
+  });
+  afterEach(async () => {
+    freeDisk(hog);
+    for (const one of worlds.splice(0)) await one.close();
+    for (const one of projects.splice(0)) {
+      await one.close();
+      removeProject(one.directory);
+    }
+    disk.remove();
+  });
+
+  const worldOn = (part: 'workDirectory' | 'artifacts'): ExecutorWorld => {
+    const world = openExecutorWorld(part === 'workDirectory' ? { workDirectory: join(disk.path, 'work') } : {});
+    if (part === 'artifacts') {
+      mkdirSync(join(disk.path, 'artifacts'));
+      symlinkSync(join(disk.path, 'artifacts'), join(world.directory, 'artifacts'));
+    }
+    worlds.push(world);
+    return world;
+  };
+
+  describe('where tasks work', () => {
+    it('a script that fills it fails by its own words; what it wrote makes room for the next', async () => {
+      const world = worldOn('workDirectory');
+      const command = 'head -c 100M /dev/zero > $HEADRACE_STEP_OUTPUT/all || { echo "it is full" >&2; exit 4; }';
+      const [end] = await world.run({ kind: 'shell', command });
+      expect(end).toMatchObject({ kind: 'failed', cause: 'exit', reason: 'exit code 4', isFinal: false });
+      const next = 'head -c 8M /dev/zero > $HEADRACE_STEP_OUTPUT/some';
+      await until(() => processesWith(world.driver).length <= 1);
+      await expect
+        .poll(async () => (await world.run({ kind: 'shell', command: next }))[0]?.kind, { timeout: 10_000 })
+        .toBe('succeeded');
+    });
+
+    it.each([
+      {
+        what: 'script',
+        action: async () => ({ kind: 'shell', command: 'head -c 3000000 /dev/zero | tr "\\0" x' }) as const,
+      },
+      {
+        what: 'function',
+        action: (world: ExecutorWorld) =>
+          world.task('module.exports = () => { console.log("x".repeat(3_000_000)); return 7; };'),
+      },
+    ])('what a $what prints is cut, and it and the tasks beside it end as ever', async ({ action }) => {
+      const world = worldOn('workDirectory');
+      // Its folders are there, and a process of the launcher's.
+      await world.run(await action(world));
+      const launcher = world.executor.launcherPid;
+      const go = join(world.directory, 'go');
+      const beside = world.slice(
+        await world.order({ kind: 'shell', command: `while test ! -e ${go}; do sleep 0.02; done` }),
+      );
+      await world.executor.submit([beside]);
+      const printing = world.slice(await world.order(await action(world), { params: { again: true } }), 3);
+      await until(() => world.events.some(({ slice, kind }) => slice === beside.id && kind === 'started'));
+      fillDisk(hog);
+      await world.executor.submit([printing]);
+      const ends = await world.ends(printing);
+      for (const end of ends) {
+        // A script needs a file for its input; what is printed is no reason.
+        if (end.kind === 'failed') expect(end.reason).toMatch(/ENOSPC: no space left on device|HR_STORAGE_FULL/);
+        else expect(end.kind).toBe('succeeded');
+      }
+      freeDisk(hog);
+      writeFileSync(go, '');
+      expect(await world.ends(beside)).toMatchObject([{ kind: 'succeeded' }]);
+      expect(world.executor.launcherPid).toBe(launcher);
+      expect(await world.run(await action(world), { params: { third: true } })).toMatchObject([{ kind: 'succeeded' }]);
+    });
+  });
+
+  it('where what tasks give is stored, an attempt fails by that, and the next is well once there is room', async () => {
+    const world = worldOn('artifacts');
+    const action = await world.task('module.exports = (_, { params }) => "x".repeat(200_000) + params.which;');
+    const [first] = [world.slice(await world.order(action, { params: { which: 1 } }))];
+    const script = await world.order({
+      kind: 'shell',
+      command: 'head -c 1M /dev/urandom > $HEADRACE_STEP_OUTPUT/model.bin',
+    });
+    fillDisk(hog);
+    const second = world.slice(script);
+    await world.executor.submit([first, second]);
+    const full = { kind: 'failed', cause: 'exit', isFinal: false, reason: expect.stringMatching(/HR_STORAGE_FULL/) };
+    expect(await world.ends(first)).toMatchObject([full]);
+    expect(await world.ends(second)).toMatchObject([full]);
+    freeDisk(hog);
+    const again = [world.slice(first.spec, 1, 2), world.slice(script, 1, 2)] as const;
+    await world.executor.submit(again);
+    expect(await world.ends(again[0])).toMatchObject([{ kind: 'succeeded' }]);
+    expect(await world.ends(again[1])).toMatchObject([{ kind: 'succeeded' }]);
+  });
+
+  it('where its rows are, a run says so, leaves nothing running, and goes on once there is room', async () => {
+    const directory = writeRepository({
+      'p.ts': `import { pipeline, range, shell, task } from 'headrace';
+const p = pipeline('p');
+const before = p.step('before', task(() => 'x'.repeat(3000)), { foreach: range(500) });
+const fan = p.step('fan', shell('touch __PROJECT__/began; sleep 0.1; head -c 3000 /dev/zero | tr "\\\\0" y | sed "s/.*/\\\\"&\\\\"/" > $HEADRACE_STEP_OUTPUT/result.json'), { foreach: range(40) });
+p.step('end', task(({ before, fan }) => before.length + fan.length), { needs: { before, fan } });
+export default p;`,
+    });
+    const made = await openPipelineProject(directory, { registryUrl: `sqlite:${join(disk.path, 'registry.db')}` });
+    projects.push(made);
+    const running = runPipeline(made.deps, { pipeline: 'p' });
+    running.catch(() => {});
+    await expect.poll(async () => (await listRuns(made.deps))[0]?.state, { timeout: 20_000 }).toBe('running');
+    fillDisk(hog);
+    await expect(running).rejects.toMatchObject({
+      code: 'HR_STORAGE_FULL',
+      message: expect.stringMatching(
+        /^run .* was stopped: the disk of the SQLite database is full\. .*`headrace runs resume .*` goes on from here$/,
+      ),
+    });
+    expect(processesWith(`${directory}/work`)).toEqual([]);
+    freeDisk(hog);
+    // That it is let go could not be written either, and this process lives on.
+    await passLeases(made.deps.database, 15_001);
+    const [run] = await listRuns(made.deps);
+    const resumed = await resumeRun(made.deps, run?.id ?? '');
+    expect(resumed).toMatchObject({ state: 'succeeded', steps: [{}, {}, { name: 'end', result: 540 }] });
+    const { tasks, twice } = await commitsOf(made.deps, resumed.id);
+    expect([tasks, twice]).toEqual([541, []]);
+  });
+});
