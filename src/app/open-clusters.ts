@@ -39,12 +39,9 @@ export function openClusters(app: App): OrchestratorDeps['clusters'] {
 }
 
 async function openJobs(app: App, spec: ClusterSpec, run: string) {
+  const { openBatchJobs, openKubernetesJobs } = await import('../orchestrator/index.ts');
   if (spec.kind === 'aws-batch')
-    throw new HeadraceError(
-      'HR_UNSUPPORTED',
-      "this version does not run steps on AWS Batch; name 'kubernetes', 'fleet' or 'local'",
-    );
-  const { openKubernetesJobs } = await import('../orchestrator/index.ts');
+    return openBatchJobs({ queue: spec.queue, definition: spec.definition, logger: app.logger });
   const { namespace, image, template } = spec;
   return openKubernetesJobs({
     namespace,

@@ -5,6 +5,7 @@ export { readSlicePart } from './committed/slice-document.ts';
 export { readOrder } from './step/order.ts';
 export type { Executor } from './executors/executor.ts';
 export { openClusterExecutor } from './executors/cluster/cluster-executor.ts';
+export { openBatchJobs } from './executors/aws-batch/batch-jobs.ts';
 export { openKubernetesJobs } from './executors/kubernetes/kubernetes-jobs.ts';
 export { type FleetExecutorOptions, openFleetExecutor } from './executors/fleet/fleet-executor.ts';
 export { serveFleet, type ServeFleetOptions } from './executors/fleet/serve-fleet.ts';

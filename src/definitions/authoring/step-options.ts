@@ -79,7 +79,7 @@ export type ExecutorOption = 'local' | 'fleet' | KubernetesOptions | BatchOption
 export interface KubernetesOptions {
   readonly kind: 'kubernetes';
   readonly namespace: string;
-  /** Has Node and Headrace: see docs/guides/run-on-kubernetes.md. */
+  /** Has Node 24 and `headrace` on the PATH. */
   readonly image: string;
   /** How many tasks one pod runs, one after another. Default: 1. */
   readonly pack?: number;
