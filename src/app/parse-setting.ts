@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { describe, formatDuration, parseDuration } from '../core/index.ts';
+import { isCron, isTimeZone } from '../definitions/index.ts';
 import type { Setting } from './settings/setting.ts';
 
 export type ParsedSetting = { readonly value: string | number | boolean } | { readonly expected: string };
@@ -57,6 +58,10 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
         ? { value: raw }
         : { expected: choices.map((choice) => `"${choice}"`).join(' or ') };
     }
+    case 'cron':
+      return isCron(raw) ? { value: String(raw) } : { expected: 'a cron expression such as "0 3 * * *"' };
+    case 'timezone':
+      return isTimeZone(raw) ? { value: String(raw) } : { expected: 'an IANA time zone such as "Europe/Berlin"' };
     case 'path':
       return isText(raw) ? { value: resolve(directory, raw) } : { expected: 'a path' };
     case 'url':

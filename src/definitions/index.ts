@@ -150,3 +150,4 @@ export {
 } from './view-version.ts';
 export { type TablePart, tableParts } from './table-name.ts';
 export { typeCall } from './type-call.ts';
+export { isCron, isTimeZone } from './compile/compile-times.ts';

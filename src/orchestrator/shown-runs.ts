@@ -7,7 +7,7 @@ import type { RunState, StepState, TaskCounts } from './engine/batch.ts';
 import { graphOf } from './engine/graph.ts';
 import type { RunsDeps } from './orchestrator-deps.ts';
 import { openRunStore } from './rows/open-run-store.ts';
-import type { RunSummary as StoredSummary, StoredStep, StoredTask } from './rows/run-store.ts';
+import type { RunStore, RunSummary as StoredSummary, RunTrigger, StoredStep, StoredTask } from './rows/run-store.ts';
 
 export interface RunSummary {
   readonly id: string;
@@ -22,6 +22,8 @@ export interface RunSummary {
 }
 
 export interface RunResult extends RunSummary {
+  /** Left out where no trigger made it. */
+  readonly trigger?: RunTrigger;
   readonly params: Readonly<Record<string, unknown>>;
   readonly steps: readonly RunStep[];
 }
@@ -77,7 +79,14 @@ export async function getRun(
       for (const { scope } of rows) tasks.push(...(await store.tasks(id, name, { scope, limit: MOST_SHOWN })));
     shown.push({ ...step, ...(isShown ? { result: await results.of(name, '') } : {}), ...(hasTasks ? { tasks } : {}) });
   }
-  return { ...summaryOf(run), params: run.params, steps: shown };
+  const trigger = run.tick === null ? undefined : await triggerOf(store, id);
+  return { ...summaryOf(run), ...(trigger === undefined ? {} : { trigger }), params: run.params, steps: shown };
+}
+
+async function triggerOf(store: RunStore, id: string): Promise<RunTrigger | undefined> {
+  const message = (await store.events(id)).find(({ kind }) => kind === 'created')?.message ?? null;
+  // Whoever made the run wrote it.
+  return message === null ? undefined : (JSON.parse(message) as RunTrigger);
 }
 
 /** Groups after what is in them, as they end. */

@@ -11,6 +11,8 @@ export type SettingKind =
   | 'ratio'
   | 'boolean'
   | 'choice'
+  | 'cron'
+  | 'timezone'
   | 'rules';
 
 export interface Setting {

@@ -7,6 +7,7 @@ import { drive, type DrivesRuns } from '../drive.ts';
 import { openRunStore } from '../rows/open-run-store.ts';
 import type { RunStore } from '../rows/run-store.ts';
 import { type AppliedPipelines, makeRuns } from './make-runs.ts';
+import type { GcSchedule } from './own-pipelines.ts';
 import { openScheduleRows } from './schedule-rows.ts';
 import { answerTriggers, type TriggerPosition } from './answer-triggers.ts';
 import { createRunStarter, type TakenRun } from './start-runs.ts';
@@ -20,6 +21,8 @@ export interface SchedulerDeps {
   readonly applied: () => Promise<AppliedPipelines | undefined>;
   /** How far owners' records of what triggers are about have come. */
   readonly positionOf: TriggerPosition;
+  /** When gc runs; left out, by no schedule. */
+  readonly gc?: GcSchedule | undefined;
   /** What drives one run, with the definitions of now; closed after it. */
   readonly openDriver: (signal: AbortSignal) => Promise<{ readonly deps: DrivesRuns; close(): Promise<void> }>;
   /** How many runs are driven at once. */
@@ -61,7 +64,7 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
     if (applied === undefined) return tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
     const onFailed = (pipeline: string, reason: string): void =>
       tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`);
-    await makeRuns({ store, schedules, clock, onFailed }, applied);
+    await makeRuns({ store, schedules, clock, gc: deps.gc, onFailed }, applied);
     await answerTriggers({ store, triggers, clock, positionOf: deps.positionOf, onFailed }, applied);
   };
   let opened: Awaited<ReturnType<typeof open>> | undefined;
