@@ -23,13 +23,12 @@ export { migrateTables } from './migrate-tables.ts';
 export { type App, openApp, type OpenAppOptions } from './open-app.ts';
 export { type Consumer, openConsumer } from './open-consumer.ts';
 export {
-  environmentsDirectory,
   openOrchestrator,
   type OpenOrchestratorOptions,
-  openRuns,
   openTaskExecutor,
   pythonCommand,
 } from './open-orchestrator.ts';
+export { environmentsDirectory, openRuns } from './open-runs.ts';
 export { openScheduler } from './open-scheduler.ts';
 export { registerModelFile, type RegisterModel } from './register-model.ts';
 export { environmentName, type Setting, variablesOf } from './settings/setting.ts';

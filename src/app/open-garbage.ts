@@ -7,7 +7,7 @@ import type { KeptReferences } from '../monitoring/index.ts';
 import { type Collector, collectObjects, collectPartials, collectSpill } from '../storage/index.ts';
 import { migrateAllTables } from './migrate-tables.ts';
 import type { App } from './open-app.ts';
-import { environmentsDirectory, openRuns } from './open-orchestrator.ts';
+import { environmentsDirectory, openRuns } from './open-runs.ts';
 import { rowsOwners } from './rows-owners.ts';
 
 /** Removes what is past its retention, or in a dry run says what would go. */

@@ -1,10 +1,11 @@
 // The orchestrator with what its built-in steps need; each kind of them is a file of `steps/`.
 
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import type { Executor, OrchestratorDeps, RunsDeps } from '../orchestrator/index.ts';
+import { join } from 'node:path';
+import type { Executor, OrchestratorDeps } from '../orchestrator/index.ts';
 import type { App } from './open-app.ts';
 import { openClusters } from './open-clusters.ts';
+import { environmentsDirectory, openRuns } from './open-runs.ts';
 import { createBuiltIns } from './steps/built-ins.ts';
 
 export interface OpenOrchestratorOptions {
@@ -12,16 +13,6 @@ export interface OpenOrchestratorOptions {
   readonly onProgress?: OrchestratorDeps['onProgress'];
   readonly onWait?: OrchestratorDeps['onWait'];
   readonly signal?: AbortSignal;
-}
-
-/** What it takes to look at runs, and to cancel them. */
-export async function openRuns(app: App): Promise<RunsDeps> {
-  return {
-    database: await app.database(),
-    objects: await app.objects(),
-    clock: app.clock,
-    workDirectory: join(app.config.values['offline.path'], 'runs'),
-  };
 }
 
 /** What it takes to drive one. Throws HR_NOTHING_APPLIED. */
@@ -80,11 +71,6 @@ function machineOf(app: App, driver: string) {
     python: pythonCommand(app),
     variables: app.environment.variables,
   };
-}
-
-/** Where the virtual environments of Python steps are kept, beside the other state of the project. */
-export function environmentsDirectory(app: App): string {
-  return join(dirname(app.config.values['offline.path']), 'environments');
 }
 
 /** The Python 3 that makes them. */

@@ -7,6 +7,8 @@ import { openOrchestrator } from './open-orchestrator.ts';
 
 export async function openScheduler(app: App, tell: (line: string) => void): Promise<SchedulerDeps> {
   const { config, environment, clock, logger } = app;
+  const { 'gc.schedule': schedule, 'gc.timezone': timezone } = config.values;
+  const { openPushedTable } = await import('../ingestion/index.ts');
   return {
     database: await app.database(),
     clock,
@@ -22,9 +24,8 @@ export async function openScheduler(app: App, tell: (line: string) => void): Pro
           const [alert] = await (await app.alerts()).list({ rule: 'drift', endpoint: trigger.endpoint, limit: 1 });
           return alert?.openedMicros ?? 0;
         }
-        // A push is told by the log once it is shipped alone, which may never be.
         case 'pushed':
-          return undefined;
+          return (await openPushedTable(await app.database())).rows(trigger.source);
       }
     },
     async openDriver(signal) {
@@ -38,6 +39,7 @@ export async function openScheduler(app: App, tell: (line: string) => void): Pro
       }
     },
     pools: config.values['orchestrator.pools'] ?? {},
+    gc: schedule === undefined ? undefined : { schedule, timezone },
     atOnce: config.values['scheduler.runs'],
     tell,
   };

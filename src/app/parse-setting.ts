@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { describe, formatDuration, parseDuration } from '../core/index.ts';
 import { type ExecutorSpec, readExecutor } from '../definitions/index.ts';
+import { isCron, isTimeZone } from '../definitions/index.ts';
 import type { Setting } from './settings/setting.ts';
 
 export type ParsedSetting =
@@ -70,6 +71,10 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
             expected: `"local", "fleet", { kind: "kubernetes", namespace, image, pack?, template? } or { kind: "aws-batch", queue, definition, pack? }${mistake === undefined || value === undefined ? '' : ` (${mistake})`}`,
           };
     }
+    case 'cron':
+      return isCron(raw) ? { value: String(raw) } : { expected: 'a cron expression such as "0 3 * * *"' };
+    case 'timezone':
+      return isTimeZone(raw) ? { value: String(raw) } : { expected: 'an IANA time zone such as "Europe/Berlin"' };
     case 'path':
       return isText(raw) ? { value: resolve(directory, raw) } : { expected: 'a path' };
     case 'url':

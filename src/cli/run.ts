@@ -1,7 +1,15 @@
 // `headrace run`: runs a pipeline to its end.
 
 import { counted, formatTimestamp, type Micros, parseDuration, parseTimestamp, stringifyJson } from '../core/index.ts';
-import type { Backfilled, OrchestratorDeps, RunResult, RunStep, RunSummary, ShownTask } from '../orchestrator/index.ts';
+import type {
+  Backfilled,
+  OrchestratorDeps,
+  RunResult,
+  RunStep,
+  RunSummary,
+  RunTrigger,
+  ShownTask,
+} from '../orchestrator/index.ts';
 import {
   collect,
   type CommandContext,
@@ -99,7 +107,8 @@ export function presentRun(run: RunResult): object {
     ...(waitsForPool === undefined ? {} : { waits_for_pool: presentWait(waitsForPool) }),
     ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
   }));
-  return { ...presentSummary(run), params: run.params, steps };
+  const trigger = run.trigger === undefined ? {} : { trigger: run.trigger };
+  return { ...presentSummary(run), ...trigger, params: run.params, steps };
 }
 
 function presentWait({ holders, ...wait }: NonNullable<RunStep['waitsForPool']>): object {
@@ -138,7 +147,15 @@ export function describeRun(run: RunResult): string {
     return `  ${step.name.padEnd(16)} ${step.state.padEnd(10)} ${count.padEnd(7)} ${result}${describeWait(step)}`.trimEnd();
   });
   const error = run.error === null ? [] : [run.error];
-  return [`run ${run.id} of ${run.pipeline}: ${run.state}`, ...lines, ...error].join('\n');
+  const trigger = run.trigger === undefined ? [] : [describeTrigger(run.trigger)];
+  return [`run ${run.id} of ${run.pipeline}: ${run.state}`, ...trigger, ...lines, ...error].join('\n');
+}
+
+/** `for pushed(orders): rows 121 to 150`. */
+function describeTrigger({ kind, of, after, through }: RunTrigger): string {
+  const what = `for ${kind}(${of})`;
+  if (kind === 'pushed') return `${what}: rows ${after + 1} to ${through}`;
+  return kind === 'drift' ? `${what}, found at ${formatTimestamp(through)}` : `${what}, by run ${through}`;
 }
 
 function describeWait({ waitsForPool: wait }: RunStep): string {

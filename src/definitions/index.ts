@@ -152,3 +152,4 @@ export {
 export { type TablePart, tableParts } from './table-name.ts';
 export { typeCall } from './type-call.ts';
 export { readExecutor } from './compile/read-executor.ts';
+export { isCron, isTimeZone } from './compile/compile-times.ts';

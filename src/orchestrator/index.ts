@@ -20,6 +20,7 @@ export { modelCandidates, type ModelCandidate } from './model-candidates.ts';
 export { collectEndedRuns } from './rows/collect-ended-runs.ts';
 export { collectEnvironments } from './step/collect-environments.ts';
 export { whyStep, type WhyStep } from './why-step.ts';
+export type { RunTrigger } from './rows/run-store.ts';
 export { poolSlotRows, runStoreRows } from './rows/run-rows-owner.ts';
 export { migratePipelines } from './rows/tables.ts';
 export { diffRuns, type RunDifference } from './diff-runs.ts';

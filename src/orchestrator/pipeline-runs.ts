@@ -16,6 +16,7 @@ import { newRunId } from './run-id.ts';
 import { keptSteps } from './rerun.ts';
 import { resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
+import { ownPipeline } from './schedule/own-pipelines.ts';
 import { storeCode } from './store-code.ts';
 
 /** How often it is looked whether a run that somebody else drives is free. */
@@ -158,7 +159,7 @@ function changedSteps(before: PipelineSpec, now: PipelineSpec): readonly string[
 /** Throws HR_UNKNOWN_PIPELINE, HR_INVALID for one that this version can't run. */
 export function requirePipeline(deps: OrchestratorDeps, name: string): PipelineSpec {
   const pipelines = deps.definitions.manifest.pipelines;
-  const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : undefined;
+  const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : ownPipeline(deps.definitions.manifest, name);
   if (pipeline !== undefined) {
     checkRunnable(pipeline, deps);
     checkPools(pipeline, deps.pools ?? {});

@@ -7,7 +7,7 @@ import type { RunState, StepState, TaskCounts } from './engine/batch.ts';
 import { type Graph, graphOf } from './engine/graph.ts';
 import type { RunsDeps } from './orchestrator-deps.ts';
 import { openRunStore } from './rows/open-run-store.ts';
-import type { RunStore, RunSummary as StoredSummary, StoredStep, StoredTask } from './rows/run-store.ts';
+import type { RunStore, RunSummary as StoredSummary, RunTrigger, StoredStep, StoredTask } from './rows/run-store.ts';
 
 export interface RunSummary {
   readonly id: string;
@@ -22,6 +22,8 @@ export interface RunSummary {
 }
 
 export interface RunResult extends RunSummary {
+  /** Left out where no trigger made it. */
+  readonly trigger?: RunTrigger;
   readonly params: Readonly<Record<string, unknown>>;
   readonly steps: readonly RunStep[];
 }
@@ -98,7 +100,14 @@ export async function getRun(
       ...(hasTasks ? { tasks } : {}),
     });
   }
-  return { ...summaryOf(run), params: run.params, steps: shown };
+  const trigger = run.tick === null ? undefined : await triggerOf(store, id);
+  return { ...summaryOf(run), ...(trigger === undefined ? {} : { trigger }), params: run.params, steps: shown };
+}
+
+async function triggerOf(store: RunStore, id: string): Promise<RunTrigger | undefined> {
+  const message = (await store.events(id)).find(({ kind }) => kind === 'created')?.message ?? null;
+  // Whoever made the run wrote it.
+  return message === null ? undefined : (JSON.parse(message) as RunTrigger);
 }
 
 /** By pool, where the run could use more slots than it has. */

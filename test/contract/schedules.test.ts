@@ -8,8 +8,6 @@ import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import { makeRuns } from '../../src/orchestrator/schedule/make-runs.ts';
 import { openScheduleRows, type ScheduleRows } from '../../src/orchestrator/schedule/schedule-rows.ts';
 import { createRunStarter, type TakenRun } from '../../src/orchestrator/schedule/start-runs.ts';
-import { answerTriggers } from '../../src/orchestrator/schedule/answer-triggers.ts';
-import { openTriggerRows } from '../../src/orchestrator/schedule/trigger-rows.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { batchOf, newRun, passLeases, pipeline } from '../support/run-rows.ts';
@@ -125,81 +123,6 @@ describe.each(testDatabases('schedules'))('on $name', (databases) => {
       const { params: given } = (await store.get(made?.id ?? '')).run;
       expect(parseTimestamp(String(given['tick']))).toBe(at('2026-01-02T02:00:00Z'));
       expect(failed).toEqual([expect.stringMatching(/^a: .*at night/)]);
-    });
-  });
-
-  describe('triggers', () => {
-    const triggered: PipelineSpec = {
-      ...pipeline,
-      name: 'after',
-      on: [
-        { kind: 'materialized', view: 'sales' },
-        { kind: 'pushed', source: 'orders' },
-      ],
-    };
-    let position = 0;
-    const openBoth = async () => {
-      const databases = [opened[0] as Database, (await open()).database];
-      return Promise.all(
-        databases.map(async (database) => ({
-          store: await openRunStore(database, clock),
-          triggers: await openTriggerRows(database),
-        })),
-      );
-    };
-    type Looker = Awaited<ReturnType<typeof openBoth>>[number];
-    const answer = (of: Looker, pipelines: readonly PipelineSpec[] = [triggered]) =>
-      answerTriggers(
-        {
-          ...of,
-          clock,
-          positionOf: async ({ kind }) => (kind === 'pushed' ? undefined : position),
-          onFailed: (name, reason) => failed.push(`${name}: ${reason}`),
-        },
-        {
-          revision: 1,
-          hash: 'h',
-          manifest: { pipelines: Object.fromEntries(pipelines.map((one) => [one.name, one])) },
-        },
-      );
-
-    it('make one run for what came since they were first seen, or since the run before began', async () => {
-      const both = await openBoth();
-      const [one] = both as [Looker, Looker];
-      now = 5;
-      position = 3;
-      await Promise.all(both.map((of) => answer(of)));
-      expect(await store.list()).toEqual([]);
-      expect(new Set(failed)).toEqual(new Set(['after: pushed(…) starts no runs yet']));
-      position = 4;
-      await Promise.all(both.map((of) => answer(of)));
-      const [first, ...more] = await store.list();
-      expect(more).toEqual([]);
-      expect(first).toMatchObject({ pipeline: 'after', state: 'queued', tick: 5 });
-      // While that goes on, what comes waits.
-      now = 6;
-      position = 9;
-      await Promise.all(both.map((of) => answer(of)));
-      expect(await store.list()).toHaveLength(1);
-      await store.requestCancel(first?.id ?? '');
-      await Promise.all(both.map((of) => answer(of)));
-      await Promise.all(both.map((of) => answer(of)));
-      expect(await store.list()).toHaveLength(2);
-      await answer(one, []);
-      expect(await one.triggers.list()).toEqual([]);
-    });
-
-    it('make the run that was claimed where who claimed it died before', async () => {
-      const [one] = (await openBoth()) as [Looker, Looker];
-      now = 5;
-      position = 1;
-      await answer(one);
-      const [row] = await one.triggers.list();
-      expect(await one.triggers.claim(row as NonNullable<typeof row>, 2, 'claimed')).toBe(true);
-      expect(await one.triggers.claim(row as NonNullable<typeof row>, 3, 'late')).toBe(false);
-      await answer(one);
-      await answer(one);
-      expect((await store.list()).map(({ id }) => id)).toEqual(['claimed']);
     });
   });
 

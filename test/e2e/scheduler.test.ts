@@ -2,6 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import {
   createProject,
@@ -36,10 +38,10 @@ afterEach(async () => {
   project.remove();
 });
 
-function start(): Scheduler {
+function start(variables: NodeJS.ProcessEnv = {}): Scheduler {
   const child = spawn(process.execPath, [MAIN, 'scheduler'], {
     cwd: project.directory,
-    env: { ...process.env, npm_lifecycle_event: '' },
+    env: { ...process.env, ...variables, npm_lifecycle_event: '' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   children.push(child);
@@ -146,6 +148,28 @@ it('runs a pipeline after its view was materialized, once', { timeout: 120_000 }
     return runs().some(({ state }) => state === 'succeeded');
   }, [scheduler]);
   expect(runs().every(({ pipeline }) => pipeline === 'after')).toBe(true);
+});
+
+it('materializes a view by its own schedule, and collects garbage by that of the configuration', {
+  timeout: 180_000,
+}, async () => {
+  project = createServingProject();
+  const shop = readFileSync(join(project.directory, 'feature_repo/shop.ts'), 'utf8');
+  project.write(
+    'feature_repo/shop.ts',
+    shop.replace("featureView('history', {", "featureView('history', { schedule: '*/3 * * * * *',"),
+  );
+  expect(headrace(project, ['apply']).code).toBe(0);
+  const gc = { HEADRACE_GC_SCHEDULE: '*/3 * * * * *' };
+  const both = [start(gc), start(gc)] as const;
+  for (const name of ['materialize:history', 'headrace:gc'])
+    await until(
+      `${name} twice`,
+      () => runs().filter((run) => run.pipeline === name && run.state === 'succeeded').length > 1,
+      both,
+    );
+  const ticks = runs().map(({ pipeline, tick }) => `${pipeline} ${tick}`);
+  expect(new Set(ticks).size).toBe(ticks.length);
 });
 
 it('is part of a server where that is configured', { timeout: 120_000 }, async () => {

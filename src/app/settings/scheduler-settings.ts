@@ -22,4 +22,15 @@ export const SCHEDULER_SETTINGS = [
     default: false,
     help: 'Whether one of the servers that `headrace serve` starts is a scheduler too, as `headrace scheduler` is: for a single machine.',
   },
+  {
+    key: 'gc.schedule',
+    kind: 'cron',
+    help: 'When a scheduler does what `headrace gc` does: a cron expression, the same on all of them. Left out: never.',
+  },
+  {
+    key: 'gc.timezone',
+    kind: 'timezone',
+    default: 'UTC',
+    help: 'The IANA time zone of `gc.schedule`.',
+  },
 ] as const satisfies readonly Setting[];

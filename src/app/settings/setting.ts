@@ -11,6 +11,8 @@ export type SettingKind =
   | 'ratio'
   | 'boolean'
   | 'choice'
+  | 'cron'
+  | 'timezone'
   | 'rules'
   | 'counts'
   | 'executor';

@@ -13,8 +13,16 @@ import { shellKind, type ShellSpec } from './shell.ts';
 import { taskKind, type TaskSpec } from './task.ts';
 import { trainingSetKind, type TrainingSetSpec } from './training-set.ts';
 
-/** What a step does, as the manifest has it. */
-export type StepAction =
+/** `headrace gc`: a step that nobody writes, of runs that a configuration asks for. */
+export interface GcSpec {
+  readonly kind: 'gc';
+}
+
+/** What a step does. */
+export type StepAction = WrittenAction | GcSpec;
+
+/** As the manifest has it. */
+type WrittenAction =
   | TaskSpec
   | ScriptSpec<'python'>
   | ScriptSpec<'notebook'>
@@ -27,10 +35,10 @@ export type StepAction =
   | PromoteSpec;
 
 /** What an authoring function of the kind was given is given to that kind alone, so its type is no one else's. */
-type AnyKind = ActionKind<never, StepAction>;
+type AnyKind = ActionKind<never, WrittenAction>;
 
 /** Each kind of a spec has its place. */
-const KINDS: { readonly [Kind in StepAction['kind']]: AnyKind & { readonly kind: Kind } } = {
+const KINDS: { readonly [Kind in WrittenAction['kind']]: AnyKind & { readonly kind: Kind } } = {
   task: taskKind,
   python: pythonKind,
   notebook: notebookKind,

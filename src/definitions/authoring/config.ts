@@ -209,6 +209,13 @@ export interface HeadraceConfig {
     /** Whether one of the servers is a scheduler too. */
     readonly serve?: boolean;
   };
+  /** What `headrace gc` does, by a scheduler. */
+  readonly gc?: {
+    /** Five fields of cron: `0 3 * * *`. Default: never. */
+    readonly schedule?: string;
+    /** IANA time zone. Default UTC. */
+    readonly timezone?: string;
+  };
   /** What was served, computed again as of then. */
   readonly verify?: {
     /** How often: `1h`; `0s`: never. */

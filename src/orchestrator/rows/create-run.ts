@@ -47,7 +47,19 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
   return (run) =>
     database.transaction<unknown, Created>(async (trx) => {
       const at = clock.nowMicros();
-      const { id, pipeline, params, manifestHash, tick = null, parent = null, keepGoing, state, steps, copies } = run;
+      const {
+        id,
+        pipeline,
+        params,
+        manifestHash,
+        tick = null,
+        parent = null,
+        keepGoing,
+        state,
+        steps,
+        copies,
+        trigger,
+      } = run;
       const [spec, given] = [stringifyJson(pipeline), stringifyJson(params)];
       const { rows } = await insertRun(
         trx,
@@ -72,7 +84,7 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
         await copySteps(trx, id, copies.run, copied);
         await copyTasks(trx, id, copies.run, copied);
       }
-      await addEvent(trx, id, at, 'created');
+      await addEvent(trx, id, at, 'created', trigger === undefined ? undefined : stringifyJson(trigger));
       return { id, isNew: true };
     });
 }

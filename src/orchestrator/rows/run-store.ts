@@ -14,6 +14,16 @@ import type {
   TaskChange,
 } from '../engine/batch.ts';
 
+/** What came that a run answers: positions in its owner's records, which are rows that were pushed, runs of materialize, or times. */
+export interface RunTrigger {
+  readonly kind: 'materialized' | 'pushed' | 'drift';
+  /** The view, source or endpoint. */
+  readonly of: string;
+  /** What the run before has answered, and up to where this one does. */
+  readonly after: number;
+  readonly through: number;
+}
+
 export interface NewRun {
   readonly id: string;
   readonly pipeline: PipelineSpec;
@@ -21,6 +31,8 @@ export interface NewRun {
   readonly manifestHash: string;
   /** The time of its schedule that it is for. */
   readonly tick?: Micros;
+  /** Its first event tells it, as JSON. */
+  readonly trigger?: RunTrigger;
   /** The run that it repeats a part of. */
   readonly parent?: string;
   readonly keepGoing: boolean;

@@ -9,6 +9,7 @@ import { firstRows, graphOf } from '../engine/graph.ts';
 import type { NewRun, RunStore } from '../rows/run-store.ts';
 import { newRunId } from '../run-id.ts';
 import { resolveParams } from '../run-params.ts';
+import { GC, type GcSchedule, ownSchedules } from './own-pipelines.ts';
 import type { ScheduleRow, ScheduleRows } from './schedule-rows.ts';
 import { dueTicks, PUNCTUAL_MICROS, type Schedule, scheduleOf } from './ticks.ts';
 
@@ -16,7 +17,7 @@ import { dueTicks, PUNCTUAL_MICROS, type Schedule, scheduleOf } from './ticks.ts
 export interface AppliedPipelines {
   readonly revision: number;
   readonly hash: string;
-  readonly manifest: Pick<Manifest, 'pipelines'>;
+  readonly manifest: Pick<Manifest, 'pipelines'> & Partial<Pick<Manifest, 'views'>>;
 }
 
 /** Of one pipeline in a look: those owed beyond it are made by the next. */
@@ -32,19 +33,23 @@ export async function makeRuns(
     readonly schedules: ScheduleRows;
     readonly clock: Clock;
     readonly pools?: PoolSizes;
+    /** When gc runs; left out, by no schedule. */
+    readonly gc?: GcSchedule | undefined;
     readonly onFailed: (pipeline: string, reason: string) => void;
   },
   applied: AppliedPipelines,
 ): Promise<void> {
   const { schedules, clock } = deps;
   const rows = new Map((await schedules.list()).map((row) => [row.pipeline, row]));
-  for (const pipeline of Object.values(applied.manifest.pipelines)) {
+  for (const pipeline of [...Object.values(applied.manifest.pipelines), ...ownSchedules(applied.manifest, deps.gc)]) {
     const schedule = scheduleOf(pipeline);
     if (schedule === undefined) continue;
-    const row = rows.get(pipeline.name);
-    rows.delete(pipeline.name);
-    const now = clock.nowMicros();
     const text = stringifyJson([schedule.cron, schedule.timezone]);
+    // Configurations may differ from machine to machine: each keeps its own place.
+    const name = pipeline.name === GC ? `${GC} ${text}` : pipeline.name;
+    const row = rows.get(name);
+    rows.delete(name);
+    const now = clock.nowMicros();
     if (row?.schedule === text) {
       try {
         await makeDue(deps, { pipeline, schedule, row, now, manifestHash: applied.hash });
@@ -52,11 +57,13 @@ export async function makeRuns(
         deps.onFailed(pipeline.name, messageOf(error));
       }
     } else {
-      const begun = { pipeline: pipeline.name, schedule: text, revision: applied.revision, dueAfter: now };
+      const begun = { pipeline: name, schedule: text, revision: applied.revision, dueAfter: now };
       await schedules.begin(begun);
     }
   }
-  await schedules.forget([...rows.keys()], applied.revision);
+  // What a configuration says is not for the definitions to forget.
+  const gone = [...rows.keys()].filter((name) => !name.startsWith(GC));
+  await schedules.forget(gone, applied.revision);
 }
 
 async function makeDue(

@@ -9,6 +9,7 @@ import { drive, type DrivesRuns } from '../drive.ts';
 import { openRunStore } from '../rows/open-run-store.ts';
 import type { RunStore } from '../rows/run-store.ts';
 import { type AppliedPipelines, makeRuns } from './make-runs.ts';
+import type { GcSchedule } from './own-pipelines.ts';
 import { openScheduleRows } from './schedule-rows.ts';
 import { answerTriggers, type TriggerPosition } from './answer-triggers.ts';
 import { createRunStarter, type TakenRun } from './start-runs.ts';
@@ -22,6 +23,8 @@ export interface SchedulerDeps {
   readonly applied: () => Promise<AppliedPipelines | undefined>;
   /** How far owners' records of what triggers are about have come. */
   readonly positionOf: TriggerPosition;
+  /** When gc runs; left out, by no schedule. */
+  readonly gc?: GcSchedule | undefined;
   /** What drives one run, with the definitions of now; closed after it. */
   readonly openDriver: (signal: AbortSignal) => Promise<{ readonly deps: DrivesRuns; close(): Promise<void> }>;
   /** How many slots each pool has; none where it is left out. */
@@ -74,8 +77,8 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
     if (applied === undefined) return tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
     const onFailed = (pipeline: string, reason: string): void =>
       tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`);
-    const { pools = {}, positionOf } = deps;
-    await makeRuns({ store, schedules, clock, pools, onFailed }, applied);
+    const { pools = {}, positionOf, gc } = deps;
+    await makeRuns({ store, schedules, clock, pools, gc, onFailed }, applied);
     await answerTriggers({ store, triggers, clock, pools, positionOf, onFailed }, applied);
   };
   let opened: Awaited<ReturnType<typeof open>> | undefined;

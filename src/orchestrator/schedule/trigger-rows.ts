@@ -6,10 +6,13 @@ import type { Database, Migration } from '../../storage/index.ts';
 interface TriggerTables {
   pipeline_triggers: {
     pipeline: string;
-    /** The TriggerSpec, as JSON. */
+    /** What it is about, as JSON. */
     trigger_spec: string;
-    /** Of its owner's records: the last that was answered. */
+    /** Of the definitions by which it was begun: who knows older ones does not forget it. */
+    revision: number;
+    /** Of its owner's records: the last that was answered, and the last that the run before answered. */
     position: number;
+    after_position: number | null;
     /** The run that answers it, and whether that was made: between both a scheduler may have died. */
     run_id: string | null;
     is_made: number;
@@ -19,7 +22,9 @@ interface TriggerTables {
 export interface TriggerRow {
   readonly pipeline: string;
   readonly trigger: string;
+  readonly revision: number;
   readonly position: number;
+  readonly after: number;
   readonly run: string | null;
   readonly isMade: boolean;
 }
@@ -27,11 +32,12 @@ export interface TriggerRow {
 export interface TriggerRows {
   list(): Promise<readonly TriggerRow[]>;
   /** Nothing where it has begun. */
-  begin(of: Pick<TriggerRow, 'pipeline' | 'trigger' | 'position'>): Promise<void>;
+  begin(of: Pick<TriggerRow, 'pipeline' | 'trigger' | 'revision' | 'position'>): Promise<void>;
   /** Names the run that is to answer what came up to that position. False where another has. */
   claim(row: TriggerRow, position: number, run: string): Promise<boolean>;
   made(row: Pick<TriggerRow, 'pipeline' | 'trigger'>, run: string): Promise<void>;
-  forget(row: TriggerRow): Promise<void>;
+  /** Nothing where definitions later than that revision have begun it. */
+  forget(row: TriggerRow, revision: number): Promise<void>;
 }
 
 export function migrateTriggers(database: Database): Promise<Database> {
@@ -44,25 +50,27 @@ export async function openTriggerRows(opened: Database): Promise<TriggerRows> {
   return {
     async list() {
       const rows = await db().selectFrom('pipeline_triggers').selectAll().execute();
-      return rows.map(({ pipeline, trigger_spec: trigger, position, run_id: run, is_made: isMade }) => ({
+      return rows.map(({ pipeline, trigger_spec: trigger, revision, position, after_position, run_id, is_made }) => ({
         pipeline,
         trigger,
+        revision,
         position,
-        run,
-        isMade: isMade === 1,
+        after: after_position ?? position,
+        run: run_id,
+        isMade: is_made === 1,
       }));
     },
-    async begin({ pipeline, trigger, position }) {
+    async begin({ pipeline, trigger, revision, position }) {
       await db()
         .insertInto('pipeline_triggers')
-        .values({ pipeline, trigger_spec: trigger, position, run_id: null, is_made: 1 })
+        .values({ pipeline, trigger_spec: trigger, revision, position, run_id: null, is_made: 1 })
         .onConflict((conflict) => conflict.doNothing())
         .execute();
     },
     async claim(row, position, run) {
       const { numUpdatedRows } = await db()
         .updateTable('pipeline_triggers')
-        .set({ position, run_id: run, is_made: 0 })
+        .set({ position, after_position: row.position, run_id: run, is_made: 0 })
         .where('pipeline', '=', row.pipeline)
         .where('trigger_spec', '=', row.trigger)
         .where('position', '=', row.position)
@@ -78,11 +86,12 @@ export async function openTriggerRows(opened: Database): Promise<TriggerRows> {
         .where('run_id', '=', run)
         .execute();
     },
-    async forget({ pipeline, trigger }) {
+    async forget({ pipeline, trigger }, revision) {
       await db()
         .deleteFrom('pipeline_triggers')
         .where('pipeline', '=', pipeline)
         .where('trigger_spec', '=', trigger)
+        .where('revision', '<=', revision)
         .execute();
     },
   };
@@ -99,6 +108,13 @@ const migrations: readonly Migration[] = [
              primary key (pipeline, trigger_spec))`,
         )
         .execute(db);
+    },
+  },
+  {
+    name: '0002-ranges',
+    async up(db) {
+      await sql.raw('alter table pipeline_triggers add column revision bigint not null default 0').execute(db);
+      await sql.raw('alter table pipeline_triggers add column after_position bigint').execute(db);
     },
   },
 ];

@@ -1,7 +1,7 @@
 // Tasks of kinds that Headrace itself knows how to do: they run in the driver's own process, which has what they need.
 
 import { join } from 'node:path';
-import { stringifyJson } from '../../../core/index.ts';
+import { HeadraceError, stringifyJson } from '../../../core/index.ts';
 import type { StepAction } from '../../../definitions/index.ts';
 import type { ObjectStore } from '../../../storage/index.ts';
 import { taskDirectory } from '../../run-logs.ts';
@@ -13,7 +13,7 @@ import type { Attempt } from '../../step/run-script.ts';
 import { reasonOf } from '../../step/step-failure.ts';
 import { storeLog } from '../../step/store-log.ts';
 
-export type BuiltInKind = 'trainingSet' | 'registerModel' | 'materialize' | 'evaluate' | 'promote';
+export type BuiltInKind = 'trainingSet' | 'registerModel' | 'materialize' | 'evaluate' | 'promote' | 'gc';
 
 export interface BuiltInTaskContext {
   readonly order: StepOrder;
@@ -51,6 +51,7 @@ const KINDS: ReadonlySet<string> = new Set<BuiltInKind>([
   'materialize',
   'evaluate',
   'promote',
+  'gc',
 ]);
 
 export function isBuiltIn(action: StepAction): boolean {
@@ -100,7 +101,9 @@ export async function runBuiltIn(
   } catch (error) {
     if (stop.aborted) return { kind: 'stopped' };
     if (timeout?.aborted === true && timeoutMs !== null) return timedOut(timeoutMs);
-    return failure(reasonOf(error));
+    // A view that was removed since does not come back by trying again.
+    const isFinal = error instanceof HeadraceError && error.code === 'HR_UNKNOWN_VIEW';
+    return failure(reasonOf(error), { isFinal });
   } finally {
     if (log.end()) await storeLog(host.objects, place, logPath);
   }
