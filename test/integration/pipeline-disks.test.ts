@@ -56,7 +56,7 @@ describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_00
       const world = worldOn('workDirectory');
       const command = 'head -c 100M /dev/zero > $HEADRACE_STEP_OUTPUT/all || { echo "it is full" >&2; exit 4; }';
       const [end] = await world.run({ kind: 'shell', command });
-      expect(end).toMatchObject({ kind: 'failed', cause: 'exit', reason: 'exit code 4', isFinal: false });
+      expect(end).toMatchObject({ kind: 'failed', cause: 'exit', reason: 'exit code 4: it is full', isFinal: false });
       const next = 'head -c 8M /dev/zero > $HEADRACE_STEP_OUTPUT/some';
       await until(() => processesWith(world.driver).length <= 1);
       await expect
