@@ -6,6 +6,7 @@ import type { PipelineSpec } from '../definitions/index.ts';
 import { checkPools } from './check-pools.ts';
 import { checkRunnable } from './check-runnable.ts';
 import { drive } from './drive.ts';
+import type { Executor } from './executors/executor.ts';
 import { firstRows, graphOf } from './engine/graph.ts';
 import { newOwner } from './lease.ts';
 import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
@@ -19,7 +20,7 @@ import { getRun, type RunResult } from './shown-runs.ts';
 import { ownPipeline } from './schedule/own-pipelines.ts';
 import { storeCode } from './store-code.ts';
 
-/** How often it is looked whether a run that somebody else drives is free. */
+/** How often it is looked whether a run that somebody else drives is free, before its lease's end too: it may be let go. */
 const HELD_LOOK_MS = 250;
 
 /**
@@ -69,16 +70,20 @@ export async function resumeRun(
   const pipeline = requirePipeline(deps, run.pipeline);
   await storeCode(deps.objects, deps.definitions, pipeline);
   const code = { pipeline, manifestHash: deps.definitions.hash };
-  const hasMore = await whileHeld(deps, () => store.requestResume(id, { keepDone: true, code }));
-  if (hasMore) {
+  const driver = newOwner();
+  const standby = createStandby(deps, driver);
+  try {
+    const hasMore = await whileHeld(standby, () => store.requestResume(id, { keepDone: true, code }));
+    if (!hasMore) return await getRun(deps, id);
     const finished = new Set(steps.filter(({ counts }) => counts.succeeded > 0).map(({ step }) => step));
     const changed = changedSteps(run.spec, pipeline).filter((step) => finished.has(step));
     if (changed.length > 0) onChanged?.(changed);
-    const driver = newOwner();
-    const hold = await whileHeld(deps, () => takeUnlessEnded(store, id, driver));
-    if (hold !== null) await drive(deps, store, id, driver, hold);
+    const hold = await whileHeld(standby, () => takeUnlessEnded(store, id, driver));
+    if (hold !== null) await drive(standby.deps, store, id, driver, hold);
+    return await getRun(deps, id);
+  } finally {
+    await standby.close();
   }
-  return await getRun(deps, id);
 }
 
 /**
@@ -133,15 +138,43 @@ async function takeUnlessEnded(store: RunStore, id: string, driver: string): Pro
   }
 }
 
+/** What is ready to drive a run on this machine by the time that it is free. */
+interface Standby {
+  readonly deps: OrchestratorDeps;
+  /** Starts what takes a while, once. */
+  prepare(): void;
+  close(): Promise<void>;
+}
+
+function createStandby(deps: OrchestratorDeps, driver: string): Standby {
+  let local: Executor | undefined;
+  return {
+    deps: {
+      ...deps,
+      openExecutor: (of) => (of === driver ? (local ??= deps.openExecutor(of)) : deps.openExecutor(of)),
+    },
+    prepare() {
+      if (local !== undefined) return;
+      local = deps.openExecutor(driver);
+      local.start?.();
+    },
+    // Of one that has driven a run, once more.
+    close: async () => await local?.close(),
+  };
+}
+
 /** Does it once nobody else has the run. */
-async function whileHeld<R>({ onWait, signal }: OrchestratorDeps, work: () => Promise<R>): Promise<R> {
+async function whileHeld<R>({ deps, prepare }: Standby, work: () => Promise<R>): Promise<R> {
+  const { onWait, signal } = deps;
   for (let looks = 0; ; looks++) {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof RunHeldError)) throw error;
       if (looks === 0) onWait?.(`${error.message.replace(/; wait for it.*$/, '')}; it is waited for`);
-      await delay(HELD_LOOK_MS, undefined, signal === undefined ? {} : { signal }).catch(() => {
+      prepare();
+      const lookMs = Math.max(10, Math.min(HELD_LOOK_MS, error.leaseLeftMs));
+      await delay(lookMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
         throw error;
       });
     }

@@ -30,6 +30,8 @@ export function runGuide(page: string, project: Project, env: Readonly<Record<st
     const [head = '', ...rest] = text.split('\n');
     const file = /^\/\/ (\S+)$/.exec(head)?.[1];
     if (language === 'ts' && file !== undefined) project.write(`feature_repo/${file}`, rest.join('\n'));
+    else if (language === 'py' && head.startsWith('# '))
+      project.write(`feature_repo/${head.slice(2)}`, rest.join('\n'));
     else if (language === 'js' && file !== undefined) project.write(file, rest.join('\n'));
     else if (language === 'diff' && file !== undefined) applyDiff(project, file, rest);
     else if (language === 'sh')

@@ -62,6 +62,8 @@ export type Unwatch = () => void;
  * const handles = await executor.submit([{ id, spec: `blob:${order}`, tasks: [{ index: 0, attempt: 1 }] }]);
  */
 export interface Executor {
+  /** Starts what it would start with its first slice: for a driver that waits for its run. Left out where that is nothing. */
+  readonly start?: () => void;
   /**
    * How many more tasks of this kind it takes now, and how many of them one slice may hold. More than can run at once where they
    * are short, so that none waits for the next claim; at least one where nothing runs.

@@ -17,6 +17,8 @@ export interface LauncherEvents {
 export interface Launcher {
   /** Undefined while there is none. */
   readonly pid: number | undefined;
+  /** Before the first slice does it. */
+  start(): void;
   submit(slices: readonly Slice[]): Promise<void>;
   cancel(slices: readonly string[]): Promise<void>;
   close(): Promise<void>;
@@ -69,6 +71,9 @@ export function openLauncher(
   return {
     get pid() {
       return child?.pid;
+    },
+    start() {
+      if (!isClosing) child ??= start();
     },
     async submit(slices) {
       // What a dead one left is not to meet what comes now.

@@ -188,6 +188,7 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
     get launcherPid() {
       return launcher.pid;
     },
+    start: () => launcher.start(),
     room(resources) {
       const loads: Load[] = [...slices.values()].map((one) => ({ resources: one.resources, tasks: one.open.size }));
       return roomFor(resources, loads, machine, pace);
