@@ -1,12 +1,16 @@
 // Whether another process of this machine is still there, told by its id: leases and locks of dead ones are taken over.
 
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** Where a process id means the same process: this machine, and of its containers this one. */
+/**
+ * Where a process id means the same process: this machine, and of its containers this one. Host names are given twice, and the
+ * numbers of containers are counted anew on each machine: what the kernel drew as it started tells machines apart.
+ */
 export function pidSpace(): string {
   try {
-    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')} ${boot}`;
   } catch {
     // No Linux: one space a machine.
     return hostname();

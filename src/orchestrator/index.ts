@@ -11,6 +11,7 @@ export { type FleetExecutorOptions, openFleetExecutor } from './executors/fleet/
 export { serveFleet, type ServeFleetOptions } from './executors/fleet/serve-fleet.ts';
 export { fleetRows, migrateFleet } from './executors/fleet/tables.ts';
 export { type LocalExecutorOptions, openLocalExecutor } from './executors/local/local-executor.ts';
+export type { StepFile } from './step/files.ts';
 export { openPythonEnvironments, type PythonEnvironments } from './step/python-environment.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';
 export { newOwner } from './lease.ts';

@@ -54,7 +54,7 @@ export interface ModelRegistry {
   /** `3`, an alias, or `latest`. Throws HR_UNKNOWN_MODEL. */
   resolve(model: string, versionOrAlias: string): Promise<ModelVersion>;
   /** Points the alias at a version, moving it when it exists. Throws HR_CONFLICT for a retired version. */
-  setAlias(model: string, alias: string, version: number, actor: string): Promise<ModelVersion>;
+  setAlias(model: string, alias: string, version: number, actor: string, reason?: string): Promise<ModelVersion>;
   /** Gives the version that the alias pointed at. Throws HR_UNKNOWN_MODEL. */
   removeAlias(model: string, alias: string, actor: string): Promise<ModelVersion>;
   /**
@@ -139,7 +139,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
       if (versions.length === 0) await checkKnown(db, model);
       return findVersion(versions, model, versionOrAlias);
     },
-    setAlias: (model, alias, version, actor) =>
+    setAlias: (model, alias, version, actor, reason) =>
       store.change(async (trx, record) => {
         checkAlias(alias);
         const before = await readVersion(trx, model, version);
@@ -154,6 +154,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
           object,
           before: { alias, version: previous },
           after: { alias, version },
+          ...(reason === undefined ? {} : { reason }),
         });
         return readVersion(trx, model, version);
       }),

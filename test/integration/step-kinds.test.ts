@@ -38,19 +38,31 @@ shutil.copy("__PROJECT__/feature_repo/models/" + step["args"]["file"], out + "/m
 json.dump({"auc": 0.75}, open(out + "/result.json", "w"))
 `;
 
+const READ = `
+import hashlib, json, os
+path = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))["needs"]["data"]["path"]
+status = os.stat(path)
+found = {"path": path, "sha256": hashlib.sha256(open(path, "rb").read()).hexdigest(), "links": status.st_nlink, "inode": status.st_ino}
+json.dump(found, open(os.environ["HEADRACE_STEP_OUTPUT"] + "/result.json", "w"))
+`;
+
+const SPINE = `SELECT 'a' AS shop, TIMESTAMP '2026-01-07 10:00:00' AS seen, true AS late
+  UNION ALL SELECT 'b', TIMESTAMP '2026-01-08 11:00:00', false`;
+
 async function shopProject(pipelines: string): Promise<StepProject> {
   const made = await openStepProject({
     files: {
       'shop.ts': DEFINITIONS,
       'pipelines.ts': `
-        import { evaluate, grid, materialize, pipeline, promote, python, registerModel, t, task } from 'headrace';
-        import { careful, checkout, returns, totals } from './shop.ts';
+        import { evaluate, grid, materialize, pipeline, promote, python, registerModel, t, task, trainingSet } from 'headrace';
+        import { careful, checkout, returns, shopFeatures, totals } from './shop.ts';
         ${pipelines}`,
       'fit.py': FIT,
+      'read.py': READ,
       'models/low.onnx': constantModel(1, 0.25),
       'models/high.onnx': constantModel(1, 0.75),
     },
-    data: { 'sales.parquet': SALES },
+    data: { 'sales.parquet': SALES, 'spine.parquet': SPINE },
   });
   open.push(made);
   return made;
@@ -84,6 +96,28 @@ describe('materialize', () => {
       export default p;`);
     const { views } = resultsOf(await made.run('fill'))['all'] as { views: object };
     expect(Object.keys(views).toSorted()).toEqual(['others', 'totals']);
+  }, 60_000);
+});
+
+describe('trainingSet', () => {
+  it('reaches every step from the artifact store, as one file', async () => {
+    const made = await shopProject(`
+      const p = pipeline('learn');
+      const data = p.step('data', trainingSet({ service: shopFeatures, spine: 'data/spine.parquet', timestamp: 'seen', label: 'late' }));
+      p.step('read', python('read.py'), { needs: { data }, foreach: [1, 2] });
+      export default p;`);
+    const run = await made.run('learn');
+    expect(run.state, run.error ?? '').toBe('succeeded');
+    const { data, read } = resultsOf(run) as {
+      data: { path: string; sha256: string; size: number; uri: string; rows: number };
+      read: { path: string; sha256: string; links: number; inode: number }[];
+    };
+    expect(data).toMatchObject({ rows: 2, uri: `blob:${data.sha256}` });
+    const [one, other] = read;
+    expect(one).toMatchObject({ sha256: data.sha256, inode: other?.inode });
+    expect(one?.links).toBeGreaterThan(1);
+    expect(one?.path).toMatch(/\.parquet$/);
+    expect(one?.path).not.toBe(data.path);
   }, 60_000);
 });
 
@@ -151,6 +185,46 @@ describe('registerModel and promote', () => {
     const run = await made.run('crown');
     expect(resultsOf(run)['promote']).toEqual({ model: 'returns', version: 2, alias: 'champion', previous: 1 });
     expect(await aliases(made)).toEqual({ champion: 2 });
+  }, 60_000);
+
+  it('a promotion that is repeated leaves the alias where somebody moved it meanwhile', async () => {
+    const made = await withChampion();
+    const run = await made.run('crown');
+    const told = resultsOf(run)['promote'];
+    const { models } = await made.app.registry();
+    await models.setAlias('returns', 'champion', 1, 'somebody');
+    const { runPromote } = await import('../../src/app/steps/promote.ts');
+    const context = {
+      runId: run.id,
+      step: 'promote',
+      index: 0,
+      order: { scope: '' },
+      needs: { version2: { model: 'returns', version: 2 } },
+      log: () => {},
+    } as unknown as Parameters<typeof runPromote>[2]; // what a driver that was killed would give its repeat
+    const action = { kind: 'promote', model: 'returns', alias: 'champion' } as const;
+    expect(await runPromote(made.app, action, context)).toEqual(told);
+    expect(await aliases(made)).toEqual({ champion: 1 });
+    // Another run is none's repeat.
+    await runPromote(made.app, action, { ...context, runId: 'another' });
+    expect(await aliases(made)).toEqual({ champion: 2 });
+  }, 60_000);
+
+  it('two attempts at once register one version', async () => {
+    const made = await withChampion();
+    const { runRegisterModel } = await import('../../src/app/steps/register-model.ts');
+    const { putBlob } = await import('../../src/storage/index.ts');
+    const sha256 = await putBlob(await made.app.objects(), constantModel(1, 0.5));
+    const needs = { fit: { files: { 'model.onnx': { sha256 } } } };
+    const context = { runId: 'r', order: {}, needs, log: () => {} } as unknown as Parameters<
+      typeof runRegisterModel
+    >[2];
+    const action = { kind: 'registerModel', model: 'returns' } as const;
+    const both = await Promise.all([1, 2].map(() => runRegisterModel(made.app, action, context)));
+    expect(both).toMatchObject([{ version: 2 }, { version: 2 }]);
+    const { models } = await made.app.registry();
+    expect(await models.versions('returns')).toHaveLength(2);
+    expect(await aliases(made)).toEqual({ champion: 1 });
   }, 60_000);
 
   it('promote starts one rollout by its plan; a repeat finds it', async () => {

@@ -97,6 +97,9 @@ describe('a lease', () => {
     const dead = newOwner().replace(/\/\d+\//, '/999999999/');
     expect(isLeaseLive(dead, 100, 0)).toBe(false);
     expect(isLeaseLive('elsewhere/999999999/ab', 100, 0)).toBe(true);
+    // Another machine of the same host name, and of the same number of its processes' space.
+    const [space = ''] = dead.split('/');
+    expect(isLeaseLive(`${space.slice(0, -8)}00000000/999999999/ab`, 100, 0)).toBe(true);
   });
 });
 

@@ -1,5 +1,7 @@
 // What an evaluation is of, found among the results that its step needs: rows in a Parquet file, and models.
 
+import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { HeadraceError } from '../../core/index.ts';
 import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
 import { registeredVersions } from './registered-versions.ts';
@@ -38,10 +40,12 @@ export function rowsOf(needs: Needs): RowsInput {
 function rowsOfNeed(need: unknown): RowsInput | undefined {
   if (typeof need === 'string') return isParquet(need) ? { path: need, labels: [] } : undefined;
   if (need === null || typeof need !== 'object') return undefined;
-  const { path, id, labels, files } = need as Readonly<Record<string, unknown>>; // looked at member by member
+  const { path, id, labels, files, sha256: stored } = need as Readonly<Record<string, unknown>>; // looked at member by member
   if (typeof path === 'string' && isParquet(path)) {
     const texts = Array.isArray(labels) ? labels.filter((label) => typeof label === 'string') : [];
-    return { path, labels: texts, ...(typeof id === 'string' ? { id } : {}) };
+    // One that was made on another machine is taken from the artifact store.
+    const elsewhere = typeof stored === 'string' && isAbsolute(path) && !existsSync(path) ? { sha256: stored } : {};
+    return { path, ...elsewhere, labels: texts, ...(typeof id === 'string' ? { id } : {}) };
   }
   const held = Object.entries(files ?? {}).filter(([name]) => isParquet(name));
   const [file] = held;

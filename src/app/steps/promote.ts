@@ -1,8 +1,9 @@
 // A promotion as a step: a version gets an alias, or a rollout of it starts.
 
-import { HeadraceError } from '../../core/index.ts';
+import { HeadraceError, type Json, stringifyJson } from '../../core/index.ts';
 import type { StepAction } from '../../definitions/index.ts';
 import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
+import type { AuditRecord } from '../../registry/index.ts';
 import type { ShownRollout } from '../../rollouts/index.ts';
 import type { App } from '../open-app.ts';
 import { onlyRegisteredVersion } from './registered-versions.ts';
@@ -22,15 +23,28 @@ export async function runPromote(app: App, action: PromoteAction, context: Built
   throw new HeadraceError('HR_STEP_FAILED', `promote of model "${model}" names neither an alias nor an endpoint`);
 }
 
+/** Of a model's, the newest: a repeat comes soon after what it repeats. */
+const MOST_CHANGES = 1000;
+
 async function moveAlias(
   app: App,
   { model, alias, version }: { readonly model: string; readonly alias: string; readonly version: number },
-  { log }: BuiltInTaskContext,
+  context: BuiltInTaskContext,
 ): Promise<unknown> {
-  const { models } = await app.registry();
+  const { log } = context;
+  const { models, auditLog } = await app.registry();
+  // A repeat after a kill leaves the alias where somebody has moved it since.
+  const reason = `by ${placeOf(context)}`;
+  const isOwn = ({ action, reason: why, after }: AuditRecord): boolean =>
+    action === 'model.alias' && why === reason && stringifyJson(after) === stringifyJson({ alias, version });
+  const own = (await auditLog.list({ object: `model/${model}`, limit: MOST_CHANGES })).find(isOwn);
+  if (own !== undefined) {
+    log(`${alias} of ${model} was moved to version ${version} ${reason} before`);
+    return { model, version, alias, previous: versionOf(own.before) };
+  }
   const before = (await models.list()).find(({ name }) => name === model)?.aliases ?? {};
   const previous = Object.hasOwn(before, alias) ? (before[alias] ?? null) : null;
-  await models.setAlias(model, alias, version, app.environment.actor);
+  await models.setAlias(model, alias, version, app.environment.actor, reason);
   log(`${alias} of ${model} is version ${version}${previous === null ? '' : `, and was version ${previous}`}`);
   return { model, version, alias, previous };
 }
@@ -38,12 +52,11 @@ async function moveAlias(
 async function startRollout(
   app: App,
   o: { readonly model: string; readonly endpoint: string; readonly plan?: string; readonly version: number },
-  { runId, step, order, index, log }: BuiltInTaskContext,
+  context: BuiltInTaskContext,
 ): Promise<unknown> {
+  const { log } = context;
   const rollouts = await app.rollouts();
-  const scope = order.scope === '' ? '' : `${order.scope}/`;
-  // The run's own mark in the history: a repeat after a kill finds what it started, whatever became of that since.
-  const reason = `version ${o.version} by step "${step}"[${scope}${index}] of run ${runId}`;
+  const reason = `version ${o.version} by ${placeOf(context)}`;
   const isOwn = ({ events, rollout }: ShownRollout): boolean =>
     rollout.candidate === o.version && events.some((event) => event.from === null && event.reason === reason);
   const before = (await rollouts.list({ endpoint: o.endpoint })).find(isOwn);
@@ -58,4 +71,14 @@ async function startRollout(
     `rollout ${rollout.id} of version ${o.version} at ${o.endpoint}: ${before === undefined ? 'started' : rollout.state}`,
   );
   return { model: o.model, version: o.version, endpoint: o.endpoint, rollout: rollout.id, state: rollout.state };
+}
+
+/** The run's own mark in a history: a repeat after a kill finds what it did, whatever became of that since. */
+function placeOf({ runId, step, order, index }: BuiltInTaskContext): string {
+  const scope = order.scope === '' ? '' : `${order.scope}/`;
+  return `step "${step}"[${scope}${index}] of run ${runId}`;
+}
+
+function versionOf(before: Json): Json {
+  return before !== null && typeof before === 'object' && 'version' in before ? (before['version'] ?? null) : null;
 }

@@ -1,14 +1,18 @@
 // A training set as a step.
 
+import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { HeadraceError, silentProgress } from '../../core/index.ts';
 import type { StepAction } from '../../definitions/index.ts';
-import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
+import type { BuiltInTaskContext, StepFile } from '../../orchestrator/index.ts';
 import type { App } from '../open-app.ts';
 
 type TrainingSetAction = Extract<StepAction, { kind: 'trainingSet' }>;
 
-/** Gives `{ id, path, rows, service, timestamp, labels, features }`. Throws as `createTrainingSet`. */
+/**
+ * Gives `{ id, path, sha256, size, uri, rows, service, timestamp, labels, features }`; steps elsewhere get it from the artifact
+ * store. Throws as `createTrainingSet`.
+ */
 export async function runTrainingSet(
   app: App,
   action: TrainingSetAction,
@@ -30,7 +34,22 @@ export async function runTrainingSet(
   });
   context.log(`training set ${record.id}: ${record.rows} rows, ${record.features.length} features, ${record.path}`);
   const { id, path, rows, service, timestamp, labels } = record;
-  return { id, path, rows, service, timestamp, labels, features: record.features.map((feature) => feature.name) };
+  const file = await stored(app, path, context);
+  const features = record.features.map((feature) => feature.name);
+  return { id, path, ...file, rows, service, timestamp, labels, features };
+}
+
+/** Where it is in the artifact store; what that does not take at once stays on this machine alone. */
+async function stored(app: App, path: string, { log }: BuiltInTaskContext): Promise<Partial<StepFile>> {
+  const { putBlobFile } = await import('../../storage/index.ts');
+  try {
+    const sha256 = await putBlobFile(await app.objects(), path);
+    return { sha256, size: (await stat(path)).size, uri: `blob:${sha256}` };
+  } catch (error) {
+    if (!(error instanceof HeadraceError) || error.code !== 'HR_TOO_LARGE') throw error;
+    log(`warning: ${error.message}; steps on other machines can not read it`);
+    return {};
+  }
 }
 
 function spineOf(spine: string, directory: string): string {

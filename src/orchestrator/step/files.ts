@@ -1,5 +1,6 @@
 // Files that a step leaves beside its result: named in the result under `files`, found again there by the steps after it. A result that is passed on, picked from an array or nested keeps its files with it.
 
+import { extname } from 'node:path';
 import { HeadraceError } from '../../core/index.ts';
 
 /** A step's file as its result names it; `path` is there only in the input of a running step. */
@@ -46,21 +47,27 @@ function withoutPaths(files: StoredFiles): Record<string, StepFile> {
   return Object.fromEntries(kept);
 }
 
-/** A copy of a value in which every file is there to be read, at the `path` that `place` gives it. */
-export async function placeFiles(value: unknown, place: (sha256: string) => Promise<string>): Promise<unknown> {
+/**
+ * A copy of a value in which every file is there to be read, at the `path` that `place` gives it: those under `files`, and what is a
+ * file itself, as a training set is. That one's path ends as it did: readers of tables go by it.
+ */
+export async function placeFiles(value: unknown, place: PlaceFile): Promise<unknown> {
   if (Array.isArray(value)) return await Promise.all(value.map((item) => placeFiles(item, place)));
   if (value === null || typeof value !== 'object') return value;
   const copy: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(value)) {
     copy[name] = name === 'files' && isFiles(member) ? await placeEach(member, place) : await placeFiles(member, place);
   }
+  const { sha256, uri, path } = copy;
+  if (typeof sha256 === 'string' && uri === `blob:${sha256}` && typeof path === 'string')
+    copy['path'] = await place(sha256, extname(path));
   return copy;
 }
 
-async function placeEach(
-  files: StoredFiles,
-  place: (sha256: string) => Promise<string>,
-): Promise<Record<string, StepFile>> {
+/** Gives where the blob is, under a name with that ending. */
+export type PlaceFile = (sha256: string, extension?: string) => Promise<string>;
+
+async function placeEach(files: StoredFiles, place: PlaceFile): Promise<Record<string, StepFile>> {
   const placed: Record<string, StepFile> = {};
   for (const [name, file] of Object.entries(files)) placed[name] = { ...file, path: await place(file.sha256) };
   return placed;

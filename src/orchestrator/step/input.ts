@@ -14,8 +14,8 @@ export interface StepInput {
 /** Fetches the files of the needs into `directory`. Throws HR_ARTIFACT_UNREADABLE. */
 export async function prepareInput(order: StepOrder, cache: FileCache, directory: string): Promise<StepInput> {
   const { run, pipeline, step, scope, params, items, action } = order;
-  const needs = await placeFiles(order.needs, async (sha256) => {
-    const path = join(directory, sha256);
+  const needs = await placeFiles(order.needs, async (sha256, extension = '') => {
+    const path = join(directory, `${sha256}${extension}`);
     await cache.link(sha256, path);
     return path;
   });
