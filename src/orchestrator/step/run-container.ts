@@ -75,7 +75,8 @@ export async function containerCommand(
       image,
       ...command,
     ],
-    environment,
+    // The container gets those that are named above, the program that starts it what it is set up by.
+    environment: { ...runtimeVariables(host.variables), ...environment },
     // Of its own; what the command ends with is passed on.
     explain: (code) =>
       code === 125
@@ -85,6 +86,18 @@ export async function containerCommand(
       await quietly(runtime, ['rm', '--force', name]);
     },
   };
+}
+
+/** What docker and podman are told by of their daemon, their registry's keys, and where they keep images. */
+const OF_RUNTIMES =
+  /^(?:DOCKER_|CONTAINERS?_|STORAGE_|REGISTRY_AUTH_FILE$|XDG_RUNTIME_DIR$|XDG_CONFIG_HOME$|XDG_DATA_HOME$)/;
+
+function runtimeVariables(variables: StepHost['variables']): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) =>
+      OF_RUNTIMES.test(name) && value !== undefined ? [[name, value]] : [],
+    ),
+  );
 }
 
 /** Ends every container that a driver's launcher started. */
