@@ -1,14 +1,26 @@
-// Python environments through kills: one that was cut off is never taken for whole, and stands in nobody's way.
+// Python environments through kills, made by pip and by a real uv: one that was cut off is never taken for whole, and stands in nobody's way.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { openPythonEnvironments } from '../../src/orchestrator/index.ts';
 import { until } from '../support/executor-world.ts';
+import { bringPackages } from '../support/python-packages.ts';
+import { skipBecause } from '../support/skips.ts';
 
 const BUILDER = fileURLToPath(new URL('../support/build-python-environment.ts', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'headrace-environments-'));
@@ -41,35 +53,70 @@ function build(environments: string, requirements: string): ChildProcess {
   return child;
 }
 
-it('is whole for who gets it, whenever those before were killed, and built once for all', {
-  timeout: 180_000,
-}, async () => {
-  const environments = join(directory, 'environments');
-  const requirements = join(directory, 'requirements.txt');
-  writeFileSync(requirements, `${writeWheel()}\n`);
-  const folders = () => (readdirSync(directory).includes('environments') ? readdirSync(environments) : []);
-  const half = () => folders().filter((name) => /^[0-9a-f]{16}-[0-9a-f]+$/.test(name));
+const uv = bringPackages('uv-0.13.9', ['uv==0.13.9']);
+if (typeof uv === 'string') skipBecause(`Python environments by uv: ${uv}`);
+afterEach(() => vi.unstubAllEnvs());
 
-  // As soon as it has begun, and when there is an interpreter but no package yet.
-  for (const isFarEnough of [() => true, (name: string) => readdirSync(join(environments, name)).includes('bin')]) {
-    const builder = build(environments, requirements);
-    const before = new Set(half());
-    await until(() => half().some((name) => !before.has(name) && isFarEnough(name)), 'a folder');
-    builder.kill('SIGKILL');
-    await once(builder, 'exit');
-    expect(folders().some((name) => name.endsWith('.ready'))).toBe(false);
+/** The PATH with this machine's Python, and with that uv alone or with none. */
+function pathWith(tool: 'pip' | 'uv'): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => !isThere(join(folder, 'uv')));
+  if (tool === 'pip' || typeof uv === 'string') return folders.join(delimiter);
+  const bin = join(directory, 'uv-alone');
+  mkdirSync(bin);
+  // Beside it there is a Python of its own.
+  symlinkSync(join(uv.bin, 'uv'), join(bin, 'uv'));
+  return [bin, ...folders].join(delimiter);
+}
+
+function isThere(program: string): boolean {
+  try {
+    accessSync(program, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
+}
 
-  // Two at once, in two processes: the lock of the dead is free, and one of them builds.
-  const other = build(environments, requirements);
-  let said = '';
-  other.stdout?.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  const closed = once(other, 'close');
-  const interpreter = await openPythonEnvironments(environments, 'python3').interpreter(requirements);
-  await closed;
-  expect(said.trim()).toBe(interpreter);
-  expect(execFileSync(interpreter, ['-c', 'import tiny; print(tiny.name)']).toString()).toBe('whole\n');
-  expect(half()).toHaveLength(1);
-});
+const TOOLS = typeof uv === 'string' ? (['pip'] as const) : (['pip', 'uv'] as const);
+
+it.each(TOOLS)(
+  'made by %s is whole for who gets it, whenever those before were killed, and built once for all',
+  {
+    timeout: 180_000,
+  },
+  async (tool) => {
+    vi.stubEnv('PATH', pathWith(tool));
+    const environments = join(directory, tool);
+    const requirements = join(directory, 'requirements.txt');
+    writeFileSync(requirements, `${writeWheel()}\n`);
+    const folders = () => (readdirSync(directory).includes(tool) ? readdirSync(environments) : []);
+    const half = () => folders().filter((name) => /^[0-9a-f]{16}-[0-9a-f]+$/.test(name));
+
+    // As soon as it has begun, and when there is an interpreter but no package yet.
+    for (const isFarEnough of [() => true, (name: string) => readdirSync(join(environments, name)).includes('bin')]) {
+      const builder = build(environments, requirements);
+      const before = new Set(half());
+      await until(() => half().some((name) => !before.has(name) && isFarEnough(name)), 'a folder');
+      builder.kill('SIGKILL');
+      await once(builder, 'exit');
+      expect(folders().some((name) => name.endsWith('.ready'))).toBe(false);
+    }
+
+    // Two at once, in two processes: the lock of the dead is free, and one of them builds.
+    const other = build(environments, requirements);
+    let said = '';
+    other.stdout?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    const closed = once(other, 'close');
+    const interpreter = await openPythonEnvironments(environments, 'python3').interpreter(requirements);
+    await closed;
+    expect(said.trim()).toBe(interpreter);
+    expect(execFileSync(interpreter, ['-c', 'import tiny; print(tiny.name)']).toString()).toBe('whole\n');
+    expect(half()).toHaveLength(1);
+    const [made = ''] = half();
+    // Who made it, it says itself.
+    const isByUv = readFileSync(join(environments, made, 'pyvenv.cfg'), 'utf8').includes('uv =');
+    expect(isByUv).toBe(tool === 'uv');
+  },
+);
