@@ -1,10 +1,11 @@
-// `headrace runs list | show | logs | resume | cancel`.
+// `headrace runs list | show | logs | diff | sync | resume | rerun | cancel`.
 
 import { counted, formatTimestamp, stringifyJson } from '../core/index.ts';
-import type { RunDifference, TaskLog, WhyStep } from '../orchestrator/index.ts';
+import type { RunDifference, RunSummary, TaskLog, WhyStep } from '../orchestrator/index.ts';
 import { collect, defineCommand, defineGroup, textOption } from './command.ts';
 import { describeRun, presentRun, presentSummary, readParams, resultOf, untilInterrupted, watchRun } from './run.ts';
 import { cardsOf, describeCards, writeCards } from './run-cards.ts';
+import { sync } from './runs-sync.ts';
 import { formatTable } from './table.ts';
 
 const list = defineCommand({
@@ -17,7 +18,7 @@ const list = defineCommand({
     const { listRuns } = await import('../orchestrator/index.ts');
     const pipeline = textOption(options, 'pipeline');
     const runs = await listRuns(await openRuns(await context.app('read')), pipeline === undefined ? {} : { pipeline });
-    const rows = runs.map((run) => [run.id, run.pipeline, run.state, formatTimestamp(run.createdAtMicros)]);
+    const rows = runs.map((run) => [run.id, run.pipeline, shownState(run), formatTimestamp(run.createdAtMicros)]);
     return {
       json: { runs: runs.map(presentSummary) },
       text: formatTable(
@@ -61,6 +62,10 @@ const show = defineCommand({
     return { json, text: `${describeRun(run)}\n${counted(cards.length, 'card')} in ${context.path(folder)}` };
   },
 });
+
+function shownState({ state, elsewhere }: RunSummary): string {
+  return elsewhere !== undefined && (state === 'running' || state === 'queued') ? `${state} elsewhere` : state;
+}
 
 function headOf({ step, scope, index, attempt }: TaskLog): string {
   return `── ${step}[${scope === '' ? '' : `${scope}/`}${index}], attempt ${attempt}`;
@@ -177,17 +182,20 @@ const cancel = defineCommand({
     const { cancelRun, getRun } = await import('../orchestrator/index.ts');
     const deps = await openRuns(await context.app());
     const isStopped = await cancelRun(deps, id);
-    const { state } = await getRun(deps, id);
-    const text = isStopped ? `run ${id} is being stopped` : `run ${id} had ended: ${state}`;
+    const { state, elsewhere } = await getRun(deps, id);
+    const more =
+      elsewhere === undefined ? '' : '; the system that drives it elsewhere does not hear of it: stop it there, too';
+    const text = isStopped ? `run ${id} is being stopped${more}` : `run ${id} had ended: ${state}`;
     return { json: { id, was_running: isStopped, state }, text };
   },
 });
 
-export const runsCommand = defineGroup('runs', 'list, show, compare, resume, repeat and cancel runs', [
+export const runsCommand = defineGroup('runs', 'list, show, compare, sync, resume, repeat and cancel runs', [
   list,
   show,
   logs,
   diff,
+  sync,
   resume,
   rerun,
   cancel,

@@ -14,6 +14,10 @@ export { type LocalExecutorOptions, openLocalExecutor } from './executors/local/
 export type { StepFile } from './step/files.ts';
 export { openPythonEnvironments, type PythonEnvironments } from './step/python-environment.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';
+export { prepareElsewhere } from './elsewhere/prepare-run.ts';
+export type { RegisterSynced } from './elsewhere/kept-models.ts';
+export { type OpenStep, type SyncDeps, type SyncedRun, syncRun } from './elsewhere/sync-run.ts';
+export { type FailedSync, syncRuns } from './elsewhere/sync-runs.ts';
 export { newOwner } from './lease.ts';
 export { cancelRun, rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts';
 export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type ShownTask } from './shown-runs.ts';

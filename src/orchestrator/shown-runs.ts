@@ -19,6 +19,8 @@ export interface RunSummary {
   readonly createdAtMicros: Micros;
   readonly finishedAtMicros: Micros | null;
   readonly error: string | null;
+  /** Who prepared it, where another system drives it; left out of those that are driven here. */
+  readonly elsewhere?: string;
 }
 
 export interface RunResult extends RunSummary {
@@ -149,14 +151,17 @@ function stateOf(states: readonly StepState[]): StepState {
   return 'waiting';
 }
 
-function summaryOf({ id, pipeline, state, isDriven, tick, createdAt, endedAt, error }: StoredSummary): RunSummary {
+function summaryOf(run: StoredSummary): RunSummary {
+  const { id, pipeline, state, isDriven, tick, createdAt, endedAt, error, elsewhere } = run;
   return {
     id,
     pipeline,
-    state: state === 'running' && !isDriven ? 'interrupted' : state,
+    // Of one that is driven elsewhere no driver is ever seen.
+    state: state === 'running' && !isDriven && elsewhere === null ? 'interrupted' : state,
     tickMicros: tick,
     createdAtMicros: createdAt,
     finishedAtMicros: endedAt,
     error,
+    ...(elsewhere === null ? {} : { elsewhere }),
   };
 }

@@ -62,8 +62,8 @@ export function createReads(database: Database): Reads {
   );
   const readGoing = statement<LeaseRow>(
     kind,
-    `select id, pipeline, state, driver, lease_until, epoch, cancel_requested, ${clockText(kind)} as now
-     from pipeline_runs where state in ('queued', 'running') order by created_at, id`,
+    `select id, pipeline, state, driver, lease_until, epoch, cancel_requested, elsewhere, ${clockText(kind)} as now
+     from pipeline_runs where state in ('queued', 'running') and elsewhere is null order by created_at, id`,
   );
 
   const get: Reads['get'] = async (id) => {

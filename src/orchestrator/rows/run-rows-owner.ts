@@ -97,13 +97,29 @@ async function* runObjects(db: Kysely<PipelineTables>, objects: ObjectStore, tex
     yield { key: blobKey(blob), what: `order of ${what}`, ifGone: 'lost' };
     yield* named(await textOf(blob), what);
   }
-  const runs = new Set((await db.selectFrom('pipeline_runs').select('id').execute()).map(({ id }) => id));
+  // Of a registry that is not migrated yet the column is missing, and no run is driven elsewhere.
+  const rows = await db.selectFrom('pipeline_runs').selectAll().execute();
+  const runs = new Map(rows.map(({ id, elsewhere = null, ended_at: end }) => [id, elsewhere !== null && end === null]));
   for await (const { key } of objects.list('runs/')) {
     const run = key.split('/')[1] ?? '';
     if (runs.has(run)) yield { key, what: `log or result of run ${run}`, ifGone: 'unsaid' };
+    // Of a run that another system drives it names the code of steps that have yet to begin.
+    if (isRunDocument(key)) yield* namedBy(objects, key, run);
     // Another system drives it, and nothing but its results tells what they need: while those are there.
-    else if (key.endsWith('/result.json')) yield* namedByResult(objects, key, run, textOf);
+    else if (runs.get(run) !== false && key.endsWith('/result.json')) yield* namedByResult(objects, key, run, textOf);
   }
+}
+
+/** `runs/<run>/run.json`, and the orders under `runs/<run>/specs/`. */
+function isRunDocument(key: string): boolean {
+  const [, , first, ...more] = key.split('/');
+  return (first === 'run.json' && more.length === 0) || (first === 'specs' && key.endsWith('.json'));
+}
+
+async function* namedBy(objects: ObjectStore, key: string, run: string): AsyncIterable<ObjectUse> {
+  const text = Buffer.from((await objects.get(key)) ?? []).toString();
+  for (const [blob] of text.matchAll(BLOB_NAME))
+    yield { key: blobKey(blob), what: `code of run ${run}`, ifGone: 'unsaid' };
 }
 
 async function* namedByResult(
