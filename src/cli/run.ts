@@ -107,8 +107,7 @@ export function presentRun(run: RunResult): object {
     ...(waitsForPool === undefined ? {} : { waits_for_pool: presentWait(waitsForPool) }),
     ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
   }));
-  const trigger = run.trigger === undefined ? {} : { trigger: run.trigger };
-  return { ...presentSummary(run), ...trigger, params: run.params, steps };
+  return { ...presentSummary(run), params: run.params, steps };
 }
 
 function presentWait({ holders, ...wait }: NonNullable<RunStep['waitsForPool']>): object {
@@ -128,6 +127,7 @@ export function presentSummary({
   createdAtMicros,
   finishedAtMicros,
   error,
+  trigger,
 }: RunSummary): object {
   return {
     id,
@@ -137,6 +137,7 @@ export function presentSummary({
     created_at: formatTimestamp(createdAtMicros),
     finished_at: formatOrNull(finishedAtMicros),
     error,
+    ...(trigger === undefined ? {} : { trigger }),
   };
 }
 

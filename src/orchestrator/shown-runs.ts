@@ -19,11 +19,11 @@ export interface RunSummary {
   readonly createdAtMicros: Micros;
   readonly finishedAtMicros: Micros | null;
   readonly error: string | null;
+  /** Left out where no trigger made it. */
+  readonly trigger?: RunTrigger;
 }
 
 export interface RunResult extends RunSummary {
-  /** Left out where no trigger made it. */
-  readonly trigger?: RunTrigger;
   readonly params: Readonly<Record<string, unknown>>;
   readonly steps: readonly RunStep[];
 }
@@ -149,7 +149,17 @@ function stateOf(states: readonly StepState[]): StepState {
   return 'waiting';
 }
 
-function summaryOf({ id, pipeline, state, isDriven, tick, createdAt, endedAt, error }: StoredSummary): RunSummary {
+export function summaryOf({
+  id,
+  pipeline,
+  state,
+  isDriven,
+  tick,
+  createdAt,
+  endedAt,
+  error,
+  trigger,
+}: StoredSummary & Pick<RunSummary, 'trigger'>): RunSummary {
   return {
     id,
     pipeline,
@@ -158,5 +168,6 @@ function summaryOf({ id, pipeline, state, isDriven, tick, createdAt, endedAt, er
     createdAtMicros: createdAt,
     finishedAtMicros: endedAt,
     error,
+    ...(trigger === undefined ? {} : { trigger }),
   };
 }
