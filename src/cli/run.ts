@@ -121,8 +121,7 @@ export function presentRun(run: RunResult): object {
     ...(waitsForPool === undefined ? {} : { waits_for_pool: presentWait(waitsForPool) }),
     ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
   }));
-  const trigger = run.trigger === undefined ? {} : { trigger: run.trigger };
-  return { ...presentSummary(run), ...trigger, params: run.params, steps };
+  return { ...presentSummary(run), params: run.params, steps };
 }
 
 function presentWait({ holders, ...wait }: NonNullable<RunStep['waitsForPool']>): object {
@@ -143,6 +142,7 @@ export function presentSummary({
   finishedAtMicros,
   error,
   elsewhere,
+  trigger,
 }: RunSummary): object {
   return {
     id,
@@ -153,6 +153,7 @@ export function presentSummary({
     finished_at: formatOrNull(finishedAtMicros),
     error,
     ...(elsewhere === undefined ? {} : { elsewhere }),
+    ...(trigger === undefined ? {} : { trigger }),
   };
 }
 

@@ -34,5 +34,14 @@ export type { StepProgress } from './run-progress.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';
 export { backfill, type Backfilled } from './schedule/backfill.ts';
 export { runScheduler, type SchedulerDeps } from './schedule/scheduler.ts';
+export {
+  showSchedules,
+  type ShownSchedule,
+  type ShownSchedules,
+  type ShownTrigger,
+  type ShowsSchedules,
+} from './schedule/shown-schedules.ts';
+export { localTime } from './schedule/ticks.ts';
+export { schedulerRows } from './schedule/scheduler-rows.ts';
 export { migrateSchedules } from './schedule/schedule-rows.ts';
 export { migrateTriggers } from './schedule/trigger-rows.ts';

@@ -21,11 +21,11 @@ export interface RunSummary {
   readonly error: string | null;
   /** Who prepared it, where another system drives it; left out of those that are driven here. */
   readonly elsewhere?: string;
+  /** Left out where no trigger made it. */
+  readonly trigger?: RunTrigger;
 }
 
 export interface RunResult extends RunSummary {
-  /** Left out where no trigger made it. */
-  readonly trigger?: RunTrigger;
   readonly params: Readonly<Record<string, unknown>>;
   readonly steps: readonly RunStep[];
 }
@@ -151,8 +151,8 @@ function stateOf(states: readonly StepState[]): StepState {
   return 'waiting';
 }
 
-function summaryOf(run: StoredSummary): RunSummary {
-  const { id, pipeline, state, isDriven, tick, createdAt, endedAt, error, elsewhere } = run;
+export function summaryOf(run: StoredSummary & Pick<RunSummary, 'trigger'>): RunSummary {
+  const { id, pipeline, state, isDriven, tick, createdAt, endedAt, error, elsewhere, trigger } = run;
   return {
     id,
     pipeline,
@@ -163,5 +163,6 @@ function summaryOf(run: StoredSummary): RunSummary {
     finishedAtMicros: endedAt,
     error,
     ...(elsewhere === null ? {} : { elsewhere }),
+    ...(trigger === undefined ? {} : { trigger }),
   };
 }

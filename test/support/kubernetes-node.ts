@@ -95,7 +95,9 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
     if (bound.has(key)) return;
     const why = unfit(pod);
     if (why !== undefined) {
-      const told = pod.status?.conditions?.some(({ type, reason }) => type === 'PodScheduled' && reason === 'Unschedulable');
+      const told = pod.status?.conditions?.some(
+        ({ type, reason }) => type === 'PodScheduled' && reason === 'Unschedulable',
+      );
       const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: why };
       if (told !== true) await report(pod, { conditions: [condition] });
       return;
@@ -159,7 +161,8 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
       }),
     );
   };
-  const lastWords = (pod: V1Pod): string => readFileSync(join(folder, `${pod.metadata?.name}.log`), 'utf8').slice(-2048);
+  const lastWords = (pod: V1Pod): string =>
+    readFileSync(join(folder, `${pod.metadata?.name}.log`), 'utf8').slice(-2048);
 
   const statusesOf = (one: RunningPod, containers: readonly V1Container[]): object[] =>
     containers
@@ -186,7 +189,8 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
       if (one.isDeleted || isLost || signal.aborted) return undefined;
       let why: readonly [string, string] | undefined;
       if (/[A-Z ]/.test(of.image ?? '')) why = ['InvalidImageName', `couldn't parse image name "${of.image}"`];
-      else if (of.image?.startsWith('missing/') === true) why = ['ImagePullBackOff', `Back-off pulling image "${of.image}"`];
+      else if (of.image?.startsWith('missing/') === true)
+        why = ['ImagePullBackOff', `Back-off pulling image "${of.image}"`];
       else {
         const env = await environmentOf(pod, of).catch((error: unknown) => String(error));
         if (typeof env !== 'string') return env;
@@ -206,17 +210,21 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
     });
     const fail = (): boolean =>
       [...one.states].some(
-        ([of, { terminated }]) =>
-          terminated !== undefined && terminated.exitCode !== 0 && !sidecars.has(of),
+        ([of, { terminated }]) => terminated !== undefined && terminated.exitCode !== 0 && !sidecars.has(of),
       );
-    const sidecars = new Set(initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always').map((of) => of.name));
+    const sidecars = new Set(
+      initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always').map((of) => of.name),
+    );
     const works: Promise<void>[] = [];
     const endSidecars = (): void => {
       for (const of of sidecars) signalTo(one.processes.get(of), 'SIGKILL');
     };
     if (activeDeadlineSeconds !== undefined)
       deadline = setTimeout(() => {
-        one.ending = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
+        one.ending = {
+          reason: 'DeadlineExceeded',
+          message: 'Pod was active on the node longer than the specified deadline',
+        };
         end(one, mostGraceMs);
       }, activeDeadlineSeconds * 1000);
     for (const of of [...initContainers, ...containers]) {
@@ -225,9 +233,15 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
       const over = start(pod, one, of, env);
       if (sidecars.has(of.name)) continue;
       if (initContainers.includes(of)) await over;
-      else works.push(over.then(() => (one.processes.size > sidecars.size ? report(pod, { phase: 'Running', ...statuses() }) : undefined)));
+      else
+        works.push(
+          over.then(() =>
+            one.processes.size > sidecars.size ? report(pod, { phase: 'Running', ...statuses() }) : undefined,
+          ),
+        );
     }
-    if (one.processes.size > 0) await report(pod, { phase: 'Running', startTime: new Date().toISOString(), ...statuses() });
+    if (one.processes.size > 0)
+      await report(pod, { phase: 'Running', startTime: new Date().toISOString(), ...statuses() });
     await Promise.all(works);
     endSidecars();
     clearTimeout(deadline);

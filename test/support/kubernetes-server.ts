@@ -245,7 +245,12 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
         metadata: { name },
         spec: {
           type: 'Limited',
-          limited: { nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: { type: 'Reject' } },
+          limited: {
+            nominalConcurrencyShares: 0,
+            lendablePercent: 0,
+            borrowingLimitPercent: 0,
+            limitResponse: { type: 'Reject' },
+          },
         },
       });
       const all = { verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true };

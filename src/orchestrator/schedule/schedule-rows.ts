@@ -3,6 +3,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { Micros } from '../../core/index.ts';
 import type { Database, Migration } from '../../storage/index.ts';
+import { addCounts, COUNTS_TABLE, type CountTables, readCounts, type ScheduleCounts } from './count-rows.ts';
+import { createSchedulerRows, type SchedulerRows, SCHEDULERS_TABLE } from './scheduler-rows.ts';
 
 interface ScheduleTables {
   pipeline_schedules: {
@@ -12,7 +14,19 @@ interface ScheduleTables {
     /** Of the definitions by which it was seen: who knows older ones leaves it alone. */
     revision: number;
     due_after: number;
+    left_count: number | null;
+    left_first: number | null;
+    left_at: number | null;
   };
+}
+
+/** Times that came while nobody was there, and that have no run by what the schedule's `catchUp` says. */
+export interface LeftOut {
+  /** Of more than 1,000 it is 1,000. */
+  readonly count: number;
+  readonly first: Micros;
+  /** When a scheduler passed them over. */
+  readonly at: Micros;
 }
 
 export interface ScheduleRow {
@@ -21,14 +35,28 @@ export interface ScheduleRow {
   readonly revision: number;
   /** Ticks up to this instant have their runs, or are to have none. */
   readonly dueAfter: Micros;
+  /** The last of them; null where there were none. */
+  readonly leftOut: LeftOut | null;
+}
+
+/** What became of the ticks up to where a schedule is moved. */
+export interface PassedTicks {
+  /** That have a run; `late`: those of them that nobody was there for. */
+  readonly made: number;
+  readonly late: number;
+  readonly leftOut?: LeftOut | undefined;
 }
 
 export interface ScheduleRows {
   list(): Promise<readonly ScheduleRow[]>;
   /** Begins a schedule at its `dueAfter`; nothing where newer definitions were seen, or somebody else has begun it. */
-  begin(row: ScheduleRow): Promise<void>;
-  /** Nothing where another has moved it. */
-  move(row: ScheduleRow, to: Micros): Promise<void>;
+  begin(row: Omit<ScheduleRow, 'leftOut'>): Promise<void>;
+  /** Counts what was passed, of `counted`, which its runs are of. Nothing where another has moved it. */
+  move(row: ScheduleRow, to: Micros, counted: string, passed?: PassedTicks): Promise<void>;
+  /** What became of runs of schedules and triggers. */
+  count(pipeline: string, more: Pick<Partial<ScheduleCounts>, 'skipped' | 'failed'>): Promise<void>;
+  /** By pipeline. */
+  counts(): Promise<ReadonlyMap<string, ScheduleCounts>>;
   /** Pipelines that have no schedule by these definitions. */
   forget(pipelines: readonly string[], revision: number): Promise<void>;
 }
@@ -37,13 +65,26 @@ export function migrateSchedules(database: Database): Promise<Database> {
   return database.migrate('schedules', migrations);
 }
 
-export async function openScheduleRows(opened: Database): Promise<ScheduleRows> {
+/** The rows of schedules, and of those who look. */
+export async function openSchedules(opened: Database): Promise<{ schedules: ScheduleRows; schedulers: SchedulerRows }> {
   const database = await migrateSchedules(opened);
+  return { schedules: createScheduleRows(database), schedulers: createSchedulerRows(database) };
+}
+
+export async function openScheduleRows(opened: Database): Promise<ScheduleRows> {
+  return createScheduleRows(await migrateSchedules(opened));
+}
+
+function createScheduleRows(database: Database): ScheduleRows {
   const db = (): Kysely<ScheduleTables> => database.tables<ScheduleTables>();
   return {
     async list() {
       const rows = await db().selectFrom('pipeline_schedules').selectAll().execute();
-      return rows.map(({ due_after: dueAfter, ...row }) => ({ ...row, dueAfter }));
+      return rows.map(({ pipeline, schedule, revision, due_after: dueAfter, ...left }) => {
+        const { left_count: count, left_first: first, left_at: at } = left;
+        const leftOut = count === null || first === null || at === null ? null : { count, first, at };
+        return { pipeline, schedule, revision, dueAfter, leftOut };
+      });
     },
     async begin({ pipeline, schedule, revision, dueAfter }) {
       await db()
@@ -58,15 +99,22 @@ export async function openScheduleRows(opened: Database): Promise<ScheduleRows> 
         )
         .execute();
     },
-    async move({ pipeline, schedule, dueAfter }, to) {
-      await db()
-        .updateTable('pipeline_schedules')
-        .set({ due_after: to })
-        .where('pipeline', '=', pipeline)
-        .where('schedule', '=', schedule)
-        .where('due_after', '=', dueAfter)
-        .execute();
+    async move({ pipeline, schedule, dueAfter }, to, counted, { made, late, leftOut } = { made: 0, late: 0 }) {
+      await database.transaction<ScheduleTables, void>(async (trx) => {
+        const left =
+          leftOut === undefined ? {} : { left_count: leftOut.count, left_first: leftOut.first, left_at: leftOut.at };
+        const { numUpdatedRows } = await trx
+          .updateTable('pipeline_schedules')
+          .set({ due_after: to, ...left })
+          .where('pipeline', '=', pipeline)
+          .where('schedule', '=', schedule)
+          .where('due_after', '=', dueAfter)
+          .executeTakeFirst();
+        if (numUpdatedRows > 0n) await addCounts(trx, counted, { made, late, leftOut: leftOut?.count ?? 0 });
+      });
     },
+    count: (pipeline, more) => addCounts(db(), pipeline, more),
+    counts: () => readCounts(database.tables<CountTables>()),
     async forget(pipelines, revision) {
       if (pipelines.length === 0) return;
       await db()
@@ -88,6 +136,14 @@ const migrations: readonly Migration[] = [
              pipeline text primary key, schedule text not null, revision bigint not null, due_after bigint not null)`,
         )
         .execute(db);
+    },
+  },
+  {
+    name: '0002-seen',
+    async up(db) {
+      for (const column of ['left_count integer', 'left_first bigint', 'left_at bigint'])
+        await sql.raw(`alter table pipeline_schedules add column ${column}`).execute(db);
+      for (const table of [COUNTS_TABLE, SCHEDULERS_TABLE]) await sql.raw(table).execute(db);
     },
   },
 ];
