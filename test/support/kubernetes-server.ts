@@ -105,7 +105,8 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
     start('kube-apiserver', [
       `--etcd-servers=http://127.0.0.1:${etcd}`,
       '--bind-address=127.0.0.1',
-      '--advertise-address=127.0.0.1',
+      // Nobody here asks for it as a service.
+      '--endpoint-reconciler-type=none',
       `--secure-port=${port}`,
       `--tls-cert-file=${servingCert}`,
       `--tls-private-key-file=${servingKey}`,
