@@ -7,7 +7,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Container, V1ContainerState, V1ContainerStateTerminated, V1Pod } from '@kubernetes/client-node';
-import type { KubernetesServer } from './kubernetes-server.ts';
+import type { KubernetesClient } from './kubernetes-client.ts';
 
 export interface NodeOptions {
   readonly name?: string;
@@ -51,7 +51,7 @@ interface RunningPod {
 const CAPACITY_CPUS = 64;
 const MERGE = 'application/strategic-merge-patch+json';
 
-export async function startNode(server: KubernetesServer, options: NodeOptions = {}): Promise<StandInNode> {
+export async function startNode(server: KubernetesClient, options: NodeOptions = {}): Promise<StandInNode> {
   const { name = 'node-1', slots = 2, variables = {}, mostGraceMs = 20_000 } = options;
   const folder = mkdtempSync(join(server.folder, 'pods-'));
   const closed = new AbortController();
@@ -109,6 +109,12 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
 
   const environmentOf = async (pod: V1Pod, container: V1Container): Promise<Record<string, string>> => {
     const env: Record<string, string> = { ...variables };
+    for (const { secretRef } of container.envFrom ?? []) {
+      const secret = await server.ask('GET', `/api/v1/namespaces/${pod.metadata?.namespace}/secrets/${secretRef?.name}`);
+      if (secret.status === 404) throw new Error(`secret "${secretRef?.name}" not found`);
+      for (const [variable, data] of Object.entries<string>(secret.body.data ?? {}))
+        env[variable] = Buffer.from(data, 'base64').toString();
+    }
     for (const { name: variable, value, valueFrom } of container.env ?? []) {
       const field = /^metadata\.(annotations|labels)\['(.*)'\]$/.exec(valueFrom?.fieldRef?.fieldPath ?? '');
       const secret = valueFrom?.secretKeyRef;

@@ -13,6 +13,7 @@ import type { Executor, Handle, Resources, Slice, TaskEvent } from '../executors
 import { createStorageWait } from '../await-storage.ts';
 import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
 import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
+import { holdMeanwhile } from './hold-meanwhile.ts';
 import { lostRun } from './lost-run.ts';
 import { createOutputCache } from './output-cache.ts';
 import { prepareStep } from './prepare-step.ts';
@@ -149,6 +150,12 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     });
   };
 
+  const renew = async (): Promise<void> => {
+    const held = await patiently(() => store.renew(id, hold.epoch));
+    if (held === 'lost') throw lostRun(id);
+    if (held === 'cancelled') post({ kind: 'cancel' });
+  };
+
   /** What another driver had handed over: what still runs goes on, of the rest nothing is left. */
   const adopt = async (): Promise<void> => {
     const running = new Map<string, { readonly row: Row; readonly tasks: { index: number; attempt: number }[] }>();
@@ -170,7 +177,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       const named = watchedAs(deps.executorNamed(at) ?? deps.executorOf(spec));
       const handle = { slice, at: driverOf(at) };
       slices.set(slice, { named, step: row.node.name, scope: row.scope, handle, left: namesOf(tasks) });
-      const [found] = await named.executor.adopt([handle]);
+      const [found] = await holdMeanwhile(named.executor.adopt([handle]), renew, RENEW_MS);
       if (found === 'running') continue;
       slices.delete(slice);
       for (const { index, attempt } of tasks)
@@ -249,7 +256,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       claimed.delete(named.executor);
       const handles = named.executor.submit(list);
       submitting = handles.catch(() => {}); // told by the loop, which waits for it
-      for (const handle of await handles) {
+      for (const handle of await holdMeanwhile(handles, renew, RENEW_MS)) {
         const slice = slices.get(handle.slice);
         if (slice !== undefined) slice.handle = handle;
       }
