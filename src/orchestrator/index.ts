@@ -19,6 +19,7 @@ export type { RegisterSynced } from './elsewhere/kept-models.ts';
 export { type OpenStep, type SyncDeps, type SyncedRun, syncRun } from './elsewhere/sync-run.ts';
 export { type FailedSync, syncRuns } from './elsewhere/sync-runs.ts';
 export { newOwner } from './lease.ts';
+export { patientObjects } from './patient-objects.ts';
 export { cancelRun, rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts';
 export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type ShownTask } from './shown-runs.ts';
 export { modelCandidates, type ModelCandidate } from './model-candidates.ts';
