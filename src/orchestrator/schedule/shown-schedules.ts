@@ -24,6 +24,7 @@ import { openTriggerRows, type TriggerRow } from './trigger-rows.ts';
 
 export interface ShowsSchedules {
   readonly database: Database;
+  /** The one that schedulers go by, which is the database's. */
   readonly clock: Clock;
   readonly applied: () => Promise<AppliedPipelines | undefined>;
   readonly positionOf: TriggerPosition;
@@ -59,6 +60,7 @@ export interface ShownSchedule {
 }
 
 export interface ShownSchedules {
+  readonly nowMicros: Micros;
   /** Those that told of themselves within a day, the last one first. */
   readonly schedulers: readonly SchedulerRow[];
   /** By name; those of Headrace's own last. */
@@ -105,7 +107,7 @@ export async function showSchedules(
       runs: await lastRuns(store, pipeline.name, runs),
     });
   }
-  return { schedulers: await opened.schedulers.list(), schedules: shown };
+  return { nowMicros: now, schedulers: await opened.schedulers.list(), schedules: shown };
 }
 
 /** Schedulers look each second. */
