@@ -4,7 +4,6 @@ import { scheduleMetrics } from '../control/index.ts';
 import { type Micros, MICROS_PER_SECOND } from '../core/index.ts';
 import type { SchedulerDeps, ShowsSchedules } from '../orchestrator/index.ts';
 import type { BackgroundJob } from './background/background-job.ts';
-import { createClosers } from './lazily.ts';
 import { type App, openApp } from './open-app.ts';
 import { openOrchestrator } from './open-orchestrator.ts';
 
@@ -12,9 +11,11 @@ import { openOrchestrator } from './open-orchestrator.ts';
 export async function openSchedules(app: App): Promise<ShowsSchedules> {
   const { 'gc.schedule': schedule, 'gc.timezone': timezone } = app.config.values;
   const { openPushedTable } = await import('../ingestion/index.ts');
+  const { openDriverClock } = await import('../orchestrator/index.ts');
+  const database = await app.database();
   return {
-    database: await app.database(),
-    clock: app.clock,
+    database,
+    clock: await openDriverClock(database),
     applied: async () => (await app.registry()).definitions.current(),
     async positionOf(trigger) {
       switch (trigger.kind) {
@@ -38,6 +39,7 @@ export async function openScheduler(app: App, tell: (line: string) => void): Pro
   const { config, environment, clock, logger } = app;
   return {
     ...(await openSchedules(app)),
+    clock,
     logger,
     async openDriver(signal) {
       // What was applied since goes for the steps of Headrace's own, too.
@@ -60,12 +62,10 @@ const METRICS_MICROS = 5 * MICROS_PER_SECOND;
 
 /** In Prometheus' text format: the same from every process of a project. */
 export function openScheduleMetrics(app: App): () => Promise<string> {
-  const { lazily } = createClosers();
-  const deps = lazily(() => openSchedules(app));
   let known: { readonly at: Micros; readonly text: Promise<string> } | undefined;
   const gather = async (): Promise<string> => {
     const { showSchedules } = await import('../orchestrator/index.ts');
-    return scheduleMetrics(await showSchedules(await deps(), { runs: 1, next: 1 }), app.clock.nowMicros());
+    return scheduleMetrics(await showSchedules(await openSchedules(app), { runs: 1, next: 1 }));
   };
   return () => {
     const at = app.clock.nowMicros();

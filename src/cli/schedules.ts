@@ -48,7 +48,7 @@ function describeAll({ schedules }: ShownSchedules, localTime: LocalTime): strin
     ];
   });
   return formatTable(
-    [['NAME', 'WHEN', 'LAST', '', 'NEXT'], ...rows],
+    [['NAME', 'WHEN', 'LAST', 'STATE', 'NEXT'], ...rows],
     'Nothing that is applied has a schedule or a trigger.',
   );
 }

@@ -1,10 +1,10 @@
 // Schedules and those who look, in Prometheus' text format: the same wherever it is scraped, since it is the registry's.
 
 import { Counter, Gauge, Registry } from 'prom-client';
-import { type Micros, MICROS_PER_SECOND } from '../core/index.ts';
+import { MICROS_PER_SECOND } from '../core/index.ts';
 import type { ShownSchedule, ShownSchedules } from '../orchestrator/index.ts';
 
-export function scheduleMetrics({ schedulers, schedules }: ShownSchedules, now: Micros): Promise<string> {
+export function scheduleMetrics({ nowMicros, schedulers, schedules }: ShownSchedules): Promise<string> {
   const registry = new Registry();
   const registers = [registry];
   const looking = schedulers.filter(({ isSilent }) => !isSilent);
@@ -31,7 +31,7 @@ export function scheduleMetrics({ schedulers, schedules }: ShownSchedules, now: 
     next === undefined ? undefined : next / MICROS_PER_SECOND,
   );
   gauge('owed_seconds', 'Since when a time is due that no scheduler has looked at; 0 where none is.', (one) =>
-    one.schedule === null ? undefined : one.owedSince === null ? 0 : (now - one.owedSince) / MICROS_PER_SECOND,
+    one.schedule === null ? undefined : one.owedSince === null ? 0 : (nowMicros - one.owedSince) / MICROS_PER_SECOND,
   );
   gauge('blocked', '1 while a scheduler can make no run of it; `headrace schedules` says why.', ({ name }) =>
     looking.some(({ failures }) => failures.some(({ pipeline }) => pipeline === name)) ? 1 : 0,

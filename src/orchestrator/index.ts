@@ -42,6 +42,7 @@ export {
   type ShownTrigger,
   type ShowsSchedules,
 } from './schedule/shown-schedules.ts';
+export { openDriverClock } from './driver/driver-clock.ts';
 export { localTime } from './schedule/ticks.ts';
 export { schedulerRows } from './schedule/scheduler-rows.ts';
 export { migrateSchedules } from './schedule/schedule-rows.ts';

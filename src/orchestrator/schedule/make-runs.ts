@@ -102,12 +102,14 @@ async function makeDue(
   },
 ): Promise<void> {
   // A clock was ahead by more than schedulers' clocks differ: ticks that come again find their runs.
-  if (row.dueAfter > now + PUNCTUAL_MICROS) return schedules.move(row, now, pipeline.name);
+  if (row.dueAfter > now + PUNCTUAL_MICROS) return schedules.move(row, now);
   const ticks = dueTicks(schedule, pipeline.catchUp, { from: row.dueAfter, now, limit: MOST_AT_ONCE });
   if (ticks.length > 0) checkPools(pipeline, pools ?? {});
   for (const tick of ticks) {
     const state = 'queued';
-    await store.create(newRunOf(pipeline, { id: newRunId(clock.nowMicros()), tick, manifestHash, state }));
+    const made = await store.create(newRunOf(pipeline, { id: newRunId(clock.nowMicros()), tick, manifestHash, state }));
+    const late = now - tick > PUNCTUAL_MICROS ? 1 : 0;
+    if (made.isNew) await schedules.count(pipeline.name, { made: 1, late });
   }
   const last = ticks.at(-1);
   // Those that are made in pieces are all made.
@@ -115,11 +117,7 @@ async function makeDue(
   const left = isWhole ? undefined : ticksLeftOut(schedule, ticks, { from: row.dueAfter, now });
   if (last === undefined && left === undefined) return;
   const to = last !== undefined && ticks.length === MOST_AT_ONCE ? last : now;
-  await schedules.move(row, to, pipeline.name, {
-    made: ticks.length,
-    late: ticks.filter((tick) => now - tick > PUNCTUAL_MICROS).length,
-    leftOut: left === undefined ? undefined : { ...left, at: now },
-  });
+  await schedules.move(row, to, left && { counted: pipeline.name, leftOut: { ...left, at: now } });
 }
 
 /** A run for a tick. Its parameter `tick`, where it is declared as a timestamp, is that time. Throws HR_INVALID. */

@@ -39,22 +39,13 @@ export interface ScheduleRow {
   readonly leftOut: LeftOut | null;
 }
 
-/** What became of the ticks up to where a schedule is moved. */
-export interface PassedTicks {
-  /** That have a run; `late`: those of them that nobody was there for. */
-  readonly made: number;
-  readonly late: number;
-  readonly leftOut?: LeftOut | undefined;
-}
-
 export interface ScheduleRows {
   list(): Promise<readonly ScheduleRow[]>;
   /** Begins a schedule at its `dueAfter`; nothing where newer definitions were seen, or somebody else has begun it. */
   begin(row: Omit<ScheduleRow, 'leftOut'>): Promise<void>;
-  /** Counts what was passed, of `counted`, which its runs are of. Nothing where another has moved it. */
-  move(row: ScheduleRow, to: Micros, counted: string, passed?: PassedTicks): Promise<void>;
-  /** What became of runs of schedules and triggers. */
-  count(pipeline: string, more: Pick<Partial<ScheduleCounts>, 'skipped' | 'failed'>): Promise<void>;
+  /** With the ticks that have no run, where there are some: of `counted`, whose runs they would be. Nothing where another has moved it. */
+  move(row: ScheduleRow, to: Micros, passed?: { readonly counted: string; readonly leftOut: LeftOut }): Promise<void>;
+  count(pipeline: string, more: Partial<ScheduleCounts>): Promise<void>;
   /** By pipeline. */
   counts(): Promise<ReadonlyMap<string, ScheduleCounts>>;
   /** Pipelines that have no schedule by these definitions. */
@@ -99,10 +90,12 @@ function createScheduleRows(database: Database): ScheduleRows {
         )
         .execute();
     },
-    async move({ pipeline, schedule, dueAfter }, to, counted, { made, late, leftOut } = { made: 0, late: 0 }) {
+    async move({ pipeline, schedule, dueAfter }, to, passed) {
+      const left =
+        passed === undefined
+          ? {}
+          : { left_count: passed.leftOut.count, left_first: passed.leftOut.first, left_at: passed.leftOut.at };
       await database.transaction<ScheduleTables, void>(async (trx) => {
-        const left =
-          leftOut === undefined ? {} : { left_count: leftOut.count, left_first: leftOut.first, left_at: leftOut.at };
         const { numUpdatedRows } = await trx
           .updateTable('pipeline_schedules')
           .set({ due_after: to, ...left })
@@ -110,7 +103,8 @@ function createScheduleRows(database: Database): ScheduleRows {
           .where('schedule', '=', schedule)
           .where('due_after', '=', dueAfter)
           .executeTakeFirst();
-        if (numUpdatedRows > 0n) await addCounts(trx, counted, { made, late, leftOut: leftOut?.count ?? 0 });
+        if (numUpdatedRows > 0n && passed !== undefined)
+          await addCounts(trx, passed.counted, { leftOut: passed.leftOut.count });
       });
     },
     count: (pipeline, more) => addCounts(db(), pipeline, more),

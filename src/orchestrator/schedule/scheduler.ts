@@ -5,6 +5,7 @@ import { type Clock, formatTimestamp, HeadraceError, type Logger, messageOf } fr
 import type { Database } from '../../storage/index.ts';
 import { checkPools } from '../check-pools.ts';
 import type { PoolSizes } from '../driver/ask-for-slots.ts';
+import { openDriverClock } from '../driver/driver-clock.ts';
 import { drive, type DrivesRuns } from '../drive.ts';
 import { newOwner } from '../lease.ts';
 import { openRunStore } from '../rows/open-run-store.ts';
@@ -46,7 +47,7 @@ const LEAST_MS = 100;
  * has one run, and a run one driver. While the database is away it waits. Throws nothing.
  */
 export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<void> {
-  const { clock, logger, tell } = deps;
+  const { logger, tell } = deps;
   const told = new Set<string>();
   const tellOnce = (key: string, line: string): void => {
     if (told.has(key)) return;
@@ -54,7 +55,7 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
     tell(line);
   };
   const open = async () => {
-    const store = await openRunStore(deps.database, clock);
+    const store = await openRunStore(deps.database, deps.clock);
     const { schedules, schedulers } = await openSchedules(deps.database);
     const triggers = await openTriggerRows(deps.database);
     const starter = createRunStarter({
@@ -101,6 +102,8 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
       tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`);
     };
     const { pools = {}, positionOf, gc } = deps;
+    // One for all schedulers: those of machines are apart, and are set.
+    const clock = await openDriverClock(deps.database);
     await makeRuns({ store, schedules, clock, pools, gc, onFailed }, applied);
     await answerTriggers({ store, triggers, clock, pools, positionOf, onFailed }, applied);
     await tellOf(of, failures);

@@ -1,6 +1,13 @@
 // Schedules and triggers as people look at them: what is due when, what came of the last times, and who looks.
 
-import { type Clock, HeadraceError, didYouMeanOf, type Micros, stringifyJson } from '../../core/index.ts';
+import {
+  type Clock,
+  HeadraceError,
+  didYouMeanOf,
+  type Micros,
+  MICROS_PER_SECOND,
+  stringifyJson,
+} from '../../core/index.ts';
 import type { PipelineSpec, TriggerSpec } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { openRunStore } from '../rows/open-run-store.ts';
@@ -17,6 +24,7 @@ import { openTriggerRows, type TriggerRow } from './trigger-rows.ts';
 
 export interface ShowsSchedules {
   readonly database: Database;
+  /** The one that schedulers go by, which is the database's. */
   readonly clock: Clock;
   readonly applied: () => Promise<AppliedPipelines | undefined>;
   readonly positionOf: TriggerPosition;
@@ -43,7 +51,7 @@ export interface ShownSchedule {
   readonly isSeen: boolean;
   /** The coming times. */
   readonly next: readonly Micros[];
-  /** The first time that is due and was not looked at. */
+  /** The first time that has been due for 5 s, and that no scheduler has looked at. */
   readonly owedSince: Micros | null;
   readonly leftOut: LeftOut | null;
   readonly counts: ScheduleCounts;
@@ -52,6 +60,7 @@ export interface ShownSchedule {
 }
 
 export interface ShownSchedules {
+  readonly nowMicros: Micros;
   /** Those that told of themselves within a day, the last one first. */
   readonly schedulers: readonly SchedulerRow[];
   /** By name; those of Headrace's own last. */
@@ -98,8 +107,11 @@ export async function showSchedules(
       runs: await lastRuns(store, pipeline.name, runs),
     });
   }
-  return { schedulers: await opened.schedulers.list(), schedules: shown };
+  return { nowMicros: now, schedulers: await opened.schedulers.list(), schedules: shown };
 }
+
+/** Schedulers look each second. */
+const LOOKED_AT_WITHIN: Micros = 5 * MICROS_PER_SECOND;
 
 const UNSCHEDULED = { schedule: null, isSeen: true, next: [], owedSince: null, leftOut: null } as const;
 
@@ -114,7 +126,7 @@ function scheduled(
     coming.push(tick);
     if (coming.length === next) break;
   }
-  const [owed = null] = isSeen ? ticksBetween(schedule, row.dueAfter, now) : [];
+  const [owed = null] = isSeen ? ticksBetween(schedule, row.dueAfter, now - LOOKED_AT_WITHIN) : [];
   return { schedule, isSeen, next: coming, owedSince: owed, leftOut: row?.leftOut ?? null };
 }
 
