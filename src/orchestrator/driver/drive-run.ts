@@ -299,7 +299,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       const isDue = pendingRows(run) >= MOST_ROWS || nowMs - flushedMs >= GATHER_MS || run.end !== null;
       const taken = isDue ? takeBatch(run, at) : null;
       if (taken !== null) {
-        const batch = { ...taken, cached: await cache.outputsOf(taken.tasks, at) };
+        const batch = { ...taken, cached: await patiently(() => cache.outputsOf(taken, at)) };
         const isCancelRequested = await flush(batch);
         flushedMs = renewedMs = performance.now();
         deps.onChange?.(run, batch);
