@@ -16,7 +16,7 @@ import { type KubernetesServer, startKubernetes } from '../support/kubernetes-se
 import { type Gate, openGate } from '../support/tcp-gate.ts';
 
 const programs = kubernetesFor('jobs of Kubernetes');
-const WAIT_MS = 120_000;
+const WAIT_MS = 60_000;
 const { PATH = '' } = process.env;
 
 describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000 }, () => {
@@ -243,7 +243,7 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
 
     it('by a quota that is full, run as others end', async () => {
       await alone();
-      await quota('few', { 'count/pods': '2', pods: '2' });
+      await quota('few', { pods: '2' });
       const { logger, said } = saying();
       const one = job('sleep 1; exit 5', { parts: 5 });
       const told = await run(open({ startLimitMs: 1000, logger }), one);
