@@ -148,13 +148,13 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
 
   it('are refused where their image or a secret cannot be had, and run once it can', async () => {
     const jobs = open({ startLimitMs: 2000 });
-    const why = async (one: ClusterJob): Promise<string> => {
-      const [end] = await run(jobs, one);
+    const why = async (one: ClusterJob, image = 'headrace'): Promise<string> => {
+      const [end] = await run(image === 'headrace' ? jobs : open({ startLimitMs: 2000, image }), one);
       expect(end?.kind).toBe('refused');
       return end?.kind === 'refused' ? end.reason : '';
     };
-    expect(await why(job('true', { image: 'missing/image:1' }))).toMatch(/missing\/image:1 cannot be pulled \(ImagePullBackOff/);
-    expect(await why(job('true', { image: 'No Image' }))).toMatch(/No Image is no image’s name/);
+    expect(await why(job('true'), 'missing/image:1')).toMatch(/missing\/image:1 cannot be pulled \(ImagePullBackOff/);
+    expect(await why(job('true'), 'No Image')).toMatch(/No Image is no image’s name/);
     const secrets = { API_KEY: { secretKeyRef: { name: 'shop', key: 'url' } } };
     expect(await why(job('true', { secrets }))).toMatch(/cannot be made \(CreateContainerConfigError: .*"shop" not found\)/);
     const patient = open();
@@ -185,9 +185,11 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
     await server.do('DELETE', podPath(fourth), { gracePeriodSeconds: 0 });
     const reasons = [/Evicted|TerminationByKubelet/, /EvictionByEvictionAPI/, /./, /./];
     const all = await told;
-    expect(all).toMatchObject([{ kind: 'lost' }, { kind: 'lost' }, {}, { kind: 'lost' }]);
-    // What was asked to end says so itself.
-    expect(all[2]).toMatchObject({ kind: 'exited', code: expect.toSatisfy((code) => code === 137 || code === 143) as number });
+    // What was asked to end may say so itself.
+    const ending = expect.stringMatching(/^(lost|exited)$/) as string;
+    expect(all).toMatchObject([{ kind: 'lost' }, { kind: 'lost' }, { kind: ending }, { kind: 'lost' }]);
+    // The job has not counted the one that was forgotten, and makes another, which nobody waits for.
+    await vi.waitFor(() => expect(node.running()).toEqual([]), { timeout: WAIT_MS, interval: 100 });
     for (const [at, reason] of reasons.entries())
       if (at !== 2) expect((all[at] as { reason: string }).reason).toMatch(reason);
   });
@@ -199,13 +201,13 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
     await running(started.name);
     const told = [started, held].map((one, at) => ends(jobs, one, ids[at] ?? ''));
     for (const { name } of [started, held])
-      await server.do('DELETE', `${jobPath(name)}?propagationPolicy=Background`, { gracePeriodSeconds: 1 });
+      await server.do('DELETE', `${jobPath(name)}?propagationPolicy=Background`);
     expect((await Promise.all(told)).flat().map(({ kind }) => kind)).toEqual([expect.stringMatching(/lost|exited/), 'lost']);
   });
 
   it('are lost where their node is, however long its pods stay', async () => {
     await alone();
-    await template('brief', { terminationGracePeriodSeconds: 1, nodeSelector: { on: 'other' }, containers: [] });
+    await template('brief', { terminationGracePeriodSeconds: 1, nodeSelector: { on: 'other' }, containers: [{ name: 'step', image: 'unused' }] });
     const other = await startNode(server, { name: 'node-2', variables: { PATH } });
     other.labels['on'] = 'other';
     const jobs = open({ template: 'brief', lostMs: 1500 });
@@ -227,7 +229,7 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
   it('wait for a node that takes them, and say so', async () => {
     const { logger, said } = saying();
     await alone();
-    await template('picky', { nodeSelector: { disk: 'fast' }, containers: [] });
+    await template('picky', { nodeSelector: { disk: 'fast' }, containers: [{ name: 'step', image: 'unused' }] });
     const jobs = open({ template: 'picky', startLimitMs: 500, logger });
     const one = job('exit 6');
     const [id = ''] = await jobs.submit([one]);

@@ -184,7 +184,7 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
         metadata: { name },
         spec: {
           priorityLevelConfiguration: { name },
-          matchingPrecedence: 1,
+          matchingPrecedence: 2,
           rules: [{ subjects: [{ kind: 'User', user: { name: user } }], resourceRules: [all] }],
         },
       });

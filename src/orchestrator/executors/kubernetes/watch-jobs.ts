@@ -71,6 +71,8 @@ export function watchJobs(options: WatchOptions): JobWatch {
     beside: new Map<string, number>(),
   };
   const waits = new Map<string, string>();
+  /** Parts of a job whose pod went without an end: where their job has not counted it, it makes another, which nobody waits for. */
+  const vanished = new Set<string>();
   let saidAt = -Infinity;
   let lists: { readonly pods: FollowedList<V1Pod>; readonly jobs: FollowedList<V1Job> } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -91,15 +93,26 @@ export function watchJobs(options: WatchOptions): JobWatch {
     logger.warn({ namespace }, what);
   };
 
+  const deletePod = async (name: string): Promise<void> => void (await ask('DELETE', `${podsPath}/${name}`));
+  const aside = (work: Promise<void>): void =>
+    void work.catch((error: unknown) => {
+      if (!signal.aborted) logger.warn({ error: String(error) }, 'pods could not be looked after');
+    });
+
   const lookAtPod = (name: string, pod: V1Pod, isGone: boolean): void => {
     if (isGone) {
       byPart.remove(name, pod);
       for (const one of Object.values(since)) one.delete(name);
     } else byPart.set(name, pod);
     const at = partOfPod(pod);
-    const end =
-      endOfPod(pod) ?? (isGone ? ({ kind: 'lost', reason: `its pod ${name} was deleted` } as const) : undefined);
-    if (at !== undefined && end !== undefined) tell(at.job, at.part, end);
+    if (at === undefined) return;
+    const end = endOfPod(pod);
+    if (end !== undefined) tell(at.job, at.part, end);
+    else if (isGone) {
+      vanished.add(`${at.job}/${at.part}`);
+      tell(at.job, at.part, { kind: 'lost', reason: `its pod ${name} was deleted` });
+    } else if (vanished.has(`${at.job}/${at.part}`) && pod.metadata?.deletionTimestamp === undefined)
+      aside(deletePod(name));
   };
 
   /** Of a job that is no more: parts whose pods are still there end by themselves. */
@@ -125,8 +138,6 @@ export function watchJobs(options: WatchOptions): JobWatch {
         else one.missing.add(part);
       }
   };
-
-  const deletePod = async (name: string): Promise<void> => void (await ask('DELETE', `${podsPath}/${name}`));
 
   /** A node that is gone never says that a pod of it has ended. */
   const lookAtEnding = (name: string, pod: V1Pod, nowMs: number): void => {
@@ -200,10 +211,6 @@ export function watchJobs(options: WatchOptions): JobWatch {
 
   const tick = (): void => {
     const nowMs = performance.now();
-    const aside = (work: Promise<void>): void =>
-      void work.catch((error: unknown) => {
-        if (!signal.aborted) logger.warn({ error: String(error) }, 'what holds pods up could not be looked into');
-      });
     waits.clear();
     for (const [name, one] of watched) {
       if (one.told.size === one.parts) continue;
