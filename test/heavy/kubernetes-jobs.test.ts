@@ -1,7 +1,10 @@
 // Jobs of Kubernetes, on a real control plane with a node that runs containers as processes: what the port of a cluster's jobs
 // promises, and what goes wrong between a driver, the API server and nodes.
 
+import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Logger, silentLogger } from '../../src/core/index.ts';
@@ -22,7 +25,11 @@ const { PATH = '' } = process.env;
 describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000 }, () => {
   let server: KubernetesServer;
   let node: StandInNode;
+  /** Between drivers and the API server, or one that says no more than that it is busy. */
   let gate: Gate;
+  let busy: Server;
+  let isBusy = false;
+  let turnedAway = 0;
   let namespace: string;
   let made = 0;
   const opened: ClusterJobs[] = [];
@@ -31,7 +38,15 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
     if (programs === undefined) return;
     server = await startKubernetes(programs);
     node = await startNode(server, { slots: 6, variables: { PATH }, mostGraceMs: 3000 });
-    gate = await openGate(() => server.port);
+    const { cert, key } = server.serving;
+    busy = createServer({ cert, key }, (_, response) => {
+      turnedAway += 1;
+      const body = { kind: 'Status', status: 'Failure', reason: 'TooManyRequests', code: 429 };
+      response.writeHead(429, { 'content-type': 'application/json', 'retry-after': '1' });
+      response.end(JSON.stringify({ ...body, message: 'Too many requests, please try again later.' }));
+    }).listen(0, '127.0.0.1');
+    await once(busy, 'listening');
+    gate = await openGate(() => (isBusy ? (busy.address() as AddressInfo).port : server.port));
     vi.stubEnv('KUBECONFIG', server.kubeconfig(server.tokenOf('driver'), gate.port));
     namespace = await server.newNamespace();
   }, 300_000);
@@ -43,6 +58,8 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
     vi.unstubAllEnvs();
     await node?.stop();
     gate?.end();
+    busy?.closeAllConnections();
+    busy?.close();
     await server?.stop();
   }, 60_000);
 
@@ -301,25 +318,25 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
 
   describe('when the API server', () => {
     it('throttles, are submitted and told of once it takes them', async () => {
-      const { logger, said } = saying();
-      const jobs = open({ logger });
-      const first = job('sleep 3; exit 4', { parts: 2 });
+      const jobs = open({ quietMs: 2000 });
+      const first = job('sleep 2; exit 4', { parts: 2 });
       const [id = ''] = await jobs.submit([first]);
       const told = ends(jobs, first, id);
-      await server.throttle('driver');
-      const probe = open();
-      await vi.waitFor(async () => {
-        const { status } = await server.ask('GET', jobPath(first.name), undefined, undefined, 'driver');
-        expect(status).toBe(429);
-      }, WAIT_MS);
+      await running(first.name, 2);
+      turnedAway = 0;
+      isBusy = true;
+      gate.cut();
       const second = job('exit 7');
-      const submitted = probe.submit([second]);
-      await expect(Promise.race([submitted, sleepMs(2000).then(() => 'waits')])).resolves.toBe('waits');
-      await server.letThrough('driver');
+      const submitted = open().submit([second]);
+      await vi.waitFor(() => expect(turnedAway).toBeGreaterThan(5), { timeout: WAIT_MS, interval: 50 });
+      await vi.waitFor(() => expect(node.running()).toEqual([]), { timeout: WAIT_MS, interval: 50 });
+      // As often as it is asked to: every second, and later.
+      expect(turnedAway).toBeLessThan(40);
+      isBusy = false;
+      gate.cut();
       const [other = ''] = await submitted;
       expect(await told).toMatchObject([{ code: 4 }, { code: 4 }]);
-      expect(await ends(probe, second, other)).toMatchObject([{ code: 7 }]);
-      expect(said.join()).not.toContain('Bearer');
+      expect(await ends(open(), second, other)).toMatchObject([{ code: 7 }]);
     });
 
     it('is killed and starts again, are submitted and told of all the same', async () => {
@@ -334,7 +351,9 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
       await sleepMs(3000);
       await server.startApi();
       expect(await told).toMatchObject([{ code: 4 }, { code: 4 }]);
-      expect(await ends(jobs, late, (await submitted)[0] ?? '')).toMatchObject([{ code: 8 }]);
+      expect(await ends(jobs, late, (await submitted)[0] ?? '')).toEqual([
+        { job: late.name, part: 0, kind: 'exited', code: 8 },
+      ]);
       expect((await podsOf(one.name)).map((pod) => node.starts.get(`${namespace}/${pod}`))).toEqual([1, 1]);
     });
 
