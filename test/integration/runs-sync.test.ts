@@ -7,7 +7,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/core/index.ts';
 import { type SyncedRun, syncRun } from '../../src/orchestrator/index.ts';
+import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { rowsByResults, stepSpec, storeRun, syncDeps } from '../support/elsewhere-world.ts';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
@@ -176,7 +178,7 @@ describe('a run that a shell drives', { timeout: 240_000 }, () => {
   });
 });
 
-const TASKS = 3000;
+const TASKS = 1500;
 
 /** Results of two wide steps, as another place has left them. */
 async function storeWide(artifacts: string): Promise<void> {
@@ -213,22 +215,26 @@ it('leaves the same rows where its syncs are killed anywhere, and where two are 
   await storeWide(artifacts);
   const registry = `sqlite:${join(directory, '.headrace', 'registry.db')}`;
   variables = { HEADRACE_REGISTRY_URL: registry, HEADRACE_ARTIFACTS_URL: artifacts };
-  let kills = 0;
-  let ended: Told | undefined;
-  for (let round = 0; round < 40 && ended === undefined; round++) {
-    const [one, other] = [begin(['runs', 'sync', 'wide', '--json']), begin(['runs', 'sync', 'wide', '--json'])];
-    // From before it has begun to somewhere in its rows.
-    const told = await Promise.race([one.ended, delay(700 + 90 * round)]);
-    if (typeof told === 'object') ended = told;
-    else kills += 1;
-    one.child.kill('SIGKILL');
-    other.child.kill('SIGKILL');
-    await Promise.all([one.ended, other.ended]);
+  const database = await openDatabase(registry);
+  const store = await openRunStore(database, systemClock);
+  /** How many tasks have rows that are final; -1 where there is no run yet. */
+  const taken = async (): Promise<number> => {
+    const [run] = await store.list();
+    return run === undefined ? -1 : run.counts.succeeded;
+  };
+  const killedAt: number[] = [];
+  for (const from of [0, 1, 600, 1400, 2100, 2600]) {
+    const both = [begin(['runs', 'sync', 'wide', '--json']), begin(['runs', 'sync', 'wide', '--json'])];
+    for (const untilMs = performance.now() + 60_000; (await taken()) < from && performance.now() < untilMs; )
+      await delay(2);
+    for (const { child } of both) child.kill('SIGKILL');
+    await Promise.all(both.map(({ ended }) => ended));
+    killedAt.push(await taken());
   }
-  expect(kills).toBeGreaterThan(1);
+  expect(killedAt.filter((count) => count > 0 && count < 2 * TASKS).length, killedAt.join()).toBeGreaterThan(2);
   const last = await json<Printed>('runs', 'sync', 'wide');
   expect(last).toMatchObject({ state: 'succeeded', problems: [] });
-  const [database, fresh] = [await openDatabase(registry), await openDatabase(`sqlite:${join(directory, 'fresh.db')}`)];
+  const fresh = await openDatabase(`sqlite:${join(directory, 'fresh.db')}`);
   try {
     await syncRun(syncDeps(fresh, openObjectStore(artifacts)), 'wide');
     expect(await rowsByResults(database, 'wide')).toEqual(await rowsByResults(fresh, 'wide'));
@@ -282,7 +288,7 @@ describe.skipIf(program === undefined)('a store in S3', { timeout: 300_000 }, ()
       );
     let reads = 0;
     proxy.fault = (_method, path) =>
-      path.includes('result.json') && ++reads > 40 ? { kind: 'status', status: 403 } : undefined;
+      path.includes('result.json') && ++reads > 40 ? { kind: 'status', status: 503 } : undefined;
     const away = await headrace('runs', 'sync', 'r');
     expect(away.code).toBe(1);
     expect(away.stderr).toMatch(/^HR_STORAGE_UNAVAILABLE/m);
