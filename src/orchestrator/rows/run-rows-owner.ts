@@ -99,7 +99,9 @@ async function* runObjects(db: Kysely<PipelineTables>, objects: ObjectStore, tex
   }
   // Of a registry that is not migrated yet the column is missing, and no run is driven elsewhere.
   const rows = await db.selectFrom('pipeline_runs').selectAll().execute();
-  const runs = new Map(rows.map(({ id, elsewhere = null, ended_at: end }) => [id, elsewhere !== null && end === null]));
+  const runs = new Map(
+    rows.map(({ id, elsewhere, ended_at: end }) => [id, typeof elsewhere === 'string' && end === null]),
+  );
   for await (const { key } of objects.list('runs/')) {
     const run = key.split('/')[1] ?? '';
     if (runs.has(run)) yield { key, what: `log or result of run ${run}`, ifGone: 'unsaid' };
