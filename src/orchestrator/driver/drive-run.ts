@@ -8,10 +8,11 @@ import { pendingRows, takeBatch } from '../engine/changes.ts';
 import type { Command, EngineEvent } from '../engine/events.ts';
 import { graphOf } from '../engine/graph.ts';
 import { claimable, next, nextDue } from '../engine/next.ts';
-import { type KeptTask, type Row, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
+import { type KeptTask, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
 import type { Executor, Handle, Resources, Slice, TaskEvent } from '../executors/executor.ts';
 import { createStorageWait } from '../await-storage.ts';
 import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
+import { adoptSlices, driverOf, namesOf, type SliceInHand } from './adopt-slices.ts';
 import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
 import { holdMeanwhile } from './hold-meanwhile.ts';
 import { lostRun } from './lost-run.ts';
@@ -40,9 +41,14 @@ export interface DriveDeps {
 }
 
 export interface NamedExecutor {
-  /** What kind it is, and of which driver where it lives and dies with one: 'local:host/98/3fa9'. Slices are kept by it. */
+  /**
+   * What kind it is, and of which driver where it lives and dies with one: 'local:host/98/3fa9'; of a cluster all that finds it again.
+   * Slices are kept by it.
+   */
   readonly name: string;
   readonly executor: Executor;
+  /** Its jobs may wait for machines for ever: those of a step that runs elsewhere by now are ended. */
+  readonly isCluster?: boolean;
 }
 
 export type DriveEnd = 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
@@ -68,15 +74,6 @@ export async function driveRun(
   } finally {
     await drive.close();
   }
-}
-
-interface SliceInHand {
-  readonly named: NamedExecutor;
-  readonly step: string;
-  readonly scope: string;
-  handle: Handle | undefined;
-  /** Attempts that have not ended, as `index:attempt`: an executor may tell of those again that ended under another driver. */
-  readonly left: Set<string>;
 }
 
 function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
@@ -156,33 +153,23 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     if (held === 'cancelled') post({ kind: 'cancel' });
   };
 
-  /** What another driver had handed over: what still runs goes on, of the rest nothing is left. */
   const adopt = async (): Promise<void> => {
-    const running = new Map<string, { readonly row: Row; readonly tasks: { index: number; attempt: number }[] }>();
-    for (const scopes of run.rows.values()) {
-      for (const row of scopes.values()) {
-        for (const task of row.tasks.values()) {
-          if (!task.isRunning) continue;
-          const one = running.get(task.slice) ?? { row, tasks: [] };
-          one.tasks.push(task);
-          running.set(task.slice, one);
-        }
-      }
-    }
-    const keptAt = new Map(loaded.slices.map(({ id: slice, executor }) => [slice, executor]));
-    for (const [slice, { row, tasks }] of running) {
-      const spec = specOf(row.node.name);
-      if (spec === undefined) continue;
-      const at = keptAt.get(slice) ?? '';
-      const named = watchedAs(deps.executorNamed(at) ?? deps.executorOf(spec));
-      const handle = { slice, at: driverOf(at) };
-      slices.set(slice, { named, step: row.node.name, scope: row.scope, handle, left: namesOf(tasks) });
-      const [found] = await holdMeanwhile(named.executor.adopt([handle]), renew, RENEW_MS);
-      if (found === 'running') continue;
-      slices.delete(slice);
-      for (const { index, attempt } of tasks)
-        post({ kind: 'stopped', step: row.node.name, scope: row.scope, index, attempt });
-    }
+    let renewedMs = performance.now();
+    const renewed = async (): Promise<void> => {
+      renewedMs = performance.now();
+      await renew();
+    };
+    const held = async <T>(work: Promise<T>): Promise<T> => {
+      const done = await holdMeanwhile(work, renewed, RENEW_MS);
+      if (performance.now() - renewedMs >= RENEW_MS) await renewed();
+      return done;
+    };
+    const executorNamed = (name: string): NamedExecutor | undefined => {
+      const named = deps.executorNamed(name);
+      return named === undefined ? undefined : watchedAs(named);
+    };
+    const from = { run, kept: loaded.slices, slices, specOf, executorOf: watched, executorNamed, post, held };
+    for (const ending of await adoptSlices(from)) beside(ending);
   };
 
   /** Of each executor: tasks that are claimed, and that it does not know of yet. */
@@ -382,12 +369,4 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
 
 function resourcesOf({ resources, action, isolate }: StepSpec): Resources {
   return { ...resources, action: action.kind, ...(isolate === true ? { isolate } : {}) };
-}
-
-function namesOf(tasks: Slice['tasks']): Set<string> {
-  return new Set(tasks.map(({ index, attempt }) => `${index}:${attempt}`));
-}
-
-function driverOf(executor: string): string {
-  return executor.slice(executor.indexOf(':') + 1);
 }
