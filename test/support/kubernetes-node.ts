@@ -110,7 +110,10 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
   const environmentOf = async (pod: V1Pod, container: V1Container): Promise<Record<string, string>> => {
     const env: Record<string, string> = { ...variables };
     for (const { secretRef } of container.envFrom ?? []) {
-      const secret = await server.ask('GET', `/api/v1/namespaces/${pod.metadata?.namespace}/secrets/${secretRef?.name}`);
+      const secret = await server.ask(
+        'GET',
+        `/api/v1/namespaces/${pod.metadata?.namespace}/secrets/${secretRef?.name}`,
+      );
       if (secret.status === 404) throw new Error(`secret "${secretRef?.name}" not found`);
       for (const [variable, data] of Object.entries<string>(secret.body.data ?? {}))
         env[variable] = Buffer.from(data, 'base64').toString();

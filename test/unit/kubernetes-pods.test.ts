@@ -22,7 +22,11 @@ const pod = (status: V1PodStatus, containers: readonly string[] = ['step']): V1P
 
 describe('a pod', () => {
   it.each<{ what: string; status: V1PodStatus; end: object }>([
-    { what: 'exit code', status: { phase: 'Failed', containerStatuses: [ended('step', 3)] }, end: { kind: 'exited', code: 3 } },
+    {
+      what: 'exit code',
+      status: { phase: 'Failed', containerStatuses: [ended('step', 3)] },
+      end: { kind: 'exited', code: 3 },
+    },
     {
       what: 'exit code, though a sidecar was killed after it',
       status: {
