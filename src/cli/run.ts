@@ -19,7 +19,7 @@ import {
   textOption,
   usageError,
 } from './command.ts';
-import { createRunView, type RunView } from './run-view.ts';
+import { createRunView, describePoolWait, type RunView } from './run-view.ts';
 
 export const runCommand = defineCommand({
   usage: 'run <pipeline>',
@@ -179,12 +179,7 @@ function describeTrigger({ kind, of, after, through }: RunTrigger): string {
 
 function describeWait({ waitsForPool: wait, waitsFor }: RunStep): string {
   if (wait === undefined) return waitsFor === undefined ? '' : `waits: ${waitsFor}`;
-  const holders = wait.holders.map(
-    ({ run, slots, isDriven }) =>
-      `run ${run} ${slots}${isDriven ? '' : `, whose driver is gone: \`headrace runs resume ${run}\` or \`cancel\` frees them`}`,
-  );
-  const who = holders.length === 0 ? '' : `; ${holders.join(', ')}`;
-  return `waits for the pool ${wait.pool}: has ${wait.slots} of ${wait.size} slots${who}`;
+  return `${describePoolWait(wait)}, has ${wait.slots} of ${wait.size} slots`;
 }
 
 /** What is told of a run as it goes on, on stderr; `close` it before its result is printed. */

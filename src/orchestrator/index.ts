@@ -31,7 +31,7 @@ export { poolSlotRows, runStoreRows } from './rows/run-rows-owner.ts';
 export { migratePipelines } from './rows/tables.ts';
 export { diffRuns, type RunDifference } from './diff-runs.ts';
 export { followLogs } from './follow-logs.ts';
-export type { StepProgress } from './run-progress.ts';
+export type { PoolWait, StepProgress } from './run-progress.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';
 export { backfill, type Backfilled } from './schedule/backfill.ts';
 export { runScheduler, type SchedulerDeps } from './schedule/scheduler.ts';

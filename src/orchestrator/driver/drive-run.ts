@@ -11,7 +11,7 @@ import { claimable, next, nextDue } from '../engine/next.ts';
 import { type KeptTask, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
 import type { Executor, Handle, Resources, Slice, TaskEvent } from '../executors/executor.ts';
 import { createStorageWait } from '../await-storage.ts';
-import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
+import type { Hold, LoadedRun, PoolHolder, RunStore } from '../rows/run-store.ts';
 import { adoptSlices, driverOf, namesOf, type SliceInHand } from './adopt-slices.ts';
 import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
 import { holdMeanwhile } from './hold-meanwhile.ts';
@@ -38,6 +38,8 @@ export interface DriveDeps {
   readonly signal?: AbortSignal;
   /** After each batch, and at first. */
   readonly onChange?: (run: RunInHand, batch: Batch | null) => void;
+  /** While it waits for slots of pools, each second: which others have some; none once it does not wait any more. */
+  readonly onPoolWait?: (run: RunInHand, holders: readonly PoolHolder[]) => void;
 }
 
 export interface NamedExecutor {
@@ -108,7 +110,8 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     wake?.();
   };
 
-  const slots = createSlotAsks({ store, sizes: deps.pools ?? {}, logger, post }, run, hold.epoch);
+  const onHolders = deps.onPoolWait && ((holders: readonly PoolHolder[]) => deps.onPoolWait?.(run, holders));
+  const slots = createSlotAsks({ store, sizes: deps.pools ?? {}, logger, post, onHolders }, run, hold.epoch);
 
   const specOf = (step: string): StepSpec | undefined => {
     const node = graph.nodes.get(step);
