@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Generated, type Kysely, sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, type Migration, openDatabase, type TransactionOptions } from '../../src/storage/index.ts';
@@ -342,6 +343,36 @@ describe.each(testDatabases('lost connections').filter(({ name }) => name === 'P
       await expect(cut).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
       expect(await database.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
       await database.close();
+      await other.close();
+    });
+
+    it('holds nothing for a process that stands still in a transaction, but a snapshot', async () => {
+      const url = await databases.newUrl();
+      const [still, other] = [await openDatabase(`${url}&query_timeout=1000`), await openDatabase(url)];
+      await still.migrate('test', [counters]);
+      await other.tables<Tables>().insertInto('counters').values({ name: 'a', value: 1 }).execute();
+      const set = (db: Kysely<Tables>, value: number) => db.updateTable('counters').set({ value }).execute();
+      const locked = Promise.withResolvers<void>();
+      const stands = still.transaction<Tables, void>(async (trx) => {
+        await set(trx, 2);
+        locked.resolve();
+        await delay(3000);
+        await set(trx, 3);
+      });
+      stands.catch(() => {});
+      const read = still.transaction<Tables, unknown>(
+        async (trx) => {
+          await delay(2000);
+          return await trx.selectFrom('counters').selectAll().execute();
+        },
+        { isSnapshot: true },
+      );
+      await locked.promise;
+      await set(other.tables<Tables>(), 4);
+      await expect(stands).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
+      expect(await read).toHaveLength(1);
+      expect(await still.tables<Tables>().selectFrom('counters').select('value').execute()).toEqual([{ value: 4 }]);
+      await still.close();
       await other.close();
     });
   },

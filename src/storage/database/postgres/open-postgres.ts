@@ -12,6 +12,11 @@ const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A server that is there and says nothing is away too. `?query_timeout=` in the URL sets another. */
 const QUERY_TIMEOUT_MS = 30_000;
+/**
+ * A transaction in which nothing is asked for so long is ended by the server: its process stands still, or is gone without a word,
+ * and nobody else gets what it has locked. Shorter than leases.
+ */
+const MOST_IDLE_MS = 10_000;
 
 // pg gives int8 and numeric as text, because a double can't hold all of them.
 const OID_INT8 = 20;
@@ -43,6 +48,10 @@ export async function openPostgres(
     keepAlive: true,
     allowExitOnIdle: true,
     types: { getTypeParser },
+    // No parameter of the connection: poolers in between refuse those that they don't know.
+    async onConnect(client) {
+      await client.query(`set idle_in_transaction_session_timeout = ${Math.min(MOST_IDLE_MS, queryTimeoutMs)}`);
+    },
   });
   // A lost connection is replaced at the next query; without listeners it would end the process.
   pool.on('error', () => {});
@@ -67,6 +76,8 @@ export async function openPostgres(
         // The lock's number is 64 bits of the name's hash; it goes with the transaction.
         const lock = sql`select pg_advisory_xact_lock(hashtextextended(${serializedBy}, 0))`;
         if (serializedBy !== undefined) await lock.execute(trx);
+        // It holds nobody up, and whoever reads writes it elsewhere meanwhile.
+        if (isSnapshot) await sql`set local idle_in_transaction_session_timeout = 0`.execute(trx);
         if (isLosable) await sql`set local synchronous_commit = off`.execute(trx);
         return await work(trx);
       });
