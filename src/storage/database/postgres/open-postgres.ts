@@ -50,7 +50,9 @@ export async function openPostgres(
     types: { getTypeParser },
     // No parameter of the connection: poolers in between refuse those that they don't know.
     async onConnect(client) {
-      await client.query(`set idle_in_transaction_session_timeout = ${Math.min(MOST_IDLE_MS, queryTimeoutMs)}`);
+      // As pg reads it, too.
+      const told = Number(/[?&]query_timeout=(\d+)/.exec(url)?.[1] ?? queryTimeoutMs);
+      await client.query(`set idle_in_transaction_session_timeout = ${Math.min(MOST_IDLE_MS, told)}`);
     },
   });
   // A lost connection is replaced at the next query; without listeners it would end the process.
