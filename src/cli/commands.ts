@@ -152,6 +152,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./scheduler.ts')).schedulerCommand,
   },
   {
+    name: 'schedules',
+    summary: 'show what runs by a schedule or a trigger, its next and last times',
+    load: async () => (await import('./schedules.ts')).schedulesCommand,
+  },
+  {
     name: 'step',
     summary: 'run tasks of a step from its order, with the artifact store alone',
     load: async () => (await import('./step.ts')).stepCommand,

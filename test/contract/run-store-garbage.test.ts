@@ -37,6 +37,7 @@ const elsewhere = 'elsewhere/1/aa';
 
 describe.each(testDatabases('runs as rows among others'))('on $name', (databases) => {
   let folder = '';
+  let url = '';
   let db: Database;
   let store: RunStore;
   let objects: ObjectStore;
@@ -46,7 +47,8 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'headrace-run-rows-'));
     objects = openObjectStore(`file:${folder}`);
-    db = await openDatabase(await databases.newUrl());
+    url = await databases.newUrl();
+    db = await openDatabase(url);
     store = await openRunStore(db, fixedClock(5));
   });
   afterEach(async () => {
@@ -171,6 +173,41 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
     ).toEqual(new Set(['needed', 'young', 'waiting']));
     expect(await objects.get('runs/old/logs/fan/0/1.txt')).toBeUndefined();
     expect((await collector.plan()).items).toEqual([]);
+  });
+
+  it('stay where somebody goes on with one while it is about to go', async () => {
+    await ended('old', DAY);
+    const other = await openDatabase(url);
+    const asked = await openRunStore(other, fixedClock(6));
+    let resumed: Promise<unknown> = Promise.resolve();
+    const collector = collectEndedRuns({
+      database: db,
+      objects,
+      clock: fixedClock(10 * DAY),
+      workDirectory: join(folder, 'work'),
+      keepMicros: 7 * DAY,
+      owners: [
+        {
+          table: 'others',
+          // Between the look at what may go and its going; SQLite lets nobody in until it is gone.
+          async *needs() {
+            resumed = asked.requestResume('old', { keepDone: false }).catch(({ code }) => code);
+            await Promise.race([resumed, new Promise((resolve) => setTimeout(resolve, 300))]);
+          },
+        },
+      ],
+    });
+    const item = { id: 'old', what: '', why: '', bytes: null, sinceMicros: DAY };
+    const gone = await db.transaction((trx) => collector.forget(trx, [item]));
+    if (gone.length > 0) {
+      expect(await resumed).toBe('HR_UNKNOWN_RUN');
+      await expect(store.get('old')).rejects.toMatchObject({ code: 'HR_UNKNOWN_RUN' });
+    } else {
+      expect(await resumed).toBe(true);
+      expect((await store.get('old')).run.state).toBe('queued');
+      expect(await store.tasks('old', 'fan')).toHaveLength(1);
+    }
+    await other.close();
   });
 
   it('of the earlier tables are brought over, and gone on with', async () => {
