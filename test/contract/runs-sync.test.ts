@@ -11,6 +11,7 @@ import { resultKey } from '../../src/orchestrator/committed/result-key.ts';
 import { readOrder } from '../../src/orchestrator/step/order.ts';
 import { type SyncedRun, syncRun, syncRuns } from '../../src/orchestrator/index.ts';
 import { newOwner } from '../../src/orchestrator/lease.ts';
+import { collectEndedRuns } from '../../src/orchestrator/rows/collect-ended-runs.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore, putBlob } from '../../src/storage/index.ts';
 import { createRandom } from '../support/chance.ts';
@@ -574,6 +575,21 @@ describe.each(testDatabases('rows of runs driven elsewhere'))('on $name', (datab
           code: 'HR_INVALID',
           message: expect.stringMatching(/a run's id is 1 to 128/),
         });
+    });
+
+    it('goes with its run, first of all, so that nothing is made of it anew', async () => {
+      await storeRun(objects, 'r', two);
+      await sync('r', { ended: { state: 'failed', reason: null } });
+      const removed: string[] = [];
+      const watched = { ...objects, remove: (key: string) => (removed.push(key), objects.remove(key)) };
+      const deps = { ...syncDeps(db, watched), owners: [], keepMicros: -1_000_000 };
+      const collector = collectEndedRuns(deps);
+      const { items } = await collector.plan();
+      expect(items.map(({ id }) => id)).toEqual(['r']);
+      await db.transaction((trx) => collector.forget(trx, items));
+      for (const item of items) await collector.erase(item);
+      expect(removed[0]).toBe('runs/r/run.json');
+      expect(await syncRuns(syncDeps(db, objects))).toEqual({ runs: [], failed: [] });
     });
 
     it('is found of all runs that are not over, and a bad one keeps none of the others from it', async () => {

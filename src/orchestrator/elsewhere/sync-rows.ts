@@ -6,7 +6,7 @@ import type { PipelineSpec } from '../../definitions/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import { lostRun } from '../driver/lost-run.ts';
 import { prepareStep } from '../driver/prepare-step.ts';
-import { openResults } from '../driver/step-results.ts';
+import { openResults, type StepResults } from '../driver/step-results.ts';
 import type { TaskOutput } from '../engine/batch.ts';
 import { pendingRows, takeBatch } from '../engine/changes.ts';
 import type { Command, EngineEvent } from '../engine/events.ts';
@@ -75,7 +75,7 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
   const commands: Command[] = [];
   let latest = newestOf(loaded);
   let batchNumber = 1;
-  let heldMs = performance.now();
+  let isLost = false;
   let isCancelRequested = hold.isCancelRequested;
 
   const tell = (event: EngineEvent, at: Micros): void => {
@@ -91,18 +91,18 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
     if (flushed.refused > 0)
       throw new HeadraceError('HR_INTERNAL', `${flushed.refused} changes of run ${id} did not fit its rows`);
     batchNumber += 1;
-    heldMs = performance.now();
     isCancelRequested ||= flushed.isCancelRequested;
   };
 
-  /** What is read may take longer than a lease. */
-  const keepHold = async (): Promise<void> => {
-    if (signal?.aborted === true) throw interrupted(id);
-    if (performance.now() - heldMs < RENEW_MS) return;
+  const renew = async (): Promise<void> => {
     const held = await store.renew(id, hold.epoch);
-    if (held === 'lost') throw lostRun(id);
+    isLost ||= held === 'lost';
     isCancelRequested ||= held === 'cancelled';
-    heldMs = performance.now();
+  };
+
+  const mayGoOn = (): void => {
+    if (signal?.aborted === true) throw interrupted(id);
+    if (isLost) throw lostRun(id);
   };
 
   /** What a step needs has ended then. */
@@ -117,26 +117,28 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
     return Math.max(createdAt, group?.openedAt ?? 0, ...needs);
   };
 
+  const prepareOne = async (
+    results: StepResults,
+    command: Extract<Command, { kind: 'prepare' }>,
+  ): Promise<EngineEvent> => {
+    const event = await prepareStep(objects, results, { id, graph, params }, command);
+    if (event.kind !== 'prepared' || !event.passes || event.order === null) return event;
+    const { step, scope, children } = event;
+    const first = await storeSpec(objects, id, { step, scope }, { spec: event.order, tasks: children });
+    return { ...event, order: first.spec };
+  };
+
   /** Once all rows are written: it goes by what they give. */
   const prepare = async (): Promise<void> => {
     const results = openResults({ store, objects }, run);
-    for (const command of commands.splice(0)) {
-      await keepHold();
-      if (command.kind === 'look up') {
-        // Tasks run elsewhere whether or not an earlier run gave the same.
-        const { step, scope, from, count } = command;
-        tell({ kind: 'looked up', step, scope, from, count, hits: [] }, latest);
-      }
-      if (command.kind !== 'prepare') continue;
-      const row = run.rows.get(command.step)?.get(command.scope);
-      if (row === undefined) continue;
-      const at = readyAt(row);
-      let event = await prepareStep(objects, results, { id, graph, params }, command);
-      if (event.kind === 'prepared' && event.passes && event.order !== null) {
-        const { step, scope, children } = event;
-        const { spec: order } = await storeSpec(objects, id, { step, scope }, { spec: event.order, tasks: children });
-        event = { ...event, order };
-      }
+    const todo = commands.splice(0).flatMap((command) => {
+      const row = command.kind === 'prepare' ? run.rows.get(command.step)?.get(command.scope) : undefined;
+      return command.kind === 'prepare' && row !== undefined ? [{ command, row, at: readyAt(row) }] : [];
+    });
+    const events = await Promise.all(todo.map(({ command }) => few(() => prepareOne(results, command))));
+    for (const [place, { row, at }] of todo.entries()) {
+      const event = events[place];
+      if (event === undefined) continue;
       if (event.kind === 'unprepared') failures.note(row, at, `step "${event.step}": ${event.reason}`);
       tell(event, at);
     }
@@ -223,7 +225,7 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
   const settle = async (): Promise<void> => {
     let hasOpened = true;
     while (run.end === null) {
-      await keepHold();
+      mayGoOn();
       if (commands.length > 0) {
         await flush();
         await prepare();
@@ -243,27 +245,37 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
     await flush();
   };
 
-  // Read first: what it says is over has put its results before.
-  const end = await readEnd(objects, id).catch((error: unknown) => {
-    const { code, message } = toHeadraceError(error);
-    if (code !== 'HR_ARTIFACT_UNREADABLE') throw error;
-    onProblem({ key: `runs/${id}/end.json`, reason: message });
-    return undefined;
-  });
-  tell({ kind: 'begin' }, latest);
-  await settle();
-  if (run.end === null && end !== undefined && end.state === 'succeeded') {
-    const left = openRows().map(({ node, scope }) => `${node.name}${scope === '' ? '' : `[${scope}]`}`);
-    const reason = `it says that the run succeeded, and there are tasks without a result, of ${left.slice(0, 5).join(', ')}; it is taken for going on`;
-    onProblem({ key: `runs/${id}/end.json`, reason });
-  } else if (run.end === null && (end !== undefined || isCancelRequested)) {
-    if (end?.state === 'failed' && run.failure === null) {
-      const reason = end.reason ?? 'the system that drives it gave it up';
-      run.failure = reason;
-      failures.note(undefined, end.at, reason);
-    }
-    stopAll(Math.max(latest, end?.at ?? 0));
+  const whole = async (): Promise<void> => {
+    // Read first: what it says is over has put its results before.
+    const end = await readEnd(objects, id).catch((error: unknown) => {
+      const { code, message } = toHeadraceError(error);
+      if (code !== 'HR_ARTIFACT_UNREADABLE') throw error;
+      onProblem({ key: `runs/${id}/end.json`, reason: message });
+      return undefined;
+    });
+    tell({ kind: 'begin' }, latest);
     await settle();
+    if (run.end === null && end?.state === 'succeeded' && !isCancelRequested) {
+      const left = openRows().map(({ node, scope }) => `${node.name}${scope === '' ? '' : `[${scope}]`}`);
+      const reason = `it says that the run succeeded, and there are tasks without a result, of ${left.slice(0, 5).join(', ')}; it is taken for going on`;
+      onProblem({ key: `runs/${id}/end.json`, reason });
+    } else if (run.end === null && (end !== undefined || isCancelRequested)) {
+      if (end?.state === 'failed' && run.failure === null) {
+        const reason = end.reason ?? 'the system that drives it gave it up';
+        run.failure = reason;
+        failures.note(undefined, end.at, reason);
+      }
+      stopAll(Math.max(latest, end?.at ?? 0));
+      await settle();
+    }
+  };
+
+  // What is listed and read may take longer than a lease.
+  const beat = setInterval(() => void renew().catch(() => {}), RENEW_MS);
+  try {
+    await whole();
+  } finally {
+    clearInterval(beat);
   }
   return taken;
 }

@@ -60,6 +60,8 @@ export function collectEndedRuns(deps: RunCollectorDeps): Collector {
     },
     async erase({ id }) {
       await rm(folderOf(id), { recursive: true, force: true });
+      // First what rows could be made of anew.
+      await objects.remove(`runs/${id}/run.json`);
       for await (const { key } of objects.list(`runs/${id}/`)) await objects.remove(key);
     },
   };
