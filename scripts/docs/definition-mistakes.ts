@@ -436,6 +436,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       step('task(() => 1)', `{ executor: 'cloud' }`),
       step('task(() => 1)', `{ executor: { kind: 'aws-batch', queue: 'q', definition: 'd', region: 'r' } }`),
       step('task(() => 1)', `{ executor: { kind: 'kubernetes', namespace: 'ml' } }`),
+      step('task(() => 1)', `{ executor: { kind: 'kubernetes', namespace: 'ml', image: 'headrace', pack: 0 } }`),
       step('task(() => 1)', `{ env: 'quiet' }`),
       step('task(() => 1)', `{ env: { ['__proto__']: 'x' } }`),
       step('task(() => 1)', `{ env: { 'my-mode': 'quiet' } }`),

@@ -29,7 +29,8 @@ export {
   pythonCommand,
 } from './open-orchestrator.ts';
 export { environmentsDirectory, openRuns } from './open-runs.ts';
-export { openScheduler } from './open-scheduler.ts';
+export { openSync } from './open-sync.ts';
+export { openScheduleMetrics, openScheduler, openSchedules } from './open-scheduler.ts';
 export { registerModelFile, type RegisterModel } from './register-model.ts';
 export { environmentName, type Setting, variablesOf } from './settings/setting.ts';
 export { SETTINGS, type SettingValues } from './settings.ts';

@@ -19,7 +19,7 @@ import {
   textOption,
   usageError,
 } from './command.ts';
-import { createRunView, type RunView } from './run-view.ts';
+import { createRunView, describePoolWait, type RunView } from './run-view.ts';
 
 export const runCommand = defineCommand({
   usage: 'run <pipeline>',
@@ -27,17 +27,31 @@ export const runCommand = defineCommand({
   example:
     'headrace run train_delay --param seed=11\nheadrace run train_delay --over 2026-11-01..2026-12-01 --every 1d',
   notes: `--over runs, one after the other, what has not succeeded of the times from its first on and before its second; without
---every, by the pipeline's schedule. A run's time is its parameter \`tick\`, where that is declared as a timestamp.`,
+--every, by the pipeline's schedule. A run's time is its parameter \`tick\`, where that is declared as a timestamp.
+
+--elsewhere runs nothing: \`headrace step --spec\` runs the tasks of the orders that it prints, with the artifact store alone, and
+\`headrace runs sync\` makes rows of their results and tells which orders come next.`,
   options: (command) =>
     command
       .option('--param <name=value>', 'a parameter of the pipeline; may come several times', collect)
       .option('--keep-going', 'after a failure, go on with what does not need what failed')
+      .option(
+        '--elsewhere [id]',
+        'prepare it for another system to drive, and print where its orders lie; by this id, where one is given',
+      )
       .option('--over <from..to>', 'a run for each time of this range')
       .option('--every <duration>', 'from one time to the next: 1h, 1d'),
   async run(context, [pipeline = ''], options) {
     // Collected above: an array of texts, or not there.
     const params = readParams((options['param'] as readonly string[] | undefined) ?? []);
     const range = readRange(options);
+    const elsewhere = options['elsewhere'];
+    if (elsewhere !== undefined) {
+      if (range !== undefined) throw usageError('--elsewhere prepares a single run; with --over it has no meaning.');
+      const { prepareForAnother } = await import('./sync-result.ts');
+      const id = typeof elsewhere === 'string' ? elsewhere : undefined;
+      return await prepareForAnother(context, { pipeline, params, id, keepGoing: options['keepGoing'] === true });
+    }
     const { openOrchestrator } = await import('../app/index.ts');
     const { runPipeline } = await import('../orchestrator/index.ts');
     const app = await context.app();
@@ -102,13 +116,13 @@ export function resultOf(run: RunResult): { json: unknown; text: string; exitCod
 }
 
 export function presentRun(run: RunResult): object {
-  const steps = run.steps.map(({ tasks, waitsForPool, ...step }) => ({
+  const steps = run.steps.map(({ tasks, waitsForPool, waitsFor, ...step }) => ({
     ...step,
+    ...(waitsFor === undefined ? {} : { waits_for: waitsFor }),
     ...(waitsForPool === undefined ? {} : { waits_for_pool: presentWait(waitsForPool) }),
     ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
   }));
-  const trigger = run.trigger === undefined ? {} : { trigger: run.trigger };
-  return { ...presentSummary(run), ...trigger, params: run.params, steps };
+  return { ...presentSummary(run), params: run.params, steps };
 }
 
 function presentWait({ holders, ...wait }: NonNullable<RunStep['waitsForPool']>): object {
@@ -128,6 +142,8 @@ export function presentSummary({
   createdAtMicros,
   finishedAtMicros,
   error,
+  elsewhere,
+  trigger,
 }: RunSummary): object {
   return {
     id,
@@ -137,6 +153,8 @@ export function presentSummary({
     created_at: formatTimestamp(createdAtMicros),
     finished_at: formatOrNull(finishedAtMicros),
     error,
+    ...(elsewhere === undefined ? {} : { elsewhere }),
+    ...(trigger === undefined ? {} : { trigger }),
   };
 }
 
@@ -148,7 +166,8 @@ export function describeRun(run: RunResult): string {
   });
   const error = run.error === null ? [] : [run.error];
   const trigger = run.trigger === undefined ? [] : [describeTrigger(run.trigger)];
-  return [`run ${run.id} of ${run.pipeline}: ${run.state}`, ...trigger, ...lines, ...error].join('\n');
+  const where = run.elsewhere === undefined ? '' : `, driven elsewhere, prepared by ${run.elsewhere}`;
+  return [`run ${run.id} of ${run.pipeline}: ${run.state}${where}`, ...trigger, ...lines, ...error].join('\n');
 }
 
 /** `for pushed(orders): rows 121 to 150`. */
@@ -158,14 +177,9 @@ function describeTrigger({ kind, of, after, through }: RunTrigger): string {
   return kind === 'drift' ? `${what}, found at ${formatTimestamp(through)}` : `${what}, by run ${through}`;
 }
 
-function describeWait({ waitsForPool: wait }: RunStep): string {
-  if (wait === undefined) return '';
-  const holders = wait.holders.map(
-    ({ run, slots, isDriven }) =>
-      `run ${run} ${slots}${isDriven ? '' : `, whose driver is gone: \`headrace runs resume ${run}\` or \`cancel\` frees them`}`,
-  );
-  const who = holders.length === 0 ? '' : `; ${holders.join(', ')}`;
-  return `waits for the pool ${wait.pool}: has ${wait.slots} of ${wait.size} slots${who}`;
+function describeWait({ waitsForPool: wait, waitsFor }: RunStep): string {
+  if (wait === undefined) return waitsFor === undefined ? '' : `waits: ${waitsFor}`;
+  return `${describePoolWait(wait)}, has ${wait.slots} of ${wait.size} slots`;
 }
 
 /** What is told of a run as it goes on, on stderr; `close` it before its result is printed. */

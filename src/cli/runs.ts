@@ -1,32 +1,45 @@
-// `headrace runs list | show | logs | resume | cancel`.
+// `headrace runs list | show | logs | diff | sync | resume | rerun | cancel`.
 
 import { counted, formatTimestamp, stringifyJson } from '../core/index.ts';
-import type { RunDifference, TaskLog, WhyStep } from '../orchestrator/index.ts';
+import type { RunDifference, RunSummary, TaskLog, WhyStep } from '../orchestrator/index.ts';
 import { collect, defineCommand, defineGroup, textOption } from './command.ts';
 import { describeRun, presentRun, presentSummary, readParams, resultOf, untilInterrupted, watchRun } from './run.ts';
 import { cardsOf, describeCards, writeCards } from './run-cards.ts';
+import { sync } from './runs-sync.ts';
 import { formatTable } from './table.ts';
 
 const list = defineCommand({
   usage: 'list',
   summary: 'list runs, newest first',
   example: 'headrace runs list --pipeline train_delay',
+  columns: { FOR: 'the time of its schedule, or of a range, or what it answers; `by hand` otherwise' },
   options: (command) => command.option('--pipeline <name>', 'only of this pipeline'),
   async run(context, _args, options) {
     const { openRuns } = await import('../app/index.ts');
     const { listRuns } = await import('../orchestrator/index.ts');
     const pipeline = textOption(options, 'pipeline');
     const runs = await listRuns(await openRuns(await context.app('read')), pipeline === undefined ? {} : { pipeline });
-    const rows = runs.map((run) => [run.id, run.pipeline, run.state, formatTimestamp(run.createdAtMicros)]);
+    const rows = runs.map((run) => [
+      run.id,
+      run.pipeline,
+      shownState(run),
+      formatTimestamp(run.createdAtMicros),
+      causeOf(run),
+    ]);
     return {
       json: { runs: runs.map(presentSummary) },
       text: formatTable(
-        [['ID', 'PIPELINE', 'STATE', 'STARTED'], ...rows],
+        [['ID', 'PIPELINE', 'STATE', 'STARTED', 'FOR'], ...rows],
         'No runs. `headrace run PIPELINE` starts one.',
       ),
     };
   },
 });
+
+function causeOf({ tickMicros, trigger }: RunSummary): string {
+  if (trigger !== undefined) return `${trigger.kind}(${trigger.of})`;
+  return tickMicros === null ? 'by hand' : formatTimestamp(tickMicros);
+}
 
 const show = defineCommand({
   usage: 'show <id>',
@@ -61,6 +74,10 @@ const show = defineCommand({
     return { json, text: `${describeRun(run)}\n${counted(cards.length, 'card')} in ${context.path(folder)}` };
   },
 });
+
+function shownState({ state, elsewhere }: RunSummary): string {
+  return elsewhere !== undefined && (state === 'running' || state === 'queued') ? `${state} elsewhere` : state;
+}
 
 function headOf({ step, scope, index, attempt }: TaskLog): string {
   return `── ${step}[${scope === '' ? '' : `${scope}/`}${index}], attempt ${attempt}`;
@@ -177,17 +194,20 @@ const cancel = defineCommand({
     const { cancelRun, getRun } = await import('../orchestrator/index.ts');
     const deps = await openRuns(await context.app());
     const isStopped = await cancelRun(deps, id);
-    const { state } = await getRun(deps, id);
-    const text = isStopped ? `run ${id} is being stopped` : `run ${id} had ended: ${state}`;
+    const { state, elsewhere } = await getRun(deps, id);
+    const more =
+      elsewhere === undefined ? '' : '; the system that drives it elsewhere does not hear of it: stop it there, too';
+    const text = isStopped ? `run ${id} is being stopped${more}` : `run ${id} had ended: ${state}`;
     return { json: { id, was_running: isStopped, state }, text };
   },
 });
 
-export const runsCommand = defineGroup('runs', 'list, show, compare, resume, repeat and cancel runs', [
+export const runsCommand = defineGroup('runs', 'list, show, compare, sync, resume, repeat and cancel runs', [
   list,
   show,
   logs,
   diff,
+  sync,
   resume,
   rerun,
   cancel,

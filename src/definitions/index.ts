@@ -69,6 +69,7 @@ export { compileTransform, type Transform } from './calling/compile-transform.ts
 export { fromUser } from './calling/user-value.ts';
 export type { Exported } from './compile/collect.ts';
 export { compileDefinitions, projectMistake } from './compile/compile-definitions.ts';
+export { checkPipeline } from './compile/check-pipeline.ts';
 export { checkManifest } from './compile/manifest-schema.ts';
 export { RESERVED_PREFIX } from './compile/names.ts';
 export { isTaskId } from './function-id.ts';

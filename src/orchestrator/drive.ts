@@ -5,7 +5,7 @@ import { driveRun } from './driver/drive-run.ts';
 import { openDriverClock } from './driver/driver-clock.ts';
 import { openExecutors } from './driver/open-executors.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
-import type { Hold, RunStore } from './rows/run-store.ts';
+import type { Hold, PoolHolder, RunStore } from './rows/run-store.ts';
 import { failureTail } from './run-logs.ts';
 import { progressOf } from './run-progress.ts';
 import { reportTasks } from './task-reports.ts';
@@ -29,6 +29,7 @@ export async function drive(
   const clock = await openDriverClock(deps.database);
   const { close, ...executors } = await openExecutors(deps, driver, loaded);
   const { signal, onTask, onProgress } = deps;
+  let holders: readonly PoolHolder[] = [];
   try {
     const { end, error } = await driveRun(
       {
@@ -41,8 +42,16 @@ export async function drive(
         ...(signal === undefined ? {} : { signal }),
         onChange: (run, batch) => {
           if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
-          onProgress?.(progressOf(run, clock.nowMicros()));
+          onProgress?.(progressOf(run, clock.nowMicros(), holders));
         },
+        ...(onProgress === undefined
+          ? {}
+          : {
+              onPoolWait(run, now) {
+                holders = now;
+                onProgress(progressOf(run, clock.nowMicros(), holders));
+              },
+            }),
       },
       loaded,
       hold,

@@ -1,12 +1,13 @@
 // Starting, resuming and cancelling runs.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { didYouMeanOf, HeadraceError, stringifyJson } from '../core/index.ts';
+import { HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
 import { checkPools } from './check-pools.ts';
 import { checkRunnable } from './check-runnable.ts';
 import { drive } from './drive.ts';
 import type { Executor } from './executors/executor.ts';
+import { findPipeline } from './find-pipeline.ts';
 import { firstRows, graphOf } from './engine/graph.ts';
 import { newOwner } from './lease.ts';
 import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
@@ -17,7 +18,6 @@ import { newRunId } from './run-id.ts';
 import { keptSteps } from './rerun.ts';
 import { resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
-import { ownPipeline } from './schedule/own-pipelines.ts';
 import { storeCode } from './store-code.ts';
 
 /** How often it is looked whether a run that somebody else drives is free, before its lease's end too: it may be let go. */
@@ -191,16 +191,8 @@ function changedSteps(before: PipelineSpec, now: PipelineSpec): readonly string[
 
 /** Throws HR_UNKNOWN_PIPELINE, HR_INVALID for one that this version can't run. */
 export function requirePipeline(deps: OrchestratorDeps, name: string): PipelineSpec {
-  const pipelines = deps.definitions.manifest.pipelines;
-  const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : ownPipeline(deps.definitions.manifest, name);
-  if (pipeline !== undefined) {
-    checkRunnable(pipeline, deps);
-    checkPools(pipeline, deps.pools ?? {});
-    return pipeline;
-  }
-  const known = Object.keys(pipelines);
-  throw new HeadraceError(
-    'HR_UNKNOWN_PIPELINE',
-    `there is no pipeline "${name}".${didYouMeanOf('pipelines', name, known)}`,
-  );
+  const pipeline = findPipeline(deps.definitions, name);
+  checkRunnable(pipeline, deps);
+  checkPools(pipeline, deps.pools ?? {});
+  return pipeline;
 }

@@ -8,11 +8,15 @@ export async function storeCode(
   { bundles }: Pick<Definitions, 'bundles'>,
   { steps }: PipelineSpec,
 ): Promise<void> {
-  const hashes = new Set(steps.flatMap(({ action }) => hashesOf(action)));
-  for (const hash of hashes) {
+  for (const hash of codeOf({ steps })) {
     const text = bundles.get(hash);
     if (text !== undefined) await putBlob(objects, Buffer.from(text));
   }
+}
+
+/** The SHA-256 of each blob that its steps' code is in. */
+export function codeOf({ steps }: Pick<PipelineSpec, 'steps'>): readonly string[] {
+  return [...new Set(steps.flatMap(({ action }) => hashesOf(action)))];
 }
 
 function hashesOf(action: StepAction): readonly string[] {

@@ -1,9 +1,11 @@
 // Experiments as they run, on each database: phases, the endpoints they are written into, and what apply may not take away.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fixedClock, HeadraceError } from '../../src/core/index.ts';
 import type { ExperimentSpec, Manifest } from '../../src/definitions/index.ts';
 import { type Experiments, migrateExperiments, openExperiments, type Phase } from '../../src/rollouts/index.ts';
+import type { Database } from '../../src/storage/index.ts';
 import { onePhase, reportOf } from '../support/experiment-rows.ts';
 import { flightsManifest, trial } from '../support/manifests.ts';
 import { MODEL, NOW, onEachRegistry } from '../support/registries.ts';
@@ -286,6 +288,38 @@ onEachRegistry('experiments', (given) => {
       await expect(first).rejects.toMatchObject({ code: 'HR_CONFLICT' });
       expect(await states()).toEqual(['1 failed', '2 running']);
       expect(await running()).toMatchObject([{ phase: 2, seed: 'seed-1' }]);
+    });
+
+    it('a phase that comes to run while another start would give it up runs alone', async () => {
+      const [reached, paused] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const { database } = given;
+      const pausing: Database = {
+        ...database,
+        migrate: async (owner, migrations) => {
+          await database.migrate(owner, migrations);
+          return pausing;
+        },
+        // Its last, which makes the phase run, waits before it commits.
+        transaction: (work, options) =>
+          database.transaction(async (trx) => {
+            const made = await work(trx as never);
+            if (options?.serializedBy === undefined) {
+              reached.resolve();
+              await paused.promise;
+            }
+            return made;
+          }, options),
+      };
+      const { registry } = given;
+      const slow = await openExperiments({ database: pausing, registry, clock: fixedClock(NOW) });
+      const first = slow.start('trial', by);
+      await reached.promise;
+      const second = experiments.start('trial', by);
+      void delay(300).then(paused.resolve);
+      await expect(second).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+      await first;
+      expect(await states()).toEqual(['1 running']);
+      expect(await running()).toMatchObject([{ phase: 1 }]);
     });
 
     it.each(['start', 'reweigh'] as const)(

@@ -511,6 +511,21 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     expect(marksOf(made).slice(7).sort()).toEqual(['a0', 'a1', 'a2', 'a3', 'b', 'c']);
   });
 
+  it('takes what a cached step of a group gave, the last of an item too', async () => {
+    const made = await project(`
+      const p = pipeline('grouped');
+      p.foreach('g', range(3), (q) => {
+        const a = q.step('a', task((_n, { items }) => { mark('a' + items.g); return items.g; }), { cache: true });
+        return q.step('b', task(({ a }) => { mark('b' + a); return a * 2; }), { needs: { a }, cache: true });
+      });
+      export default p;`);
+    const first = await runPipeline(made.deps, { pipeline: 'grouped' });
+    expect(marksOf(made).sort()).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'b2']);
+    const second = await runPipeline(made.deps, { pipeline: 'grouped' });
+    expect(second.steps.map(({ result }) => result)).toEqual(first.steps.map(({ result }) => result));
+    expect(marksOf(made)).toHaveLength(6);
+  });
+
   it('is followed as its tasks print, from their first line to their last', async () => {
     const made = await project(`
       const p = pipeline('talk');

@@ -1,6 +1,6 @@
 // A folder for prediction logs, anew for each test of a file, with what tests do there: open, compact, ask, look at its files.
 
-import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
@@ -57,10 +57,18 @@ export function useLogFolder(): LogFolder {
       connection.closeSync();
     }
   };
-  const files = (ending: string): string[] =>
-    readdirSync(path, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith(ending))
-      .sort();
+  const files = (ending: string): string[] => {
+    for (;;) {
+      try {
+        return readdirSync(path, { recursive: true, encoding: 'utf8' })
+          .filter((name) => name.endsWith(ending))
+          .sort();
+      } catch (error) {
+        // A folder that another process removed while this one listed it.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !existsSync(path)) throw error;
+      }
+    }
+  };
   return {
     path: () => path,
     open(options = {}) {

@@ -12,8 +12,10 @@ export const ALL_EVENTS: EventRange = { from: -Infinity, to: Infinity };
 
 export const overlaps = (a: EventRange, b: EventRange): boolean => a.from <= b.to && b.from <= a.to;
 
-/** A range whose rows nobody needs: one of a spine without a time. */
-export const isEmptyRange = ({ from, to }: EventRange): boolean => from === Infinity || from > to;
+export const NO_EVENTS: EventRange = { from: Infinity, to: -Infinity };
+
+/** A range whose rows nobody needs: one of a spine without a time. Its start may be −Infinity, where no ttl says another. */
+export const isEmptyRange = ({ from, to }: EventRange): boolean => from === Infinity || to === -Infinity || from > to;
 
 /** Moments that every engine can say. */
 const SAYABLE: EventRange = { from: MICROS_PER_DAY, to: Date.UTC(9999, 0) * 1000 };

@@ -6,7 +6,7 @@ import type { ClusterSpec, StepSpec } from '../../definitions/index.ts';
 import { isBuiltIn } from '../executors/local/built-in-tasks.ts';
 import type { OrchestratorDeps } from '../orchestrator-deps.ts';
 import type { LoadedRun } from '../rows/run-store.ts';
-import type { DriveDeps, NamedExecutor } from './drive-run.ts';
+import type { KnownExecutors, NamedExecutor } from './handed-slices.ts';
 
 const FLEET = 'fleet';
 
@@ -16,7 +16,7 @@ export async function openExecutors(
   deps: Deps,
   driver: string,
   { run, slices }: Pick<LoadedRun, 'run' | 'slices'>,
-): Promise<Pick<DriveDeps, 'executorOf' | 'executorNamed'> & { readonly close: () => Promise<void> }> {
+): Promise<KnownExecutors & { readonly close: () => Promise<void> }> {
   const places = new Map(
     run.spec.steps.map((spec) => [stringifyJson(placeOf(spec, deps.executor)), placeOf(spec, deps.executor)]),
   );

@@ -10,13 +10,13 @@ import { cacheKeys } from './cache-keys.ts';
 
 export interface OutputCache {
   lookUp(command: Extract<Command, { kind: 'look up' }>): Promise<EngineEvent>;
-  /** Of tasks that succeeded by themselves: what was caught is no output to be taken again. */
-  outputsOf(tasks: Batch['tasks'], at: number): Promise<readonly CachedOutput[]>;
+  /** Of a batch's tasks that succeeded by themselves: what was caught is no output to be taken again. */
+  outputsOf(batch: Pick<Batch, 'tasks' | 'steps'>, at: number): Promise<readonly CachedOutput[]>;
 }
 
 export function createOutputCache(
   { store, objects }: { readonly store: Pick<RunStore, 'cached'>; readonly objects: ObjectStore },
-  { graph, rows }: Pick<RunInHand, 'graph' | 'rows'>,
+  { graph }: Pick<RunInHand, 'graph'>,
 ): OutputCache {
   /** The keys of a step's tasks, by its order. */
   const keys = new Map<string, Promise<(index: number) => string>>();
@@ -41,11 +41,13 @@ export function createOutputCache(
       }
       return { kind: 'looked up', step, scope, from, count, hits };
     },
-    async outputsOf(tasks, at) {
+    async outputsOf({ tasks, steps }, at) {
       const cached: CachedOutput[] = [];
+      // A task that ends changes its step's row; what lies in an item that is done is in hand no more.
+      const orders = new Map(steps.map(({ step, scope, order }) => [`${step} ${scope}`, order]));
       for (const { step, scope, index, state, output, error, from } of tasks) {
         if (state !== 'succeeded' || output === null || error !== null || from !== null || !isCached(step)) continue;
-        const order = rows.get(step)?.get(scope)?.order ?? null;
+        const order = orders.get(`${step} ${scope}`) ?? null;
         if (order !== null) cached.push({ key: (await keysOf(order))(index), output, at });
       }
       return cached;

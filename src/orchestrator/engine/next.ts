@@ -162,8 +162,7 @@ function attempted(run: RunInHand, event: Attempted, at: Micros): void {
   const failed = (reason: string): void => {
     if (spec.catch === true) return ended('succeeded', { json: JSON.stringify({ error: reason }) }, reason);
     ended('failed', null, reason);
-    const tries = task.failures > 1 ? ` after ${task.failures} attempts` : '';
-    run.failure ??= `${nameOf(row, task)} failed${tries}: ${reason}`;
+    run.failure ??= failureText(row, task, reason);
   };
   switch (event.kind) {
     case 'succeeded':
@@ -183,8 +182,21 @@ function attempted(run: RunInHand, event: Attempted, at: Micros): void {
   }
 }
 
+/** For people: that a task has failed for good, and why. */
+export function failureText(
+  row: Pick<Row, 'node' | 'scope' | 'children'>,
+  task: Pick<Task, 'index' | 'failures'>,
+  reason: string,
+): string {
+  const tries = task.failures > 1 ? ` after ${task.failures} attempts` : '';
+  return `${nameOf(row, task)} failed${tries}: ${reason}`;
+}
+
 /** For people: step "fit", [17/3] of it. */
-function nameOf({ node, scope, children }: Row, { index }: Task): string {
+function nameOf(
+  { node, scope, children }: Pick<Row, 'node' | 'scope' | 'children'>,
+  { index }: Pick<Task, 'index'>,
+): string {
   const place = [scope, ...(children === 1 && node.foreach === undefined ? [] : [index])].filter((one) => one !== '');
   return `step "${node.name}"${place.length === 0 ? '' : `[${place.join('/')}]`}`;
 }

@@ -6,7 +6,7 @@ import type { PipelineSpec } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { createEventWriter } from './add-event.ts';
 import { createPoolEnd } from './give-slots-back.ts';
-import { createRowLock, leaseLeft, refuseHeld } from './run-lease.ts';
+import { createRowLock, leaseLeft, refuseElsewhere, refuseHeld } from './run-lease.ts';
 import type { RunStore } from './run-store.ts';
 import { type Db, statement, textsOfJson } from './statement.ts';
 
@@ -129,6 +129,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
     requestResume: (id, { keepDone, code }) =>
       database.transaction<unknown, boolean>(async (trx) => {
         const row = await lockRow(trx, id);
+        refuseElsewhere(row);
         if (row.state === 'succeeded' && keepDone) return false;
         refuseHeld(row);
         const spec = code === undefined ? null : stringifyJson(code.pipeline);

@@ -12,9 +12,9 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
   const { kind } = database;
   const insertRun = statement<{ id: string }>(
     kind,
-    `insert into pipeline_runs (id, pipeline, state, spec, params, manifest_hash, tick, parent, keep_going, cancel_requested,
-       lease_until, epoch, batch, events, created_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?) on conflict do nothing returning id`,
+    `insert into pipeline_runs (id, pipeline, state, spec, params, manifest_hash, tick, parent, elsewhere, keep_going,
+       cancel_requested, lease_until, epoch, batch, events, created_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?) on conflict do nothing returning id`,
   );
   const insertSteps = statement(
     kind,
@@ -46,7 +46,6 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
 
   return (run) =>
     database.transaction<unknown, Created>(async (trx) => {
-      const at = clock.nowMicros();
       const {
         id,
         pipeline,
@@ -54,6 +53,8 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
         manifestHash,
         tick = null,
         parent = null,
+        elsewhere = null,
+        createdAt: at = clock.nowMicros(),
         keepGoing,
         state,
         steps,
@@ -71,6 +72,7 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
         manifestHash,
         tick,
         parent,
+        elsewhere,
         keepGoing ? 1 : 0,
         at,
       );

@@ -8,6 +8,7 @@ import { createFlush } from './flush-batch.ts';
 import { createPoolRows } from './pool-slots.ts';
 import { createReads } from './read-runs.ts';
 import { createTaskReads } from './read-tasks.ts';
+import { createRestart } from './restart-run.ts';
 import { createLeases } from './run-lease.ts';
 import type { RunStore } from './run-store.ts';
 import { migratePipelines } from './tables.ts';
@@ -22,6 +23,7 @@ export async function openRunStore(opened: Database, clock: Clock): Promise<RunS
   const flush = createFlush(database);
   const leases = createLeases(database);
   const requests = createRequests(database, clock);
+  const restart = createRestart(database, clock);
   return {
     ...createReads(database),
     ...createTaskReads(database),
@@ -39,5 +41,6 @@ export async function openRunStore(opened: Database, clock: Clock): Promise<RunS
     },
     requestCancel: (id, options) => pools.tell(tell(requests.requestCancel(id, options))),
     requestResume: (id, resume) => tell(requests.requestResume(id, resume)),
+    restart: (id) => tell(restart(id)),
   };
 }

@@ -16,15 +16,16 @@ export const LEASE_MICROS: Micros = 15 * MICROS_PER_SECOND;
 export class RunHeldError extends HeadraceError {
   readonly driver: string;
   readonly leaseLeftMs: number;
+  /** Another system drives it, and who holds it makes its rows. */
+  readonly isElsewhere: boolean;
 
-  constructor(id: string, driver: string, leaseLeftMs: number) {
+  constructor(id: string, driver: string, leaseLeftMs: number, isElsewhere: boolean) {
     const until = `its lease runs for another ${(leaseLeftMs / 1000).toFixed(1)} s unless it is renewed`;
-    super(
-      'HR_CONFLICT',
-      `run ${id} is driven by ${driver}, and ${until}; wait for it, or stop it with \`headrace runs cancel ${id}\``,
-    );
+    const what = isElsewhere ? `the rows of run ${id} are made by ${driver}` : `run ${id} is driven by ${driver}`;
+    super('HR_CONFLICT', `${what}, and ${until}; wait for it, or stop it with \`headrace runs cancel ${id}\``);
     this.driver = driver;
     this.leaseLeftMs = leaseLeftMs;
+    this.isElsewhere = isElsewhere;
   }
 }
 
@@ -37,6 +38,7 @@ export interface LeaseRow {
   readonly lease_until: number;
   readonly epoch: number;
   readonly cancel_requested: number;
+  readonly elsewhere: string | null;
   /** The database's clock. */
   readonly now: number;
 }
@@ -45,7 +47,7 @@ export interface LeaseRow {
 export function createRowLock(kind: DatabaseKind): (trx: Db, id: string) => Promise<LeaseRow> {
   const read = statement<LeaseRow>(
     kind,
-    `select id, pipeline, state, driver, lease_until, epoch, cancel_requested, ${clockText(kind)} as now
+    `select id, pipeline, state, driver, lease_until, epoch, cancel_requested, elsewhere, ${clockText(kind)} as now
      from pipeline_runs where id = ? ${kind === 'postgres' ? 'for update' : ''}`,
   );
   return async (trx, id) => {
@@ -59,14 +61,33 @@ export function unknownRun(id: string): HeadraceError {
   return new HeadraceError('HR_UNKNOWN_RUN', `there is no run "${id}"; \`headrace runs list\` shows them`);
 }
 
+/** Throws HR_CONFLICT for a run that another system drives. */
+export function refuseElsewhere({ id, elsewhere }: Pick<LeaseRow, 'id' | 'elsewhere'>): void {
+  if (elsewhere === null) return;
+  const sentence = `run ${id} is driven elsewhere, as ${elsewhere} prepared it: go on with it there, and \`headrace runs sync ${id}\` makes its rows; or repeat it here with \`headrace runs rerun ${id} --from STEP\``;
+  throw new HeadraceError('HR_CONFLICT', sentence);
+}
+
+/** Throws HR_CONFLICT for one that is driven here. */
+export function refuseHere(row: LeaseRow): void {
+  if (row.elsewhere !== null) return;
+  refuseHeld(row);
+  const sentence = `run ${row.id} is no run that is driven elsewhere: its rows are made by its driver here, and there is nothing to make of results; go on with it by \`headrace runs resume ${row.id}\``;
+  throw new HeadraceError('HR_CONFLICT', sentence);
+}
+
 /** Throws RunHeldError while the driver may be at work. */
 export function refuseHeld(row: LeaseRow): void {
   const left = leaseLeft(row);
-  if (left > 0) throw new RunHeldError(row.id, row.driver ?? '', Math.ceil(left / 1000));
+  if (left > 0) throw new RunHeldError(row.id, row.driver ?? '', Math.ceil(left / 1000), row.elsewhere !== null);
 }
 
 /** Microseconds; 0 where nobody has it. One that ends later than any could was given before the clock was set back. */
-export function leaseLeft({ driver, lease_until: until, now }: LeaseRow): Micros {
+export function leaseLeft({
+  driver,
+  lease_until: until,
+  now,
+}: Pick<LeaseRow, 'driver' | 'lease_until' | 'now'>): Micros {
   return until <= now + 2 * LEASE_MICROS && isLeaseLive(driver, until, now) ? until - now : 0;
 }
 
@@ -77,7 +98,7 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
   const addEvent = createEventWriter(kind);
   const going = statement<{ going: number }>(
     kind,
-    `select count(*) as going from pipeline_runs where pipeline = ? and state = 'running'`,
+    `select count(*) as going from pipeline_runs where pipeline = ? and state = 'running' and elsewhere is null`,
   );
   const take = statement<{ epoch: number }>(
     kind,
@@ -86,16 +107,17 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
   );
   const renew = statement<{ cancel_requested: number }>(
     kind,
-    `update pipeline_runs set lease_until = ${until} where id = ? and epoch = ? returning cancel_requested`,
+    // Who wakes one that has ended does not wait for a lease that came after it.
+    `update pipeline_runs set lease_until = ${until} where id = ? and epoch = ? and state = 'running' returning cancel_requested`,
   );
   const look = statement<{ cancel_requested: number }>(
     kind,
     'select cancel_requested from pipeline_runs where id = ? and epoch = ?',
   );
-  const release = statement<{ state: RunState; now: number }>(
+  const release = statement<{ state: RunState; elsewhere: string | null; now: number }>(
     kind,
     `update pipeline_runs set driver = null, lease_until = 0, epoch = epoch + 1 where id = ? and epoch = ?
-     returning state, ${clockText(kind)} as now`,
+     returning state, elsewhere, ${clockText(kind)} as now`,
   );
 
   const releasePools = createPoolRelease(kind);
@@ -110,9 +132,11 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
   };
 
   return {
-    take: (id, driver, { atMost } = {}) =>
+    take: (id, driver, { atMost, isElsewhere = false } = {}) =>
       database.transaction<unknown, Hold>(async (trx) => {
         let row = await lockRow(trx, id);
+        if (isElsewhere) refuseHere(row);
+        else refuseElsewhere(row);
         if (atMost !== undefined && kind === 'postgres') {
           // Two that count at once would both find room.
           await statement(kind, 'select pg_advisory_xact_lock(hashtextextended(?, 0))')(
@@ -139,7 +163,8 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
     release: (id, epoch) =>
       database.transaction<unknown, void>(async (trx) => {
         const row = (await release(trx, id, epoch)).rows[0];
-        if (row?.state !== 'running') return;
+        // Elsewhere it goes on.
+        if (row?.state !== 'running' || row.elsewhere !== null) return;
         await releasePools(trx, id);
         await addEvent(trx, id, row.now, 'interrupted');
       }),

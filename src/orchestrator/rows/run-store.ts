@@ -35,6 +35,10 @@ export interface NewRun {
   readonly trigger?: RunTrigger;
   /** The run that it repeats a part of. */
   readonly parent?: string;
+  /** Who prepared it, where another system drives it. */
+  readonly elsewhere?: string;
+  /** When it was prepared; left out: now. */
+  readonly createdAt?: Micros;
   readonly keepGoing: boolean;
   readonly state: 'queued' | 'running';
   /** Those at the top that are to be done; steps of groups come with the batches that open them. */
@@ -50,6 +54,8 @@ export interface RunSummary {
   readonly state: RunState;
   readonly tick: Micros | null;
   readonly parent: string | null;
+  /** Who prepared it, where another system drives it: its rows are made of its results. */
+  readonly elsewhere: string | null;
   readonly isCancelRequested: boolean;
   readonly error: string | null;
   /** Who drives it, or did last. */
@@ -64,6 +70,8 @@ export interface RunSummary {
 export interface ListedRun extends RunSummary {
   /** Tasks of all its steps together; `children` of those that have opened. */
   readonly counts: TaskCounts & { readonly children: number };
+  /** Left out where no trigger made it. */
+  readonly trigger?: RunTrigger;
 }
 
 export interface StoredRun extends RunSummary {
@@ -163,6 +171,8 @@ export interface ListRuns {
   readonly state?: RunState;
   /** Default: 100. */
   readonly limit?: number;
+  /** Those with a tick alone, the latest first. */
+  readonly byTick?: boolean;
   /** The last run of the page before. */
   readonly before?: Pick<RunSummary, 'id' | 'createdAt'>;
 }
@@ -182,6 +192,11 @@ export interface Resume {
   readonly keepDone: boolean;
   /** What it goes by from now on; left out: what it went by. */
   readonly code?: { readonly pipeline: PipelineSpec; readonly manifestHash: string };
+}
+
+export interface TakeOptions {
+  readonly atMost?: number;
+  readonly isElsewhere?: boolean;
 }
 
 export interface CancelOptions {
@@ -209,10 +224,11 @@ export interface RunStore {
   /**
    * Takes a run that is queued or goes on, for 15 s by the database's clock; `driver` names who does (`newOwner`), and gets the next epoch where it asks again. A queued one runs
    * from then on. Throws RunHeldError (HR_CONFLICT) while another's lease lives, HR_CONFLICT for one that has ended, and for a
-   * queued one while `atMost` runs of its pipeline go on.
+   * queued one while `atMost` runs of its pipeline go on. A run that is driven elsewhere is taken by what makes its rows of its results alone
+   * (`isElsewhere`), and no other: HR_CONFLICT.
    */
-  take(id: string, driver: string, options?: { readonly atMost?: number }): Promise<Hold>;
-  /** 15 s from now on. `lost`: another has it, or had. */
+  take(id: string, driver: string, options?: TakeOptions): Promise<Hold>;
+  /** 15 s from now on. `lost`: another has it, or had, or it has ended. */
   renew(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
   /** The same, and nothing is written: for whoever was woken, and must not wake others by that. */
   look(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
@@ -234,6 +250,11 @@ export interface RunStore {
    * made ready by the code of now, and its groups' items are open again. False: there is nothing left to do. Throws RunHeldError (HR_CONFLICT) while it is driven.
    */
   requestResume(id: string, resume: Resume): Promise<boolean>;
+  /**
+   * Takes back all that was made of a run's results, to be made anew: of one that is driven elsewhere, and that nobody has now. Throws RunHeldError
+   * (HR_CONFLICT), HR_CONFLICT for a run that is driven here.
+   */
+  restart(id: string): Promise<void>;
   /** The newest first. */
   list(wanted?: ListRuns): Promise<readonly ListedRun[]>;
   get(id: string): Promise<{ readonly run: StoredRun; readonly steps: readonly StoredStep[] }>;

@@ -15,7 +15,7 @@ export type SliceRow = PipelineTables['pipeline_slices'];
 export type EventRow = PipelineTables['pipeline_events'];
 
 export function summaryColumns(kind: DatabaseKind): string {
-  return `id, pipeline, state, tick, parent, cancel_requested, error, driver, lease_until, epoch, created_at, started_at, ended_at,
+  return `id, pipeline, state, tick, parent, elsewhere, cancel_requested, error, driver, lease_until, epoch, created_at, started_at, ended_at,
     ${clockText(kind)} as now`;
 }
 
@@ -31,6 +31,7 @@ export function toSummary(row: SummaryRow): RunSummary {
     state: row.state,
     tick: row.tick,
     parent: row.parent,
+    elsewhere: row.elsewhere,
     isCancelRequested: row.cancel_requested === 1,
     error: row.error,
     driver: row.driver,

@@ -19,6 +19,8 @@ export interface PipelineTables {
     tick: number | null;
     /** The run that it repeats a part of. */
     parent: string | null;
+    /** Who prepared it, where another system drives it: no driver takes it, and its rows are made of its results. */
+    elsewhere: string | null;
     keep_going: number;
     cancel_requested: number;
     error: string | null;
@@ -143,6 +145,12 @@ const migrations: readonly Migration[] = [
         )
         .execute(db);
       await sql.raw('create index pipeline_pools_run on pipeline_pools (run_id)').execute(db);
+    },
+  },
+  {
+    name: '0005-elsewhere',
+    async up(db) {
+      await sql.raw('alter table pipeline_runs add column elsewhere text').execute(db);
     },
   },
 ];

@@ -72,7 +72,7 @@ export function createRunStarter({ store, atOnce, mayDrive = () => true, drive, 
   /** The oldest that go on end for the new run. */
   const makeRoom = async (run: StoredRun, count: number): Promise<void> => {
     const going = await store.list({ pipeline: run.pipeline, state: 'running', limit: 1000 });
-    const older = going.filter((one) => comesBefore(one, run)).toReversed();
+    const older = going.filter((one) => one.elsewhere === null && comesBefore(one, run)).toReversed();
     const asked = older.filter(({ isCancelRequested }) => isCancelRequested).length;
     const ending = older.filter(({ isCancelRequested }) => !isCancelRequested).slice(0, Math.max(0, count - asked));
     for (const { id } of ending)

@@ -3,7 +3,7 @@
 import type { Micros } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import { quoteName } from '../../../storage/index.ts';
-import { ALL_EVENTS, type EventRange, isEmptyRange, momentText } from '../event-range.ts';
+import { ALL_EVENTS, type EventRange, isEmptyRange, momentText, NO_EVENTS } from '../event-range.ts';
 import type { TableSnapshot } from '../pinned-snapshot.ts';
 
 /**
@@ -43,5 +43,6 @@ export function eventsIn({ from, to }: EventRange): Pick<TableSnapshot, 'events'
 }
 
 export function recordedRange(events: TableSnapshot['events']): EventRange {
-  return { from: events?.fromMicros ?? ALL_EVENTS.from, to: events?.toMicros ?? ALL_EVENTS.to };
+  const range = { from: events?.fromMicros ?? ALL_EVENTS.from, to: events?.toMicros ?? ALL_EVENTS.to };
+  return isEmptyRange(range) ? NO_EVENTS : range;
 }

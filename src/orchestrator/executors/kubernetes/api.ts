@@ -1,23 +1,28 @@
-// Requests to a cluster's API server, signed in as kubectl is. What is throttled, broken or away is asked again, as long as the
-// server itself says, and given up in the end.
+// Requests to a cluster's API server. What is throttled, broken or away is asked again, as long as the server itself says, and given
+// up in the end.
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { type RequestOptions, request as httpsRequest } from 'node:https';
-import { createInterface } from 'node:readline';
+import { request as httpsRequest } from 'node:https';
 import { HeadraceError, type Logger, messageOf } from '../../../core/index.ts';
 import { pause } from '../cluster/patient.ts';
+import type { SignIn } from './sign-in.ts';
 
-/** The server understood, and says no. */
+/** The server understood, and says no. `reason` is its own word for it: 'AlreadyExists', 'Forbidden'; '' where it has none. */
 export class ApiRefusal extends Error {
   readonly status: number;
-  constructor(status: number, message: string) {
+  readonly reason: string;
+  constructor(status: number, reason: string, message: string) {
     super(message);
     this.status = status;
+    this.reason = reason;
   }
 }
 
 export interface KubernetesApi {
-  /** Throws ApiRefusal for a 4xx that asking again does not mend, HR_SERVER_UNREACHABLE once it has given up. */
+  /**
+   * Throws ApiRefusal for a 4xx that asking again does not mend, HR_CONFIG where it takes no credentials of these,
+   * HR_SERVER_UNREACHABLE once it has given up.
+   */
   ask(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown>;
   /** A watch: each line as it comes, until the server ends it. Throws ApiRefusal, or what broke the connection. */
   stream(path: string, onLine: (line: string) => void): Promise<void>;
@@ -25,97 +30,87 @@ export interface KubernetesApi {
   close(): void;
 }
 
-/** How to sign in: address, and what each request carries. */
-export interface SignIn {
-  readonly server: string;
-  optionsOf(): Promise<RequestOptions>;
+export interface ApiOptions {
+  readonly signIn: SignIn;
+  readonly logger: Logger;
+  /** How long it is asked again. Default: 10 min; an API server that is upgraded or elected anew is back well before. */
+  readonly giveUpMs?: number;
+  /** How long a watch may say nothing. Default: 2 min; a server that is well sends a bookmark each minute. */
+  readonly quietMs?: number;
 }
 
 const FIRST_MS = 250;
 const MOST_MS = 15_000;
-/** An API server that is upgraded or elected anew is back well before. */
 const GIVE_UP_MS = 10 * 60_000;
+/** Credentials may be renewed while they are asked with; those that are wrong stay so. */
+const SIGN_IN_MS = 30_000;
+const RIGHTS_MS = 10_000;
 const SILENCE_MS = 60_000;
+const QUIET_MS = 120_000;
 
-/** By KUBECONFIG, ~/.kube/config, or in a pod its service account. Throws HR_CONFIG where none of them is there. */
-export async function signIn(): Promise<SignIn> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
-  const config = new KubeConfig();
-  try {
-    config.loadFromDefault();
-  } catch (error) {
-    throw new HeadraceError(
-      'HR_CONFIG',
-      `the kubeconfig cannot be read: ${messageOf(error)}; correct it, or what KUBECONFIG names`,
-    );
-  }
-  const server = config.getCurrentCluster()?.server;
-  if (server === undefined)
-    throw new HeadraceError(
-      'HR_CONFIG',
-      'no cluster of Kubernetes is known here: set KUBECONFIG, or choose a context with `kubectl config use-context`',
-    );
-  let agent: RequestOptions['agent'];
-  return {
-    server,
-    async optionsOf() {
-      const options: RequestOptions = {};
-      await config.applyToHTTPSOptions(options);
-      // One for all requests, for its connections are kept.
-      agent ??= options.agent;
-      return { ...options, agent };
-    },
-  };
+/** What the server sent in place of what was asked for. */
+interface Status {
+  readonly status: number;
+  readonly reason: string;
+  readonly message: string;
 }
 
-export function openApi({ server, optionsOf }: SignIn, logger: Logger, giveUpMs = GIVE_UP_MS): KubernetesApi {
+export function openApi({ signIn, logger, giveUpMs = GIVE_UP_MS, quietMs = QUIET_MS }: ApiOptions): KubernetesApi {
+  const { server } = signIn;
   const closed = new AbortController();
   const { signal } = closed;
-  const begin = async (method: string, path: string, body?: string): Promise<IncomingMessage> => {
-    const { headers, ...options } = await optionsOf();
+  const begin = async (method: string, path: string, silenceMs: number, body?: string): Promise<IncomingMessage> => {
+    const { headers, ...options } = await signIn.optionsOf();
     const url = new URL(server.replace(/\/$/, '') + path);
     const request = url.protocol === 'http:' ? httpRequest : httpsRequest;
     return await new Promise((resolve, reject) => {
+      let response: IncomingMessage | undefined;
+      const json = body === undefined ? {} : { 'content-type': 'application/json' };
       const sent = request(
         url,
-        {
-          ...options,
-          ...(url.protocol === 'http:' ? { agent: undefined } : {}),
-          method,
-          signal,
-          headers: {
-            ...headers,
-            accept: 'application/json',
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          },
-        },
-        resolve,
+        { ...options, method, signal, headers: { ...headers, accept: 'application/json', ...json } },
+        (answer) => resolve((response = answer)),
       );
-      sent.setTimeout(SILENCE_MS, () => sent.destroy(new Error(`it said nothing for ${SILENCE_MS / 1000} s`)));
+      sent.setTimeout(silenceMs, () =>
+        // Of an answer that has begun only the answer itself tells whoever reads it.
+        (response ?? sent).destroy(new Error(`it said nothing for ${silenceMs / 1000} s`)),
+      );
       sent.on('error', reject);
       sent.end(body);
     });
   };
+
+  const askOnce = async (method: string, path: string, body: string | undefined): Promise<Answer> => {
+    const response = await begin(method, path, SILENCE_MS, body);
+    const text = await textOf(response);
+    const status = response.statusCode ?? 0;
+    if (status < 300) return { value: JSON.parse(text) };
+    return { refusal: readStatus(text, status), waitMs: Number(response.headers['retry-after'] ?? 0) * 1000 || 0 };
+  };
+
   return {
     async ask(method, path, body) {
       const text = body === undefined ? undefined : JSON.stringify(body);
-      const giveUpAt = performance.now() + giveUpMs;
+      const sinceMs = performance.now();
       for (let waitMs = FIRST_MS; ; waitMs = Math.min(2 * waitMs, MOST_MS)) {
         let why: string;
         let asked = 0;
         try {
-          const response = await begin(method, path, text);
-          const answer = await textOf(response);
-          const status = response.statusCode ?? 0;
-          if (status < 300) return JSON.parse(answer);
-          why = messageIn(answer, status);
-          if (!isToRepeat(status, why)) throw new ApiRefusal(status, why);
-          asked = Number(response.headers['retry-after'] ?? 0) * 1000 || 0;
+          const answer = await askOnce(method, path, text);
+          if ('value' in answer) return answer.value;
+          const { refusal } = answer;
+          why = refusal.message;
+          if (refusal.status === 401) {
+            if (performance.now() - sinceMs > Math.min(SIGN_IN_MS, giveUpMs)) throw notSignedIn(server, why);
+            signIn.renew();
+          } else if (!isToRepeat(refusal, performance.now() - sinceMs))
+            throw new ApiRefusal(refusal.status, refusal.reason, why);
+          asked = Math.min(answer.waitMs, MOST_MS);
         } catch (error) {
-          if (error instanceof ApiRefusal) throw error;
+          if (error instanceof ApiRefusal || error instanceof HeadraceError) throw error;
           why = messageOf(error);
         }
-        if (signal.aborted || performance.now() > giveUpAt)
+        if (signal.aborted || performance.now() - sinceMs > giveUpMs)
           throw new HeadraceError(
             'HR_SERVER_UNREACHABLE',
             `the API server of Kubernetes at ${server} does not do as it is asked: ${why}; see whether \`kubectl get jobs\` works here, and resume the run`,
@@ -126,19 +121,40 @@ export function openApi({ server, optionsOf }: SignIn, logger: Logger, giveUpMs 
       }
     },
     async stream(path, onLine) {
-      const response = await begin('GET', path);
-      const status = response.statusCode ?? 0;
-      if (status >= 300) throw new ApiRefusal(status, messageIn(await textOf(response), status));
-      for await (const line of createInterface({ input: response })) if (line !== '') onLine(line);
+      const response = await begin('GET', path, quietMs);
+      const code = response.statusCode ?? 0;
+      if (code >= 300) {
+        const { status, reason, message } = readStatus(await textOf(response), code);
+        if (status === 401) signIn.renew();
+        throw new ApiRefusal(status, reason, message);
+      }
+      let rest = '';
+      for await (const piece of response.setEncoding('utf8')) {
+        const lines = (rest + String(piece)).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) if (line !== '') onLine(line);
+      }
     },
     close: () => closed.abort(),
   };
 }
 
-function isToRepeat(status: number, message: string): boolean {
+type Answer = { readonly value: unknown } | { readonly refusal: Status; readonly waitMs: number };
+
+function notSignedIn(server: string, why: string): HeadraceError {
+  return new HeadraceError(
+    'HR_CONFIG',
+    `the API server of Kubernetes at ${server} does not take the credentials of the kubeconfig: ${why}; renew them, see whether \`kubectl auth whoami\` works here, and resume the run`,
+  );
+}
+
+function isToRepeat({ status, reason, message }: Status, askedMs: number): boolean {
   if (status === 429 || status >= 500) return true;
-  // A quota has room again once others have ended; a token may be renewed.
-  return status === 401 || (status === 403 && message.includes('exceeded quota'));
+  // Two that were counted against one quota at once: one of them is to come again.
+  if (status === 409) return reason !== 'AlreadyExists';
+  if (status !== 403) return false;
+  // A quota has room again once others have ended; a server that starts knows of nobody's rights for a moment.
+  return message.includes('exceeded quota') || (/ cannot \w+ resource /.test(message) && askedMs < RIGHTS_MS);
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {
@@ -148,12 +164,12 @@ async function textOf(response: IncomingMessage): Promise<string> {
 }
 
 /** Of a Status, as API servers answer; of a proxy's page its beginning. */
-function messageIn(text: string, status: number): string {
+function readStatus(text: string, status: number): Status {
   try {
-    const { message } = JSON.parse(text) as { readonly message?: unknown };
-    if (typeof message === 'string') return message;
+    const { message, reason } = JSON.parse(text) as { readonly message?: unknown; readonly reason?: unknown };
+    if (typeof message === 'string') return { status, message, reason: typeof reason === 'string' ? reason : '' };
   } catch {
     // a page
   }
-  return `HTTP ${status} ${text.slice(0, 200)}`.trim();
+  return { status, reason: '', message: `HTTP ${status} ${text.slice(0, 200)}`.trim() };
 }

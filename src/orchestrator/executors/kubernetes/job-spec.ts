@@ -21,6 +21,8 @@ export const STEP = 'step';
 const KEPT_SECONDS = 3600;
 /** What is asked to end stores what it has. */
 const GRACE_SECONDS = 60;
+/** What Kubernetes takes for a deadline. */
+const MOST_SECONDS = 2 ** 31 - 1;
 const BROUGHT = '/headrace';
 /** Node and the package, wherever an image has them, into the volume that both containers share. */
 const BRING = `set -e; cp "$(command -v node)" ${BROUGHT}/node; main="$(readlink -f "$(command -v headrace)")"; cp -RL "$(dirname "$(dirname "$(dirname "$main")")")" ${BROUGHT}/package`;
@@ -78,7 +80,9 @@ export function jobSpec(job: ClusterJob, { namespace, image, run, template }: Jo
           terminationGracePeriodSeconds: GRACE_SECONDS,
           ...given,
           restartPolicy: 'Never',
-          ...(job.timeoutMs === null ? {} : { activeDeadlineSeconds: Math.ceil(job.timeoutMs / 1000) }),
+          ...(job.timeoutMs === null
+            ? {}
+            : { activeDeadlineSeconds: Math.min(Math.ceil(job.timeoutMs / 1000), MOST_SECONDS) }),
           ...(isBrought ? { initContainers: [...(given?.initContainers ?? []), bring] } : {}),
           containers: [step, ...(given?.containers.filter(({ name }) => name !== STEP) ?? [])],
           ...(isBrought ? { volumes: [...(given?.volumes ?? []), { name: 'headrace', emptyDir: {} }] } : {}),

@@ -1,6 +1,6 @@
 // How a pod's end is told, and what keeps one from beginning.
 
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1ContainerStateTerminated, V1Pod } from '@kubernetes/client-node';
 import type { ContainerEnd } from '../cluster/task-end.ts';
 import { STEP } from './job-spec.ts';
 
@@ -14,11 +14,12 @@ export function partOfPod({ metadata }: V1Pod): { readonly job: string; readonly
   return job === undefined || part === undefined ? undefined : { job, part: Number(part) };
 }
 
-/** Undefined while it runs, or may. */
-export function endOfPod({ status, metadata }: V1Pod): ContainerEnd | undefined {
+/** Undefined while its step runs, or may. */
+export function endOfPod(pod: V1Pod): ContainerEnd | undefined {
+  const { status, metadata } = pod;
   if (status?.phase === 'Succeeded') return { kind: 'exited', code: 0 };
-  if (status?.phase !== 'Failed') return undefined;
-  const { reason, message, conditions = [], containerStatuses = [], initContainerStatuses = [] } = status;
+  if (status?.phase !== 'Failed') return outlivesStep(pod) ? endOfStep(stepOf(pod)) : undefined;
+  const { reason, message, conditions = [], initContainerStatuses = [] } = status;
   const told = message === undefined ? '' : `: ${message}`;
   if (reason === 'DeadlineExceeded')
     return {
@@ -35,23 +36,35 @@ export function endOfPod({ status, metadata }: V1Pod): ContainerEnd | undefined 
   // What the node itself did: Evicted, Preempting, NodeLost, Shutdown, OutOfcpu, …
   if (reason !== undefined && reason !== '')
     return { kind: 'lost', reason: `its pod was ended by its node (${reason})${told}` };
+  const step = stepOf(pod);
+  if (step !== undefined) return endOfStep(step);
   const brought = initContainerStatuses.find(({ state }) => (state?.terminated?.exitCode ?? 0) !== 0);
   if (brought !== undefined)
     return {
       kind: 'refused',
       reason: `the container ${brought.name} of its pod ended with exit code ${brought.state?.terminated?.exitCode}${lastWords(brought.state?.terminated?.message)}`,
     };
-  const step = containerStatuses.find(({ name }) => name === STEP)?.state?.terminated;
-  if (step === undefined)
-    return { kind: 'lost', reason: `its pod ${metadata?.name ?? ''} failed before its container had ended${told}` };
-  if (step.reason === 'OOMKilled')
+  return { kind: 'lost', reason: `its pod ${metadata?.name ?? ''} failed before its container had ended${told}` };
+}
+
+/** Others of its containers, which a pod template brought, run on although its step has ended. */
+export function outlivesStep(pod: V1Pod): boolean {
+  return pod.status?.phase === 'Running' && (pod.spec?.containers.length ?? 0) > 1 && stepOf(pod) !== undefined;
+}
+
+function stepOf({ status }: V1Pod): V1ContainerStateTerminated | undefined {
+  return status?.containerStatuses?.find(({ name }) => name === STEP)?.state?.terminated;
+}
+
+function endOfStep(step: V1ContainerStateTerminated | undefined): ContainerEnd | undefined {
+  if (step?.reason === 'OOMKilled')
     return {
       kind: 'failed',
       cause: 'memory',
       reason:
         'its container used more memory than its limit, and was killed (OOMKilled); raise `resources.memory`, or lower `pack`',
     };
-  return { kind: 'exited', code: step.exitCode };
+  return step === undefined ? undefined : { kind: 'exited', code: step.exitCode };
 }
 
 function lastWords(message: string | undefined): string {

@@ -2,6 +2,8 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MARK } from '../../step/marks.ts';
 import type { Slice } from '../executor.ts';
@@ -40,7 +42,7 @@ export function openLauncher(
 
   const start = (): ChildProcess => {
     const started = fork(MAIN, {
-      env: { ...variables, [MARK]: `${options.driver}:launcher:0:0` },
+      env: { ...variables, ...compileCache(), [MARK]: `${options.driver}:launcher:0:0` },
       // Its own errors are the driver's to show.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [],
@@ -104,4 +106,10 @@ export function openLauncher(
 function send(child: ChildProcess, message: ToLauncher): void {
   // Where it is gone already its end is told by itself.
   child.send(message, () => {});
+}
+
+/** What this process keeps compiled, the launcher and its warm processes start by, too. Node adds a folder for its own version. */
+function compileCache(): Readonly<Record<string, string>> {
+  const kept = getCompileCacheDir();
+  return kept === undefined ? {} : { NODE_COMPILE_CACHE: dirname(kept) };
 }

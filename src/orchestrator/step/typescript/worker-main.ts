@@ -1,6 +1,7 @@
 // A warm process: runs a user's function for one task after another, and tells each result before it starts the next.
 
 import { readFileSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { Socket } from 'node:net';
 import { parseJson, stringifyJson } from '../../../core/index.ts';
 import { forgetPaths } from '../files.ts';
@@ -39,6 +40,8 @@ process.on('SIGTERM', () => {
 process.on('SIGINT', () => {});
 readOrders();
 tell(FRAME.ready, '');
+// It is ended by a kill, before which Node would keep nothing.
+flushCompileCache();
 
 function readOrders(): void {
   let rest: string[] = [];

@@ -287,15 +287,15 @@ async function claim(
 ): Promise<void> {
   const { name, startedMicros } = phase;
   const work = async (trx: ExperimentDb): Promise<void> => {
+    const sentence = `phase ${phase.phase} of experiment "${name}" was started by somebody else a moment ago.`;
+    const refused = new HeadraceError('HR_CONFLICT', sentence);
     const before = await readPhases(trx, name);
     // One that was starting a moment ago may run by now: then it is nobody's to give up.
     const hasBegun = before.some((one) => one.state === 'running' && replaced?.state !== 'running');
-    if (hasBegun || before.some((one) => one.phase >= phase.phase)) {
-      const sentence = `phase ${phase.phase} of experiment "${name}" was started by somebody else a moment ago.`;
-      throw new HeadraceError('HR_CONFLICT', sentence);
-    }
+    if (hasBegun || before.some((one) => one.phase >= phase.phase)) throw refused;
+    // Or it comes to run this very moment, by a transaction that commits between the read and here.
     for (const one of before.filter(({ state }) => state === 'starting'))
-      await movePhase(trx, { ...one, state: 'failed', endedMicros: startedMicros }, 'starting');
+      if (!(await movePhase(trx, { ...one, state: 'failed', endedMicros: startedMicros }, 'starting'))) throw refused;
     await insertPhase(trx, phase);
   };
   await database.transaction<ExperimentTables, void>(work, { serializedBy: 'experiment_phases' });
