@@ -21,7 +21,8 @@ afterEach(async () => {
   await project?.close();
   project = undefined;
   vi.unstubAllEnvs();
-});
+  // There are as many files to remove.
+}, 300_000);
 
 it.each([
   { pack: 1, mostSubmits: 200 },

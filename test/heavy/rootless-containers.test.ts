@@ -2,7 +2,7 @@
 
 import { execFileSync, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { podmanImageRoot } from '../support/podman-image.ts';
@@ -68,12 +68,22 @@ function makeUser(): string | undefined {
 const why = makeUser();
 if (why !== undefined) skipBecause(`steps in containers without root: ${why}`);
 
-afterAll(() => {
+afterAll(async () => {
   if (user === undefined) return;
-  // Its images have files of ids that are its own in a namespace alone.
+  const { uid } = user;
+  // Its images have files of ids that are its own in a namespace alone, which a process of podman's holds.
   podman('unshare', 'rm', '-rf', join(HOME, 'images'), join(HOME, 'layers'));
-  spawnSync('userdel', ['--remove', USER]);
+  for (const pid of processesOf(uid)) process.kill(pid, 'SIGKILL');
+  await until(() => processesOf(uid).length === 0, 'the end of its processes');
+  expect(spawnSync('userdel', ['--remove', USER], { encoding: 'utf8' })).toMatchObject({ status: 0 });
 });
+
+function processesOf(uid: number): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    const owner = /^\d+$/.test(name) ? statSync(`/proc/${name}`, { throwIfNoEntry: false })?.uid : undefined;
+    return owner === uid ? [Number(name)] : [];
+  });
+}
 
 describe.skipIf(why !== undefined)('a container step without root', () => {
   it('reads and writes as the user that runs it, and ends with a cancel', async () => {
@@ -94,17 +104,19 @@ describe.skipIf(why !== undefined)('a container step without root', () => {
       execArgv: ['--conditions=headrace-source'],
     });
     const told = once(child, 'message');
-    expect(await Promise.race([told, once(child, 'exit').then(([code]) => code)])).toMatchObject([{ kind: 'lasts' }]);
+    const gone = once(child, 'exit');
+    const [first] = await Promise.race([told, gone]);
+    expect(first).toEqual({ kind: 'lasts' });
     const containers = (): string => podman('ps', '--all', '--quiet').stdout;
     await until(() => containers() !== '', 'its container');
     child.send('cancel');
     const [{ ends, owners }] = await once(child, 'message');
     expect(ends).toMatchObject([
-      { end: { kind: 'succeeded' }, value: { uid: user?.uid, files: { 'id.txt': {} } }, log: '{"run":"r' },
+      { end: { kind: 'succeeded' }, value: { uid: user?.uid, files: { 'id.txt': {} } }, log: '{"index":' },
       { end: { kind: 'failed', reason: 'exit code 3: no rows' } },
     ]);
     expect(owners).toEqual([user?.uid]);
     expect(containers()).toBe('');
-    await once(child, 'exit');
+    await gone;
   });
 });

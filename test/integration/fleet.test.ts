@@ -82,6 +82,35 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
     expect(world.events.filter(({ slice: id, kind }) => id === slice.id && kind !== 'started')).toHaveLength(1);
   });
 
+  it('gives what a paused worker has to another, and takes nothing of it once it is woken', async () => {
+    fleet = await openFleetWorld(await databases.newUrl(), { leaseMs: 1500 });
+    const { world, workers } = fleet;
+    const [ran, go] = [join(world.directory, 'ran'), join(world.directory, 'go')];
+    const spec = await world.order(
+      shell(`echo $HEADRACE_ATTEMPT >> ${ran}; while test ! -e ${go}; do sleep 0.05; done; echo done >> ${ran}`),
+    );
+    const slice = world.slice(spec);
+    await world.executor.submit([slice]);
+    await until(() => linesOf(ran).length === 1, 'its start');
+    const paused = workers.find(({ names }) => linesOf(ran)[0]?.startsWith(`${names[0]}:`) === true);
+    paused?.child.kill('SIGSTOP');
+    expect(await world.ends(slice)).toMatchObject([{ kind: 'lost' }]);
+    const again = world.slice(spec, 1, 2);
+    await world.executor.submit([again]);
+    await until(() => linesOf(ran).length === 2, 'its second start');
+    paused?.child.kill('SIGCONT');
+    await until(() => paused?.names.length === 2, 'the second lease of the woken one');
+    writeFileSync(go, '');
+    expect(await world.ends(again)).toMatchObject([{ kind: 'succeeded', attempt: 2 }]);
+    const [first = '', second = ''] = linesOf(ran);
+    expect(paused?.names.some((name) => second.startsWith(`${name}:`))).toBe(false);
+    expect(first).not.toBe(second);
+    const ends = world.events.filter(({ kind }) => kind !== 'started');
+    expect(ends.map(({ kind, attempt }) => `${attempt} ${kind}`)).toEqual(['1 lost', '2 succeeded']);
+    // The first attempt was ended before the second began.
+    expect(linesOf(ran)).toEqual([first, second, 'done']);
+  });
+
   it('lets what runs end before a worker goes that is told to', async () => {
     fleet = await openFleetWorld(await databases.newUrl(), { workers: 1 });
     const { world, workers } = fleet;

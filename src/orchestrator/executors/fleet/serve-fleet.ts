@@ -40,7 +40,20 @@ const GATHER_MS = 10;
 export async function serveFleet(options: ServeFleetOptions): Promise<void> {
   const database = await migrateFleet(options.database);
   const rows = createWorkerRows(database);
-  while (!(isStopped(options) || (await serveOnce(options, database, rows)) === 'stopped'));
+  let hasServed = false;
+  const onServe = (name: string): void => {
+    hasServed = true;
+    options.onServe?.(name);
+  };
+  while (!isStopped(options)) {
+    try {
+      if ((await serveOnce({ ...options, onServe }, database, rows)) === 'stopped') return;
+    } catch (error) {
+      if (!hasServed || toHeadraceError(error).code !== 'HR_STORAGE_UNAVAILABLE') throw error;
+      options.logger.warn({ error: String(error) }, 'the registry could not be reached for a new lease; tried again');
+      await sleep(LOOK_MS);
+    }
+  }
 }
 
 /** By one lease: until it is told to stop, or the lease is lost. */
@@ -65,7 +78,7 @@ async function serveOnce(
     told.hear(events);
     wake?.();
   });
-  const stopListening = await createWaker(database, SLICES_CHANNEL).listen(onWake);
+  let stopListening: (() => Promise<void>) | undefined;
   drain.addEventListener('abort', onWake);
   hurry?.addEventListener('abort', onWake);
   const cancelling = new Set<string>();
@@ -82,6 +95,7 @@ async function serveOnce(
   let renewedMs = performance.now();
   let lookedMs = -Infinity;
   try {
+    stopListening = await createWaker(database, SLICES_CHANNEL).listen(onWake);
     await ends.tell(rows.register(worker, aheadOf(executor)));
     options.onServe?.(worker.id);
     for (;;) {
@@ -95,6 +109,10 @@ async function serveOnce(
           isWoken = false;
           lookedMs = nowMs;
           const look = await rows.look(worker.id);
+          // Taken by a turn whose answer did not come.
+          const unknown = look.own.filter(({ id }) => !told.has(id));
+          for (const slice of unknown) told.begin(slice);
+          if (unknown.length > 0) await executor.submit(unknown);
           for (const slice of look.cancelled) cancel(slice);
           const others = look.waiting.length > 0 && !isDraining ? await rows.others(worker.id) : [];
           isToClaim = !isDraining && chooseSlices(look.waiting, executor.room, worker, others).length > 0;
@@ -142,7 +160,7 @@ async function serveOnce(
     drain.removeEventListener('abort', onWake);
     hurry?.removeEventListener('abort', onWake);
     unwatch();
-    await stopListening();
+    await stopListening?.().catch(() => {});
     await executor.close();
     await rows.leave(worker.id).catch(() => {});
     // What it left is given back by whoever looks next.

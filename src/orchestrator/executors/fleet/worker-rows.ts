@@ -35,12 +35,23 @@ export interface WrittenTurn {
   readonly choose: ((waiting: readonly WaitingSlice[]) => readonly WaitingSlice[]) | undefined;
 }
 
+export interface WorkerLook {
+  readonly waiting: readonly WaitingSlice[];
+  /** All that this worker has, by the rows. */
+  readonly own: readonly WaitingSlice[];
+  /** Those of them that are to be ended. */
+  readonly cancelled: readonly string[];
+}
+
 export interface WorkerRows {
   register(worker: WorkerState, ahead: Ahead): Promise<void>;
   leave(id: string): Promise<void>;
-  /** The slices that wait, first come first, and those of this worker that are to be ended. Writes nothing. */
-  look(id: string): Promise<{ readonly waiting: readonly WaitingSlice[]; readonly cancelled: readonly string[] }>;
-  /** Renews the lease and writes a turn; gives the slices that were taken. Undefined where the lease was lost, and nothing is written. */
+  /** The slices that wait, first come first, and what the rows say of this worker's. Writes nothing. */
+  look(id: string): Promise<WorkerLook>;
+  /**
+   * Renews the lease and writes a turn; gives the slices that were taken. Undefined where the lease was lost, and nothing is written.
+   * A turn that had no answer may be written: it is asked for again as it was, and what it took is in the next look.
+   */
   turn(worker: WorkerState, ahead: Ahead, turn: WrittenTurn): Promise<readonly WaitingSlice[] | undefined>;
   /** The CPUs and memory of each live worker but this. */
   others(id: string): Promise<readonly { readonly slots: number; readonly memoryBytes: number }[]>;
@@ -86,14 +97,17 @@ export function createWorkerRows(database: Database): WorkerRows {
     },
     async look(id) {
       const waiting = await waitingOf(db, false);
-      const cancelled = await db
+      const rows = await db
         .selectFrom('fleet_slices')
-        .select('id')
+        .select(['id', 'spec', 'tasks', 'resources', 'is_cancelled'])
         .where('state', '=', 'running')
         .where('worker', '=', id)
-        .where('is_cancelled', '=', 1)
         .execute();
-      return { waiting, cancelled: cancelled.map((row) => row.id) };
+      return {
+        waiting,
+        own: rows.map((row) => ({ id: row.id, spec: row.spec, ...readSlice(row.tasks, row.resources) })),
+        cancelled: rows.filter((row) => row.is_cancelled === 1).map((row) => row.id),
+      };
     },
     async turn({ id, slots, leaseMs }, { warmAhead, processAhead }, { told, ended, cancelled, isDraining, choose }) {
       return await database.transaction<FleetTables, readonly WaitingSlice[] | undefined>(async (trx) => {
@@ -116,6 +130,8 @@ export function createWorkerRows(database: Database): WorkerRows {
                 .slice(from, from + MOST_LOOKED_AT)
                 .map(({ slice, number, events }) => ({ slice, number, events: stringifyJson(events) })),
             )
+            // Written by a turn that had no answer: they are the same.
+            .onConflict((conflict) => conflict.columns(['slice', 'number']).doNothing())
             .execute();
         for (const [state, ids] of [
           ['ended', ended],
