@@ -143,7 +143,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'run', summary: 'run a pipeline', load: async () => (await import('./run.ts')).runCommand },
   {
     name: 'runs',
-    summary: 'list, show, resume and cancel runs',
+    summary: 'list, show, sync, resume and cancel runs',
     load: async () => (await import('./runs.ts')).runsCommand,
   },
   {

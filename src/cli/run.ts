@@ -116,8 +116,9 @@ export function resultOf(run: RunResult): { json: unknown; text: string; exitCod
 }
 
 export function presentRun(run: RunResult): object {
-  const steps = run.steps.map(({ tasks, waitsForPool, ...step }) => ({
+  const steps = run.steps.map(({ tasks, waitsForPool, waitsFor, ...step }) => ({
     ...step,
+    ...(waitsFor === undefined ? {} : { waits_for: waitsFor }),
     ...(waitsForPool === undefined ? {} : { waits_for_pool: presentWait(waitsForPool) }),
     ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
   }));
@@ -176,8 +177,8 @@ function describeTrigger({ kind, of, after, through }: RunTrigger): string {
   return kind === 'drift' ? `${what}, found at ${formatTimestamp(through)}` : `${what}, by run ${through}`;
 }
 
-function describeWait({ waitsForPool: wait }: RunStep): string {
-  if (wait === undefined) return '';
+function describeWait({ waitsForPool: wait, waitsFor }: RunStep): string {
+  if (wait === undefined) return waitsFor === undefined ? '' : `waits: ${waitsFor}`;
   return `${describePoolWait(wait)}, has ${wait.slots} of ${wait.size} slots`;
 }
 

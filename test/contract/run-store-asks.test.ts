@@ -119,6 +119,8 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
     it('waits for nobody once the run has ended, though whoever drove it lives on', async () => {
       const epoch = await halfDone();
       await store.flush('r', epoch, 3, batchOf({ run: { state: 'failed', error: 'no', endedAt: 7 } }));
+      // A renewal that was on its way.
+      expect(await store.renew('r', epoch)).toBe('lost');
       expect(await second.requestResume('r', { keepDone: true })).toBe(true);
       expect((await second.take('r', 'elsewhere/2/bb')).epoch).toBeGreaterThan(epoch);
     });

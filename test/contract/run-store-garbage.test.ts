@@ -37,6 +37,7 @@ const elsewhere = 'elsewhere/1/aa';
 
 describe.each(testDatabases('runs as rows among others'))('on $name', (databases) => {
   let folder = '';
+  let url = '';
   let db: Database;
   let store: RunStore;
   let objects: ObjectStore;
@@ -46,7 +47,8 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'headrace-run-rows-'));
     objects = openObjectStore(`file:${folder}`);
-    db = await openDatabase(await databases.newUrl());
+    url = await databases.newUrl();
+    db = await openDatabase(url);
     store = await openRunStore(db, fixedClock(5));
   });
   afterEach(async () => {
@@ -113,6 +115,25 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
     expect([...found].toSorted()).toEqual([blobKey(file), blobKey('2'.repeat(64)), blobKey(long)].toSorted());
   });
 
+  it('name what a run that is driven elsewhere goes by, and its results until its rows are all made', async () => {
+    const digits = ['1', '2', '3'].map((digit) => digit.repeat(64)) as [string, string, string];
+    const [code, order, blob] = digits;
+    await objects.put('runs/e/run.json', text(`{"code":["${code}"]}`));
+    await objects.put('runs/e/specs/fan/0.json', text(`{"spec":"blob:${order}"}`));
+    await objects.put('runs/e/fan/0/0/result.json', text(`{"attempt":1,"output":{"blob":"${blob}"},"files":{}}`));
+    const named = async () => {
+      const found = new Set<string>();
+      for await (const { key } of runStoreRows(objects).objects?.(db.tables()) ?? []) found.add(key);
+      return digits.filter((name) => found.has(blobKey(name)));
+    };
+    expect(await named()).toEqual(digits);
+    await store.create(newRun('e', { elsewhere: 'argo' }));
+    expect(await named()).toEqual(digits);
+    const { epoch } = await store.take('e', elsewhere, { isElsewhere: true });
+    await store.flush('e', epoch, 1, batchOf({ run: { state: 'failed', error: 'x', endedAt: 9 } }));
+    expect(await named()).toEqual([code, order]);
+  });
+
   it('are nobody’s at another place, and their drivers of before write nothing', async () => {
     await store.create(newRun('r'));
     const { epoch } = await store.take('r', elsewhere);
@@ -152,6 +173,41 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
     ).toEqual(new Set(['needed', 'young', 'waiting']));
     expect(await objects.get('runs/old/logs/fan/0/1.txt')).toBeUndefined();
     expect((await collector.plan()).items).toEqual([]);
+  });
+
+  it('stay where somebody goes on with one while it is about to go', async () => {
+    await ended('old', DAY);
+    const other = await openDatabase(url);
+    const asked = await openRunStore(other, fixedClock(6));
+    let resumed: Promise<unknown> = Promise.resolve();
+    const collector = collectEndedRuns({
+      database: db,
+      objects,
+      clock: fixedClock(10 * DAY),
+      workDirectory: join(folder, 'work'),
+      keepMicros: 7 * DAY,
+      owners: [
+        {
+          table: 'others',
+          // Between the look at what may go and its going; SQLite lets nobody in until it is gone.
+          async *needs() {
+            resumed = asked.requestResume('old', { keepDone: false }).catch(({ code }) => code);
+            await Promise.race([resumed, new Promise((resolve) => setTimeout(resolve, 300))]);
+          },
+        },
+      ],
+    });
+    const item = { id: 'old', what: '', why: '', bytes: null, sinceMicros: DAY };
+    const gone = await db.transaction((trx) => collector.forget(trx, [item]));
+    if (gone.length > 0) {
+      expect(await resumed).toBe('HR_UNKNOWN_RUN');
+      await expect(store.get('old')).rejects.toMatchObject({ code: 'HR_UNKNOWN_RUN' });
+    } else {
+      expect(await resumed).toBe(true);
+      expect((await store.get('old')).run.state).toBe('queued');
+      expect(await store.tasks('old', 'fan')).toHaveLength(1);
+    }
+    await other.close();
   });
 
   it('of the earlier tables are brought over, and gone on with', async () => {

@@ -592,6 +592,64 @@ describe.each(testDatabases('rows of runs driven elsewhere'))('on $name', (datab
     });
   });
 
+  describe('models that were registered elsewhere', () => {
+    const file = 'f'.repeat(64);
+    const training: PipelineSpec = {
+      ...two,
+      steps: [stepSpec('register', { action: { kind: 'registerModel', model: 'm' } }), stepSpec('other')],
+    };
+    const given = (model: string, artifact: unknown = file) => ({
+      model,
+      version: 7,
+      artifact,
+      metrics: { auc: 0.5, note: 'x' },
+    });
+
+    it('are registered here, each result once, before its row is there', async () => {
+      await storeRun(objects, 'r', training);
+      await result('register', 0, [given('m'), given('n'), given('m', 'no hash'), null]);
+      await result('other', 0, given('m'));
+      const asked: unknown[] = [];
+      const registerModel: NonNullable<Parameters<typeof syncDeps>[2]>['registerModel'] = async (model) => {
+        asked.push(model);
+        expect((await rowsOf(db)).pipeline_tasks.filter(({ state }) => state === 'succeeded')).toEqual([]);
+        return { version: asked.length, isNew: true };
+      };
+      const { models } = await syncRun(syncDeps(db, objects, { registerModel }), 'r');
+      expect(models).toEqual([
+        { model: 'm', version: 1, isNew: true },
+        { model: 'n', version: 2, isNew: true },
+      ]);
+      expect(asked).toEqual(['m', 'n'].map((model) => ({ model, artifact: file, metrics: { auc: 0.5 }, runId: 'r' })));
+      await syncRun(syncDeps(db, objects, { registerModel }), 'r');
+      expect(asked).toHaveLength(2);
+    });
+
+    it('are a problem where they can not be, and their rows are made', async () => {
+      await storeRun(objects, 'r', training);
+      await result('register', 0, given('m'));
+      const registerModel = () => Promise.reject(new HeadraceError('HR_UNKNOWN_MODEL', 'there is no model "m".'));
+      const { problems, taken } = await syncRun(syncDeps(db, objects, { registerModel }), 'r');
+      expect(taken.succeeded).toBe(1);
+      expect(problems).toEqual([
+        {
+          key: 'runs/r/register/0/result.json',
+          reason: `model "m" of it can't be registered here: there is no model "m"; mend that, and register its file ${file} by hand`,
+        },
+      ]);
+    });
+
+    it('are waited for where the registry is away: no row is made before', async () => {
+      await storeRun(objects, 'r', training);
+      await result('register', 0, given('m'));
+      const registerModel = () => Promise.reject(new HeadraceError('HR_STORAGE_UNAVAILABLE', 'away'));
+      await expect(syncRun(syncDeps(db, objects, { registerModel }), 'r')).rejects.toMatchObject({
+        code: 'HR_STORAGE_UNAVAILABLE',
+      });
+      expect((await rowsOf(db)).pipeline_tasks.map(({ state }) => state)).not.toContain('succeeded');
+    });
+  });
+
   describe('an order', () => {
     it('is the one that was there first, and all go by it', async () => {
       await storeRun(objects, 'r', two);

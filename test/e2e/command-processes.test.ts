@@ -47,6 +47,7 @@ const LINES: readonly (readonly string[])[] = [
   ['logs', 'outcomes', 'checkout', 'outcomes.jsonl'],
   ['runs', 'list'],
   ['schedules'],
+  ['runs', 'sync'],
   ['verify', '--endpoint', 'checkout'],
   ['gc', '--dry-run'],
   ['backup', 'backup'],

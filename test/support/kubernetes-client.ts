@@ -37,15 +37,21 @@ export function openKubernetesClient({ port, ca, folder }: KubernetesPlace): Kub
   const agent = new Agent({ keepAlive: true, ca });
   const ask: KubernetesClient['ask'] = (method, path, body, contentType = 'application/json', user = 'admin') =>
     new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${user}-token`, 'content-type': contentType };
+      const text = body === undefined ? '' : JSON.stringify(body);
+      const headers = {
+        authorization: `Bearer ${user}-token`,
+        'content-type': contentType,
+        // Of a DELETE nobody else says it.
+        'content-length': String(Buffer.byteLength(text)),
+      };
       const sent = request({ host: '127.0.0.1', port, method, path, agent, headers, timeout: 60_000 }, (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+        let said = '';
+        response.setEncoding('utf8').on('data', (piece: string) => (said += piece));
         response.once('error', reject);
         response.once('end', () => {
-          let parsed: unknown = text;
+          let parsed: unknown = said;
           try {
-            parsed = JSON.parse(text);
+            parsed = JSON.parse(said);
           } catch {
             // ok, as /readyz says
           }
@@ -54,7 +60,7 @@ export function openKubernetesClient({ port, ca, folder }: KubernetesPlace): Kub
       });
       sent.once('timeout', () => sent.destroy(new Error('the API server of the tests said nothing for 60 s')));
       sent.once('error', reject);
-      sent.end(body === undefined ? undefined : JSON.stringify(body));
+      sent.end(text);
     });
   const demand = async (method: string, path: string, body?: object, contentType?: string): Promise<Answer['body']> => {
     const answer = await ask(method, path, body, contentType);

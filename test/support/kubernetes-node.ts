@@ -404,6 +404,8 @@ function signalTo(child: ChildProcess | undefined, signal: NodeJS.Signals): void
   }
 }
 
+/** As the API writes it. */
 function cpusOf(text: string): number {
-  return text.endsWith('m') ? Number(text.slice(0, -1)) / 1000 : Number(text);
+  const scale: Readonly<Record<string, number>> = { m: 0.001, k: 1000 };
+  return Number.parseFloat(text) * (scale[text.at(-1) ?? ''] ?? 1);
 }

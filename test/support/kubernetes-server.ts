@@ -25,6 +25,8 @@ const CONTROLLERS = [
 ];
 
 export interface KubernetesServer extends KubernetesClient {
+  /** What the API server shows, and its key. */
+  readonly serving: Certificate;
   /** One that the API server takes as the administrator’s, and its key. */
   readonly client: Certificate;
   /** A new, empty namespace, in which the user `driver` may do what the guide grants. */
@@ -36,11 +38,6 @@ export interface KubernetesServer extends KubernetesClient {
   /** The API server alone, at once; what etcd has is there after `startApi`. */
   killApi(): Promise<void>;
   startApi(): Promise<void>;
-  /** Turns away all that the user asks, as a busy server does: by 429. */
-  throttle(user: KubernetesUser): Promise<void>;
-  letThrough(user: KubernetesUser): Promise<void>;
-  /** What kubectl prints, on stderr too, whether it fails or not. */
-  kubectlAs(user: KubernetesUser, words: readonly string[]): string;
   stop(): Promise<void>;
 }
 
@@ -138,6 +135,7 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
 
   const server: KubernetesServer = {
     ...clientOf,
+    serving,
     client,
     async newNamespace() {
       const name = `ns-${++made}`;
@@ -169,41 +167,6 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
     tokenOf: (user) => ({ token: `${user}-token` }),
     killApi: () => end('kube-apiserver'),
     startApi,
-    async throttle(user) {
-      const flow = '/apis/flowcontrol.apiserver.k8s.io/v1';
-      const name = `none-${user}`;
-      await demand('POST', `${flow}/prioritylevelconfigurations`, {
-        metadata: { name },
-        spec: {
-          type: 'Limited',
-          limited: {
-            nominalConcurrencyShares: 0,
-            lendablePercent: 0,
-            borrowingLimitPercent: 0,
-            limitResponse: { type: 'Reject' },
-          },
-        },
-      });
-      const all = { verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true };
-      await demand('POST', `${flow}/flowschemas`, {
-        metadata: { name },
-        spec: {
-          priorityLevelConfiguration: { name },
-          matchingPrecedence: 1,
-          rules: [{ subjects: [{ kind: 'User', user: { name: user } }], resourceRules: [all] }],
-        },
-      });
-    },
-    async letThrough(user) {
-      const flow = '/apis/flowcontrol.apiserver.k8s.io/v1';
-      for (const kind of ['flowschemas', 'prioritylevelconfigurations'])
-        await demand('DELETE', `${flow}/${kind}/none-${user}`);
-    },
-    kubectlAs(user, words) {
-      const env = { ...process.env, KUBECONFIG: server.kubeconfig(server.tokenOf(user)), HOME: folder };
-      const run = spawnSync(join(bin, 'kubectl'), words, { encoding: 'utf8', env, timeout: 60_000 });
-      return run.stdout + run.stderr;
-    },
     async stop() {
       clientOf.close();
       for (const name of ['kube-controller-manager', 'kube-apiserver', 'etcd']) await end(name);

@@ -62,6 +62,22 @@ describe('a request to Kubernetes', () => {
     expect(asked).toBe(3);
   });
 
+  it('comes again where a server that starts knows of no rights yet, and not where a policy forbids it', async () => {
+    const said = [
+      'jobs.batch is forbidden: User "driver" cannot create resource "jobs" in API group "batch"',
+      'admission webhook "policy" denied the request',
+    ];
+    let asked = 0;
+    const { api } = await open((_, response) => {
+      asked += 1;
+      if (asked === 2) say(response, 201, { made: true });
+      else say(response, 403, { reason: 'Forbidden', message: said[asked === 1 ? 0 : 1] });
+    });
+    expect(await api.ask('POST', '/jobs', {})).toEqual({ made: true });
+    await expect(api.ask('POST', '/jobs', {})).rejects.toMatchObject({ status: 403 });
+    expect(asked).toBe(3);
+  });
+
   it('has its credentials renewed where they are no longer taken, and gives wrong ones up', async () => {
     let refused = 1;
     const { api, renewed } = await open(
@@ -163,7 +179,7 @@ describe('signing in to Kubernetes', () => {
     vi.stubEnv('KUBECONFIG', join(place, 'config'));
   };
   const headerOf = async (signed: Awaited<ReturnType<typeof signIn>>): Promise<unknown> =>
-    ((await signed.optionsOf()).headers as Record<string, string>)['Authorization']?.trim();
+    ((await signed.optionsOf()).headers as Record<string, string>)['Authorization'];
 
   it('takes a token out of the file that a kubeconfig names', async () => {
     const place = folder();

@@ -20,6 +20,17 @@ const pieces = (text: string) =>
     return places.slice(1).map((to, at) => text.slice(places[at], to));
   });
 
+/** Whatever is part of a secret, wherever secrets lie within or across each other. */
+function blanked(text: string, secrets: readonly string[]): string {
+  const isSecret = Array.from(text, () => false);
+  for (const secret of secrets)
+    for (let at = 0; at < text.length; at++)
+      if (text.startsWith(secret, at)) isSecret.fill(true, at, at + secret.length);
+  return Array.from(text, (letter, at) =>
+    isSecret[at] === true ? (isSecret[at - 1] === true ? '' : '***') : letter,
+  ).join('');
+}
+
 describe('secrets', () => {
   it('are blanked the same, however what holds them is cut', () => {
     const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '\n'), maxLength: 40 });
@@ -34,8 +45,8 @@ describe('secrets', () => {
       fc.property(given, ([text, hidden, parts]) => {
         const redactor = createRedactor(hidden);
         const shown = Buffer.concat([...parts.map((part) => redactor.pass(Buffer.from(part))), redactor.end()]);
-        for (const secret of hidden) expect(shown.toString()).not.toContain(secret);
-        if (hidden.length === 1) expect(shown.toString()).toBe(redactText(text, hidden));
+        expect(shown.toString()).toBe(blanked(text, hidden));
+        expect(redactText(text, hidden)).toBe(blanked(text, hidden));
       }),
       { numRuns: 2000 },
     );

@@ -8,29 +8,23 @@ import { pendingRows, takeBatch } from '../engine/changes.ts';
 import type { Command, EngineEvent } from '../engine/events.ts';
 import { graphOf } from '../engine/graph.ts';
 import { claimable, next, nextDue } from '../engine/next.ts';
-import { type KeptTask, type Row, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
-import type { Executor, Handle, Resources, Slice, TaskEvent } from '../executors/executor.ts';
+import { type KeptTask, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
+import type { Executor, Resources } from '../executors/executor.ts';
 import { createStorageWait } from '../await-storage.ts';
 import type { Hold, LoadedRun, PoolHolder, RunStore } from '../rows/run-store.ts';
 import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
-import { holdMeanwhile } from './hold-meanwhile.ts';
+import { createHandedSlices, type KnownExecutors } from './handed-slices.ts';
+import { type KeptLease, keepLease } from './keep-lease.ts';
 import { lostRun } from './lost-run.ts';
 import { createOutputCache } from './output-cache.ts';
 import { prepareStep } from './prepare-step.ts';
 import { openResults } from './step-results.ts';
 
-export interface DriveDeps {
+export interface DriveDeps extends KnownExecutors {
   readonly store: RunStore;
   readonly objects: ObjectStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The executor of a step, by its spec; the same one for the same spec. */
-  readonly executorOf: (spec: StepSpec) => NamedExecutor;
-  /**
-   * The executor that has a slice, by the name that is kept with it: the setting or the definitions may send its step elsewhere by
-   * now. Undefined where that one is not open here.
-   */
-  readonly executorNamed: (name: string) => NamedExecutor | undefined;
   /** How many slots each pool has: of all that the run's steps name. */
   readonly pools?: PoolSizes;
   /** On abort what runs is stopped and the run let go, to be resumed. */
@@ -41,23 +35,17 @@ export interface DriveDeps {
   readonly onPoolWait?: (run: RunInHand, holders: readonly PoolHolder[]) => void;
 }
 
-export interface NamedExecutor {
-  /** What kind it is, and of which driver where it lives and dies with one: 'local:host/98/3fa9'. Slices are kept by it. */
-  readonly name: string;
-  readonly executor: Executor;
-}
-
 export type DriveEnd = 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
 
 /** What ended, and what is to be claimed, waits so long for more of it. */
 const GATHER_MS = 20;
 const MOST_ROWS = 500;
-/** A third of a lease: two may fail. */
-const RENEW_MS = 5000;
+/** It looks so often, whether or not it was woken. */
+const LOOK_MS = 5000;
 
 /**
- * Runs the rest of a run that was taken by `hold`, from its rows as they were read since. Throws HR_CONFLICT once another has it, after all that it started is stopped, and
- * what the database or the artifact store throws for good.
+ * Runs the rest of a run that was taken by `hold`, from its rows as they were read since. Throws HR_CONFLICT once another has it,
+ * after all that it started is stopped, and what the database or the artifact store throws for good.
  */
 export async function driveRun(
   deps: DriveDeps,
@@ -70,15 +58,6 @@ export async function driveRun(
   } finally {
     await drive.close();
   }
-}
-
-interface SliceInHand {
-  readonly named: NamedExecutor;
-  readonly step: string;
-  readonly scope: string;
-  handle: Handle | undefined;
-  /** Attempts that have not ended, as `index:attempt`: an executor may tell of those again that ended under another driver. */
-  readonly left: Set<string>;
 }
 
 function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
@@ -95,16 +74,12 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     loaded.pools,
   );
   const cache = createOutputCache({ store, objects }, run);
-  const slices = new Map<string, SliceInHand>();
-  const executors = new Map<Executor, () => void>();
   let events: EngineEvent[] = [];
   let commands: Command[] = [];
   let batchNumber = 1;
   let wake: (() => void) | undefined;
   let crash: unknown;
   let isInterrupted = false;
-  /** Slices are on their way to an executor: what it does not know yet it cannot end. */
-  let submitting: Promise<unknown> = Promise.resolve();
   /** Another process has written something: it may want this run cancelled. */
   let isAsked = false;
 
@@ -116,77 +91,15 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
   const onHolders = deps.onPoolWait && ((holders: readonly PoolHolder[]) => deps.onPoolWait?.(run, holders));
   const slots = createSlotAsks({ store, sizes: deps.pools ?? {}, logger, post, onHolders }, run, hold.epoch);
 
-  const specOf = (step: string): StepSpec | undefined => {
-    const node = graph.nodes.get(step);
-    return node?.kind === 'step' ? node.spec : undefined;
-  };
-
-  const watched = (spec: StepSpec): NamedExecutor => watchedAs(deps.executorOf(spec));
-  const watchedAs = (named: NamedExecutor): NamedExecutor => {
-    if (!executors.has(named.executor)) executors.set(named.executor, named.executor.watch(hear));
-    return named;
-  };
-
-  const hear = (heard: readonly TaskEvent[]): void => {
-    const told: EngineEvent[] = [];
-    for (const event of heard) {
-      if (event.kind === 'started') continue;
-      const slice = slices.get(event.slice);
-      if (slice === undefined) continue;
-      if (!slice.left.delete(`${event.index}:${event.attempt}`)) continue;
-      if (slice.left.size === 0) slices.delete(event.slice);
-      const { step, scope } = slice;
-      const { index, attempt } = event;
-      if (event.kind === 'succeeded')
-        told.push({ kind: 'succeeded', step, scope, index, attempt, output: event.output });
-      else if (event.kind === 'lost') told.push({ kind: 'lost', step, scope, index, attempt, reason: event.reason });
-      else told.push({ kind: 'failed', step, scope, index, attempt, reason: event.reason, isFinal: event.isFinal });
-    }
-    post(...told);
+  const fail = (error: unknown): void => {
+    crash ??= error;
+    wake?.();
   };
 
   /** Work beside the loop; what it throws ends the loop. */
-  const beside = (work: Promise<void>): void => {
-    work.catch((error: unknown) => {
-      crash ??= error;
-      wake?.();
-    });
-  };
+  const beside = (work: Promise<void>): void => void work.catch(fail);
 
-  const renew = async (): Promise<void> => {
-    const held = await patiently(() => store.renew(id, hold.epoch));
-    if (held === 'lost') throw lostRun(id);
-    if (held === 'cancelled') post({ kind: 'cancel' });
-  };
-
-  /** What another driver had handed over: what still runs goes on, of the rest nothing is left. */
-  const adopt = async (): Promise<void> => {
-    const running = new Map<string, { readonly row: Row; readonly tasks: { index: number; attempt: number }[] }>();
-    for (const scopes of run.rows.values()) {
-      for (const row of scopes.values()) {
-        for (const task of row.tasks.values()) {
-          if (!task.isRunning) continue;
-          const one = running.get(task.slice) ?? { row, tasks: [] };
-          one.tasks.push(task);
-          running.set(task.slice, one);
-        }
-      }
-    }
-    const keptAt = new Map(loaded.slices.map(({ id: slice, executor }) => [slice, executor]));
-    for (const [slice, { row, tasks }] of running) {
-      const spec = specOf(row.node.name);
-      if (spec === undefined) continue;
-      const at = keptAt.get(slice) ?? '';
-      const named = watchedAs(deps.executorNamed(at) ?? deps.executorOf(spec));
-      const handle = { slice, at: driverOf(at) };
-      slices.set(slice, { named, step: row.node.name, scope: row.scope, handle, left: namesOf(tasks) });
-      const [found] = await holdMeanwhile(named.executor.adopt([handle]), renew, RENEW_MS);
-      if (found === 'running') continue;
-      slices.delete(slice);
-      for (const { index, attempt } of tasks)
-        post({ kind: 'stopped', step: row.node.name, scope: row.scope, index, attempt });
-    }
-  };
+  const handed = createHandedSlices(deps, run, { post, crash: fail });
 
   /** Of each executor: tasks that are claimed, and that it does not know of yet. */
   const claimed = new Map<Executor, number>();
@@ -194,7 +107,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     for (const row of claimable(run, at)) {
       if (row.node.kind !== 'step') continue;
       const { spec } = row.node;
-      const named = watched(spec);
+      const named = handed.executorOf(spec);
       const { tasks, perSlice } = named.executor.room(resourcesOf(spec));
       const ahead = claimed.get(named.executor) ?? 0;
       const room = Math.min(tasks - ahead, MOST_ROWS);
@@ -204,7 +117,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       claimed.set(named.executor, ahead + run.runningTasks - before);
     }
     const roomFor = (spec: StepSpec) => {
-      const { executor } = watched(spec);
+      const { executor } = handed.executorOf(spec);
       return { of: executor, tasks: executor.room(resourcesOf(spec)).tasks - (claimed.get(executor) ?? 0) };
     };
     slots.want(at, roomFor, (event) => tell(event, at));
@@ -229,68 +142,35 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     for (const command of commands) post(await patiently(() => prepareStep(objects, results, prepared, command)));
   };
 
+  const onTaken = (executor: Executor, tasks: number): void =>
+    void claimed.set(executor, (claimed.get(executor) ?? 0) - tasks);
+
   /** Once the rows are there. */
   const perform = async (): Promise<void> => {
     const todo = commands;
     commands = [];
-    const submits = new Map<NamedExecutor, Slice[]>();
+    const submits: Extract<Command, { kind: 'submit' }>[] = [];
     const prepares: Extract<Command, { kind: 'prepare' }>[] = [];
     const asks: Extract<Command, { kind: 'ask' }>[] = [];
     for (const command of todo) {
-      if (command.kind === 'prepare') {
-        prepares.push(command);
-      } else if (command.kind === 'look up') {
-        beside(patiently(() => cache.lookUp(command)).then((event) => post(event)));
-      } else if (command.kind === 'submit') {
-        const { id: slice, step, scope, tasks } = command.slice;
-        const spec = specOf(step);
-        if (spec === undefined) continue;
-        const named = watched(spec);
-        slices.set(slice, { named, step, scope, handle: undefined, left: namesOf(tasks) });
-        const list = submits.get(named) ?? [];
-        list.push({ id: slice, spec: command.order, tasks });
-        submits.set(named, list);
-      } else if (command.kind === 'ask') asks.push(command);
-      else if (command.kind === 'cancel') beside(stopAll());
+      if (command.kind === 'prepare') prepares.push(command);
+      else if (command.kind === 'look up') beside(patiently(() => cache.lookUp(command)).then((event) => post(event)));
+      else if (command.kind === 'submit') submits.push(command);
+      else if (command.kind === 'ask') asks.push(command);
+      else if (command.kind === 'cancel') beside(handed.stopAll());
     }
     if (asks.length > 0) beside(slots.ask(asks).then((events) => post(...events)));
     if (prepares.length > 0) beside(prepareAll(prepares));
-    for (const [named, list] of submits) {
-      claimed.delete(named.executor);
-      const handles = named.executor.submit(list);
-      submitting = handles.catch(() => {}); // told by the loop, which waits for it
-      for (const handle of await holdMeanwhile(handles, renew, RENEW_MS)) {
-        const slice = slices.get(handle.slice);
-        if (slice !== undefined) slice.handle = handle;
-      }
-    }
-  };
-
-  /** Ends all that runs; what did not end first is told as stopped. */
-  const stopAll = async (): Promise<void> => {
-    await submitting;
-    const byExecutor = new Map<Executor, Handle[]>();
-    for (const [slice, { named, handle }] of slices)
-      byExecutor.set(named.executor, [
-        ...(byExecutor.get(named.executor) ?? []),
-        handle ?? { slice, at: driverOf(named.name) },
-      ]);
-    await Promise.all([...byExecutor].map(([executor, handles]) => executor.cancel(handles)));
-    for (const scopes of run.rows.values())
-      for (const { node, scope, tasks } of scopes.values())
-        for (const { index, attempt, isRunning } of tasks.values())
-          if (isRunning) post({ kind: 'stopped', step: node.name, scope, index, attempt });
-    slices.clear();
+    await handed.submit(submits, onTaken);
   };
 
   const interrupt = async (): Promise<void> => {
     isInterrupted = true;
-    await stopAll();
+    await handed.stopAll();
   };
 
-  const loop = async (): Promise<void> => {
+  const loop = async (lease: KeptLease): Promise<void> => {
     let flushedMs = -Infinity;
-    let renewedMs = performance.now();
     for (;;) {
       if (crash !== undefined) throw crash;
       const at = clock.nowMicros();
@@ -304,7 +184,8 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       if (taken !== null) {
         const batch = { ...taken, cached: await patiently(() => cache.outputsOf(taken, at)) };
         const isCancelRequested = await flush(batch);
-        flushedMs = renewedMs = performance.now();
+        flushedMs = performance.now();
+        lease.renewed();
         deps.onChange?.(run, batch);
         if (run.end !== null) return;
         await perform();
@@ -318,11 +199,9 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       }
       const isWritten = pendingRows(run) === 0 && events.length === 0;
       if (isInterrupted && isWritten && run.runningTasks === 0) return;
-      if (isAsked || nowMs - renewedMs >= RENEW_MS) {
+      if (isAsked) {
         isAsked = false;
-        const isToRenew = nowMs - renewedMs >= RENEW_MS;
-        const held = await patiently(() => (isToRenew ? store.renew(id, hold.epoch) : store.look(id, hold.epoch)));
-        if (isToRenew) renewedMs = performance.now();
+        const held = await patiently(() => store.look(id, hold.epoch));
         if (held === 'lost') throw lostRun(id);
         if (held === 'cancelled') post({ kind: 'cancel' });
       }
@@ -330,7 +209,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       const untilDueMs = Math.max(0, (nextDue(run) - at) / 1000);
       const untilFlushMs =
         pendingRows(run) > 0 || commands.length > 0 ? Math.max(1, GATHER_MS - (nowMs - flushedMs)) : Infinity;
-      await sleep(Math.min(untilDueMs, untilFlushMs, RENEW_MS));
+      await sleep(Math.min(untilDueMs, untilFlushMs, LOOK_MS));
     }
   };
 
@@ -356,20 +235,23 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
 
       const onAbort = (): void => beside(interrupt());
       signal?.addEventListener('abort', onAbort, { once: true });
+      const onCancelled = (): void => post({ kind: 'cancel' });
+      const lease = keepLease(store, { id, epoch: hold.epoch }, { onLost: fail, onCancelled });
       try {
         await slots.listen();
         deps.onChange?.(run, null);
-        await adopt();
+        await handed.adopt(loaded.slices);
         if (hold.isCancelRequested) post({ kind: 'cancel' });
         post({ kind: 'begin' });
         if (signal?.aborted === true) onAbort();
-        await loop();
+        await loop(lease);
       } catch (error) {
-        await stopAll().catch(() => {});
+        await handed.stopAll().catch(() => {});
         // What is no step's failure leaves the run to be gone on with, if that can still be written.
         if (toHeadraceError(error).code !== 'HR_CONFLICT') await store.release(id, hold.epoch).catch(() => {});
         throw error;
       } finally {
+        lease.close();
         signal?.removeEventListener('abort', onAbort);
         await stopWatching();
       }
@@ -378,19 +260,11 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     },
     async close(): Promise<void> {
       await slots.close();
-      for (const unwatch of executors.values()) unwatch();
+      handed.close();
     },
   };
 }
 
 function resourcesOf({ resources, action, isolate }: StepSpec): Resources {
   return { ...resources, action: action.kind, ...(isolate === true ? { isolate } : {}) };
-}
-
-function namesOf(tasks: Slice['tasks']): Set<string> {
-  return new Set(tasks.map(({ index, attempt }) => `${index}:${attempt}`));
-}
-
-function driverOf(executor: string): string {
-  return executor.slice(executor.indexOf(':') + 1);
 }

@@ -1,12 +1,12 @@
-// The executors of one run: this machine's always, the fleet's and those of clusters where a step asks for them, the fleet's too where
-// it has tasks from before.
+// The executors of one run: this machine's always, the fleet's and those of clusters where a step asks for them, or where they have
+// tasks from before.
 
-import { stringifyJson } from '../../core/index.ts';
+import { parseJson, stringifyJson } from '../../core/index.ts';
 import type { ClusterSpec, StepSpec } from '../../definitions/index.ts';
 import { isBuiltIn } from '../executors/local/built-in-tasks.ts';
 import type { OrchestratorDeps } from '../orchestrator-deps.ts';
 import type { LoadedRun } from '../rows/run-store.ts';
-import type { DriveDeps, NamedExecutor } from './drive-run.ts';
+import type { KnownExecutors, NamedExecutor } from './handed-slices.ts';
 
 const FLEET = 'fleet';
 
@@ -16,18 +16,21 @@ export async function openExecutors(
   deps: Deps,
   driver: string,
   { run, slices }: Pick<LoadedRun, 'run' | 'slices'>,
-): Promise<Pick<DriveDeps, 'executorOf' | 'executorNamed'> & { readonly close: () => Promise<void> }> {
+): Promise<KnownExecutors & { readonly close: () => Promise<void> }> {
   const places = new Map(
     run.spec.steps.map((spec) => [stringifyJson(placeOf(spec, deps.executor)), placeOf(spec, deps.executor)]),
   );
-  if (slices.some(({ executor }) => executor === FLEET)) places.set(stringifyJson(FLEET), FLEET);
+  for (const { executor } of slices) {
+    const place = placeNamed(executor);
+    if (place !== undefined) places.set(stringifyJson(place), place);
+  }
   const opened = new Map<string, NamedExecutor>();
   for (const [key, place] of places) {
     if (place === 'local') continue;
     const named =
       place === FLEET
         ? { name: FLEET, executor: await deps.openFleet(driver) }
-        : { name: `${place.kind}:${run.id}`, executor: await deps.clusters.open(place, run.id, driver) };
+        : { name: clusterName(place), executor: await deps.clusters.open(place, run.id, driver), isCluster: true };
     opened.set(key, named);
   }
   const local: NamedExecutor = { name: `local:${driver}`, executor: deps.openExecutor(driver) };
@@ -45,6 +48,20 @@ export async function openExecutors(
       await Promise.all([local, ...opened.values()].map(({ executor }) => executor.close()));
     },
   };
+}
+
+const CLUSTER = 'cluster:';
+
+/** All of it, since a step may be sent elsewhere while its jobs run: whoever drives the run next finds them by this alone. */
+function clusterName(place: ClusterSpec): string {
+  return `${CLUSTER}${stringifyJson(place)}`;
+}
+
+/** The place that slices of this executor's name are at; undefined for this machine's. */
+function placeNamed(executor: string): typeof FLEET | ClusterSpec | undefined {
+  if (executor === FLEET) return FLEET;
+  if (!executor.startsWith(CLUSTER)) return undefined;
+  return parseJson(executor.slice(CLUSTER.length)) as unknown as ClusterSpec; // put there above alone
 }
 
 /** What Headrace itself knows how to do takes the project's own stores, which no other machine has. */

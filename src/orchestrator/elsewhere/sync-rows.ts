@@ -215,7 +215,7 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
   const stopAll = (at: Micros): void => {
     tell({ kind: 'cancel' }, at);
     for (const { node, scope, tasks } of openRows())
-      for (const { index, attempt, isRunning } of [...tasks.values()])
+      for (const { index, attempt, isRunning } of tasks.values())
         if (isRunning) tell({ kind: 'stopped', step: node.name, scope, index, attempt }, at);
   };
 

@@ -37,14 +37,26 @@ export function collectEndedRuns(deps: RunCollectorDeps): Collector {
     },
     async forget(opened, items) {
       const old = new Set((await findOld(opened, deps)).map(({ id }) => id));
-      const going = items.filter(({ id }) => old.has(id));
-      const ids = going.map(({ id }) => id);
-      if (ids.length === 0) return [];
+      const asked = items.flatMap(({ id }) => (old.has(id) ? [id] : []));
+      if (asked.length === 0) return [];
       // The orchestrator's own tables are in it.
       const db = opened as Kysely<PipelineTables>;
-      for (const table of TABLES_OF_RUNS) await db.deleteFrom(table).where('run_id', 'in', ids).execute();
-      await db.deleteFrom('pipeline_runs').where('id', 'in', ids).execute();
-      return going;
+      // Whoever went on with one since it was looked at has it; from here on nobody does.
+      const removed = await db
+        .deleteFrom('pipeline_runs')
+        .where('id', 'in', asked)
+        .where('state', 'in', OVER)
+        .where('ended_at', '<=', endedBy(deps))
+        .returning('id')
+        .execute();
+      const gone = new Set(removed.map(({ id }) => id));
+      if (gone.size === 0) return [];
+      for (const table of TABLES_OF_RUNS)
+        await db
+          .deleteFrom(table)
+          .where('run_id', 'in', [...gone])
+          .execute();
+      return items.filter(({ id }) => gone.has(id));
     },
     async erase({ id }) {
       await rm(folderOf(id), { recursive: true, force: true });
@@ -53,13 +65,17 @@ export function collectEndedRuns(deps: RunCollectorDeps): Collector {
   };
 }
 
+function endedBy({ clock, keepMicros }: RunCollectorDeps): Micros {
+  return clock.nowMicros() - keepMicros;
+}
+
 async function findOld(opened: Kysely<unknown>, deps: RunCollectorDeps): Promise<Removable[]> {
-  const { owners, clock, keepMicros } = deps;
+  const { owners } = deps;
   const rows = await (opened as Kysely<PipelineTables>)
     .selectFrom('pipeline_runs')
     .select(['id', 'pipeline', 'state', 'ended_at'])
     .where('state', 'in', OVER)
-    .where('ended_at', '<=', clock.nowMicros() - keepMicros)
+    .where('ended_at', '<=', endedBy(deps))
     .orderBy('id')
     .execute();
   if (rows.length === 0) return [];

@@ -107,7 +107,8 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
   );
   const renew = statement<{ cancel_requested: number }>(
     kind,
-    `update pipeline_runs set lease_until = ${until} where id = ? and epoch = ? returning cancel_requested`,
+    // Who wakes one that has ended does not wait for a lease that came after it.
+    `update pipeline_runs set lease_until = ${until} where id = ? and epoch = ? and state = 'running' returning cancel_requested`,
   );
   const look = statement<{ cancel_requested: number }>(
     kind,

@@ -15,17 +15,17 @@ const TASKS_AT_ONCE = 1000;
 
 /** Of all runs that are kept, whatever became of them: one that failed may be resumed. Blobs never change: each is read once. */
 export function runStoreRows(objects: ObjectStore): RowsOwner {
-  const texts = new Map<string, Promise<string>>();
-  const textOf = (blob: string): Promise<string> => {
-    const known = texts.get(blob) ?? readText(objects, blob);
-    texts.set(blob, known);
-    return known;
+  const known = new Map<string, Promise<Named>>();
+  const namedInBlob: NamedInBlob = (blob) => {
+    const named = known.get(blob) ?? readText(objects, blob).then(namedIn);
+    known.set(blob, named);
+    return named;
   };
   return {
     table: 'pipeline_runs',
     // The orchestrator's own tables are in it.
-    objects: (db) => runObjects(db as Kysely<PipelineTables>, objects, textOf),
-    needs: (db) => runNeeds(db as Kysely<PipelineTables>, textOf),
+    objects: (db) => runObjects(db as Kysely<PipelineTables>, objects, namedInBlob),
+    needs: (db) => runNeeds(db as Kysely<PipelineTables>, namedInBlob),
     async settle(trx) {
       // Whoever drove one is at another place.
       await (trx as Kysely<PipelineTables>)
@@ -44,7 +44,15 @@ export const poolSlotRows: RowsOwner = {
   },
 };
 
-type TextOf = (blob: string) => Promise<string>;
+/** What a text names: of outputs that may be tens of MiB long no more is kept. */
+interface Named {
+  readonly files: ReadonlySet<string>;
+  /** Whatever looks like the name of a blob, but for files. */
+  readonly blobs: readonly string[];
+  readonly trainingSets: readonly string[];
+}
+
+type NamedInBlob = (blob: string) => Promise<Named>;
 
 interface Output {
   readonly run: string;
@@ -84,29 +92,36 @@ function keysOfSteps(db: Kysely<PipelineTables>) {
     .execute();
 }
 
-async function* runObjects(db: Kysely<PipelineTables>, objects: ObjectStore, textOf: TextOf): AsyncIterable<ObjectUse> {
+async function* runObjects(
+  db: Kysely<PipelineTables>,
+  objects: ObjectStore,
+  namedInBlob: NamedInBlob,
+): AsyncIterable<ObjectUse> {
   for await (const { run, step, json, blob } of outputsOf(db)) {
     const what = `step ${step} of run ${run}`;
     if (blob !== null) yield { key: blobKey(blob), what: `output of ${what}`, ifGone: 'lost' };
-    yield* named(json ?? (blob === null ? '' : await textOf(blob)), what);
+    yield* usesOf(await namedInOutput({ json, blob }, namedInBlob), what);
   }
   for (const { run_id: run, step, order_uri: order } of await keysOfSteps(db)) {
     const blob = ORDER.exec(order ?? '')?.[1];
     if (blob === undefined) continue;
     const what = `step ${step} of run ${run}`;
     yield { key: blobKey(blob), what: `order of ${what}`, ifGone: 'lost' };
-    yield* named(await textOf(blob), what);
+    yield* usesOf(await namedInBlob(blob), what);
   }
   // Of a registry that is not migrated yet the column is missing, and no run is driven elsewhere.
   const rows = await db.selectFrom('pipeline_runs').selectAll().execute();
-  const runs = new Map(rows.map(({ id, elsewhere = null, ended_at: end }) => [id, elsewhere !== null && end === null]));
+  const runs = new Map(
+    rows.map(({ id, elsewhere, ended_at: end }) => [id, typeof elsewhere === 'string' && end === null]),
+  );
   for await (const { key } of objects.list('runs/')) {
     const run = key.split('/')[1] ?? '';
     if (runs.has(run)) yield { key, what: `log or result of run ${run}`, ifGone: 'unsaid' };
     // Of a run that another system drives it names the code of steps that have yet to begin.
     if (isRunDocument(key)) yield* namedBy(objects, key, run);
     // Another system drives it, and nothing but its results tells what they need: while those are there.
-    else if (runs.get(run) !== false && key.endsWith('/result.json')) yield* namedByResult(objects, key, run, textOf);
+    else if (runs.get(run) !== false && key.endsWith('/result.json'))
+      yield* namedByResult(objects, key, run, namedInBlob);
   }
 }
 
@@ -126,7 +141,7 @@ async function* namedByResult(
   objects: ObjectStore,
   key: string,
   run: string,
-  textOf: TextOf,
+  namedInBlob: NamedInBlob,
 ): AsyncIterable<ObjectUse> {
   const bytes = await objects.get(key);
   if (bytes === undefined) return;
@@ -134,26 +149,33 @@ async function* namedByResult(
   for (const [blob] of text.matchAll(BLOB_NAME))
     yield { key: blobKey(blob), what: `result of run ${run}`, ifGone: 'unsaid' };
   const [, output] = RESULT_OUTPUT.exec(text) ?? [];
-  if (output !== undefined) yield* named(await textOf(output), `a step of run ${run}`);
+  if (output !== undefined) yield* usesOf(await namedInBlob(output), `a step of run ${run}`);
 }
 
-/** Files, and whatever else looks like the name of a blob. */
-function* named(text: string, what: string): Iterable<ObjectUse> {
+function namedIn(text: string): Named {
   const files = new Set([...text.matchAll(FILE)].map(([, name = '']) => name));
+  const blobs = new Set([...text.matchAll(BLOB_NAME)].map(([name]) => name));
+  const trainingSets = new Set([...text.matchAll(TRAINING_SET)].map(([, id = '']) => id));
+  return { files, blobs: [...blobs].filter((name) => !files.has(name)), trainingSets: [...trainingSets] };
+}
+
+async function namedInOutput({ json, blob }: Pick<Output, 'json' | 'blob'>, namedInBlob: NamedInBlob): Promise<Named> {
+  return json === null && blob !== null ? await namedInBlob(blob) : namedIn(json ?? '');
+}
+
+function* usesOf({ files, blobs }: Named, what: string): Iterable<ObjectUse> {
   for (const name of files) yield { key: blobKey(name), what: `file of ${what}`, ifGone: 'lost' };
-  for (const [name] of text.matchAll(BLOB_NAME)) {
-    if (!files.has(name)) yield { key: blobKey(name), what: `output of ${what}`, ifGone: 'unsaid' };
-  }
+  for (const name of blobs) yield { key: blobKey(name), what: `output of ${what}`, ifGone: 'unsaid' };
 }
 
 /** The definitions that a run goes by, and the training sets that its steps made. */
-async function* runNeeds(db: Kysely<PipelineTables>, textOf: TextOf): AsyncIterable<Need> {
+async function* runNeeds(db: Kysely<PipelineTables>, namedInBlob: NamedInBlob): AsyncIterable<Need> {
   for (const { manifest_hash: id } of await db.selectFrom('pipeline_runs').select('manifest_hash').execute()) {
     yield { kind: 'definitions', id };
   }
   for await (const { json, blob } of outputsOf(db)) {
-    const text = json ?? (blob === null ? '' : await textOf(blob));
-    for (const [, id = ''] of text.matchAll(TRAINING_SET)) yield { kind: 'training set', id };
+    const { trainingSets } = await namedInOutput({ json, blob }, namedInBlob);
+    for (const id of trainingSets) yield { kind: 'training set', id };
   }
 }
 

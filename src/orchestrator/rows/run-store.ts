@@ -228,7 +228,7 @@ export interface RunStore {
    * (`isElsewhere`), and no other: HR_CONFLICT.
    */
   take(id: string, driver: string, options?: TakeOptions): Promise<Hold>;
-  /** 15 s from now on. `lost`: another has it, or had. */
+  /** 15 s from now on. `lost`: another has it, or had, or it has ended. */
   renew(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
   /** The same, and nothing is written: for whoever was woken, and must not wake others by that. */
   look(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
