@@ -62,6 +62,8 @@ const METRICS_MICROS = 5 * MICROS_PER_SECOND;
 
 /** In Prometheus' text format: the same from every process of a project. */
 export function openScheduleMetrics(app: App): () => Promise<string> {
+  // A scrape waits for a second at most: what reads schedules is loaded before the first. Whoever needs it is told if it can't be.
+  void import('../orchestrator/index.ts').catch(() => {});
   let known: { readonly at: Micros; readonly text: Promise<string> } | undefined;
   const gather = async (): Promise<string> => {
     const { showSchedules } = await import('../orchestrator/index.ts');

@@ -220,7 +220,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     loggedRequests: values['log.requests'] as LoggedRequests,
     tracing,
     viewMetrics: async () =>
-      [await viewMetrics(await views(false)), await monitors.metrics(), await scheduleMetrics()].join('\n'),
+      (await Promise.all([views(false).then(viewMetrics), monitors.metrics(), scheduleMetrics()])).join('\n'),
     bodyLimitBytes: values['server.bodyLimit'],
     bytes,
     requestTimeoutMs: values['server.requestTimeoutMs'],

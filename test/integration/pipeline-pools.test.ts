@@ -1,9 +1,9 @@
 // A pool among runs that are driven by processes which race, are killed, and are stopped past their lease: never one task too many.
 // Each task holds a lock that the kernel frees with it, of as many locks as the pool has slots: one too many finds none.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, describe } from 'vitest';
@@ -15,9 +15,15 @@ import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { type ExecutorWorld, openExecutorWorld, processesWith, until } from '../support/executor-world.ts';
 import { passLeases, rowsOf } from '../support/run-rows.ts';
+import { skipBecause } from '../support/skips.ts';
 
 const CHILD = join(import.meta.dirname, '../support/drive-child.ts');
 const SLOTS = 3;
+/** A space of processes, as another machine has: nobody here sees what runs there for what it is. */
+const MACHINE = ['--pid', '--fork', '--kill-child', '--mount-proc'];
+const canMakeMachines = spawnSync('unshare', [...MACHINE, 'true']).status === 0;
+if (!canMakeMachines)
+  skipBecause('a pool of a driver that stands still elsewhere: `unshare --pid` is not there, or not allowed');
 
 describe.each(testDatabases('a pool of racing drivers'))('a pool on $name', (databases) => {
   let world: ExecutorWorld;
@@ -116,8 +122,10 @@ describe.each(testDatabases('a pool of racing drivers'))('a pool on $name', (dat
         const run = running[turn % running.length] ?? '';
         victim.kill('SIGSTOP');
         await passLeases(database, 15_001);
-        drivers.set(run, drive(run));
-        await delay(1500);
+        const next = drive(run);
+        drivers.set(run, next);
+        await once(next, 'message');
+        await delay(500);
         victim.kill('SIGCONT');
       }
     }
@@ -129,4 +137,57 @@ describe.each(testDatabases('a pool of racing drivers'))('a pool on $name', (dat
     expect(kills).toBeGreaterThan(0);
     expect((await rowsOf(database)).pipeline_pools).toEqual([]);
   });
+
+  it.runIf(canMakeMachines && databases.name === 'Postgres')(
+    'of a driver that stands still where nobody sees its tasks has as many too many until that is back, and by rows none',
+    { timeout: 120_000 },
+    async () => {
+      const locks = Array.from({ length: 2 * SLOTS }, (_, at) => join(world.directory, `still${at}`));
+      const [go, tooMany] = [join(world.directory, 'go'), join(world.directory, 'still-too-many')];
+      const command = `for lock in ${locks.join(' ')}; do exec 9>$lock; if flock -n 9; then while test ! -e ${go}; do sleep 0.05; done; exit 0; fi; done; echo . >> ${tooMany}`;
+      const [step] = pipeline().steps;
+      await store.create({
+        id: 'still',
+        pipeline: {
+          name: 'still',
+          params: [],
+          steps: [{ ...(step as StepSpec), name: 'wide', action: { kind: 'shell', command } }],
+        },
+        params: {},
+        manifestHash: 'x',
+        keepGoing: false,
+        state: 'running',
+        steps: [{ step: 'wide', scope: '' }],
+      });
+      const atWork = (): number => locks.filter((lock) => spawnSync('flock', ['-n', lock, 'true']).status !== 0).length;
+      const drivesElsewhere = (): ChildProcess => {
+        const driver = [CHILD, world.directory, url, 'still', JSON.stringify({ warehouse: SLOTS })];
+        const node = [process.execPath, '--conditions=headrace-source', ...driver];
+        const child = spawn('unshare', [...MACHINE, ...node], { stdio: 'ignore' });
+        children.push(child);
+        return child;
+      };
+      const elsewhere = drivesElsewhere();
+      await until(() => atWork() === SLOTS, 'its tasks');
+      const inside = Number(
+        readFileSync(`/proc/${elsewhere.pid}/task/${elsewhere.pid}/children`, 'utf8').trim().split(' ')[0],
+      );
+      process.kill(inside, 'SIGSTOP');
+      await passLeases(database, 15_001);
+      // From here the first one's tasks could be seen, and would be ended.
+      const next = drivesElsewhere();
+      await until(() => atWork() > SLOTS, 'the tasks of the next');
+      await delay(1000);
+      // The database alone knows of both: by it there are as many as the pool has.
+      expect(await faults()).toEqual([]);
+      process.kill(inside, 'SIGCONT');
+      await until(() => atWork() <= SLOTS, 'the end of what ran elsewhere');
+      writeFileSync(go, '');
+      await once(next, 'exit');
+      expect(await stateOf('still')).toBe('succeeded');
+      // Never more than twice its slots: the ones that it could not see, and its own.
+      expect(existsSync(tooMany)).toBe(false);
+      expect((await rowsOf(database)).pipeline_pools).toEqual([]);
+    },
+  );
 });

@@ -49,6 +49,9 @@ for (;;) {
   } catch (error) {
     // The one before was killed, and its lease lives on.
     if (!(error instanceof HeadraceError) || error.code !== 'HR_CONFLICT') throw error;
+    // Or it goes on, and has ended the run by now.
+    const { state } = (await store.get(run)).run;
+    if (state !== 'queued' && state !== 'running') break;
     await delay(100);
   }
 }
