@@ -166,7 +166,7 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       expect((await second.take('r', elsewhere)).isCancelRequested).toBe(false);
     });
 
-    it('opens the items of a group in which something failed, and no others', async () => {
+    it('lets the items of a group in which something failed go on, and no others', async () => {
       const grouped: PipelineSpec = {
         ...pipeline,
         groups: [{ name: 'each', foreach: { kind: 'range', start: 0, end: 9 }, last: 'end' }],
@@ -208,7 +208,7 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
           [step, scope, state, running, retry, succeeded].join(' '),
         );
       expect((await rows()).toSorted()).toEqual([
-        'each  open 2 0 1',
+        'each  waiting 2 0 1',
         'end 0 skipped 0 0 0',
         'end 1 waiting 0 0 0',
         'end 2 waiting 0 0 0',
@@ -218,7 +218,7 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       ]);
       expect(await second.requestResume('r', { keepDone: false })).toBe(true);
       expect((await rows()).toSorted()).toEqual([
-        'each  open 3 0 0',
+        'each  waiting 3 0 0',
         'end 0 waiting 0 0 0',
         'end 1 waiting 0 0 0',
         'end 2 waiting 0 0 0',
