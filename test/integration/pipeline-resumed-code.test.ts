@@ -12,6 +12,7 @@ import { firstRows, graphOf } from '../../src/orchestrator/engine/graph.ts';
 import type { Executor, TaskEvent } from '../../src/orchestrator/executors/executor.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
+import { paramsOfNow } from '../../src/orchestrator/run-params.ts';
 import { readOrder } from '../../src/orchestrator/step/order.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
 
@@ -101,8 +102,8 @@ async function begin(spec: PipelineSpec, fails: readonly string[]): Promise<void
   expect(await drive(fails)).toMatchObject({ end: 'failed' });
 }
 
-async function goOn(spec: PipelineSpec) {
-  await store.requestResume('r', { keepDone: true, code: { pipeline: spec, manifestHash: 'n' } });
+async function goOn(spec: PipelineSpec, params = {}) {
+  await store.requestResume('r', { keepDone: true, code: { pipeline: spec, manifestHash: 'n', params } });
   return await drive();
 }
 
@@ -194,4 +195,20 @@ it('run items that a group has since, as a step runs those of its foreach', asyn
   expect(await goOn(pipeline(more, [group('g', 4, 'a')]))).toMatchObject({ end: 'succeeded' });
   expect(ran.toSorted()).toEqual(['a[1/0]', 'a[2/0]', 'a[3/0]', 's[1]', 's[2]']);
   expect(await resultOf('g')).toEqual(['a[0/0]', 'a[1/0]', 'a[2/0]', 'a[3/0]']);
+});
+
+it('give what runs from then on the parameters of the code of now', async () => {
+  const one = pipeline([step('s')]);
+  await begin(one, ['s[0]']);
+  const now: PipelineSpec = { ...one, params: [{ name: 'seed', type: { kind: 'int32' }, default: 7 }] };
+  const params = paramsOfNow(now, { gone: 1 });
+  expect(params).toEqual({ seed: 7 });
+  expect(await goOn(now, params)).toMatchObject({ end: 'succeeded' });
+  const { run, steps } = await store.get('r');
+  expect(run.params).toEqual({ seed: 7 });
+  expect((await readOrder(objects, steps[0]?.order ?? '')).params).toEqual({ seed: 7 });
+  expect(paramsOfNow(now, { seed: 8, gone: 1 })).toEqual({ seed: 8 });
+  expect(paramsOfNow(now, { seed: 8 }, { seed: '9' })).toEqual({ seed: 9 });
+  // What was never asked for is a mistake of whoever asks for it now.
+  expect(() => paramsOfNow(now, {}, { gone: 1 })).toThrow(/params.gone/);
 });

@@ -41,7 +41,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
     kind,
     `update pipeline_runs set state = case when state = 'running' then state else 'queued' end, cancel_requested = 0,
        error = null, driver = null, lease_until = 0, epoch = epoch + 1, ended_at = null, spec = coalesce(?, spec),
-       manifest_hash = coalesce(?, manifest_hash) where id = ?`,
+       params = coalesce(?, params), manifest_hash = coalesce(?, manifest_hash) where id = ?`,
   );
   const readSpec = statement<{ spec: string }>(kind, 'select spec from pipeline_runs where id = ?');
   const names = textsOfJson(kind);
@@ -138,7 +138,8 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
         const { spec = '' } = (await readSpec(trx, id)).rows[0] ?? {};
         const before = JSON.parse(spec) as PipelineSpec; // as it was written by this store
         const now = code?.pipeline ?? before;
-        await resumeRun(trx, code === undefined ? null : stringifyJson(now), code?.manifestHash ?? null, id);
+        const params = code?.params === undefined ? null : stringifyJson(code.params);
+        await resumeRun(trx, code === undefined ? null : stringifyJson(now), params, code?.manifestHash ?? null, id);
         if (code !== undefined) await regroup.forget(trx, id, before, now);
         await resumeRows(trx, id, now, keepDone);
         if (code !== undefined) await regroup.complete(trx, id, before, now);
