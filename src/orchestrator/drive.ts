@@ -65,5 +65,9 @@ async function driveToEnd(
       onProgress?.(progressOf(run, clock.nowMicros()));
     },
   };
-  return await driveRun(parts, loaded, hold).finally(close);
+  try {
+    return await driveRun(parts, loaded, hold);
+  } finally {
+    await close();
+  }
 }
