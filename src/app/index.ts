@@ -30,7 +30,7 @@ export {
 } from './open-orchestrator.ts';
 export { environmentsDirectory, openRuns } from './open-runs.ts';
 export { openSync } from './open-sync.ts';
-export { openScheduler } from './open-scheduler.ts';
+export { openScheduleMetrics, openScheduler, openSchedules } from './open-scheduler.ts';
 export { registerModelFile, type RegisterModel } from './register-model.ts';
 export { environmentName, type Setting, variablesOf } from './settings/setting.ts';
 export { SETTINGS, type SettingValues } from './settings.ts';

@@ -1,18 +1,21 @@
 // The scheduler over a project.
 
-import type { SchedulerDeps } from '../orchestrator/index.ts';
+import { scheduleMetrics } from '../control/index.ts';
+import { type Micros, MICROS_PER_SECOND } from '../core/index.ts';
+import type { SchedulerDeps, ShowsSchedules } from '../orchestrator/index.ts';
 import type { BackgroundJob } from './background/background-job.ts';
 import { type App, openApp } from './open-app.ts';
 import { openOrchestrator } from './open-orchestrator.ts';
 
-export async function openScheduler(app: App, tell: (line: string) => void): Promise<SchedulerDeps> {
-  const { config, environment, clock, logger } = app;
-  const { 'gc.schedule': schedule, 'gc.timezone': timezone } = config.values;
+/** What it takes to look at schedules. */
+export async function openSchedules(app: App): Promise<ShowsSchedules> {
+  const { 'gc.schedule': schedule, 'gc.timezone': timezone } = app.config.values;
   const { openPushedTable } = await import('../ingestion/index.ts');
+  const { openDriverClock } = await import('../orchestrator/index.ts');
+  const database = await app.database();
   return {
-    database: await app.database(),
-    clock,
-    logger,
+    database,
+    clock: await openDriverClock(database),
     applied: async () => (await app.registry()).definitions.current(),
     async positionOf(trigger) {
       switch (trigger.kind) {
@@ -28,6 +31,16 @@ export async function openScheduler(app: App, tell: (line: string) => void): Pro
           return (await openPushedTable(await app.database())).rows(trigger.source);
       }
     },
+    gc: schedule === undefined ? undefined : { schedule, timezone },
+  };
+}
+
+export async function openScheduler(app: App, tell: (line: string) => void): Promise<SchedulerDeps> {
+  const { config, environment, clock, logger } = app;
+  return {
+    ...(await openSchedules(app)),
+    clock,
+    logger,
     async openDriver(signal) {
       // What was applied since goes for the steps of Headrace's own, too.
       const own = await openApp({ config: config.file, environment, clock, logger, leaveDeadSpill: true });
@@ -39,9 +52,29 @@ export async function openScheduler(app: App, tell: (line: string) => void): Pro
       }
     },
     pools: config.values['orchestrator.pools'] ?? {},
-    gc: schedule === undefined ? undefined : { schedule, timezone },
     atOnce: config.values['scheduler.runs'],
     tell,
+  };
+}
+
+/** Most of it changes by the minute: a scrape need not ask each time. */
+const METRICS_MICROS = 5 * MICROS_PER_SECOND;
+
+/** In Prometheus' text format: the same from every process of a project. */
+export function openScheduleMetrics(app: App): () => Promise<string> {
+  let known: { readonly at: Micros; readonly text: Promise<string> } | undefined;
+  const gather = async (): Promise<string> => {
+    const { showSchedules } = await import('../orchestrator/index.ts');
+    return scheduleMetrics(await showSchedules(await openSchedules(app), { runs: 1, next: 1 }));
+  };
+  return () => {
+    const at = app.clock.nowMicros();
+    if (known === undefined || Math.abs(at - known.at) > METRICS_MICROS) {
+      const text = gather();
+      known = { at, text };
+      text.catch(() => (known = undefined));
+    }
+    return known.text;
   };
 }
 

@@ -22,6 +22,7 @@ import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
 import { monitoringReads } from './monitoring-reads.ts';
 import type { App } from './open-app.ts';
+import { openScheduleMetrics } from './open-scheduler.ts';
 import { openServerMinutes } from './open-minutes.ts';
 import { openServerSecurity } from './open-security.ts';
 import { openServedExperiments } from './experiment-reports.ts';
@@ -192,6 +193,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
           logger,
         });
   const monitors = monitoringReads(app);
+  const scheduleMetrics = openScheduleMetrics(app);
   const trainingSets = await openTrainingSets(app, serverId);
   const { experiments, reports } = await openServedExperiments(app);
   const { app: server, roles } = await createHttpServer(planes, {
@@ -217,7 +219,8 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     },
     loggedRequests: values['log.requests'] as LoggedRequests,
     tracing,
-    viewMetrics: async () => `${await viewMetrics(await views(false))}\n${await monitors.metrics()}`,
+    viewMetrics: async () =>
+      [await viewMetrics(await views(false)), await monitors.metrics(), await scheduleMetrics()].join('\n'),
     bodyLimitBytes: values['server.bodyLimit'],
     bytes,
     requestTimeoutMs: values['server.requestTimeoutMs'],

@@ -143,13 +143,18 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'run', summary: 'run a pipeline', load: async () => (await import('./run.ts')).runCommand },
   {
     name: 'runs',
-    summary: 'list, show, resume and cancel runs',
+    summary: 'list, show, sync, resume and cancel runs',
     load: async () => (await import('./runs.ts')).runsCommand,
   },
   {
     name: 'scheduler',
     summary: 'run pipelines by their schedules',
     load: async () => (await import('./scheduler.ts')).schedulerCommand,
+  },
+  {
+    name: 'schedules',
+    summary: 'show what runs by a schedule or a trigger, its next and last times',
+    load: async () => (await import('./schedules.ts')).schedulesCommand,
   },
   {
     name: 'step',

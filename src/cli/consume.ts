@@ -1,6 +1,7 @@
 // `headrace consume SOURCE`: pushes a topic's messages into their source, until told to stop or caught up.
 
 import { counted, parseDuration } from '../core/index.ts';
+import type { MetricsPort } from '../control/index.ts';
 import type { ConsumeProgress } from '../streams/index.ts';
 import { type CommandOptions, defineCommand, textOption, usageError } from './command.ts';
 import { wholeNumberOption } from './whole-number-option.ts';
@@ -38,9 +39,12 @@ partition that was never consumed (default: earliest), and where to go on when i
       retrying('brokers', open, patience),
     );
     const metrics = createStreamMetrics(name, consumer.topic);
+    const { listenForScrapes } = await import('../control/index.ts');
+    let listening: MetricsPort | undefined;
     let result: ConsumeProgress;
     try {
-      const metricsUrl = port === undefined ? undefined : await metrics.listen(port);
+      listening = port === undefined ? undefined : await listenForScrapes(port, () => metrics.text());
+      const metricsUrl = listening?.url;
       const where = { topic: consumer.topic, group: consumer.group, metrics: metricsUrl ?? null };
       context.tell(
         `Consuming topic "${where.topic}" into ${name} as group ${where.group}${metricsUrl === undefined ? '' : ` (${metricsUrl})`}`,
@@ -61,7 +65,7 @@ partition that was never consumed (default: earliest), and where to go on when i
       context.progress.done(tellOf(result));
     } finally {
       await consumer.close();
-      await metrics.close();
+      await listening?.close();
     }
     const { completeVersions } = await import('../offline/index.ts');
     // Those that hold all there is from the beginning, for one: readers may stay with them while later ones are filled.

@@ -1,7 +1,7 @@
 // A run as it goes on: on a terminal its steps as they stand, drawn over themselves; elsewhere a line whenever a step ends, and one for
 // each task that does not do well.
 
-import type { StepProgress, TaskReport } from '../orchestrator/index.ts';
+import type { PoolWait, StepProgress, TaskReport } from '../orchestrator/index.ts';
 import type { Format, Paint } from './paint.ts';
 
 export interface RunView {
@@ -35,9 +35,15 @@ export function createRunView(tell: (text: string) => void, paint: Paint, screen
 
 function told(tell: (text: string) => void): RunView {
   const ended = new Set<string>();
+  /** Steps of which it was told that nothing of them runs for lack of slots. */
+  const waiting = new Set<string>();
   return {
     onProgress(steps) {
       for (const step of steps) {
+        if (step.waitsForPool?.slots === 0 && !waiting.has(step.name)) {
+          waiting.add(step.name);
+          tell(`  ${step.name} ${describePoolWait(step.waitsForPool)}`);
+        }
         if (step.state === 'waiting' || step.state === 'open' || step.depth > 0 || ended.has(step.name)) continue;
         ended.add(step.name);
         tell(`  ${step.name} ${step.state}${countsOf(step)}`);
@@ -102,12 +108,22 @@ function lineOf(step: StepProgress, paint: Paint, width: number, columns: number
   return `  ${paint(format, mark)} ${name}${paint('cyan', bar)}  ${said}`.trimEnd();
 }
 
-function saidOf({ state, counts, waitsFor, longestMicros }: StepProgress): readonly string[] {
+/** `waits for pool warehouse (held by run 20261125-031500-9f3a61: 2)`. */
+export function describePoolWait({ pool, holders }: PoolWait): string {
+  const held = holders.map(
+    ({ run, slots, isDriven }) =>
+      `run ${run}: ${slots}${isDriven ? '' : `, whose driver is gone: \`headrace runs resume ${run}\` or \`cancel\` frees them`}`,
+  );
+  return `waits for pool ${pool}${held.length === 0 ? '' : ` (held by ${held.join('; ')})`}`;
+}
+
+function saidOf({ state, counts, waitsFor, longestMicros, waitsForPool }: StepProgress): readonly string[] {
   if (state === 'waiting') return waitsFor.length === 0 ? [] : [`waits for ${waitsFor.join(', ')}`];
   return [
     ...(counts.running > 0 ? [`${counts.running} running`] : []),
     ...(counts.retry > 0 ? [`${counts.retry} to be tried again`] : []),
     ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
+    ...(waitsForPool === undefined ? [] : [describePoolWait(waitsForPool)]),
     // What takes long is worth a look.
     ...(longestMicros !== null && longestMicros > 10_000_000
       ? [`the longest for ${Math.round(longestMicros / 1e6)} s`]

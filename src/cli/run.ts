@@ -19,7 +19,7 @@ import {
   textOption,
   usageError,
 } from './command.ts';
-import { createRunView, type RunView } from './run-view.ts';
+import { createRunView, describePoolWait, type RunView } from './run-view.ts';
 
 export const runCommand = defineCommand({
   usage: 'run <pipeline>',
@@ -116,13 +116,13 @@ export function resultOf(run: RunResult): { json: unknown; text: string; exitCod
 }
 
 export function presentRun(run: RunResult): object {
-  const steps = run.steps.map(({ tasks, waitsForPool, ...step }) => ({
+  const steps = run.steps.map(({ tasks, waitsForPool, waitsFor, ...step }) => ({
     ...step,
+    ...(waitsFor === undefined ? {} : { waits_for: waitsFor }),
     ...(waitsForPool === undefined ? {} : { waits_for_pool: presentWait(waitsForPool) }),
     ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
   }));
-  const trigger = run.trigger === undefined ? {} : { trigger: run.trigger };
-  return { ...presentSummary(run), ...trigger, params: run.params, steps };
+  return { ...presentSummary(run), params: run.params, steps };
 }
 
 function presentWait({ holders, ...wait }: NonNullable<RunStep['waitsForPool']>): object {
@@ -143,6 +143,7 @@ export function presentSummary({
   finishedAtMicros,
   error,
   elsewhere,
+  trigger,
 }: RunSummary): object {
   return {
     id,
@@ -153,6 +154,7 @@ export function presentSummary({
     finished_at: formatOrNull(finishedAtMicros),
     error,
     ...(elsewhere === undefined ? {} : { elsewhere }),
+    ...(trigger === undefined ? {} : { trigger }),
   };
 }
 
@@ -175,14 +177,9 @@ function describeTrigger({ kind, of, after, through }: RunTrigger): string {
   return kind === 'drift' ? `${what}, found at ${formatTimestamp(through)}` : `${what}, by run ${through}`;
 }
 
-function describeWait({ waitsForPool: wait }: RunStep): string {
-  if (wait === undefined) return '';
-  const holders = wait.holders.map(
-    ({ run, slots, isDriven }) =>
-      `run ${run} ${slots}${isDriven ? '' : `, whose driver is gone: \`headrace runs resume ${run}\` or \`cancel\` frees them`}`,
-  );
-  const who = holders.length === 0 ? '' : `; ${holders.join(', ')}`;
-  return `waits for the pool ${wait.pool}: has ${wait.slots} of ${wait.size} slots${who}`;
+function describeWait({ waitsForPool: wait, waitsFor }: RunStep): string {
+  if (wait === undefined) return waitsFor === undefined ? '' : `waits: ${waitsFor}`;
+  return `${describePoolWait(wait)}, has ${wait.slots} of ${wait.size} slots`;
 }
 
 /** What is told of a run as it goes on, on stderr; `close` it before its result is printed. */

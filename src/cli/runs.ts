@@ -12,22 +12,34 @@ const list = defineCommand({
   usage: 'list',
   summary: 'list runs, newest first',
   example: 'headrace runs list --pipeline train_delay',
+  columns: { FOR: 'the time of its schedule, or of a range, or what it answers; `by hand` otherwise' },
   options: (command) => command.option('--pipeline <name>', 'only of this pipeline'),
   async run(context, _args, options) {
     const { openRuns } = await import('../app/index.ts');
     const { listRuns } = await import('../orchestrator/index.ts');
     const pipeline = textOption(options, 'pipeline');
     const runs = await listRuns(await openRuns(await context.app('read')), pipeline === undefined ? {} : { pipeline });
-    const rows = runs.map((run) => [run.id, run.pipeline, shownState(run), formatTimestamp(run.createdAtMicros)]);
+    const rows = runs.map((run) => [
+      run.id,
+      run.pipeline,
+      shownState(run),
+      formatTimestamp(run.createdAtMicros),
+      causeOf(run),
+    ]);
     return {
       json: { runs: runs.map(presentSummary) },
       text: formatTable(
-        [['ID', 'PIPELINE', 'STATE', 'STARTED'], ...rows],
+        [['ID', 'PIPELINE', 'STATE', 'STARTED', 'FOR'], ...rows],
         'No runs. `headrace run PIPELINE` starts one.',
       ),
     };
   },
 });
+
+function causeOf({ tickMicros, trigger }: RunSummary): string {
+  if (trigger !== undefined) return `${trigger.kind}(${trigger.of})`;
+  return tickMicros === null ? 'by hand' : formatTimestamp(tickMicros);
+}
 
 const show = defineCommand({
   usage: 'show <id>',

@@ -15,7 +15,7 @@ export const stepCommand = defineCommand({
   exitCodes: {
     0: 'every task has its result',
     1: 'a task failed; it may be tried again',
-    75: 'a task was lost: what ran it was stopped or died, or the artifact store is away; trying again costs no try',
+    75: 'a task was lost: what ran it was stopped or died, or the artifact store was away for a minute; trying again costs no try',
     78: 'a task failed for good: trying again cannot help',
   },
   notes:
@@ -82,9 +82,11 @@ async function runStep(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const { openTaskExecutor } = await import('../app/index.ts');
-  const { exitCodeOf, newOwner, readOrder, readSlicePart, runTasks } = await import('../orchestrator/index.ts');
+  const { exitCodeOf, newOwner, patientObjects, readOrder, readSlicePart, runTasks } = await import(
+    '../orchestrator/index.ts'
+  );
   const app = await context.app('write', { places: { 'artifacts.url': artifacts } });
-  const objects = await app.objects();
+  const objects = patientObjects(await app.objects(), signal);
   let request: Parameters<typeof runTasks>[1];
   let cpus: number | undefined;
   if ('slice' in wanted) {

@@ -24,6 +24,8 @@ export {
   type VerifyRequest,
 } from './verify-served.ts';
 export { monitorMetrics } from './monitor-metrics.ts';
+export { listenForScrapes, type MetricsPort } from './metrics-port.ts';
+export { scheduleMetrics } from './schedule-metrics.ts';
 export { viewMetrics } from './view-metrics.ts';
 export {
   type Aged,

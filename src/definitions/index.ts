@@ -58,6 +58,7 @@ export { task, type TaskContext } from './actions/task.ts';
 export { trainingSet } from './actions/training-set.ts';
 export type { OnFail } from './authoring/expect.ts';
 export { isValueRule, ruleColumns, settingApart, showRule } from './expectations.ts';
+export { namedRequirements } from './bundling/named-requirements.ts';
 export { schemaPath } from './bundling/schema-files.ts';
 export { functionsOf, mapFunctions } from './bundling/manifest-functions.ts';
 export { evaluateBundle } from './bundling/evaluate-bundle.ts';

@@ -5,7 +5,7 @@ import { type DriveDeps, driveRun } from './driver/drive-run.ts';
 import { openDriverClock } from './driver/driver-clock.ts';
 import { openExecutors } from './driver/open-executors.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
-import type { Hold, RunStore } from './rows/run-store.ts';
+import type { Hold, PoolHolder, RunStore } from './rows/run-store.ts';
 import { failureTail } from './run-logs.ts';
 import { progressOf } from './run-progress.ts';
 import { reportTasks } from './task-reports.ts';
@@ -52,6 +52,7 @@ async function driveToEnd(
   const clock = await openDriverClock(deps.database);
   const { close, ...executors } = await openExecutors(deps, driver, loaded);
   const { signal, onTask, onProgress } = deps;
+  let holders: readonly PoolHolder[] = [];
   const parts: DriveDeps = {
     store,
     objects: deps.objects,
@@ -62,8 +63,16 @@ async function driveToEnd(
     ...(signal === undefined ? {} : { signal }),
     onChange: (run, batch) => {
       if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
-      onProgress?.(progressOf(run, clock.nowMicros()));
+      onProgress?.(progressOf(run, clock.nowMicros(), holders));
     },
+    ...(onProgress === undefined
+      ? {}
+      : {
+          onPoolWait(run, now) {
+            holders = now;
+            onProgress(progressOf(run, clock.nowMicros(), holders));
+          },
+        }),
   };
   try {
     return await driveRun(parts, loaded, hold);

@@ -19,6 +19,7 @@ export type { RegisterSynced } from './elsewhere/kept-models.ts';
 export { type OpenStep, type SyncDeps, type SyncedRun, syncRun } from './elsewhere/sync-run.ts';
 export { type FailedSync, syncRuns } from './elsewhere/sync-runs.ts';
 export { newOwner } from './lease.ts';
+export { patientObjects } from './patient-objects.ts';
 export { cancelRun, rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts';
 export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type ShownTask } from './shown-runs.ts';
 export { modelCandidates, type ModelCandidate } from './model-candidates.ts';
@@ -30,9 +31,19 @@ export { poolSlotRows, runStoreRows } from './rows/run-rows-owner.ts';
 export { migratePipelines } from './rows/tables.ts';
 export { diffRuns, type RunDifference } from './diff-runs.ts';
 export { followLogs } from './follow-logs.ts';
-export type { StepProgress } from './run-progress.ts';
+export type { PoolWait, StepProgress } from './run-progress.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';
 export { backfill, type Backfilled } from './schedule/backfill.ts';
 export { runScheduler, type SchedulerDeps } from './schedule/scheduler.ts';
+export {
+  showSchedules,
+  type ShownSchedule,
+  type ShownSchedules,
+  type ShownTrigger,
+  type ShowsSchedules,
+} from './schedule/shown-schedules.ts';
+export { openDriverClock } from './driver/driver-clock.ts';
+export { localTime } from './schedule/ticks.ts';
+export { schedulerRows } from './schedule/scheduler-rows.ts';
 export { migrateSchedules } from './schedule/schedule-rows.ts';
 export { migrateTriggers } from './schedule/trigger-rows.ts';

@@ -2,7 +2,10 @@
 
 import { addUpRows } from './add-up-rows.ts';
 import type { StepState, TaskCounts } from './engine/batch.ts';
+import type { Node } from './engine/graph.ts';
+import { poolOf } from './engine/pools.ts';
 import { hasEnded, type Row, type RunInHand } from './engine/run-in-hand.ts';
+import type { PoolHolder } from './rows/run-store.ts';
 
 export interface StepProgress {
   readonly name: string;
@@ -17,14 +20,24 @@ export interface StepProgress {
   readonly longestMicros: number | null;
   /** Steps and groups that it waits for. */
   readonly waitsFor: readonly string[];
+  /** Of an open step whose run could use more slots than it has: who else has some, as far as it is known by now. */
+  readonly waitsForPool?: PoolWait;
+}
+
+export interface PoolWait {
+  readonly pool: string;
+  /** The run's own. */
+  readonly slots: number;
+  readonly holders: readonly { readonly run: string; readonly slots: number; readonly isDriven: boolean }[];
 }
 
 /** Of a step in a group: the items that are open; what is done is in its group's counts. */
-export function progressOf(run: RunInHand, now: number): readonly StepProgress[] {
+export function progressOf(run: RunInHand, now: number, holders: readonly PoolHolder[]): readonly StepProgress[] {
   return [...run.graph.nodes.values()].map((node) => {
     const rows = [...(run.rows.get(node.name)?.values() ?? [])];
     const [first] = rows;
     const longest = longestOf(rows);
+    const wait = rows.some(({ state }) => state === 'open') ? poolWait(run, node, holders) : undefined;
     return {
       name: node.name,
       isGroup: node.kind === 'group',
@@ -33,8 +46,21 @@ export function progressOf(run: RunInHand, now: number): readonly StepProgress[]
       ...addUpRows(rows),
       longestMicros: longest === null ? null : now - longest,
       waitsFor: first === undefined || first.state !== 'waiting' ? [] : waitedFor(run, first),
+      ...(wait === undefined ? {} : { waitsForPool: wait }),
     };
   });
+}
+
+function poolWait(run: RunInHand, node: Node, all: readonly PoolHolder[]): PoolWait | undefined {
+  const pool = poolOf(run, node);
+  const holders = all.filter((one) => one.pool === pool?.name);
+  // Before anybody was seen to have them it has only just asked.
+  if (pool === undefined || pool.wanted <= pool.held || holders.length === 0) return undefined;
+  return {
+    pool: pool.name,
+    slots: pool.held,
+    holders: holders.map(({ run: id, slots, isDriven }) => ({ run: id, slots, isDriven })),
+  };
 }
 
 function longestOf(rows: readonly Row[]): number | null {

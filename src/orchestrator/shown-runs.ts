@@ -2,6 +2,7 @@
 
 import type { Json, Micros } from '../core/index.ts';
 import { addUpRows } from './add-up-rows.ts';
+import { readWaits } from './committed/run-waits.ts';
 import { openResults } from './driver/step-results.ts';
 import type { RunState, StepState, TaskCounts } from './engine/batch.ts';
 import { type Graph, graphOf } from './engine/graph.ts';
@@ -21,11 +22,11 @@ export interface RunSummary {
   readonly error: string | null;
   /** Who prepared it, where another system drives it; left out of those that are driven here. */
   readonly elsewhere?: string;
+  /** Left out where no trigger made it. */
+  readonly trigger?: RunTrigger;
 }
 
 export interface RunResult extends RunSummary {
-  /** Left out where no trigger made it. */
-  readonly trigger?: RunTrigger;
   readonly params: Readonly<Record<string, unknown>>;
   readonly steps: readonly RunStep[];
 }
@@ -42,6 +43,8 @@ export interface RunStep {
   readonly result?: Json;
   /** Of an open step whose run waits for slots: who has them. */
   readonly waitsForPool?: WaitsForPool;
+  /** Of an open step on a cluster that does not begin its tasks: why, in a sentence. */
+  readonly waitsFor?: string;
   /** Where they are asked for: those that were ever claimed, in order. */
   readonly tasks?: readonly ShownTask[];
 }
@@ -81,6 +84,7 @@ export async function getRun(
   const graph = graphOf(run.spec);
   const results = openResults({ store, objects: deps.objects }, { id, graph, rows: new Map() });
   const waits = run.state === 'running' ? await waitsOf(store, id, graph) : new Map<string, WaitsForPool>();
+  const held = run.state === 'running' ? await readWaits(deps.objects, id, run.driver) : new Map<string, string>();
   const shown: RunStep[] = [];
   for (const { name, around } of inOrder(
     [...graph.nodes.values()],
@@ -94,7 +98,11 @@ export async function getRun(
       for (const { scope } of rows) tasks.push(...(await store.tasks(id, name, { scope, limit: MOST_SHOWN })));
     const node = graph.nodes.get(name);
     const pool = node?.kind === 'step' && step.state === 'open' ? waits.get(node.spec.pool ?? '') : undefined;
-    const waiting = pool === undefined ? {} : { waitsForPool: pool };
+    const why = step.state === 'open' ? held.get(name) : undefined;
+    const waiting = {
+      ...(pool === undefined ? {} : { waitsForPool: pool }),
+      ...(why === undefined ? {} : { waitsFor: why }),
+    };
     shown.push({
       ...step,
       ...waiting,
@@ -151,8 +159,8 @@ function stateOf(states: readonly StepState[]): StepState {
   return 'waiting';
 }
 
-function summaryOf(run: StoredSummary): RunSummary {
-  const { id, pipeline, state, isDriven, tick, createdAt, endedAt, error, elsewhere } = run;
+export function summaryOf(run: StoredSummary & Pick<RunSummary, 'trigger'>): RunSummary {
+  const { id, pipeline, state, isDriven, tick, createdAt, endedAt, error, elsewhere, trigger } = run;
   return {
     id,
     pipeline,
@@ -163,5 +171,6 @@ function summaryOf(run: StoredSummary): RunSummary {
     finishedAtMicros: endedAt,
     error,
     ...(elsewhere === null ? {} : { elsewhere }),
+    ...(trigger === undefined ? {} : { trigger }),
   };
 }

@@ -1,16 +1,12 @@
-// How far behind a consumer is and what it did, for Prometheus: on a port of its own.
+// How far behind a consumer is and what it did, for Prometheus.
 
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { HeadraceError, messageOf } from '../core/index.ts';
 import type { ConsumeProgress } from './consume.ts';
 
 export interface StreamMetrics {
   set(progress: ConsumeProgress): void;
-  /** Listens on that port of this machine alone; 0 takes a free one. Gives the URL. Throws HR_CONFIG. */
-  listen(port: number): Promise<string>;
-  close(): Promise<void>;
+  /** In Prometheus' text format. */
+  text(): Promise<string>;
 }
 
 export function createStreamMetrics(source: string, topic: string): StreamMetrics {
@@ -36,15 +32,6 @@ export function createStreamMetrics(source: string, topic: string): StreamMetric
     registers,
   });
   let last = { pushed: 0, dead: 0 };
-  const server = createServer((request, response) => {
-    if (request.url?.replace(/\?.*/, '') !== '/metrics') {
-      response.writeHead(404).end();
-      return;
-    }
-    void registry.metrics().then((text) => {
-      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
-    });
-  });
   return {
     set(progress) {
       // Partitions that went to others are not told of any more.
@@ -58,20 +45,6 @@ export function createStreamMetrics(source: string, topic: string): StreamMetric
       dead.inc(progress.dead - last.dead);
       last = progress;
     },
-    listen: (port) =>
-      new Promise((resolve, reject) => {
-        server.once('error', (error) => {
-          reject(new HeadraceError('HR_CONFIG', `metrics cannot be served on port ${port}: ${messageOf(error)}`));
-        });
-        server.listen(port, '127.0.0.1', () => {
-          // It listens on an address with a port.
-          resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`);
-        });
-      }),
-    close: () =>
-      new Promise((done) => {
-        server.close(() => done());
-        server.closeAllConnections();
-      }),
+    text: () => registry.metrics(),
   };
 }

@@ -115,6 +115,25 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
     expect([...found].toSorted()).toEqual([blobKey(file), blobKey('2'.repeat(64)), blobKey(long)].toSorted());
   });
 
+  it('name what a run that is driven elsewhere goes by, and its results until its rows are all made', async () => {
+    const digits = ['1', '2', '3'].map((digit) => digit.repeat(64)) as [string, string, string];
+    const [code, order, blob] = digits;
+    await objects.put('runs/e/run.json', text(`{"code":["${code}"]}`));
+    await objects.put('runs/e/specs/fan/0.json', text(`{"spec":"blob:${order}"}`));
+    await objects.put('runs/e/fan/0/0/result.json', text(`{"attempt":1,"output":{"blob":"${blob}"},"files":{}}`));
+    const named = async () => {
+      const found = new Set<string>();
+      for await (const { key } of runStoreRows(objects).objects?.(db.tables()) ?? []) found.add(key);
+      return digits.filter((name) => found.has(blobKey(name)));
+    };
+    expect(await named()).toEqual(digits);
+    await store.create(newRun('e', { elsewhere: 'argo' }));
+    expect(await named()).toEqual(digits);
+    const { epoch } = await store.take('e', elsewhere, { isElsewhere: true });
+    await store.flush('e', epoch, 1, batchOf({ run: { state: 'failed', error: 'x', endedAt: 9 } }));
+    expect(await named()).toEqual([code, order]);
+  });
+
   it('are nobody’s at another place, and their drivers of before write nothing', async () => {
     await store.create(newRun('r'));
     const { epoch } = await store.take('r', elsewhere);

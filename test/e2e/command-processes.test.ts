@@ -46,6 +46,8 @@ const LINES: readonly (readonly string[])[] = [
   ['logs', 'status'],
   ['logs', 'outcomes', 'checkout', 'outcomes.jsonl'],
   ['runs', 'list'],
+  ['schedules'],
+  ['runs', 'sync'],
   ['verify', '--endpoint', 'checkout'],
   ['gc', '--dry-run'],
   ['backup', 'backup'],

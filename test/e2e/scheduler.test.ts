@@ -1,65 +1,34 @@
 // `headrace scheduler` on real processes: two of them make one run a tick, one that is killed or stopped leaves its runs to the other.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { killed, listRuns, type Scheduler, startScheduler, untilSo as until } from '../support/scheduler-process.ts';
 import {
   createProject,
   createServingProject,
   headrace,
   headraceJson,
-  MAIN,
   type Project,
   startServe,
 } from '../support/serving-project.ts';
 
-interface Run {
-  readonly id: string;
-  readonly pipeline: string;
-  readonly state: string;
-  readonly tick: string | null;
-  readonly error: string | null;
-}
-
-interface Scheduler {
-  readonly process: ChildProcess;
-  readonly log: () => string;
-}
-
 let project: Project;
 const children: ChildProcess[] = [];
 afterEach(async () => {
-  for (const child of children.splice(0)) {
-    child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  }
+  for (const child of children.splice(0)) await killed(child);
   project.remove();
 });
 
 function start(variables: NodeJS.ProcessEnv = {}): Scheduler {
-  const child = spawn(process.execPath, [MAIN, 'scheduler'], {
-    cwd: project.directory,
-    env: { ...process.env, ...variables, npm_lifecycle_event: '' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  children.push(child);
-  let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
-  return { process: child, log: () => log };
+  const scheduler = startScheduler(project, variables);
+  children.push(scheduler.process);
+  return scheduler;
 }
 
-const runs = (): readonly Run[] => (headraceJson(project, ['runs', 'list']) as { runs: readonly Run[] }).runs;
-
-async function until(what: string, isSo: () => boolean, logs: readonly Scheduler[] = []): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!isSo()) {
-    if (Date.now() > deadline)
-      throw new Error(`not within a minute: ${what}\n${logs.map(({ log }) => log()).join('\n')}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+const runs = () => listRuns(project);
 
 /** `options` of a pipeline whose step takes a while. */
 function projectOf(options: string, config = ''): Project {
@@ -177,8 +146,6 @@ it('is part of a server where that is configured', { timeout: 120_000 }, async (
   expect(headrace(project, ['apply']).code).toBe(0);
   const server = await startServe(project);
   children.push(server.process);
-  await until('a run', () => runs().some(({ state }) => state === 'succeeded'), [
-    { process: server.process, log: server.log },
-  ]);
+  await until('a run', () => runs().some(({ state }) => state === 'succeeded'), [server]);
   expect(await server.stop()).toBe(0);
 });

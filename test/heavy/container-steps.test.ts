@@ -1,12 +1,13 @@
 // Steps in containers, by a real podman: an image made here of one static program, no registry.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
 import { type ExecutorWorld, openExecutorWorld, until } from '../support/executor-world.ts';
+import { podmanImageRoot } from '../support/podman-image.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const IMAGE = 'localhost/headrace-test:1';
@@ -42,13 +43,7 @@ function variablesOf(): Record<string, string> {
 
 function makeImage(variables: Record<string, string>): string | undefined {
   const root = join(directory, 'root');
-  for (const folder of ['bin', 'tmp', 'etc']) mkdirSync(join(root, folder), { recursive: true });
-  copyFileSync(
-    execFileSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).trim(),
-    join(root, 'bin/busybox'),
-  );
-  for (const name of ['sh', 'cat', 'echo', 'sleep', 'env', 'head', 'id'])
-    symlinkSync('busybox', join(root, 'bin', name));
+  podmanImageRoot(root);
   execFileSync('tar', ['-cf', join(directory, 'root.tar'), '-C', root, '.']);
   for (const words of [
     ['import', join(directory, 'root.tar'), IMAGE],

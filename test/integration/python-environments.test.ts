@@ -62,6 +62,7 @@ function pathWith(tool: 'pip' | 'uv'): string {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => !isThere(join(folder, 'uv')));
   if (tool === 'pip' || typeof uv === 'string') return folders.join(delimiter);
   const bin = join(directory, 'uv-alone');
+  if (isThere(join(bin, 'uv'))) return [bin, ...folders].join(delimiter);
   mkdirSync(bin);
   // Beside it there is a Python of its own.
   symlinkSync(join(uv.bin, 'uv'), join(bin, 'uv'));
@@ -120,3 +121,24 @@ it.each(TOOLS)(
     expect(isByUv).toBe(tool === 'uv');
   },
 );
+
+it('made of a file that takes in others is a new one once one of them changes', { timeout: 120_000 }, async () => {
+  vi.stubEnv('PATH', pathWith('uv'));
+  const environments = join(directory, 'nested');
+  const folder = join(directory, 'requirements');
+  mkdirSync(folder);
+  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+  write('requirements.txt', '-r base.txt\n-c pins.txt\n');
+  write('base.txt', '# none yet\n');
+  write('pins.txt', '');
+  const interpreter = () =>
+    openPythonEnvironments(environments, 'python3').interpreter(join(folder, 'requirements.txt'));
+  const first = await interpreter();
+  expect(await interpreter()).toBe(first);
+  write('base.txt', `${writeWheel()}\n`);
+  const second = await interpreter();
+  expect(second).not.toBe(first);
+  expect(execFileSync(second, ['-c', 'import tiny; print(tiny.name)']).toString()).toBe('whole\n');
+  write('pins.txt', 'tiny==2.0\n');
+  await expect(interpreter()).rejects.toMatchObject({ code: 'HR_PYTHON_UNAVAILABLE' });
+});

@@ -10,6 +10,7 @@ import type { StepAction } from '../../src/definitions/index.ts';
 import type { StepOrder } from '../../src/orchestrator/step/order.ts';
 import { type ObjectStore, openObjectStore, putBlob } from '../../src/storage/index.ts';
 import { processesWith, until } from '../support/executor-world.ts';
+import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
 import { skipBecause } from '../support/skips.ts';
 import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
 
@@ -102,10 +103,11 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
   };
   const shell = (command: string): StepAction => ({ kind: 'shell', command });
 
-  const begin = (spec: string, ...args: readonly string[]) => {
+  const begin = (spec: string, ...args: readonly string[]) => beginWith({}, spec, ...args);
+  const beginWith = (more: Readonly<Record<string, string>>, spec: string, ...args: readonly string[]) => {
     const line = ['--conditions=headrace-source', MAIN, 'step', '--spec', spec, '--artifacts', url, '--json', ...args];
     const { PATH = '', HOME = '' } = process.env;
-    const child = spawn(process.execPath, line, { cwd: folder, env: { PATH, HOME, ...variables } });
+    const child = spawn(process.execPath, line, { cwd: folder, env: { PATH, HOME, ...variables, ...more } });
     children.push(child);
     const texts = { stdout: '', stderr: '' };
     child.stdout.on('data', (text) => (texts.stdout += text));
@@ -209,6 +211,52 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     appendFileSync(join(folder, 'go'), '');
     expect(await step(spec)).toMatchObject({ code: 0, told: { tasks: [{ state: 'succeeded', was_there: false }] } });
     expect(existsSync(join(folder, 'headrace.config.ts'))).toBe(false);
+  });
+
+  describe.skipIf(name === 'disk')('while the store is away', () => {
+    let proxy: FaultyProxy;
+    beforeEach(async () => {
+      proxy = await startFaultyProxy(variables['AWS_ENDPOINT_URL_S3'] ?? '');
+    });
+    afterEach(() => proxy.stop());
+    const beginThrough = (spec: string) => beginWith({ AWS_ENDPOINT_URL_S3: proxy.endpoint }, spec);
+
+    it.each([
+      { what: 'is to begin', isAsked: () => true },
+      {
+        what: 'has ended and is to be committed',
+        isAsked: (method: string, path: string) => method === 'PUT' && path.includes('result.json'),
+      },
+    ])('waits where a task $what', async ({ isAsked }) => {
+      // Longer than the client of the store tries by itself.
+      const AWAY_MS = 10_000;
+      let since: number | undefined;
+      let refused = 0;
+      proxy.fault = (method, path) => {
+        if (!isAsked(method, path)) return undefined;
+        since ??= performance.now();
+        if (performance.now() - since > AWAY_MS) return undefined;
+        refused += 1;
+        return { kind: 'status', status: 503 };
+      };
+      const place = join(folder, 'runs');
+      const { code, stdout } = await beginThrough(await order(shell(`echo x >> ${place}`))).ended;
+      expect({ code, tasks: JSON.parse(stdout).tasks }).toMatchObject({ code: 0, tasks: [{ state: 'succeeded' }] });
+      expect(refused).toBeGreaterThan(3);
+      expect(readFileSync(place, 'utf8')).toBe('x\n');
+    });
+
+    it('waits no more once it is told to end', async () => {
+      let refused = 0;
+      proxy.fault = () => {
+        refused += 1;
+        return { kind: 'status', status: 503 };
+      };
+      const { child, ended } = beginThrough(await order(shell('true')));
+      await until(() => refused > 0, 'a refusal');
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ code: 75, stderr: expect.stringContaining('HR_STORAGE_UNAVAILABLE') });
+    });
   });
 
   it('loses what runs when it is told to end', async () => {

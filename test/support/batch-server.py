@@ -104,7 +104,7 @@ def run(job):
             timed_out = timed_out or (limit is not None and now - since > limit * SECOND)
             if told_at is None and (timed_out or job.stop):
                 told_at = now
-                kill(process, signal.SIGTERM)
+                process.terminate()  # the container's first process alone is told
             if told_at is not None and now - told_at > GRACE_SECONDS:
                 kill(process, signal.SIGKILL)
     kill(process, signal.SIGKILL)  # what it left behind goes with the container

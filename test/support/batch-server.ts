@@ -26,8 +26,8 @@ const ROLE = 'arn:aws:iam::123456789012:role/batch';
 export interface BatchServer {
   readonly endpoint: string;
   readonly client: BatchClient;
-  /** A new one. */
-  newQueue(): Promise<string>;
+  /** A new one, of this name where it is given. */
+  newQueue(name?: string): Promise<string>;
   /** Registers a revision under the name. */
   define(name: string, container?: Partial<ContainerProperties>): Promise<string>;
   /** Gives its ARN. */
@@ -88,8 +88,7 @@ export async function startBatchServer(python: string, { secondMs = 1000, slots 
   const batch: BatchServer = {
     endpoint,
     client,
-    async newQueue() {
-      const jobQueueName = `queue-${++made}`;
+    async newQueue(jobQueueName = `queue-${++made}`) {
       const order = [{ order: 1, computeEnvironment: 'machines' }];
       await client.send(
         new CreateJobQueueCommand({ jobQueueName, state: 'ENABLED', priority: 1, computeEnvironmentOrder: order }),

@@ -52,10 +52,24 @@ export function openExecutorWorld(options: WorldOptions = {}): ExecutorWorld {
 export interface WorldParts extends Pick<ExecutorWorld, 'directory' | 'driver' | 'objects' | 'executor'> {
   /** Ends what the executor needed, once it is closed. */
   readonly end?: () => Promise<void>;
+  /**
+   * Tasks are committed by their place in a run, and logs lie in the artifact store alone: each order is of a run of its own, 'run-1'
+   * the first, and `log` is of the latest.
+   */
+  readonly isCommittedByPlace?: boolean;
 }
 
-export function createWorld({ directory, driver, objects, executor, end }: WorldParts): ExecutorWorld {
+export function createWorld({
+  directory,
+  driver,
+  objects,
+  executor,
+  end,
+  isCommittedByPlace = false,
+}: WorldParts): ExecutorWorld {
   const events: TaskEvent[] = [];
+  let runs = 1;
+  let orders = 0;
   const waiting = new Set<() => void>();
   executor.watch((those) => {
     events.push(...those);
@@ -79,8 +93,10 @@ export function createWorld({ directory, driver, objects, executor, end }: World
         Object.entries(texts).map(async ([path, text]) => ({ path, hash: await putBlob(objects, Buffer.from(text)) })),
       ),
     async order(action, given = {}) {
+      orders += 1;
+      if (isCommittedByPlace) runs = orders;
       const order: StepOrder = {
-        run: 'run-1',
+        run: `run-${runs}`,
         pipeline: 'p',
         step: 's',
         scope: '',
@@ -124,9 +140,12 @@ export function createWorld({ directory, driver, objects, executor, end }: World
       return JSON.parse(text);
     },
     log(index = 0, attempt = 1) {
-      const place = { runId: 'run-1', step: 's', index, attempt };
+      const place = { runId: `run-${runs}`, step: 's', index, attempt };
+      const file = isCommittedByPlace
+        ? join(directory, 'artifacts', `runs/${place.runId}/logs/s/${index}/${attempt}.txt`)
+        : join(taskDirectory(join(directory, 'work'), place), 'log.txt');
       try {
-        return readFileSync(join(taskDirectory(join(directory, 'work'), place), 'log.txt'), 'utf8');
+        return readFileSync(file, 'utf8');
       } catch {
         return '';
       }

@@ -7,7 +7,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Container, V1ContainerState, V1ContainerStateTerminated, V1Pod } from '@kubernetes/client-node';
-import type { KubernetesServer } from './kubernetes-server.ts';
+import type { KubernetesClient } from './kubernetes-client.ts';
 
 export interface NodeOptions {
   readonly name?: string;
@@ -51,7 +51,7 @@ interface RunningPod {
 const CAPACITY_CPUS = 64;
 const MERGE = 'application/strategic-merge-patch+json';
 
-export async function startNode(server: KubernetesServer, options: NodeOptions = {}): Promise<StandInNode> {
+export async function startNode(server: KubernetesClient, options: NodeOptions = {}): Promise<StandInNode> {
   const { name = 'node-1', slots = 2, variables = {}, mostGraceMs = 20_000 } = options;
   const folder = mkdtempSync(join(server.folder, 'pods-'));
   const closed = new AbortController();
@@ -95,7 +95,9 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
     if (bound.has(key)) return;
     const why = unfit(pod);
     if (why !== undefined) {
-      const told = pod.status?.conditions?.some(({ type, reason }) => type === 'PodScheduled' && reason === 'Unschedulable');
+      const told = pod.status?.conditions?.some(
+        ({ type, reason }) => type === 'PodScheduled' && reason === 'Unschedulable',
+      );
       const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: why };
       if (told !== true) await report(pod, { conditions: [condition] });
       return;
@@ -107,6 +109,15 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
 
   const environmentOf = async (pod: V1Pod, container: V1Container): Promise<Record<string, string>> => {
     const env: Record<string, string> = { ...variables };
+    for (const { secretRef } of container.envFrom ?? []) {
+      const secret = await server.ask(
+        'GET',
+        `/api/v1/namespaces/${pod.metadata?.namespace}/secrets/${secretRef?.name}`,
+      );
+      if (secret.status === 404) throw new Error(`secret "${secretRef?.name}" not found`);
+      for (const [variable, data] of Object.entries<string>(secret.body.data ?? {}))
+        env[variable] = Buffer.from(data, 'base64').toString();
+    }
     for (const { name: variable, value, valueFrom } of container.env ?? []) {
       const field = /^metadata\.(annotations|labels)\['(.*)'\]$/.exec(valueFrom?.fieldRef?.fieldPath ?? '');
       const secret = valueFrom?.secretKeyRef;
@@ -159,7 +170,8 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
       }),
     );
   };
-  const lastWords = (pod: V1Pod): string => readFileSync(join(folder, `${pod.metadata?.name}.log`), 'utf8').slice(-2048);
+  const lastWords = (pod: V1Pod): string =>
+    readFileSync(join(folder, `${pod.metadata?.name}.log`), 'utf8').slice(-2048);
 
   const statusesOf = (one: RunningPod, containers: readonly V1Container[]): object[] =>
     containers
@@ -186,7 +198,8 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
       if (one.isDeleted || isLost || signal.aborted) return undefined;
       let why: readonly [string, string] | undefined;
       if (/[A-Z ]/.test(of.image ?? '')) why = ['InvalidImageName', `couldn't parse image name "${of.image}"`];
-      else if (of.image?.startsWith('missing/') === true) why = ['ImagePullBackOff', `Back-off pulling image "${of.image}"`];
+      else if (of.image?.startsWith('missing/') === true)
+        why = ['ImagePullBackOff', `Back-off pulling image "${of.image}"`];
       else {
         const env = await environmentOf(pod, of).catch((error: unknown) => String(error));
         if (typeof env !== 'string') return env;
@@ -206,17 +219,21 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
     });
     const fail = (): boolean =>
       [...one.states].some(
-        ([of, { terminated }]) =>
-          terminated !== undefined && terminated.exitCode !== 0 && !sidecars.has(of),
+        ([of, { terminated }]) => terminated !== undefined && terminated.exitCode !== 0 && !sidecars.has(of),
       );
-    const sidecars = new Set(initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always').map((of) => of.name));
+    const sidecars = new Set(
+      initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always').map((of) => of.name),
+    );
     const works: Promise<void>[] = [];
     const endSidecars = (): void => {
       for (const of of sidecars) signalTo(one.processes.get(of), 'SIGKILL');
     };
     if (activeDeadlineSeconds !== undefined)
       deadline = setTimeout(() => {
-        one.ending = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
+        one.ending = {
+          reason: 'DeadlineExceeded',
+          message: 'Pod was active on the node longer than the specified deadline',
+        };
         end(one, mostGraceMs);
       }, activeDeadlineSeconds * 1000);
     for (const of of [...initContainers, ...containers]) {
@@ -225,9 +242,15 @@ export async function startNode(server: KubernetesServer, options: NodeOptions =
       const over = start(pod, one, of, env);
       if (sidecars.has(of.name)) continue;
       if (initContainers.includes(of)) await over;
-      else works.push(over.then(() => (one.processes.size > sidecars.size ? report(pod, { phase: 'Running', ...statuses() }) : undefined)));
+      else
+        works.push(
+          over.then(() =>
+            one.processes.size > sidecars.size ? report(pod, { phase: 'Running', ...statuses() }) : undefined,
+          ),
+        );
     }
-    if (one.processes.size > 0) await report(pod, { phase: 'Running', startTime: new Date().toISOString(), ...statuses() });
+    if (one.processes.size > 0)
+      await report(pod, { phase: 'Running', startTime: new Date().toISOString(), ...statuses() });
     await Promise.all(works);
     endSidecars();
     clearTimeout(deadline);
@@ -381,6 +404,8 @@ function signalTo(child: ChildProcess | undefined, signal: NodeJS.Signals): void
   }
 }
 
+/** As the API writes it. */
 function cpusOf(text: string): number {
-  return text.endsWith('m') ? Number(text.slice(0, -1)) / 1000 : Number(text);
+  const scale: Readonly<Record<string, number>> = { m: 0.001, k: 1000 };
+  return Number.parseFloat(text) * (scale[text.at(-1) ?? ''] ?? 1);
 }

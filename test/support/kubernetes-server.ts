@@ -4,12 +4,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Certificate, makeCertificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
+import { type KubernetesClient, type KubernetesUser, openKubernetesClient, USERS } from './kubernetes-client.ts';
 import type { KubernetesPrograms } from './kubernetes-programs.ts';
 
 const START_LIMIT_MS = 120_000;
@@ -24,32 +24,11 @@ const CONTROLLERS = [
   'taint-eviction-controller',
 ];
 
-/** Who may sign in: by name, with a token of that name. `admin` may all. */
-const USERS = { admin: 'system:masters', driver: '', other: '' } as const;
-export type KubernetesUser = keyof typeof USERS;
-
-/** What the API answers. */
-export interface Answer {
-  readonly status: number;
-  // As the API has it; tests read what they know of.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly body: any;
-}
-
-export interface KubernetesServer {
-  readonly port: number;
-  readonly folder: string;
-  /** The certificate that it shows, which is its own authority. */
-  readonly ca: string;
+export interface KubernetesServer extends KubernetesClient {
+  /** What the API server shows, and its key. */
+  readonly serving: Certificate;
   /** One that the API server takes as the administrator’s, and its key. */
   readonly client: Certificate;
-  /** As the administrator, whatever the status. */
-  ask(method: string, path: string, body?: object, contentType?: string): Promise<Answer>;
-  /** The same; throws where the answer is no success. */
-  // oxlint-disable-next-line typescript/no-explicit-any
-  do(method: string, path: string, body?: object, contentType?: string): Promise<any>;
-  /** Lines of a watch, as the administrator, until the signal ends it or the server does. */
-  watch(path: string, onLine: (line: string) => void, signal: AbortSignal): Promise<void>;
   /** A new, empty namespace, in which the user `driver` may do what the guide grants. */
   newNamespace(): Promise<string>;
   /** Writes a kubeconfig and gives its path; `user` is that of the kubeconfig's format. */
@@ -59,11 +38,6 @@ export interface KubernetesServer {
   /** The API server alone, at once; what etcd has is there after `startApi`. */
   killApi(): Promise<void>;
   startApi(): Promise<void>;
-  /** Turns away all that the user asks, as a busy server does: by 429. */
-  throttle(user: KubernetesUser): Promise<void>;
-  letThrough(user: KubernetesUser): Promise<void>;
-  /** What kubectl prints, on stderr too, whether it fails or not. */
-  kubectlAs(user: KubernetesUser, words: readonly string[]): string;
   stop(): Promise<void>;
 }
 
@@ -97,7 +71,7 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
       .map(([user, group]) => `${user}-token,${user},${user}${group === '' ? '' : `,${group}`}\n`)
       .join(''),
   );
-  const agent = new Agent({ keepAlive: true, ca: serving.cert });
+  const clientOf = openKubernetesClient({ port, ca: serving.cert, folder });
   let made = 0;
 
   const start = (name: string, words: readonly string[]): void => {
@@ -114,33 +88,7 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
     await once(child, 'exit');
   };
 
-  const ask = (method: string, path: string, body?: object, contentType = 'application/json'): Promise<Answer> =>
-    new Promise((resolve, reject) => {
-      const headers = { authorization: 'Bearer admin-token', 'content-type': contentType };
-      const sent = request({ host: '127.0.0.1', port, method, path, agent, headers, timeout: 60_000 }, (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-        response.once('error', reject);
-        response.once('end', () => {
-          let parsed: unknown = text;
-          try {
-            parsed = JSON.parse(text);
-          } catch {
-            // ok, as /readyz says
-          }
-          resolve({ status: response.statusCode ?? 0, body: parsed });
-        });
-      });
-      sent.once('timeout', () => sent.destroy(new Error('the API server of the tests said nothing for 60 s')));
-      sent.once('error', reject);
-      sent.end(body === undefined ? undefined : JSON.stringify(body));
-    });
-  const demand = async (method: string, path: string, body?: object, contentType?: string): Promise<Answer['body']> => {
-    const answer = await ask(method, path, body, contentType);
-    if (answer.status >= 300)
-      throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body.message ?? answer.body)}`);
-    return answer.body;
-  };
+  const { ask, do: demand } = clientOf;
   const untilReady = async (): Promise<void> => {
     const giveUpAt = performance.now() + START_LIMIT_MS;
     while ((await ask('GET', '/readyz').catch(() => ({ status: 0 }))).status !== 200) {
@@ -154,7 +102,8 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
     start('kube-apiserver', [
       `--etcd-servers=http://127.0.0.1:${etcd}`,
       '--bind-address=127.0.0.1',
-      '--advertise-address=127.0.0.1',
+      // Nobody here asks for it as a service.
+      '--endpoint-reconciler-type=none',
       `--secure-port=${port}`,
       `--tls-cert-file=${servingCert}`,
       `--tls-private-key-file=${servingKey}`,
@@ -185,29 +134,9 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
   ]);
 
   const server: KubernetesServer = {
-    port,
-    folder,
-    ca: serving.cert,
+    ...clientOf,
+    serving,
     client,
-    ask,
-    do: demand,
-    watch: (path, onLine, signal) =>
-      new Promise((resolve) => {
-        const headers = { authorization: 'Bearer admin-token' };
-        const options = { host: '127.0.0.1', port, path, headers, ca: serving.cert, signal };
-        const sent = request(options, (response) => {
-          let rest = '';
-          response.setEncoding('utf8').on('data', (piece: string) => {
-            const lines = (rest + piece).split('\n');
-            rest = lines.pop() ?? '';
-            for (const line of lines) if (line !== '') onLine(line);
-          });
-          response.once('error', () => resolve());
-          response.once('close', () => resolve());
-        });
-        sent.once('error', () => resolve());
-        sent.end();
-      }),
     async newNamespace() {
       const name = `ns-${++made}`;
       await demand('POST', '/api/v1/namespaces', { metadata: { name } });
@@ -238,38 +167,8 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
     tokenOf: (user) => ({ token: `${user}-token` }),
     killApi: () => end('kube-apiserver'),
     startApi,
-    async throttle(user) {
-      const flow = '/apis/flowcontrol.apiserver.k8s.io/v1';
-      const name = `none-${user}`;
-      await demand('POST', `${flow}/prioritylevelconfigurations`, {
-        metadata: { name },
-        spec: {
-          type: 'Limited',
-          limited: { nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: { type: 'Reject' } },
-        },
-      });
-      const all = { verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true };
-      await demand('POST', `${flow}/flowschemas`, {
-        metadata: { name },
-        spec: {
-          priorityLevelConfiguration: { name },
-          matchingPrecedence: 1,
-          rules: [{ subjects: [{ kind: 'User', user: { name: user } }], resourceRules: [all] }],
-        },
-      });
-    },
-    async letThrough(user) {
-      const flow = '/apis/flowcontrol.apiserver.k8s.io/v1';
-      for (const kind of ['flowschemas', 'prioritylevelconfigurations'])
-        await demand('DELETE', `${flow}/${kind}/none-${user}`);
-    },
-    kubectlAs(user, words) {
-      const env = { ...process.env, KUBECONFIG: server.kubeconfig(server.tokenOf(user)), HOME: folder };
-      const run = spawnSync(join(bin, 'kubectl'), words, { encoding: 'utf8', env, timeout: 60_000 });
-      return run.stdout + run.stderr;
-    },
     async stop() {
-      agent.destroy();
+      clientOf.close();
       for (const name of ['kube-controller-manager', 'kube-apiserver', 'etcd']) await end(name);
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },

@@ -33,6 +33,7 @@ export function runGuide(page: string, project: Project, env: Readonly<Record<st
     else if (language === 'py' && head.startsWith('# '))
       project.write(`feature_repo/${head.slice(2)}`, rest.join('\n'));
     else if (language === 'js' && file !== undefined) project.write(file, rest.join('\n'));
+    else if (language === 'yaml' && /^# \S+\.yaml$/.test(head)) project.write(head.slice(2), rest.join('\n'));
     else if (language === 'diff' && file !== undefined) applyDiff(project, file, rest);
     else if (language === 'sh')
       for (const line of commandsOf(text)) {

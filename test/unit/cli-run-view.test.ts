@@ -37,6 +37,31 @@ describe('a run on a terminal', () => {
     ]);
   });
 
+  it('says which runs have the slots that it waits for', () => {
+    const holders = [
+      { run: 'a', slots: 2, isDriven: true },
+      { run: 'b', slots: 1, isDriven: false },
+    ];
+    const open = { state: 'open' as const, children: 8, counts: { ...NONE, running: 1 } };
+    const [line] = runLines(
+      [step('fit', { ...open, waitsForPool: { pool: 'warehouse', slots: 1, holders } })],
+      plain,
+      200,
+      20,
+    );
+    expect(line).toBe(
+      '  ▸ fit  ░░░░░░░░░░░░░░░░░░░░  0/8  1 running  waits for pool warehouse (held by run a: 2; run b: 1, whose driver is gone: `headrace runs resume b` or `cancel` frees them)',
+    );
+    const told: string[] = [];
+    const view = createRunView((text) => told.push(text), plain, { isTerminal: false, columns: 80, rows: 24 });
+    const wait = { pool: 'warehouse', holders: holders.slice(0, 1) };
+    // While some of it runs it is no news.
+    view.onProgress([step('fit', { ...open, waitsForPool: { ...wait, slots: 1 } })]);
+    for (let looks = 0; looks < 3; looks++)
+      view.onProgress([step('fit', { ...open, waitsForPool: { ...wait, slots: 0 } })]);
+    expect(told).toEqual(['  fit waits for pool warehouse (held by run a: 2)']);
+  });
+
   it('fits the screen: what is over makes room, and lines are cut', () => {
     const many = Array.from({ length: 30 }, (_, at) => step(`s${at}`, at < 25 ? { state: 'succeeded' } : {}));
     const lines = runLines(many, plain, 80, 5);

@@ -12,11 +12,11 @@ describe('what travels with a Python step', () => {
       writeFileSync(join(folder, path), text);
     }
   };
-  const filesOf = async (script: string): Promise<string[]> => {
+  const filesOf = async (script: string, options = '{}'): Promise<string[]> => {
     write({
       'repo/train.ts': `import { pipeline, python } from 'headrace';
 const p = pipeline('train');
-p.step('fit', python('${script}'));
+p.step('fit', python('${script}', ${options}));
 export default p;`,
     });
     const { manifest } = await loadDefinitions(join(folder, 'repo'), 'test');
@@ -131,6 +131,26 @@ export default p;`,
     link('../../away.json', 'away.json');
     link('../common', 'folder.json');
     expect(await filesOf('fit/train.py')).toEqual(['fit/params.json', 'fit/shapes.py', 'fit/train.py']);
+  });
+
+  it('is its requirements and the files that these take in', async () => {
+    write({
+      'repo/fit/train.py': '',
+      'repo/envs/fit.txt': '-r base.txt\n-c ../pins.txt\n-r /opt/own.txt\n-r https://example.com/x.txt\n',
+      'repo/envs/base.txt': 'numpy\n-r fit.txt\n',
+      'repo/pins.txt': 'numpy==2.0',
+    });
+    const options = `{ requirements: './envs/fit.txt' }`;
+    expect(await filesOf('fit/train.py', options)).toEqual([
+      'envs/base.txt',
+      'envs/fit.txt',
+      'fit/train.py',
+      'pins.txt',
+    ]);
+    write({ 'repo/envs/base.txt': '-r ../../own.txt' });
+    await expect(filesOf('fit/train.py', options)).rejects.toThrow(/takes \.\.\/own\.txt, which is outside/);
+    write({ 'repo/envs/base.txt': '-r none.txt' });
+    await expect(filesOf('fit/train.py', options)).rejects.toThrow(/needs envs\/none\.txt, which is not/);
   });
 
   it('is refused outside the repository, and where it is too much to be the team’s own', async () => {

@@ -1,6 +1,6 @@
 // What travels with a step: of a script, or a notebook, the Python files beside and beneath it, which it may import, the text
-// files there that one of them names, which it may read, and its requirements; of a command, what its words name and what it
-// lists. By content, as bundles of functions do.
+// files there that one of them names, which it may read, and its requirements with what these take in; of a command, what its words
+// name and what it lists. By content, as bundles of functions do.
 
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
@@ -11,6 +11,7 @@ import type { Definitions, Manifest } from '../manifest.ts';
 import type { PipelineSpec, StepSpec } from '../pipeline-spec.ts';
 import { pathsInCommand } from './command-files.ts';
 import { namedFiles } from './named-paths.ts';
+import { namedRequirements } from './named-requirements.ts';
 import { notebookCode } from './notebook-code.ts';
 import { Parcel } from './parcel.ts';
 import { filesUnder, posixPath, readSmallText, textOf } from './repository-texts.ts';
@@ -53,7 +54,7 @@ async function withScriptFiles(written: ScriptAction, parcel: Parcel, directory:
   const script = plain(written.script);
   const action = { ...written, script, ...(requirements === undefined ? {} : { requirements }) };
   const found = await filesUnder(directory, dirname(script));
-  const own = [script, ...(requirements === undefined || isAbsolute(requirements) ? [] : [requirements])];
+  const own = [script, ...(requirements === undefined ? [] : await requirementFiles(requirements, directory, parcel))];
   const paths = new Set([...own, ...found.filter((path) => path.endsWith('.py'))]);
   parcel.refuseOutside([...paths]);
   parcel.refuseMany(paths.size, dirname(script));
@@ -65,6 +66,20 @@ async function withScriptFiles(written: ScriptAction, parcel: Parcel, directory:
   });
   await addSmallTexts(named, 'text files that its Python files name', parcel, directory);
   return { ...action, files: parcel.files() };
+}
+
+/** The file with those that it takes in, and they; one at an absolute path is that machine's own. */
+async function requirementFiles(requirements: string, directory: string, parcel: Parcel): Promise<readonly string[]> {
+  const found = new Set<string>();
+  const take = async (path: string): Promise<void> => {
+    if (isAbsolute(path) || found.has(path)) return;
+    parcel.refuseOutside([path]);
+    found.add(path);
+    for (const named of namedRequirements(await readOwn(directory, path, parcel)))
+      await take(isAbsolute(named) ? named : plain(join(dirname(path), named)));
+  };
+  await take(requirements);
+  return [...found];
 }
 
 function cellsOf(text: string, path: string, parcel: Parcel): string {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, type Logger, toHeadraceError } from '../../core/index.ts';
 import type { Command, EngineEvent } from '../engine/events.ts';
 import type { RunInHand } from '../engine/run-in-hand.ts';
-import type { RunStore } from '../rows/run-store.ts';
+import type { PoolHolder, RunStore } from '../rows/run-store.ts';
 import { lostRun } from './lost-run.ts';
 import { wantedSlots } from './wanted-slots.ts';
 
@@ -35,11 +35,14 @@ export function createSlotAsks(
     sizes,
     logger,
     post,
+    onHolders,
   }: {
-    readonly store: Pick<RunStore, 'askSlots' | 'listenToPools'>;
+    readonly store: Pick<RunStore, 'askSlots' | 'listenToPools' | 'poolHolders'>;
     readonly sizes: PoolSizes;
     readonly logger: Logger;
     readonly post: (event: EngineEvent) => void;
+    /** While the run waits, at each look: who has slots of the pools that it waits for; none once it does not wait any more. */
+    readonly onHolders?: ((holders: readonly PoolHolder[]) => void) | undefined;
   },
   run: RunInHand,
   epoch: number,
@@ -48,7 +51,19 @@ export function createSlotAsks(
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
   const look = (): void => post({ kind: 'pools changed' });
-  const isWaiting = (): boolean => [...run.pools.values()].some(({ held, wanted }) => wanted > held);
+  const waitedFor = (): readonly string[] =>
+    Array.from(run.pools.values()).flatMap(({ name, held, wanted }) => (wanted > held ? [name] : []));
+  let hasTold = false;
+  const tellHolders = async (): Promise<void> => {
+    const pools = waitedFor();
+    if (onHolders === undefined || isClosed || (pools.length === 0 && !hasTold)) return;
+    hasTold = pools.length > 0;
+    try {
+      onHolders((await store.poolHolders(pools)).filter((one) => one.run !== run.id && one.slots > 0));
+    } catch {
+      // While the database is away nobody is told: the asks say so.
+    }
+  };
   return {
     want(at, roomFor, tell) {
       if (run.pools.size === 0) return;
@@ -73,7 +88,8 @@ export function createSlotAsks(
       if (run.pools.size === 0) return;
       stopListening = await store.listenToPools(look);
       timer = setInterval(() => {
-        if (isWaiting()) look();
+        if (waitedFor().length > 0) look();
+        void tellHolders();
       }, LOOK_MS).unref();
     },
     async close() {

@@ -11,7 +11,7 @@ import { claimable, next, nextDue } from '../engine/next.ts';
 import { type KeptTask, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
 import type { Executor, Resources } from '../executors/executor.ts';
 import { createStorageWait } from '../await-storage.ts';
-import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
+import type { Hold, LoadedRun, PoolHolder, RunStore } from '../rows/run-store.ts';
 import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
 import { createHandedSlices, type KnownExecutors } from './handed-slices.ts';
 import { type KeptLease, keepLease } from './keep-lease.ts';
@@ -31,6 +31,8 @@ export interface DriveDeps extends KnownExecutors {
   readonly signal?: AbortSignal;
   /** After each batch, and at first. */
   readonly onChange?: (run: RunInHand, batch: Batch | null) => void;
+  /** While it waits for slots of pools, each second: which others have some; none once it does not wait any more. */
+  readonly onPoolWait?: (run: RunInHand, holders: readonly PoolHolder[]) => void;
 }
 
 export type DriveEnd = 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
@@ -86,7 +88,8 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     wake?.();
   };
 
-  const slots = createSlotAsks({ store, sizes: deps.pools ?? {}, logger, post }, run, hold.epoch);
+  const onHolders = deps.onPoolWait && ((holders: readonly PoolHolder[]) => deps.onPoolWait?.(run, holders));
+  const slots = createSlotAsks({ store, sizes: deps.pools ?? {}, logger, post, onHolders }, run, hold.epoch);
 
   const fail = (error: unknown): void => {
     crash ??= error;

@@ -9,9 +9,14 @@ import type { Executor, Handle, Slice, TaskEvent } from '../executors/executor.t
 import type { StoredSlice } from '../rows/run-store.ts';
 
 export interface NamedExecutor {
-  /** What kind it is, and of which driver where it lives and dies with one: 'local:host/98/3fa9'. Slices are kept by it. */
+  /**
+   * What kind it is, and of which driver where it lives and dies with one: 'local:host/98/3fa9'; of a cluster all that finds it again.
+   * Slices are kept by it.
+   */
   readonly name: string;
   readonly executor: Executor;
+  /** Its jobs may wait for machines for ever: those of a step that runs elsewhere by now are ended. */
+  readonly isCluster?: boolean;
 }
 
 export interface KnownExecutors {
@@ -29,7 +34,11 @@ type Submit = Extract<Command, { kind: 'submit' }>;
 export interface HandedSlices {
   /** The executor of a step, of which all is heard from now on. */
   executorOf(spec: StepSpec): NamedExecutor;
-  /** Takes what another driver had handed over: what still runs goes on, of the rest nothing is left. */
+  /**
+   * Takes what another driver had handed over: what still runs goes on, of the rest nothing is left. Jobs of steps that run elsewhere
+   * by now are ended beside it: they may wait for machines for ever, which is why steps are sent elsewhere, and containers take a
+   * while to end.
+   */
   adopt(kept: readonly StoredSlice[]): Promise<void>;
   /**
    * Hands slices over whose rows are written. Resolves when all is handed over, or after a moment; `onTaken` hears how many tasks an
@@ -113,6 +122,18 @@ export function createHandedSlices(
     stopped(slice, tasks);
   };
 
+  /** Ends slices of one executor; what of them did not end first is told as stopped. */
+  const end = async (executor: Executor, own: readonly (readonly [string, SliceInHand])[]): Promise<void> => {
+    await executor.cancel(own.map(([, { handle }]) => handle));
+    for (const [id, slice] of own) if (slices.has(id)) giveUp(id, slice);
+  };
+
+  /** Of a cluster that its step does not run on any more. */
+  const isLeftBehind = ({ named, step }: SliceInHand): boolean => {
+    const spec = specOf(step);
+    return named.isCluster === true && spec !== undefined && executorOf(spec) !== named;
+  };
+
   const handOver = async (named: NamedExecutor, list: readonly Slice[]): Promise<void> => {
     for (const handle of await named.executor.submit(list)) {
       const slice = slices.get(handle.slice);
@@ -136,10 +157,14 @@ export function createHandedSlices(
       const askOf = async (executor: Executor, ids: readonly string[]): Promise<void> => {
         const those = ids.flatMap((id) => slices.get(id) ?? []);
         const found = await executor.adopt(those.map(({ handle }) => handle));
+        const leftBehind: [string, SliceInHand][] = [];
         for (const [at, id] of ids.entries()) {
           const slice = slices.get(id);
-          if (slice !== undefined && found[at] !== 'running') giveUp(id, slice);
+          if (slice === undefined) continue;
+          if (found[at] !== 'running') giveUp(id, slice);
+          else if (isLeftBehind(slice)) leftBehind.push([id, slice]);
         }
+        if (leftBehind.length > 0) end(executor, leftBehind).catch(crash);
       };
       await Promise.all([...byExecutor].map(([executor, ids]) => askOf(executor, ids)));
     },
@@ -179,8 +204,7 @@ export function createHandedSlices(
       const stop = async (executor: Executor, onTheWay: ReadonlySet<Promise<unknown>>): Promise<void> => {
         await Promise.all(onTheWay);
         const own = [...slices].filter(([, { named }]) => named.executor === executor);
-        await executor.cancel(own.map(([, { handle }]) => handle));
-        for (const [id, slice] of own) if (slices.has(id)) giveUp(id, slice);
+        await end(executor, own);
       };
       await Promise.all([...executors].map(([executor, { onTheWay }]) => stop(executor, onTheWay)));
     },

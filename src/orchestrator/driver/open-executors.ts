@@ -1,7 +1,7 @@
-// The executors of one run: this machine's always, the fleet's and those of clusters where a step asks for them, the fleet's too where
-// it has tasks from before.
+// The executors of one run: this machine's always, the fleet's and those of clusters where a step asks for them, or where they have
+// tasks from before.
 
-import { contentHash, stringifyJson } from '../../core/index.ts';
+import { parseJson, stringifyJson } from '../../core/index.ts';
 import type { ClusterSpec, StepSpec } from '../../definitions/index.ts';
 import { isBuiltIn } from '../executors/local/built-in-tasks.ts';
 import type { OrchestratorDeps } from '../orchestrator-deps.ts';
@@ -20,15 +20,21 @@ export async function openExecutors(
   const places = new Map(
     run.spec.steps.map((spec) => [stringifyJson(placeOf(spec, deps.executor)), placeOf(spec, deps.executor)]),
   );
-  if (slices.some(({ executor }) => executor === FLEET)) places.set(stringifyJson(FLEET), FLEET);
+  for (const { executor } of slices) {
+    const place = placeNamed(executor);
+    if (place !== undefined) places.set(stringifyJson(place), place);
+  }
   const opened = new Map<string, NamedExecutor>();
   const closeAll = async (executors: Iterable<NamedExecutor>): Promise<void> =>
     void (await Promise.all([...executors].map(({ executor }) => executor.close())));
   try {
     for (const [key, place] of places) {
       if (place === 'local') continue;
-      const executor = await (place === FLEET ? deps.openFleet(driver) : deps.clusters.open(place, run.id, driver));
-      opened.set(key, { name: place === FLEET ? FLEET : nameOf(place, run.id), executor });
+      const named =
+        place === FLEET
+          ? { name: FLEET, executor: await deps.openFleet(driver) }
+          : { name: clusterName(place), executor: await deps.clusters.open(place, run.id, driver), isCluster: true };
+      opened.set(key, named);
     }
   } catch (error) {
     await closeAll(opened.values()).catch(() => {}); // what went wrong first is what counts
@@ -49,9 +55,18 @@ export async function openExecutors(
   };
 }
 
-/** A run may have several clusters of a kind: each knows of its own slices alone. */
-function nameOf(cluster: ClusterSpec, run: string): string {
-  return `${cluster.kind}:${run}/${contentHash(cluster).slice(0, 8)}`;
+const CLUSTER = 'cluster:';
+
+/** All of it, since a step may be sent elsewhere while its jobs run: whoever drives the run next finds them by this alone. */
+function clusterName(place: ClusterSpec): string {
+  return `${CLUSTER}${stringifyJson(place)}`;
+}
+
+/** The place that slices of this executor's name are at; undefined for this machine's. */
+function placeNamed(executor: string): typeof FLEET | ClusterSpec | undefined {
+  if (executor === FLEET) return FLEET;
+  if (!executor.startsWith(CLUSTER)) return undefined;
+  return parseJson(executor.slice(CLUSTER.length)) as unknown as ClusterSpec; // put there above alone
 }
 
 /** What Headrace itself knows how to do takes the project's own stores, which no other machine has. */

@@ -21,7 +21,8 @@ import { firstFailure } from './first-failure.ts';
 import type { KeepModels } from './kept-models.ts';
 import type { SyncProblem } from './problems.ts';
 import { storeSpec } from './spec-document.ts';
-import { listRecords, readAttemptEnd, readTaskResult, type AttemptEnd, type TaskRecords } from './task-records.ts';
+import { type AttemptEnd, listRecords, readAttemptEnd, readTaskResult, type TaskRecords } from './task-records.ts';
+import { createTimeOrder } from './time-order.ts';
 
 export interface SyncRowsDeps {
   readonly store: RunStore;
@@ -47,7 +48,7 @@ interface Read {
 }
 
 const MOST_ROWS = 500;
-/** Tasks that are handed over, or read, before rows are written. */
+/** Tasks that are handed over at once. */
 const AT_ONCE = 1000;
 const READS_AT_ONCE = 32;
 /** A third of a lease. */
@@ -72,7 +73,6 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
   const taken: Taken = { succeeded: 0, failed: 0 };
   const few = fewAtOnce(READS_AT_ONCE);
   const commands: Command[] = [];
-  const looked = new Set<Row>();
   let latest = newestOf(loaded);
   let batchNumber = 1;
   let heldMs = performance.now();
@@ -156,23 +156,10 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
     }
   };
 
-  const look = async (row: Row): Promise<void> => {
-    const records = await listRecords(objects, id, { step: row.node.name, scope: row.scope });
-    // In the order in which they came, so that a step's last task is the one that ended it.
-    const known = [...row.tasks.keys()]
-      .flatMap((index) => {
-        const found = records.get(index);
-        return found === undefined ? [] : [{ index, found }];
-      })
-      .sort((a, b) => a.found.newest - b.found.newest || a.index - b.index);
-    for (let from = 0; from < known.length; from += AT_ONCE) {
-      const part = known.slice(from, from + AT_ONCE);
-      const read = await Promise.all(part.map(({ index, found }) => few(() => readRecord(row, index, found))));
-      for (const one of read) if (one !== undefined) apply(row, one);
-      if (pendingRows(run) > 0) await flush();
-      await keepHold();
-    }
-  };
+  const order = createTimeOrder<Read>({
+    list: (row) => few(() => listRecords(objects, id, { step: row.node.name, scope: row.scope })),
+    read: (row, index, found) => few(() => readRecord(row, index, found)),
+  });
 
   /** Undefined where something of it is no record: the task stays as it is. */
   const readRecord = async (row: Row, index: number, found: TaskRecords): Promise<Read | undefined> => {
@@ -202,10 +189,13 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
     const task = row.tasks.get(index);
     if (task === undefined) return;
     const place = { step: row.node.name, scope: row.scope, index };
-    let since = task.startedAt;
+    let since = row.openedAt ?? 0;
     for (const { attempt, end, at } of ends) {
-      // Those before it were told by an earlier look.
-      if (attempt < task.attempt || (attempt === task.attempt && !task.isRunning)) continue;
+      if (attempt < task.attempt || (attempt === task.attempt && !task.isRunning)) {
+        // An earlier look has told it.
+        since = at;
+        continue;
+      }
       beginAttempt(run, row, task, attempt, since);
       since = at;
       if (result !== undefined) {
@@ -225,23 +215,30 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
   const stopAll = (at: Micros): void => {
     tell({ kind: 'cancel' }, at);
     for (const { node, scope, tasks } of openRows())
-      for (const { index, attempt, isRunning } of [...tasks.values()])
+      for (const { index, attempt, isRunning } of tasks.values())
         if (isRunning) tell({ kind: 'stopped', step: node.name, scope, index, attempt }, at);
   };
 
   /** Until the results say no more. */
   const settle = async (): Promise<void> => {
+    let hasOpened = true;
     while (run.end === null) {
-      await flush();
+      await keepHold();
       if (commands.length > 0) {
+        await flush();
         await prepare();
+        hasOpened = true;
         continue;
       }
-      await handOverAll();
-      const row = openRows().find((one) => !looked.has(one));
-      if (row === undefined) break;
-      looked.add(row);
-      await look(row);
+      if (hasOpened) {
+        await handOverAll();
+        await order.add(openRows());
+        hasOpened = false;
+      }
+      const first = await order.next();
+      if (first === undefined) break;
+      if (first.read !== undefined) apply(first.row, first.read);
+      if (pendingRows(run) >= MOST_ROWS) await flush();
     }
     await flush();
   };

@@ -3,7 +3,7 @@
 import { compareTexts } from '../../core/index.ts';
 import { clockText, type Database, type DatabaseKind } from '../../storage/index.ts';
 import { type LeaseRow, leaseLeft, unknownRun } from './run-lease.ts';
-import type { DueRuns, ListRuns, OpenTask, RunStore, StoredStep } from './run-store.ts';
+import type { DueRuns, ListRuns, OpenTask, RunStore, RunTrigger, StoredStep } from './run-store.ts';
 import { type Db, type Parameter, statement } from './statement.ts';
 import {
   type EventRow,
@@ -74,6 +74,19 @@ export function createReads(database: Database): Reads {
     return { run, steps: inOrder(steps, run.spec) };
   };
 
+  /** Of those of the runs that triggers made: their first events tell it. */
+  const triggersOf = async (runs: readonly SummaryRow[]): Promise<ReadonlyMap<string, { trigger: RunTrigger }>> => {
+    const ids = runs.filter(({ tick }) => tick !== null).map(({ id }) => id);
+    if (ids.length === 0) return new Map();
+    const { rows } = await statement<{ run_id: string; message: string }>(
+      kind,
+      `select run_id, message from pipeline_events
+       where number = 1 and kind = 'created' and message is not null and run_id in (${ids.map(() => '?').join(', ')})`,
+    )(db(), ...ids);
+    // Whoever made the run wrote it.
+    return new Map(rows.map(({ run_id: id, message }) => [id, { trigger: JSON.parse(message) as RunTrigger }]));
+  };
+
   return {
     get,
     async load(id) {
@@ -100,7 +113,8 @@ export function createReads(database: Database): Reads {
          from pipeline_steps s where run_id in (${rows.map(() => '?').join(', ')}) and ${HAS_TASKS} group by run_id`,
       )(db(), ...rows.map(({ id }) => id));
       const byRun = new Map(counts.rows.map(({ run_id: id, ...row }) => [id, row]));
-      return rows.map((row) => ({ ...toSummary(row), counts: byRun.get(row.id) ?? NONE }));
+      const triggers = await triggersOf(rows);
+      return rows.map((row) => ({ ...toSummary(row), counts: byRun.get(row.id) ?? NONE, ...triggers.get(row.id) }));
     },
     events: async (id, after = 0) => (await readEvents(db(), id, after)).rows.map(toEvent),
     async due() {
@@ -133,7 +147,7 @@ const NONE = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0, chil
 
 function listed(
   kind: DatabaseKind,
-  { pipeline, state, limit = LIMIT, before }: ListRuns,
+  { pipeline, state, limit = LIMIT, byTick = false, before }: ListRuns,
 ): { text: string; parameters: Parameter[] } {
   const terms: string[] = [];
   const parameters: Parameter[] = [];
@@ -143,8 +157,9 @@ function listed(
   };
   if (pipeline !== undefined) where('pipeline = ?', pipeline);
   if (state !== undefined) where('state = ?', state);
+  if (byTick) where('tick is not null');
   if (before !== undefined) where('(created_at, id) < (?, ?)', before.createdAt, before.id);
   const filter = terms.length === 0 ? '' : `where ${terms.join(' and ')}`;
-  const text = `select ${summaryColumns(kind)} from pipeline_runs ${filter} order by created_at desc, id desc limit ?`;
+  const text = `select ${summaryColumns(kind)} from pipeline_runs ${filter} order by ${byTick ? 'tick' : 'created_at'} desc, id desc limit ?`;
   return { text, parameters: [...parameters, limit] };
 }

@@ -110,8 +110,10 @@ async function* runObjects(
     yield* usesOf(await namedInBlob(blob), what);
   }
   // Of a registry that is not migrated yet the column is missing, and no run is driven elsewhere.
-  const rows: readonly MaybeElsewhere[] = await db.selectFrom('pipeline_runs').selectAll().execute();
-  const runs = new Map(rows.map(({ id, elsewhere = null, ended_at: end }) => [id, elsewhere !== null && end === null]));
+  const rows = await db.selectFrom('pipeline_runs').selectAll().execute();
+  const runs = new Map(
+    rows.map(({ id, elsewhere, ended_at: end }) => [id, typeof elsewhere === 'string' && end === null]),
+  );
   for await (const { key } of objects.list('runs/')) {
     const run = key.split('/')[1] ?? '';
     if (runs.has(run)) yield { key, what: `log or result of run ${run}`, ifGone: 'unsaid' };
@@ -122,9 +124,6 @@ async function* runObjects(
       yield* namedByResult(objects, key, run, namedInBlob);
   }
 }
-
-type MaybeElsewhere = Pick<PipelineTables['pipeline_runs'], 'id' | 'ended_at'> &
-  Partial<Pick<PipelineTables['pipeline_runs'], 'elsewhere'>>;
 
 /** `runs/<run>/run.json`, and the orders under `runs/<run>/specs/`. */
 function isRunDocument(key: string): boolean {

@@ -70,6 +70,8 @@ export interface RunSummary {
 export interface ListedRun extends RunSummary {
   /** Tasks of all its steps together; `children` of those that have opened. */
   readonly counts: TaskCounts & { readonly children: number };
+  /** Left out where no trigger made it. */
+  readonly trigger?: RunTrigger;
 }
 
 export interface StoredRun extends RunSummary {
@@ -169,6 +171,8 @@ export interface ListRuns {
   readonly state?: RunState;
   /** Default: 100. */
   readonly limit?: number;
+  /** Those with a tick alone, the latest first. */
+  readonly byTick?: boolean;
   /** The last run of the page before. */
   readonly before?: Pick<RunSummary, 'id' | 'createdAt'>;
 }

@@ -90,7 +90,7 @@ async function answer(
 }
 
 /** What it is about, without how often: of that alone there is a cursor. */
-function subjectOf(spec: TriggerSpec): TriggerSpec {
+export function subjectOf(spec: TriggerSpec): TriggerSpec {
   return spec.kind === 'pushed' ? { kind: spec.kind, source: spec.source } : spec;
 }
 

@@ -11,7 +11,7 @@ import { newRunId } from '../run-id.ts';
 import { resolveParams } from '../run-params.ts';
 import { GC, type GcSchedule, ownSchedules } from './own-pipelines.ts';
 import type { ScheduleRow, ScheduleRows } from './schedule-rows.ts';
-import { dueTicks, PUNCTUAL_MICROS, type Schedule, scheduleOf } from './ticks.ts';
+import { dueTicks, PUNCTUAL_MICROS, type Schedule, scheduleOf, ticksLeftOut } from './ticks.ts';
 
 /** What is applied, as the registry gives it. */
 export interface AppliedPipelines {
@@ -44,9 +44,8 @@ export async function makeRuns(
   for (const pipeline of [...Object.values(applied.manifest.pipelines), ...ownSchedules(applied.manifest, deps.gc)]) {
     const schedule = scheduleOf(pipeline);
     if (schedule === undefined) continue;
-    const text = stringifyJson([schedule.cron, schedule.timezone]);
-    // Configurations may differ from machine to machine: each keeps its own place.
-    const name = pipeline.name === GC ? `${GC} ${text}` : pipeline.name;
+    const text = scheduleText(schedule);
+    const name = placeOf(pipeline, schedule);
     const row = rows.get(name);
     rows.delete(name);
     const now = clock.nowMicros();
@@ -64,6 +63,16 @@ export async function makeRuns(
   // What a configuration says is not for the definitions to forget.
   const gone = [...rows.keys()].filter((name) => !name.startsWith(GC));
   await schedules.forget(gone, applied.revision);
+}
+
+/** By which a schedule that was changed is told from the one before. */
+export function scheduleText({ cron, timezone }: Schedule): string {
+  return stringifyJson([cron, timezone]);
+}
+
+/** The name of its row. Configurations may differ from machine to machine: each keeps its own place. */
+export function placeOf({ name }: PipelineSpec, schedule: Schedule): string {
+  return name === GC ? `${GC} ${scheduleText(schedule)}` : name;
 }
 
 async function makeDue(
@@ -98,10 +107,17 @@ async function makeDue(
   if (ticks.length > 0) checkPools(pipeline, pools ?? {});
   for (const tick of ticks) {
     const state = 'queued';
-    await store.create(newRunOf(pipeline, { id: newRunId(clock.nowMicros()), tick, manifestHash, state }));
+    const made = await store.create(newRunOf(pipeline, { id: newRunId(clock.nowMicros()), tick, manifestHash, state }));
+    const late = now - tick > PUNCTUAL_MICROS ? 1 : 0;
+    if (made.isNew) await schedules.count(pipeline.name, { made: 1, late });
   }
   const last = ticks.at(-1);
-  if (last !== undefined) await schedules.move(row, ticks.length === MOST_AT_ONCE ? last : now);
+  // Those that are made in pieces are all made.
+  const isWhole = pipeline.catchUp === 'all' || now - row.dueAfter <= PUNCTUAL_MICROS;
+  const left = isWhole ? undefined : ticksLeftOut(schedule, ticks, { from: row.dueAfter, now });
+  if (last === undefined && left === undefined) return;
+  const to = last !== undefined && ticks.length === MOST_AT_ONCE ? last : now;
+  await schedules.move(row, to, left && { counted: pipeline.name, leftOut: { ...left, at: now } });
 }
 
 /** A run for a tick. Its parameter `tick`, where it is declared as a timestamp, is that time. Throws HR_INVALID. */

@@ -1,16 +1,19 @@
 // The scheduler: makes the runs that schedules owe and drives runs that wait, look after look, until it is told to stop.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Clock, formatTimestamp, type Logger, messageOf } from '../../core/index.ts';
+import { type Clock, formatTimestamp, HeadraceError, type Logger, messageOf } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { checkPools } from '../check-pools.ts';
 import type { PoolSizes } from '../driver/ask-for-slots.ts';
+import { openDriverClock } from '../driver/driver-clock.ts';
 import { drive, type DrivesRuns } from '../drive.ts';
+import { newOwner } from '../lease.ts';
 import { openRunStore } from '../rows/open-run-store.ts';
 import type { RunStore } from '../rows/run-store.ts';
 import { type AppliedPipelines, makeRuns } from './make-runs.ts';
 import type { GcSchedule } from './own-pipelines.ts';
-import { openScheduleRows } from './schedule-rows.ts';
+import { openSchedules, type ScheduleRows } from './schedule-rows.ts';
+import { type ScheduleFailure, TELL_MS } from './scheduler-rows.ts';
 import { answerTriggers, type TriggerPosition } from './answer-triggers.ts';
 import { createRunStarter, type TakenRun } from './start-runs.ts';
 import { openTriggerRows } from './trigger-rows.ts';
@@ -44,7 +47,7 @@ const LEAST_MS = 100;
  * has one run, and a run one driver. While the database is away it waits. Throws nothing.
  */
 export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<void> {
-  const { clock, logger, tell } = deps;
+  const { logger, tell } = deps;
   const told = new Set<string>();
   const tellOnce = (key: string, line: string): void => {
     if (told.has(key)) return;
@@ -52,8 +55,8 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
     tell(line);
   };
   const open = async () => {
-    const store = await openRunStore(deps.database, clock);
-    const schedules = await openScheduleRows(deps.database);
+    const store = await openRunStore(deps.database, deps.clock);
+    const { schedules, schedulers } = await openSchedules(deps.database);
     const triggers = await openTriggerRows(deps.database);
     const starter = createRunStarter({
       store,
@@ -67,21 +70,46 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
           return false;
         }
       },
-      drive: (taken) => driveTaken(deps, store, taken, signal),
-      onCancelled: (run, reason) => tell(`run ${run.id} of ${run.pipeline}: ${reason}`),
+      drive: (taken) => driveTaken(deps, store, schedules, taken, signal),
+      onCancelled(run, reason) {
+        tell(`run ${run.id} of ${run.pipeline}: ${reason}`);
+        void count(schedules, run.pipeline, 'skipped');
+      },
     });
-    return { store, schedules, triggers, starter };
+    return { store, schedules, schedulers, triggers, starter };
   };
-  const make = async ({ store, schedules, triggers }: Awaited<ReturnType<typeof open>>): Promise<void> => {
+  const owner = newOwner();
+  let toldMs = -Infinity;
+  let toldFailures = '';
+  /** That it looks, and what it can't make. */
+  const tellOf = async ({ schedulers }: Opened, failures: readonly ScheduleFailure[]): Promise<void> => {
+    const text = JSON.stringify(failures);
+    if (performance.now() - toldMs < TELL_MS && text === toldFailures) return;
+    await schedulers.tell(owner, { atOnce: deps.atOnce, failures });
+    [toldMs, toldFailures] = [performance.now(), text];
+  };
+  const make = async (of: Opened): Promise<void> => {
+    const { store, schedules, triggers } = of;
+    const failures: ScheduleFailure[] = [];
+
     const applied = await deps.applied();
-    if (applied === undefined) return tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
-    const onFailed = (pipeline: string, reason: string): void =>
+    if (applied === undefined) {
+      tellOnce('nothing', 'Nothing is applied yet: `headrace apply` is waited for');
+      return tellOf(of, []);
+    }
+    const onFailed = (pipeline: string, reason: string): void => {
+      failures.push({ pipeline, reason });
       tellOnce(`${applied.revision} ${pipeline} ${reason}`, `no run of ${pipeline} can be made: ${reason}`);
+    };
     const { pools = {}, positionOf, gc } = deps;
+    // One for all schedulers: those of machines are apart, and are set.
+    const clock = await openDriverClock(deps.database);
     await makeRuns({ store, schedules, clock, pools, gc, onFailed }, applied);
     await answerTriggers({ store, triggers, clock, pools, positionOf, onFailed }, applied);
+    await tellOf(of, failures);
   };
-  let opened: Awaited<ReturnType<typeof open>> | undefined;
+  type Opened = Awaited<ReturnType<typeof open>>;
+  let opened: Opened | undefined;
   let stopListening: (() => Promise<void>) | undefined;
   let wake = (): void => {};
   let isAway = false;
@@ -111,11 +139,13 @@ export async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Pr
   }
   await stopListening?.().catch(() => {});
   await opened?.starter.idle();
+  await opened?.schedulers.leave(owner).catch(() => {});
 }
 
 async function driveTaken(
   deps: SchedulerDeps,
   store: RunStore,
+  schedules: ScheduleRows,
   { run, driver, hold, isTakenOver }: TakenRun,
   signal: AbortSignal,
 ): Promise<void> {
@@ -134,9 +164,16 @@ async function driveTaken(
   } catch (error) {
     // One that never came to its driver is let go here; of another nothing is left to let go.
     await store.release(run.id, hold.epoch).catch(() => {});
+    const isFailed = error instanceof HeadraceError && error.code === 'HR_STEP_FAILED';
+    if (isFailed && run.tick !== null) await count(schedules, run.pipeline, 'failed');
     const lines = messageOf(error).split('\n');
     deps.tell(signal.aborted ? `${name} is let go, for others to go on with` : `${name} failed: ${lines[0] ?? ''}`);
   }
+}
+
+/** For people: while the database is away nothing is counted, and nothing waits for it. */
+async function count(schedules: ScheduleRows, pipeline: string, what: 'skipped' | 'failed'): Promise<void> {
+  await schedules.count(pipeline, { [what]: 1 }).catch(() => {});
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -15,6 +15,9 @@ export interface Schedule {
 /** A tick that is no older than this is no late one, whoever was busy when it came. */
 export const PUNCTUAL_MICROS: Micros = MICROS_PER_MINUTE;
 
+/** Of ticks without a run: counting them must not keep a scheduler. */
+const MOST_COUNTED = 1000;
+
 /** No zone is further from UTC, and none changes its clocks by more, than a day. */
 const DAY_MS = 86_400_000;
 /** Clocks are never set by so much. */
@@ -70,6 +73,33 @@ export function dueTicks(
   if (due.length > 0 || catchUp !== undefined) return due;
   const late = lastTick(schedule, from, now);
   return late === undefined ? [] : [late];
+}
+
+/** The ticks after `from` and up to `now` that are none of the due ones, which have a run; of more than 1,000 the first 1,000. */
+export function ticksLeftOut(
+  schedule: Schedule,
+  due: readonly Micros[],
+  { from, now }: { readonly from: Micros; readonly now: Micros },
+): { readonly count: number; readonly first: Micros } | undefined {
+  const made = new Set(due);
+  let count = 0;
+  let first: Micros | undefined;
+  for (const tick of ticksBetween(schedule, from, now)) {
+    if (made.has(tick)) continue;
+    first ??= tick;
+    if (++count === MOST_COUNTED) break;
+  }
+  return first === undefined ? undefined : { count, first };
+}
+
+/** `2026-03-29T03:00:00+02:00`, as clocks of that zone show it. */
+export function localTime(timezone: string, at: Micros): string {
+  const ms = Math.floor(at / 1000);
+  const offsetMinutes = Math.round(openOffsets(timezone)(ms) / 60_000);
+  const shown = new Date(ms + offsetMinutes * 60_000).toISOString().slice(0, 19);
+  const [hours, minutes] = [Math.floor(Math.abs(offsetMinutes) / 60), Math.abs(offsetMinutes) % 60];
+  const two = (number: number): string => String(number).padStart(2, '0');
+  return `${shown}${offsetMinutes < 0 ? '-' : '+'}${two(hours)}:${two(minutes)}`;
 }
 
 /** In milliseconds, not falling; those before `fromMs`, and one twice, may be among them. */

@@ -2,6 +2,8 @@
 
 import { type Kysely, sql } from 'kysely';
 import type { Database, Migration } from '../../storage/index.ts';
+import { addCounts } from './count-rows.ts';
+import { migrateSchedules } from './schedule-rows.ts';
 
 interface TriggerTables {
   pipeline_triggers: {
@@ -35,6 +37,7 @@ export interface TriggerRows {
   begin(of: Pick<TriggerRow, 'pipeline' | 'trigger' | 'revision' | 'position'>): Promise<void>;
   /** Names the run that is to answer what came up to that position. False where another has. */
   claim(row: TriggerRow, position: number, run: string): Promise<boolean>;
+  /** Counts it, once. */
   made(row: Pick<TriggerRow, 'pipeline' | 'trigger'>, run: string): Promise<void>;
   /** Nothing where definitions later than that revision have begun it. */
   forget(row: TriggerRow, revision: number): Promise<void>;
@@ -45,7 +48,8 @@ export function migrateTriggers(database: Database): Promise<Database> {
 }
 
 export async function openTriggerRows(opened: Database): Promise<TriggerRows> {
-  const database = await migrateTriggers(opened);
+  // What it counts lies beside schedules.
+  const database = await migrateTriggers(await migrateSchedules(opened));
   const db = (): Kysely<TriggerTables> => database.tables<TriggerTables>();
   return {
     async list() {
@@ -78,13 +82,17 @@ export async function openTriggerRows(opened: Database): Promise<TriggerRows> {
       return numUpdatedRows > 0n;
     },
     async made({ pipeline, trigger }, run) {
-      await db()
-        .updateTable('pipeline_triggers')
-        .set({ is_made: 1 })
-        .where('pipeline', '=', pipeline)
-        .where('trigger_spec', '=', trigger)
-        .where('run_id', '=', run)
-        .execute();
+      await database.transaction<TriggerTables, void>(async (trx) => {
+        const { numUpdatedRows } = await trx
+          .updateTable('pipeline_triggers')
+          .set({ is_made: 1 })
+          .where('pipeline', '=', pipeline)
+          .where('trigger_spec', '=', trigger)
+          .where('run_id', '=', run)
+          .where('is_made', '=', 0)
+          .executeTakeFirst();
+        if (numUpdatedRows > 0n) await addCounts(trx, pipeline, { made: 1 });
+      });
     },
     async forget({ pipeline, trigger }, revision) {
       await db()

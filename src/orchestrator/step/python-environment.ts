@@ -10,6 +10,7 @@ import { HeadraceError, sha256Hex } from '../../core/index.ts';
 import { inheritedVariables } from './environment.ts';
 import { withKernelLock } from './kernel-lock.ts';
 import { MARK } from './marks.ts';
+import { readRequirements } from './read-requirements.ts';
 
 export interface PythonEnvironments {
   /**
@@ -37,9 +38,11 @@ export function openPythonEnvironments(directory: string, python: string): Pytho
       });
       const { executable, version } = await found;
       if (requirementsFile === undefined && packages.length === 0) return executable;
-      const requirements = requirementsFile === undefined ? '' : readRequirements(requirementsFile);
-      const parts = [python, version, process.platform, process.arch, requirements];
-      const key = sha256Hex(JSON.stringify(packages.length === 0 ? parts : [...parts, packages])).slice(0, 16);
+      const [requirements = '', ...nested] = requirementsFile === undefined ? [] : readRequirements(requirementsFile);
+      const parts: unknown[] = [python, version, process.platform, process.arch, requirements];
+      if (packages.length > 0) parts.push(packages);
+      if (nested.length > 0) parts.push({ nested });
+      const key = sha256Hex(JSON.stringify(parts)).slice(0, 16);
       const existing = building.get(key);
       if (existing !== undefined) return await existing;
       const built = environmentFor(directory, key, { python: executable, requirementsFile, packages });
@@ -142,14 +145,6 @@ async function findPython(python: string): Promise<Python> {
     'HR_PYTHON_UNAVAILABLE',
     `a step needs Python 3, tried "${python}": ${found}; install Python 3`,
   );
-}
-
-function readRequirements(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new HeadraceError('HR_STEP_FAILED', `the step's requirements file ${file} cannot be read`, { cause });
-  }
 }
 
 interface Ran {

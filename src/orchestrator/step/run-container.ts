@@ -5,6 +5,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import { sha256Hex } from '../../core/index.ts';
 import type { StepAction } from '../../definitions/index.ts';
+import { containerUser } from './container-user.ts';
 import { MARK } from './marks.ts';
 import { failure, type TaskFailure } from './outcome.ts';
 import type { Command } from './run-process.ts';
@@ -50,7 +51,7 @@ export async function containerCommand(
     'OMP_NUM_THREADS',
     MARK,
   ].filter((variable) => variable === MARK || variable in environment);
-  const user = process.getuid === undefined ? [] : ['--user', `${process.getuid()}:${process.getgid?.() ?? 0}`];
+  const user = await containerUser(runtime, (args) => quietly(runtime, args));
   return {
     command: runtime,
     args: [

@@ -127,7 +127,13 @@ export function openBatchJobs(options: BatchJobsOptions): ClusterJobs {
       const ids = await Promise.all(
         jobs.map(async ({ name, id }) => (id === NO_JOB ? [] : [id, ...(await named.all(name))])),
       );
-      await refusedAsError(cancelJobs(ask, [...new Set(ids.flat())]));
+      // One without an id had vanished before this driver took it over.
+      await refusedAsError(
+        cancelJobs(
+          ask,
+          [...new Set(ids.flat())].filter((id) => id !== ''),
+        ),
+      );
     },
     async close() {
       for (const timer of settling) clearTimeout(timer);

@@ -19,6 +19,7 @@ import { jobName, jobOf, type JobSettings } from './job-of-slice.ts';
 import { createListeners } from '../listeners.ts';
 import { patiently } from './patient.ts';
 import { type ContainerEnd, endByContainer, storedEnd } from './task-end.ts';
+import { tellWaits } from './tell-waits.ts';
 
 export interface ClusterExecutorOptions extends JobSettings {
   readonly jobs: ClusterJobs;
@@ -76,6 +77,16 @@ export function openClusterExecutor(options: ClusterExecutorOptions): Executor {
     if (orders.size > 64 && oldest !== undefined) orders.delete(oldest);
     return read;
   };
+
+  const stepWaits = (): Readonly<Record<string, string>> => {
+    const steps: Record<string, string> = {};
+    for (const [job, why] of jobs.waits?.() ?? []) {
+      const one = open.get(sliceOfJob.get(job) ?? '');
+      if (one !== undefined) steps[one.place.step] ??= why;
+    }
+    return steps;
+  };
+  const stopTelling = tellWaits({ objects, run, driver, logger, waits: stepWaits });
 
   const begin = (slice: string, document: SliceDocument, order: StepOrder, id: string): Open => {
     const name = jobName(slice);
@@ -267,6 +278,7 @@ export function openClusterExecutor(options: ClusterExecutorOptions): Executor {
     },
     async close() {
       await cancelAll([...open.keys()]);
+      await stopTelling();
       closed.abort();
       await jobs.close();
     },

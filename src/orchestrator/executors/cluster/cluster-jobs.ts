@@ -46,6 +46,8 @@ export interface ClusterJobs {
     jobs: readonly { readonly name: string; readonly id: string; readonly parts: number }[],
     listen: (ends: readonly PartEnd[]) => void,
   ): () => void;
+  /** Of jobs that are watched: what they wait for, in a sentence, by name. Left out where the cluster does not say. */
+  waits?(): ReadonlyMap<string, string>;
   /** Ends jobs; resolves once none of their containers runs. */
   cancel(jobs: readonly { readonly name: string; readonly id: string }[]): Promise<void>;
   /** Stops watching; jobs run on. */

@@ -44,6 +44,7 @@ const MOST_MS = 15_000;
 const GIVE_UP_MS = 10 * 60_000;
 /** Credentials may be renewed while they are asked with; those that are wrong stay so. */
 const SIGN_IN_MS = 30_000;
+const RIGHTS_MS = 10_000;
 const SILENCE_MS = 60_000;
 const QUIET_MS = 120_000;
 
@@ -102,7 +103,8 @@ export function openApi({ signIn, logger, giveUpMs = GIVE_UP_MS, quietMs = QUIET
           if (refusal.status === 401) {
             if (performance.now() - sinceMs > Math.min(SIGN_IN_MS, giveUpMs)) throw notSignedIn(server, why);
             signIn.renew();
-          } else if (!isToRepeat(refusal)) throw new ApiRefusal(refusal.status, refusal.reason, why);
+          } else if (!isToRepeat(refusal, performance.now() - sinceMs))
+            throw new ApiRefusal(refusal.status, refusal.reason, why);
           asked = Math.min(answer.waitMs, MOST_MS);
         } catch (error) {
           if (error instanceof ApiRefusal || error instanceof HeadraceError) throw error;
@@ -146,12 +148,13 @@ function notSignedIn(server: string, why: string): HeadraceError {
   );
 }
 
-function isToRepeat({ status, reason, message }: Status): boolean {
+function isToRepeat({ status, reason, message }: Status, askedMs: number): boolean {
   if (status === 429 || status >= 500) return true;
   // Two that were counted against one quota at once: one of them is to come again.
   if (status === 409) return reason !== 'AlreadyExists';
-  // A quota has room again once others have ended.
-  return status === 403 && message.includes('exceeded quota');
+  if (status !== 403) return false;
+  // A quota has room again once others have ended; a server that starts knows of nobody's rights for a moment.
+  return message.includes('exceeded quota') || (/ cannot \w+ resource /.test(message) && askedMs < RIGHTS_MS);
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

@@ -154,6 +154,7 @@ export function openKubernetesJobs(options: KubernetesJobsOptions): ClusterJobs 
       void lookBack();
       return () => watching.remove(names);
     },
+    waits: () => watching.waits(),
     async cancel(jobs) {
       const cancelOne = async ({ name }: { readonly name: string }): Promise<void> => {
         await askUnlessMissing('DELETE', `${jobsPath}/${name}?propagationPolicy=Foreground`);

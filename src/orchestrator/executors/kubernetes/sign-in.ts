@@ -39,8 +39,12 @@ export async function signIn(): Promise<SignIn> {
       } catch (error) {
         throw explain(error, config.getCurrentUser());
       }
+      const headers = Object.fromEntries(
+        // A token's file may end with a line's end.
+        Object.entries(options.headers ?? {}).map(([name, value]) => [name, String(value).trim()]),
+      );
       const isProxied = config.getCurrentCluster()?.proxyUrl !== undefined;
-      return server.startsWith('https:') && !isProxied ? { ...options, agent } : options;
+      return { ...options, headers, ...(server.startsWith('https:') && !isProxied ? { agent } : {}) };
     },
     renew() {
       try {

@@ -35,6 +35,8 @@ export interface JobWatch {
   add(jobs: readonly WatchedJob[], listen: (ends: readonly PartEnd[]) => void): void;
   remove(names: readonly string[]): void;
   tellAll(name: string, end: ContainerEnd): void;
+  /** What keeps pods of a job from beginning, by the job's name. */
+  waits(): ReadonlyMap<string, string>;
   /** What is known already of jobs that were added; both lists are there. */
   lookBack(names: readonly string[]): Promise<void>;
   close(): void;
@@ -46,8 +48,8 @@ interface Watched {
   readonly listen: (ends: readonly PartEnd[]) => void;
   /** Parts that the job says are over, and of which no pod is known. */
   readonly missing: Set<number>;
-  /** Parts without a pod: how many, since when no fewer, and when it was last asked why. */
-  uncreated: { readonly count: number; readonly sinceMs: number; askedMs: number } | undefined;
+  /** Parts without a pod: how many, since when no fewer, when it was last asked why, and what came. */
+  uncreated: { readonly count: number; readonly sinceMs: number; askedMs: number; reason?: string } | undefined;
 }
 
 const TICK_MS = 1000;
@@ -68,6 +70,9 @@ export function watchJobs(options: WatchOptions): JobWatch {
     ending: new Map<string, number>(),
     beside: new Map<string, number>(),
   };
+  const waits = new Map<string, string>();
+  /** Parts of a job whose pod went without an end: where their job has not counted it, it makes another, which nobody waits for. */
+  const vanished = new Set<string>();
   let saidAt = -Infinity;
   let lists: { readonly pods: FollowedList<V1Pod>; readonly jobs: FollowedList<V1Job> } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -88,15 +93,26 @@ export function watchJobs(options: WatchOptions): JobWatch {
     logger.warn({ namespace }, what);
   };
 
+  const deletePod = async (name: string): Promise<void> => void (await ask('DELETE', `${podsPath}/${name}`));
+  const aside = (work: Promise<void>): void =>
+    void work.catch((error: unknown) => {
+      if (!signal.aborted) logger.warn({ error: String(error) }, 'pods could not be looked after');
+    });
+
   const lookAtPod = (name: string, pod: V1Pod, isGone: boolean): void => {
     if (isGone) {
       byPart.remove(name, pod);
       for (const one of Object.values(since)) one.delete(name);
     } else byPart.set(name, pod);
     const at = partOfPod(pod);
-    const end =
-      endOfPod(pod) ?? (isGone ? ({ kind: 'lost', reason: `its pod ${name} was deleted` } as const) : undefined);
-    if (at !== undefined && end !== undefined) tell(at.job, at.part, end);
+    if (at === undefined) return;
+    const end = endOfPod(pod);
+    if (end !== undefined) tell(at.job, at.part, end);
+    else if (isGone) {
+      vanished.add(`${at.job}/${at.part}`);
+      tell(at.job, at.part, { kind: 'lost', reason: `its pod ${name} was deleted` });
+    } else if (vanished.has(`${at.job}/${at.part}`) && pod.metadata?.deletionTimestamp === undefined)
+      aside(deletePod(name));
   };
 
   /** Of a job that is no more: parts whose pods are still there end by themselves. */
@@ -122,8 +138,6 @@ export function watchJobs(options: WatchOptions): JobWatch {
         else one.missing.add(part);
       }
   };
-
-  const deletePod = async (name: string): Promise<void> => void (await ask('DELETE', `${podsPath}/${name}`));
 
   /** A node that is gone never says that a pod of it has ended. */
   const lookAtEnding = (name: string, pod: V1Pod, nowMs: number): void => {
@@ -152,6 +166,7 @@ export function watchJobs(options: WatchOptions): JobWatch {
       since.held.delete(name);
       return;
     }
+    waits.set(at.job, obstacle.reason);
     say(`the pod ${name} waits: ${obstacle.reason}`);
     // A cluster may be given another node at any time.
     if (obstacle.kind === 'unschedulable') return;
@@ -178,26 +193,25 @@ export function watchJobs(options: WatchOptions): JobWatch {
       one.uncreated = { count: without.length, sinceMs: nowMs, askedMs: nowMs };
       return;
     }
+    if (before.reason !== undefined) waits.set(name, before.reason);
     if (nowMs - before.askedMs < Math.min(EVENTS_MS, startLimitMs)) return;
     before.askedMs = nowMs;
     const refusal = await podRefusal(ask, namespace, name);
     if (refusal === undefined || !watched.has(name)) return;
+    before.reason = `Kubernetes does not take its pod: ${refusal.reason}`;
     say(`pods of the job ${name} wait: ${refusal.reason}`);
     // What runs holds what the others wait for.
     const isRunning = one.told.size + without.length < one.parts;
     if (refusal.mayPass || isRunning || nowMs - before.sinceMs < startLimitMs) return;
     const waited = `, for ${Math.round((nowMs - before.sinceMs) / 1000)} s now`;
-    const reason = `Kubernetes does not take its pod: ${refusal.reason}${waited}`;
+    const reason = before.reason + waited;
     for (const part of without) tell(name, part, { kind: 'refused', reason });
     await ask('DELETE', `${jobsPath}/${name}?propagationPolicy=Background`);
   };
 
   const tick = (): void => {
     const nowMs = performance.now();
-    const aside = (work: Promise<void>): void =>
-      void work.catch((error: unknown) => {
-        if (!signal.aborted) logger.warn({ error: String(error) }, 'what holds pods up could not be looked into');
-      });
+    waits.clear();
     for (const [name, one] of watched) {
       if (one.told.size === one.parts) continue;
       lookAtJob(name, one);
@@ -244,6 +258,7 @@ export function watchJobs(options: WatchOptions): JobWatch {
     tellAll(name, end) {
       for (let part = 0; part < (watched.get(name)?.parts ?? 0); part++) tell(name, part, end);
     },
+    waits: () => waits,
     async lookBack(names) {
       for (const [name, pod] of lists?.pods.now ?? []) lookAtPod(name, pod, false);
       for (const name of names) {

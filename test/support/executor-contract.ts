@@ -1,0 +1,694 @@
+// What every executor holds to, on real processes: how tasks end, what of them is left, and what a driver hears. What one kind of
+// executor can't be held to is left out by `place`, with the reason beside it.
+
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { fork, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type AddressInfo, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { StepAction } from '../../src/definitions/index.ts';
+import { putBlob } from '../../src/storage/index.ts';
+import { type ExecutorWorld, processesWith, until, type WorldOptions } from './executor-world.ts';
+
+const DRIVER = fileURLToPath(new URL('./executor-driver.ts', import.meta.url));
+
+/** A command line of docker, and no daemon that it reaches. */
+const hasDockerAlone = ['docker --version', 'docker info'].every(
+  (command, at) => (spawnSync(command, { shell: true, timeout: 10_000 }).status === 0) === (at === 0),
+);
+
+/** `pack`: how many tasks a container takes, where there are containers. Default: 1. */
+export type ContractOptions = WorldOptions & { readonly pack?: number };
+
+export interface TestedExecutor {
+  readonly name: string;
+  /** Where tasks run: as the driver's own processes, under workers that serve it, or in containers that know of no driver. */
+  readonly place: 'driver' | 'worker' | 'container';
+  start(): Promise<void>;
+  open(options: ContractOptions): Promise<ExecutorWorld>;
+  stop(): Promise<void>;
+}
+
+const shell = (command: string): StepAction => ({ kind: 'shell', command });
+const range = (end: number) => ({ foreach: { kind: 'range', start: 0, end } as const });
+
+/** The tests; to be called within a `describe`. */
+export function holdToContract({ place, start, open, stop }: TestedExecutor): void {
+  const isLocal = place === 'driver';
+  const isContained = place === 'container';
+  const worlds: ExecutorWorld[] = [];
+  const world = async (options: ContractOptions = {}): Promise<ExecutorWorld> => {
+    const opened = await open(options);
+    worlds.push(opened);
+    return opened;
+  };
+  beforeAll(start, 60_000);
+  afterAll(stop);
+  afterEach(async () => {
+    for (const one of worlds.splice(0)) await one.close();
+  });
+
+  describe('tells how a task ended', () => {
+    it('with the result of a function, which gets its needs, item and the rest', async () => {
+      const made = await world();
+      const action = await made.task(
+        'module.exports = async (needs, { signal, ...context }) => ({ needs, isAborted: signal.aborted, ...context });',
+      );
+      const [, second] = await made.run(
+        action,
+        {
+          foreach: { kind: 'grid', axes: { a: [1, 2], b: ['x'] } },
+          needs: { before: [1, 2] },
+          params: { seed: 7 },
+          items: { country: 'de' },
+          scope: '17/3',
+        },
+        2,
+      );
+      expect(await made.value(second)).toEqual({
+        needs: { before: [1, 2] },
+        params: { seed: 7 },
+        item: { a: 2, b: 'x' },
+        index: 1,
+        items: { country: 'de' },
+        attempt: 1,
+        isAborted: false,
+      });
+      expect(made.events.some((event) => event.kind === 'failed')).toBe(false);
+    });
+
+    it('with the result of a script, which gets the same as a file', async () => {
+      const made = await world();
+      const files = await made.files({
+        'fit/train.py':
+          'import json, os, helper\nstep = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))\nstep["helped"] = helper.name\njson.dump(step, open(os.environ["HEADRACE_STEP_OUTPUT"] + "/result.json", "w"))',
+        'fit/helper.py': 'name = "here"',
+      });
+      const [end] = await made.run(
+        { kind: 'python', script: 'fit/train.py', args: { power: 2 }, files },
+        { foreach: { kind: 'result', of: 'list' }, over: ['first'], items: { day: 3 }, params: { seed: 7 } },
+      );
+      expect(await made.value(end)).toEqual({
+        run: 'run-1',
+        pipeline: 'p',
+        step: 's',
+        scope: '',
+        index: 0,
+        attempt: 1,
+        item: 'first',
+        items: { day: 3 },
+        params: { seed: 7 },
+        args: { power: 2 },
+        needs: {},
+        helped: 'here',
+      });
+    });
+
+    it('with null where it leaves nothing', async () => {
+      const made = await world();
+      expect(await made.value((await made.run(shell('true')))[0])).toBeNull();
+      expect(await made.value((await made.run(await made.task('module.exports = () => {};')))[0])).toBeNull();
+    });
+
+    it.each([
+      { what: 'exit code 3', command: 'exit 3', reason: /^exit code 3$/, isFinal: false },
+      { what: 'exit code 78, for good', command: 'exit 78', reason: /^exit code 78$/, isFinal: true },
+      {
+        what: 'the last line that it left on stderr',
+        command:
+          'echo ready; echo "Traceback" >&2; printf "\\033[31mValueError: no rows\\033[0m\\n\\n" >&2; echo bye; exit 1',
+        reason: /^exit code 1: ValueError: no rows$/,
+        isFinal: false,
+      },
+      { what: 'a signal', command: 'kill -SEGV $$', reason: /^ended by SIGSEGV$/, isFinal: false },
+      {
+        what: 'a result with NaN',
+        command: 'echo "{\\"auc\\": NaN}" > $HEADRACE_STEP_OUTPUT/result.json',
+        reason: /result\.json is not JSON[^]*It has NaN, which JSON has not: write null or a number/,
+        isFinal: false,
+      },
+      {
+        what: 'a result that is no JSON',
+        command: 'echo "auc = 3" > $HEADRACE_STEP_OUTPUT/result.json',
+        reason: /result\.json is not JSON/,
+        isFinal: false,
+      },
+      {
+        what: 'a result of a gigabyte',
+        command: 'truncate -s 1G $HEADRACE_STEP_OUTPUT/result.json',
+        reason: /result has 1024 MiB, more than the 64 MiB .* write what is that large as a file/,
+        isFinal: false,
+      },
+      {
+        what: 'files and an array, which has no place for them',
+        command: 'echo "[1]" > $HEADRACE_STEP_OUTPUT/result.json; echo 2 > $HEADRACE_STEP_OUTPUT/model.onnx',
+        reason: /left files \(model\.onnx\), so its result\.json must hold an object/,
+        isFinal: false,
+      },
+    ])('with $what', async ({ command, reason, isFinal }) => {
+      const made = await world();
+      const [end] = await made.run(shell(command));
+      expect(end).toMatchObject({ kind: 'failed', cause: 'exit', reason: expect.stringMatching(reason), isFinal });
+    });
+
+    it.each([
+      {
+        what: 'an error',
+        code: 'module.exports = () => { throw new TypeError("no such column"); }',
+        told: { reason: 'TypeError: no such column', isFinal: false },
+      },
+      {
+        what: 'NaN',
+        code: 'module.exports = () => ({ auc: [NaN] });',
+        told: { reason: "a task's result must be plain JSON data, but result.auc[0] is NaN", isFinal: false },
+      },
+      {
+        what: 'an exit',
+        code: 'module.exports = () => process.exit(3);',
+        told: { reason: 'exit code 3', isFinal: false },
+      },
+      {
+        what: 'an exit for good',
+        code: 'module.exports = () => process.exit(78);',
+        told: { reason: 'exit code 78', isFinal: true },
+      },
+      {
+        what: 'an exit as if it were well',
+        code: 'module.exports = () => process.exit(0);',
+        told: { reason: 'the function ended its process without a result', isFinal: false },
+      },
+      {
+        what: 'an error of its callback',
+        code: 'module.exports = () => new Promise(() => setTimeout(() => { throw new Error("late"); }));',
+        told: { reason: 'Error: late', isFinal: false },
+      },
+      {
+        what: 'code that throws as it is loaded',
+        code: 'throw new Error("at once");',
+        told: { reason: expect.stringContaining('threw while it was loaded: at once'), isFinal: false },
+      },
+    ])('with $what of a function', async ({ code, told }) => {
+      const made = await world();
+      expect((await made.run(await made.task(code)))[0]).toMatchObject({ kind: 'failed', cause: 'exit', ...told });
+    });
+
+    it('with a blob where the output is longer than 4 KB', async () => {
+      const made = await world();
+      const action = await made.task('module.exports = (_, { item }) => "x".repeat(item);');
+      const [short, long] = await made.run(action, { foreach: { kind: 'items', items: [4000, 5000] } }, 2);
+      expect(short).toMatchObject({ output: { json: JSON.stringify('x'.repeat(4000)) } });
+      expect(long).toMatchObject({ output: { blob: expect.stringMatching(/^[0-9a-f]{64}$/) } });
+      expect(await made.value(long)).toBe('x'.repeat(5000));
+    });
+
+    it('with files by content, which the next step finds at a path', async () => {
+      const made = await world();
+      const [first] = await made.run(
+        shell(
+          'mkdir $HEADRACE_STEP_OUTPUT/m; printf weights > $HEADRACE_STEP_OUTPUT/m/model.onnx; echo "{\\"auc\\": 1}" > $HEADRACE_STEP_OUTPUT/result.json',
+        ),
+      );
+      const sha256 = createHash('sha256').update('weights').digest('hex');
+      const files = { 'm/model.onnx': { sha256, size: 7, uri: `blob:${sha256}` } };
+      expect(first).toMatchObject({ kind: 'succeeded', files });
+      expect(await made.value(first)).toEqual({ auc: 1, files });
+
+      const needs = { fit: [await made.value(first)] };
+      const read = await made.task(
+        'module.exports = ({ fit }) => { const file = fit[0].files["m/model.onnx"]; return { text: require("fs").readFileSync(file.path, "utf8"), fit }; }',
+      );
+      const [second] = await made.run(read, { needs });
+      // It is passed on without the path, which means nothing elsewhere.
+      expect(await made.value(second)).toEqual({ text: 'weights', fit: needs.fit });
+
+      // What one writes into the file that it was given is not what the next one gets.
+      const damage = shell(
+        `python3 -c 'import json, os; path = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))["needs"]["fit"][0]["files"]["m/model.onnx"]["path"]; os.chmod(path, 0o644); open(path, "w").write("nothing")'`,
+      );
+      expect((await made.run(damage, { needs }))[0]).toMatchObject({ kind: 'succeeded' });
+      expect(await made.value((await made.run(read, { needs, params: { again: true } }))[0])).toMatchObject({
+        text: 'weights',
+      });
+    });
+
+    it('with why its code or order cannot be had', async () => {
+      const made = await world();
+      const gone = 'f'.repeat(64);
+      const action: StepAction = { kind: 'task', function: { id: 'pipeline/p/s', hash: gone, bundle: gone } };
+      const told = { kind: 'failed', isFinal: true, reason: expect.stringContaining(gone) };
+      expect((await made.run(action, {}, 2)).map(({ index }) => index)).toEqual([0, 1]);
+      expect(made.events.at(-1)).toMatchObject(told);
+      const slice = made.slice(`blob:${gone}`, 2);
+      await made.executor.submit([slice]);
+      expect(await made.ends(slice)).toMatchObject([told, told]);
+    });
+  });
+
+  describe('ends what takes too much', () => {
+    it('time: by SIGTERM first, and after a while by SIGKILL', async () => {
+      const made = await world({ graceMs: 300 });
+      const [end] = await made.run(shell('trap "echo asked; exit 0" TERM; sleep 1000 & wait'), { timeoutMs: 200 });
+      expect(end).toMatchObject({ kind: 'failed', cause: 'timeout', reason: 'timed out after 0.2 s', isFinal: false });
+      expect(made.log()).toContain('asked');
+      const [deaf] = await made.run(shell('trap "" TERM; while true; do sleep 0.05; done'), { timeoutMs: 200 });
+      expect(deaf).toMatchObject({ cause: 'timeout' });
+      expect(processesWith(made.driver).length).toBeLessThanOrEqual(1);
+    });
+
+    it('time, of functions: one that looks at its signal may tidy up, one that hangs ends all the same', async () => {
+      const made = await world({ graceMs: 300 });
+      const tidy = await made.task(
+        `module.exports = (_, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => { console.log('tidied'); reject(new Error('over')); }));`,
+      );
+      expect((await made.run(tidy, { timeoutMs: 200 }))[0]).toMatchObject({ cause: 'timeout' });
+      expect(made.log()).toContain('tidied');
+      const hang = await made.task('module.exports = (_, { index }) => { while (index === 0); return index; };');
+      const ends = await made.run(hang, { timeoutMs: 200, foreach: { kind: 'range', start: 0, end: 4 } }, 4);
+      expect(ends).toMatchObject([{ cause: 'timeout' }, ...Array.from({ length: 3 }, () => ({ kind: 'succeeded' }))]);
+    });
+
+    it('memory, that of its children counted', async () => {
+      const made = await world();
+      const grow = `python3 -c 'import time; held = bytearray(300 * 2**20); time.sleep(60)'`;
+      const [script] = await made.run(shell(`${grow} & wait`), { resources: { memory: '100Mi' } });
+      expect(script).toMatchObject({ kind: 'failed', cause: 'memory', isFinal: false });
+      expect(script).toMatchObject({ reason: expect.stringMatching(/used .*memory.* than the 100 MiB/) });
+      const action = await made.task(
+        'module.exports = async (_, { index }) => { if (index > 0) return index; globalThis.held = Buffer.alloc(600 * 2 ** 20, 1); await new Promise((done) => setTimeout(done, 60000)); };',
+      );
+      const ends = await made.run(
+        action,
+        { resources: { memory: '300Mi' }, foreach: { kind: 'range', start: 0, end: 3 } },
+        3,
+      );
+      expect(ends).toMatchObject([{ cause: 'memory' }, { kind: 'succeeded' }, { kind: 'succeeded' }]);
+    });
+  });
+
+  describe('leaves nothing running', () => {
+    // A daemon as they are made: twice forked, in a session of its own, with files of its own.
+    const daemon = `python3 -c 'import os, sys, time
+if os.fork(): os.wait(); sys.exit()
+os.setsid()
+if os.fork(): os._exit(0)
+for fd in (0, 1, 2): os.close(fd)
+time.sleep(1000)'`;
+
+    it.each([
+      { what: 'a success', rest: 'exit 0' },
+      { what: 'a failure', rest: 'exit 3' },
+    ])('of a daemon after $what', async ({ rest }) => {
+      const made = await world();
+      const id = `${made.driver}-${rest}`;
+      const [end] = await made.run(shell(`${daemon}; ${rest}`), { env: { LEFT_BY: id } });
+      expect(end?.kind).toBe(rest === 'exit 0' ? 'succeeded' : 'failed');
+      await until(() => processesWith(id).length === 0, 'the end of the daemon');
+    });
+
+    it('of a process that holds its output open', async () => {
+      const made = await world();
+      const [end] = await made.run(shell('setsid sleep 1000 & echo told'), { env: { LEFT_BY: `${made.driver}-pipe` } });
+      expect(end).toMatchObject({ kind: 'succeeded' });
+      expect(made.log()).toBe('told\n');
+      await until(() => processesWith(`${made.driver}-pipe`).length === 0, 'its end');
+    });
+
+    it('once a cancel has resolved, and tells nothing more of it', async () => {
+      const made = await world();
+      const env = { LEFT_BY: `${made.driver}-cancelled` };
+      const function_ = await made.task('module.exports = () => new Promise(() => setTimeout(() => {}, 1e6));');
+      const slices = [
+        made.slice(await made.order(shell(`${daemon}; sleep 1000`), { env, ...range(3) }), 3),
+        made.slice(await made.order(function_, { env, ...range(3) }), 3),
+        made.slice(await made.order(shell('echo other')), 1),
+      ];
+      const [script, fn, other] = slices as [(typeof slices)[0], (typeof slices)[0], (typeof slices)[0]];
+      const handles = [...(await made.executor.submit([script]))];
+      await until(() => processesWith(env.LEFT_BY).length >= 4, 'the daemons');
+      handles.push(...(await made.executor.submit([fn])));
+      await made.executor.cancel(handles);
+      expect(processesWith(env.LEFT_BY)).toEqual([]);
+      // There is room again.
+      await made.executor.submit([other]);
+      expect(await made.ends(other)).toMatchObject([{ kind: 'succeeded' }]);
+      const told = made.events.filter(({ slice, kind }) => slice !== other.id && kind !== 'started');
+      expect(told).toEqual([]);
+
+      const again = made.slice(await made.order(function_, { env, ...range(2) }), 2);
+      const running = await made.executor.submit([again]);
+      const hasStarted = (): boolean =>
+        // A container is heard of once it has ended.
+        isContained
+          ? processesWith(env.LEFT_BY).length > 0
+          : made.events.some(({ slice, kind }) => slice === again.id && kind === 'started');
+      await until(hasStarted, 'its start');
+      await made.executor.cancel(running);
+      expect(processesWith(env.LEFT_BY)).toEqual([]);
+    });
+
+    it.runIf(isLocal)('of an environment that is being built for what is cancelled', async () => {
+      // An index that never answers: the build takes for ever.
+      let asked = 0;
+      const index = createServer(() => (asked += 1)).listen(0, '127.0.0.1');
+      await once(index, 'listening');
+      const { port } = index.address() as AddressInfo;
+      const made = await world({ variables: { ...process.env, PIP_INDEX_URL: `http://127.0.0.1:${port}` } });
+      const files = await made.files({ 'nothing.py': '', 'requirements.txt': 'tiny\n' });
+      const requirements = 'requirements.txt';
+      const slice = made.slice(
+        await made.order({ kind: 'python', script: 'nothing.py', requirements, args: {}, files }),
+      );
+      const handles = await made.executor.submit([slice]);
+      await until(() => asked > 0, 'the build');
+      await made.executor.cancel(handles);
+      expect(await made.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
+      await made.executor.close();
+      expect(processesWith(made.driver)).toEqual([]);
+      index.close();
+    });
+
+    it('once it is closed', async () => {
+      const made = await world();
+      const env = { LEFT_BY: `${made.driver}-closed` };
+      const slice = made.slice(await made.order(shell(`trap "" TERM; ${daemon}; sleep 1000`), { env, ...range(2) }), 2);
+      await made.executor.submit([slice]);
+      await until(() => processesWith(env.LEFT_BY).length > 0, 'the daemon');
+      await made.executor.close();
+      expect(processesWith(env.LEFT_BY)).toEqual([]);
+      expect(processesWith(made.driver)).toEqual([]);
+    });
+  });
+
+  describe('through deaths', () => {
+    it('runs a slice once that is submitted twice', async () => {
+      const made = await world();
+      const place = join(made.directory, 'marks');
+      const slice = made.slice(await made.order(shell(`echo x >> ${place}`), range(3)), 3);
+      const both = await Promise.all([made.executor.submit([slice]), made.executor.submit([slice])]);
+      expect(both[0]).toEqual(both[1]);
+      await made.ends(slice);
+      await made.executor.submit([slice]);
+      const after = made.slice(await made.order(shell('true')), 1);
+      await made.executor.submit([after]);
+      await made.ends(after);
+      expect(readFileSync(place, 'utf8')).toBe('x\nx\nx\n');
+    });
+
+    it.runIf(isLocal).each([
+      { what: 'the driver’s SIGKILL', signal: 'SIGKILL', isLauncherToo: false },
+      { what: 'the driver’s SIGTERM', signal: 'SIGTERM', isLauncherToo: false },
+      { what: 'that of the driver and its launcher at once', signal: 'SIGKILL', isLauncherToo: true },
+    ] as const)(
+      'tells of slices that they are gone after $what, and nothing of them runs',
+      async ({ signal, isLauncherToo }) => {
+        const made = await world();
+        const env = { LEFT_BY: `${made.driver}-orphans` };
+        const hang = await made.task('module.exports = () => { for (;;); };');
+        const script = shell('trap "" TERM; setsid sleep 1000; sleep 1000');
+        const specs = [await made.order(script, { env }), await made.order(hang, { env })];
+        const driver = fork(DRIVER, [made.directory, 'dead-driver', ...specs], {
+          execArgv: ['--conditions=headrace-source'],
+        });
+        const [{ handles, launcher }] = await once(driver, 'message');
+        await until(() => processesWith(env.LEFT_BY).length >= 3, 'its processes');
+        if (isLauncherToo) process.kill(launcher, 'SIGKILL');
+        driver.kill(signal);
+        await once(driver, 'exit');
+        expect(await made.executor.adopt(handles)).toEqual(['gone', 'gone']);
+        expect(processesWith(env.LEFT_BY)).toEqual([]);
+        expect(processesWith('HEADRACE_ATTEMPT=dead-driver:')).toEqual([]);
+      },
+    );
+
+    // Jobs of a cluster outlive a driver, for the next one to go on with.
+    it.skipIf(isContained)(
+      'ends everything by itself when the driver dies, and starts nothing of what waits',
+      async () => {
+        const made = await world();
+        const env = { LEFT_BY: `${made.driver}-alone` };
+        const place = join(made.directory, 'started');
+        const spec = await made.order(shell(`echo x >> ${place}; setsid sleep 1000; sleep 1000`), { env });
+        const specs = Array.from({ length: 30 }, () => spec);
+        const driver = fork(DRIVER, [made.directory, 'lonely-driver', ...specs], {
+          execArgv: ['--conditions=headrace-source'],
+        });
+        await once(driver, 'message');
+        await until(() => processesWith(env.LEFT_BY).length >= 4, 'its processes');
+        driver.kill('SIGKILL');
+        await until(() => processesWith('HEADRACE_ATTEMPT=lonely-driver:').length === 0, 'their end');
+        expect(readFileSync(place, 'utf8')).toBe('x\nx\n');
+      },
+    );
+
+    it.runIf(isLocal)(
+      'tells what is lost when its launcher dies, leaves no orphan, and runs what comes next',
+      async () => {
+        const made = await world();
+        const env = { LEFT_BY: `${made.driver}-launcher` };
+        const slice = made.slice(await made.order(shell('setsid sleep 1000; sleep 1000'), { env }), 4);
+        await made.executor.submit([slice]);
+        await until(() => processesWith(env.LEFT_BY).length >= 4, 'its processes');
+        process.kill(made.executor.launcherPid ?? 0, 'SIGKILL');
+        const ends = await made.ends(slice);
+        expect(ends.map(({ kind }) => kind)).toEqual(['lost', 'lost', 'lost', 'lost']);
+        expect(ends[0]).toMatchObject({ reason: expect.stringContaining('SIGKILL') });
+        expect(processesWith(env.LEFT_BY)).toEqual([]);
+        expect(await made.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
+      },
+    );
+
+    it('loses the one task at work when its process is killed; the others go on', async () => {
+      const made = await world({ pack: 1000 });
+      const place = join(made.directory, 'ran');
+      const action = await made.task(
+        `module.exports = (_, { index, attempt }) => { require('fs').appendFileSync(${JSON.stringify(place)}, index + ' '); if (index === 300) process.kill(process.pid, 'SIGKILL'); return index; };`,
+      );
+      const ends = await made.run(action, { foreach: { kind: 'range', start: 0, end: 1000 } }, 1000);
+      expect(ends.filter(({ kind }) => kind !== 'succeeded')).toMatchObject([{ kind: 'lost', index: 300 }]);
+      expect(await Promise.all([ends[299], ends[301], ends[999]].map(made.value))).toEqual([299, 301, 999]);
+      // None of them ran twice.
+      const ran = readFileSync(place, 'utf8').trim().split(' ');
+      expect(ran.length).toBe(1000);
+    });
+
+    it('takes a new process after a failure, and one for each task where they are isolated', async () => {
+      const made = await world();
+      const action = await made.task(
+        'globalThis.count = 0; module.exports = (_, { item }) => { globalThis.count += 1; if (item === "fail") throw new Error("told"); return [process.pid, globalThis.count]; };',
+      );
+      const items = ['a', 'fail', 'b'];
+      const ends = await made.run(action, { foreach: { kind: 'items', items }, resources: { cpu: 2 } }, 3);
+      expect(ends.map(({ kind }) => kind)).toEqual(['succeeded', 'failed', 'succeeded']);
+      const [before, , after] = await Promise.all([ends[0], ends[0], ends[2]].map(made.value));
+      expect((before as number[])[0]).not.toBe((after as number[])[0]);
+      const alone = await made.run(action, { foreach: { kind: 'items', items: ['a', 'b'] }, isolate: true }, 2);
+      expect((await Promise.all(alone.map(made.value))).map((value) => (value as number[])[1])).toEqual([1, 1]);
+    });
+
+    // Those of a container are told of together, once it has ended.
+    it.skipIf(isContained)('hands tasks that wait behind a slow one to a process that is free', async () => {
+      const made = await world();
+      const place = join(made.directory, 'go');
+      // Many quick ones first: batches grow.
+      const action = await made.task(
+        `module.exports = async (_, { index }) => { if (index === 1500) while (!require('fs').existsSync(${JSON.stringify(place)})) await new Promise((done) => setTimeout(done, 10)); return index; };`,
+      );
+      const slice = made.slice(await made.order(action, { foreach: { kind: 'range', start: 0, end: 1600 } }), 1600);
+      await made.executor.submit([slice]);
+      await until(
+        () => made.events.filter(({ kind }) => kind === 'succeeded').length === 1599,
+        'the end of all others',
+      );
+      expect(made.events).toContainEqual({ slice: slice.id, index: 1500, attempt: 1, kind: 'started' });
+      writeFileSync(place, '');
+      expect((await made.ends(slice)).every(({ kind }) => kind === 'succeeded')).toBe(true);
+    });
+  });
+
+  describe('keeps apart what is the driver’s', () => {
+    const variables = { ...process.env, DATABASE_PASSWORD: 'driver-only', NAME: 'hunter2-secret', LC_ALL: 'C' };
+
+    it('gives a step none of its variables but those that any program needs, its own and its secrets', async () => {
+      const made = await world({ variables });
+      writeFileSync(join(made.directory, 'token'), 'from-a-file\n');
+      const options = {
+        env: { MODE: 'quiet' },
+        secrets: { API_KEY: { env: 'NAME' }, TOKEN: { file: join(made.directory, 'token') } },
+      };
+      const action = await made.task('module.exports = () => ({ ...process.env });');
+      const [fn] = await made.run(action, options);
+      const given = (await made.value(fn)) as Record<string, string>;
+      expect(given).toMatchObject({ MODE: 'quiet', API_KEY: 'hunter2-secret', TOKEN: 'from-a-file', LC_ALL: 'C' });
+      expect(given).toMatchObject({ PATH: process.env['PATH'], HOME: process.env['HOME'], HEADRACE_STEP: 's' });
+      expect(Object.keys(given)).not.toContain('DATABASE_PASSWORD');
+      const [script] = await made.run(shell('env > $HEADRACE_STEP_OUTPUT/env'), options);
+      expect(script).toMatchObject({ kind: 'succeeded' });
+      const [{ sha256 }] = Object.values(script?.kind === 'succeeded' ? script.files : {}) as [{ sha256: string }];
+      const env = Buffer.from((await made.objects.get(`blobs/${sha256.slice(0, 2)}/${sha256}`)) ?? []).toString();
+      expect(env).toContain('API_KEY=hunter2-secret');
+      expect(env).not.toContain('driver-only');
+      const allowed =
+        /^(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|\w+_(proxy|PROXY)|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS|REQUESTS_CA_BUNDLE|HEADRACE_\w+|MODE|API_KEY|TOKEN|PWD|OLDPWD|SHLVL|_)$/;
+      const names = env.split('\n').flatMap((line) => /^(\w+)=/.exec(line)?.[1] ?? []);
+      expect(names.filter((name) => !allowed.test(name))).toEqual([]);
+    });
+
+    it('blanks secrets in logs and reasons, however they are cut', async () => {
+      const made = await world({ variables });
+      const secrets = { API_KEY: { env: 'NAME' } };
+      const command = 'printf "key: hunter2"; sleep 0.2; echo "-secret!"; echo "$API_KEY" >&2; exit 3';
+      const [failed] = await made.run(shell(command), { secrets });
+      expect(failed).toMatchObject({ reason: 'exit code 3: ***' });
+      expect(made.log()).toMatch(/^key: \*\*\*!\n\*\*\*\n$/);
+      const action = await made.task(
+        'module.exports = () => { console.log(process.env.API_KEY); throw new Error(process.env.API_KEY); };',
+      );
+      const [end] = await made.run(action, { secrets });
+      expect(end).toMatchObject({ reason: 'Error: ***' });
+      expect(made.log()).not.toContain('hunter2');
+      const stored = await made.objects.get('runs/run-1/logs/s/0/1.txt');
+      expect(Buffer.from(stored ?? []).toString()).toContain('***');
+    });
+
+    // Those that clusters read are refused by each of them in its own words.
+    const readByClusters = [
+      {
+        secret: { secretKeyRef: { name: 'a', key: 'b' } },
+        told: /a secretKeyRef is read by Kubernetes alone.*name `\{ env \}` or `\{ file \}`/,
+      },
+      { secret: { arn: 'arn:aws:x' }, told: /an arn is read by AWS alone/ },
+    ];
+    it.each([
+      { secret: { env: 'NOWHERE' }, told: /API_KEY of the step cannot be had: the variable NOWHERE is not set/ },
+      { secret: { file: '/nowhere/token' }, told: /cannot be had: its file cannot be read: ENOENT/ },
+      ...(isContained ? [] : readByClusters),
+    ])('refuses a secret that it cannot read: $secret', async ({ secret, told }) => {
+      const made = await world();
+      const [end] = await made.run(shell('true'), { secrets: { API_KEY: secret } });
+      expect(end).toMatchObject({ kind: 'failed', isFinal: true, reason: expect.stringMatching(told) });
+    });
+  });
+
+  it('keeps what a task prints, whose it is, where logs lie', async () => {
+    const made = await world();
+    const action = await made.task(
+      'module.exports = (_, { index }) => { console.log("of", index); require("child_process").execSync("echo below", { stdio: "inherit" }); console.error("err", index); };',
+    );
+    await made.run(action, { foreach: { kind: 'range', start: 0, end: 3 } }, 3);
+    for (const index of [0, 1, 2]) {
+      expect(made.log(index).split('\n').sort()).toEqual(['', 'below', `err ${index}`, `of ${index}`]);
+      const stored = await made.objects.get(`runs/run-1/logs/s/${index}/1.txt`);
+      expect(Buffer.from(stored ?? []).toString()).toBe(made.log(index));
+    }
+  });
+
+  it.runIf(isLocal)('runs a step that Headrace itself knows in the driver’s process', async () => {
+    const made = await world({
+      builtIns: {
+        materialize: async ({ views }, { log, item, attempt }) => {
+          log('materializing');
+          return { views, item, attempt, pid: process.pid };
+        },
+        evaluate: async (_action, { signal }) =>
+          await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('told')))),
+      },
+    });
+    const [end] = await made.run({ kind: 'materialize', views: ['a'] });
+    expect(await made.value(end)).toEqual({ views: ['a'], item: null, attempt: 1, pid: process.pid });
+    expect(made.log()).toBe('materializing\n');
+    const [slow] = await made.run({ kind: 'evaluate', model: 'm', slices: [] }, { timeoutMs: 50 });
+    expect(slow).toMatchObject({ kind: 'failed', cause: 'timeout' });
+    const [unknown] = await made.run({ kind: 'promote', model: 'm' });
+    expect(unknown).toMatchObject({ kind: 'failed', isFinal: true, reason: expect.stringContaining('"promote"') });
+  });
+
+  it.runIf(isLocal)('gives each attempt folders as they were before the others', async () => {
+    const made = await world({ cpus: 1 });
+    const files = await made.files({
+      'go.py':
+        'import json, os\nout = os.environ["HEADRACE_STEP_OUTPUT"]\nindex = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))["index"]\nfound = sorted(os.listdir(".")) + os.listdir(out)\njson.dump([found, open("go.py").read().endswith("# changed\\n")], open(out + "/result.json", "w"))\nif index % 3 == 1: open("left.txt", "w").write("x")\nif index % 3 == 2: open("go.py", "a").write("# changed\\n")',
+    });
+    const action: StepAction = { kind: 'python', script: 'go.py', args: {}, files };
+    const foreach = { kind: 'range', start: 0, end: 9 } as const;
+    // One after another, and long enough that folders come around again.
+    for (let round = 0; round < 4; round++) {
+      const ends = await made.run(action, { foreach, params: { round } }, 9);
+      for (const end of ends) expect(await made.value(end)).toEqual([['go.py'], false]);
+    }
+  });
+
+  it.runIf(isLocal)('says how many tasks it takes, by CPUs and memory less what runs', async () => {
+    const made = await world({ cpus: 4, memoryBytes: 8 * 2 ** 30 });
+    const room = (cpu?: number, memory?: string) =>
+      made.executor.room({
+        action: 'shell',
+        ...(cpu === undefined ? {} : { cpu }),
+        ...(memory === undefined ? {} : { memory }),
+      }).tasks;
+    expect([room(), room(2), room(8), room(1, '4Gi'), room(1, '100Gi')]).toEqual([4, 2, 1, 2, 1]);
+    const slice = made.slice(await made.order(shell('sleep 1000'), { resources: { cpu: 3, memory: '6Gi' } }), 1);
+    const handles = await made.executor.submit([slice]);
+    expect([room(), room(2), room(1, '4Gi'), room(1, '1Gi')]).toEqual([1, 0, 0, 1]);
+    await made.executor.cancel(handles);
+    expect(room()).toBe(4);
+    expect(made.executor.room({ action: 'task' }).perSlice).toBeLessThanOrEqual(512);
+  });
+
+  it.runIf(isLocal)(
+    'runs no more at once than there are CPUs, and what asks for more than there is alone',
+    async () => {
+      const made = await world({ cpus: 2 });
+      const place = join(made.directory, 'running');
+      // Each looks for others for a while, and says how many it saw at most.
+      const count = `python3 -c 'import os, time
+at = "${place}-%d" % os.getpid()
+open(at, "w").close()
+most = 0
+end = time.time() + 1
+while most < 2 and time.time() < end:
+    most = max(most, len([name for name in os.listdir("${made.directory}") if name.startswith("running-")]))
+    time.sleep(0.01)
+time.sleep(0.05)
+os.remove(at)
+print(most)'`;
+      await made.run(shell(count), { foreach: { kind: 'range', start: 0, end: 6 } }, 6);
+      const most = Math.max(...[0, 1, 2, 3, 4, 5].map((index) => Number(made.log(index).trim())));
+      expect(most).toBe(2);
+      await made.run(shell(count), { resources: { cpu: 16 }, foreach: { kind: 'range', start: 0, end: 2 } }, 2);
+      expect([made.log(0), made.log(1)]).toEqual(['1\n', '1\n']);
+    },
+  );
+
+  it('says what a container lacks where there is no docker and no podman', async () => {
+    const made = await world({ variables: { ...process.env, PATH: join(process.execPath, '..') } });
+    const [end] = await made.run({ kind: 'container', image: 'alpine', command: ['true'] });
+    expect(end).toMatchObject({
+      isFinal: true,
+      reason: expect.stringMatching(/alpine needs docker or podman on the PATH/),
+    });
+  });
+
+  it.runIf(hasDockerAlone)('says so where docker cannot start a container', async () => {
+    const made = await world();
+    const [end] = await made.run({ kind: 'container', image: 'alpine', command: ['true'] });
+    expect(end).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(/docker could not start the container/),
+    });
+  });
+
+  // Those of the fleet are its workers'.
+  it.runIf(isLocal)('leaves no folders behind', async () => {
+    const made = await world();
+    await made.run(shell('echo x'), {}, 2);
+    await made.run(await made.task('module.exports = () => 1;'), {}, 2);
+    await made.executor.close();
+    expect(existsSync(join(made.directory, 'work', 'scratch'))).toBe(true);
+    const { readdirSync } = await import('node:fs');
+    expect(readdirSync(join(made.directory, 'work', 'scratch'))).toEqual([]);
+    expect(await putBlob(made.objects, Buffer.from('x'))).toBeDefined();
+  });
+}

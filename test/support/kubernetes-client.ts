@@ -1,0 +1,96 @@
+// Requests of the tests themselves to an API server of Kubernetes, past what they test.
+
+import { Agent, request } from 'node:https';
+
+/** Who may sign in: by name, with a token of that name. `admin` may all. */
+export const USERS = { admin: 'system:masters', driver: '', other: '' } as const;
+export type KubernetesUser = keyof typeof USERS;
+
+/** What the API answers. */
+export interface Answer {
+  readonly status: number;
+  // As the API has it; tests read what they know of.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any;
+}
+
+export interface KubernetesPlace {
+  readonly port: number;
+  /** The certificate that it shows, which is its own authority. */
+  readonly ca: string;
+  /** For what the tests write. */
+  readonly folder: string;
+}
+
+export interface KubernetesClient extends KubernetesPlace {
+  /** Whatever the status; as the administrator unless another is named. */
+  ask(method: string, path: string, body?: object, contentType?: string, user?: KubernetesUser): Promise<Answer>;
+  /** The same; throws where the answer is no success. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  do(method: string, path: string, body?: object, contentType?: string): Promise<any>;
+  /** Lines of a watch, as the administrator, until the signal ends it or the server does. */
+  watch(path: string, onLine: (line: string) => void, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+export function openKubernetesClient({ port, ca, folder }: KubernetesPlace): KubernetesClient {
+  const agent = new Agent({ keepAlive: true, ca });
+  const ask: KubernetesClient['ask'] = (method, path, body, contentType = 'application/json', user = 'admin') =>
+    new Promise((resolve, reject) => {
+      const text = body === undefined ? '' : JSON.stringify(body);
+      const headers = {
+        authorization: `Bearer ${user}-token`,
+        'content-type': contentType,
+        // Of a DELETE nobody else says it.
+        'content-length': String(Buffer.byteLength(text)),
+      };
+      const sent = request({ host: '127.0.0.1', port, method, path, agent, headers, timeout: 60_000 }, (response) => {
+        let said = '';
+        response.setEncoding('utf8').on('data', (piece: string) => (said += piece));
+        response.once('error', reject);
+        response.once('end', () => {
+          let parsed: unknown = said;
+          try {
+            parsed = JSON.parse(said);
+          } catch {
+            // ok, as /readyz says
+          }
+          resolve({ status: response.statusCode ?? 0, body: parsed });
+        });
+      });
+      sent.once('timeout', () => sent.destroy(new Error('the API server of the tests said nothing for 60 s')));
+      sent.once('error', reject);
+      sent.end(text);
+    });
+  const demand = async (method: string, path: string, body?: object, contentType?: string): Promise<Answer['body']> => {
+    const answer = await ask(method, path, body, contentType);
+    if (answer.status >= 300)
+      throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body.message ?? answer.body)}`);
+    return answer.body;
+  };
+  return {
+    port,
+    ca,
+    folder,
+    ask,
+    do: demand,
+    watch: (path, onLine, signal) =>
+      new Promise((resolve) => {
+        const headers = { authorization: 'Bearer admin-token' };
+        const options = { host: '127.0.0.1', port, path, headers, ca, signal };
+        const sent = request(options, (response) => {
+          let rest = '';
+          response.setEncoding('utf8').on('data', (piece: string) => {
+            const lines = (rest + piece).split('\n');
+            rest = lines.pop() ?? '';
+            for (const line of lines) if (line !== '') onLine(line);
+          });
+          response.once('error', () => resolve());
+          response.once('close', () => resolve());
+        });
+        sent.once('error', () => resolve());
+        sent.end();
+      }),
+    close: () => agent.destroy(),
+  };
+}
