@@ -6,6 +6,8 @@ import atexit
 import builtins
 import json
 import os
+import sys
+import traceback
 from numbers import Integral
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, SupportsFloat, Tuple, Union, overload
@@ -273,8 +275,16 @@ class Step:
             self.write()
 
     def _write_at_end(self, writer: int) -> None:
-        if writer == os.getpid():
+        if writer != os.getpid():
+            return
+        try:
             self.write()
+        except Exception:
+            # Python passes over what goes wrong here and ends with 0: the step would have succeeded, and given nothing.
+            traceback.print_exc()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
 
 
 def _is_notebook() -> bool:

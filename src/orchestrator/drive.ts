@@ -1,7 +1,7 @@
 // Drives a run that was taken on this machine's executor, to its end.
 
 import { HeadraceError, toHeadraceError } from '../core/index.ts';
-import { driveRun } from './driver/drive-run.ts';
+import { type DriveDeps, driveRun } from './driver/drive-run.ts';
 import { openDriverClock } from './driver/driver-clock.ts';
 import { openExecutors } from './driver/open-executors.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
@@ -15,7 +15,7 @@ export type DrivesRuns = Omit<OrchestratorDeps, 'definitions'>;
 
 /**
  * Throws HR_STEP_FAILED, HR_CONFLICT where it was interrupted or another took it, and what kept the run from going on, such as
- * HR_STORAGE_FULL.
+ * HR_STORAGE_FULL; it is let go then, also where that came before its first step.
  */
 export async function drive(
   deps: DrivesRuns,
@@ -25,49 +25,57 @@ export async function drive(
   hold: Hold,
 ): Promise<'succeeded' | 'cancelled'> {
   const resume = `\`headrace runs resume ${id}\` goes on from here`;
+  const { end, error } = await driveToEnd(deps, store, id, driver, hold).catch(async (error: unknown) => {
+    const { code, message } = toHeadraceError(error);
+    if (code === 'HR_CONFLICT') throw error;
+    await store.release(id, hold.epoch).catch(() => {}); // then its lease runs out
+    const sentence = `run ${id} was stopped: ${message.replace(/\.$/, '')}. Once that is mended, ${resume}`;
+    throw new HeadraceError(code, sentence, { cause: error });
+  });
+  if (end === 'failed')
+    throw new HeadraceError(
+      'HR_STEP_FAILED',
+      `run ${id}: ${error ?? 'a step failed'}${await failureTail(deps, store, id)}\n${resume}`,
+    );
+  if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
+  return end;
+}
+
+async function driveToEnd(
+  deps: DrivesRuns,
+  store: RunStore,
+  id: string,
+  driver: string,
+  hold: Hold,
+): ReturnType<typeof driveRun> {
   const loaded = await store.load(id);
   const clock = await openDriverClock(deps.database);
   const { close, ...executors } = await openExecutors(deps, driver, loaded);
   const { signal, onTask, onProgress } = deps;
   let holders: readonly PoolHolder[] = [];
+  const parts: DriveDeps = {
+    store,
+    objects: deps.objects,
+    clock,
+    logger: deps.logger,
+    ...executors,
+    pools: deps.pools ?? {},
+    ...(signal === undefined ? {} : { signal }),
+    onChange: (run, batch) => {
+      if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
+      onProgress?.(progressOf(run, clock.nowMicros(), holders));
+    },
+    ...(onProgress === undefined
+      ? {}
+      : {
+          onPoolWait(run, now) {
+            holders = now;
+            onProgress(progressOf(run, clock.nowMicros(), holders));
+          },
+        }),
+  };
   try {
-    const { end, error } = await driveRun(
-      {
-        store,
-        objects: deps.objects,
-        clock,
-        logger: deps.logger,
-        ...executors,
-        pools: deps.pools ?? {},
-        ...(signal === undefined ? {} : { signal }),
-        onChange: (run, batch) => {
-          if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
-          onProgress?.(progressOf(run, clock.nowMicros(), holders));
-        },
-        ...(onProgress === undefined
-          ? {}
-          : {
-              onPoolWait(run, now) {
-                holders = now;
-                onProgress(progressOf(run, clock.nowMicros(), holders));
-              },
-            }),
-      },
-      loaded,
-      hold,
-    ).catch((error: unknown) => {
-      const { code, message } = toHeadraceError(error);
-      if (code === 'HR_CONFLICT') throw error;
-      const sentence = `run ${id} was stopped: ${message.replace(/\.$/, '')}. Once that is mended, ${resume}`;
-      throw new HeadraceError(code, sentence, { cause: error });
-    });
-    if (end === 'failed')
-      throw new HeadraceError(
-        'HR_STEP_FAILED',
-        `run ${id}: ${error ?? 'a step failed'}${await failureTail(deps, store, id)}\n${resume}`,
-      );
-    if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
-    return end;
+    return await driveRun(parts, loaded, hold);
   } finally {
     await close();
   }

@@ -2,10 +2,20 @@
 
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunsDeps } from './orchestrator-deps.ts';
 import { openRunStore } from './rows/open-run-store.ts';
 import { readStoredLog, taskDirectory, type TaskLog } from './run-logs.ts';
+
+/** An attempt at work. */
+interface Followed {
+  readonly at: Omit<TaskLog, 'text'>;
+  /** Bytes of its log that were read. */
+  told: number;
+  /** Holds the beginning of a character whose end is still to be read. */
+  readonly decoder: StringDecoder;
+}
 
 const LOOK_MS = 250;
 /** Of one log at once. */
@@ -19,23 +29,27 @@ export async function* followLogs(
 ): AsyncGenerator<TaskLog> {
   const store = await openRunStore(deps.database, deps.clock);
   await store.get(runId);
-  /** Attempts at work, and how much of the log of each has been told. */
-  const atWork = new Map<string, { readonly at: Omit<TaskLog, 'text'>; told: number }>();
+  const atWork = new Map<string, Followed>();
   const news = async function* (key: string, isOver: boolean): AsyncGenerator<TaskLog> {
     const one = atWork.get(key);
     if (one === undefined) return;
     for (;;) {
       const piece = await readFrom(join(taskDirectory(deps.workDirectory, { runId, ...one.at }), 'log.txt'), one.told);
       if (piece === undefined) {
+        // It ran on another machine, or its folder is gone.
         const stored = isOver && one.told === 0 ? await readStoredLog(deps, { runId, ...one.at }) : undefined;
         if (stored !== undefined) yield { ...one.at, text: stored };
         break;
       }
       if (piece.length === 0) break;
       one.told += piece.length;
-      yield { ...one.at, text: piece.toString() };
+      const text = one.decoder.write(piece);
+      if (text !== '') yield { ...one.at, text };
     }
-    if (isOver) atWork.delete(key);
+    if (!isOver) return;
+    atWork.delete(key);
+    const rest = one.decoder.end();
+    if (rest !== '') yield { ...one.at, text: rest };
   };
   for (let after = 0; signal?.aborted !== true; ) {
     // Before the events: those of its end are read once more then.
@@ -47,7 +61,7 @@ export async function* followLogs(
       for (let place = index; place < index + (count ?? 1); place++) {
         const at = { step: of, scope: scope ?? '', index: place, attempt };
         const key = `${of} ${at.scope} ${place} ${attempt}`;
-        if (kind === 'claimed') atWork.set(key, { at, told: 0 });
+        if (kind === 'claimed') atWork.set(key, { at, told: 0, decoder: new StringDecoder() });
         else yield* news(key, true);
       }
     }

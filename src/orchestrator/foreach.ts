@@ -45,6 +45,6 @@ function gridItem(axes: Readonly<Record<string, readonly unknown[]>>, index: num
 function arrayResult(step: string, results: ReadonlyMap<string, unknown>): readonly unknown[] {
   const result = results.get(step);
   if (Array.isArray(result)) return result;
-  const sentence = `foreach over the step "${step}" needs an array from it, got ${result === null ? 'null' : typeof result}`;
+  const sentence = `foreach over the step "${step}" needs an array from it, got ${result === null ? 'null' : typeof result}; let the step give a list of items`;
   throw new HeadraceError('HR_STEP_FAILED', sentence);
 }

@@ -31,7 +31,10 @@ function candidateOf(result: unknown, trainingSet: string | null, kind: string):
   const models = Object.entries(filesOf(result)).filter(([name]) => name.endsWith('.onnx'));
   if (models.length > 1) {
     const names = models.map(([name]) => name).join(', ');
-    throw new HeadraceError('HR_STEP_FAILED', `${kind} takes one .onnx file of a result, got ${names}`);
+    throw new HeadraceError(
+      'HR_STEP_FAILED',
+      `${kind} takes one .onnx file of a result, got ${names}; leave the others out of HEADRACE_STEP_OUTPUT, or make each in a task of its own`,
+    );
   }
   return models.map(([, { sha256 }]) => ({ artifact: sha256, metrics: metricsOf(result), trainingSet }));
 }

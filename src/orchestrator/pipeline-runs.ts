@@ -16,7 +16,7 @@ import { openRunStore } from './rows/open-run-store.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
 import { newRunId } from './run-id.ts';
 import { keptSteps } from './rerun.ts';
-import { resolveParams } from './run-params.ts';
+import { paramsOfNow, resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
 import { storeCode } from './store-code.ts';
 
@@ -69,7 +69,7 @@ export async function resumeRun(
   const { run, steps } = await store.get(id);
   const pipeline = requirePipeline(deps, run.pipeline);
   await storeCode(deps.objects, deps.definitions, pipeline);
-  const code = { pipeline, manifestHash: deps.definitions.hash };
+  const code = { pipeline, manifestHash: deps.definitions.hash, params: paramsOfNow(pipeline, run.params) };
   const driver = newOwner();
   const standby = createStandby(deps, driver);
   try {
@@ -104,7 +104,7 @@ export async function rerunFrom(
   const pipeline = requirePipeline(deps, before.pipeline);
   const graph = graphOf(pipeline);
   const kept = keptSteps(graph, steps, request.from);
-  const params = resolveParams(pipeline, { ...before.params, ...request.params });
+  const params = paramsOfNow(pipeline, before.params, request.params);
   await storeCode(deps.objects, deps.definitions, pipeline);
   const { id: made } = await store.create({
     id: newRunId(deps.clock.nowMicros()),

@@ -41,6 +41,19 @@ export function resolveParams(
   return params;
 }
 
+/**
+ * Parameters of a run that goes on, or is repeated, by the code of now: as they were, but for those that its pipeline takes no more;
+ * what it takes since has its default. Throws HR_INVALID for what has none, and for a wrong one of `given`.
+ */
+export function paramsOfNow(
+  pipeline: PipelineSpec,
+  before: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  const kept = Object.entries(before).filter(([name]) => pipeline.params.some((param) => param.name === name));
+  return resolveParams(pipeline, { ...Object.fromEntries(kept), ...given });
+}
+
 function fromText(text: string, kind: string): unknown {
   if (kind === 'timestamp' || kind === 'bytes') return text;
   try {

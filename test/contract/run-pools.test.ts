@@ -3,30 +3,26 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
 import { getRun } from '../../src/orchestrator/shown-runs.ts';
-import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { poolSlotRows } from '../../src/orchestrator/rows/run-rows-owner.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
-import { type Database, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { type Database, openObjectStore } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { batchOf, claimed, newRun, passLeases, pipeline, rowsOf, stepOf } from '../support/run-rows.ts';
+import { openTwoStores, type TwoStores } from '../support/two-stores.ts';
 
 describe.each(testDatabases('slots of pools'))('on $name', (databases) => {
+  let stores: TwoStores;
   let db: Database;
-  let other: Database;
   let store: RunStore;
   let second: RunStore;
 
   beforeAll(() => databases.start());
   afterAll(() => databases.stop());
   beforeEach(async () => {
-    const url = await databases.newUrl();
-    [db, other] = [await openDatabase(url), await openDatabase(url)];
-    [store, second] = await Promise.all([openRunStore(db, fixedClock(5)), openRunStore(other, fixedClock(5))]);
+    stores = await openTwoStores(await databases.newUrl());
+    ({ db, store, second } = stores);
   });
-  afterEach(async () => {
-    await db.close();
-    await other.close();
-  });
+  afterEach(() => stores.close());
 
   const begin = async (id: string): Promise<number> => {
     await store.create(newRun(id, { state: 'running' }));

@@ -193,6 +193,7 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
           async *needs() {
             resumed = asked.requestResume('old', { keepDone: false }).catch(({ code }) => code);
             await Promise.race([resumed, new Promise((resolve) => setTimeout(resolve, 300))]);
+            yield { kind: 'run' as const, id: 'another' };
           },
         },
       ],

@@ -1,33 +1,28 @@
 // Runs as rows on every database: one run a tick, one driver at a time, and batches that are written whole, once, or not at all.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { fixedClock } from '../../src/core/index.ts';
 import { newOwner } from '../../src/orchestrator/lease.ts';
-import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
-import { type Database, openDatabase } from '../../src/storage/index.ts';
+import type { Database } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { batchOf, claimed, newRun, NO_TASKS, passLeases, rowsOf, stepOf, taskOf } from '../support/run-rows.ts';
+import { openTwoStores, type TwoStores } from '../support/two-stores.ts';
 
 const LEASE_MS = 15_000;
 const elsewhere = 'elsewhere/1/aa';
 
 describe.each(testDatabases('runs as rows'))('on $name', (databases) => {
+  let stores: TwoStores;
   let db: Database;
-  let other: Database;
   let store: RunStore;
   let second: RunStore;
 
   beforeAll(() => databases.start());
-  afterEach(async () => {
-    await db.close();
-    await other.close();
-  });
+  afterEach(() => stores.close());
   afterAll(() => databases.stop());
   beforeEach(async () => {
-    const url = await databases.newUrl();
-    [db, other] = [await openDatabase(url), await openDatabase(url)];
-    [store, second] = await Promise.all([openRunStore(db, fixedClock(5)), openRunStore(other, fixedClock(5))]);
+    stores = await openTwoStores(await databases.newUrl());
+    ({ db, store, second } = stores);
     await store.create(newRun('r'));
   });
 

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { HeadraceError } from '../../src/core/index.ts';
 import {
   cancelRun,
   diffRuns,
@@ -474,6 +475,24 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     ]);
     expect((await diffRuns(made.deps, second.id, third.id)).differences).toEqual([]);
     await expect(rerunFrom(made.deps, first.id, { from: 'e' })).rejects.toThrow(/has no step "e"/);
+  });
+
+  it('is let go at once where what it needs to begin cannot be opened, and says how to go on', async () => {
+    const clusters = {
+      check: () => {},
+      open: () => Promise.reject(new HeadraceError('HR_CONFIG', 'no such cluster.')),
+    };
+    const made = await project(
+      `const p = pipeline('far');
+      p.step('a', task(() => 1), { executor: { kind: 'kubernetes', namespace: 'ml', image: 'i' } });
+      export default p;`,
+      {},
+      { clusters },
+    );
+    await expect(runPipeline(made.deps, { pipeline: 'far' })).rejects.toThrow(
+      /^run \S+ was stopped: no such cluster\. Once that is mended, `headrace runs resume \S+` goes on from here$/,
+    );
+    expect(await listRuns(made.deps)).toMatchObject([{ state: 'interrupted' }]);
   });
 
   it('takes what a cached step gave before for the same code, parameters, item and needs, and nothing else', async () => {

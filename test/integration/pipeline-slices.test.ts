@@ -7,10 +7,11 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { silentLogger, systemClock } from '../../src/core/index.ts';
 import type { PipelineSpec } from '../../src/definitions/index.ts';
 import { driveRun } from '../../src/orchestrator/driver/drive-run.ts';
-import type { Executor, Handle, Slice, TaskEvent } from '../../src/orchestrator/executors/executor.ts';
+import type { Executor } from '../../src/orchestrator/executors/executor.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { createFarExecutor, type FarExecutor } from '../support/far-executor.ts';
 
 let folder = '';
 let database: Database;
@@ -29,51 +30,6 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Tasks run until they are ended. `taking`: what a submit waits for before it knows its slices. */
-function createFarExecutor(taking: () => Promise<void> = () => Promise.resolve()) {
-  const running = new Map<string, Slice>();
-  const adopts: number[] = [];
-  let tell: (events: readonly TaskEvent[]) => void = () => {};
-  let onRoom = (): void => {};
-  const executor: Executor = {
-    room() {
-      onRoom();
-      return { tasks: 10, perSlice: 1 };
-    },
-    async submit(slices) {
-      await taking();
-      for (const slice of slices) running.set(slice.id, slice);
-      return slices.map(({ id }): Handle => ({ slice: id, at: 'far' }));
-    },
-    watch(listen) {
-      tell = listen;
-      return () => {};
-    },
-    async cancel(handles) {
-      for (const { slice } of handles) running.delete(slice);
-    },
-    async adopt(handles) {
-      adopts.push(handles.length);
-      return handles.map(({ slice }) => (running.has(slice) ? 'running' : 'gone'));
-    },
-    close: async () => {},
-  };
-  return {
-    executor,
-    running,
-    adopts,
-    set onRoom(listen: () => void) {
-      onRoom = listen;
-    },
-    endAll() {
-      for (const { id, tasks } of running.values()) {
-        running.delete(id);
-        tell(tasks.map((task) => ({ slice: id, ...task, kind: 'succeeded', output: { json: '1' }, files: {} })));
-      }
-    },
-  };
-}
-
 const stepOf = (name: string, count = 1): PipelineSpec['steps'][number] => ({
   name,
   action: { kind: 'shell', command: 'true' },
@@ -91,10 +47,8 @@ async function begin(...steps: PipelineSpec['steps']): Promise<void> {
   await store.create({ ...run, steps: keys });
 }
 
-type Far = ReturnType<typeof createFarExecutor>;
-
 /** `far` by the names of the steps that run there. */
-async function drive(far: Readonly<Record<string, Far>>, signal?: AbortSignal) {
+async function drive(far: Readonly<Record<string, FarExecutor>>, signal?: AbortSignal) {
   const hold = await store.take('r', 'driver');
   const named = new Map(Object.entries(far).map(([name, { executor }]) => [name, { name: `far:${name}`, executor }]));
   const executorOf = ({ name }: { readonly name: string }) => named.get(name) as { name: string; executor: Executor }; // of each step

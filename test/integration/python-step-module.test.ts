@@ -145,6 +145,16 @@ step.result({"texts": texts})
     ]);
   });
 
+  it('fails where its result cannot be written as it ends, and says why last', () => {
+    const { status, stderr } = ran(`
+import os
+step.metric("auc", 0.8)
+os.environ["HEADRACE_STEP_OUTPUT"] = "/nowhere"
+`);
+    expect(status).toBe(1);
+    expect(stderr.trim().split('\n').at(-1)).toMatch(/^FileNotFoundError: .*result\.json/);
+  });
+
   it('a process that is forked off writes no result', () => {
     const ended = ran(`
 import os, sys

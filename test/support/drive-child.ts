@@ -5,30 +5,17 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, silentLogger, systemClock } from '../../src/core/index.ts';
 import { driveRun } from '../../src/orchestrator/driver/drive-run.ts';
-import { openLocalExecutor } from '../../src/orchestrator/executors/local/local-executor.ts';
 import { newOwner } from '../../src/orchestrator/lease.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { openTestExecutor } from './test-executor.ts';
 
 const [directory = '', url = '', run = '', pools = '{}'] = process.argv.slice(2);
-const artifactsUrl = `file:${join(directory, 'artifacts')}`;
-const objects = openObjectStore(artifactsUrl);
+const objects = openObjectStore(`file:${join(directory, 'artifacts')}`);
 const driver = newOwner();
 const database = await openDatabase(url);
 const store = await openRunStore(database, systemClock);
-const executor = openLocalExecutor({
-  driver,
-  objects,
-  artifactsUrl,
-  workDirectory: join(directory, 'work'),
-  cacheDirectory: join(directory, 'cache'),
-  environmentsDirectory: join(directory, 'environments'),
-  python: 'python3',
-  repository: directory,
-  builtIns: {},
-  cpus: 2,
-  graceMs: 500,
-});
+const executor = openTestExecutor(directory, { driver });
 for (;;) {
   try {
     const hold = await store.take(run, driver);

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StepAction } from '../../src/definitions/index.ts';
 import type { Executor, Slice, TaskEvent } from '../../src/orchestrator/executors/executor.ts';
-import { type LocalExecutorOptions, openLocalExecutor } from '../../src/orchestrator/executors/local/local-executor.ts';
+import type { LocalExecutorOptions } from '../../src/orchestrator/executors/local/local-executor.ts';
 import { taskDirectory } from '../../src/orchestrator/run-logs.ts';
 import type { StepOrder } from '../../src/orchestrator/step/order.ts';
 import { getBlob, type ObjectStore, openObjectStore, putBlob } from '../../src/storage/index.ts';
+import { openTestExecutor } from './test-executor.ts';
 
 export interface ExecutorWorld {
   readonly directory: string;
@@ -43,22 +44,8 @@ export function openExecutorWorld(options: WorldOptions = {}): ExecutorWorld {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'headrace-executor-'));
   worlds += 1;
   const driver = options.driver ?? `test/${process.pid}/${worlds}`;
-  const artifactsUrl = `file:${join(directory, 'artifacts')}`;
-  const objects = options.objects ?? openObjectStore(artifactsUrl);
-  const executor = openLocalExecutor({
-    driver,
-    objects,
-    artifactsUrl,
-    workDirectory: join(directory, 'work'),
-    cacheDirectory: join(directory, 'cache'),
-    environmentsDirectory: join(directory, 'environments'),
-    python: 'python3',
-    repository: directory,
-    builtIns: {},
-    cpus: 2,
-    graceMs: 500,
-    ...options,
-  });
+  const objects = options.objects ?? openObjectStore(`file:${join(directory, 'artifacts')}`);
+  const executor = openTestExecutor(directory, { ...options, driver, objects });
   return createWorld({ directory, driver, objects, executor });
 }
 

@@ -10,12 +10,12 @@ import { loadDefinitions } from '../../src/definitions/index.ts';
 import {
   modelCandidates,
   openFleetExecutor,
-  openLocalExecutor,
   type OrchestratorDeps,
   resumeRun,
   runPipeline,
 } from '../../src/orchestrator/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { openTestExecutor } from './test-executor.ts';
 
 export interface PipelineProject {
   readonly directory: string;
@@ -54,17 +54,12 @@ export async function openPipelineProject(
     logger: silentLogger,
     workDirectory: join(directory, 'work'),
     openExecutor: (driver) =>
-      openLocalExecutor({
+      openTestExecutor(directory, {
         driver,
         objects,
         artifactsUrl,
-        workDirectory: join(directory, 'work'),
-        cacheDirectory: join(directory, 'cache'),
-        environmentsDirectory: join(directory, 'environments'),
-        python: 'python3',
         repository: join(directory, 'repo'),
         cpus,
-        graceMs: 500,
         builtIns: {
           trainingSet: async (action) => ({ id: 'ts-1', service: action.service, path: 'set.parquet' }),
           registerModel: async (action, { needs, order }) => ({

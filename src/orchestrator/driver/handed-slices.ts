@@ -155,12 +155,13 @@ export function createHandedSlices(
         listed(byExecutor, named.executor).push(id);
       }
       const askOf = async (executor: Executor, ids: readonly string[]): Promise<void> => {
-        const those = ids.flatMap((id) => slices.get(id) ?? []);
-        const found = await executor.adopt(those.map(({ handle }) => handle));
+        const asked = ids.flatMap((id) => slices.get(id) ?? []);
+        const found = await executor.adopt(asked.map(({ handle }) => handle));
         const leftBehind: [string, SliceInHand][] = [];
-        for (const [at, id] of ids.entries()) {
-          const slice = slices.get(id);
-          if (slice === undefined) continue;
+        for (const [at, slice] of asked.entries()) {
+          const id = slice.handle.slice;
+          // It ended meanwhile.
+          if (!slices.has(id)) continue;
           if (found[at] !== 'running') giveUp(id, slice);
           else if (isLeftBehind(slice)) leftBehind.push([id, slice]);
         }

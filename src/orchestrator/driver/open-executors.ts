@@ -25,13 +25,20 @@ export async function openExecutors(
     if (place !== undefined) places.set(stringifyJson(place), place);
   }
   const opened = new Map<string, NamedExecutor>();
-  for (const [key, place] of places) {
-    if (place === 'local') continue;
-    const named =
-      place === FLEET
-        ? { name: FLEET, executor: await deps.openFleet(driver) }
-        : { name: clusterName(place), executor: await deps.clusters.open(place, run.id, driver), isCluster: true };
-    opened.set(key, named);
+  const closeAll = async (executors: Iterable<NamedExecutor>): Promise<void> =>
+    void (await Promise.all([...executors].map(({ executor }) => executor.close())));
+  try {
+    for (const [key, place] of places) {
+      if (place === 'local') continue;
+      const named =
+        place === FLEET
+          ? { name: FLEET, executor: await deps.openFleet(driver) }
+          : { name: clusterName(place), executor: await deps.clusters.open(place, run.id, driver), isCluster: true };
+      opened.set(key, named);
+    }
+  } catch (error) {
+    await closeAll(opened.values()).catch(() => {}); // what went wrong first is what counts
+    throw error;
   }
   const local: NamedExecutor = { name: `local:${driver}`, executor: deps.openExecutor(driver) };
   const known = new Map<StepSpec, NamedExecutor>();
@@ -44,9 +51,7 @@ export async function openExecutors(
     // Those of other drivers on this machine are its own executor's to look for.
     executorNamed: (name) =>
       name.startsWith('local:') ? local : [...opened.values()].find((named) => named.name === name),
-    async close() {
-      await Promise.all([local, ...opened.values()].map(({ executor }) => executor.close()));
-    },
+    close: () => closeAll([local, ...opened.values()]),
   };
 }
 

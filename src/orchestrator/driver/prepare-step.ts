@@ -45,7 +45,7 @@ async function passesGate(node: Node, scope: string, results: StepResults): Prom
   if (gate === undefined) return true;
   const value = await results.of(gate, scope);
   if (typeof value === 'boolean') return value === (when !== undefined);
-  const sentence = `${when === undefined ? 'unless' : 'when'} goes by the step "${gate}", which must give true or false, got ${shown(value)}`;
+  const sentence = `${when === undefined ? 'unless' : 'when'} goes by the step "${gate}", which must give true or false, got ${shown(value)}; let it give the outcome of a comparison`;
   throw new HeadraceError('HR_STEP_FAILED', sentence);
 }
 

@@ -1,7 +1,7 @@
 // The reducer: what a run becomes by an event, and what is to be done then. It knows no clock, no database and no executor; the
 // same events give the same rows in every process.
 
-import type { Micros } from '../../core/index.ts';
+import { counted, type Micros } from '../../core/index.ts';
 import type { TaskOutput } from './batch.ts';
 import { noteEvent, noteRow, noteTask } from './changes.ts';
 import { claim, copyHits, freshEnd, parallelRoom, roomOf } from './claim.ts';
@@ -9,7 +9,7 @@ import type { Attempt, Command, EngineEvent } from './events.ts';
 import { freeSlots, hearOfPools, poolOf, settlePools } from './pools.ts';
 import { type Row, type RunInHand, countRunning, type Task } from './run-in-hand.ts';
 import { retryDelay } from './retry-delay.ts';
-import { endRow, mayClaim, settle, startAll } from './settle.ts';
+import { endInside, endRow, mayClaim, rowsInside, settle, startAll } from './settle.ts';
 
 /** The fifth time that it is lost it has failed. */
 const MOST_LOSSES = 5;
@@ -27,9 +27,7 @@ export function next(run: RunInHand, event: EngineEvent, at: Micros): readonly C
       break;
     case 'unprepared': {
       const row = takePreparing(run, event);
-      if (row === undefined) break;
-      run.failure ??= `step "${event.step}": ${event.reason}`;
-      endRow(run, row, 'failed', at, event.reason);
+      if (row !== undefined) refuse(run, row, event.reason, at);
       break;
     }
     case 'room':
@@ -89,6 +87,8 @@ function prepared(run: RunInHand, event: Extract<EngineEvent, { kind: 'prepared'
   // Where the run stops meanwhile it stays as it is, and ends with the others.
   if (row === undefined || !mayClaim(run, row)) return;
   if (!event.passes) return endRow(run, row, 'skipped', at, null);
+  // By the code of before: of which items that was, nobody knows any more.
+  if (event.children < row.nextIndex) return refuse(run, row, fewerItems(run.id, row, event.children), at);
   row.children = event.children;
   row.order = event.order;
   row.openedAt = at;
@@ -97,8 +97,19 @@ function prepared(run: RunInHand, event: Extract<EngineEvent, { kind: 'prepared'
   noteEvent(run, { at, kind: 'opened', step: event.step, scope: event.scope, count: event.children });
   if (event.children === 0) return endRow(run, row, 'succeeded', at, null);
   if (row.node.kind === 'step') run.claimable.add(row);
-  // A group takes its first items; a step goes on where it had been left, and may be done.
-  run.agenda.push(row);
+  // A group takes its first items, and goes on with those that were begun; a step goes on where it had been left, and may be done.
+  run.agenda.push(row, ...rowsInside(run, row));
+}
+
+/** Nothing of it can be begun. */
+function refuse(run: RunInHand, row: Row, reason: string, at: Micros): void {
+  run.failure ??= `step "${row.node.name}": ${reason}`;
+  endInside(run, row, at);
+  endRow(run, row, 'failed', at, reason);
+}
+
+function fewerItems(run: string, { node: { name }, nextIndex }: Row, children: number): string {
+  return `it has ${counted(children, 'item')} by now, and ${nextIndex} were begun; give it those again, or repeat it whole with \`headrace runs rerun ${run} --from ${name}\``;
 }
 
 function lookedUp(run: RunInHand, event: Extract<EngineEvent, { kind: 'looked up' }>, at: Micros): void {

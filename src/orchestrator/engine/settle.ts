@@ -91,6 +91,9 @@ function lookAhead(run: RunInHand, { node, scope, ahead, children, nextIndex, or
 function consider(run: RunInHand, row: Row, at: Micros, commands: Command[]): void {
   if (row.isPreparing) return;
   const { node, scope } = row;
+  // Of a run that goes on by other code it is not known yet how many items there are.
+  const group = groupOf(run, row);
+  if (group !== undefined && group.state !== 'open') return;
   let isSkipped = false;
   let broken: string | undefined;
   for (const need of node.needs) {
@@ -102,8 +105,10 @@ function consider(run: RunInHand, row: Row, at: Micros, commands: Command[]): vo
       broken ??= `it needs "${need}", which ${state === 'failed' ? 'failed' : 'was not run'}`;
   }
   const runsAfterAll = node.kind === 'step' && node.spec.after === 'end';
-  if (broken !== undefined && !runsAfterAll) return endRow(run, row, 'cancelled', at, broken);
-  if (isSkipped && !runsAfterAll) return endRow(run, row, 'skipped', at, null);
+  if ((broken !== undefined || isSkipped) && !runsAfterAll) {
+    endInside(run, row, at);
+    return endRow(run, row, broken === undefined ? 'skipped' : 'cancelled', at, broken ?? null);
+  }
   if (!mayClaim(run, row)) return;
   row.isPreparing = true;
   run.preparing += 1;
@@ -158,16 +163,39 @@ function giveUp(run: RunInHand, at: Micros): boolean {
         continue;
       }
       isChanged = true;
-      for (const task of row.tasks.values()) {
-        row.counts.retry -= 1;
-        row.counts.cancelled += 1;
-        noteTask(run, row, task, { expects: task.attempt, state: 'cancelled', endedAt: at });
-      }
-      row.tasks.clear();
-      endRow(run, row, row.counts.failed > 0 ? 'failed' : 'cancelled', at, null);
+      cancelRow(run, row, at);
     }
   }
   return isChanged || run.agenda.length > 0;
+}
+
+/** What runs of it is told of as ever. */
+function cancelRow(run: RunInHand, row: Row, at: Micros): void {
+  for (const task of row.tasks.values()) {
+    if (task.isRunning) continue;
+    row.tasks.delete(task.index);
+    row.counts.retry -= 1;
+    row.counts.cancelled += 1;
+    noteTask(run, row, task, { expects: task.attempt, state: 'cancelled', endedAt: at });
+  }
+  endRow(run, row, row.counts.failed > 0 ? 'failed' : 'cancelled', at, null);
+}
+
+/** Rows right inside a group's open items; of a step none. */
+export function rowsInside({ graph, rows }: RunInHand, { node, scope, items }: Row): readonly Row[] {
+  const inside = graph.inside.get(node.name) ?? [];
+  return [...items.keys()].flatMap((item) =>
+    inside.flatMap(({ name }) => rows.get(name)?.get(scopeInside(scope, item)) ?? []),
+  );
+}
+
+/** Ends what lies in a group that never opens, though by other code it had. */
+export function endInside(run: RunInHand, group: Row, at: Micros): void {
+  for (const row of rowsInside(run, group)) {
+    if (hasEnded(row.state)) continue;
+    endInside(run, row, at);
+    cancelRow(run, row, at);
+  }
 }
 
 function endRun(run: RunInHand, at: Micros, commands: Command[]): void {

@@ -6,6 +6,7 @@ import type { PipelineSpec } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { createEventWriter } from './add-event.ts';
 import { createPoolEnd } from './give-slots-back.ts';
+import { createRegroup } from './regroup-run.ts';
 import { createRowLock, leaseLeft, refuseElsewhere, refuseHeld } from './run-lease.ts';
 import type { RunStore } from './run-store.ts';
 import { type Db, statement, textsOfJson } from './statement.ts';
@@ -40,7 +41,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
     kind,
     `update pipeline_runs set state = case when state = 'running' then state else 'queued' end, cancel_requested = 0,
        error = null, driver = null, lease_until = 0, epoch = epoch + 1, ended_at = null, spec = coalesce(?, spec),
-       manifest_hash = coalesce(?, manifest_hash) where id = ?`,
+       params = coalesce(?, params), manifest_hash = coalesce(?, manifest_hash) where id = ?`,
   );
   const readSpec = statement<{ spec: string }>(kind, 'select spec from pipeline_runs where id = ?');
   const names = textsOfJson(kind);
@@ -68,11 +69,10 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
      where run_id = ? and not ${isGroup} and (state in ('open', 'failed', 'cancelled') or state = 'skipped' and (scope = '' or scope in
        (select scope from pipeline_steps where run_id = ? and state in ('failed', 'cancelled'))))`,
   );
-  // A group counts items: those with something that failed or was cancelled are open again.
+  // A group counts items: those with something that failed or was cancelled go on once it has opened by the code of now.
   const resumeGroups = statement(
     kind,
-    `update pipeline_steps set state = case when children is null then 'waiting' else 'open' end,
-       running = running + failed + cancelled, failed = 0, cancelled = 0, error = null, ended_at = null
+    `update pipeline_steps set state = 'waiting', running = running + failed + cancelled, failed = 0, cancelled = 0, error = null, ended_at = null
      where run_id = ? and ${isGroup} and state <> 'succeeded'`,
   );
   const repeatSteps = statement(
@@ -82,14 +82,17 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   );
   const repeatGroups = statement(
     kind,
-    `update pipeline_steps set state = case when children is null then 'waiting' else 'open' end, running = next_index,
-       succeeded = 0, failed = 0, cancelled = 0, error = null, ended_at = null where run_id = ? and ${isGroup}`,
+    `update pipeline_steps set state = 'waiting', running = next_index, succeeded = 0, failed = 0, cancelled = 0, error = null, ended_at = null where run_id = ? and ${isGroup}`,
   );
 
-  const resumeRows = async (trx: Db, id: string, keepDone: boolean): Promise<void> => {
-    const { spec = '' } = (await readSpec(trx, id)).rows[0] ?? {};
-    // As it was written by this store.
-    const { groups = [] } = JSON.parse(spec) as PipelineSpec;
+  const regroup = createRegroup(kind);
+
+  const resumeRows = async (
+    trx: Db,
+    id: string,
+    { groups = [] }: Pick<PipelineSpec, 'groups'>,
+    keepDone: boolean,
+  ): Promise<void> => {
     const names = JSON.stringify(groups.map(({ name }) => name));
     await resumeTasks(trx, id);
     await forgetLosses(trx, id);
@@ -132,9 +135,14 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
         refuseElsewhere(row);
         if (row.state === 'succeeded' && keepDone) return false;
         refuseHeld(row);
-        const spec = code === undefined ? null : stringifyJson(code.pipeline);
-        await resumeRun(trx, spec, code?.manifestHash ?? null, id);
-        await resumeRows(trx, id, keepDone);
+        const { spec = '' } = (await readSpec(trx, id)).rows[0] ?? {};
+        const before = JSON.parse(spec) as PipelineSpec; // as it was written by this store
+        const now = code?.pipeline ?? before;
+        const params = code?.params === undefined ? null : stringifyJson(code.params);
+        await resumeRun(trx, code === undefined ? null : stringifyJson(now), params, code?.manifestHash ?? null, id);
+        if (code !== undefined) await regroup.forget(trx, id, before, now);
+        await resumeRows(trx, id, now, keepDone);
+        if (code !== undefined) await regroup.complete(trx, id, before, now);
         await addEvent(trx, id, clock.nowMicros(), 'resumed');
         return true;
       }),

@@ -191,7 +191,12 @@ export interface Resume {
   /** False: finished tasks and steps run again too. */
   readonly keepDone: boolean;
   /** What it goes by from now on; left out: what it went by. */
-  readonly code?: { readonly pipeline: PipelineSpec; readonly manifestHash: string };
+  readonly code?: {
+    readonly pipeline: PipelineSpec;
+    readonly manifestHash: string;
+    /** Left out: as they were. */
+    readonly params?: Readonly<Record<string, unknown>>;
+  };
 }
 
 export interface TakeOptions {
