@@ -79,10 +79,10 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
     ...options,
   });
   /** Resolves once every part has been told. */
-  const ends = async (jobs: ClusterJobs, one: ClusterJob, id: string): Promise<readonly PartEnd[]> => {
+  const ends = async (jobs: ClusterJobs, one: ClusterJob, id: string, waitMs = WAIT_MS): Promise<readonly PartEnd[]> => {
     const found: PartEnd[] = [];
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => reject(new Error(`told only ${JSON.stringify(found)}`)), WAIT_MS);
+    const timer = setTimeout(() => reject(new Error(`told only ${found.length}: ${JSON.stringify(found.slice(0, 9))}`)), waitMs);
     const unwatch = jobs.watch([{ name: one.name, id, parts: one.parts }], (told) => {
       found.push(...told);
       if (found.length === one.parts) resolve();
@@ -512,7 +512,9 @@ echo "{\\"apiVersion\\":\\"client.authentication.k8s.io/v1\\",\\"kind\\":\\"Exec
   it('of thousands of parts are told of one by one', async () => {
     await alone();
     const one = job('exit $((JOB_COMPLETION_INDEX % 3))', { parts: 2000 });
-    const told = await run(open(), one);
+    const jobs = open();
+    const [id = ''] = await jobs.submit([one]);
+    const told = await ends(jobs, one, id, 900_000);
     expect(told.map((end) => end.kind === 'exited' && end.code)).toEqual(Array.from({ length: 2000 }, (_, part) => part % 3));
   }, 1_200_000);
 });
