@@ -3,9 +3,9 @@
 // for a cluster are told here again: that one runs one task of one run many times over, and in a cluster the first result of a task
 // is the one that counts; what it says of a driver's own processes and folders a cluster has not.
 
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -134,6 +134,37 @@ describe.skipIf(programs === undefined)('steps on Kubernetes', { timeout: 300_00
     );
     const [second] = await made.run(read, { run: 'run-files', step: 'read', needs: { fit: value as never } });
     expect(await made.value(second)).toBe('weights');
+  });
+
+  it('run in an image of their own, into which Headrace is brought', async () => {
+    // As a global install has it: what it needs lies further up.
+    const packed = join(folder, 'headrace');
+    const project = join(import.meta.dirname, '../..');
+    const built = spawnSync('tsc', ['-p', join(project, 'tsconfig.build.json'), '--outDir', join(packed, 'dist')], {
+      encoding: 'utf8',
+      env: { ...process.env, PATH: `${join(project, 'node_modules/.bin')}${delimiter}${PATH}` },
+    });
+    expect(built.status, built.stdout).toBe(0);
+    writeFileSync(join(packed, 'package.json'), '{"type":"module","version":"0.0.0"}');
+    chmodSync(join(packed, 'dist/cli/main.js'), 0o755);
+    symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
+    const image = join(folder, 'image/headrace');
+    const before = readFileSync(image, 'utf8');
+    rmSync(image);
+    symlinkSync(join(packed, 'dist/cli/main.js'), image);
+    try {
+      const made = await openWorld('run-container');
+      const action = { kind: 'container', image: 'busybox:1', command: ['sh', '-c', 'echo "in $HEADRACE_CONTAINER_IMAGE"; test -z "$SECRET"'] } as const;
+      const [end] = await made.run(action, { run: 'run-container' });
+      expect(end).toMatchObject({ kind: 'succeeded' });
+      const [pod = ''] = await pods(made.namespace);
+      const { spec } = await server.do('GET', `/api/v1/namespaces/${made.namespace}/pods/${pod}`);
+      expect(spec.containers[0].image).toBe('busybox:1');
+      expect(spec.initContainers).toMatchObject([{ name: 'bring-headrace', image: 'headrace' }]);
+    } finally {
+      rmSync(image);
+      writeFileSync(image, before, { mode: 0o755 });
+    }
   });
 
   it('of a slice that is submitted twice run once', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../../src/orchestrator/executors/kubernetes/kubernetes-jobs.ts';
 import { type StandInNode, startNode } from '../support/kubernetes-node.ts';
 import { kubernetesFor } from '../support/kubernetes-programs.ts';
-import { type KubernetesServer, startKubernetes } from '../support/kubernetes-server.ts';
+import { DRIVER_RULES, type KubernetesServer, startKubernetes } from '../support/kubernetes-server.ts';
 import { type Gate, openGate } from '../support/tcp-gate.ts';
 
 const programs = kubernetesFor('jobs of Kubernetes');
@@ -288,6 +288,22 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
         [0, 1].map(() => ({ kind: 'refused', reason: expect.stringMatching(/violates PodSecurity "restricted/) as string })),
       );
       await vi.waitFor(async () => expect((await server.ask('GET', jobPath(one.name))).status).toBe(404), WAIT_MS);
+    });
+
+    it('say so where events may not be listed', async () => {
+      await alone();
+      await quota('none', { pods: '0' });
+      const rules = DRIVER_RULES.filter(({ resources }) => !resources.includes('events'));
+      const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/headrace`;
+      await server.do('PATCH', path, { rules }, 'application/merge-patch+json');
+      const { logger, said } = saying();
+      const jobs = open({ startLimitMs: 1000, logger });
+      const one = job('true');
+      const [id = ''] = await jobs.submit([one]);
+      void ends(jobs, one, id).catch(() => {});
+      await vi.waitFor(() => expect(said.join()).toMatch(/may not be listed.*describe job headrace-/), WAIT_MS);
+      expect([...(jobs.waits?.().values() ?? [])].join()).toMatch(/may not be listed/);
+      await jobs.cancel([{ name: one.name, id }]);
     });
 
     it('count jobs against a quota all at once, and every one is made', async () => {

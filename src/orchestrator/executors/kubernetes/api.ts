@@ -71,10 +71,12 @@ export function openApi({ signIn, logger, giveUpMs = GIVE_UP_MS, quietMs = QUIET
         { ...options, method, signal, headers: { ...headers, accept: 'application/json', ...json } },
         (answer) => resolve((response = answer)),
       );
-      sent.setTimeout(silenceMs, () =>
+      sent.setTimeout(silenceMs, () => {
         // Of an answer that has begun only the answer itself tells whoever reads it.
-        (response ?? sent).destroy(new Error(`it said nothing for ${silenceMs / 1000} s`)),
-      );
+        (response ?? sent).destroy(new Error(`it said nothing for ${silenceMs / 1000} s`));
+        // Where one connection has died in silence, those that are kept beside it have too.
+        signIn.disconnect();
+      });
       sent.on('error', reject);
       sent.end(body);
     });
