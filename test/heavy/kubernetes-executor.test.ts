@@ -5,7 +5,16 @@
 
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -66,7 +75,11 @@ describe.skipIf(programs === undefined)('steps on Kubernetes', { timeout: 300_00
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }, 60_000);
 
-  const openWorld = async (run: string, pack = 1, namespace?: string): Promise<ExecutorWorld & { namespace: string }> => {
+  const openWorld = async (
+    run: string,
+    pack = 1,
+    namespace?: string,
+  ): Promise<ExecutorWorld & { namespace: string }> => {
     const url = `file:${join(folder, 'artifacts')}`;
     const objects = openObjectStore(url);
     const driver = `kubernetes-test/${run}/${worlds.length}`;
@@ -86,9 +99,9 @@ describe.skipIf(programs === undefined)('steps on Kubernetes', { timeout: 300_00
     return Object.assign(world, { namespace: inside });
   };
   const pods = async (namespace: string): Promise<readonly string[]> =>
-    (
-      (await server.do('GET', `/api/v1/namespaces/${namespace}/pods`)).items as { metadata: { name: string } }[]
-    ).map(({ metadata }) => metadata.name);
+    ((await server.do('GET', `/api/v1/namespaces/${namespace}/pods`)).items as { metadata: { name: string } }[]).map(
+      ({ metadata }) => metadata.name,
+    );
   const jobs = async (namespace: string): Promise<number> =>
     (await server.do('GET', `/apis/batch/v1/namespaces/${namespace}/jobs`)).items.length;
 
@@ -154,7 +167,11 @@ describe.skipIf(programs === undefined)('steps on Kubernetes', { timeout: 300_00
     symlinkSync(join(packed, 'dist/cli/main.js'), image);
     try {
       const made = await openWorld('run-container');
-      const action = { kind: 'container', image: 'busybox:1', command: ['sh', '-c', 'echo "in $HEADRACE_CONTAINER_IMAGE"; test -z "$SECRET"'] } as const;
+      const action = {
+        kind: 'container',
+        image: 'busybox:1',
+        command: ['sh', '-c', 'echo "in $HEADRACE_CONTAINER_IMAGE"; test -z "$SECRET"'],
+      } as const;
       const [end] = await made.run(action, { run: 'run-container' });
       expect(end).toMatchObject({ kind: 'succeeded' });
       const [pod = ''] = await pods(made.namespace);
@@ -214,7 +231,9 @@ describe.skipIf(programs === undefined)('steps on Kubernetes', { timeout: 300_00
   it('are lost where their pod is evicted, and another attempt makes them', async () => {
     const made = await openWorld('run-evicted');
     const mark = join(folder, 'evicted-began');
-    const spec = await made.order(shell(`test -f ${mark} && exit 0; touch ${mark}; exec sleep 300`), { run: 'run-evicted' });
+    const spec = await made.order(shell(`test -f ${mark} && exit 0; touch ${mark}; exec sleep 300`), {
+      run: 'run-evicted',
+    });
     const slice = made.slice(spec);
     await made.executor.submit([slice]);
     await until(() => existsSync(mark), 'its start');
@@ -287,10 +306,13 @@ describe.skipIf(programs === undefined)('steps on Kubernetes', { timeout: 300_00
       readonly steps: readonly object[];
     }
     const newest = (): string => {
-      const { runs } = JSON.parse(headrace(project, ['runs', 'list', '--json'], places).stdout) as { runs: { id: string }[] };
+      const { runs } = JSON.parse(headrace(project, ['runs', 'list', '--json'], places).stdout) as {
+        runs: { id: string }[];
+      };
       return runs[0]?.id ?? '';
     };
-    const show = (id: string): Shown => JSON.parse(headrace(project, ['runs', 'show', id, '--json'], places).stdout) as Shown;
+    const show = (id: string): Shown =>
+      JSON.parse(headrace(project, ['runs', 'show', id, '--json'], places).stdout) as Shown;
 
     it('the guide runs as it is typed', async () => {
       const kubeconfig = { KUBECONFIG: server.kubeconfig(server.tokenOf('admin')) };
@@ -333,7 +355,11 @@ export default p;
       await once(driver, 'exit');
       writeFileSync(go, '');
       const id = newest();
-      const resumed = spawn(process.execPath, [MAIN, 'runs', 'resume', id], { cwd: project.directory, env, stdio: 'ignore' });
+      const resumed = spawn(process.execPath, [MAIN, 'runs', 'resume', id], {
+        cwd: project.directory,
+        env,
+        stdio: 'ignore',
+      });
       expect((await once(resumed, 'exit'))[0]).toBe(0);
       expect(show(id)).toMatchObject({ state: 'succeeded', steps: [{ counts: { succeeded: 4 } }, { result: 6 }] });
       // Nothing was run twice.
@@ -354,7 +380,9 @@ export default p;
       const driver = spawn(process.execPath, [MAIN, 'run', 'huge'], { cwd: project.directory, env, stdio: 'ignore' });
       await vi.waitFor(() => {
         const id = newest();
-        expect(headrace(project, ['runs', 'show', id], places).stdout).toMatch(/no node takes its pod: 0\/1 nodes are available: 1 Insufficient cpu/);
+        expect(headrace(project, ['runs', 'show', id], places).stdout).toMatch(
+          /no node takes its pod: 0\/1 nodes are available: 1 Insufficient cpu/,
+        );
       }, 60_000);
       expect(headrace(project, ['runs', 'cancel', newest()], places)).toMatchObject({ code: 0 });
       await once(driver, 'exit');

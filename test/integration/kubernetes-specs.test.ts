@@ -46,13 +46,19 @@ describe.skipIf(typeof validator === 'string')('by the schemas of Kubernetes', (
     spec: {
       serviceAccountName: 'step',
       nodeSelector: { disk: 'fast' },
-      containers: [{ name: 'step', image: 'x', resources: { limits: { 'example.com/gpu': '1' } } }, { name: 'agent', image: 'y' }],
+      containers: [
+        { name: 'step', image: 'x', resources: { limits: { 'example.com/gpu': '1' } } },
+        { name: 'agent', image: 'y' },
+      ],
     },
   };
 
   it.each([
     { what: 'a job', spec: jobSpec(job, place) },
-    { what: 'one by a template, with an image of its own', spec: jobSpec({ ...job, image: 'other:2' }, { ...place, template }) },
+    {
+      what: 'one by a template, with an image of its own',
+      spec: jobSpec({ ...job, image: 'other:2' }, { ...place, template }),
+    },
     { what: 'one without a deadline', spec: jobSpec({ ...job, timeoutMs: null }, place) },
   ])('$what is one', ({ spec }) => {
     expect(mistakesOf('job.json', JSON.stringify(spec))).toBe('');

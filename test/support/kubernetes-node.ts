@@ -95,7 +95,9 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
     if (bound.has(key)) return;
     const why = unfit(pod);
     if (why !== undefined) {
-      const told = pod.status?.conditions?.some(({ type, reason }) => type === 'PodScheduled' && reason === 'Unschedulable');
+      const told = pod.status?.conditions?.some(
+        ({ type, reason }) => type === 'PodScheduled' && reason === 'Unschedulable',
+      );
       const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: why };
       if (told !== true) await report(pod, { conditions: [condition] });
       return;
@@ -108,7 +110,10 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
   const environmentOf = async (pod: V1Pod, container: V1Container): Promise<Record<string, string>> => {
     const env: Record<string, string> = { ...variables };
     for (const { secretRef } of container.envFrom ?? []) {
-      const secret = await server.ask('GET', `/api/v1/namespaces/${pod.metadata?.namespace}/secrets/${secretRef?.name}`);
+      const secret = await server.ask(
+        'GET',
+        `/api/v1/namespaces/${pod.metadata?.namespace}/secrets/${secretRef?.name}`,
+      );
       if (secret.status === 404) throw new Error(`secret "${secretRef?.name}" not found`);
       for (const [variable, data] of Object.entries<string>(secret.body.data ?? {}))
         env[variable] = Buffer.from(data, 'base64').toString();
@@ -165,7 +170,8 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
       }),
     );
   };
-  const lastWords = (pod: V1Pod): string => readFileSync(join(folder, `${pod.metadata?.name}.log`), 'utf8').slice(-2048);
+  const lastWords = (pod: V1Pod): string =>
+    readFileSync(join(folder, `${pod.metadata?.name}.log`), 'utf8').slice(-2048);
 
   const statusesOf = (one: RunningPod, containers: readonly V1Container[]): object[] =>
     containers
@@ -192,7 +198,8 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
       if (one.isDeleted || isLost || signal.aborted) return undefined;
       let why: readonly [string, string] | undefined;
       if (/[A-Z ]/.test(of.image ?? '')) why = ['InvalidImageName', `couldn't parse image name "${of.image}"`];
-      else if (of.image?.startsWith('missing/') === true) why = ['ImagePullBackOff', `Back-off pulling image "${of.image}"`];
+      else if (of.image?.startsWith('missing/') === true)
+        why = ['ImagePullBackOff', `Back-off pulling image "${of.image}"`];
       else {
         const env = await environmentOf(pod, of).catch((error: unknown) => String(error));
         if (typeof env !== 'string') return env;
@@ -204,7 +211,7 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
   };
 
   const run = async (pod: V1Pod, one: RunningPod): Promise<void> => {
-    const { initContainers = [], containers = [], activeDeadlineSeconds } = pod.spec ?? { containers: [] };
+    const { initContainers = [], containers, activeDeadlineSeconds } = pod.spec ?? { containers: [] };
     let deadline: NodeJS.Timeout | undefined;
     const statuses = (): object => ({
       initContainerStatuses: statusesOf(one, initContainers),
@@ -212,17 +219,21 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
     });
     const fail = (): boolean =>
       [...one.states].some(
-        ([of, { terminated }]) =>
-          terminated !== undefined && terminated.exitCode !== 0 && !sidecars.has(of),
+        ([of, { terminated }]) => terminated !== undefined && terminated.exitCode !== 0 && !sidecars.has(of),
       );
-    const sidecars = new Set(initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always').map((of) => of.name));
+    const sidecars = new Set(
+      initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always').map((of) => of.name),
+    );
     const works: Promise<void>[] = [];
     const endSidecars = (): void => {
       for (const of of sidecars) signalTo(one.processes.get(of), 'SIGKILL');
     };
     if (activeDeadlineSeconds !== undefined)
       deadline = setTimeout(() => {
-        one.ending = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
+        one.ending = {
+          reason: 'DeadlineExceeded',
+          message: 'Pod was active on the node longer than the specified deadline',
+        };
         end(one, mostGraceMs);
       }, activeDeadlineSeconds * 1000);
     for (const of of [...initContainers, ...containers]) {
@@ -231,9 +242,15 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
       const over = start(pod, one, of, env);
       if (sidecars.has(of.name)) continue;
       if (initContainers.includes(of)) await over;
-      else works.push(over.then(() => (one.processes.size > sidecars.size ? report(pod, { phase: 'Running', ...statuses() }) : undefined)));
+      else
+        works.push(
+          over.then(() =>
+            one.processes.size > sidecars.size ? report(pod, { phase: 'Running', ...statuses() }) : undefined,
+          ),
+        );
     }
-    if (one.processes.size > 0) await report(pod, { phase: 'Running', startTime: new Date().toISOString(), ...statuses() });
+    if (one.processes.size > 0)
+      await report(pod, { phase: 'Running', startTime: new Date().toISOString(), ...statuses() });
     await Promise.all(works);
     endSidecars();
     clearTimeout(deadline);

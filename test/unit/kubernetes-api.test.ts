@@ -58,7 +58,8 @@ describe('a request to Kubernetes', () => {
     let asked = 0;
     const { api } = await open((_, response) => {
       asked += 1;
-      if (asked === 1) say(response, 409, { reason: 'Conflict', message: 'Operation cannot be fulfilled on resourcequotas' });
+      if (asked === 1)
+        say(response, 409, { reason: 'Conflict', message: 'Operation cannot be fulfilled on resourcequotas' });
       else if (asked === 2) say(response, 201, { made: true });
       else say(response, 409, { reason: 'AlreadyExists', message: 'jobs.batch "a" already exists' });
     });
@@ -154,7 +155,9 @@ describe('a list that is followed', () => {
   });
 
   it('that may not be listed says what to grant', async () => {
-    const { api } = await open((_, response) => say(response, 403, { reason: 'Forbidden', message: 'User "x" cannot list' }));
+    const { api } = await open((_, response) =>
+      say(response, 403, { reason: 'Forbidden', message: 'User "x" cannot list' }),
+    );
     const stop = new AbortController();
     const nothing = { onChange: () => {}, onGone: () => {} };
     const list = followList({ api, path: '/pods?x', logger: silentLogger, signal: stop.signal, ...nothing });
@@ -231,6 +234,9 @@ describe('signing in to Kubernetes', () => {
 
   it('says what to correct where the kubeconfig cannot be read', async () => {
     vi.stubEnv('KUBECONFIG', join(folder(), 'nowhere'));
-    await expect(signIn()).rejects.toMatchObject({ code: 'HR_CONFIG', message: expect.stringMatching(/cannot be read.*ENOENT/) as string });
+    await expect(signIn()).rejects.toMatchObject({
+      code: 'HR_CONFIG',
+      message: expect.stringMatching(/cannot be read.*ENOENT/) as string,
+    });
   });
 });

@@ -22,7 +22,11 @@ const pod = (status: V1PodStatus, containers: readonly string[] = ['step']): V1P
 
 describe('a pod', () => {
   it.each<{ what: string; status: V1PodStatus; end: object }>([
-    { what: 'exit code', status: { phase: 'Failed', containerStatuses: [ended('step', 3)] }, end: { kind: 'exited', code: 3 } },
+    {
+      what: 'exit code',
+      status: { phase: 'Failed', containerStatuses: [ended('step', 3)] },
+      end: { kind: 'exited', code: 3 },
+    },
     {
       what: 'exit code, though a sidecar was killed after it',
       status: {
@@ -77,7 +81,9 @@ describe('a pod that is not admitted', () => {
 
   it('may be later, where others use what it wants', () => {
     expect(quota('pods=2,requests.cpu=0')).toMatchObject({ mayPass: true });
-    expect(quota('pods=2,requests.cpu=0').reason).toMatch(/^Kubernetes does not take its pod: pods "j-0-x" is forbidden: exceeded quota: q/);
+    expect(quota('pods=2,requests.cpu=0').reason).toMatch(
+      /^Kubernetes does not take its pod: pods "j-0-x" is forbidden: exceeded quota: q/,
+    );
   });
 
   it('never is, where nobody does, or a policy forbids it', () => {

@@ -105,7 +105,8 @@ export function openApi({ signIn, logger, giveUpMs = GIVE_UP_MS, quietMs = QUIET
           if (refusal.status === 401) {
             if (performance.now() - sinceMs > Math.min(SIGN_IN_MS, giveUpMs)) throw notSignedIn(server, why);
             signIn.renew();
-          } else if (!isToRepeat(refusal, performance.now() - sinceMs)) throw new ApiRefusal(refusal.status, refusal.reason, why);
+          } else if (!isToRepeat(refusal, performance.now() - sinceMs))
+            throw new ApiRefusal(refusal.status, refusal.reason, why);
           asked = Math.min(answer.waitMs, MOST_MS);
         } catch (error) {
           if (error instanceof ApiRefusal || error instanceof HeadraceError) throw error;
