@@ -366,6 +366,45 @@ export default p;
       expect(began().split('\n').toSorted()).toEqual(['', '0', '1', '2', '3']);
     });
 
+    it('what fails is tried again as often as it may be, and what is lost without being counted', async () => {
+      const [failed, lost] = [join(folder, 'failed-once'), join(folder, 'lost-once')];
+      project.write(
+        'feature_repo/tries.ts',
+        `import { pipeline, shell } from 'headrace';
+const p = pipeline('tries');
+const executor = { kind: 'kubernetes', namespace: 'ml', image: 'headrace', template: 'headrace' } as const;
+p.step('fails', shell('test -f ${failed} && exit 0; touch ${failed}; exit 3'), { executor, retry: 1 });
+p.step('lost', shell('test -f ${lost} && exit 0; touch ${lost}; exec sleep 300'), { executor });
+p.step('never', shell('exit 3'), { executor, retry: 1 });
+export default p;
+`,
+      );
+      expect(headrace(project, ['apply'], places)).toMatchObject({ code: 0 });
+      const env = { ...process.env, ...places, npm_lifecycle_event: '' };
+      const words = [MAIN, 'run', 'tries', '--keep-going'];
+      const driver = spawn(process.execPath, words, { cwd: project.directory, env, stdio: 'ignore' });
+      await vi.waitFor(() => expect(existsSync(lost)).toBe(true), 120_000);
+      const { items } = await server.do('GET', '/api/v1/namespaces/ml/pods?fieldSelector=status.phase%3DRunning');
+      for (const { metadata } of items as { metadata: { name: string } }[]) {
+        const name = metadata.name;
+        await server.ask('POST', `/api/v1/namespaces/ml/pods/${name}/eviction`, {
+          apiVersion: 'policy/v1',
+          kind: 'Eviction',
+          metadata: { name, namespace: 'ml' },
+        });
+      }
+      expect((await once(driver, 'exit'))[0]).toBe(1);
+      const shown = headrace(project, ['runs', 'show', newest(), '--tasks', '--json'], places).stdout;
+      expect(JSON.parse(shown)).toMatchObject({
+        state: 'failed',
+        steps: [
+          { name: 'fails', state: 'succeeded', tasks: [{ attempt: 2 }] },
+          { name: 'lost', state: 'succeeded' },
+          { name: 'never', state: 'failed', tasks: [{ attempt: expect.toSatisfy((made) => made >= 2) as number }] },
+        ],
+      });
+    });
+
     it('a run that nobody can place says why it waits, and a cancel ends it', async () => {
       project.write(
         'feature_repo/huge.ts',
