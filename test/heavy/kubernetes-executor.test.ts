@@ -1,9 +1,20 @@
 // Steps on Kubernetes, on a real control plane with a node that runs containers as processes: the guide as it is typed, tasks and how
-// they end, drivers that die and are followed, by the commands that a user has.
+// they end, drivers that die and are followed, by the commands that a user has. Those of `test/contract/executors.test.ts` that hold
+// for a cluster are told here again: that one runs one task of one run many times over, and in a cluster the first result of a task
+// is the one that counts; what it says of a driver's own processes and folders a cluster has not.
 
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -121,6 +132,87 @@ describe.skipIf(programs === undefined)('steps on Kubernetes', { timeout: 300_00
       { kind: 'failed', cause: 'timeout', reason: 'timed out after 0.5 s', isFinal: false },
       { kind: 'failed', cause: 'memory', isFinal: false },
     ]);
+  });
+
+  it('give files by content, which the next step finds at a path', async () => {
+    const made = await openWorld('run-files');
+    const write = shell(
+      'printf weights > $HEADRACE_STEP_OUTPUT/model.onnx; echo "{\\"auc\\": 1}" > $HEADRACE_STEP_OUTPUT/result.json',
+    );
+    const [first] = await made.run(write, { run: 'run-files', step: 'fit' });
+    const value = await made.value(first);
+    expect(value).toMatchObject({ auc: 1, files: { 'model.onnx': { size: 7 } } });
+    const read = await made.task(
+      'module.exports = ({ fit }) => require("fs").readFileSync(fit.files["model.onnx"].path, "utf8");',
+    );
+    const [second] = await made.run(read, { run: 'run-files', step: 'read', needs: { fit: value as never } });
+    expect(await made.value(second)).toBe('weights');
+  });
+
+  it('run in an image of their own, into which Headrace is brought', async () => {
+    // As a global install has it: what it needs lies further up.
+    const packed = join(folder, 'headrace');
+    const project = join(import.meta.dirname, '../..');
+    const built = spawnSync('tsc', ['-p', join(project, 'tsconfig.build.json'), '--outDir', join(packed, 'dist')], {
+      encoding: 'utf8',
+      env: { ...process.env, PATH: `${join(project, 'node_modules/.bin')}${delimiter}${PATH}` },
+    });
+    expect(built.status, built.stdout).toBe(0);
+    writeFileSync(join(packed, 'package.json'), '{"type":"module","version":"0.0.0"}');
+    chmodSync(join(packed, 'dist/cli/main.js'), 0o755);
+    symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
+    const image = join(folder, 'image/headrace');
+    const before = readFileSync(image, 'utf8');
+    rmSync(image);
+    symlinkSync(join(packed, 'dist/cli/main.js'), image);
+    try {
+      const made = await openWorld('run-container');
+      const action = {
+        kind: 'container',
+        image: 'busybox:1',
+        command: ['sh', '-c', 'echo "in $HEADRACE_CONTAINER_IMAGE"; test -z "$SECRET"'],
+      } as const;
+      const [end] = await made.run(action, { run: 'run-container' });
+      expect(end).toMatchObject({ kind: 'succeeded' });
+      const [pod = ''] = await pods(made.namespace);
+      const { spec } = await server.do('GET', `/api/v1/namespaces/${made.namespace}/pods/${pod}`);
+      expect(spec.containers[0].image).toBe('busybox:1');
+      expect(spec.initContainers).toMatchObject([{ name: 'bring-headrace', image: 'headrace' }]);
+    } finally {
+      rmSync(image);
+      writeFileSync(image, before, { mode: 0o755 });
+    }
+  });
+
+  it('of a slice that is submitted twice run once', async () => {
+    const made = await openWorld('run-twice');
+    const place = join(folder, 'twice');
+    const slice = made.slice(await made.order(shell(`echo x >> ${place}`), { run: 'run-twice', ...range(2) }), 2);
+    const both = await Promise.all([made.executor.submit([slice]), made.executor.submit([slice])]);
+    expect(both[0]).toEqual(both[1]);
+    await made.ends(slice);
+    await made.executor.submit([slice]);
+    expect(await jobs(made.namespace)).toBe(1);
+    expect(readFileSync(place, 'utf8')).toBe('x\nx\n');
+  });
+
+  it('leave no daemon behind that outlives them', async () => {
+    const made = await openWorld('run-daemon');
+    const env = { LEFT_BY: `kubernetes-daemon-${process.pid}` };
+    const [end] = await made.run(shell('setsid sleep 1000 > /dev/null 2>&1 & exit 0'), { run: 'run-daemon', env });
+    expect(end).toMatchObject({ kind: 'succeeded' });
+    await until(() => processesWith(env.LEFT_BY).length === 0, 'the end of the daemon');
+  });
+
+  it('whose code or order cannot be had fail for good, and say what is missing', async () => {
+    const made = await openWorld('run-missing');
+    const gone = 'f'.repeat(64);
+    const action: StepAction = { kind: 'task', function: { id: 'pipeline/p/s', hash: gone, bundle: gone } };
+    const told = { kind: 'failed', isFinal: true, reason: expect.stringContaining(gone) as string };
+    expect(await made.run(action, { run: 'run-missing' })).toMatchObject([told]);
+    const slice = made.slice(`blob:${gone}`, 2);
+    await made.executor.submit([slice]);
+    expect(await made.ends(slice)).toMatchObject([told, told]);
   });
 
   it('see the secrets that Kubernetes reads, which no log and no job has', async () => {
@@ -272,6 +364,45 @@ export default p;
       expect(show(id)).toMatchObject({ state: 'succeeded', steps: [{ counts: { succeeded: 4 } }, { result: 6 }] });
       // Nothing was run twice.
       expect(began().split('\n').toSorted()).toEqual(['', '0', '1', '2', '3']);
+    });
+
+    it('what fails is tried again as often as it may be, and what is lost without being counted', async () => {
+      const [failed, lost] = [join(folder, 'failed-once'), join(folder, 'lost-once')];
+      project.write(
+        'feature_repo/tries.ts',
+        `import { pipeline, shell } from 'headrace';
+const p = pipeline('tries');
+const executor = { kind: 'kubernetes', namespace: 'ml', image: 'headrace', template: 'headrace' } as const;
+p.step('fails', shell('test -f ${failed} && exit 0; touch ${failed}; exit 3'), { executor, retry: 1 });
+p.step('lost', shell('test -f ${lost} && exit 0; touch ${lost}; exec sleep 300'), { executor });
+p.step('never', shell('exit 3'), { executor, retry: 1 });
+export default p;
+`,
+      );
+      expect(headrace(project, ['apply'], places)).toMatchObject({ code: 0 });
+      const env = { ...process.env, ...places, npm_lifecycle_event: '' };
+      const words = [MAIN, 'run', 'tries', '--keep-going'];
+      const driver = spawn(process.execPath, words, { cwd: project.directory, env, stdio: 'ignore' });
+      await vi.waitFor(() => expect(existsSync(lost)).toBe(true), 120_000);
+      const { items } = await server.do('GET', '/api/v1/namespaces/ml/pods?fieldSelector=status.phase%3DRunning');
+      for (const { metadata } of items as { metadata: { name: string } }[]) {
+        const name = metadata.name;
+        await server.ask('POST', `/api/v1/namespaces/ml/pods/${name}/eviction`, {
+          apiVersion: 'policy/v1',
+          kind: 'Eviction',
+          metadata: { name, namespace: 'ml' },
+        });
+      }
+      expect((await once(driver, 'exit'))[0]).toBe(1);
+      const shown = headrace(project, ['runs', 'show', newest(), '--tasks', '--json'], places).stdout;
+      expect(JSON.parse(shown)).toMatchObject({
+        state: 'failed',
+        steps: [
+          { name: 'fails', state: 'succeeded', tasks: [{ attempt: 2 }] },
+          { name: 'lost', state: 'succeeded' },
+          { name: 'never', state: 'failed', tasks: [{ attempt: expect.toSatisfy((made) => made >= 2) as number }] },
+        ],
+      });
     });
 
     it('a run that nobody can place says why it waits, and a cancel ends it', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../../src/orchestrator/executors/kubernetes/kubernetes-jobs.ts';
 import { type StandInNode, startNode } from '../support/kubernetes-node.ts';
 import { kubernetesFor } from '../support/kubernetes-programs.ts';
-import { type KubernetesServer, startKubernetes } from '../support/kubernetes-server.ts';
+import { DRIVER_RULES, type KubernetesServer, startKubernetes } from '../support/kubernetes-server.ts';
 import { type Gate, openGate } from '../support/tcp-gate.ts';
 
 const programs = kubernetesFor('jobs of Kubernetes');
@@ -79,10 +79,18 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
     ...options,
   });
   /** Resolves once every part has been told. */
-  const ends = async (jobs: ClusterJobs, one: ClusterJob, id: string): Promise<readonly PartEnd[]> => {
+  const ends = async (
+    jobs: ClusterJobs,
+    one: ClusterJob,
+    id: string,
+    waitMs = WAIT_MS,
+  ): Promise<readonly PartEnd[]> => {
     const found: PartEnd[] = [];
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => reject(new Error(`told only ${JSON.stringify(found)}`)), WAIT_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`told only ${found.length}: ${JSON.stringify(found.slice(0, 9))}`)),
+      waitMs,
+    );
     const unwatch = jobs.watch([{ name: one.name, id, parts: one.parts }], (told) => {
       found.push(...told);
       if (found.length === one.parts) resolve();
@@ -317,6 +325,22 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
       await vi.waitFor(async () => expect((await server.ask('GET', jobPath(one.name))).status).toBe(404), WAIT_MS);
     });
 
+    it('say so where events may not be listed', async () => {
+      await alone();
+      await quota('none', { pods: '0' });
+      const rules = DRIVER_RULES.filter(({ resources }) => !resources.includes('events'));
+      const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/headrace`;
+      await server.do('PATCH', path, { rules }, 'application/merge-patch+json');
+      const { logger, said } = saying();
+      const jobs = open({ startLimitMs: 1000, logger });
+      const one = job('true');
+      const [id = ''] = await jobs.submit([one]);
+      void ends(jobs, one, id).catch(() => {});
+      await vi.waitFor(() => expect(said.join()).toMatch(/may not be listed.*describe job headrace-/), WAIT_MS);
+      await vi.waitFor(() => expect([...(jobs.waits?.().values() ?? [])].join()).toMatch(/may not be listed/), WAIT_MS);
+      await jobs.cancel([{ name: one.name, id }]);
+    });
+
     it('count jobs against a quota all at once, and every one is made', async () => {
       await alone();
       await quota('many', { 'count/jobs.batch': '100' });
@@ -344,6 +368,8 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
   });
 
   describe('when the API server', () => {
+    beforeAll(async () => void (await alone()));
+
     it('throttles, are submitted and told of once it takes them', async () => {
       const jobs = open({ quietMs: 2000 });
       const first = job('sleep 2; exit 4', { parts: 2 });
@@ -486,7 +512,7 @@ echo "{\\"apiVersion\\":\\"client.authentication.k8s.io/v1\\",\\"kind\\":\\"Exec
           .catch((thrown: unknown) => thrown);
         vi.stubEnv('KUBECONFIG', server.kubeconfig(server.tokenOf('driver'), gate.port));
         expect(error).toMatchObject({ code: 'HR_CONFIG' });
-        return String((error as Error).message);
+        return (error as Error).message;
       };
       expect(await refused({ token: 'wrong' })).toMatch(/does not take the credentials.*Unauthorized.*renew them/);
       const exec = {
@@ -560,7 +586,9 @@ echo "{\\"apiVersion\\":\\"client.authentication.k8s.io/v1\\",\\"kind\\":\\"Exec
   it('of thousands of parts are told of one by one', async () => {
     await alone();
     const one = job('exit $((JOB_COMPLETION_INDEX % 3))', { parts: 2000 });
-    const told = await run(open(), one);
+    const jobs = open();
+    const [id = ''] = await jobs.submit([one]);
+    const told = await ends(jobs, one, id, 900_000);
     expect(told.map((end) => end.kind === 'exited' && end.code)).toEqual(
       Array.from({ length: 2000 }, (_, part) => part % 3),
     );

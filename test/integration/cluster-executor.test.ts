@@ -9,6 +9,7 @@ import type { StepAction } from '../../src/definitions/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { openClusterExecutor } from '../../src/orchestrator/executors/cluster/cluster-executor.ts';
 import type { ClusterExecutorOptions } from '../../src/orchestrator/executors/cluster/cluster-executor.ts';
+import { readWaits } from '../../src/orchestrator/committed/run-waits.ts';
 import { type ObjectStore, openObjectStore } from '../../src/storage/index.ts';
 import { createWorld, type ExecutorWorld, processesWith, until } from '../support/executor-world.ts';
 import { createProcessCluster, type ProcessCluster, STEP_COMMAND } from '../support/process-jobs.ts';
@@ -170,6 +171,23 @@ describe('a cluster’s executor', () => {
     expect(processesWith(env.LEFT_BY)).toEqual([]);
     expect(made.events).toEqual([]);
     expect(on.jobs.size).toBe(0);
+  });
+
+  it('keeps what a step waits for beside the run, as long as it does', async () => {
+    const on = makeCluster();
+    const jobs = on.open();
+    const held = new Map<string, string>();
+    const made = openWorld(on, { jobs: { ...jobs, waits: () => held }, driver: 'mine' });
+    const slice = made.slice(await made.order(shell('sleep 1000')));
+    const handles = await made.executor.submit([slice]);
+    held.set(`headrace-${slice.id}`, 'no node takes its pod');
+    const told = (driver: string) => readWaits(made.objects, 'run-1', driver);
+    await expect.poll(() => told('mine'), { timeout: 10_000 }).toEqual(new Map([['s', 'no node takes its pod']]));
+    // What a driver said that is gone counts no more.
+    expect(await told('another')).toEqual(new Map());
+    held.clear();
+    await expect.poll(() => told('mine'), { timeout: 10_000 }).toEqual(new Map());
+    await made.executor.cancel(handles);
   });
 
   it('tells of a job that somebody removed as lost', async () => {

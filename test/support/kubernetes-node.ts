@@ -211,7 +211,7 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
   };
 
   const run = async (pod: V1Pod, one: RunningPod): Promise<void> => {
-    const { initContainers = [], containers = [], activeDeadlineSeconds } = pod.spec ?? { containers: [] };
+    const { initContainers = [], containers, activeDeadlineSeconds } = pod.spec ?? { containers: [] };
     let deadline: NodeJS.Timeout | undefined;
     const statuses = (): object => ({
       initContainerStatuses: statusesOf(one, initContainers),

@@ -65,7 +65,7 @@ export function bringKubernetes(limitMs: number): string | undefined {
       cwd: scratch,
       encoding: 'utf8',
       env: { ...process.env, GOFLAGS: '-p=2' },
-      timeout: Math.max(1, giveUpAt - performance.now()),
+      timeout: Math.max(1, Math.round(giveUpAt - performance.now())),
     });
     if (run.status === 0) return undefined;
     return run.signal === null

@@ -37,10 +37,16 @@ async function serve(handler: Handler): Promise<string> {
 async function open(handler: Handler, options: { giveUpMs?: number; quietMs?: number } = {}) {
   const server = await serve(handler);
   let renewed = 0;
-  const signedIn = { server, optionsOf: async () => ({}), renew: () => void renewed++ };
+  let disconnected = 0;
+  const signedIn = {
+    server,
+    optionsOf: async () => ({}),
+    renew: () => void renewed++,
+    disconnect: () => void disconnected++,
+  };
   const api = openApi({ signIn: signedIn, logger: silentLogger, ...options });
   apis.push(api);
-  return { api, renewed: () => renewed };
+  return { api, renewed: () => renewed, disconnected: () => disconnected };
 }
 
 const say = (response: ServerResponse, status: number, body: object): void => {
@@ -97,8 +103,8 @@ describe('a request to Kubernetes', () => {
     });
   });
 
-  it('ends a watch that says nothing any more, or is cut off', async () => {
-    const { api } = await open(
+  it('ends a watch that says nothing any more, and all connections with it, or that is cut off', async () => {
+    const { api, disconnected } = await open(
       (request, response) => {
         response.write('{"type":"ADDED"}\n{"type":');
         if (request.url === '/cut') setTimeout(() => response.destroy(), 20);
@@ -107,6 +113,7 @@ describe('a request to Kubernetes', () => {
     );
     const lines: string[] = [];
     await expect(api.stream('/quiet', (line) => lines.push(line))).rejects.toThrow(/said nothing for 0.1 s/);
+    expect(disconnected()).toBe(1);
     await expect(api.stream('/cut', (line) => lines.push(line))).rejects.toThrow(/abort/);
     expect(lines).toEqual(['{"type":"ADDED"}', '{"type":"ADDED"}']);
   });

@@ -81,14 +81,16 @@ describe('a pod that is not admitted', () => {
 
   it('may be later, where others use what it wants', () => {
     expect(quota('pods=2,requests.cpu=0')).toMatchObject({ mayPass: true });
-    expect(quota('pods=2,requests.cpu=0').reason).toMatch(/^pods "j-0-x" is forbidden: exceeded quota: q/);
+    expect(quota('pods=2,requests.cpu=0').reason).toMatch(
+      /^Kubernetes does not take its pod: pods "j-0-x" is forbidden: exceeded quota: q/,
+    );
   });
 
   it('never is, where nobody does, or a policy forbids it', () => {
     expect(quota('pods=0,requests.cpu=0')).toMatchObject({ mayPass: false });
     expect(readRefusal('Error creating: pods "x" is forbidden: violates PodSecurity "restricted:latest"')).toEqual({
       mayPass: false,
-      reason: 'pods "x" is forbidden: violates PodSecurity "restricted:latest"',
+      reason: 'Kubernetes does not take its pod: pods "x" is forbidden: violates PodSecurity "restricted:latest"',
     });
   });
 });

@@ -71,10 +71,12 @@ export function openApi({ signIn, logger, giveUpMs = GIVE_UP_MS, quietMs = QUIET
         { ...options, method, signal, headers: { ...headers, accept: 'application/json', ...json } },
         (answer) => resolve((response = answer)),
       );
-      sent.setTimeout(silenceMs, () =>
+      sent.setTimeout(silenceMs, () => {
         // Of an answer that has begun only the answer itself tells whoever reads it.
-        (response ?? sent).destroy(new Error(`it said nothing for ${silenceMs / 1000} s`)),
-      );
+        (response ?? sent).destroy(new Error(`it said nothing for ${silenceMs / 1000} s`));
+        // Where one connection has died in silence, those that are kept beside it have too.
+        signIn.disconnect();
+      });
       sent.on('error', reject);
       sent.end(body);
     });
@@ -92,6 +94,8 @@ export function openApi({ signIn, logger, giveUpMs = GIVE_UP_MS, quietMs = QUIET
     async ask(method, path, body) {
       const text = body === undefined ? undefined : JSON.stringify(body);
       const sinceMs = performance.now();
+      // Whoever asks is refused since then: a server that was away until now has only begun to look.
+      let refusedMs: number | undefined;
       for (let waitMs = FIRST_MS; ; waitMs = Math.min(2 * waitMs, MOST_MS)) {
         let why: string;
         let asked = 0;
@@ -100,14 +104,18 @@ export function openApi({ signIn, logger, giveUpMs = GIVE_UP_MS, quietMs = QUIET
           if ('value' in answer) return answer.value;
           const { refusal } = answer;
           why = refusal.message;
+          const nowMs = performance.now();
+          refusedMs = isOfAsker(refusal) ? (refusedMs ?? nowMs) : undefined;
+          const forMs = nowMs - (refusedMs ?? nowMs);
           if (refusal.status === 401) {
-            if (performance.now() - sinceMs > Math.min(SIGN_IN_MS, giveUpMs)) throw notSignedIn(server, why);
+            if (forMs > Math.min(SIGN_IN_MS, giveUpMs)) throw notSignedIn(server, why);
             signIn.renew();
-          } else if (!isToRepeat(refusal, performance.now() - sinceMs))
+          } else if (!isToRepeat(refusal) && !(isOfAsker(refusal) && forMs < RIGHTS_MS))
             throw new ApiRefusal(refusal.status, refusal.reason, why);
           asked = Math.min(answer.waitMs, MOST_MS);
         } catch (error) {
           if (error instanceof ApiRefusal || error instanceof HeadraceError) throw error;
+          refusedMs = undefined;
           why = messageOf(error);
         }
         if (signal.aborted || performance.now() - sinceMs > giveUpMs)
@@ -148,13 +156,17 @@ function notSignedIn(server: string, why: string): HeadraceError {
   );
 }
 
-function isToRepeat({ status, reason, message }: Status, askedMs: number): boolean {
+function isToRepeat({ status, reason, message }: Status): boolean {
   if (status === 429 || status >= 500) return true;
   // Two that were counted against one quota at once: one of them is to come again.
   if (status === 409) return reason !== 'AlreadyExists';
-  if (status !== 403) return false;
-  // A quota has room again once others have ended; a server that starts knows of nobody's rights for a moment.
-  return message.includes('exceeded quota') || (/ cannot \w+ resource /.test(message) && askedMs < RIGHTS_MS);
+  // A quota has room again once others have ended.
+  return status === 403 && message.includes('exceeded quota');
+}
+
+/** For who asks, whatever it is: a token is renewed, and a server that starts knows of nobody's rights for a moment. */
+function isOfAsker({ status, message }: Status): boolean {
+  return status === 401 || (status === 403 && / cannot \w+ resource /.test(message));
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

@@ -16,7 +16,7 @@ interface JobEvent {
   readonly metadata?: { readonly creationTimestamp?: string };
 }
 
-/** The newest; undefined where there is none, or events may not be read. */
+/** The newest; undefined where there is none. */
 export async function podRefusal(
   ask: (method: 'GET', path: string) => Promise<unknown>,
   namespace: string,
@@ -29,8 +29,9 @@ export async function podRefusal(
     const [newest] = items.toSorted((one, other) => timeOf(other).localeCompare(timeOf(one)));
     return newest?.message === undefined ? undefined : readRefusal(newest.message);
   } catch (error) {
-    if (error instanceof ApiRefusal) return undefined;
-    throw error;
+    if (!(error instanceof ApiRefusal)) throw error;
+    const reason = `its job makes no pod of it, and events, which say why, may not be listed (${error.message}); see \`kubectl -n ${namespace} describe job ${job}\``;
+    return { mayPass: true, reason };
   }
 }
 
@@ -43,5 +44,5 @@ export function readRefusal(message: string): PodRefusal {
   const told = message.replace(/^(\(combined from similar events\): )?(Error creating: )?/, '');
   const used = /exceeded quota: .*, used: (.*), limited: /.exec(told)?.[1]?.split(',') ?? [];
   // With nothing in use it is too large by itself.
-  return { mayPass: used.some((one) => !one.endsWith('=0')), reason: told };
+  return { mayPass: used.some((one) => !one.endsWith('=0')), reason: `Kubernetes does not take its pod: ${told}` };
 }

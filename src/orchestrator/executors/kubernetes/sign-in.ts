@@ -15,6 +15,8 @@ export interface SignIn {
   optionsOf(): Promise<RequestOptions>;
   /** The server no longer takes what it carried: what it is made from is read again. */
   renew(): void;
+  /** Connections that there are lead nowhere any more: they end, and others are made. */
+  disconnect(): void;
 }
 
 /** By KUBECONFIG, ~/.kube/config, or in a pod its service account. Throws HR_CONFIG where none of them is there. */
@@ -28,7 +30,7 @@ export async function signIn(): Promise<SignIn> {
       'no cluster of Kubernetes is known here: set KUBECONFIG, or choose a context with `kubectl config use-context`',
     );
   // Connections are kept, apart for each certificate, so that one that is renewed is not stuck with the old one's.
-  const agent = new Agent({ keepAlive: true });
+  let agent = new Agent({ keepAlive: true });
   return {
     server,
     async optionsOf() {
@@ -52,6 +54,10 @@ export async function signIn(): Promise<SignIn> {
       } catch {
         // It is being written just now; the one before may do once more.
       }
+    },
+    disconnect() {
+      agent.destroy();
+      agent = new Agent({ keepAlive: true });
     },
   };
 }

@@ -198,7 +198,7 @@ export function watchJobs(options: WatchOptions): JobWatch {
     before.askedMs = nowMs;
     const refusal = await podRefusal(ask, namespace, name);
     if (refusal === undefined || !watched.has(name)) return;
-    before.reason = `Kubernetes does not take its pod: ${refusal.reason}`;
+    before.reason = refusal.reason;
     say(`pods of the job ${name} wait: ${refusal.reason}`);
     // What runs holds what the others wait for.
     const isRunning = one.told.size + without.length < one.parts;
