@@ -7,8 +7,8 @@ import { openExecutors } from './driver/open-executors.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
 import { failureTail } from './run-logs.ts';
-import { progressOf } from './run-progress.ts';
 import { reportTasks } from './task-reports.ts';
+import { tellProgress } from './tell-progress.ts';
 
 /** What it takes to drive a run that is there. */
 export type DrivesRuns = Omit<OrchestratorDeps, 'definitions'>;
@@ -29,6 +29,7 @@ export async function drive(
   const clock = await openDriverClock(deps.database);
   const { close, ...executors } = await openExecutors(deps, driver, loaded);
   const { signal, onTask, onProgress } = deps;
+  const progress = onProgress === undefined ? undefined : tellProgress(() => clock.nowMicros(), onProgress);
   try {
     const { end, error } = await driveRun(
       {
@@ -41,7 +42,7 @@ export async function drive(
         ...(signal === undefined ? {} : { signal }),
         onChange: (run, batch) => {
           if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
-          onProgress?.(progressOf(run, clock.nowMicros()));
+          progress?.changed(run);
         },
       },
       loaded,
@@ -60,6 +61,7 @@ export async function drive(
     if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
     return end;
   } finally {
+    progress?.close();
     await close();
   }
 }

@@ -9,8 +9,14 @@ import { reportTasks } from '../../src/orchestrator/task-reports.ts';
 it('tells of a task that failed or was lost that it will retry, and of one that was stopped with its driver nothing', () => {
   const told: TaskReport[] = [];
   const task = (index: number, state: TaskState, error: string | null) => ({
-    ...{ step: 'fit', scope: '', index, attempt: 1, state, error },
-    ...{ startedAt: null, endedAt: null },
+    step: 'fit',
+    scope: '',
+    index,
+    attempt: 1,
+    state,
+    error,
+    startedAt: null,
+    endedAt: null,
   });
   reportTasks(
     { id: 'r', graph: { nodes: new Map() } } as never, // all that it reads of a run
