@@ -11,6 +11,7 @@ import { paintOn } from './paint.ts';
 
 /** Runs the command line of this process. */
 export async function runCli(argv: readonly string[]): Promise<number> {
+  endWithReader();
   const host: CliHost = {
     environment: readEnvironment(),
     stdout: (text) => process.stdout.write(text),
@@ -24,6 +25,15 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const isExact = argv.includes('--json');
   const progress = () => (process.stderr.isTTY ? terminalProgress() : lineProgress(host.stderr, isExact));
   return runCommandLine(argv, { ...host, progress });
+}
+
+/**
+ * `headrace runs logs ID | head` ends as a shell's own commands do, without a word and with 141: what was asked for has no reader.
+ * Lines of progress have none to lose: what goes on goes on without them.
+ */
+function endWithReader(): void {
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 141 : 1));
+  process.stderr.on('error', () => {});
 }
 
 /** The same with the host given: where text goes, who opens the app. */

@@ -17,7 +17,6 @@ interface Screen {
   readonly rows: number;
 }
 
-const DRAW_MS = 100;
 const BAR = 20;
 const MARKS: Readonly<Record<StepProgress['state'], readonly [string, Format]>> = {
   waiting: ['·', 'gray'],
@@ -58,19 +57,17 @@ function told(tell: (text: string) => void): RunView {
 
 function drawn(tell: (text: string) => void, paint: Paint, { columns, rows }: Screen): RunView {
   let height = 0;
-  let drawnMs = -Infinity;
   let latest: readonly StepProgress[] = [];
   const clear = (): string => (height === 0 ? '' : `\u001b[${height}A\u001b[0J`);
   const draw = (): void => {
     const lines = runLines(latest, paint, columns, Math.max(4, rows - 2));
     if (lines.length > 0) tell(`${clear()}${lines.join('\n')}`);
     height = lines.length;
-    drawnMs = performance.now();
   };
   return {
     onProgress(steps) {
       latest = steps;
-      if (performance.now() - drawnMs >= DRAW_MS) draw();
+      draw();
     },
     onTask(report) {
       if (report.event === 'succeeded') return;

@@ -1,12 +1,14 @@
 // What is other in one run than in another: what they were given, their code, how their steps went and what those gave.
 
 import { type Json, stringifyJson } from '../core/index.ts';
+import type { StepAction } from '../definitions/index.ts';
+import { actionParts } from './action-parts.ts';
 import type { RunsDeps } from './orchestrator-deps.ts';
 import { openRunStore } from './rows/open-run-store.ts';
 import { getRun, type RunStep } from './shown-runs.ts';
 
 export interface RunDifference {
-  /** 'state', 'params.seed', 'steps.fit.code', 'steps.fit.result.auc'. */
+  /** 'state', 'params.seed', 'steps.fit.code.files.fit.py', 'steps.fit.result.auc'. */
   readonly path: string;
   readonly a: Json;
   readonly b: Json;
@@ -35,16 +37,16 @@ export async function diffRuns(deps: RunsDeps, a: string, b: string): Promise<Di
       ['state', shown.state],
     ]);
     addLeaves(parts, 'params', run.params);
-    const code = new Map(run.spec.steps.map((step) => [step.name, stringifyJson(step.action)]));
-    for (const step of shown.steps) addStep(parts, step, code.get(step.name));
+    const actions = new Map(run.spec.steps.map(({ name, action }) => [name, action]));
+    for (const step of shown.steps) addStep(parts, step, actions.get(step.name));
     return parts;
   }
 }
 
-function addStep(parts: Map<string, Json>, step: RunStep, code: string | undefined): void {
+function addStep(parts: Map<string, Json>, step: RunStep, action: StepAction | undefined): void {
   const at = `steps.${step.name}`;
   parts.set(`${at}.state`, step.state);
-  if (code !== undefined) parts.set(`${at}.code`, code);
+  for (const [part, value] of action === undefined ? [] : actionParts(action)) parts.set(`${at}.code.${part}`, value);
   if (step.children !== null) parts.set(`${at}.children`, step.children);
   if (step.result !== undefined) addLeaves(parts, `${at}.result`, step.result);
 }

@@ -5,10 +5,10 @@ import { type DriveDeps, driveRun } from './driver/drive-run.ts';
 import { openDriverClock } from './driver/driver-clock.ts';
 import { openExecutors } from './driver/open-executors.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
-import type { Hold, PoolHolder, RunStore } from './rows/run-store.ts';
+import type { Hold, RunStore } from './rows/run-store.ts';
 import { failureTail } from './run-logs.ts';
-import { progressOf } from './run-progress.ts';
 import { reportTasks } from './task-reports.ts';
+import { tellProgress } from './tell-progress.ts';
 
 /** What it takes to drive a run that is there. */
 export type DrivesRuns = Omit<OrchestratorDeps, 'definitions'>;
@@ -52,7 +52,7 @@ async function driveToEnd(
   const clock = await openDriverClock(deps.database);
   const { close, ...executors } = await openExecutors(deps, driver, loaded);
   const { signal, onTask, onProgress } = deps;
-  let holders: readonly PoolHolder[] = [];
+  const progress = onProgress === undefined ? undefined : tellProgress(() => clock.nowMicros(), onProgress);
   const parts: DriveDeps = {
     store,
     objects: deps.objects,
@@ -63,20 +63,14 @@ async function driveToEnd(
     ...(signal === undefined ? {} : { signal }),
     onChange: (run, batch) => {
       if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
-      onProgress?.(progressOf(run, clock.nowMicros(), holders));
+      progress?.changed(run);
     },
-    ...(onProgress === undefined
-      ? {}
-      : {
-          onPoolWait(run, now) {
-            holders = now;
-            onProgress(progressOf(run, clock.nowMicros(), holders));
-          },
-        }),
+    ...(progress === undefined ? {} : { onPoolWait: progress.waits }),
   };
   try {
     return await driveRun(parts, loaded, hold);
   } finally {
+    progress?.close();
     await close();
   }
 }

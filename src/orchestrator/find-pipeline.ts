@@ -9,6 +9,7 @@ export function findPipeline({ manifest }: Pick<Definitions, 'manifest'>, name: 
   const { pipelines } = manifest;
   const pipeline = own(pipelines, name) ?? ownPipeline(manifest, name);
   if (pipeline !== undefined) return pipeline;
-  const sentence = `there is no pipeline "${name}".${didYouMeanOf('pipelines', name, Object.keys(pipelines))}`;
+  const others = didYouMeanOf('pipelines', name, Object.keys(pipelines));
+  const sentence = `there is no pipeline "${name}".${others} One that is new counts once \`headrace apply\` has stored it.`;
   throw new HeadraceError('HR_UNKNOWN_PIPELINE', sentence);
 }

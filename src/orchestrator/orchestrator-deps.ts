@@ -40,7 +40,7 @@ export interface OrchestratorDeps extends RunsDeps {
   readonly signal?: AbortSignal;
   /** Told of each task as it ends, for those who watch. */
   readonly onTask?: (report: TaskReport) => void;
-  /** Told how far the run is, after each of its batches. */
+  /** Told how far the run is: as it changes, ten times a second at most. */
   readonly onProgress?: (steps: readonly StepProgress[]) => void;
   /** Told once while somebody else drives the run: whose it is, and what is waited for. */
   readonly onWait?: (sentence: string) => void;

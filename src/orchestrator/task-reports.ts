@@ -15,7 +15,8 @@ const EVENTS: Readonly<Record<TaskState, TaskReport['event'] | null>> = {
 export function reportTasks({ id, graph }: RunInHand, { tasks }: Batch, tell: (report: TaskReport) => void): void {
   for (const { step, scope, index, attempt, state, error, startedAt, endedAt } of tasks) {
     const event = EVENTS[state];
-    if (event === null) continue;
+    // One that was stopped with its driver did nothing wrong, and runs again as the run goes on.
+    if (event === null || (state === 'retry' && error === null)) continue;
     const isChild = graph.nodes.get(step)?.foreach !== undefined;
     tell({
       runId: id,

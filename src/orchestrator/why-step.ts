@@ -1,6 +1,7 @@
 // Why a step of a run did its work, or took it from an earlier one: what it went by, beside what the run before went by.
 
 import { HeadraceError, stringifyJson } from '../core/index.ts';
+import { actionParts } from './action-parts.ts';
 import type { RunsDeps } from './orchestrator-deps.ts';
 import { openRunStore } from './rows/open-run-store.ts';
 import type { RunStore, StoredStep } from './rows/run-store.ts';
@@ -68,7 +69,7 @@ async function countCopied(store: RunStore, id: string, rows: readonly StoredSte
 function differencesOf(before: StepOrder, now: StepOrder): WhyStep['differences'] {
   const parts = (order: StepOrder): Map<string, unknown> =>
     new Map<string, unknown>([
-      ['code', order.action],
+      ...actionParts(order.action).map(([part, value]) => [`code.${part}`, value] as const),
       ...members('params', order.params),
       ...members('items', order.items),
       ['foreach', order.foreach ?? null],

@@ -1,5 +1,7 @@
 // The command line as a user meets it: real processes in real projects.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +14,7 @@ import {
   createServingProject,
   headrace,
   headraceJson,
+  MAIN,
   type Project,
 } from '../support/serving-project.ts';
 
@@ -46,6 +49,18 @@ async function typed(
 }
 
 describe('words and exit codes', () => {
+  it('ends without a word where nobody reads what it says, as in `| head`', async () => {
+    const child = spawn(process.execPath, [MAIN, '--help'], {
+      cwd: project.directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect({ code, stderr }).toEqual({ code: 141, stderr: '' });
+  });
+
   it('suggests the command that was meant, exit code 2', () => {
     const { code, stderr } = headrace(project, ['materialise']);
     expect(code).toBe(2);

@@ -206,7 +206,7 @@ json.dump({"auc": step["item"] / 4, "kind": "k"}, open(out + "/result.json", "w"
       `const p = pipeline('one', { params: { seed: t.int32().default(7) } }); p.step('a', task(() => 1)); export default p;`,
     );
     await expect(runPipeline(made.deps, { pipeline: 'on' })).rejects.toThrow(
-      /there is no pipeline "on".*Did you mean "one"/,
+      /there is no pipeline "on".*Did you mean "one"\? One that is new counts once `headrace apply`/,
     );
     await expect(runPipeline(made.deps, { pipeline: 'one', params: { sed: 1 } })).rejects.toThrow(/takes seed/);
     await expect(runPipeline(made.deps, { pipeline: 'one', params: { seed: 'x' } })).rejects.toThrow(

@@ -1,6 +1,6 @@
 // Drives a run: events in, the reducer's changes as one transaction a batch, and only after it what they ask of the executor.
 
-import { type Clock, HeadraceError, type Logger, toHeadraceError } from '../../core/index.ts';
+import { type Clock, fewAtOnce, HeadraceError, type Logger, toHeadraceError } from '../../core/index.ts';
 import type { StepSpec } from '../../definitions/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { Batch } from '../engine/batch.ts';
@@ -8,7 +8,7 @@ import { pendingRows, takeBatch } from '../engine/changes.ts';
 import type { Command, EngineEvent } from '../engine/events.ts';
 import { graphOf } from '../engine/graph.ts';
 import { claimable, next, nextDue } from '../engine/next.ts';
-import { type KeptTask, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
+import { type KeptTask, type Row, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
 import type { Executor, Resources } from '../executors/executor.ts';
 import { createStorageWait } from '../await-storage.ts';
 import type { Hold, LoadedRun, PoolHolder, RunStore } from '../rows/run-store.ts';
@@ -40,6 +40,8 @@ export type DriveEnd = 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
 /** What ended, and what is to be claimed, waits so long for more of it. */
 const GATHER_MS = 20;
 const MOST_ROWS = 500;
+/** Steps that wait for what they need to be read and their orders to be written, of one batch. */
+const PREPARES_AT_ONCE = 16;
 /** It looks so often, whether or not it was woken. */
 const LOOK_MS = 5000;
 
@@ -104,14 +106,19 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
   /** Of each executor: tasks that are claimed, and that it does not know of yet. */
   const claimed = new Map<Executor, number>();
   const claimWhereRoom = (at: number): void => {
+    // Many items of a group may have one step open: where there is no room for one of them, there is none for the others.
+    const full = new Set<Row['node']>();
     for (const row of claimable(run, at)) {
-      if (row.node.kind !== 'step') continue;
+      if (row.node.kind !== 'step' || full.has(row.node)) continue;
       const { spec } = row.node;
       const named = handed.executorOf(spec);
       const { tasks, perSlice } = named.executor.room(resourcesOf(spec));
       const ahead = claimed.get(named.executor) ?? 0;
       const room = Math.min(tasks - ahead, MOST_ROWS);
-      if (room <= 0) continue;
+      if (room <= 0) {
+        full.add(row.node);
+        continue;
+      }
       const before = run.runningTasks;
       tell({ kind: 'room', step: row.node.name, scope: row.scope, tasks: room, perSlice, executor: named.name }, at);
       claimed.set(named.executor, ahead + run.runningTasks - before);
@@ -135,11 +142,17 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     return isCancelRequested;
   };
 
-  /** One after the other, in the order declared, so that what is written first begins first. */
+  /** A few at a time, as each waits for the artifact store; told in the order declared, so that what is written first begins first. */
   const prepareAll = async (commands: readonly Extract<Command, { kind: 'prepare' }>[]): Promise<void> => {
     const results = openResults({ store, objects }, run);
     const prepared = { id, graph, params: loaded.run.params };
-    for (const command of commands) post(await patiently(() => prepareStep(objects, results, prepared, command)));
+    const few = fewAtOnce(PREPARES_AT_ONCE);
+    const preparing = commands.map((command) =>
+      few(() => patiently(() => prepareStep(objects, results, prepared, command))),
+    );
+    // The first that throws is told below; of the others nothing is missed.
+    for (const one of preparing) one.catch(() => {});
+    for (const one of preparing) post(await one);
   };
 
   const onTaken = (executor: Executor, tasks: number): void =>
