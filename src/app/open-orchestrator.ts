@@ -32,8 +32,8 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
         repository: definitions.directory,
         builtIns: createBuiltIns(app),
       }),
-    openFleet: (driver) =>
-      openFleetExecutor({ driver, database: runs.database, objects: runs.objects, logger: app.logger }),
+    openFleet: (driver, run) =>
+      openFleetExecutor({ driver, run, database: runs.database, objects: runs.objects, logger: app.logger }),
     pools: app.config.values['orchestrator.pools'] ?? {},
     clusters: openClusters(app),
     executor: app.config.values['orchestrator.executor'],

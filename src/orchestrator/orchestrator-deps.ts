@@ -30,7 +30,7 @@ export interface OrchestratorDeps extends RunsDeps {
   /** Opens this machine's executor for a driver, by whose id its processes are marked. */
   readonly openExecutor: (driver: string) => Executor;
   /** The one that hands tasks to workers elsewhere. */
-  readonly openFleet: (driver: string) => Promise<Executor>;
+  readonly openFleet: (driver: string, run: string) => Promise<Executor>;
   readonly clusters: Clusters;
   /** Where steps run that name no executor. */
   readonly executor: ExecutorSpec;

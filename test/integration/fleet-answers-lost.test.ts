@@ -115,8 +115,9 @@ it.each([
     withLostAnswers(theirs, () => isLost(turns++)),
     drain,
   );
-  const executor = await openFleetExecutor({ driver: 'lost-answers', database: ours, objects, logger: silentLogger });
-  const made = createWorld({ directory, driver: 'lost-answers', objects, executor });
+  const driver = 'lost-answers';
+  const executor = await openFleetExecutor({ driver, run: 'a', database: ours, objects, logger: silentLogger });
+  const made = createWorld({ directory, driver, objects, executor });
   const spec = await made.order(await made.task('module.exports = (_, { index }) => index;'), {
     foreach: { kind: 'range', start: 0, end: 3 },
   });

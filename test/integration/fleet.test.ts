@@ -6,14 +6,16 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { silentLogger } from '../../src/core/index.ts';
 import type { StepAction } from '../../src/definitions/index.ts';
+import { readWaits } from '../../src/orchestrator/committed/run-waits.ts';
 import { getRun } from '../../src/orchestrator/index.ts';
 import type { PipelineTables } from '../../src/orchestrator/rows/tables.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { processesWith, until } from '../support/executor-world.ts';
-import { type FleetWorld, openFleetWorld } from '../support/fleet-world.ts';
+import { type FleetWorld, openFleetWorld, RUN } from '../support/fleet-world.ts';
 import { openPipelineProject, writeRepository } from '../support/pipeline-project.ts';
 
 const DRIVER = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
@@ -143,6 +145,23 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
     await until(() => room() === 2, 'the room of one worker');
     await addWorker();
     await until(() => room() === 4, 'the room of two');
+  });
+
+  it('says that nobody serves it, for as long as nobody does', async () => {
+    const warned: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, message: string) => void warned.push(message) };
+    fleet = await openFleetWorld(await databases.newUrl(), { workers: 0, logger });
+    const { world, addWorker } = fleet;
+    const waits = async () => [...(await readWaits(world.objects, RUN, world.driver))];
+    const slice = world.slice(await world.order(await world.task('module.exports = () => 1;')), 1);
+    await world.executor.submit([slice]);
+    await vi.waitFor(async () => expect(await waits()).toHaveLength(1), { timeout: 10_000, interval: 100 });
+    const [[, why = ''] = []] = await waits();
+    expect(why).toMatch(/no worker serves the fleet; start one by `headrace worker`/);
+    expect(warned).toEqual([why]);
+    await addWorker();
+    expect(await world.ends(slice)).toMatchObject([{ kind: 'succeeded' }]);
+    await vi.waitFor(async () => expect(await waits()).toEqual([]), { timeout: 10_000, interval: 100 });
   });
 
   it('is served by `headrace worker`, with the registry and the artifact store alone', async () => {

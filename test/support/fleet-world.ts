@@ -6,7 +6,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { silentLogger } from '../../src/core/index.ts';
+import { type Logger, silentLogger } from '../../src/core/index.ts';
 import { openFleetExecutor } from '../../src/orchestrator/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { createWorld, type ExecutorWorld, type WorldOptions } from './executor-world.ts';
@@ -35,19 +35,22 @@ export interface FleetWorld {
   addWorker(): Promise<FleetWorker>;
 }
 
+/** By which what its steps wait for is kept. */
+export const RUN = 'fleet-run';
+
 let worlds = 0;
 
 export async function openFleetWorld(
   registryUrl: string,
-  options: WorldOptions & { readonly workers?: number; readonly leaseMs?: number } = {},
+  options: WorldOptions & { readonly workers?: number; readonly leaseMs?: number; readonly logger?: Logger } = {},
 ): Promise<FleetWorld> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'headrace-fleet-'));
   worlds += 1;
-  const { cpus: slots = 2, graceMs = 500, leaseMs = 15_000, variables } = options;
+  const { cpus: slots = 2, graceMs = 500, leaseMs = 15_000, variables, logger = silentLogger } = options;
   const objects = openObjectStore(`file:${join(directory, 'artifacts')}`);
   const database = await openDatabase(registryUrl);
   const driver = options.driver ?? `fleet-test/${process.pid}/${worlds}`;
-  const executor = await openFleetExecutor({ driver, database, objects, logger: silentLogger });
+  const executor = await openFleetExecutor({ driver, run: RUN, database, objects, logger });
   const workers: FleetWorker[] = [];
   const addWorker = async (): Promise<FleetWorker> => {
     const given: FleetWorkerOptions = {

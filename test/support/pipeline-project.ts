@@ -68,7 +68,7 @@ export async function openPipelineProject(
           }),
         },
       }),
-    openFleet: (driver) => openFleetExecutor({ driver, database, objects, logger: silentLogger }),
+    openFleet: (driver, run) => openFleetExecutor({ driver, run, database, objects, logger: silentLogger }),
     clusters: { check: () => {}, open: () => Promise.reject(new Error('this project has no cluster')) },
     executor: 'local',
     ...others,

@@ -1,4 +1,4 @@
-// Why steps of a run wait on a cluster, for whoever looks at the run: its driver's executors keep it beside the run's results.
+// Why steps of a run wait on a cluster or the fleet, for whoever looks at the run: its driver's executors keep it beside the run's results.
 
 import { sha256Hex, stringifyJson } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';

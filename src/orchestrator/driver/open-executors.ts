@@ -32,7 +32,7 @@ export async function openExecutors(
       if (place === 'local') continue;
       const named =
         place === FLEET
-          ? { name: FLEET, executor: await deps.openFleet(driver) }
+          ? { name: FLEET, executor: await deps.openFleet(driver, run.id) }
           : { name: clusterName(place), executor: await deps.clusters.open(place, run.id, driver), isCluster: true };
       opened.set(key, named);
     }

@@ -19,7 +19,7 @@ import { jobName, jobOf, type JobSettings } from './job-of-slice.ts';
 import { createListeners } from '../listeners.ts';
 import { patiently } from './patient.ts';
 import { type ContainerEnd, endByContainer, storedEnd } from './task-end.ts';
-import { tellWaits } from './tell-waits.ts';
+import { tellWaits } from '../tell-waits.ts';
 
 export interface ClusterExecutorOptions extends JobSettings {
   readonly jobs: ClusterJobs;

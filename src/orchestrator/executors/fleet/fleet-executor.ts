@@ -11,11 +11,14 @@ import { ENDS_CHANNEL, SLICES_CHANNEL } from './channels.ts';
 import { createDriverRows, type LiveWorkers } from './driver-rows.ts';
 import { giveBackLost } from './give-back.ts';
 import { createListeners } from '../listeners.ts';
+import { tellWaits } from '../tell-waits.ts';
 import { migrateFleet } from './tables.ts';
 
 export interface FleetExecutorOptions {
   /** The driver's id: slices that another has taken over are that one's to cancel. */
   readonly driver: string;
+  /** The run whose slices it is given. */
+  readonly run: string;
   readonly database: Database;
   readonly objects: ObjectStore;
   readonly logger: Logger;
@@ -24,6 +27,8 @@ export interface FleetExecutorOptions {
 /** A slice that this driver waits for. */
 interface Open {
   readonly resources: Resources;
+  /** Undefined of what another driver handed over, and of orders that cannot be read. */
+  readonly step: string | undefined;
   /** Attempts that have not ended, as `index:attempt`. */
   readonly tasks: Set<string>;
   /** The number of what was told of it last. */
@@ -38,10 +43,12 @@ const AT = 'fleet';
 const LOOK_MS = 1000;
 /** What a driver claims ahead, by `roomFor`. */
 const AHEAD_MS = 100;
+const NOBODY = 'no worker serves the fleet; start one by `headrace worker`';
 
 /** Makes the tables where they are not there. Throws HR_STORAGE_UNAVAILABLE. */
 export async function openFleetExecutor({
   driver,
+  run,
   database: opened,
   objects,
   logger,
@@ -57,10 +64,11 @@ export async function openFleetExecutor({
   let looking: Promise<void> | undefined;
   let isToLook = false;
   let isClosed = false;
+  let isAlone = false;
 
   await rows.removeOld();
 
-  const resourcesOf = async (spec: string): Promise<Resources> => {
+  const resourcesOf = async (spec: string): Promise<Pick<Open, 'resources' | 'step'>> => {
     let read = orders.get(spec);
     if (read === undefined) {
       read = readOrder(objects, spec);
@@ -71,21 +79,23 @@ export async function openFleetExecutor({
     }
     // What cannot be read is told by the worker, task by task.
     const order = await read.catch(() => undefined);
-    if (order === undefined) return {};
-    const { resources, action, isolate } = order;
-    return { ...resources, action: action.kind, ...(isolate === undefined ? {} : { isolate }) };
+    if (order === undefined) return { resources: {}, step: undefined };
+    const { step, resources, action, isolate } = order;
+    return { step, resources: { ...resources, action: action.kind, ...(isolate === undefined ? {} : { isolate }) } };
   };
 
-  const begin = ({ id, tasks }: Pick<Slice, 'id' | 'tasks'>, resources: Resources): void => {
+  const begin = ({ id, tasks }: Pick<Slice, 'id' | 'tasks'>, resources: Resources, step?: string): void => {
     if (tasks.length === 0) return;
     const names = new Set(tasks.map(({ index, attempt }) => `${index}:${attempt}`));
-    open.set(id, { resources, tasks: names, told: 0, isCancelled: false });
+    open.set(id, { resources, step, tasks: names, told: 0, isCancelled: false });
   };
 
   const lookOnce = async (): Promise<void> => {
     if (await giveBackLost(database)) await wakeDrivers();
     workers = await rows.liveWorkers();
     if (open.size === 0) return;
+    if (workers.cpus === 0 && !isAlone) logger.warn({ run }, NOBODY);
+    isAlone = workers.cpus === 0;
     // States before what was told: of one that is over by then, all is there to be read.
     const states = await rows.statesOf([...open.keys()]);
     const told = await rows.toldAfter([...open].map(([slice, one]) => [slice, one.told]));
@@ -144,6 +154,12 @@ export async function openFleetExecutor({
   const stopListening = await createWaker(database, ENDS_CHANNEL).listen(lookAside);
   const timer = setInterval(lookAside, LOOK_MS);
 
+  const stepWaits = (): Readonly<Record<string, string>> => {
+    const steps = isAlone ? [...open.values()].flatMap(({ step }) => step ?? []) : [];
+    return Object.fromEntries(steps.map((step) => [step, NOBODY]));
+  };
+  const stopTelling = tellWaits({ objects, run, driver, logger, waits: stepWaits });
+
   const cancel = async (ids: readonly string[]): Promise<void> => {
     if (ids.length === 0) return;
     for (const id of ids) {
@@ -174,12 +190,12 @@ export async function openFleetExecutor({
     async submit(slices) {
       const fresh = slices.filter(({ id }) => !open.has(id));
       const withResources = await Promise.all(
-        fresh.map(async (slice) => ({ ...slice, resources: await resourcesOf(slice.spec) })),
+        fresh.map(async (slice) => ({ ...slice, ...(await resourcesOf(slice.spec)) })),
       );
       const known = await patiently(() => rows.statesOf(fresh.map(({ id }) => id)));
       const before = new Set(known.map(({ id }) => id));
       for (const slice of withResources)
-        if (!before.has(slice.id) && !open.has(slice.id)) begin(slice, slice.resources);
+        if (!before.has(slice.id) && !open.has(slice.id)) begin(slice, slice.resources, slice.step);
       // Its rows are the driver's word for it already: it is submitted once the database is back.
       if (withResources.length > 0) await patiently(() => slicesWaker.tell(rows.insert(withResources)));
       return slices.map(({ id }) => ({ slice: id, at: AT }));
@@ -202,6 +218,7 @@ export async function openFleetExecutor({
       await cancel([...open.keys()]);
       isClosed = true;
       clearInterval(timer);
+      await stopTelling();
       await stopListening();
       await looking?.catch(() => {});
     },

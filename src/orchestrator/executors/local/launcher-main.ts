@@ -93,6 +93,7 @@ async function close(): Promise<void> {
   await host?.sweeper.close();
   events.flush();
   if (options !== undefined) await sweepDriver(options.workDirectory, options.driver);
-  process.disconnect();
+  // The driver may have gone meanwhile.
+  if (process.connected) process.disconnect();
   process.exit(0);
 }

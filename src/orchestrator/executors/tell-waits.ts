@@ -1,9 +1,9 @@
-// Keeps what jobs of a cluster wait for where `runs show` finds it, as long as it changes.
+// Keeps what steps wait for on other machines where `runs show` finds it, as long as it changes.
 
 import { randomUUID } from 'node:crypto';
-import { type Logger, stringifyJson } from '../../../core/index.ts';
-import type { ObjectStore } from '../../../storage/index.ts';
-import { storeWaits } from '../../committed/run-waits.ts';
+import { type Logger, stringifyJson } from '../../core/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
+import { storeWaits } from '../committed/run-waits.ts';
 
 export interface TellWaitsOptions {
   readonly objects: ObjectStore;
