@@ -17,7 +17,7 @@ export interface OpenOrchestratorOptions {
 
 /** What it takes to drive one. Throws HR_NOTHING_APPLIED. */
 export async function openOrchestrator(app: App, options: OpenOrchestratorOptions): Promise<OrchestratorDeps> {
-  const { openFleetExecutor, openLocalExecutor } = await import('../orchestrator/index.ts');
+  const { openFleetExecutor, openLocalExecutor, openPythonVersion } = await import('../orchestrator/index.ts');
   const runs = await openRuns(app);
   const definitions = await app.applied();
   const { onTask, onProgress, onWait, signal } = options;
@@ -34,6 +34,7 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
       }),
     openFleet: (driver, run) =>
       openFleetExecutor({ driver, run, database: runs.database, objects: runs.objects, logger: app.logger }),
+    pythonVersion: openPythonVersion(pythonCommand(app)),
     pools: app.config.values['orchestrator.pools'] ?? {},
     clusters: openClusters(app),
     executor: app.config.values['orchestrator.executor'],

@@ -52,12 +52,13 @@ export const runCommand = defineCommand({
       const id = typeof elsewhere === 'string' ? elsewhere : undefined;
       return await prepareForAnother(context, { pipeline, params, id, keepGoing: options['keepGoing'] === true });
     }
-    const { openOrchestrator } = await import('../app/index.ts');
+    const { describeUnapplied, openOrchestrator } = await import('../app/index.ts');
     const { runPipeline } = await import('../orchestrator/index.ts');
     const app = await context.app();
     return await untilInterrupted(async (signal) => {
       const view = watchRun(context);
       const deps = await openOrchestrator(app, { ...view, signal });
+      tellIfAny(context, describeUnapplied(deps.definitions, pipeline));
       if (range !== undefined) return await runRange(context, deps, { pipeline, params, ...range }).finally(view.close);
       const keepGoing = options['keepGoing'] === true;
       const started = runPipeline(deps, { pipeline, params, keepGoing, onStart: (id) => context.tell(`run ${id}`) });
@@ -65,6 +66,10 @@ export const runCommand = defineCommand({
     });
   },
 });
+
+export function tellIfAny({ tell }: Pick<CommandContext, 'tell'>, sentence: string | undefined): void {
+  if (sentence !== undefined) tell(sentence);
+}
 
 async function runRange(
   context: CommandContext,

@@ -3,7 +3,16 @@
 import { counted, formatTimestamp, stringifyJson } from '../core/index.ts';
 import type { RunDifference, RunSummary, TaskLog, WhyStep } from '../orchestrator/index.ts';
 import { collect, defineCommand, defineGroup, textOption } from './command.ts';
-import { describeRun, presentRun, presentSummary, readParams, resultOf, untilInterrupted, watchRun } from './run.ts';
+import {
+  describeRun,
+  presentRun,
+  presentSummary,
+  readParams,
+  resultOf,
+  tellIfAny,
+  untilInterrupted,
+  watchRun,
+} from './run.ts';
 import { cardsOf, describeCards, writeCards } from './run-cards.ts';
 import { sync } from './runs-sync.ts';
 import { formatTable } from './table.ts';
@@ -147,15 +156,16 @@ const resume = defineCommand({
     'go on with a run that failed, was cancelled or was killed, by the code of now; what finished is not repeated',
   example: 'headrace runs resume 20261125-031500-9f3a61',
   async run(context, [id = '']) {
-    const { openOrchestrator } = await import('../app/index.ts');
+    const { describeUnapplied, openOrchestrator } = await import('../app/index.ts');
     const { resumeRun } = await import('../orchestrator/index.ts');
     const app = await context.app();
     return await untilInterrupted(async (signal) => {
       const view = watchRun(context);
       const deps = await openOrchestrator(app, { ...view, onWait: context.tell, signal });
+      const onFound = (pipeline: string): void => tellIfAny(context, describeUnapplied(deps.definitions, pipeline));
       const onChanged = (steps: readonly string[]): void =>
         context.tell(`finished by other code than now, and kept: ${steps.join(', ')}`);
-      return resultOf(await resumeRun(deps, id, { onChanged }).finally(view.close));
+      return resultOf(await resumeRun(deps, id, { onFound, onChanged }).finally(view.close));
     });
   },
 });

@@ -34,6 +34,8 @@ export interface OrchestratorDeps extends RunsDeps {
   readonly clusters: Clusters;
   /** Where steps run that name no executor. */
   readonly executor: ExecutorSpec;
+  /** Of this machine's Python, by which outputs of scripts are cached; null where it has none. Left out: the same as null. */
+  readonly pythonVersion?: () => Promise<string | null>;
   /** How many slots each pool has; none where it is left out. */
   readonly pools?: PoolSizes;
   /** On abort what runs is stopped and the run let go, to be resumed. */

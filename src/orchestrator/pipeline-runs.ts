@@ -58,15 +58,22 @@ export async function runPipeline(
 
 /**
  * Goes on with a run that failed, was cancelled or lost its driver, by the code of now; finished tasks are not run again. While
- * somebody drives it, that is waited for. `onChanged` hears which finished steps had other code.
+ * somebody drives it, that is waited for. `onFound` hears of which pipeline it is, `onChanged` which finished steps had other code.
  */
 export async function resumeRun(
   deps: OrchestratorDeps,
   id: string,
-  { onChanged }: { readonly onChanged?: (steps: readonly string[]) => void } = {},
+  {
+    onFound,
+    onChanged,
+  }: {
+    readonly onFound?: (pipeline: string) => void;
+    readonly onChanged?: (steps: readonly string[]) => void;
+  } = {},
 ): Promise<RunResult> {
   const store = await openRunStore(deps.database, deps.clock);
   const { run, steps } = await store.get(id);
+  onFound?.(run.pipeline);
   const pipeline = requirePipeline(deps, run.pipeline);
   await storeCode(deps.objects, deps.definitions, pipeline);
   const code = { pipeline, manifestHash: deps.definitions.hash, params: paramsOfNow(pipeline, run.params) };

@@ -15,7 +15,7 @@ import type { PipelineSpec } from '../definitions/index.ts';
 
 /**
  * Parameters as plain JSON data. A text stands for a value of the declared type (`--param seed=7`). Throws HR_INVALID
- * that names every unknown or wrong one.
+ * that names every unknown, wrong or missing one.
  */
 export function resolveParams(
   pipeline: PipelineSpec,
@@ -32,6 +32,11 @@ export function resolveParams(
   const params: Record<string, unknown> = {};
   for (const { name, type, default: byDefault } of pipeline.params) {
     const raw = Object.hasOwn(given, name) ? given[name] : byDefault;
+    if (raw === undefined) {
+      const message = `expected ${typeName(type)}, and nothing was given; it has no default. Give it: --param ${name}=…`;
+      mistakes.push({ path: `params.${name}`, message });
+      continue;
+    }
     const value = parseValue(type, typeof raw === 'string' && type.kind !== 'string' ? fromText(raw, type.kind) : raw);
     if (value === INVALID)
       mistakes.push({ path: `params.${name}`, message: `expected ${typeName(type)}, got ${describe(raw)}` });

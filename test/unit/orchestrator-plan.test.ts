@@ -73,12 +73,17 @@ describe('parameters', () => {
   });
 
   it('names every mistake at once', () => {
-    expect(() => resolveParams(pipeline, { seeds: 1, seed: 'x' })).toThrow(
+    const others = { big: 1, day: null, list: [] };
+    expect(() => resolveParams(pipeline, { seeds: 1, seed: 'x', ...others })).toThrow(
       expect.objectContaining({
         code: 'HR_INVALID',
         details: [
           { path: 'params.seeds', message: expect.stringContaining('Did you mean "seed"?') },
           { path: 'params.seed', message: 'expected int32, got string "x"' },
+          {
+            path: 'params.name',
+            message: 'expected string, and nothing was given; it has no default. Give it: --param name=…',
+          },
         ],
       }),
     );

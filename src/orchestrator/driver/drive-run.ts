@@ -16,7 +16,7 @@ import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
 import { createHandedSlices, type KnownExecutors } from './handed-slices.ts';
 import { type KeptLease, keepLease } from './keep-lease.ts';
 import { lostRun } from './lost-run.ts';
-import { createOutputCache } from './output-cache.ts';
+import { type CacheDeps, createOutputCache } from './output-cache.ts';
 import { prepareStep } from './prepare-step.ts';
 import { openResults } from './step-results.ts';
 
@@ -25,6 +25,7 @@ export interface DriveDeps extends KnownExecutors {
   readonly objects: ObjectStore;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly pythonVersion?: CacheDeps['pythonVersion'];
   /** How many slots each pool has: of all that the run's steps name. */
   readonly pools?: PoolSizes;
   /** On abort what runs is stopped and the run let go, to be resumed. */
@@ -75,7 +76,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     ),
     loaded.pools,
   );
-  const cache = createOutputCache({ store, objects }, run);
+  const cache = createOutputCache(deps, run);
   let events: EngineEvent[] = [];
   let commands: Command[] = [];
   let batchNumber = 1;

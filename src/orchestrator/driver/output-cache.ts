@@ -6,7 +6,7 @@ import type { CacheHit, Command, EngineEvent } from '../engine/events.ts';
 import type { RunInHand } from '../engine/run-in-hand.ts';
 import type { RunStore } from '../rows/run-store.ts';
 import { readOrder } from '../step/order.ts';
-import { cacheKeys } from './cache-keys.ts';
+import { cacheKeys, runsPython } from './cache-keys.ts';
 
 export interface OutputCache {
   lookUp(command: Extract<Command, { kind: 'look up' }>): Promise<EngineEvent>;
@@ -14,14 +14,25 @@ export interface OutputCache {
   outputsOf(batch: Pick<Batch, 'tasks' | 'steps'>, at: number): Promise<readonly CachedOutput[]>;
 }
 
+export interface CacheDeps {
+  readonly store: Pick<RunStore, 'cached'>;
+  readonly objects: ObjectStore;
+  /** Of the Python that this machine runs steps by; null where it has none. */
+  readonly pythonVersion?: (() => Promise<string | null>) | undefined;
+}
+
 export function createOutputCache(
-  { store, objects }: { readonly store: Pick<RunStore, 'cached'>; readonly objects: ObjectStore },
+  { store, objects, pythonVersion = async () => null }: CacheDeps,
   { graph }: Pick<RunInHand, 'graph'>,
 ): OutputCache {
   /** The keys of a step's tasks, by its order. */
   const keys = new Map<string, Promise<(index: number) => string>>();
+  const keysBy = async (name: string) => {
+    const order = await readOrder(objects, name);
+    return cacheKeys(order, runsPython(order.action) ? await pythonVersion() : null);
+  };
   const keysOf = (order: string): Promise<(index: number) => string> => {
-    const known = keys.get(order) ?? readOrder(objects, order).then(cacheKeys);
+    const known = keys.get(order) ?? keysBy(order);
     keys.set(order, known);
     known.catch(() => keys.delete(order));
     return known;

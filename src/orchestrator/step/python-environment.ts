@@ -53,6 +53,16 @@ export function openPythonEnvironments(directory: string, python: string): Pytho
   };
 }
 
+/** `3.11.2 (main, …)`, asked for once; null where there is no Python 3. */
+export function openPythonVersion(python: string): () => Promise<string | null> {
+  let version: Promise<string | null> | undefined;
+  return () =>
+    (version ??= findPython(python).then(
+      (found) => found.version,
+      () => null,
+    ));
+}
+
 /** The folder that a pointer names; undefined where there is none, or one of an earlier version, which may be half-built. */
 export function readyFolder(directory: string, key: string): string | undefined {
   try {
