@@ -93,7 +93,8 @@ const NO_TIMES: [Row[], Row[], null] = [
 
 /** The row as the place can hold it. */
 function heldBy({ lacks }: SourcePlace, row: Row): Row {
-  return lacks === 'infinity' && row['price'] === Infinity ? { ...row, price: 1e300 } : row;
+  if (lacks === 'infinity' && row['price'] === Infinity) return { ...row, price: 1e300 };
+  return lacks === 'null tags' && row['tag'] === null ? { ...row, tag: 'none' } : row;
 }
 
 const latest = (name: string): FeatureSpec => ({

@@ -154,18 +154,30 @@ describe.skipIf(python === undefined || extensions === undefined)(suite, () => {
   });
 
   it('leaves out what is deleted, by rewritten files, by positions and by values', async () => {
-    const { table, at } = await make([row(1, 1, 'a'), row(2, 2, 'b'), row(3, 3, 'c'), row(4, null, null)]);
+    const { table, at } = await make([row(1, 1, 'a'), row(2, 2, 'b'), row(3, 3, 'c'), row(4, 4, null)]);
     await append(table, COLUMNS, [row(5, 1, 'a'), row(6, 6, 'f'), row(7, 7, 'g')]);
     await change(table, 'delete', { where: 'id = 7' });
     await change(table, 'delete_positions', { column: 'name', value: 'a' });
     const positions = await world.pin(at, COLUMNS);
     expect(await positions.rows()).toHaveLength((await change(table, 'read')).rows);
-    expect(await positions.rows()).toEqual(['[2,2,2,"b"]', '[3,3,3,"c"]', '[4,4,null,null]', '[6,6,6,"f"]']);
+    expect(await positions.rows()).toEqual(['[2,2,2,"b"]', '[3,3,3,"c"]', '[4,4,4,null]', '[6,6,6,"f"]']);
     await change(table, 'delete_values', { column: 'v', value: 6 });
     await change(table, 'delete_values', { column: 'name', value: null });
     // A row that came after a delete is not meant by it.
     await append(table, COLUMNS, [row(8, 6, 'h')]);
     expect(await (await world.pin(at, COLUMNS)).rows()).toEqual(['[2,2,2,"b"]', '[3,3,3,"c"]', '[8,8,6,"h"]']);
+  });
+
+  it('refuses nulls of a column that rows are deleted by, which would be lost', async () => {
+    const { table, at } = await make([row(1, 1, 'a'), row(2, null, 'b'), row(3, 3, null)]);
+    await change(table, 'delete_values', { column: 'id', value: 1 });
+    expect(await (await world.pin(at, COLUMNS)).rows()).toEqual(['[2,2,null,"b"]', '[3,3,3,null]']);
+    await change(table, 'delete_values', { column: 'v', value: 3 });
+    const refused = expect(world.pin(at, COLUMNS)).rejects;
+    await refused.toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
+    await expect(world.pin(at, COLUMNS)).rejects.toThrow(/has deletes by values of "v", and rows where that is null/);
+    await change(table, 'alter', { rename: [['v', 'amount']] });
+    await expect(world.pin(at, COLUMNS.slice(0, 2))).rejects.toThrow(/has deletes by values of "amount"/);
   });
 
   it('reads files that another program wrote, without ids', async () => {

@@ -18,6 +18,7 @@ interface LakeKind {
   readonly put: (table: LakeTable, files: readonly [string, string], isNew: boolean) => Promise<void>;
   /** Writes rows too that it deletes again, by this value of column `tag`. */
   readonly decoy?: string;
+  readonly lacks?: NonNullable<SourcePlace['lacks']>;
 }
 
 interface LakeTable {
@@ -94,6 +95,8 @@ const KINDS: readonly LakeKind[] = [
     extensions: ['avro', 'iceberg'],
     put: putIcebergWithDeletes,
     decoy: DECOY,
+    // Refused: "refuses nulls of a column that rows are deleted by".
+    lacks: 'null tags',
   },
   {
     name: 'a renamed Iceberg table',
@@ -149,6 +152,7 @@ function lakePlace(
     extensions,
     keepsSnapshots: true,
     isInspected: true,
+    ...(kind.lacks !== undefined && { lacks: kind.lacks }),
     runs: 5,
     async start() {
       writer = startLakeWriter(python);

@@ -19,7 +19,7 @@ export interface SourcePlace {
   /** What was read of it is kept: an audit goes by that, whatever has become of the rows. */
   readonly keepsRows?: true;
   /** Values that it can't hold. */
-  readonly lacks?: 'infinity';
+  readonly lacks?: 'infinity' | 'null tags';
   /** A look at it finds its columns, and what each is to be declared as. */
   readonly isInspected?: true;
   /** Of DuckDB, for the world that reads. */

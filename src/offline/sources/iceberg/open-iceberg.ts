@@ -47,12 +47,12 @@ export async function openIceberg(
   try {
     const listed = await queryWork(`${owner}: ${metadata} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
       connection.runAndReadAll(
-        `SELECT file_path, manifest_content = 'DATA', upper(file_format) FROM iceberg_metadata(${at}) WHERE status <> 'DELETED'`,
+        `SELECT file_path, manifest_content = 'DATA', upper(file_format), content = 'EQUALITY_DELETES' FROM iceberg_metadata(${at}) WHERE status <> 'DELETED'`,
       ),
     );
     const files = listed
       .getRows()
-      .map(([path, isData, format]) => ({ path: placeOf(String(path), '/'), isData, format }));
+      .map(([path, isData, format, isByValue]) => ({ path: placeOf(String(path), '/'), isData, format, isByValue }));
     const other = files.find(({ isData, format }) => isData && format !== 'PARQUET');
     if (other !== undefined) throw otherFormat(other.path, String(other.format), owner);
     const remote = files.flatMap(({ path }) => (isS3Path(path) ? [parseS3Path(path, owner).bucket] : []));
@@ -61,6 +61,7 @@ export async function openIceberg(
       ...table,
       files: files.flatMap(({ path, isData }) => (isData ? [path] : [])),
       deleteFiles: files.flatMap(({ path, isData }) => (isData ? [] : [path])),
+      valueDeletes: files.flatMap(({ path, isData, isByValue }) => (isData || isByValue !== true ? [] : [path])),
     };
   } finally {
     connection.closeSync();

@@ -12,21 +12,24 @@ import { askCatalog } from './ask-catalog.ts';
 import { parseCatalogUrl } from './catalog-address.ts';
 import { findMetadata, isMetadataFile } from './find-metadata.ts';
 import { needIceberg, openIceberg } from './open-iceberg.ts';
+import { refuseLostNulls } from './refuse-lost-nulls.ts';
 
-export const pinIceberg = async (source: SourceSpec, range: EventRange, deps: SourceDeps): Promise<PinnedSnapshot> =>
-  pinTable(
-    source,
-    await openIcebergSource(source.location, deps.definitions.directory, `source "${source.name}"`, deps),
-    range,
-    deps,
-  );
+export async function pinIceberg(source: SourceSpec, range: EventRange, deps: SourceDeps): Promise<PinnedSnapshot> {
+  const owner = `source "${source.name}"`;
+  const opened = await openIcebergSource(source.location, deps.definitions.directory, owner, deps);
+  await refuseLostNulls(opened, owner, deps);
+  return await pinTable(source, opened, range, deps);
+}
 
 export async function pinIcebergSnapshot(
   source: SourceSpec,
   { table, id, events }: TableSnapshot,
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
-  return pinTable(source, await openIceberg(table, id, `source "${source.name}"`, deps), recordedRange(events), deps);
+  const owner = `source "${source.name}"`;
+  const opened = await openIceberg(table, id, owner, deps);
+  await refuseLostNulls(opened, owner, deps);
+  return await pinTable(source, opened, recordedRange(events), deps);
 }
 
 /** The table at a source's location; errors as `openIceberg`, and what its catalog says. */

@@ -10,6 +10,8 @@ export interface LakeTable {
   readonly files: readonly string[];
   /** What says of the data files' rows that some are no more. */
   readonly deleteFiles: readonly string[];
+  /** Of them those that name values, whose rows are no more. */
+  readonly valueDeletes?: readonly string[];
   /** To stand after FROM: the snapshot's rows, by the table's own columns. */
   readonly relation: string;
   /**
