@@ -26,6 +26,32 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
+/**
+ * Kills a command at each share of the time that a whole one takes. One that came to its end first took less than that, and is run
+ * again, to be killed sooner; at least half are killed.
+ */
+async function killedAt(
+  shares: readonly number[],
+  wholeMs: number,
+  run: (afterMs: number) => Promise<number | null>,
+  after: () => Promise<unknown> = async () => {},
+): Promise<void> {
+  let ms = wholeMs;
+  let kills = 0;
+  for (const share of shares) {
+    for (let isKilled = false, tries = 0; !isKilled && tries < 3; tries++) {
+      const start = performance.now();
+      const code = await run(share * ms);
+      isKilled = code === null;
+      if (isKilled) kills++;
+      else expect(code).toBe(0);
+      ms = Math.min(ms, isKilled ? ms : performance.now() - start);
+      await after();
+    }
+  }
+  expect(kills).toBeGreaterThanOrEqual(shares.length / 2);
+}
+
 describe.each(stores)('definitions change under traffic on $name', (kind) => {
   // Commands are the same on every store: each takes its turn at the moments.
   const shares = SHARES.filter((_, at) => at % stores.length === stores.indexOf(kind));
@@ -112,19 +138,16 @@ describe.each(stores)('definitions change under traffic on $name', (kind) => {
     // The code of each is another: what is applied, half applied or not, loads and answers.
     let factor = 2;
     const factors = [first];
-    let kills = 0;
-    const applyAnother = async (afterMs: number): Promise<void> => {
+    const applyAnother = async (afterMs: number): Promise<number | null> => {
       shop.write({}, ++factor);
       factors.push(meaning(`factor ${factor}`, {}, factor));
       service.allow(...factors);
-      if ((await shop.headraceKilled(afterMs, 'apply', '--yes')).code === null) kills++;
+      return (await shop.headraceKilled(afterMs, 'apply', '--yes')).code;
     };
-    const applyMs = await timed(() => applyAnother(TO_THE_END_MS));
-    expect(kills).toBe(0);
-    for (const share of shares) {
-      await applyAnother(share * applyMs);
-      await headrace('features', 'get', '--service', 'shop_features', '--rows', '[{"customer":"ada","amount":1}]');
-    }
+    const rows = '[{"customer":"ada","amount":1}]';
+    const answers = () => headrace('features', 'get', '--service', 'shop_features', '--rows', rows);
+    const applyMs = await timed(async () => expect(await applyAnother(TO_THE_END_MS)).toBe(0));
+    await killedAt(shares, applyMs, applyAnother, answers);
     const last = factors.at(-1) as Meaning;
     await headrace('apply', '--yes');
     await service.seen(last);
@@ -134,20 +157,13 @@ describe.each(stores)('definitions change under traffic on $name', (kind) => {
     const after = meaning('another window', wide, factor);
     shop.write(wide, factor);
     service.allow(last, after);
-    expect(kills).toBeGreaterThanOrEqual(shares.length / 2);
     const runMs = await timed(async () => {
       const whole = await shop.headraceKilled(TO_THE_END_MS, 'materialize', '--incremental', '--views', 'history');
       expect(whole).toMatchObject({ code: 0 });
     });
     await headrace('apply', '--yes');
-    kills = 0;
-    for (const share of shares) {
-      const { code } = await shop.headraceKilled(share * runMs, 'materialize', '--incremental');
-      // Whole all the same, whether it came to its end or not.
-      if (code === null) kills++;
-      else expect(code).toBe(0);
-    }
-    expect(kills).toBeGreaterThanOrEqual(shares.length / 2);
+    const { headraceKilled } = shop;
+    await killedAt(shares, runMs, async (ms) => (await headraceKilled(ms, 'materialize', '--incremental')).code);
     await headrace('materialize', '--incremental');
     await service.seen(after);
     service.allow(after);
