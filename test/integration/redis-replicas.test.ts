@@ -17,14 +17,13 @@ describe.skipIf(!hasRedis())('with a replica', () => {
   let store: OnlineStore;
   let writer: StoreWriter;
   // A replica that was just copied to is told nothing more until its first word, which may take a second.
-  // A replica that was just copied to is told nothing more until its first word, which may take a second.
   const isInStep = async () => {
     await server.command('SET probe 1');
     await vi.waitUntil(async () => {
       const info = await server.command('INFO replication');
       const acknowledged = /slave0:.*,offset=([1-9]\d*)/.exec(info)?.[1];
       return acknowledged !== undefined && acknowledged === /master_repl_offset:(\d+)/.exec(info)?.[1];
-    }, 10_000);
+    }, 30_000);
   };
   const waits = async () => Number(/cmdstat_wait:calls=(\d+)/.exec(await server.command('INFO commandstats'))?.[1]);
   const place = async (id: string) => (await replica.command(`HGET hr:claim:{test:${id}} place`)).split('\r\n')[1];
@@ -34,7 +33,7 @@ describe.skipIf(!hasRedis())('with a replica', () => {
     await isInStep();
     store = await openRedisStore(server.url, { project: 'test' });
     writer = await store.writer({ writer: 1, holder: 1, lifetimeMs: forEver, onNode() {} });
-  });
+  }, 60_000);
   afterAll(async () => {
     await writer?.close();
     await store?.close();
