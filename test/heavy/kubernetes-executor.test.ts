@@ -1,7 +1,6 @@
-// Steps on Kubernetes, on a real control plane with a node that runs containers as processes: the guide as it is typed, tasks and how
-// they end, drivers that die and are followed, by the commands that a user has. Those of `test/contract/executors.test.ts` that hold
-// for a cluster are told here again: that one runs one task of one run many times over, and in a cluster the first result of a task
-// is the one that counts; what it says of a driver's own processes and folders a cluster has not.
+// Steps on Kubernetes, on a real control plane with a node that runs containers as processes: the guide as it is typed, what becomes of
+// jobs and pods, drivers that die and are followed, by the commands that a user has. What every executor holds to is in
+// `kubernetes-contract.test.ts`.
 
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -113,42 +112,6 @@ describe.skipIf(programs === undefined)('steps on Kubernetes', { timeout: 300_00
     expect(await pods(made.namespace)).toHaveLength(3);
   });
 
-  it('are told how they ended', async () => {
-    const made = await openWorld('run-ends');
-    const ended = async (step: string, action: StepAction, more: object = {}) =>
-      (await made.run(action, { run: 'run-ends', step, ...more }))[0];
-    const grow = `python3 -c 'import time; held = bytearray(300 * 2**20); time.sleep(60)'`;
-    const all = await Promise.all([
-      ended('three', shell('echo "no rows" >&2; exit 3')),
-      ended('final', shell('exit 78')),
-      ended('lost', shell('exit 75')),
-      ended('slow', shell('exec sleep 1000'), { timeoutMs: 500 }),
-      ended('large', shell(`${grow} & wait`), { resources: { memory: '100Mi' } }),
-    ]);
-    expect(all).toMatchObject([
-      { kind: 'failed', cause: 'exit', reason: 'exit code 3: no rows', isFinal: false },
-      { kind: 'failed', cause: 'exit', reason: 'exit code 78', isFinal: true },
-      { kind: 'failed', cause: 'exit', reason: 'exit code 75', isFinal: false },
-      { kind: 'failed', cause: 'timeout', reason: 'timed out after 0.5 s', isFinal: false },
-      { kind: 'failed', cause: 'memory', isFinal: false },
-    ]);
-  });
-
-  it('give files by content, which the next step finds at a path', async () => {
-    const made = await openWorld('run-files');
-    const write = shell(
-      'printf weights > $HEADRACE_STEP_OUTPUT/model.onnx; echo "{\\"auc\\": 1}" > $HEADRACE_STEP_OUTPUT/result.json',
-    );
-    const [first] = await made.run(write, { run: 'run-files', step: 'fit' });
-    const value = await made.value(first);
-    expect(value).toMatchObject({ auc: 1, files: { 'model.onnx': { size: 7 } } });
-    const read = await made.task(
-      'module.exports = ({ fit }) => require("fs").readFileSync(fit.files["model.onnx"].path, "utf8");',
-    );
-    const [second] = await made.run(read, { run: 'run-files', step: 'read', needs: { fit: value as never } });
-    expect(await made.value(second)).toBe('weights');
-  });
-
   it('run in an image of their own, into which Headrace is brought', async () => {
     // As a global install has it: what it needs lies further up.
     const packed = join(folder, 'headrace');
@@ -194,25 +157,6 @@ describe.skipIf(programs === undefined)('steps on Kubernetes', { timeout: 300_00
     await made.executor.submit([slice]);
     expect(await jobs(made.namespace)).toBe(1);
     expect(readFileSync(place, 'utf8')).toBe('x\nx\n');
-  });
-
-  it('leave no daemon behind that outlives them', async () => {
-    const made = await openWorld('run-daemon');
-    const env = { LEFT_BY: `kubernetes-daemon-${process.pid}` };
-    const [end] = await made.run(shell('setsid sleep 1000 > /dev/null 2>&1 & exit 0'), { run: 'run-daemon', env });
-    expect(end).toMatchObject({ kind: 'succeeded' });
-    await until(() => processesWith(env.LEFT_BY).length === 0, 'the end of the daemon');
-  });
-
-  it('whose code or order cannot be had fail for good, and say what is missing', async () => {
-    const made = await openWorld('run-missing');
-    const gone = 'f'.repeat(64);
-    const action: StepAction = { kind: 'task', function: { id: 'pipeline/p/s', hash: gone, bundle: gone } };
-    const told = { kind: 'failed', isFinal: true, reason: expect.stringContaining(gone) as string };
-    expect(await made.run(action, { run: 'run-missing' })).toMatchObject([told]);
-    const slice = made.slice(`blob:${gone}`, 2);
-    await made.executor.submit([slice]);
-    expect(await made.ends(slice)).toMatchObject([told, told]);
   });
 
   it('see the secrets that Kubernetes reads, which no log and no job has', async () => {

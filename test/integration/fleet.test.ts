@@ -156,7 +156,7 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
     const slice = world.slice(await world.order(await world.task('module.exports = () => 1;')), 1);
     await world.executor.submit([slice]);
     await vi.waitFor(async () => expect(await waits()).toHaveLength(1), { timeout: 10_000, interval: 100 });
-    const [[, why = ''] = []] = await waits();
+    const why = (await waits())[0]?.[1] ?? '';
     expect(why).toMatch(/no worker serves the fleet; start one by `headrace worker`/);
     expect(warned).toEqual([why]);
     await addWorker();

@@ -1,31 +1,33 @@
-// An executor of AWS Batch over a queue of its own, whose containers are processes of this machine.
+// An executor of a cluster whose containers are processes of this machine, each a `headrace step` of its own.
 
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/core/index.ts';
-import { openBatchJobs } from '../../src/orchestrator/executors/aws-batch/batch-jobs.ts';
 import { openClusterExecutor } from '../../src/orchestrator/executors/cluster/cluster-executor.ts';
+import type { ClusterJobs } from '../../src/orchestrator/executors/cluster/cluster-jobs.ts';
+import type { ClusterKind } from '../../src/orchestrator/step/secrets.ts';
 import { openObjectStore } from '../../src/storage/index.ts';
-import type { BatchServer } from './batch-server.ts';
 import type { ContractOptions } from './executor-contract.ts';
 import { createWorld, type ExecutorWorld } from './executor-world.ts';
 import { STEP_COMMAND } from './process-jobs.ts';
 
+/** Its slices are those of one run, whichever runs their orders are of. */
+const RUN = 'driven';
+
 let worlds = 0;
 
-/** `definition` is registered on the server; the process finds it by the AWS variables. `variables` are those of the containers. */
-export async function openBatchWorld(
-  server: BatchServer,
-  definition: string,
+/** `open` gives jobs of a run, in a place of the cluster where no other world has any. `variables` are those of the containers. */
+export function openClusterWorld(
+  kind: ClusterKind,
+  open: (run: string) => ClusterJobs,
   { directory: given, driver: named, variables = {}, pack = 1 }: ContractOptions,
-): Promise<ExecutorWorld> {
-  const directory = given ?? mkdtempSync(join(tmpdir(), 'headrace-batch-'));
+): ExecutorWorld {
+  const directory = given ?? mkdtempSync(join(tmpdir(), `headrace-${kind}-`));
   worlds += 1;
-  const driver = named ?? `batch-test/${process.pid}/${worlds}`;
+  const driver = named ?? `${kind}-test/${process.pid}/${worlds}`;
   const url = `file:${join(directory, 'artifacts')}`;
   const objects = openObjectStore(url);
-  const queue = await server.newQueue();
   const compiled = process.env['NODE_COMPILE_CACHE'];
   const env = {
     ...Object.fromEntries(
@@ -38,10 +40,10 @@ export async function openBatchWorld(
     ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }),
   };
   const executor = openClusterExecutor({
-    kind: 'aws-batch',
-    jobs: openBatchJobs({ queue, definition, logger: silentLogger, lookMs: 100, missingMs: 500 }),
+    kind,
+    jobs: open(RUN),
     objects,
-    run: 'driven',
+    run: RUN,
     driver,
     pack,
     logger: silentLogger,
