@@ -44,7 +44,7 @@ export async function resumeSection({ isQuick }: { readonly isQuick: boolean }):
   }
   return {
     title: 'Resumed after a kill',
-    about: `A run of 200 tasks is driven from a process namespace of its own, as in another container, and killed with it by SIGKILL in the midst. A resume waits here meanwhile, looks at the run four times a second, and cannot know of the death but by the lease, which lasts 15 s by the database’s clock. Measured from the lease’s end to the first task’s first line; the worst of ${rounds}. Beside it the same where the one before has let the run go: from the look that finds it so, at best, all of it is the start of driver, launcher and process.`,
+    about: `A run of 200 tasks is driven from a process namespace of its own, as in another container, and killed with it by SIGKILL in the midst. A resume waits here meanwhile, looks at the run four times a second, and cannot know of the death but by the lease, which lasts 15 s by the database’s clock. Measured from the lease’s end to the first task’s first line; the worst of ${rounds}. The launcher is started while the resume waits.`,
     figures,
   };
 }
