@@ -1,9 +1,10 @@
 // The scheduler over a project.
 
 import { scheduleMetrics } from '../control/index.ts';
-import { type Micros, MICROS_PER_SECOND } from '../core/index.ts';
+import { MICROS_PER_SECOND } from '../core/index.ts';
 import type { SchedulerDeps, ShowsSchedules } from '../orchestrator/index.ts';
 import type { BackgroundJob } from './background/background-job.ts';
+import { keepText } from './kept-text.ts';
 import { type App, openApp } from './open-app.ts';
 import { openOrchestrator } from './open-orchestrator.ts';
 
@@ -64,20 +65,10 @@ const METRICS_MICROS = 5 * MICROS_PER_SECOND;
 export function openScheduleMetrics(app: App): () => Promise<string> {
   // A scrape waits for a second at most: what reads schedules is loaded before the first. Whoever needs it is told if it can't be.
   void import('../orchestrator/index.ts').catch(() => {});
-  let known: { readonly at: Micros; readonly text: Promise<string> } | undefined;
-  const gather = async (): Promise<string> => {
+  return keepText(app.clock, METRICS_MICROS, async () => {
     const { showSchedules } = await import('../orchestrator/index.ts');
     return scheduleMetrics(await showSchedules(await openSchedules(app), { runs: 1, next: 1 }));
-  };
-  return () => {
-    const at = app.clock.nowMicros();
-    if (known === undefined || Math.abs(at - known.at) > METRICS_MICROS) {
-      const text = gather();
-      known = { at, text };
-      text.catch(() => (known = undefined));
-    }
-    return known.text;
-  };
+  });
 }
 
 /** Where one of all servers is a scheduler, too. */

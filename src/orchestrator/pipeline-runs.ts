@@ -1,6 +1,5 @@
 // Starting, resuming and cancelling runs.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
 import { checkPools } from './check-pools.ts';
@@ -19,9 +18,7 @@ import { keptSteps } from './rerun.ts';
 import { paramsOfNow, resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
 import { storeCode } from './store-code.ts';
-
-/** How often it is looked whether a run that somebody else drives is free, before its lease's end too: it may be let go. */
-const HELD_LOOK_MS = 250;
+import { whileHeld } from './while-held.ts';
 
 /**
  * Runs a pipeline to its end. Throws HR_UNKNOWN_PIPELINE, HR_INVALID for its parameters, HR_STEP_FAILED.
@@ -79,13 +76,14 @@ export async function resumeRun(
   const code = { pipeline, manifestHash: deps.definitions.hash, params: paramsOfNow(pipeline, run.params) };
   const driver = newOwner();
   const standby = createStandby(deps, driver);
+  const waiting = { signal: deps.signal, onWait: deps.onWait, onHeld: () => standby.prepare() };
   try {
-    const hasMore = await whileHeld(standby, () => store.requestResume(id, { keepDone: true, code }));
+    const hasMore = await whileHeld(waiting, () => store.requestResume(id, { keepDone: true, code }));
     if (!hasMore) return await getRun(deps, id);
     const finished = new Set(steps.filter(({ counts }) => counts.succeeded > 0).map(({ step }) => step));
     const changed = changedSteps(run.spec, pipeline).filter((step) => finished.has(step));
     if (changed.length > 0) onChanged?.(changed);
-    const hold = await whileHeld(standby, () => takeUnlessEnded(store, id, driver));
+    const hold = await whileHeld(waiting, () => takeUnlessEnded(store, id, driver));
     if (hold !== null) await drive(standby.deps, store, id, driver, hold);
     return await getRun(deps, id);
   } finally {
@@ -168,24 +166,6 @@ function createStandby(deps: OrchestratorDeps, driver: string): Standby {
     // Of one that has driven a run, once more.
     close: async () => await local?.close(),
   };
-}
-
-/** Does it once nobody else has the run. */
-async function whileHeld<R>({ deps, prepare }: Standby, work: () => Promise<R>): Promise<R> {
-  const { onWait, signal } = deps;
-  for (let looks = 0; ; looks++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof RunHeldError)) throw error;
-      if (looks === 0) onWait?.(`${error.message.replace(/; wait for it.*$/, '')}; it is waited for`);
-      prepare();
-      const lookMs = Math.max(10, Math.min(HELD_LOOK_MS, error.leaseLeftMs));
-      await delay(lookMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
-        throw error;
-      });
-    }
-  }
 }
 
 /** Steps that both pipelines have, and that do something else by now. */

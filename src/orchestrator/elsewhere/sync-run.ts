@@ -1,7 +1,6 @@
 // A run that another system drives, brought into the registry: its rows are made of what its tasks left in the artifact store. It is
 // done under the lease of a driver, so of two at once one waits, and of one that is killed the next goes on.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, toHeadraceError } from '../../core/index.ts';
 import type { RunState } from '../engine/batch.ts';
 import { firstRows, graphOf } from '../engine/graph.ts';
@@ -15,6 +14,7 @@ import { type EndDocument, storeEnd } from './end-document.ts';
 import { createKeepModels, type KeptModel, type RegisterSynced } from './kept-models.ts';
 import { collectProblems, type SyncProblem } from './problems.ts';
 import { checkRunId, readRunDocument, runKey } from './run-document.ts';
+import { whileHeld } from '../while-held.ts';
 import { syncRows, type Taken } from './sync-rows.ts';
 
 export interface SyncDeps extends RunsDeps {
@@ -51,8 +51,6 @@ export interface OpenStep {
   /** Of them, those without a result, or a failure for good. */
   readonly left: number;
 }
-
-const HELD_LOOK_MS = 250;
 
 /**
  * Makes the rows of a run. `ended`: the system that drives it has ended, and said nothing. Throws HR_UNKNOWN_RUN, HR_CONFLICT for a run that
@@ -130,14 +128,15 @@ export async function findRun(
 /** Undefined where the run is over, and no result tells otherwise. */
 async function takeUnlessOver(deps: SyncDeps, store: RunStore, id: string): Promise<Hold | undefined> {
   const driver = newOwner();
+  const waiting = { signal: deps.signal, onWait: deps.onWait, onHeld: refuseDriven };
   for (;;) {
     const { run, steps } = await store.get(id);
     const isOver = run.state !== 'queued' && run.state !== 'running';
     if (run.elsewhere !== null && run.state !== 'cancelled' && (await isOvertaken({ ...deps, store }, run, steps)))
-      await whileHeld(deps, () => store.restart(id));
+      await whileHeld(waiting, () => store.restart(id));
     else if (run.elsewhere !== null && isOver) return undefined;
     try {
-      return await whileHeld(deps, () => store.take(id, driver, { isElsewhere: true }));
+      return await whileHeld(waiting, () => store.take(id, driver, { isElsewhere: true }));
     } catch (error) {
       if (run.elsewhere === null || error instanceof RunHeldError) throw error;
       // It has ended meanwhile: another has brought it there.
@@ -146,19 +145,9 @@ async function takeUnlessOver(deps: SyncDeps, store: RunStore, id: string): Prom
   }
 }
 
-async function whileHeld<R>({ onWait, signal }: SyncDeps, work: () => Promise<R>): Promise<R> {
-  for (let looks = 0; ; looks++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof RunHeldError) || !error.isElsewhere) throw error;
-      if (looks === 0) onWait?.(`${error.message.replace(/; wait for it.*$/, '')}; it is waited for`);
-      const lookMs = Math.max(10, Math.min(HELD_LOOK_MS, error.leaseLeftMs));
-      await delay(lookMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
-        throw error;
-      });
-    }
-  }
+/** One that is driven here is its driver's: that is not waited for. */
+function refuseDriven(error: RunHeldError): void {
+  if (!error.isElsewhere) throw error;
 }
 
 function openSteps(steps: readonly StoredStep[]): readonly OpenStep[] {
