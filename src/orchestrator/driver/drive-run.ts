@@ -8,10 +8,11 @@ import { pendingRows, takeBatch } from '../engine/changes.ts';
 import type { Command, EngineEvent } from '../engine/events.ts';
 import { graphOf } from '../engine/graph.ts';
 import { claimable, next, nextDue } from '../engine/next.ts';
-import { type KeptTask, type Row, type RunInHand, takeInHand } from '../engine/run-in-hand.ts';
+import type { Row, RunInHand } from '../engine/run-in-hand.ts';
 import type { Executor, Resources } from '../executors/executor.ts';
 import { createStorageWait } from '../await-storage.ts';
 import type { Hold, LoadedRun, PoolHolder, RunStore } from '../rows/run-store.ts';
+import { takeLoaded } from '../rows/take-loaded.ts';
 import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
 import { createHandedSlices, type KnownExecutors } from './handed-slices.ts';
 import { type KeptLease, keepLease } from './keep-lease.ts';
@@ -68,14 +69,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
   const { store, objects, clock, logger, signal } = deps;
   const patiently = createStorageWait({ logger, what: `run ${id}`, signal });
   const graph = graphOf(loaded.run.spec);
-  const run = takeInHand(
-    { id, graph, keepsGoing: loaded.run.keepGoing, isCancelled: false },
-    loaded.steps,
-    loaded.tasks.flatMap(({ state, slice, startedAt, ...task }): KeptTask[] =>
-      state === 'failed' ? [] : [{ ...task, state, slice: slice ?? '', startedAt: startedAt ?? 0 }],
-    ),
-    loaded.pools,
-  );
+  const run = takeLoaded(loaded, graph);
   const cache = createOutputCache(deps, run);
   let events: EngineEvent[] = [];
   let commands: Command[] = [];

@@ -4,7 +4,7 @@
 import { fewAtOnce, HeadraceError, type Micros, toHeadraceError } from '../../core/index.ts';
 import type { PipelineSpec } from '../../definitions/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
-import { lostRun } from '../driver/lost-run.ts';
+import { keepLease } from '../driver/keep-lease.ts';
 import { prepareStep } from '../driver/prepare-step.ts';
 import { openResults, type StepResults } from '../driver/step-results.ts';
 import type { TaskOutput } from '../engine/batch.ts';
@@ -12,9 +12,10 @@ import { pendingRows, takeBatch } from '../engine/changes.ts';
 import type { Command, EngineEvent } from '../engine/events.ts';
 import { graphOf, scopeAround } from '../engine/graph.ts';
 import { next } from '../engine/next.ts';
-import { type KeptTask, type Row, takeInHand } from '../engine/run-in-hand.ts';
+import type { Row } from '../engine/run-in-hand.ts';
 import { mayClaim } from '../engine/settle.ts';
 import type { Hold, LoadedRun, RunStore } from '../rows/run-store.ts';
+import { takeLoaded } from '../rows/take-loaded.ts';
 import { beginAttempt, endBefore, handOver } from './attempts.ts';
 import { readEnd } from './end-document.ts';
 import { firstFailure } from './first-failure.ts';
@@ -51,8 +52,6 @@ const MOST_ROWS = 500;
 /** Tasks that are handed over at once. */
 const AT_ONCE = 1000;
 const READS_AT_ONCE = 32;
-/** A third of a lease. */
-const RENEW_MS = 5000;
 
 /**
  * Of a run that was taken by `hold`. Throws HR_CONFLICT once another has it, and what the database or the artifact store throws; rows
@@ -60,22 +59,17 @@ const RENEW_MS = 5000;
  */
 export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold): Promise<Taken> {
   const { store, objects, models, onProblem, signal } = deps;
-  const { id, params, spec, keepGoing, createdAt } = loaded.run;
+  const { id, params, spec, createdAt } = loaded.run;
   const graph = graphOf(withoutLimits(spec));
-  const run = takeInHand(
-    { id, graph, keepsGoing: keepGoing, isCancelled: false },
-    loaded.steps,
-    loaded.tasks.flatMap(({ state, slice, startedAt, ...task }): KeptTask[] =>
-      state === 'failed' ? [] : [{ ...task, state, slice: slice ?? '', startedAt: startedAt ?? 0 }],
-    ),
-  );
+  // Its steps need no slots there.
+  const run = takeLoaded({ ...loaded, pools: [] }, graph);
   const failures = await firstFailure(store, loaded, graph);
   const taken: Taken = { succeeded: 0, failed: 0 };
   const few = fewAtOnce(READS_AT_ONCE);
   const commands: Command[] = [];
   let latest = newestOf(loaded);
   let batchNumber = 1;
-  let isLost = false;
+  let lost: unknown;
   let isCancelRequested = hold.isCancelRequested;
 
   const tell = (event: EngineEvent, at: Micros): void => {
@@ -91,18 +85,13 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
     if (flushed.refused > 0)
       throw new HeadraceError('HR_INTERNAL', `${flushed.refused} changes of run ${id} did not fit its rows`);
     batchNumber += 1;
+    lease.renewed();
     isCancelRequested ||= flushed.isCancelRequested;
-  };
-
-  const renew = async (): Promise<void> => {
-    const held = await store.renew(id, hold.epoch);
-    isLost ||= held === 'lost';
-    isCancelRequested ||= held === 'cancelled';
   };
 
   const mayGoOn = (): void => {
     if (signal?.aborted === true) throw interrupted(id);
-    if (isLost) throw lostRun(id);
+    if (lost !== undefined) throw lost;
   };
 
   /** What a step needs has ended then. */
@@ -271,11 +260,15 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
   };
 
   // What is listed and read may take longer than a lease.
-  const beat = setInterval(() => void renew().catch(() => {}), RENEW_MS);
+  const lease = keepLease(
+    store,
+    { id, epoch: hold.epoch },
+    { onLost: (error) => (lost = error), onCancelled: () => (isCancelRequested = true) },
+  );
   try {
     await whole();
   } finally {
-    clearInterval(beat);
+    lease.close();
   }
   return taken;
 }
