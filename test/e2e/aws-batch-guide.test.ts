@@ -12,8 +12,8 @@ import {
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type BatchServer, batchVariables, findBatchServer, startBatchServer } from '../support/batch-server.ts';
-import { runGuide } from '../support/run-guide.ts';
-import { createServingProject, headrace, MAIN, type Project } from '../support/serving-project.ts';
+import { newestRun, runGuide } from '../support/run-guide.ts';
+import { createServingProject, MAIN, type Project } from '../support/serving-project.ts';
 
 const PAGE = join(import.meta.dirname, '../../docs/guides/run-on-aws-batch.md');
 const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop-Xk2f';
@@ -71,11 +71,7 @@ describe.skipIf(python === undefined)('the guide on AWS Batch', () => {
     // moto gives a secret its own name.
     writeFileSync(page, readFileSync(PAGE, 'utf8').replaceAll(ARN, await server.newSecret('k3y')));
     runGuide(page, project, places);
-    const { runs } = JSON.parse(headrace(project, ['runs', 'list', '--json'], places).stdout) as {
-      runs: { id: string }[];
-    };
-    const shown = headrace(project, ['runs', 'show', runs[0]?.id ?? '', '--json'], places).stdout;
-    expect(JSON.parse(shown)).toMatchObject({
+    expect(newestRun(project, places)).toMatchObject({
       state: 'succeeded',
       steps: [
         { name: 'fit', counts: { succeeded: 6 } },

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runGuide } from '../support/run-guide.ts';
+import { newestRun, runGuide } from '../support/run-guide.ts';
 import { createServingProject, headrace, MAIN, type Project } from '../support/serving-project.ts';
 
 const PAGE = join(import.meta.dirname, '../../docs/guides/own-machines.md');
@@ -35,11 +35,7 @@ it('runs its pipeline on a worker', async () => {
   try {
     await expect.poll(() => said, { timeout: 30_000 }).toContain('Serving the fleet');
     runGuide(PAGE, project, places);
-    const { runs } = JSON.parse(headrace(project, ['runs', 'list', '--json'], places).stdout) as {
-      runs: { id: string }[];
-    };
-    const shown = headrace(project, ['runs', 'show', runs[0]?.id ?? '', '--json'], places).stdout;
-    expect(JSON.parse(shown)).toMatchObject({
+    expect(newestRun(project, places)).toMatchObject({
       state: 'succeeded',
       steps: [
         { name: 'each', counts: { succeeded: 20 } },

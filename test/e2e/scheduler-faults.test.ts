@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MICROS_PER_SECOND, systemClock } from '../../src/core/index.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
@@ -14,7 +13,7 @@ import type { ListedRun, RunStore } from '../../src/orchestrator/rows/run-store.
 import { openSchedules } from '../../src/orchestrator/schedule/schedule-rows.ts';
 import type { SchedulerRows } from '../../src/orchestrator/schedule/scheduler-rows.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { durableDatabase, findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { killed, type Scheduler, startScheduler, untilSo } from '../support/scheduler-process.ts';
 import { createServingProject, headrace, type Project } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
@@ -241,14 +240,4 @@ function isFree(file: string): boolean {
   } finally {
     database.close();
   }
-}
-
-/** What is committed there stays so through a kill: the tests' servers are otherwise told not to wait. */
-async function durableDatabase(server: PostgresServer): Promise<string> {
-  const url = await server.newDatabase();
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(`alter database ${/\/(test_\d+)\?/.exec(url)?.[1]} set synchronous_commit = on`);
-  await client.end();
-  return url;
 }

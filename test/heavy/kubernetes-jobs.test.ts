@@ -13,6 +13,7 @@ import {
   type KubernetesJobsOptions,
   openKubernetesJobs,
 } from '../../src/orchestrator/executors/kubernetes/kubernetes-jobs.ts';
+import { jobOf, partEnds } from '../support/cluster-parts.ts';
 import { type StandInNode, startNode } from '../support/kubernetes-node.ts';
 import { kubernetesFor } from '../support/kubernetes-programs.ts';
 import { DRIVER_RULES, type KubernetesServer, startKubernetes } from '../support/kubernetes-server.ts';
@@ -31,7 +32,6 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
   let isBusy = false;
   let turnedAway = 0;
   let namespace: string;
-  let made = 0;
   const opened: ClusterJobs[] = [];
 
   beforeAll(async () => {
@@ -68,37 +68,8 @@ describe.skipIf(programs === undefined)('jobs of Kubernetes', { timeout: 240_000
     opened.push(jobs);
     return jobs;
   };
-  const job = (script: string, options: Partial<ClusterJob> = {}): ClusterJob => ({
-    name: `headrace-${++made}`,
-    parts: 1,
-    command: ['sh', '-c', script],
-    env: {},
-    secrets: {},
-    cpu: 0.1,
-    timeoutMs: null,
-    ...options,
-  });
-  /** Resolves once every part has been told. */
-  const ends = async (
-    jobs: ClusterJobs,
-    one: ClusterJob,
-    id: string,
-    waitMs = WAIT_MS,
-  ): Promise<readonly PartEnd[]> => {
-    const found: PartEnd[] = [];
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(
-      () => reject(new Error(`told only ${found.length}: ${JSON.stringify(found.slice(0, 9))}`)),
-      waitMs,
-    );
-    const unwatch = jobs.watch([{ name: one.name, id, parts: one.parts }], (told) => {
-      found.push(...told);
-      if (found.length === one.parts) resolve();
-    });
-    await promise.finally(() => clearTimeout(timer));
-    unwatch();
-    return found.sort((a, b) => a.part - b.part);
-  };
+  const job = jobOf;
+  const ends = (jobs: ClusterJobs, one: ClusterJob, id: string, waitMs = WAIT_MS) => partEnds(jobs, one, id, waitMs);
   const run = async (jobs: ClusterJobs, one: ClusterJob): Promise<readonly PartEnd[]> => {
     const [id = ''] = await jobs.submit([one]);
     return await ends(jobs, one, id);

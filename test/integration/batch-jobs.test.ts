@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { silentLogger } from '../../src/core/index.ts';
 import { type BatchJobsOptions, openBatchJobs } from '../../src/orchestrator/executors/aws-batch/batch-jobs.ts';
 import type { ClusterJob, ClusterJobs, PartEnd } from '../../src/orchestrator/executors/cluster/cluster-jobs.ts';
+import { jobOf, partEnds } from '../support/cluster-parts.ts';
 import { type BatchServer, batchVariables, findBatchServer, startBatchServer } from '../support/batch-server.ts';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
 
@@ -18,7 +19,6 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
   let server: BatchServer;
   let proxy: FaultyProxy;
   let queue: string;
-  let made = 0;
   let calls: string[] = [];
   const opened: ClusterJobs[] = [];
 
@@ -53,29 +53,8 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
     opened.push(jobs);
     return jobs;
   };
-  const job = (script: string, options: Partial<ClusterJob> = {}): ClusterJob => ({
-    name: `headrace-${++made}`,
-    parts: 1,
-    command: ['sh', '-c', script],
-    env: {},
-    secrets: {},
-    cpu: 1,
-    timeoutMs: null,
-    ...options,
-  });
-  /** Resolves once every part has been told. */
-  const ends = async (jobs: ClusterJobs, one: ClusterJob, id: string): Promise<readonly PartEnd[]> => {
-    const found: PartEnd[] = [];
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => reject(new Error(`told only ${JSON.stringify(found)}`)), WAIT_MS);
-    const unwatch = jobs.watch([{ name: one.name, id, parts: one.parts }], (told) => {
-      found.push(...told);
-      if (new Set(found.map(({ part }) => part)).size === one.parts) resolve();
-    });
-    await promise.finally(() => clearTimeout(timer));
-    unwatch();
-    return found.sort((a, b) => a.part - b.part);
-  };
+  const job = (script: string, options: Partial<ClusterJob> = {}): ClusterJob => jobOf(script, { cpu: 1, ...options });
+  const ends = (jobs: ClusterJobs, one: ClusterJob, id: string, waitMs = WAIT_MS) => partEnds(jobs, one, id, waitMs);
   const run = async (jobs: ClusterJobs, one: ClusterJob): Promise<readonly PartEnd[]> => {
     const [id = ''] = await jobs.submit([one]);
     return await ends(jobs, one, id);

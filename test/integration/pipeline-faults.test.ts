@@ -7,7 +7,6 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { getRun } from '../../src/orchestrator/index.ts';
 import type { PipelineTables } from '../../src/orchestrator/rows/tables.ts';
@@ -19,7 +18,7 @@ import {
   removeProject,
   writeRepository,
 } from '../support/pipeline-project.ts';
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { durableDatabase, findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { commitsOf } from '../support/run-commits.ts';
 import { passLeases } from '../support/run-rows.ts';
 
@@ -96,18 +95,8 @@ describe.runIf(findPostgres() !== undefined)('a run whose Postgres is killed', {
   }, 60_000);
   afterAll(() => server.stop());
 
-  /** What is committed there stays so through a kill of its processes: the tests' servers are otherwise told not to wait. */
-  async function durableDatabase(): Promise<string> {
-    const url = await server.newDatabase();
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    await client.query(`alter database ${/\/(test_\d+)\?/.exec(url)?.[1]} set synchronous_commit = on`);
-    await client.end();
-    return url;
-  }
-
   it('at any moment goes on once it is back, with nothing lost and nothing done twice', async () => {
-    const url = await durableDatabase();
+    const url = await durableDatabase(server);
     const made = await project(FAN(60), url);
     const { id, gone, said } = await drive(made, url);
     for (let kill = 1; kill <= 3; kill++) {
@@ -126,7 +115,7 @@ describe.runIf(findPostgres() !== undefined)('a run whose Postgres is killed', {
   });
 
   it('while a task goes on that says nothing waits for it, longer than it renews its lease', async () => {
-    const url = await durableDatabase();
+    const url = await durableDatabase(server);
     const made = await project(
       `const p = pipeline('p');
 p.step('long', shell('echo $$ >> __PROJECT__/ran; while test ! -e __PROJECT__/go; do sleep 0.05; done'));`,

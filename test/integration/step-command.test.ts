@@ -13,6 +13,7 @@ import { processesWith, until } from '../support/executor-world.ts';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
 import { skipBecause } from '../support/skips.ts';
 import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
+import { orderOf } from '../support/step-order.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
@@ -84,22 +85,7 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
   });
 
   const order = async (action: StepAction, other: Partial<StepOrder> = {}): Promise<string> => {
-    const whole: StepOrder = {
-      run: 'run-1',
-      pipeline: 'p',
-      step: 's',
-      scope: '',
-      action,
-      params: {},
-      items: {},
-      needs: {},
-      timeoutMs: null,
-      resources: {},
-      env: {},
-      secrets: {},
-      ...other,
-    };
-    return `blob:${await putBlob(objects, Buffer.from(JSON.stringify(whole)))}`;
+    return `blob:${await putBlob(objects, Buffer.from(JSON.stringify(orderOf(action, other))))}`;
   };
   const shell = (command: string): StepAction => ({ kind: 'shell', command });
 

@@ -9,6 +9,7 @@ import type { LocalExecutorOptions } from '../../src/orchestrator/executors/loca
 import { taskDirectory } from '../../src/orchestrator/run-logs.ts';
 import type { StepOrder } from '../../src/orchestrator/step/order.ts';
 import { getBlob, type ObjectStore, openObjectStore, putBlob } from '../../src/storage/index.ts';
+import { orderOf } from './step-order.ts';
 import { openTestExecutor } from './test-executor.ts';
 
 export interface ExecutorWorld {
@@ -95,21 +96,7 @@ export function createWorld({
     async order(action, given = {}) {
       orders += 1;
       if (isCommittedByPlace) runs = orders;
-      const order: StepOrder = {
-        run: `run-${runs}`,
-        pipeline: 'p',
-        step: 's',
-        scope: '',
-        action,
-        params: {},
-        items: {},
-        needs: {},
-        timeoutMs: null,
-        resources: {},
-        env: {},
-        secrets: {},
-        ...given,
-      };
+      const order = orderOf(action, { run: `run-${runs}`, ...given });
       return `blob:${await putBlob(objects, Buffer.from(JSON.stringify(order)))}`;
     },
     slice(spec, count = 1, attempt = 1) {

@@ -251,3 +251,13 @@ export function nobody(): { uid: number; gid: number } {
   const id = (flag: string): number => Number(spawnSync('id', [flag, 'nobody'], { encoding: 'utf8' }).stdout.trim());
   return { uid: id('-u'), gid: id('-g') };
 }
+
+/** What is committed there stays so through a kill of its processes: the tests' servers are otherwise told not to wait. */
+export async function durableDatabase(server: PostgresServer): Promise<string> {
+  const url = await server.newDatabase();
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`alter database ${/\/(test_\d+)\?/.exec(url)?.[1]} set synchronous_commit = on`);
+  await client.end();
+  return url;
+}

@@ -141,3 +141,11 @@ function alike(text: string): string {
     .replaceAll(/\b[0-9a-f]{12}\b/g, 'hash12')
     .replaceAll(/\b[0-9a-f]{8}\b/g, 'hash8');
 }
+
+/** The newest run of the project, as `runs show --json` has it. */
+export function newestRun(project: Project, env: Readonly<Record<string, string>>): unknown {
+  const said = (...words: readonly string[]): unknown =>
+    JSON.parse(headrace(project, [...words, '--json'], env).stdout);
+  const { runs } = said('runs', 'list') as { readonly runs: readonly { readonly id: string }[] };
+  return said('runs', 'show', runs[0]?.id ?? '');
+}

@@ -5,23 +5,10 @@ import type { StepAction } from '../../src/definitions/index.ts';
 import { cacheKeys } from '../../src/orchestrator/driver/cache-keys.ts';
 import { openPythonVersion } from '../../src/orchestrator/step/python-environment.ts';
 import type { StepOrder } from '../../src/orchestrator/step/order.ts';
+import { orderOf } from '../support/step-order.ts';
 
-const order = (action: StepAction): StepOrder => ({
-  run: 'a',
-  pipeline: 'p',
-  step: 's',
-  scope: '',
-  action,
-  params: {},
-  items: {},
-  needs: {},
-  timeoutMs: null,
-  resources: {},
-  env: {},
-  secrets: {},
-});
 const keyOf = (action: StepAction, python: string | null, more: Partial<StepOrder> = {}): string =>
-  cacheKeys({ ...order(action), ...more }, python)(0);
+  cacheKeys(orderOf(action, more), python)(0);
 const files = [{ path: 'fit.py', hash: 'a' }];
 const script: StepAction = { kind: 'python', script: 'fit.py', args: {}, files };
 const command: StepAction = { kind: 'shell', command: 'true' };
