@@ -17,6 +17,7 @@ import {
   openDatabase,
   openObjectStore,
   putBlob,
+  type RowsOwner,
 } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { makeOldRuns } from '../support/old-runs.ts';
@@ -142,26 +143,25 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
     expect((await store.take('r', elsewhere)).epoch).toBe(epoch + 2);
   });
 
+  /** Of runs that ended a week ago, but those that `needs` names. */
+  const collectorBy = (needs: NonNullable<RowsOwner['needs']>) =>
+    collectEndedRuns({
+      database: db,
+      objects,
+      clock: fixedClock(10 * DAY),
+      workDirectory: join(folder, 'work'),
+      keepMicros: 7 * DAY,
+      owners: [{ table: 'others', needs }],
+    });
+
   it('go once they ended long ago and nobody needs them, with what lies under their keys', async () => {
     await ended('old', DAY);
     await ended('needed', DAY);
     await ended('young', 9 * DAY);
     await store.create(newRun('waiting'));
     await objects.put('runs/old/logs/fan/0/1.txt', text('said'));
-    const collector = collectEndedRuns({
-      database: db,
-      objects,
-      clock: fixedClock(10 * DAY),
-      workDirectory: join(folder, 'work'),
-      keepMicros: 7 * DAY,
-      owners: [
-        {
-          table: 'others',
-          async *needs() {
-            yield { kind: 'run' as const, id: 'needed' };
-          },
-        },
-      ],
+    const collector = collectorBy(async function* needs() {
+      yield { kind: 'run', id: 'needed' };
     });
     const { items } = await collector.plan();
     expect(items).toMatchObject([{ id: 'old', bytes: 4, sinceMicros: DAY }]);
@@ -180,23 +180,11 @@ describe.each(testDatabases('runs as rows among others'))('on $name', (databases
     const other = await openDatabase(url);
     const asked = await openRunStore(other, fixedClock(6));
     let resumed: Promise<unknown> = Promise.resolve();
-    const collector = collectEndedRuns({
-      database: db,
-      objects,
-      clock: fixedClock(10 * DAY),
-      workDirectory: join(folder, 'work'),
-      keepMicros: 7 * DAY,
-      owners: [
-        {
-          table: 'others',
-          // Between the look at what may go and its going; SQLite lets nobody in until it is gone.
-          async *needs() {
-            resumed = asked.requestResume('old', { keepDone: false }).catch(({ code }) => code);
-            await Promise.race([resumed, new Promise((resolve) => setTimeout(resolve, 300))]);
-            yield { kind: 'run' as const, id: 'another' };
-          },
-        },
-      ],
+    // Between the look at what may go and its going; SQLite lets nobody in until it is gone.
+    const collector = collectorBy(async function* needs() {
+      resumed = asked.requestResume('old', { keepDone: false }).catch(({ code }) => code);
+      await Promise.race([resumed, new Promise((resolve) => setTimeout(resolve, 300))]);
+      yield { kind: 'run', id: 'another' };
     });
     const item = { id: 'old', what: '', why: '', bytes: null, sinceMicros: DAY };
     const gone = await db.transaction((trx) => collector.forget(trx, [item]));

@@ -8,16 +8,11 @@ import type { Kysely } from 'kysely';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { HeadraceError, type Logger, silentLogger } from '../../src/core/index.ts';
 import type { FleetTables } from '../../src/orchestrator/executors/fleet/tables.ts';
-import {
-  migrateFleet,
-  openFleetExecutor,
-  openLocalExecutor,
-  serveFleet,
-  type ServeFleetOptions,
-} from '../../src/orchestrator/index.ts';
+import { migrateFleet, openFleetExecutor, serveFleet, type ServeFleetOptions } from '../../src/orchestrator/index.ts';
 import { type Database, openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { type DatabaseFaults, withFaults } from '../support/database-faults.ts';
 import { createWorld } from '../support/executor-world.ts';
+import { openTestExecutor } from '../support/test-executor.ts';
 
 let directory = '';
 beforeEach(() => {
@@ -26,22 +21,9 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
 
 function serve(database: Database, drain: AbortController, options: Partial<ServeFleetOptions> = {}): Promise<void> {
-  const artifactsUrl = `file:${join(directory, 'artifacts')}`;
   return serveFleet({
     database,
-    openExecutor: async (driver) =>
-      openLocalExecutor({
-        driver,
-        objects: openObjectStore(artifactsUrl),
-        artifactsUrl,
-        workDirectory: join(directory, 'work'),
-        cacheDirectory: join(directory, 'cache'),
-        environmentsDirectory: join(directory, 'environments'),
-        python: 'python3',
-        repository: directory,
-        builtIns: {},
-        cpus: 2,
-      }),
+    openExecutor: async (driver) => openTestExecutor(directory, { driver }),
     slots: 2,
     memoryBytes: 2 ** 36,
     logger: silentLogger,

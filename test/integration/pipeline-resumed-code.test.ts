@@ -15,6 +15,7 @@ import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import { paramsOfNow } from '../../src/orchestrator/run-params.ts';
 import { readOrder } from '../../src/orchestrator/step/order.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { plainStep } from '../support/plain-step.ts';
 
 let folder = '';
 let database: Database;
@@ -34,15 +35,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const step = (name: string, more: Partial<StepSpec> = {}): StepSpec => ({
-  name,
-  action: { kind: 'shell', command: 'true' },
-  needs: {},
-  retry: 0,
-  timeoutMicros: null,
-  resources: {},
-  ...more,
-});
+const step = plainStep;
 const range = (end: number) => ({ kind: 'range', start: 0, end }) as const;
 const group = (name: string, count: number, last: string): GroupSpec => ({ name, foreach: range(count), last });
 const pipeline = (steps: readonly StepSpec[], groups: readonly GroupSpec[] = []): PipelineSpec => ({

@@ -12,6 +12,7 @@ import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { createFarExecutor, type FarExecutor } from '../support/far-executor.ts';
+import { plainStep } from '../support/plain-step.ts';
 
 let folder = '';
 let database: Database;
@@ -30,15 +31,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const stepOf = (name: string, count = 1): PipelineSpec['steps'][number] => ({
-  name,
-  action: { kind: 'shell', command: 'true' },
-  needs: {},
-  retry: 0,
-  timeoutMicros: null,
-  resources: {},
-  ...(count === 1 ? {} : { foreach: { kind: 'range', start: 0, end: count } }),
-});
+const stepOf = (name: string, count = 1) =>
+  plainStep(name, count === 1 ? {} : { foreach: { kind: 'range', start: 0, end: count } });
 
 async function begin(...steps: PipelineSpec['steps']): Promise<void> {
   const pipeline: PipelineSpec = { name: 'p', params: [], steps };

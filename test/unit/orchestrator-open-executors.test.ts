@@ -2,10 +2,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
-import type { ClusterSpec, StepSpec } from '../../src/definitions/index.ts';
+import type { ClusterSpec } from '../../src/definitions/index.ts';
 import { openExecutors } from '../../src/orchestrator/driver/open-executors.ts';
 import type { Executor } from '../../src/orchestrator/executors/executor.ts';
 import type { LoadedRun } from '../../src/orchestrator/rows/run-store.ts';
+import { plainStep } from '../support/plain-step.ts';
 import { newRun } from '../support/run-rows.ts';
 
 const CLUSTERS: readonly ClusterSpec[] = [
@@ -13,17 +14,10 @@ const CLUSTERS: readonly ClusterSpec[] = [
   { kind: 'kubernetes', namespace: 'b', image: 'one', pack: 1 },
 ];
 
-const step = (name: string, executor: StepSpec['executor']): StepSpec => ({
-  name,
-  action: { kind: 'shell', command: 'true' },
-  needs: {},
-  retry: 0,
-  timeoutMicros: null,
-  resources: {},
-  ...(executor === undefined ? {} : { executor }),
-});
-
-const steps = [step('here', 'local'), ...CLUSTERS.map((spec, at) => step(`far${at}`, spec))];
+const steps = [
+  plainStep('here', { executor: 'local' }),
+  ...CLUSTERS.map((executor, at) => plainStep(`far${at}`, { executor })),
+];
 const run: Pick<LoadedRun['run'], 'id' | 'spec'> = { id: 'r', spec: { ...newRun('r').pipeline, steps } };
 
 function open(openCluster: (spec: ClusterSpec) => Promise<void>) {
