@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { stringifyJson } from '../../../core/index.ts';
+import { type Json, parseJson, stringifyJson } from '../../../core/index.ts';
 import { taskDirectory } from '../../run-logs.ts';
 import { join } from 'node:path';
 import { type LogFile, type LogStream, openLogFile } from '../log-file.ts';
@@ -14,6 +14,7 @@ import { signalGroup } from '../signal-group.ts';
 import { itemOf } from '../order.ts';
 import type { MemoryLimit } from '../memory-limits.ts';
 import { exitOutcome, failure, outOfMemory, type TaskOutcome, timedOut } from '../outcome.ts';
+import { notJson } from '../plain-data.ts';
 import type { PreparedOrder } from '../prepared-order.ts';
 import { redactText } from '../redact.ts';
 import { MAX_INLINE_BYTES, storeOutput } from '../result.ts';
@@ -171,17 +172,25 @@ export function startWarmWorker(
       busySince = performance.now();
       return startTimer();
     }
-    if (kind === FRAME.result) return succeed(payload.toString());
+    const text = payload.toString();
+    // Made in the process that runs the task, which may have done anything there.
+    const said = parseFrame(text);
+    if (said === undefined) return onBroken();
+    if (kind === FRAME.result) return succeed(text);
     if (kind === FRAME.returned) {
-      const count = Number(payload.toString());
+      const count = Number(said.value);
       if (count > 0) events.onReturned(queue.splice(-count));
       return;
     }
-    const { reason, isFinal = false } = JSON.parse(payload.toString()) as TaskFault; // said by worker-main.ts alone
-    end(failure(reason, { isFinal }), 0);
+    const { reason, isFinal } = (said.value ?? {}) as Partial<TaskFault>;
+    end(failure(String(reason), { isFinal: isFinal === true }), 0);
   };
 
-  const read = createFrameReader(onFrame);
+  const onBroken = (): void => {
+    const why = 'what came from its process was no result: it changed JSON, or wrote into a descriptor above 2';
+    if (ending === undefined) end(failure(`${why}, which are the process's own`), 0);
+  };
+  const read = createFrameReader(onFrame, onBroken);
   const hear = (chunk: Buffer): void => {
     const before = queue[0];
     read(chunk);
@@ -269,6 +278,16 @@ export function startWarmWorker(
       killNow();
     },
   };
+}
+
+/** Undefined where it is no JSON, or nested deeper than a result may be. */
+function parseFrame(text: string): { readonly value: Json } | undefined {
+  try {
+    const value = parseJson(text);
+    return notJson(value, 'result') === undefined ? { value } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function endOf(code: number | null, signal: NodeJS.Signals | null, limit: number | null, cause?: Error): Ending {
