@@ -3,6 +3,8 @@ export type { ControlPlane, Readiness, ServedEndpoint } from './control-plane.ts
 export type { DataPlane } from './data-plane.ts';
 export { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions, type TlsFiles } from './http/create-http-server.ts';
+export { loadGrpc } from './load-grpc.ts';
+export type { GrpcServer } from './grpc/transport/listen-grpc.ts';
 export { openSecurity, type Security } from './http/security/security.ts';
 export type { TokenKey, TokenOptions } from './http/security/token-verifier.ts';
 export type { LoggedRequests } from './http/request-log.ts';
