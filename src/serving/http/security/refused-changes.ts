@@ -79,6 +79,8 @@ interface Params {
 }
 
 function objectOf(changes: string, { endpoint, id, name = '' }: Params): string {
-  const kind = endpoint === undefined ? changes.slice(0, changes.indexOf('.')) : 'endpoint';
+  // A plain model's name stands where an endpoint's does.
+  const kind =
+    endpoint === undefined || changes.startsWith('model.') ? changes.slice(0, changes.indexOf('.')) : 'endpoint';
   return `${kind}/${withoutKeySecrets(endpoint ?? id ?? name).slice(0, 200)}`;
 }
