@@ -137,7 +137,7 @@ export class Call implements CallContext {
 
   respond(): void {
     if (this.stream.headersSent) return;
-    this.stream.respond({ ...this.#greeting(), 'grpc-accept-encoding': ACCEPTED_ENCODINGS }, { waitForTrailers: true });
+    this.stream.respond(this.#greeting(), { waitForTrailers: true });
   }
 
   /** Ends well; `message` is the answer of a call that streams nothing. */
@@ -176,7 +176,6 @@ export class Call implements CallContext {
     this.dueMs = undefined;
     const { bodyTimeoutMs } = this.parts.limits;
     if (this.#ended !== undefined || this.body?.isStalled === true) this.stream.close(constants.NGHTTP2_CANCEL);
-    else if (performance.now() > this.#deadlineMs) this.fail(deadlinePassed('its message was waited for', 1));
     else {
       const message = `the message did not arrive within ${bodyTimeoutMs} ms (server.bodyTimeoutMs)`;
       this.fail(new HeadraceError('HR_INVALID', `${message}. Send it again, or fewer rows.`));
@@ -190,10 +189,11 @@ export class Call implements CallContext {
     );
   }
 
-  /** The deadline of a stream whose client named one is its end, whatever is under way. */
+  /** Of a stream whose client named a deadline, whatever is under way; else of a message that is waited for. */
   checkDeadline(): void {
-    if (this.body !== undefined && this.#ended === undefined && performance.now() > this.#deadlineMs)
-      this.fail(deadlinePassed('its stream was open', 1));
+    const isWaiting = this.body !== undefined || this.dueMs !== undefined;
+    if (isWaiting && this.#ended === undefined && performance.now() > this.#deadlineMs)
+      this.fail(deadlinePassed('its messages were waited for', 1));
   }
 
   #guarded(work: () => void): void {
@@ -278,7 +278,12 @@ export class Call implements CallContext {
 
   #greeting(): OutgoingHttpHeaders {
     const { traceparent } = this.#trace;
-    const greeting = { ':status': 200, 'content-type': CONTENT_TYPE, 'x-request-id': this.requestId };
+    const greeting = {
+      ':status': 200,
+      'content-type': CONTENT_TYPE,
+      'grpc-accept-encoding': ACCEPTED_ENCODINGS,
+      'x-request-id': this.requestId,
+    };
     return traceparent === undefined ? greeting : { ...greeting, traceparent };
   }
 
