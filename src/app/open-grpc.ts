@@ -11,6 +11,7 @@ import {
 import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
 import type { ServerSecurity } from './open-security.ts';
+import { packageVersion } from './package-version.ts';
 
 export interface GrpcParts {
   readonly planes: ServingPlanes;
@@ -35,6 +36,7 @@ export async function openGrpc(
     bytes,
     security: guard.security,
     tls: guard.tls,
+    version: packageVersion(),
     maxConnections: values['server.maxConnections'],
     limits: {
       bodyLimitBytes: values['server.bodyLimit'],

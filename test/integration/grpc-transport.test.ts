@@ -5,7 +5,7 @@ import { connect as connectTcp } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError, type Scope } from '../../src/core/index.ts';
-import type { CallContext, Methods, StreamCall } from '../../src/serving/grpc/transport/method.ts';
+import type { CallContext, Method, Methods, StreamCall } from '../../src/serving/grpc/transport/method.ts';
 import { endOf, frame, openCall, openTransport, type Transport } from '../support/grpc-transport.ts';
 
 const INVALID = 3;
@@ -26,7 +26,7 @@ const echoOf = (message: Buffer, call: CallContext): Buffer => {
   call.permit();
   return frame(message);
 };
-const echo: Methods = new Map([
+const echo: Methods = new Map<string, Method>([
   ['/t.T/Echo', { kind: 'unary', role: 'predict', answer: echoOf }],
   [
     '/t.T/Stream',
@@ -172,7 +172,7 @@ describe('what comes to no end', () => {
 
   it('a client that reads nothing loses its stream, and a method that waits for it goes on', async () => {
     let wasClosed = false;
-    const flood: Methods = new Map([
+    const flood: Methods = new Map<string, Method>([
       [
         '/t.T/Flood',
         {
@@ -203,7 +203,7 @@ describe('a call that is given up', () => {
   it('cancels its scope, and a later answer goes nowhere', async () => {
     const started = Promise.withResolvers<Scope>();
     const late = Promise.withResolvers<Buffer>();
-    const slow: Methods = new Map([
+    const slow: Methods = new Map<string, Method>([
       [
         '/t.T/Slow',
         {
@@ -270,7 +270,7 @@ describe('bounds', () => {
 
 describe('a method that fails', () => {
   const failing = (thrown: unknown): Methods =>
-    new Map([
+    new Map<string, Method>([
       [
         '/t.T/Fail',
         {
@@ -304,7 +304,7 @@ describe('a method that fails', () => {
   });
 
   it('answers nobody whom it has not let in', async () => {
-    const open_: Methods = new Map([['/t.T/Open', { kind: 'unary', role: 'predict', answer: (message) => frame(message) }]]);
+    const open_: Methods = new Map<string, Method>([['/t.T/Open', { kind: 'unary', role: 'predict', answer: (message) => frame(message) }]]);
     const { connect } = await open(open_);
     const stream = openCall(connect(), '/t.T/Open');
     stream.end(frame(small));
@@ -316,7 +316,7 @@ describe('a stop', () => {
   it('answers what runs, and takes no more', async () => {
     const late = Promise.withResolvers<void>();
     const started = Promise.withResolvers<void>();
-    const slow: Methods = new Map([
+    const slow: Methods = new Map<string, Method>([
       ...echo,
       [
         '/t.T/Slow',

@@ -42,6 +42,7 @@ export async function openTransport(
       clock: systemClock,
     }),
     bytes,
+    refused: { note() {} },
     log: createRequestLog(logger, loggedRequests, () => {}),
     logger,
     loggedRequests,

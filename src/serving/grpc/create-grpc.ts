@@ -9,6 +9,7 @@ import type { Security } from '../http/security/security.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { healthService } from './health-service.ts';
 import { NATIVE_SERVICE, nativeService } from './native/native-service.ts';
+import { OIP_SERVICE, oipService } from './oip/oip-service.ts';
 import { reflectionService } from './reflection/reflection-service.ts';
 import type { CallLimits } from './transport/call-parts.ts';
 import { createGrpcServer, type GrpcServer } from './transport/listen-grpc.ts';
@@ -21,26 +22,29 @@ export interface GrpcOptions {
   readonly tracing: Tracing | undefined;
   /** Of all bodies, of HTTP too. */
   readonly bytes: BytesInFlight;
-  readonly security: Pick<Security, 'gate'>;
+  readonly security: Pick<Security, 'gate' | 'refused'>;
   readonly tls: TlsFiles | undefined;
   readonly maxConnections: number;
+  readonly version: string;
   readonly limits: CallLimits;
 }
 
 export function createGrpc(
-  planes: Pick<ServingPlanes, 'data' | 'ingest' | 'control'>,
+  planes: Pick<ServingPlanes, 'data' | 'ingest' | 'control' | 'inference'>,
   { logger, loggedRequests, onTurnedAway, security, ...options }: GrpcOptions,
 ): GrpcServer {
-  const services = [NATIVE_SERVICE];
+  const services = [NATIVE_SERVICE, OIP_SERVICE];
   let lastId = 0;
   return createGrpcServer({
     ...options,
     methods: new Map([
       ...nativeService(planes),
+      ...oipService(planes.inference, options.version),
       ...healthService(planes.control, () => services),
       ...reflectionService(),
     ]),
     gate: security.gate,
+    refused: security.refused,
     log: createRequestLog(logger, loggedRequests, onTurnedAway),
     logger,
     loggedRequests,

@@ -5,6 +5,7 @@ import type { Tracing } from '../../../monitoring/index.ts';
 import type { BytesInFlight } from '../../bytes-in-flight.ts';
 import type { LoggedRequests, RequestLog } from '../../http/request-log.ts';
 import type { Gate } from '../../http/security/gate.ts';
+import type { RefusedChanges } from '../../http/security/refused-changes.ts';
 import type { Methods } from './method.ts';
 
 export interface CallParts {
@@ -13,6 +14,7 @@ export interface CallParts {
   /** Of all bodies, of HTTP too. */
   readonly bytes: BytesInFlight;
   readonly limits: CallLimits;
+  readonly refused: Pick<RefusedChanges, 'note'>;
   readonly log: RequestLog;
   readonly logger: Logger;
   readonly loggedRequests: LoggedRequests;

@@ -12,11 +12,13 @@ import {
   invalid,
   type Scope,
   toHeadraceError,
+  withoutKeySecrets,
 } from '../../../core/index.ts';
 import type { BodyRoom } from '../../bytes-in-flight.ts';
 import { requestIdOf } from '../../http/request-context.ts';
 import type { LoggedRequest } from '../../http/request-log.ts';
 import { anonymous, mayUse } from '../../http/security/gate.ts';
+import { reasonOf } from '../../http/security/reason-header.ts';
 import type { Known } from '../../http/security/key-ring.ts';
 import { CallTrace } from './call-trace.ts';
 import type { CallParts, OpenCalls } from './call-parts.ts';
@@ -47,6 +49,8 @@ export class Call implements CallContext {
   #known: Known | undefined;
   #isPermitted = false;
   #endpoint: string | undefined;
+  /** What it is to change. */
+  #object = '';
   #deadlineMs = Infinity;
   #room: BodyRoom | undefined;
   #trailers: OutgoingHttpHeaders = OK;
@@ -116,6 +120,10 @@ export class Call implements CallContext {
     this.parts.log.rowsFailed(() => this.#logged(), errors);
   }
 
+  header(name: string): string | undefined {
+    return headerOf(this.headers, name);
+  }
+
   /** One message, unpacked, with room taken for it. */
   unpacked({ isPacked, bytes }: Frame): Buffer | Promise<Buffer> {
     if (!isPacked) return bytes;
@@ -160,6 +168,7 @@ export class Call implements CallContext {
     this.#ended = error;
     this.release();
     this.parts.log.failed(() => this.#logged(), error);
+    this.#noteRefusal(error);
     if (this.stream.destroyed) return;
     const trailers = errorTrailers(error, this.requestId, this.#known?.actor);
     if (this.stream.headersSent) {
@@ -222,8 +231,10 @@ export class Call implements CallContext {
       const sentence = `there is no method ${this.path.slice(0, 200)}. Reflection lists the services.`;
       throw new HeadraceError('HR_METHOD_NOT_ALLOWED', sentence);
     }
-    // Which endpoint it is about is in the message, which is not read of whoever lacks the role.
-    if (method.role !== 'open' && !mayUse(known.actor, method.role, undefined)) this.permit();
+    // Which endpoint it is about is in the message, which is not read of whoever lacks the role; but the audit log tells what
+    // was to be changed.
+    const isTold = method.kind === 'unary' && method.changes !== undefined;
+    if (method.role !== 'open' && !isTold && !mayUse(known.actor, method.role, undefined)) this.permit();
     const encoding = headerOf(this.headers, 'grpc-encoding') ?? 'identity';
     if (!ENCODINGS.includes(encoding)) {
       const sentence = `the call’s grpc-encoding is "${encoding.slice(0, 50)}"; the server takes ${ENCODINGS.join(', ')}.`;
@@ -269,11 +280,22 @@ export class Call implements CallContext {
   async #answer(method: Extract<Method, { kind: 'unary' }>, frame: Frame): Promise<void> {
     try {
       const message = this.unpacked(frame);
-      const answer = method.answer(message instanceof Promise ? await message : message, this);
+      const whole = message instanceof Promise ? await message : message;
+      if (method.changes !== undefined) this.#object = method.changes.object(whole);
+      const answer = method.answer(whole, this);
       this.end(answer instanceof Promise ? await answer : answer);
     } catch (thrown) {
       this.fail(thrown);
     }
+  }
+
+  #noteRefusal(error: HeadraceError): void {
+    const method = this.#method;
+    if (method?.kind !== 'unary' || method.changes === undefined) return;
+    const kind = method.changes.action.slice(0, method.changes.action.indexOf('.'));
+    const object = `${kind}/${withoutKeySecrets(this.#object).slice(0, 200)}`;
+    const reason = reasonOf(this);
+    this.parts.refused.note({ action: method.changes.action, object, actor: this.actor, reason }, error);
   }
 
   #greeting(): OutgoingHttpHeaders {

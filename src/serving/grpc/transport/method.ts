@@ -14,6 +14,8 @@ export interface CallContext {
   permit(endpoint?: string): void;
   /** The claim of the message under way, until the call's deadline. `timeoutMs`: the message's own, where that is shorter. */
   scope(timeoutMs?: number): Scope;
+  /** Of the call's metadata; undefined where it has none, or several. */
+  header(name: string): string | undefined;
   /** Rows that failed where the others are answered. */
   rowsFailed(errors: readonly HeadraceError[]): void;
 }
@@ -39,6 +41,8 @@ export interface StreamHandler {
 export interface UnaryMethod {
   readonly kind: 'unary';
   readonly role: RouteRole;
+  /** The audit log's word for what it changes, such as `model.load`, and the object's name in a message: what the gate refuses is told there. */
+  readonly changes?: { readonly action: string; readonly object: (message: Buffer) => string };
   /** Gives what `writeMessage` gives. */
   answer(message: Buffer, call: CallContext): Promise<Buffer> | Buffer;
 }

@@ -69,6 +69,7 @@ export class StreamBody {
       },
       permit: (endpoint) => call.permit(endpoint),
       scope: (timeoutMs) => call.scope(timeoutMs),
+      header: (name) => call.header(name),
       rowsFailed: (errors) => call.rowsFailed(errors),
       fail: (thrown) => call.fail(thrown),
       send,

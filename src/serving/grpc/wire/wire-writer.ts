@@ -109,9 +109,20 @@ export class WireWriter {
     this.length = this.#bytes.writeFloatLE(value, this.length);
   }
 
+  packedDouble(value: number): void {
+    this.#reserve(8);
+    this.length = this.#bytes.writeDoubleLE(value, this.length);
+  }
+
   packedInt(value: number): void {
     this.#reserve(LONGEST_VARINT);
-    this.#varint(value);
+    if (value < 0) this.#bits(Math.floor(value / 2 ** 32), value >>> 0);
+    else this.#varint(value);
+  }
+
+  packedInt64(value: bigint): void {
+    this.#reserve(LONGEST_VARINT);
+    this.#bits(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asUintN(32, value)));
   }
 
   /** A copy of what was written, as one message of gRPC that is not packed. */
