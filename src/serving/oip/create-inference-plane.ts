@@ -135,6 +135,8 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
       return [...endpoints.index(), ...own].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
     },
     async load(model, actor) {
+      // It may have been registered a moment ago.
+      if (!snapshots.isEndpoint(model) && !plain.has(model)) await plain.catchUp();
       if (isEndpoint(model, undefined)) {
         if (endpoints.isReady(model, undefined)) return;
         throw new HeadraceError(

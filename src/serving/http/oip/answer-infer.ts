@@ -4,8 +4,8 @@ import { promisify } from 'node:util';
 import { deflate as deflateLater, gzip as gzipLater } from 'node:zlib';
 import { invalid, type Scope } from '../../../core/index.ts';
 import type { InferencePlane } from '../../oip/inference-plane.ts';
-import { JSON_TYPE } from '../json-type.ts';
 import { quoted } from '../request-context.ts';
+import { OIP_JSON } from './oip-form.ts';
 import { type InferBody, readInferBody } from './read-infer-body.ts';
 import { writeInferAnswer, type WrittenAnswer } from './write-infer-answer.ts';
 
@@ -66,7 +66,7 @@ function within(scope: Scope, { timeoutMicros, isPatient }: InferBody): Scope {
 }
 
 function toSent({ json, binary }: WrittenAnswer): SentAnswer {
-  if (binary === undefined) return { headers: { 'content-type': JSON_TYPE }, body: json };
+  if (binary === undefined) return { headers: { 'content-type': OIP_JSON }, body: json };
   const start = Buffer.from(json);
   const headers = { 'content-type': 'application/octet-stream', [JSON_LENGTH_HEADER]: String(start.length) };
   return { headers, body: Buffer.concat([start, ...binary]) };

@@ -105,9 +105,11 @@ const SPECIAL: ReadonlyMap<unknown, number> = new Map([
   ['NaN', NaN],
   ['Infinity', Infinity],
   ['-Infinity', -Infinity],
+  // What Python's quick writer makes of NaN.
+  [null, NaN],
 ]);
 
-/** A number past what the type holds is none; an infinity goes as text. */
+/** A number past what the type holds is none; an infinity goes as text, NaN as text or null. */
 function float(round: (value: number) => number): ReadElement {
   return (json) => {
     if (typeof json === 'number') return Number.isFinite(round(json)) ? json : undefined;
@@ -139,8 +141,7 @@ const READERS: Readonly<Record<TensorType, ReadElement>> = {
 
 function misfit(type: TensorType, came: unknown): string {
   const isFloat = type === 'float16' || type === 'float32' || type === 'float64';
-  const hint =
-    came === null && isFloat ? '. What is missing goes as "NaN"' : isFloat ? '. An infinity goes as "Infinity"' : '';
+  const hint = isFloat ? '. An infinity goes as "Infinity"' : '';
   return `expected ${datatypeOf(type)}, got ${describe(came)}${hint}`;
 }
 

@@ -2,11 +2,13 @@
 // those is told as the nearest.
 
 import { ERRORS, type ErrorCode } from '../../../core/index.ts';
-import { JSON_TYPE } from '../json-type.ts';
 import type { ProblemForm } from '../problem.ts';
 
+/** Without a charset: KServe's client looks for this very text before it shows an error. */
+export const OIP_JSON = 'application/json';
+
 export const OIP_FORM: ProblemForm = {
-  type: JSON_TYPE,
+  type: OIP_JSON,
   of: ({ detail }) => ({ error: detail }),
   statusOf,
 };
