@@ -56,7 +56,13 @@ describe('a call that is not as it should be', () => {
     ['a packed message without an encoding', frame(small, 1), {}, INVALID, 'names no grpc-encoding'],
     ['what is no gzip', frame(small, 1), { 'grpc-encoding': 'gzip' }, INVALID, 'it is no gzip'],
     ['gzip that is cut', frame(gzipSync(small).subarray(0, 12), 1), { 'grpc-encoding': 'gzip' }, INVALID, 'no gzip'],
-    ['zeros packed a thousand times', frame(gzipSync(Buffer.alloc(10_000_000)), 1), { 'grpc-encoding': 'gzip' }, EXHAUSTED, 'unpacked'],
+    [
+      'zeros packed a thousand times',
+      frame(gzipSync(Buffer.alloc(10_000_000)), 1),
+      { 'grpc-encoding': 'gzip' },
+      EXHAUSTED,
+      'unpacked',
+    ],
     ['an unknown encoding', frame(small), { 'grpc-encoding': 'snappy' }, UNIMPLEMENTED, 'identity, gzip, deflate'],
     ['a deadline that is none', frame(small), { 'grpc-timeout': 'soon' }, INVALID, 'grpc-timeout'],
     ['a deadline with nine digits', frame(small), { 'grpc-timeout': '123456789m' }, INVALID, 'grpc-timeout'],
@@ -100,7 +106,10 @@ describe('messages', () => {
   it('may come in pieces of any size, packed or not', async () => {
     const { connect } = await open(echo);
     const session = connect();
-    for (const [encoding, pack] of [['gzip', gzipSync], ['deflate', deflateSync]] as const) {
+    for (const [encoding, pack] of [
+      ['gzip', gzipSync],
+      ['deflate', deflateSync],
+    ] as const) {
       const stream = openCall(session, '/t.T/Echo', { 'grpc-encoding': encoding });
       for (const byte of frame(pack(small), 1)) stream.write(Buffer.from([byte]));
       stream.end();
@@ -289,7 +298,10 @@ describe('a method that fails', () => {
     const stream = openCall(connect(), '/t.T/Fail', { 'x-request-id': 'mine' });
     stream.end(frame(small));
     const ended = await endOf(stream);
-    expect(ended).toMatchObject({ grpcStatus: INTERNAL, headers: { 'x-request-id': 'mine', 'headrace-code': 'HR_INTERNAL' } });
+    expect(ended).toMatchObject({
+      grpcStatus: INTERNAL,
+      headers: { 'x-request-id': 'mine', 'headrace-code': 'HR_INTERNAL' },
+    });
     expect(JSON.stringify(ended)).not.toContain('hunter2');
     expect(Buffer.from(String(ended.headers['grpc-status-details-bin']), 'base64').toString()).not.toContain('hunter2');
   });
@@ -304,7 +316,9 @@ describe('a method that fails', () => {
   });
 
   it('answers nobody whom it has not let in', async () => {
-    const open_: Methods = new Map<string, Method>([['/t.T/Open', { kind: 'unary', role: 'predict', answer: (message) => frame(message) }]]);
+    const open_: Methods = new Map<string, Method>([
+      ['/t.T/Open', { kind: 'unary', role: 'predict', answer: (message) => frame(message) }],
+    ]);
     const { connect } = await open(open_);
     const stream = openCall(connect(), '/t.T/Open');
     stream.end(frame(small));

@@ -67,7 +67,8 @@ export function readContents(bytes: Buffer, type: TensorType, count: number, pat
   const one = (): void => {
     const value = member.read(reader);
     if (at >= count) wrong(`has more than the ${count} elements of its shape`);
-    if (typeof value === 'number' && (value < least || value > most)) wrong(`element ${at} is ${value}: no ${datatype}`);
+    if (typeof value === 'number' && (value < least || value > most))
+      wrong(`element ${at} is ${value}: no ${datatype}`);
     // The member's kind is the type's.
     if (isText(data)) (data as string[]).push(value as string);
     else (data as unknown as (number | bigint)[])[at] = value as number;
@@ -75,7 +76,8 @@ export function readContents(bytes: Buffer, type: TensorType, count: number, pat
   };
   while (reader.next()) {
     if (reader.field !== member.field) wrong(`${datatype} goes in ${member.name}, and field ${reader.field} came`);
-    if (reader.wire !== member.wire && reader.wire !== DELIMITED) wrong(`${member.name} has the wire type ${reader.wire}`);
+    if (reader.wire !== member.wire && reader.wire !== DELIMITED)
+      wrong(`${member.name} has the wire type ${reader.wire}`);
     reader.each(member.wire, one);
   }
   if (at < count) wrong(`has ${at} of the ${count} elements of its shape`);

@@ -66,7 +66,10 @@ export function readInference(bytes: Buffer): AskedInference {
   }
   if (raw.length > 0 && raw.length !== inputs.length)
     throw wrong('raw_input_contents', `expected one for each of ${inputs.length} inputs, got ${raw.length}`);
-  refuseTwice(inputs.map(({ name }) => name), 'inputs');
+  refuseTwice(
+    inputs.map(({ name }) => name),
+    'inputs',
+  );
   refuseTwice(outputs, 'outputs');
   const tensors = inputs.map((input, at) => readTensor(input, raw[at], bytes.length, `inputs[${at}]`));
   return {
