@@ -18,6 +18,7 @@ const FILES = [
   'grpc/health/v1/health.proto',
   'grpc/reflection/v1/reflection.proto',
   'grpc/reflection/v1alpha/reflection.proto',
+  'inference/grpc_service.proto',
 ];
 
 const loaded: PackageDefinition = loadSync(FILES, {

@@ -174,10 +174,12 @@ export class Call implements CallContext {
     if (this.stream.headersSent) {
       this.#trailers = trailers;
       this.stream.end();
-    } else this.stream.respond({ ...this.#greeting(), ...trailers }, { endStream: true });
+    } else {
+      this.stream.respond({ ...this.#greeting(), ...trailers }, { endStream: true });
+      // What the client still sends is not waited for. Behind other trailers that would overtake them.
+      if (!this.stream.readableEnded) this.stream.close(constants.NGHTTP2_NO_ERROR);
+    }
     this.#leave();
-    // What the client still sends is not waited for.
-    if (!this.stream.readableEnded) this.stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   /** What was waited for has not come in time. */
