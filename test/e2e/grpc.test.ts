@@ -3,7 +3,13 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { grpcClient, type GrpcClient } from '../support/grpc-client.ts';
-import { createServingProject, headrace, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
+import {
+  createServingProject,
+  headrace,
+  type Project,
+  type ServerProcess,
+  startServe,
+} from '../support/serving-project.ts';
 
 const PREDICT = '/headrace.v1.ServingService/Predict';
 const MESSAGE = {
@@ -42,7 +48,9 @@ describe.each([1, 2])('%d worker(s)', { timeout: 60_000 }, (workers) => {
       await new Promise((resolve) => setTimeout(resolve, 700));
       const stopped = server.stop();
       await expect
-        .poll(async () => (await clients[0]?.call('/grpc.health.v1.Health/Check', { service: '' }))?.answer, { timeout: 1400 })
+        .poll(async () => (await clients[0]?.call('/grpc.health.v1.Health/Check', { service: '' }))?.answer, {
+          timeout: 1400,
+        })
         .toEqual({ status: 'NOT_SERVING' });
       isStopped = true;
       await Promise.all(asking);

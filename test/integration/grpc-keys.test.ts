@@ -52,7 +52,11 @@ afterAll(async () => {
 });
 
 const row = { columns: { customer: { string_value: 'ada' }, amount: { double_value: 1 } } };
-const bought = { ...row.columns, points: { int64_value: '1' }, bought_at: { timestamp_value: { seconds: 1_700_000_000 } } };
+const bought = {
+  ...row.columns,
+  points: { int64_value: '1' },
+  bought_at: { timestamp_value: { seconds: 1_700_000_000 } },
+};
 const inputs = [
   { name: 'customer', datatype: 'BYTES', shape: [1], contents: { bytes_contents: [Buffer.from('ada')] } },
   { name: 'amount', datatype: 'FP64', shape: [1], contents: { fp64_contents: [1] } },
@@ -63,7 +67,11 @@ const METHODS: readonly [method: string, role: Role | null, message: object][] =
   [`${NATIVE}/Predict`, 'predict', { endpoint: 'checkout', inputs: [row] }],
   [`${NATIVE}/ReadFeatures`, 'read', { service: 'numbers', rows: [row] }],
   [`${NATIVE}/Push`, 'write', { source: 'purchases', rows: [{ columns: bought }] }],
-  [`${NATIVE}/RecordOutcomes`, 'write', { endpoint: 'checkout', outcomes: [{ prediction_id: 'p', value: { bool_value: true } }] }],
+  [
+    `${NATIVE}/RecordOutcomes`,
+    'write',
+    { endpoint: 'checkout', outcomes: [{ prediction_id: 'p', value: { bool_value: true } }] },
+  ],
   [`${OIP}/ServerMetadata`, null, {}],
   [`${OIP}/ModelReady`, null, { name: 'checkout' }],
   [`${OIP}/ModelMetadata`, null, { name: 'checkout' }],
@@ -100,15 +108,24 @@ it.each(METHODS)('%s takes the role %s, and no other will do', async (method, ro
     `others ${method}`,
     ROLES.filter((one) => one !== role),
   );
-  const refused = await client.call(method, message, { headers: bearer(others.token) }).catch((error: unknown) => error);
-  expect(refused).toMatchObject({ code: FORBIDDEN, details: expect.stringContaining(`takes the role ${role}`) as string });
+  const refused = await client
+    .call(method, message, { headers: bearer(others.token) })
+    .catch((error: unknown) => error);
+  expect(refused).toMatchObject({
+    code: FORBIDDEN,
+    details: expect.stringContaining(`takes the role ${role}`) as string,
+  });
 });
 
 it('keeps a key to its endpoints, whoever’s protocol it speaks', async () => {
   const { token } = await made('narrow', ['predict', 'read'], { endpoints: ['other'] });
   const headers = bearer(token);
-  expect(await statusOf(client.call(`${NATIVE}/Predict`, { endpoint: 'checkout', inputs: [row] }, { headers }))).toBe(FORBIDDEN);
-  expect(await statusOf(client.call(`${OIP}/ModelInfer`, { model_name: 'checkout', inputs }, { headers }))).toBe(FORBIDDEN);
+  expect(await statusOf(client.call(`${NATIVE}/Predict`, { endpoint: 'checkout', inputs: [row] }, { headers }))).toBe(
+    FORBIDDEN,
+  );
+  expect(await statusOf(client.call(`${OIP}/ModelInfer`, { model_name: 'checkout', inputs }, { headers }))).toBe(
+    FORBIDDEN,
+  );
   expect(await statusOf(client.call(`${OIP}/ModelMetadata`, { name: 'checkout' }, { headers }))).toBe(FORBIDDEN);
   const { answer } = await client.call(`${OIP}/RepositoryIndex`, {}, { headers });
   expect((answer as { models: { name: string }[] }).models.map(({ name }) => name)).toEqual(['other']);
@@ -150,7 +167,9 @@ it('ends a stream within two seconds of its key', async () => {
 it('writes refused changes into the audit log, with what was to be changed and why', async () => {
   const { token, id } = await made('weak', ['read']);
   const headers = { ...bearer(token), 'x-reason': 'a try' };
-  expect(await statusOf(client.call(`${OIP}/RepositoryModelUnload`, { model_name: 'checkout' }, { headers }))).toBe(FORBIDDEN);
+  expect(await statusOf(client.call(`${OIP}/RepositoryModelUnload`, { model_name: 'checkout' }, { headers }))).toBe(
+    FORBIDDEN,
+  );
   await open.serving.security.refused.settled();
   const [entry] = await registry.auditLog.list({ object: 'model/checkout', limit: 1 });
   expect(entry).toMatchObject({
@@ -164,15 +183,36 @@ it('writes refused changes into the audit log, with what was to be changed and w
 it('logs each call once, with what finds it again, and no key', async () => {
   logged.length = 0;
   const { token, id } = await made('logged', ['predict']);
-  const headers = { ...bearer(token), 'x-request-id': 'mine-1', traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01` };
+  const headers = {
+    ...bearer(token),
+    'x-request-id': 'mine-1',
+    traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`,
+  };
   const { metadata } = await client.call(`${NATIVE}/Predict`, { endpoint: 'checkout', inputs: [row] }, { headers });
-  await statusOf(client.call(`${NATIVE}/Predict`, { endpoint: 'none', inputs: [row] }, { headers: { ...headers, 'x-request-id': 'mine-2' } }));
+  await statusOf(
+    client.call(
+      `${NATIVE}/Predict`,
+      { endpoint: 'none', inputs: [row] },
+      { headers: { ...headers, 'x-request-id': 'mine-2' } },
+    ),
+  );
   expect(String(metadata.get('traceparent')[0])).toMatch(/^00-(ab){16}-[0-9a-f]{16}-01$/);
   const mine = (name: string) => () => logged.filter(({ requestId }) => requestId === name);
-  await expect.poll(mine('mine-1')).toMatchObject([
-    { level: 'info', route: `${NATIVE}/Predict`, endpoint: 'checkout', actor: `key hr_${id}`, traceId: 'ab'.repeat(16), grpcStatus: 'OK' },
-  ]);
-  await expect.poll(mine('mine-2')).toMatchObject([{ level: 'info', grpcStatus: 'NOT_FOUND', code: 'HR_UNKNOWN_ENDPOINT' }]);
+  await expect
+    .poll(mine('mine-1'))
+    .toMatchObject([
+      {
+        level: 'info',
+        route: `${NATIVE}/Predict`,
+        endpoint: 'checkout',
+        actor: `key hr_${id}`,
+        traceId: 'ab'.repeat(16),
+        grpcStatus: 'OK',
+      },
+    ]);
+  await expect
+    .poll(mine('mine-2'))
+    .toMatchObject([{ level: 'info', grpcStatus: 'NOT_FOUND', code: 'HR_UNKNOWN_ENDPOINT' }]);
   expect(JSON.stringify(logged)).not.toContain(token);
 });
 
@@ -180,8 +220,15 @@ describe('a deadline', () => {
   it('is the call’s, and what is told of it is no header of HTTP', async () => {
     const { token } = await made('deadline', ['predict']);
     const error = await client
-      .call(`${NATIVE}/Predict`, { endpoint: 'checkout', inputs: [row] }, { headers: { ...bearer(token), 'grpc-timeout': '1n' } })
+      .call(
+        `${NATIVE}/Predict`,
+        { endpoint: 'checkout', inputs: [row] },
+        { headers: { ...bearer(token), 'grpc-timeout': '1n' } },
+      )
       .catch((thrown: unknown) => thrown as ServiceError);
-    expect(error).toMatchObject({ code: 4 });
+    expect(error).toMatchObject({
+      code: 4,
+      details: expect.stringContaining('Raise the deadline of the call') as string,
+    });
   });
 });

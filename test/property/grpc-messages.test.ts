@@ -102,7 +102,9 @@ describe('rows', () => {
         const sent = isShuffled ? members.toReversed() : members;
         const bytes = encoded('headrace.v1.PredictRequest', {
           endpoint: 'e',
-          inputs: [{ columns: Object.fromEntries(sent.map(([name, [type, value]]) => [name, asMessage(type, value)])) }],
+          inputs: [
+            { columns: Object.fromEntries(sent.map(([name, [type, value]]) => [name, asMessage(type, value)])) },
+          ],
         });
         const request = readPredictRequest(bytes);
         const mistakes: never[] = [];
@@ -134,7 +136,9 @@ it('values are written as another reads them, and read back as they were', () =>
       const bytes = written((out) => writeValue(out, 1, type, value));
       const [value_] = (decoded('headrace.v1.ListValue', bytes) as { items: object[] }).items;
       // By way of the other's own bytes, which are what the hand-made message gives.
-      expect(encoded('headrace.v1.Value', value_ as object)).toEqual(encoded('headrace.v1.Value', asMessage(type, value)));
+      expect(encoded('headrace.v1.Value', value_ as object)).toEqual(
+        encoded('headrace.v1.Value', asMessage(type, value)),
+      );
     }),
   );
 });
@@ -215,19 +219,25 @@ describe('bytes that are nobody’s message', () => {
     });
     const predict = encoded('headrace.v1.PredictRequest', {
       endpoint: 'checkout',
-      inputs: [{ columns: { c: { list_value: { items: [{ int64_value: '-1' }, { timestamp_value: { seconds: 1 } }] } } } }],
+      inputs: [
+        { columns: { c: { list_value: { items: [{ int64_value: '-1' }, { timestamp_value: { seconds: 1 } }] } } } },
+      ],
     });
     const change = fc.tuple(fc.nat(), fc.constantFrom('set', 'cut', 'put'), fc.integer({ min: 0, max: 255 }));
     fc.assert(
-      fc.property(fc.constantFrom(infer, predict), fc.array(change, { minLength: 1, maxLength: 4 }), (whole, changes) => {
-        let bytes = [...whole];
-        for (const [at, what, byte] of changes) {
-          const place = at % (bytes.length + 1);
-          if (what === 'cut') bytes = bytes.slice(0, place);
-          else bytes.splice(place, what === 'set' ? 1 : 0, byte);
-        }
-        refusesAtMost(Buffer.from(bytes));
-      }),
+      fc.property(
+        fc.constantFrom(infer, predict),
+        fc.array(change, { minLength: 1, maxLength: 4 }),
+        (whole, changes) => {
+          let bytes = [...whole];
+          for (const [at, what, byte] of changes) {
+            const place = at % (bytes.length + 1);
+            if (what === 'cut') bytes = bytes.slice(0, place);
+            else bytes.splice(place, what === 'set' ? 1 : 0, byte);
+          }
+          refusesAtMost(Buffer.from(bytes));
+        },
+      ),
       { numRuns: 3000 },
     );
   });

@@ -4,6 +4,7 @@ import { HeadraceError, type Scope, toHeadraceError } from '../../../core/index.
 import { toProblem } from '../../http/problem.ts';
 import type { InferencePlane } from '../../oip/inference-plane.ts';
 import type { CallContext, Method, StreamCall, StreamHandler } from '../transport/method.ts';
+import { ofCall } from '../transport/status.ts';
 import { writeMessage } from '../wire/wire-writer.ts';
 import { type AskedInference, type AskedModel, readAskedModel, readInference } from './read-infer-request.ts';
 import { writeInferResponse } from './write-infer-response.ts';
@@ -119,7 +120,7 @@ function failed({ model, version, id }: AskedModel, error: HeadraceError, call: 
   call.rowsFailed([error]);
   const { detail } = toProblem(error, { requestId: call.requestId, actor: call.actor });
   return writeMessage((out) => {
-    out.text(STREAMED.error, detail);
+    out.text(STREAMED.error, ofCall(detail));
     const response = out.begin(STREAMED.response);
     out.text(RESPONSE.model, model);
     if (version !== undefined) out.text(RESPONSE.version, version);
