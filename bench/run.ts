@@ -13,6 +13,7 @@ import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
 import { featuresReadSection } from './features-read.ts';
 import { featuresReadArrowSection } from './features-read-arrow.ts';
+import { grpcSection } from './grpc.ts';
 import { goingBackSection } from './going-back.ts';
 import { kafkaSection } from './kafka.ts';
 import { FULL_SIZES, localExecutorSection, QUICK_SIZES } from './local-executor.ts';
@@ -63,6 +64,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   decode: measureDecode,
   assignment: async () => assignmentSection(isQuick),
   predict: () => predictSection({ isQuick, withRedis }),
+  grpc: () => grpcSection({ isQuick }),
   'monitoring-cost': () => monitoringCostSection({ isQuick }),
   'features-read': measureReads,
   'features-read-arrow': measureArrowReads,

@@ -3,6 +3,7 @@
 
 import { connect as connectTcp } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError, type Scope } from '../../src/core/index.ts';
 import type { CallContext, Method, Methods, StreamCall } from '../../src/serving/grpc/transport/method.ts';
@@ -206,6 +207,55 @@ describe('what comes to no end', () => {
     await new Promise<void>((resolve) => stream.once('close', () => resolve()));
     expect(wasClosed).toBe(true);
   });
+});
+
+it('no frames of HTTP/2, whatever they say, end more than their connection', async () => {
+  const { port, connect, held } = await open(echo);
+  const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+  // A header block as clients send it: POST, http, /t.T/Echo, application/grpc.
+  const block = Buffer.concat([
+    Buffer.from([0x83, 0x86, 0x04, 9]),
+    Buffer.from('/t.T/Echo'),
+    Buffer.from([0x01, 9]),
+    Buffer.from('127.0.0.1'),
+    Buffer.from([0x0f, 0x10, 16]),
+    Buffer.from('application/grpc'),
+  ]);
+  const h2 = (type: number, flags: number, stream: number, payload: Uint8Array, lie = 0): Buffer => {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(Math.max(0, payload.length + lie), 0, 3);
+    head[3] = type;
+    head[4] = flags;
+    head.writeUInt32BE(stream, 5);
+    return Buffer.concat([head, payload]);
+  };
+  const anyFrame = fc
+    .record({
+      type: fc.integer({ min: 0, max: 12 }),
+      flags: fc.integer({ min: 0, max: 255 }),
+      stream: fc.constantFrom(0, 1, 1, 1, 2, 3, 0x7fffffff),
+      payload: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constant(new Uint8Array(block)), fc.constant(new Uint8Array(frame(small)))),
+      lie: fc.constantFrom(0, 0, 0, 0, -1, 1, 5000),
+    })
+    .map(({ type, flags, stream, payload, lie }) => h2(type, flags, stream, payload, lie));
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyFrame, { minLength: 1, maxLength: 12 }), fc.boolean(), async (frames, isBegun) => {
+      const socket = connectTcp(port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.resume();
+      const begin = isBegun ? [h2(1, 4, 1, block)] : [];
+      socket.write(Buffer.concat([Buffer.from(PREFACE), h2(4, 0, 0, new Uint8Array(0)), ...begin, ...frames]));
+      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 10))]);
+      socket.destroy();
+      await closed;
+    }),
+    { numRuns: 150 },
+  );
+  const stream = openCall(connect(), '/t.T/Echo');
+  stream.end(frame(small));
+  expect(await endOf(stream)).toMatchObject({ grpcStatus: 0, body: frame(small) });
+  await expect.poll(held).toBe(0);
 });
 
 describe('a call that is given up', () => {

@@ -48,6 +48,7 @@ export class Call implements CallContext {
   readonly #trace: CallTrace;
   #known: Known | undefined;
   #isPermitted = false;
+  #countedAs: 'streams' | 'openStreams' | undefined;
   #endpoint: string | undefined;
   /** What it is to change. */
   #object = '';
@@ -247,11 +248,13 @@ export class Call implements CallContext {
       throw new HeadraceError('HR_OVERLOADED', `${maxCalls} calls are open already. Retry after a second.`);
     this.#room = this.parts.bytes.open(this.stream);
     if (method.kind === 'unary') return this.#readOne(method);
-    if (this.#open.streams >= maxStreams) {
+    const kind = this.role === 'open' ? 'openStreams' : 'streams';
+    if (this.#open[kind] >= maxStreams) {
       const sentence = `${maxStreams} streams are open already (server.maxStreams). Retry after a second.`;
       throw new HeadraceError('HR_OVERLOADED', sentence);
     }
-    this.#open.streams++;
+    this.#countedAs = kind;
+    this.#open[kind]++;
     this.body = new StreamBody(this, method);
   }
 
@@ -317,7 +320,7 @@ export class Call implements CallContext {
 
   #closed(): void {
     this.release();
-    if (this.body !== undefined) this.#open.streams--;
+    if (this.#countedAs !== undefined) this.#open[this.#countedAs]--;
     this.body?.closed();
     const ended = this.#ended ?? cancelled('it was under way');
     this.#ended = ended;
