@@ -34,7 +34,8 @@ export async function callFor({ address, path, messages, connections, calls, sec
   const wallMs = performance.now() - startMs;
   for (const session of sessions) session.close();
   tookMs.sort((a, b) => a - b);
-  const quantile = (share: number): number => Math.round((tookMs[Math.floor(tookMs.length * share)] ?? NaN) * 100) / 100;
+  const quantile = (share: number): number =>
+    Math.round((tookMs[Math.floor(tookMs.length * share)] ?? NaN) * 100) / 100;
   return {
     requestsPerSecond: (tookMs.length - failures) / (wallMs / 1000),
     p50Ms: quantile(0.5),
@@ -65,7 +66,9 @@ export function callOnce(session: ClientHttp2Session, path: string, message: Buf
     stream.on('response', heard);
     stream.on('trailers', heard);
     stream.on('data', (part: Buffer) => parts.push(part));
-    stream.once('close', () => resolve({ status, body: parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts) }));
+    stream.once('close', () =>
+      resolve({ status, body: parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts) }),
+    );
     stream.once('error', reject);
     stream.end(message);
   });

@@ -40,7 +40,14 @@ export async function grpcSection({ isQuick }: { readonly isQuick: boolean }): P
       const results: [LoadResult[], LoadResult[]] = [[], []];
       for (let round = -1; round < rounds; round++) {
         for (const [at, address] of addresses.entries()) {
-          const result = await callFor({ address, path: PATH, messages, connections: CONNECTIONS, calls: CALLS, seconds });
+          const result = await callFor({
+            address,
+            path: PATH,
+            messages,
+            connections: CONNECTIONS,
+            calls: CALLS,
+            seconds,
+          });
           // The first round warms both up.
           if (round >= 0) results[at as 0 | 1].push(result);
         }

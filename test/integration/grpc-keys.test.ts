@@ -198,18 +198,16 @@ it('logs each call once, with what finds it again, and no key', async () => {
   );
   expect(String(metadata.get('traceparent')[0])).toMatch(/^00-(ab){16}-[0-9a-f]{16}-01$/);
   const mine = (name: string) => () => logged.filter(({ requestId }) => requestId === name);
-  await expect
-    .poll(mine('mine-1'))
-    .toMatchObject([
-      {
-        level: 'info',
-        route: `${NATIVE}/Predict`,
-        endpoint: 'checkout',
-        actor: `key hr_${id}`,
-        traceId: 'ab'.repeat(16),
-        grpcStatus: 'OK',
-      },
-    ]);
+  await expect.poll(mine('mine-1')).toMatchObject([
+    {
+      level: 'info',
+      route: `${NATIVE}/Predict`,
+      endpoint: 'checkout',
+      actor: `key hr_${id}`,
+      traceId: 'ab'.repeat(16),
+      grpcStatus: 'OK',
+    },
+  ]);
   await expect
     .poll(mine('mine-2'))
     .toMatchObject([{ level: 'info', grpcStatus: 'NOT_FOUND', code: 'HR_UNKNOWN_ENDPOINT' }]);

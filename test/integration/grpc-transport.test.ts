@@ -234,7 +234,11 @@ it('no frames of HTTP/2, whatever they say, end more than their connection', asy
       type: fc.integer({ min: 0, max: 12 }),
       flags: fc.integer({ min: 0, max: 255 }),
       stream: fc.constantFrom(0, 1, 1, 1, 2, 3, 0x7fffffff),
-      payload: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constant(new Uint8Array(block)), fc.constant(new Uint8Array(frame(small)))),
+      payload: fc.oneof(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.constant(new Uint8Array(block)),
+        fc.constant(new Uint8Array(frame(small))),
+      ),
       lie: fc.constantFrom(0, 0, 0, 0, -1, 1, 5000),
     })
     .map(({ type, flags, stream, payload, lie }) => h2(type, flags, stream, payload, lie));
