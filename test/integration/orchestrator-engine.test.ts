@@ -440,6 +440,27 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     expect(waits).toEqual([expect.stringMatching(/^run .* is driven by .*; it is waited for$/)]);
   });
 
+  it('that is cancelled while somebody waits to resume it stays cancelled, and they are told', async () => {
+    const made = await project(`
+      const p = pipeline('contested');
+      p.step('a', task(async () => { mark(process.pid); await sleep(existsSync('__PROJECT__/go') ? 0 : 60_000); return 1; }));
+      export default p;`);
+    let id = '';
+    const running = runPipeline(made.deps, { pipeline: 'contested', onStart: (started) => (id = started) });
+    await until(() => marksOf(made).length === 1);
+    let isCancelled: Promise<boolean> = Promise.resolve(false);
+    const onWait = (): void => void (isCancelled = cancelRun(made.deps, id));
+    await expect(resumeRun({ ...made.deps, onWait }, id)).rejects.toThrow(
+      /somebody asked to cancel it after this resume.*it is cancelled.*`headrace runs resume/,
+    );
+    expect(await isCancelled).toBe(true);
+    expect((await running).state).toBe('cancelled');
+    expect((await getRun(made.deps, id)).state).toBe('cancelled');
+    expect(marksOf(made)).toHaveLength(1);
+    writeFileSync(join(made.directory, 'go'), '');
+    expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
+  });
+
   it('is repeated from a step on, with what came before taken from it, and other parameters', async () => {
     const made = await project(`
       const p = pipeline('again', { params: { by: t.int32().default(2) } });

@@ -1,41 +1,28 @@
 // What others ask of a run: to be cancelled, and to go on. Where nobody drives it the rows change at once, and with them the epoch:
-// a driver that only seemed dead writes nothing more.
+// a driver that only seemed dead writes nothing more. Each time that somebody asks for it to be cancelled is an event of the run, by
+// whose number it is told whether that came before or after something else.
 
 import { type Clock, stringifyJson } from '../../core/index.ts';
 import type { PipelineSpec } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { createEventWriter } from './add-event.ts';
-import { createPoolEnd } from './give-slots-back.ts';
+import { createCancels } from './cancel-run.ts';
 import { createRegroup } from './regroup-run.ts';
-import { createRowLock, leaseLeft, refuseElsewhere, refuseHeld } from './run-lease.ts';
+import { CancelledSinceError, createRowLock, leaseLeft, refuseElsewhere, refuseHeld } from './run-lease.ts';
 import type { RunStore } from './run-store.ts';
 import { type Db, statement, textsOfJson } from './statement.ts';
+
+const CANCEL_ASKED = 'cancel requested';
 
 export function createRequests(database: Database, clock: Clock): Pick<RunStore, 'requestCancel' | 'requestResume'> {
   const { kind } = database;
   const lockRow = createRowLock(kind);
   const addEvent = createEventWriter(kind);
   const askCancel = statement(kind, 'update pipeline_runs set cancel_requested = 1 where id = ?');
-  const runsElsewhere = statement(
+  const cancels = createCancels(kind);
+  const askedSince = statement(
     kind,
-    `select 1 as one from pipeline_slices where run_id = ? and executor not like 'local%' and id in
-       (select slice from pipeline_tasks where run_id = ? and state <> 'succeeded' and state = 'running') limit 1`,
-  );
-  const cancelRun = statement(
-    kind,
-    `update pipeline_runs set state = 'cancelled', cancel_requested = 1, driver = null, lease_until = 0, epoch = epoch + 1,
-       ended_at = ?, error = ? where id = ?`,
-  );
-  const endPools = createPoolEnd(kind);
-  const cancelTasks = statement(
-    kind,
-    `update pipeline_tasks set state = 'cancelled', ended_at = ?
-     where run_id = ? and state <> 'succeeded' and state in ('running', 'retry')`,
-  );
-  const cancelSteps = statement(
-    kind,
-    `update pipeline_steps set state = 'cancelled', cancelled = cancelled + running + retry, running = 0, retry = 0, ended_at = ?
-     where run_id = ? and state in ('waiting', 'open')`,
+    `select 1 as one from pipeline_events where run_id = ? and number > ? and kind = '${CANCEL_ASKED}' limit 1`,
   );
   const resumeRun = statement(
     kind,
@@ -106,35 +93,28 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
     }
   };
 
-  const cancelNow = async (trx: Db, id: string, reason?: string): Promise<void> => {
-    const at = clock.nowMicros();
-    await cancelRun(trx, at, reason ?? null, id);
-    await endPools(trx, id);
-    await cancelTasks(trx, at, id);
-    await cancelSteps(trx, at, id);
-    await addEvent(trx, id, at, 'cancelled', reason);
-  };
-
   return {
     requestCancel: (id, { reason, onlyQueued = false } = {}) =>
       database.transaction<unknown, boolean>(async (trx) => {
         const row = await lockRow(trx, id);
-        if (row.state !== 'queued' && (row.state !== 'running' || onlyQueued)) return false;
-        const isDriven = leaseLeft(row) > 0 || (await runsElsewhere(trx, id, id)).rows.length > 0;
-        if (!isDriven) {
-          await cancelNow(trx, id, reason);
-        } else if (row.cancel_requested === 0) {
-          await askCancel(trx, id);
-          await addEvent(trx, id, clock.nowMicros(), 'cancel requested', reason);
-        }
+        const isGoing = row.state === 'queued' || (row.state === 'running' && !onlyQueued);
+        if (!isGoing && onlyQueued) return false;
+        const at = clock.nowMicros();
+        // Of one that is being cancelled, or has ended, too: somebody may wait to go on with it.
+        await addEvent(trx, id, at, CANCEL_ASKED, reason);
+        if (!isGoing) return false;
+        if (leaseLeft(row) === 0 && (await cancels.unlessAtWork(trx, id, at, reason))) return true;
+        if (row.cancel_requested === 0) await askCancel(trx, id);
         return true;
       }),
-    requestResume: (id, { keepDone, code }) =>
+    requestResume: (id, { keepDone, code, asked }) =>
       database.transaction<unknown, boolean>(async (trx) => {
         const row = await lockRow(trx, id);
         refuseElsewhere(row);
         if (row.state === 'succeeded' && keepDone) return false;
         refuseHeld(row);
+        if (asked !== undefined && (await askedSince(trx, id, asked)).rows.length > 0)
+          throw new CancelledSinceError(id, row.state);
         const { spec = '' } = (await readSpec(trx, id)).rows[0] ?? {};
         const before = JSON.parse(spec) as PipelineSpec; // as it was written by this store
         const now = code?.pipeline ?? before;
