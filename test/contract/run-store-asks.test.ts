@@ -237,6 +237,73 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       ]);
     });
 
+    it('leaves what was skipped beside an item of the same number in another group, and its tasks, as they are', async () => {
+      const range = { kind: 'range', start: 0, end: 9 } as const;
+      const [one, other] = pipeline.steps.map((step, at) => ({ ...step, needs: {}, in: at === 0 ? 'a' : 'b' }));
+      const grouped: PipelineSpec = {
+        ...pipeline,
+        groups: [
+          { name: 'a', foreach: range, last: 'fan' },
+          { name: 'b', foreach: range, last: 'end' },
+        ],
+        steps: [one, other].filter((step) => step !== undefined),
+      };
+      await store.create(newRun('r', { pipeline: grouped, steps: ['a', 'b'].map((step) => ({ step, scope: '' })) }));
+      const { epoch } = await store.take('r', elsewhere);
+      const counted = { children: 1, nextIndex: 1, order: null, endedAt: 7 };
+      await store.flush(
+        'r',
+        epoch,
+        1,
+        batchOf({
+          run: { state: 'failed', error: 'no', endedAt: 7 },
+          tasks: [
+            taskOf(0, { scope: '0', expects: null, state: 'failed', output: null }),
+            taskOf(0, { step: 'end', scope: '0', expects: null, state: 'cancelled', output: null }),
+          ],
+          steps: [
+            stepOf({ step: 'a', state: 'failed', ...counted, counts: { ...NO_TASKS, failed: 1 } }),
+            stepOf({ step: 'b', state: 'succeeded', ...counted, counts: { ...NO_TASKS, succeeded: 1 } }),
+            stepOf({ scope: '0', ...counted, state: 'failed', counts: { ...NO_TASKS, failed: 1 } }),
+            stepOf({ step: 'end', scope: '0', ...counted, state: 'skipped', counts: { ...NO_TASKS, cancelled: 1 } }),
+          ],
+        }),
+      );
+      expect(await second.requestResume('r', { keepDone: true })).toBe(true);
+      const { steps } = await store.get('r');
+      expect(steps.map(({ step, scope, state }) => `${step} ${scope} ${state}`).toSorted()).toEqual([
+        'a  waiting',
+        'b  succeeded',
+        'end 0 skipped',
+        'fan 0 waiting',
+      ]);
+      const states = async (step: string) => (await store.tasks('r', step, { scope: '0' })).map(({ state }) => state);
+      expect(await states('fan')).toEqual(['retry']);
+      expect(await states('end')).toEqual(['cancelled']);
+    });
+
+    it('ends what the pipeline has no more, which nobody would', async () => {
+      const epoch = await halfDone();
+      await store.release('r', epoch);
+      const { steps } = pipeline;
+      const code = {
+        pipeline: { ...pipeline, steps: steps.filter(({ name }) => name === 'end') },
+        manifestHash: 'now',
+      };
+      expect(await second.requestResume('r', { keepDone: true, code })).toBe(true);
+      expect(await statesOf()).toEqual({
+        run: 'running',
+        steps: ['waiting', 'cancelled'],
+        tasks: ['succeeded', 'succeeded', 'cancelled', 'cancelled', 'cancelled'],
+      });
+      expect(await miscounts(db)).toEqual([]);
+      // Once it is there again it goes on as ever.
+      const again = { pipeline, manifestHash: 'h' };
+      expect(await second.requestResume('r', { keepDone: true, code: again })).toBe(true);
+      expect((await statesOf()).tasks).toEqual(['succeeded', 'succeeded', 'retry', 'retry', 'retry']);
+      expect(await miscounts(db)).toEqual([]);
+    });
+
     it('lets all of it run again where nothing is to be kept', async () => {
       const epoch = await halfDone();
       await store.release('r', epoch);

@@ -32,12 +32,14 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   );
   const readSpec = statement<{ spec: string }>(kind, 'select spec from pipeline_runs where id = ?');
   const names = textsOfJson(kind);
-  const isGroup = `step in (select value from ${names})`;
+  const isNamed = `step in (select value from ${names})`;
   const again = `state = 'retry', failures = 0, losses = 0, not_before = 0, ended_at = null`;
+  // Steps first: tasks of one that stays skipped stay as they are.
   const resumeTasks = statement(
     kind,
     `update pipeline_tasks set ${again}
-     where run_id = ? and state <> 'succeeded' and state in ('failed', 'cancelled', 'retry')`,
+     where run_id = ? and state <> 'succeeded' and state in ('failed', 'cancelled', 'retry') and (step, scope) not in
+       (select step, scope from pipeline_steps where run_id = ? and state = 'skipped')`,
   );
   const forgetLosses = statement(
     kind,
@@ -46,30 +48,48 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   const repeatTasks = statement(
     kind,
     `update pipeline_tasks set ${again}, output = null, output_blob = null, error = null, copied_from = null
-     where run_id = ? and state = 'succeeded'`,
+     where run_id = ? and state <> 'running'`,
   );
   const tasksAgain = 'retry = retry + failed + cancelled, failed = 0, cancelled = 0';
-  // Each that has not succeeded is made ready anew, by the code of now; so is a skipped one, but in an item that is done.
+  // Each that has not succeeded is made ready anew, by the code of now; so is a skipped one, but in an item that is done. Groups side
+  // by side have items of the same numbers: `step in` names what lies right in one of them.
+  const wait = `state = 'waiting', error = null, ended_at = null`;
+  const resumeSkipped = statement(
+    kind,
+    `update pipeline_steps set ${wait} where run_id = ? and ${isNamed} and state = 'skipped' and (scope = '' or scope in
+       (select scope from pipeline_steps where run_id = ? and ${isNamed} and state in ('failed', 'cancelled')))`,
+  );
   const resumeSteps = statement(
     kind,
-    `update pipeline_steps set state = 'waiting', ${tasksAgain}, error = null, ended_at = null
-     where run_id = ? and not ${isGroup} and (state in ('open', 'failed', 'cancelled') or state = 'skipped' and (scope = '' or scope in
-       (select scope from pipeline_steps where run_id = ? and state in ('failed', 'cancelled'))))`,
+    `update pipeline_steps set ${wait}, ${tasksAgain}
+     where run_id = ? and not ${isNamed} and state not in ('succeeded', 'skipped')`,
   );
   // A group counts items: those with something that failed or was cancelled go on once it has opened by the code of now.
   const resumeGroups = statement(
     kind,
-    `update pipeline_steps set state = 'waiting', running = running + failed + cancelled, failed = 0, cancelled = 0, error = null, ended_at = null
-     where run_id = ? and ${isGroup} and state <> 'succeeded'`,
+    `update pipeline_steps set ${wait}, running = running + failed + cancelled, failed = 0, cancelled = 0
+     where run_id = ? and ${isNamed} and state not in ('succeeded', 'skipped')`,
   );
   const repeatSteps = statement(
     kind,
     `update pipeline_steps set state = 'waiting', retry = retry + failed + cancelled + succeeded, failed = 0, cancelled = 0,
-       succeeded = 0, error = null, ended_at = null where run_id = ? and not ${isGroup}`,
+       succeeded = 0, error = null, ended_at = null where run_id = ? and not ${isNamed}`,
   );
   const repeatGroups = statement(
     kind,
-    `update pipeline_steps set state = 'waiting', running = next_index, succeeded = 0, failed = 0, cancelled = 0, error = null, ended_at = null where run_id = ? and ${isGroup}`,
+    `update pipeline_steps set state = 'waiting', running = next_index, succeeded = 0, failed = 0, cancelled = 0, error = null, ended_at = null where run_id = ? and ${isNamed}`,
+  );
+
+  // Of what the pipeline has no more nothing would ever end.
+  const endUnknownTasks = statement(
+    kind,
+    `update pipeline_tasks set state = 'cancelled', ended_at = ?
+     where run_id = ? and state <> 'succeeded' and state in ('running', 'retry') and not ${isNamed}`,
+  );
+  const endUnknownSteps = statement(
+    kind,
+    `update pipeline_steps set state = 'cancelled', cancelled = cancelled + running + retry, running = 0, retry = 0, ended_at = ?
+     where run_id = ? and state in ('waiting', 'open') and not ${isNamed}`,
   );
 
   const regroup = createRegroup(kind);
@@ -77,20 +97,28 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   const resumeRows = async (
     trx: Db,
     id: string,
-    { groups = [] }: Pick<PipelineSpec, 'groups'>,
+    { groups = [], steps }: Pick<PipelineSpec, 'groups' | 'steps'>,
     keepDone: boolean,
   ): Promise<void> => {
-    const names = JSON.stringify(groups.map(({ name }) => name));
-    await resumeTasks(trx, id);
+    const groupNames = namesOf(groups);
     await forgetLosses(trx, id);
     if (keepDone) {
-      await resumeSteps(trx, id, names, id);
-      await resumeGroups(trx, id, names);
+      for (const group of [undefined, ...groups]) {
+        const inside = namesOf([...steps, ...groups].filter((node) => node.in === group?.name));
+        await resumeSkipped(trx, id, inside, id, inside);
+      }
+      await resumeSteps(trx, id, groupNames);
+      await resumeGroups(trx, id, groupNames);
+      await resumeTasks(trx, id, id);
     } else {
       await repeatTasks(trx, id);
-      await repeatSteps(trx, id, names);
-      await repeatGroups(trx, id, names);
+      await repeatSteps(trx, id, groupNames);
+      await repeatGroups(trx, id, groupNames);
     }
+    const known = namesOf([...steps, ...groups]);
+    const at = clock.nowMicros();
+    await endUnknownTasks(trx, at, id, known);
+    await endUnknownSteps(trx, at, id, known);
   };
 
   return {
@@ -127,4 +155,8 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
         return true;
       }),
   };
+}
+
+function namesOf(nodes: readonly { readonly name: string }[]): string {
+  return JSON.stringify(nodes.map(({ name }) => name));
 }
