@@ -481,6 +481,9 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     const run = await getRun(now.deps, id, { hasTasks: true });
     expect(run).toMatchObject({ state: 'failed', steps: [{ counts: { retry: 0, running: 0, cancelled: 2 } }] });
     expect(run.steps[0]?.tasks?.map(({ state }) => state)).toEqual(['succeeded', 'cancelled', 'cancelled']);
+    const [step] = run.steps;
+    const times = [run.startedAtMicros, step?.openedAtMicros, step?.endedAtMicros, run.finishedAtMicros];
+    expect(times.map((at) => at ?? 0).toSorted((a, b) => a - b)).toEqual(times);
   });
 
   it('is repeated from a step on, with what came before taken from it, and other parameters', async () => {
