@@ -16,12 +16,16 @@ import {
 import { cardsOf, describeCards, writeCards } from './run-cards.ts';
 import { sync } from './runs-sync.ts';
 import { formatTable } from './table.ts';
+import { describeTook, tookMicros } from './took.ts';
 
 const list = defineCommand({
   usage: 'list',
   summary: 'list runs, newest first',
   example: 'headrace runs list --pipeline train_delay',
-  columns: { FOR: 'the time of its schedule, or of a range, or what it answers; `by hand` otherwise' },
+  columns: {
+    TOOK: 'from when a driver first took it to its end: of one that was resumed, what lay between with it',
+    FOR: 'the time of its schedule, or of a range, or what it answers; `by hand` otherwise',
+  },
   options: (command) => command.option('--pipeline <name>', 'only of this pipeline'),
   async run(context, _args, options) {
     const { openRuns } = await import('../app/index.ts');
@@ -33,12 +37,13 @@ const list = defineCommand({
       run.pipeline,
       shownState(run),
       formatTimestamp(run.createdAtMicros),
+      describeTook(tookMicros(run.startedAtMicros, run.finishedAtMicros)),
       causeOf(run),
     ]);
     return {
       json: { runs: runs.map(presentSummary) },
       text: formatTable(
-        [['ID', 'PIPELINE', 'STATE', 'STARTED', 'FOR'], ...rows],
+        [['ID', 'PIPELINE', 'STATE', 'STARTED', 'TOOK', 'FOR'], ...rows],
         'No runs. `headrace run PIPELINE` starts one.',
       ),
     };
@@ -158,7 +163,7 @@ const resume = defineCommand({
   async run(context, [id = '']) {
     const { describeUnapplied, openOrchestrator } = await import('../app/index.ts');
     const { resumeRun } = await import('../orchestrator/index.ts');
-    const app = await context.app();
+    const app = await context.app('join');
     return await untilInterrupted(async (signal) => {
       const view = watchRun(context);
       const deps = await openOrchestrator(app, { ...view, onWait: context.tell, signal });
@@ -184,7 +189,7 @@ const rerun = defineCommand({
     const from = textOption(options, 'from') ?? '';
     const { openOrchestrator } = await import('../app/index.ts');
     const { rerunFrom } = await import('../orchestrator/index.ts');
-    const app = await context.app();
+    const app = await context.app('join');
     return await untilInterrupted(async (signal) => {
       const view = watchRun(context);
       const deps = await openOrchestrator(app, { ...view, signal });
@@ -202,7 +207,7 @@ const cancel = defineCommand({
   async run(context, [id = '']) {
     const { openRuns } = await import('../app/index.ts');
     const { cancelRun, getRun } = await import('../orchestrator/index.ts');
-    const deps = await openRuns(await context.app());
+    const deps = await openRuns(await context.app('join'));
     const isStopped = await cancelRun(deps, id);
     const { state, elsewhere } = await getRun(deps, id);
     const more =

@@ -25,18 +25,18 @@ export async function drive(
   hold: Hold,
 ): Promise<'succeeded' | 'cancelled'> {
   const resume = `\`headrace runs resume ${id}\` goes on from here`;
-  const { end, error } = await driveToEnd(deps, store, id, driver, hold).catch(async (error: unknown) => {
+  const { end, error, repeatFrom } = await driveToEnd(deps, store, id, driver, hold).catch(async (error: unknown) => {
     const { code, message } = toHeadraceError(error);
     if (code === 'HR_CONFLICT') throw error;
     await store.release(id, hold.epoch).catch(() => {}); // then its lease runs out
     const sentence = `run ${id} was stopped: ${message.replace(/\.$/, '')}. Once that is mended, ${resume}`;
     throw new HeadraceError(code, sentence, { cause: error });
   });
-  if (end === 'failed')
-    throw new HeadraceError(
-      'HR_STEP_FAILED',
-      `run ${id}: ${error ?? 'a step failed'}${await failureTail(deps, store, id)}\n${resume}`,
-    );
+  if (end === 'failed') {
+    // The error says by itself what to do where that is another thing.
+    const more = repeatFrom === null ? `${await failureTail(deps, store, id)}\n${resume}` : '';
+    throw new HeadraceError('HR_STEP_FAILED', `run ${id}: ${error ?? 'a step failed'}${more}`);
+  }
   if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
   return end;
 }

@@ -440,6 +440,52 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     expect(waits).toEqual([expect.stringMatching(/^run .* is driven by .*; it is waited for$/)]);
   });
 
+  it('that is cancelled while somebody waits to resume it stays cancelled, and they are told', async () => {
+    const made = await project(`
+      const p = pipeline('contested');
+      p.step('a', task(async () => { mark(process.pid); await sleep(existsSync('__PROJECT__/go') ? 0 : 60_000); return 1; }));
+      export default p;`);
+    let id = '';
+    const running = runPipeline(made.deps, { pipeline: 'contested', onStart: (started) => (id = started) });
+    await until(() => marksOf(made).length === 1);
+    let isCancelled: Promise<boolean> = Promise.resolve(false);
+    const onWait = (): void => void (isCancelled = cancelRun(made.deps, id));
+    await expect(resumeRun({ ...made.deps, onWait }, id)).rejects.toThrow(
+      /somebody asked to cancel it after this resume.*it is cancelled.*`headrace runs resume/,
+    );
+    expect(await isCancelled).toBe(true);
+    expect((await running).state).toBe('cancelled');
+    expect((await getRun(made.deps, id)).state).toBe('cancelled');
+    expect(marksOf(made)).toHaveLength(1);
+    writeFileSync(join(made.directory, 'go'), '');
+    expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
+  });
+
+  it('that has fewer items by the code of now is refused with one thing to do, and leaves nothing to be tried again', async () => {
+    const made = await project(`
+      const p = pipeline('fewer');
+      p.step('a', task((_n, { item }) => { if (item > 0) throw new Error('no'); return item; }), { foreach: range(3) });
+      export default p;`);
+    const failing = runPipeline(made.deps, { pipeline: 'fewer', keepGoing: true });
+    await expect(failing).rejects.toThrow(/`headrace runs resume \S+` goes on from here$/);
+    const id = (await listRuns(made.deps))[0]?.id ?? '';
+    const source = join(made.directory, 'repo', 'pipelines.ts');
+    writeFileSync(source, readFileSync(source, 'utf8').replace('range(3)', 'range(2)'));
+    const now = await openPipelineProject(made.directory);
+    open.push(now);
+    const refused: Error = await resumeRun(now.deps, id).then(
+      () => new Error('it went on'),
+      (error: Error) => error,
+    );
+    expect(refused.message.match(/`headrace .*?`/g)).toEqual([`\`headrace runs rerun ${id} --from a\``]);
+    const run = await getRun(now.deps, id, { hasTasks: true });
+    expect(run).toMatchObject({ state: 'failed', steps: [{ counts: { retry: 0, running: 0, cancelled: 2 } }] });
+    expect(run.steps[0]?.tasks?.map(({ state }) => state)).toEqual(['succeeded', 'cancelled', 'cancelled']);
+    const [step] = run.steps;
+    const times = [run.startedAtMicros, step?.openedAtMicros, step?.endedAtMicros, run.finishedAtMicros];
+    expect(times.map((at) => at ?? 0).toSorted((a, b) => a - b)).toEqual(times);
+  });
+
   it('is repeated from a step on, with what came before taken from it, and other parameters', async () => {
     const made = await project(`
       const p = pipeline('again', { params: { by: t.int32().default(2) } });

@@ -75,7 +75,9 @@ function openHost(given: LauncherOptions): StepHost {
     driver: given.driver,
     objects,
     cache,
-    environments: openPythonEnvironments(given.environmentsDirectory, given.python),
+    environments: openPythonEnvironments(given.environmentsDirectory, given.python, {
+      onBuild: (build) => tell({ kind: 'environment', build }),
+    }),
     folders: openAttemptFolders(given.scratch, cache),
     memory: openMemoryLimits(given.driver, given.scratch),
     sweeper: openSweeper(),

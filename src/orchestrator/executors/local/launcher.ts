@@ -6,12 +6,14 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MARK } from '../../step/marks.ts';
+import type { EnvironmentBuild } from '../../step/tell-build.ts';
 import type { Slice } from '../executor.ts';
 import type { FromLauncher, LauncherOptions, ToLauncher } from './messages.ts';
 import { sweepDriver } from './sweep.ts';
 
 export interface LauncherEvents {
   onEvents(message: Extract<FromLauncher, { kind: 'events' }>): void;
+  onEnvironment(build: EnvironmentBuild): void;
   /** It died, and nothing of what it started runs any more. */
   onDeath(reason: string): void;
 }
@@ -51,6 +53,7 @@ export function openLauncher(
     started.on('message', (given) => {
       const message = given as FromLauncher; // sent by launcher-main.ts alone
       if (message.kind === 'events') return events.onEvents(message);
+      if (message.kind === 'environment') return events.onEnvironment(message.build);
       cancelling.get(message.request)?.();
       cancelling.delete(message.request);
     });

@@ -6,6 +6,7 @@ import type { ObjectStore } from '../../../storage/index.ts';
 import { patientObjects } from '../../patient-objects.ts';
 import { readOrder, type StepOrder } from '../../step/order.ts';
 import type { TaskOutcome } from '../../step/outcome.ts';
+import type { EnvironmentBuild } from '../../step/tell-build.ts';
 import type { Executor, Resources, Slice, TaskEvent } from '../executor.ts';
 import { type BuiltInTasks, isBuiltIn, runBuiltIn } from './built-in-tasks.ts';
 import { openLauncher } from './launcher.ts';
@@ -39,6 +40,8 @@ export interface LocalExecutorOptions {
   readonly graceMs?: number;
   /** Where secrets are looked up, and of which steps inherit a few. Default: this process's. */
   readonly variables?: Readonly<Record<string, string | undefined>>;
+  /** Told while a Python environment is built. */
+  readonly onEnvironment?: (build: EnvironmentBuild) => void;
 }
 
 export interface LocalExecutor extends Executor {
@@ -117,6 +120,7 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
         pace = message.pace;
         tell(message.events);
       },
+      onEnvironment: (build) => options.onEnvironment?.(build),
       onDeath(reason) {
         const lost: TaskEvent[] = [];
         for (const [slice, submitted] of slices) {

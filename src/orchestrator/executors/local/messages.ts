@@ -1,5 +1,6 @@
 // What a driver and its launcher tell each other.
 
+import type { EnvironmentBuild } from '../../step/tell-build.ts';
 import type { Slice, TaskEvent } from '../executor.ts';
 
 export interface LauncherOptions {
@@ -25,7 +26,8 @@ export type ToLauncher =
 
 export type FromLauncher =
   | { readonly kind: 'events'; readonly events: readonly TaskEvent[]; readonly pace: Pace }
-  | { readonly kind: 'cancelled'; readonly request: number };
+  | { readonly kind: 'cancelled'; readonly request: number }
+  | { readonly kind: 'environment'; readonly build: EnvironmentBuild };
 
 /** Milliseconds that a task took of late, of those in warm processes and of the others; null before the first. */
 export interface Pace {
