@@ -412,10 +412,10 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     let id = '';
     const running = runPipeline(made.deps, { pipeline: 'cancelled', onStart: (started) => (id = started) });
     await until(() => marksOf(made).length === 1);
-    expect(await cancelRun(made.deps, id)).toBe(true);
+    expect(await cancelRun(made.deps, id)).toMatchObject({ wasRunning: true, state: 'running', mayRunAt: [] });
     expect((await running).state).toBe('cancelled');
     await until(() => !isAlive(Number(marksOf(made)[0])));
-    expect(await cancelRun(made.deps, id)).toBe(false);
+    expect(await cancelRun(made.deps, id)).toMatchObject({ wasRunning: false, state: 'cancelled', endedProcesses: 0 });
     writeFileSync(join(made.directory, 'go'), '');
     expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
   });

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256Hex } from '../../core/index.ts';
 import { findGroupsFolder } from './groups-folder.ts';
-import { hasKilled, makeGroup, removeGroup } from './memory-group.ts';
+import { hasKilled, makeGroup, processesIn, removeGroup } from './memory-group.ts';
 import type { MemoryLimits } from './memory-limits.ts';
 
 /** Names, in a driver's scratch folder, where its groups are. */
@@ -37,16 +37,22 @@ export function openMemoryGroups(driver: string, scratch: string): MemoryLimits 
 
 /** Ends everything in the groups that a driver has left, and removes them. */
 export async function sweepMemoryGroups(driver: string, scratch: string): Promise<void> {
-  let base: string;
-  let names: readonly string[];
+  await Promise.all(groupsLeft(driver, scratch).map(removeGroup));
+}
+
+/** What is in the groups that a driver has left. */
+export function groupedProcesses(driver: string, scratch: string): readonly number[] {
+  return groupsLeft(driver, scratch).flatMap(processesIn);
+}
+
+function groupsLeft(driver: string, scratch: string): readonly string[] {
   try {
-    base = readFileSync(join(scratch, NOTE), 'utf8');
-    names = readdirSync(base);
+    const base = readFileSync(join(scratch, NOTE), 'utf8');
+    const own = readdirSync(base).filter((name) => name.startsWith(groupPrefix(driver)));
+    return own.map((name) => join(base, name));
   } catch {
-    return; // it made none, or they went with the group around them
+    return []; // it made none, or they went with the group around them
   }
-  const own = names.filter((name) => name.startsWith(groupPrefix(driver)));
-  await Promise.all(own.map(async (name) => await removeGroup(join(base, name))));
 }
 
 function groupPrefix(driver: string): string {
