@@ -55,6 +55,9 @@ process.on('message', (given) => {
         tell({ kind: 'cancelled', request: message.request });
       });
       break;
+    case 'ping':
+      tell({ kind: 'pong' });
+      break;
     case 'close':
       void close();
       break;
