@@ -9,7 +9,9 @@ import { skipBecause } from '../support/skips.ts';
 
 const base = findHoldingFolder();
 if (base === undefined)
-  skipBecause('processes without mark and parent: no control group of version 2 may be made here, so nothing holds them');
+  skipBecause(
+    'processes without mark and parent: no control group of version 2 may be made here, so nothing holds them',
+  );
 
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
 
@@ -36,7 +38,12 @@ describe.skipIf(base === undefined)('a process without mark and parent', () => {
     { what: 'a success', rest: 'true', options: {}, kind: 'succeeded' },
     { what: 'a failure', rest: 'exit 3', options: {}, kind: 'failed' },
     { what: 'a timeout', rest: 'sleep 1000', options: { timeoutMs: 1000 }, kind: 'failed' },
-    { what: 'a success within a limit of memory', rest: 'true', options: { resources: { memory: '1Gi' } }, kind: 'succeeded' },
+    {
+      what: 'a success within a limit of memory',
+      rest: 'true',
+      options: { resources: { memory: '1Gi' } },
+      kind: 'succeeded',
+    },
   ])('ends with its task after $what', async ({ rest, options, kind }) => {
     const world = open();
     const { command, found } = escape();

@@ -2,7 +2,13 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
-import { type ExecutorWorld, openExecutorWorld, processesWith, until, type WorldOptions } from '../support/executor-world.ts';
+import {
+  type ExecutorWorld,
+  openExecutorWorld,
+  processesWith,
+  until,
+  type WorldOptions,
+} from '../support/executor-world.ts';
 
 const worlds: ExecutorWorld[] = [];
 
@@ -64,7 +70,9 @@ describe('a launcher that a step has stopped', () => {
     await until(() => processesWith(`${other.id}:`).length >= 1, 'the other');
     const began = performance.now();
     await world.executor.submit([slice]);
-    expect(await world.ends(slice)).toMatchObject([{ kind: 'failed', cause: 'timeout', reason: 'timed out after 0.5 s' }]);
+    expect(await world.ends(slice)).toMatchObject([
+      { kind: 'failed', cause: 'timeout', reason: 'timed out after 0.5 s' },
+    ]);
     expect(performance.now() - began).toBeLessThan(8000);
     expect(await world.ends(other)).toMatchObject([{ kind: 'lost', reason: expect.stringMatching(/stood still/) }]);
     expect(processesWith(world.driver)).toEqual([]);

@@ -80,7 +80,9 @@ export function openLauncher(
       if (child !== started) return;
       child = undefined;
       const stood =
-        stillMsOf === undefined ? undefined : `the process that started it stood still for ${Math.round(stillMsOf / 1000)} s, and was ended`;
+        stillMsOf === undefined
+          ? undefined
+          : `the process that started it stood still for ${Math.round(stillMsOf / 1000)} s, and was ended`;
       sweeping = sweepDriver(options.workDirectory, options.driver).then(() => {
         if (!isClosing) events.onDeath(stood ?? how, stood !== undefined);
         for (const tell of cancelling.values()) tell();

@@ -89,7 +89,8 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
   const tell = (events: readonly TaskEvent[]): void => {
     for (const { kind, slice, index, attempt } of events) {
       if (kind !== 'started') settle(slice, index, attempt);
-      else if (slices.get(slice)?.timeoutMs != null) slices.get(slice)?.began.set(`${index}:${attempt}`, performance.now());
+      else if (slices.get(slice)?.timeoutMs != null)
+        slices.get(slice)?.began.set(`${index}:${attempt}`, performance.now());
     }
     if (listeners.size === 0) unheard.push(...events);
     for (const listen of listeners) listen(events);

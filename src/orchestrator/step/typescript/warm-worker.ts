@@ -206,8 +206,7 @@ export function startWarmWorker(
     const attempt = queue[0];
     const store = attempt === undefined ? undefined : closeLog(attempt);
     const secrets = prepared.secretValues;
-    const why =
-      ending ?? (limit !== null && held.hasKilled() ? outOfMemory(limit) : endOf(code, signal, limit, cause));
+    const why = ending ?? (limit !== null && held.hasKilled() ? outOfMemory(limit) : endOf(code, signal, limit, cause));
     void held.close();
     void Promise.resolve(store?.())
       .catch(() => {}) // the log is lost; the task's end is not
