@@ -41,28 +41,28 @@ async function seconds(work: Promise<unknown>): Promise<number> {
 }
 
 describe('a launcher that a step has stopped', () => {
-  it('is ended with all that it started by a cancel, and the next task has another', { timeout: 30_000 }, async () => {
+  it('is ended with all that it started by a cancel, and the next task has another', { timeout: 60_000 }, async () => {
     const world = open();
     const slice = world.slice(await world.order(shell(STOP)), 2);
     const handles = await world.executor.submit([slice]);
     const { launcherPid = 0 } = world.executor;
     await until(() => processesWith(`${slice.id}:`).length >= 2, 'a task');
-    expect(await seconds(world.executor.cancel(handles))).toBeLessThan(8);
+    expect(await seconds(world.executor.cancel(handles))).toBeLessThan(15);
     expect(processesWith(world.driver)).toEqual([]);
     expect(await world.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
     expect(world.executor.launcherPid).not.toBe(launcherPid);
   });
 
-  it('keeps its driver from no end', { timeout: 30_000 }, async () => {
+  it('keeps its driver from no end', { timeout: 60_000 }, async () => {
     const world = open();
     const slice = world.slice(await world.order(shell(STOP)));
     await world.executor.submit([slice]);
     await until(() => processesWith(`${slice.id}:`).length >= 2, 'the task');
-    expect(await seconds(world.executor.close())).toBeLessThan(8);
+    expect(await seconds(world.executor.close())).toBeLessThan(15);
     expect(processesWith(world.driver)).toEqual([]);
   });
 
-  it('keeps no step from its timeout; what it has beside that is lost', { timeout: 30_000 }, async () => {
+  it('keeps no step from its timeout; what it has beside that is lost', { timeout: 60_000 }, async () => {
     const world = open();
     const other = world.slice(await world.order(shell('sleep 1000')));
     const slice = world.slice(await world.order(shell(STOP), { timeoutMs: 500 }));
@@ -73,12 +73,12 @@ describe('a launcher that a step has stopped', () => {
     expect(await world.ends(slice)).toMatchObject([
       { kind: 'failed', cause: 'timeout', reason: 'timed out after 0.5 s' },
     ]);
-    expect(performance.now() - began).toBeLessThan(8000);
+    expect(performance.now() - began).toBeLessThan(15_000);
     expect(await world.ends(other)).toMatchObject([{ kind: 'lost', reason: expect.stringMatching(/stood still/) }]);
     expect(processesWith(world.driver)).toEqual([]);
   });
 
-  it('is ended in the end where nothing else is asked of it', { timeout: 30_000 }, async () => {
+  it('is ended in the end where nothing else is asked of it', { timeout: 60_000 }, async () => {
     const world = open({ stillMs: 1500 });
     const slice = world.slice(await world.order(shell(STOP)));
     await world.executor.submit([slice]);
@@ -86,7 +86,7 @@ describe('a launcher that a step has stopped', () => {
     expect(processesWith(world.driver)).toEqual([]);
   });
 
-  it('that only works for long is none', { timeout: 30_000 }, async () => {
+  it('that only works for long is none', { timeout: 60_000 }, async () => {
     const world = open({ stillMs: 1500 });
     const [end] = await world.run(shell('sleep 3'));
     expect(end).toMatchObject({ kind: 'succeeded' });
@@ -102,18 +102,18 @@ describe('a warm process that a task has stopped', () => {
     expect(processesWith('sleep\u00001000').filter((pid) => processesWith(world.driver).includes(pid))).toEqual([]);
   });
 
-  it('is ended by a cancel, and by its driver’s end', { timeout: 20_000 }, async () => {
+  it('is ended by a cancel, and by its driver’s end', { timeout: 60_000 }, async () => {
     const world = open();
     const action = await world.task(stops);
     const sleeping = () => processesWith('sleep\u00001000').filter((pid) => processesWith(world.driver).includes(pid));
     const first = world.slice(await world.order(action));
     const handles = await world.executor.submit([first]);
     await until(() => sleeping().length === 1, 'the task');
-    expect(await seconds(world.executor.cancel(handles))).toBeLessThan(5);
+    expect(await seconds(world.executor.cancel(handles))).toBeLessThan(15);
     await until(() => sleeping().length === 0, 'the end of the task');
     await world.executor.submit([world.slice(await world.order(action, { params: { again: true } }))]);
     await until(() => sleeping().length === 1, 'the task');
-    expect(await seconds(world.executor.close())).toBeLessThan(5);
+    expect(await seconds(world.executor.close())).toBeLessThan(15);
     expect(processesWith(world.driver)).toEqual([]);
   });
 });
