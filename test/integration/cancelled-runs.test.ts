@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -138,5 +138,6 @@ describe('cancel of a run whose driver is gone', () => {
     writeFileSync(join(project.directory, 'go'), '');
     expect((await runPipeline(project.deps, { pipeline: 'slow' })).state).toBe('succeeded');
     await until(() => left(project).length === 0, 'the end of what the other driver left');
+    await until(() => readdirSync(join(project.directory, 'work', 'scratch')).length === 0, 'the end of its folder');
   });
 });

@@ -44,7 +44,7 @@ process.on('message', (given) => {
       options = message.options;
       host = openHost(message.options);
       runner = openTaskRunner(host, message.options, events);
-      void sweepDeadDrivers();
+      void sweepDeadDrivers(message.options.workDirectory);
       break;
     case 'submit':
       runner?.submit(message.slices);

@@ -42,7 +42,8 @@ export async function sweepDrivers(workDirectory: string, drivers: readonly stri
   return ended;
 }
 
-/** Ends the processes of all drivers that died on this host: a launcher that stands still does not end them itself. */
-export async function sweepDeadDrivers(): Promise<void> {
-  await killMarked((mark) => hasDiedHere(driverOfMark(mark)));
+/** Ends what all drivers that died on this host have left: a launcher that stands still does not do it itself. */
+export async function sweepDeadDrivers(workDirectory: string): Promise<void> {
+  const drivers = new Set([...processesByMark().keys()].map(driverOfMark));
+  for (const driver of drivers) if (hasDiedHere(driver)) await sweepDriver(workDirectory, driver);
 }
