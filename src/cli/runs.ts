@@ -1,7 +1,7 @@
 // `headrace runs list | show | logs | diff | sync | resume | rerun | cancel`.
 
 import { counted, formatTimestamp, stringifyJson } from '../core/index.ts';
-import type { RunDifference, RunSummary, TaskLog, WhyStep } from '../orchestrator/index.ts';
+import type { CancelledRun, RunDifference, RunSummary, TaskLog, WhyStep } from '../orchestrator/index.ts';
 import { collect, defineCommand, defineGroup, textOption } from './command.ts';
 import {
   describeRun,
@@ -206,16 +206,39 @@ const cancel = defineCommand({
   example: 'headrace runs cancel 20261125-031500-9f3a61',
   async run(context, [id = '']) {
     const { openRuns } = await import('../app/index.ts');
-    const { cancelRun, getRun } = await import('../orchestrator/index.ts');
-    const deps = await openRuns(await context.app('join'));
-    const isStopped = await cancelRun(deps, id);
-    const { state, elsewhere } = await getRun(deps, id);
-    const more =
-      elsewhere === undefined ? '' : '; the system that drives it elsewhere does not hear of it: stop it there, too';
-    const text = isStopped ? `run ${id} is being stopped${more}` : `run ${id} had ended: ${state}`;
-    return { json: { id, was_running: isStopped, state }, text };
+    const { cancelRun } = await import('../orchestrator/index.ts');
+    const cancelled = await cancelRun(await openRuns(await context.app('join')), id);
+    const { wasRunning, state, driver, endedProcesses, mayRunAt } = cancelled;
+    return {
+      json: { id, was_running: wasRunning, state, driver, ended_processes: endedProcesses, may_run_at: mayRunAt },
+      text: describeCancelled(id, cancelled),
+    };
   },
 });
+
+function describeCancelled(
+  id: string,
+  { wasRunning, state, driver, elsewhere, endedProcesses, mayRunAt }: CancelledRun,
+): string {
+  const isOver = state !== 'queued' && state !== 'running';
+  const ended = wasRunning ? `run ${id} is cancelled` : `run ${id} had ended: ${state}`;
+  const going =
+    driver === null
+      ? `run ${id} is asked to stop, and nobody drives it: what it has on a fleet or a cluster goes on until a scheduler takes it up, or until it is resumed and cancelled then`
+      : `run ${id} is being stopped by its driver, ${driver}`;
+  const lines = [isOver ? ended : going];
+  if (wasRunning && elsewhere !== null)
+    lines.push('the system that drives it elsewhere does not hear of it: stop it there, too');
+  if (endedProcesses > 0)
+    lines.push(
+      `${endedProcesses === 1 ? 'a process' : `${endedProcesses} processes`} that a driver had left on this host: ended`,
+    );
+  for (const host of mayRunAt)
+    lines.push(
+      `processes of it may still run at ${host}, where it was driven last: \`headrace runs cancel ${id}\` or \`headrace runs resume ${id}\` ends them there`,
+    );
+  return lines.join('\n');
+}
 
 export const runsCommand = defineGroup('runs', 'list, show, compare, sync, resume, repeat and cancel runs', [
   list,

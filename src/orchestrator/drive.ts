@@ -4,6 +4,8 @@ import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import { type DriveDeps, driveRun } from './driver/drive-run.ts';
 import { openDriverClock } from './driver/driver-clock.ts';
 import { openExecutors } from './driver/open-executors.ts';
+import { sweepDrivers } from './executors/local/sweep.ts';
+import { isOfThisHost } from './lease.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
 import { failureTail } from './run-logs.ts';
@@ -48,6 +50,12 @@ async function driveToEnd(
   driver: string,
   hold: Hold,
 ): ReturnType<typeof driveRun> {
+  const earlier = (await store.localDrivers(id)).filter(({ driver: one }) => one !== driver && isOfThisHost(one));
+  // Also of tasks that do not go on by its rows: it may have been cancelled on another host.
+  await sweepDrivers(
+    deps.workDirectory,
+    earlier.map((one) => one.driver),
+  );
   const loaded = await store.load(id);
   const clock = await openDriverClock(deps.database);
   const { close, ...executors } = await openExecutors(deps, driver, loaded);

@@ -21,7 +21,8 @@ export { type OpenStep, type SyncDeps, type SyncedRun, syncRun } from './elsewhe
 export { type FailedSync, syncRuns } from './elsewhere/sync-runs.ts';
 export { newOwner } from './lease.ts';
 export { patientObjects } from './patient-objects.ts';
-export { cancelRun, rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts';
+export { cancelRun, type CancelledRun } from './cancel-run.ts';
+export { rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts';
 export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type ShownTask } from './shown-runs.ts';
 export { modelCandidates, type ModelCandidate } from './model-candidates.ts';
 export { collectEndedRuns } from './rows/collect-ended-runs.ts';

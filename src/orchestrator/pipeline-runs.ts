@@ -1,4 +1,4 @@
-// Starting, resuming and cancelling runs.
+// Starting and resuming runs.
 
 import { HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
@@ -9,7 +9,7 @@ import type { Executor } from './executors/executor.ts';
 import { findPipeline } from './find-pipeline.ts';
 import { firstRows, graphOf } from './engine/graph.ts';
 import { newOwner } from './lease.ts';
-import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
+import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import { CancelledSinceError, RunHeldError } from './rows/run-lease.ts';
 import { openRunStore } from './rows/open-run-store.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
@@ -135,11 +135,6 @@ export async function rerunFrom(
   const driver = newOwner();
   await drive(deps, store, made, driver, await store.take(made, driver));
   return await getRun(deps, made);
-}
-
-/** Asks a run to stop; false when it had ended before. Who drives it kills what runs within a second. */
-export async function cancelRun(deps: RunsDeps, id: string): Promise<boolean> {
-  return await (await openRunStore(deps.database, deps.clock)).requestCancel(id);
 }
 
 /** Null where a scheduler took what was asked for before, and has brought it to its end. */

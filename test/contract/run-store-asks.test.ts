@@ -72,6 +72,21 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       expect(asks.map(({ message }) => message)).toEqual([null, 'again']);
     });
 
+    it('leaves known which drivers had its tasks on their own machines, and which still have some', async () => {
+      await store.create(newRun('r'));
+      const { epoch } = await store.take('r', elsewhere);
+      const { slices, ...batch } = claimed(2);
+      const at = (id: string, executor: string) => slices.map((slice) => ({ ...slice, id, executor }));
+      const all = [...at('s', `local:${elsewhere}`), ...at('t', 'local:before/2/bb'), ...at('u', 'fleet')];
+      await store.flush('r', epoch, 1, { ...batch, slices: all });
+      const before = { driver: 'before/2/bb', isBusy: false };
+      expect(await second.localDrivers('r')).toEqual([before, { driver: elsewhere, isBusy: true }]);
+      await passLeases(db, LEASE_MS + 1);
+      await second.requestCancel('r');
+      expect(await second.localDrivers('r')).toEqual([before, { driver: elsewhere, isBusy: false }]);
+      expect(await second.localDrivers('x')).toEqual([]);
+    });
+
     it('is done at once where nobody drives, and a driver that wakes up writes nothing', async () => {
       const epoch = await halfDone();
       await passLeases(db, LEASE_MS + 1);

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
 import {
+  type CancelledRun,
   cancelRun,
   diffRuns,
   followLogs,
@@ -412,10 +413,10 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     let id = '';
     const running = runPipeline(made.deps, { pipeline: 'cancelled', onStart: (started) => (id = started) });
     await until(() => marksOf(made).length === 1);
-    expect(await cancelRun(made.deps, id)).toBe(true);
+    expect(await cancelRun(made.deps, id)).toMatchObject({ wasRunning: true, state: 'running', mayRunAt: [] });
     expect((await running).state).toBe('cancelled');
     await until(() => !isAlive(Number(marksOf(made)[0])));
-    expect(await cancelRun(made.deps, id)).toBe(false);
+    expect(await cancelRun(made.deps, id)).toMatchObject({ wasRunning: false, state: 'cancelled', endedProcesses: 0 });
     writeFileSync(join(made.directory, 'go'), '');
     expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
   });
@@ -448,12 +449,12 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     let id = '';
     const running = runPipeline(made.deps, { pipeline: 'contested', onStart: (started) => (id = started) });
     await until(() => marksOf(made).length === 1);
-    let isCancelled: Promise<boolean> = Promise.resolve(false);
-    const onWait = (): void => void (isCancelled = cancelRun(made.deps, id));
+    let cancelled: Promise<CancelledRun> | undefined;
+    const onWait = (): void => void (cancelled = cancelRun(made.deps, id));
     await expect(resumeRun({ ...made.deps, onWait }, id)).rejects.toThrow(
       /somebody asked to cancel it after this resume.*it is cancelled.*`headrace runs resume/,
     );
-    expect(await isCancelled).toBe(true);
+    expect(await cancelled).toMatchObject({ wasRunning: true });
     expect((await running).state).toBe('cancelled');
     expect((await getRun(made.deps, id)).state).toBe('cancelled');
     expect(marksOf(made)).toHaveLength(1);

@@ -286,6 +286,8 @@ export interface RunStore {
   cached(keys: readonly string[]): Promise<ReadonlyMap<string, { readonly output: TaskOutput; readonly run: string }>>;
   /** Those after that number; at most 1,000 at once. */
   events(id: string, after?: number): Promise<readonly StoredEvent[]>;
+  /** Who ever drove it and had its tasks on their own machines, with whether some of those tasks go on by its rows. */
+  localDrivers(id: string): Promise<readonly { readonly driver: string; readonly isBusy: boolean }[]>;
   due(): Promise<DueRuns>;
   /**
    * Asks for slots of pools; what is free is shared evenly among runs that are driven, and who waits for its first has its turn. A
