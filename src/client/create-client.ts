@@ -93,7 +93,7 @@ export function createClient<const A extends Api, const I extends Int64Form = 'b
  * A client of a server. `T` is the type of the definitions' module, `typeof import('./feature_repo/shop.ts')`, or of an API. Values
  * of answers are as JSON has them: int64 are text with all digits, bytes base64, NaN and the infinities text.
  */
-export function createClient<T = Api>(options: ClientOptions): Client<ApiOf<T>, 'json'>;
+export function createClient<T = Api>(options: ClientOptions): Client<ApiOf<T>>;
 export function createClient(
   options: ClientOptions & ApiOptions<Int64Form> & { readonly api?: Api },
 ): Client<Api, AnswerForm> {

@@ -5,7 +5,9 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import { freePort } from './free-port.ts';
 
 export type Fault =
-  | { readonly kind: 'status'; readonly status: number }
+  | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  /** Passes the request on, and ends the connection in place of the answer. */
+  | { readonly kind: 'drop' }
   /** Ends the connection after so many bytes of the body. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
   /** Says no more after so many bytes of the body, or nothing at all, and keeps the connection. */
@@ -35,6 +37,10 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault | undefined): void => {
     const { method, url, headers } = incoming;
     const onward = request({ hostname, port: targetPort, method, path: url, headers }, (answer) => {
+      if (fault?.kind === 'drop') {
+        answer.resume().once('end', () => outgoing.destroy());
+        return;
+      }
       outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
       let passed = 0;
       answer.on('data', (piece: Buffer) => {
@@ -66,7 +72,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     const fault = proxy.fault(incoming.method ?? '', incoming.url ?? '');
     if (fault?.kind === 'status') {
       incoming.resume();
-      outgoing.writeHead(fault.status, { 'content-type': 'application/xml' });
+      outgoing.writeHead(fault.status, { 'content-type': 'application/xml', ...fault.headers });
       outgoing.end('<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>');
       return;
     }

@@ -129,9 +129,9 @@ it('takes the modules of a repository as they are', () => {
 });
 
 it('gives values as JSON has them where there are types alone', async () => {
-  const client = {} as Client<Shop, 'json'>;
+  const client = {} as Client<Shop>;
   const made = () => createClient<Repository>({ url: 'http://127.0.0.1:1' });
-  expectTypeOf(made).returns.toEqualTypeOf<Client<Shop, 'json'>>();
+  expectTypeOf(made).returns.toEqualTypeOf<Client<Shop>>();
   const row = { origin: 'a', destination: 'b', amount: 1 };
   const asked = async () => {
     const { outputs, ...rest } = await client.predict('checkout', row);
