@@ -1,7 +1,7 @@
 // Stands between a client and a real HTTP server, and does to answers what networks do: a status of its own, an end in the
 // middle, silence. Counts the bytes of bodies that pass.
 
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { freePort } from './free-port.ts';
 
 export type Fault =
@@ -18,7 +18,7 @@ export type Fault =
 export interface FaultyProxy {
   readonly endpoint: string;
   /** Asked for each request; undefined lets it pass. */
-  fault: (method: string, path: string) => Fault | undefined;
+  fault: (method: string, path: string, headers: IncomingHttpHeaders) => Fault | undefined;
   /** Of answers' bodies, since it was last set. */
   bytes: number;
   requests: number;
@@ -69,7 +69,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   };
   const server = createServer((incoming, outgoing) => {
     proxy.requests++;
-    const fault = proxy.fault(incoming.method ?? '', incoming.url ?? '');
+    const fault = proxy.fault(incoming.method ?? '', incoming.url ?? '', incoming.headers);
     if (fault?.kind === 'status') {
       incoming.resume();
       outgoing.writeHead(fault.status, { 'content-type': 'application/xml', ...fault.headers });
