@@ -172,6 +172,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./serve.ts')).serveCommand,
   },
   {
+    name: 'types',
+    summary: 'write the types that a TypeScript client is made with',
+    load: async () => (await import('./types.ts')).typesCommand,
+  },
+  {
     name: 'verify',
     summary: 'compute again what was served, and tell why it differs where it does',
     load: async () => (await import('./verify.ts')).verifyCommand,

@@ -1,3 +1,4 @@
+export { appliedApi } from './applied-api.ts';
 export { createBytesInFlight } from './bytes-in-flight.ts';
 export type { ControlPlane, Readiness, ServedEndpoint } from './control-plane.ts';
 export type { DataPlane } from './data-plane.ts';
@@ -5,6 +6,7 @@ export { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions, type TlsFiles } from './http/create-http-server.ts';
 export { openSecurity, type Security } from './http/security/security.ts';
 export type { TokenKey, TokenOptions } from './http/security/token-verifier.ts';
+export { apiOfDocument } from './http/openapi/read-document.ts';
 export type { LoggedRequests } from './http/request-log.ts';
 export { presentHealth } from './http/health-routes.ts';
 export type { LiveStats } from './http/live-stats.ts';
