@@ -24,6 +24,7 @@ import { addJsonBody } from './json-body.ts';
 import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
 import { addHistoryRoute } from './history-routes.ts';
+import { addFeastRoutes } from './feast/feast-routes.ts';
 import { addGrowthBookRoutes } from './flags/growthbook-routes.ts';
 import { addOfrepRoutes } from './flags/ofrep-routes.ts';
 import { addStatsigRoutes, type StatsigOptions } from './flags/statsig-routes.ts';
@@ -253,6 +254,7 @@ export async function createHttpServer(
   await app.register(async (scope) => addGrowthBookRoutes(scope, flags, streamed));
   await app.register(async (scope) => addOfrepRoutes(scope, flags));
   await app.register(async (scope) => addStatsigRoutes(scope, { ...flags, ...options }));
+  await app.register(async (scope) => addFeastRoutes(scope, { ...options, data, ingest, control, log: logger }));
   await app.ready();
   // Spans and lines for every request are made by the route's hooks.
   if (options.tracing === undefined && options.loggedRequests !== 'all') {
