@@ -12,6 +12,7 @@ import { didYouMean, type ErrorCode, HeadraceError, type Logger, withoutKeySecre
 import type { ReadHistory, Tracing } from '../../monitoring/index.ts';
 import type { Rollouts } from '../../rollouts/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
+import type { Materialize } from '../feast/materialize.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
 import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
@@ -65,6 +66,7 @@ export interface HttpServerOptions {
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
   readonly experiments: ServedExperiments;
+  readonly materialize: Materialize;
   readonly rollouts: () => Promise<Rollouts>;
   readonly monitoring: MonitoringReads;
   readonly status: StatusParts;

@@ -66,7 +66,8 @@ export function parseWriteBody(body: unknown): AskedWrite {
   return { view: textOf('feature_view_name', feature_view_name), df };
 }
 
-function membersOf(body: unknown): Readonly<Record<string, unknown>> {
+/** Throws HR_INVALID. */
+export function membersOf(body: unknown): Readonly<Record<string, unknown>> {
   if (body !== null && typeof body === 'object' && !Array.isArray(body))
     return body as Readonly<Record<string, unknown>>;
   const came = body === undefined ? 'nothing' : describe(body);

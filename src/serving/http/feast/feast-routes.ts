@@ -2,13 +2,14 @@
 // HTTP. Reads and pushes are the same calls as by our own API. https://docs.feast.dev/reference/feature-servers/python-feature-server
 
 import { createHash } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { canonicalJson } from '../../../core/index.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { canonicalJson, toHeadraceError } from '../../../core/index.ts';
 import { own } from '../../../definitions/index.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import type { DataPlane } from '../../data-plane.ts';
 import { entityRows } from '../../feast/entity-rows.ts';
 import { feastDetail } from '../../feast/feast-errors.ts';
+import type { Materialize } from '../../feast/materialize.ts';
 import { pushedRows } from '../../feast/pushed-rows.ts';
 import { writeOnlineFeatures } from '../../feast/write-online-features.ts';
 import { writtenView } from '../../feast/written-view.ts';
@@ -18,8 +19,10 @@ import { HIDDEN } from '../flags/flag-key.ts';
 import { parseJsonBody } from '../json-body.ts';
 import { JSON_TYPE } from '../json-type.ts';
 import { fromHttp, sendProblem } from '../problem.ts';
+import { queryFlags } from '../query-flags.ts';
 import { idempotencyKeyOf, type RequestDefaults, scopeOf } from '../request-context.ts';
-import type { RequestLog } from '../request-log.ts';
+import { loggedRequest, type RequestLog } from '../request-log.ts';
+import { parseIncremental, parseMaterialize } from './materialize-bodies.ts';
 import { parseOnlineFeatures, parsePushBody, parseWriteBody } from './feast-bodies.ts';
 
 export interface FeastRoutesOptions extends BodyBounds, RequestDefaults {
@@ -27,10 +30,11 @@ export interface FeastRoutesOptions extends BodyBounds, RequestDefaults {
   readonly ingest: IngestPlane;
   readonly control: ControlPlane;
   readonly log: RequestLog;
+  readonly materialize: Materialize;
 }
 
 export function addFeastRoutes(scope: FastifyInstance, options: FeastRoutesOptions): void {
-  const { data, ingest, control, log } = options;
+  const { data, ingest, control, log, materialize } = options;
   scope.setErrorHandler((error, request, reply) => {
     const thrown = fromHttp(error, request.headers['content-type']);
     return sendProblem(reply, request, thrown, log, {
@@ -69,6 +73,28 @@ export function addFeastRoutes(scope: FastifyInstance, options: FeastRoutesOptio
     const { source, rows } = writtenView(control.definitions().manifest, view, df);
     return reply.send(await push(request, source, rows));
   });
+
+  const fill = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    parse: typeof parseMaterialize,
+  ): Promise<FastifyReply> => {
+    const { manifest } = control.definitions();
+    const asked = parse(request.body, manifest, Date.now() * 1000);
+    // Nothing is ever stuck that could be forced.
+    const { async: isAsync } = queryFlags(request.query, ['async', 'force']);
+    const filling = materialize(asked);
+    if (!isAsync) {
+      await filling;
+      return reply.send(null);
+    }
+    // Why it failed is told to nobody but the log.
+    filling.catch((thrown: unknown) => log.failed(() => loggedRequest(request), toHeadraceError(thrown)));
+    return reply.code(202).send({ status: 'accepted', feature_views: asked.views ?? Object.keys(manifest.views) });
+  };
+  const admin = { config: { role: 'admin' }, schema: HIDDEN } as const;
+  scope.post('/materialize', admin, (request, reply) => fill(request, reply, parseMaterialize));
+  scope.post('/materialize-incremental', admin, (request, reply) => fill(request, reply, parseIncremental));
 
   scope.get('/health', { config: { role: 'open' }, schema: HIDDEN, exposeHeadRoute: true }, (_request, reply) =>
     reply.code(control.readiness().isReady ? 200 : 503).send(),
