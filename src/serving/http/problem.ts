@@ -25,7 +25,8 @@ export const PROBLEM_TYPE = 'application/problem+json';
 /** How a protocol tells a problem, where it has a way of its own. */
 export interface ProblemForm {
   readonly type: string;
-  of(problem: Problem, request: FastifyRequest): object;
+  /** What becomes the body's JSON. */
+  of(problem: Problem, request: FastifyRequest): object | string;
 }
 
 const PROBLEM: ProblemForm = { type: PROBLEM_TYPE, of: (problem) => problem };
