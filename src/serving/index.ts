@@ -1,3 +1,4 @@
+export { armId as armIdOf } from './compile-arms.ts';
 export { createBytesInFlight } from './bytes-in-flight.ts';
 export type { ControlPlane, Readiness, ServedEndpoint } from './control-plane.ts';
 export type { DataPlane } from './data-plane.ts';
