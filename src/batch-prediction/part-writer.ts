@@ -7,7 +7,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { BIGINT, BOOLEAN, DuckDBScalarFunction, type DuckDBStructVector, STRUCT, VARCHAR } from '@duckdb/node-api';
 import { HeadraceError, toHeadraceError, type Value } from '../core/index.ts';
 import { type BatchModel, openBatchModel } from '../models/index.ts';
-import { ERROR_COLUMN, queryWork, readerOf, toDuck, type ValueReader } from '../offline/index.ts';
+import { BAD_ROW_ADVICE, ERROR_COLUMN, queryWork, readerOf, toDuck, type ValueReader } from '../offline/index.ts';
 import { CHUNK_ROWS, nodeDuckType, openDuckDb, quoteName, quoteText } from '../storage/index.ts';
 import { ERROR_OUTPUT, MODEL_COLUMNS } from './output-columns.ts';
 import type { PartOrder, PartWork } from './part-messages.ts';
@@ -148,5 +148,5 @@ function predictFunction(
 }
 
 function named({ code, message, cause }: HeadraceError, row: unknown): HeadraceError {
-  return new HeadraceError(code, `the input's row ${Number(row) + 1}: ${message}`, { cause });
+  return new HeadraceError(code, `the input's row ${Number(row) + 1}: ${message} ${BAD_ROW_ADVICE}`, { cause });
 }

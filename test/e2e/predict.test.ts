@@ -54,8 +54,17 @@ describe('a batch', () => {
   it('answers what the server answers for the same rows at the same time, bit for bit', async () => {
     // No sale lies within ten minutes of where a window begins or ends.
     const at = `TIMESTAMP '${new Date().toISOString().replace('Z', '')}'`;
-    await writeRows(project.file('now.parquet'), `SELECT * REPLACE (${at} AS at) FROM (${inputSql(ROWS, END_MS)})`);
-    const result = predictJson('shops', '--input', 'now.parquet', '--timestamp', 'at', '--out', 'now', '--with-features');
+    await writeRows(project.file('now.parquet'), `SELECT * REPLACE (${at} AS "at") FROM (${inputSql(ROWS, END_MS)})`);
+    const result = predictJson(
+      'shops',
+      '--input',
+      'now.parquet',
+      '--timestamp',
+      'at',
+      '--out',
+      'now',
+      '--with-features',
+    );
     expect(result).toMatchObject({ rows: ROWS, failed: 0, model: 'score', version: 1, variant: 'stable' });
     const made = await readRows(`SELECT * FROM ${partsOf(project.file('now'))}`);
     const answers = await askServer(
@@ -69,7 +78,8 @@ describe('a batch', () => {
       expect([row['version'], row['variant'], row['model']]).toEqual([version, variant, 'score']);
       for (const [name, value] of Object.entries(features)) {
         const own = row[name];
-        const shown = typeof own === 'bigint' ? Number(own) : own;
+        // An answer's JSON writes −0 as 0.
+        const shown = typeof own === 'bigint' ? Number(own) : own === 0 ? 0 : own;
         const isFloat32 = name.endsWith('weight') && typeof value === 'number';
         expect(shown, `row ${i}, ${name}`).toBe(isFloat32 ? Math.fround(value) : value);
       }
@@ -79,7 +89,9 @@ describe('a batch', () => {
   it('keeps the input’s order and its columns, whole numbers past 2^53 too', async () => {
     const result = predictJson('shops', '--input', 'past.parquet', '--timestamp', 'at', '--out', 'past');
     expect(result['rows']).toBe(ROWS);
-    const made = await readRows(`SELECT * EXCLUDE (probability, model, version, variant) FROM ${partsOf(project.file('past'))}`);
+    const made = await readRows(
+      `SELECT * EXCLUDE (probability, model, version, variant) FROM ${partsOf(project.file('past'))}`,
+    );
     expect(made).toEqual(await readRows(`FROM '${project.file('past.parquet')}'`));
   });
 
@@ -93,8 +105,30 @@ describe('a batch', () => {
 
   it('predicts by another version or variant where it is named, and by CSV as by Parquet', async () => {
     await writeRows(project.file('past.csv'), inputSql(ROWS, END_MS));
-    predictJson('shops', '--input', 'past.csv', '--timestamp', 'at', '--out', 'by-csv', '--variant', 'stable', '--format', 'csv');
-    predictJson('shops', '--input', 'past.parquet', '--timestamp', 'at', '--out', 'by-parquet', '--model-version', 'champion');
+    predictJson(
+      'shops',
+      '--input',
+      'past.csv',
+      '--timestamp',
+      'at',
+      '--out',
+      'by-csv',
+      '--variant',
+      'stable',
+      '--format',
+      'csv',
+    );
+    predictJson(
+      'shops',
+      '--input',
+      'past.parquet',
+      '--timestamp',
+      'at',
+      '--out',
+      'by-parquet',
+      '--model-version',
+      'champion',
+    );
     predictJson('shops', '--input', 'past.parquet', '--timestamp', 'at', '--out', 'second', '--model-version', '2');
     const scores = (folder: string, format?: string) =>
       readRows(`SELECT CAST(probability AS FLOAT) AS p FROM ${partsOf(project.file(folder), format)}`);
@@ -110,7 +144,7 @@ describe('a batch', () => {
     await writeRows(
       project.file('bad.csv'),
       `SELECT id, shop, CASE id - 9007199254740993 WHEN 3 THEN 'dear' WHEN 5 THEN NULL WHEN 7 THEN '-1' ELSE CAST(price AS VARCHAR) END AS price, pieces,
-        CASE WHEN id - 9007199254740993 = 9 THEN NULL ELSE at END AS at FROM (${rows})`,
+        CASE WHEN id - 9007199254740993 = 9 THEN NULL ELSE "at" END AS "at" FROM (${rows})`,
     );
     const line = ['shops', '--input', 'bad.csv', '--timestamp', 'at'];
     const refused = predict(...line, '--out', 'bad');
@@ -191,14 +225,19 @@ describe('what is wrong is told', () => {
 
   it('files of two schemas', async () => {
     await writeRows(project.file('halves-1.parquet'), inputSql(10, END_MS));
-    await writeRows(project.file('halves-2.parquet'), `SELECT * EXCLUDE (price), CAST(price AS VARCHAR) AS price FROM (${inputSql(10, END_MS)})`);
+    await writeRows(
+      project.file('halves-2.parquet'),
+      `SELECT * EXCLUDE (price), CAST(price AS VARCHAR) AS price FROM (${inputSql(10, END_MS)})`,
+    );
     await writeRows(project.file('thirds-1.parquet'), inputSql(10, END_MS));
     await writeRows(project.file('thirds-2.parquet'), `SELECT * EXCLUDE (price) FROM (${inputSql(10, END_MS)})`);
     const line = ['--timestamp', 'at', '--out', 'schemas'];
     expect(predict('shops', '--input', 'halves-*.parquet', ...line).stderr).toMatch(
       /HR_SPINE.*halves-2.parquet has \\?"price\\?" as VARCHAR, and .*halves-1.parquet as DOUBLE/s,
     );
-    expect(predict('shops', '--input', 'thirds-*.parquet', ...line).stderr).toMatch(/thirds-2.parquet has no column \\?"price\\?"/);
+    expect(predict('shops', '--input', 'thirds-*.parquet', ...line).stderr).toMatch(
+      /thirds-2.parquet has no column \\?"price\\?"/,
+    );
   });
 
   it('two columns of one name', async () => {
@@ -210,14 +249,36 @@ describe('what is wrong is told', () => {
 
   it('an input of no rows gives no rows, with the columns', async () => {
     await writeRows(project.file('none.parquet'), `SELECT * FROM (${inputSql(1, END_MS)}) LIMIT 0`);
-    expect(predictJson('shops', '--input', 'none.parquet', '--timestamp', 'at', '--out', 'none')).toMatchObject({ rows: 0 });
+    expect(predictJson('shops', '--input', 'none.parquet', '--timestamp', 'at', '--out', 'none')).toMatchObject({
+      rows: 0,
+    });
     const described = await readRows(`DESCRIBE SELECT * FROM ${partsOf(project.file('none'))}`);
-    expect(described.map((column) => column['column_name'])).toEqual(['id', 'shop', 'price', 'pieces', 'at', 'probability', 'model', 'version', 'variant']);
+    expect(described.map((column) => column['column_name'])).toEqual([
+      'id',
+      'shop',
+      'price',
+      'pieces',
+      'at',
+      'probability',
+      'model',
+      'version',
+      'variant',
+    ]);
   });
 });
 
 it('in a process of its own it ends by itself, and tells of its progress on stderr', () => {
-  const run = headraceProcess(project, ['predict', 'shops', '--input', 'past.parquet', '--timestamp', 'at', '--out', 'process', '--json']);
+  const run = headraceProcess(project, [
+    'predict',
+    'shops',
+    '--input',
+    'past.parquet',
+    '--timestamp',
+    'at',
+    '--out',
+    'process',
+    '--json',
+  ]);
   expect(run.code, run.stderr).toBe(0);
   expect(run.stderr).toMatch(/predict: 400 rows/);
   const manifest = JSON.parse(readFileSync(project.file('process/_manifest.json'), 'utf8')) as { rows: number };

@@ -23,7 +23,8 @@ export const basket = onDemandView('basket', {
   features: { ratio: t.float64(), weight: t.float32() },
   transform: ({ request, shop }) => {
     if (request.price === -1) throw new Error('no such price');
-    return { ratio: shop.mean_7d ? request.price / shop.mean_7d : null, weight: request.price * request.pieces / 3 };
+    const price = request.price ?? 0;
+    return { ratio: shop.mean_7d ? price / shop.mean_7d : null, weight: (price * (request.pieces ?? 1)) / 3 };
   },
 });
 export const ask = onDemandView('ask', {
@@ -54,7 +55,7 @@ export async function createPredictProject(endMs: number): Promise<Project> {
   });
   await writeRows(
     project.file('data/sales.parquet'),
-    `SELECT 'shop' || (i * 7919 % 100) AS shop, CAST(i * 31 % 997 AS DOUBLE) / 10 AS amount, CAST(i % 13 AS BIGINT) AS points,
+    `SELECT 'shop' || (i * 7919 % 100) AS shop, sin(i) AS amount, CAST(i % 13 AS BIGINT) AS points,
       make_timestamp(CAST(${endMs} AS BIGINT) * 1000 - CAST(i AS BIGINT) * 172800000 - 600000000) AS sold_at FROM range(10000) t(i)`,
   );
   headraceJson(project, ['apply']);
@@ -66,13 +67,15 @@ export async function createPredictProject(endMs: number): Promise<Project> {
 
 /** SQL of rows to be predicted: some of shops that nobody knows, times in the 15 days before `endMs`. */
 export const inputSql = (rows: number, endMs: number, from = 0): string =>
-  `SELECT CAST(i AS BIGINT) + 9007199254740993 AS id, 'shop' || (i * 13 % 110) AS shop, CAST(i % 100 AS DOUBLE) + 0.1 AS price,
+  `SELECT CAST(i AS BIGINT) + 9007199254740993 AS id, 'shop' || (i * 13 % 110) AS shop, cos(i) AS price,
     CASE WHEN i % 3 > 0 THEN CAST(i % 7 AS INTEGER) END AS pieces,
     make_timestamp(CAST(${endMs} AS BIGINT) * 1000 - CAST(i * 7919 % 1296000 AS BIGINT) * 1000000) AS at FROM range(${from}, ${from + rows}) t(i)`;
 
 /** Writes what a query gives as Parquet or CSV, by the path's ending. */
 export async function writeRows(path: string, sql: string): Promise<void> {
-  await inDuckDb((run) => run(`COPY (${sql}) TO '${path}' (${path.endsWith('.csv') ? 'FORMAT csv' : 'FORMAT parquet'})`));
+  await inDuckDb((run) =>
+    run(`COPY (${sql}) TO '${path}' (${path.endsWith('.csv') ? 'FORMAT csv' : 'FORMAT parquet'})`),
+  );
 }
 
 /** The rows of a query, whose file names are absolute, as JSON data. */
@@ -85,7 +88,9 @@ export const partsOf = (folder: string, format = 'parquet'): string =>
   format === 'csv' ? `read_csv('${join(folder, 'part-*.csv')}')` : `read_parquet('${join(folder, 'part-*.parquet')}')`;
 
 async function inDuckDb<T>(work: (run: (sql: string) => Promise<object[]>) => Promise<T>): Promise<T> {
-  const duckdb = await openDuckDb({ tempDirectory: join(import.meta.dirname, '../../node_modules/.cache/predict-spill') });
+  const duckdb = await openDuckDb({
+    tempDirectory: join(import.meta.dirname, '../../node_modules/.cache/predict-spill'),
+  });
   const connection = await duckdb.connect();
   try {
     return await work(async (sql) => (await connection.runAndReadAll(sql)).getRowObjectsJS());

@@ -3,7 +3,7 @@
 
 import { rename, rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { syncPath } from '../../core/index.ts';
+import { HeadraceError, syncPath } from '../../core/index.ts';
 import type { ServiceFeature } from '../../definitions/index.ts';
 import { quoteName, quoteText } from '../../storage/index.ts';
 import { checkSources } from '../checks/check-sources.ts';
@@ -14,7 +14,15 @@ import { fileHash, type SourceFile } from '../sources/file-identity.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import { spineTimes } from '../training-sets/load-spine.ts';
 import { openPlanFacts, type PlanFacts } from '../training-sets/source-facts.ts';
-import { BAD_TABLE, ERROR_COLUMN, firstBadRow, type Input, type InputPlace, loadInput } from './load-input.ts';
+import {
+  BAD_ROW_ADVICE,
+  BAD_TABLE,
+  ERROR_COLUMN,
+  firstBadRow,
+  type Input,
+  type InputPlace,
+  loadInput,
+} from './load-input.ts';
 
 export interface FeatureFileRequest {
   /** Of `deps.definitions`. */
@@ -72,6 +80,9 @@ export async function writeFeatureFile(deps: OfflineDeps, request: FeatureFileRe
     await syncPath(unfinished);
     await rename(unfinished, out);
     return { rows: input.total, columns: input.columns, features: plan.features, inputs: input.files, sha256 };
+  } catch (thrown) {
+    if (!(thrown instanceof HeadraceError) || thrown.code !== 'HR_TRANSFORM_FAILED' || badRows === 'mark') throw thrown;
+    throw new HeadraceError(thrown.code, `${thrown.message}. ${BAD_ROW_ADVICE}`, { cause: thrown });
   } finally {
     await rm(unfinished, { force: true });
     await sources?.close();

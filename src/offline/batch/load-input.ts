@@ -181,6 +181,8 @@ async function csvFiles(
   return `${scan}, types = {${texts.map(({ name }) => `${quoteText(name)}: 'VARCHAR'`).join(', ')}})`;
 }
 
+export const BAD_ROW_ADVICE = 'Correct it, or let such rows be told of in a column of the output (--on-error column).';
+
 /** The first row that is set apart: its number from 1, and why. */
 export async function firstBadRow(connection: DuckDBConnection): Promise<HeadraceError | undefined> {
   const read = await connection.runAndReadAll(
@@ -189,5 +191,5 @@ export async function firstBadRow(connection: DuckDBConnection): Promise<Headrac
   const [row] = read.getRows();
   if (row === undefined) return undefined;
   const sentence = String(row[1]).replace(/^HR_SPINE: /, '');
-  return new HeadraceError('HR_SPINE', `the input's row ${String(row[0])}: ${sentence}`);
+  return new HeadraceError('HR_SPINE', `the input's row ${String(row[0])}: ${sentence}. ${BAD_ROW_ADVICE}`);
 }
