@@ -1,4 +1,5 @@
 export { appliedApi } from './applied-api.ts';
+export { armId as armIdOf } from './compile-arms.ts';
 export { createBytesInFlight } from './bytes-in-flight.ts';
 export type { ControlPlane, Readiness, ServedEndpoint } from './control-plane.ts';
 export type { DataPlane } from './data-plane.ts';
