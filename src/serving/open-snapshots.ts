@@ -16,6 +16,8 @@ import { createSnapshotLoader } from './snapshot-loader.ts';
 import type { ArmDeps } from './wanted-endpoints.ts';
 
 export interface Snapshots {
+  /** Whether anything that was applied is loaded: else what follows throws HR_NOTHING_APPLIED, or HR_NOT_LOADED. */
+  isLoaded(): boolean;
   /** Throws HR_NOTHING_APPLIED while nothing was applied. */
   definitions(): Definitions;
   /** Every version of a view that is kept. Throws HR_NOTHING_APPLIED. */
@@ -84,6 +86,7 @@ export async function openSnapshots(
   await loader.settled(FIRST_LOAD_MS);
   loader.open();
   return {
+    isLoaded: () => loader.current() !== undefined,
     definitions: () => need().definitions,
     versions: () => need().versions,
     endpoint(name) {
