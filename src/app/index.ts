@@ -8,6 +8,7 @@ export {
   waitForServers,
 } from './apply-definitions.ts';
 export { type Environment, readEnvironment } from './environment.ts';
+export { type PredictRequest, predictInBatch } from './open-batch.ts';
 export { openDrift } from './open-drift.ts';
 export { openQuality } from './open-quality.ts';
 export { verify } from './open-verify.ts';

@@ -32,6 +32,7 @@ import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
 import { releaseStartMemory } from './release-start-memory.ts';
 import { drainLimits, WRITER_LIMIT_MS } from './stop-limits.ts';
+import { createFillProcesses } from './start-fill-process.ts';
 import { createStop } from './stop-serving.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -205,6 +206,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   const scheduleMetrics = openScheduleMetrics(app);
   const trainingSets = await openTrainingSets(app, serverId);
   const { experiments, reports } = await openServedExperiments(app);
+  const fills = createFillProcesses(app);
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
     trainingSets,
@@ -216,6 +218,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
     experiments,
+    materialize: fills.materialize,
     history: minutes.history,
     monitoring: monitors,
     status: {
@@ -271,6 +274,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
       tracing,
       jobs: trainingSets.jobs,
       reports,
+      fills,
       background: { close: stopJobs },
     },
     lastFigures() {

@@ -22,6 +22,8 @@ export interface StopServing {
     readonly tracing: { shutdown(): Promise<void> } | undefined;
     readonly jobs: { close(): Promise<void> };
     readonly reports: { close(): Promise<void> };
+    /** The materialize that it was asked for, if any. */
+    readonly fills: { close(): Promise<void> };
     readonly background: { close(): Promise<void> };
   };
   /** Reports what was counted to the end. */
@@ -49,7 +51,8 @@ async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void>
   if (drain.delayMs > 0) await within(hurried, drain.delayMs);
   // First, so that whoever follows one hears of it. Spines that are still coming may come as long as other requests.
   const jobsClosed = parts.jobs.close();
-  await within(Promise.all([closeServer(server), grpc?.close(), jobsClosed]), drain.timeoutMs);
+  const fillsClosed = parts.fills.close();
+  await within(Promise.all([closeServer(server), grpc?.close(), jobsClosed, fillsClosed]), drain.timeoutMs);
   // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
   server.server.closeAllConnections();
   grpc?.cut();
@@ -69,6 +72,7 @@ async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void>
     close('ingestion', planesClosed),
     close('access', parts.guard.close()),
     close('jobs', jobsClosed),
+    close('a materialize', fillsClosed),
     close('reports', parts.reports.close()),
     close('background jobs', backgroundClosed),
     // They are let go of by the planes.

@@ -8,6 +8,7 @@ import { type Catalogue, catalogueOf } from './catalogue.ts';
 import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
+import { planReferences } from './features/reference-plans.ts';
 import { createRegistryWatch } from './registry-watch.ts';
 import type { RequestTruths } from './request-truths.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -34,6 +35,8 @@ export interface Snapshots {
   isService(name: string): boolean;
   /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
   service(name: string): ReadPlan;
+  /** Of features named one by one, `view:feature`. Throws as `planReferences`. */
+  references(references: readonly string[]): ReadPlan;
   /** What is there to ask. Throws HR_NOTHING_APPLIED. */
   catalogue(): Catalogue;
   /** What of the definitions is served, and what not and why. */
@@ -107,6 +110,10 @@ export async function openSnapshots(
     isEndpoint: (name) => Object.hasOwn(loader.current()?.definitions.manifest.endpoints ?? {}, name),
     isService: (name) => Object.hasOwn(loader.current()?.definitions.manifest.services ?? {}, name),
     service: (name) => planService(need(), name),
+    references: (references) =>
+      planReferences(need(), references, (definitions, service) =>
+        compileReadPlan(definitions, service, store, directory),
+      ),
     catalogue: () => catalogueOf(need()),
     health: () => definitionsHealth(loader.current(), loader.failure(), watch.storeHealth(), truths.failing),
     refresh: watch.refresh,

@@ -12,6 +12,7 @@ import { didYouMean, type ErrorCode, HeadraceError, type Logger, withoutKeySecre
 import type { ReadHistory, Tracing } from '../../monitoring/index.ts';
 import type { Rollouts } from '../../rollouts/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
+import type { Materialize } from '../feast/materialize.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
 import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
@@ -24,6 +25,7 @@ import { addJsonBody } from './json-body.ts';
 import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
 import { addHistoryRoute } from './history-routes.ts';
+import { addFeastRoutes } from './feast/feast-routes.ts';
 import { addGrowthBookRoutes } from './flags/growthbook-routes.ts';
 import { addOfrepRoutes } from './flags/ofrep-routes.ts';
 import { addStatsigRoutes, type StatsigOptions } from './flags/statsig-routes.ts';
@@ -67,6 +69,7 @@ export interface HttpServerOptions {
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
   readonly experiments: ServedExperiments;
+  readonly materialize: Materialize;
   readonly rollouts: () => Promise<Rollouts>;
   readonly monitoring: MonitoringReads;
   readonly status: StatusParts;
@@ -257,6 +260,7 @@ export async function createHttpServer(
   await app.register(async (scope) => addGrowthBookRoutes(scope, flags, streamed));
   await app.register(async (scope) => addOfrepRoutes(scope, flags));
   await app.register(async (scope) => addStatsigRoutes(scope, { ...flags, ...options }));
+  await app.register(async (scope) => addFeastRoutes(scope, { ...options, data, ingest, control, log: logger }));
   await app.register(async (scope) => addOipRoutes(scope, { ...options, inference, log: logger }));
   await app.ready();
   // Spans and lines for every request are made by the route's hooks.

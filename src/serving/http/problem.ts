@@ -26,7 +26,8 @@ export const PROBLEM_TYPE = 'application/problem+json';
 /** How a protocol tells a problem, where it has a way of its own. */
 export interface ProblemForm {
   readonly type: string;
-  of(problem: Problem, request: Pick<FastifyRequest, 'params'>): object;
+  /** What becomes the body's JSON. */
+  of(problem: Problem, request: Pick<FastifyRequest, 'params'>): object | string;
   /** The catalogue's status where it is left out. */
   statusOf?(code: ErrorCode): number;
 }
