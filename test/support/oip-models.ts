@@ -25,9 +25,7 @@ export const EVERY_TYPE: Readonly<Record<string, TensorType>> = {
 };
 
 /** Endpoint `checkout` answers 0.25; `types` is version 1, also as `stable`; `wide` takes `x`, [N, 1000]. */
-export async function openOipServing(
-  given: Partial<Parameters<typeof openServing>[0]> = {},
-): Promise<OpenServing> {
+export async function openOipServing(given: Partial<Parameters<typeof openServing>[0]> = {}): Promise<OpenServing> {
   const open = await openServing({ repository: REPOSITORY, features: 4, ...given });
   const types = Object.entries(EVERY_TYPE).map(([name, type]) => ({ name, type, shape: [null, 3] }));
   await registerPlainModel(open.app, { model: 'types', onnx: passThroughModel(types), alias: 'stable' });
