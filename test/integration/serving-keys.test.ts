@@ -98,19 +98,19 @@ describe('a server with keys', () => {
       'HEAD /health/live',
       'GET /health/ready',
       'HEAD /health/ready',
+      'GET /health',
+      'HEAD /health',
       'GET /v2/health/live',
       'HEAD /v2/health/live',
       'GET /v2/health/ready',
       'HEAD /v2/health/ready',
-      'GET /health',
-      'HEAD /health',
     ]);
     expect([...roles].filter(([, role]) => role === 'admin').map(([route]) => route)).toEqual([
       'PUT /v1/endpoints/:endpoint',
-      'POST /v2/repository/models/:endpoint/load',
-      'POST /v2/repository/models/:endpoint/unload',
       'POST /materialize',
       'POST /materialize-incremental',
+      'POST /v2/repository/models/:endpoint/load',
+      'POST /v2/repository/models/:endpoint/unload',
     ]);
   });
 
