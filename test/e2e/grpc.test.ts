@@ -36,10 +36,14 @@ describe.each([1, 2])('%d worker(s)', { timeout: 60_000 }, (workers) => {
       let isStopped = false;
       let answered = 0;
       const failures: unknown[] = [];
+      const processes = new Set<string>();
       const ask = async ({ call }: GrpcClient): Promise<void> => {
         while (!isStopped) {
           await call(PREDICT, MESSAGE).then(
-            () => answered++,
+            ({ metadata }) => {
+              answered++;
+              processes.add(String(metadata.get('x-request-id')[0]).replace(/-.*/, ''));
+            },
             (error: unknown) => failures.push(error),
           );
         }
@@ -56,6 +60,7 @@ describe.each([1, 2])('%d worker(s)', { timeout: 60_000 }, (workers) => {
       await Promise.all(asking);
       expect(failures).toEqual([]);
       expect(answered).toBeGreaterThan(50);
+      expect(processes.size).toBe(workers);
       expect(await stopped).toBe(0);
       await expect(clients[0]?.call(PREDICT, MESSAGE, { timeoutMs: 2000 })).rejects.toMatchObject({ code: 14 });
     } finally {

@@ -6,6 +6,7 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError, type Scope } from '../../src/core/index.ts';
+import type { Tracing } from '../../src/monitoring/index.ts';
 import type { CallContext, Method, Methods, StreamCall } from '../../src/serving/grpc/transport/method.ts';
 import { endOf, frame, openCall, openTransport, type Transport } from '../support/grpc-transport.ts';
 
@@ -316,6 +317,41 @@ describe('bounds', () => {
     expect(await endOf(again)).toMatchObject({ grpcStatus: 0 });
   });
 
+  it('of connections: a further one is closed', async () => {
+    const { connect } = await open(echo, { maxConnections: 2 });
+    for (let i = 0; i < 2; i++) {
+      const stream = openCall(connect(), '/t.T/Echo');
+      stream.end(frame(small));
+      expect(await endOf(stream)).toMatchObject({ grpcStatus: 0 });
+    }
+    const third = connect();
+    await new Promise<void>((resolve) => third.once('close', () => resolve()));
+  });
+
+  it('of streams that take no key apart from the others', async () => {
+    const watch: Method = {
+      kind: 'stream',
+      role: 'open',
+      open: (call) => ({
+        message: (message) => call.send(frame(message)),
+        ended: () => undefined,
+        stopping: () => undefined,
+        closed() {},
+      }),
+    };
+    const { connect } = await open(new Map<string, Method>([...echo, ['/t.T/Watch', watch]]));
+    const session = connect();
+    const begun = async (path: string): Promise<void> => {
+      const stream = openCall(session, path);
+      stream.write(frame(small));
+      await new Promise<void>((resolve) => stream.once('data', () => resolve()));
+    };
+    for (let i = 0; i < 3; i++) await begun('/t.T/Watch');
+    const more = openCall(session, '/t.T/Watch');
+    expect(await endOf(more)).toMatchObject({ grpcStatus: EXHAUSTED });
+    for (let i = 0; i < 3; i++) await begun('/t.T/Stream');
+  });
+
   it('of calls, over connections', async () => {
     const { connect } = await open(echo, { limits: { maxCalls: 4, bodyTimeoutMs: 5000 } });
     const waiting = Array.from({ length: 4 }, () => openCall(connect(), '/t.T/Echo'));
@@ -378,6 +414,39 @@ describe('a method that fails', () => {
     stream.end(frame(small));
     expect(await endOf(stream)).toMatchObject({ grpcStatus: INTERNAL, body: Buffer.alloc(0) });
   });
+});
+
+it('spans of calls say what was called, how it ended, and in which trace', async () => {
+  const spans: { name: string; parent: string | undefined; told: Record<string, unknown>; ended: unknown }[] = [];
+  const tracing: Tracing = {
+    startRequest(parent, name) {
+      const span = { name, parent, told: {} as Record<string, unknown>, ended: 'not' as unknown };
+      spans.push(span);
+      return {
+        traceId: 'ab'.repeat(16),
+        traceparent: `00-${'ab'.repeat(16)}-${'12'.repeat(8)}-01`,
+        child: () => {
+          throw new Error('nothing is done in it');
+        },
+        set: (key, value) => void (span.told[key] = value),
+        end: (thrown) => void (span.ended = thrown ?? 'well'),
+      };
+    },
+    shutdown: async () => {},
+  };
+  const { connect } = await open(echo, { tracing });
+  const parent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+  for (const bytes of [frame(small), Buffer.alloc(0)]) {
+    const stream = openCall(connect(), '/t.T/Echo', { traceparent: parent, 'x-request-id': 'mine' });
+    stream.end(bytes);
+    expect((await endOf(stream)).headers['traceparent']).toBe(`00-${'ab'.repeat(16)}-${'12'.repeat(8)}-01`);
+  }
+  await expect.poll(() => spans.map(({ ended }) => ended === 'not')).toEqual([false, false]);
+  const told = { 'rpc.system': 'grpc', 'rpc.service': 't.T', 'rpc.method': 'Echo', 'headrace.request_id': 'mine' };
+  expect(spans).toMatchObject([
+    { name: 't.T/Echo', parent, told: { ...told, 'rpc.grpc.status_code': 0 }, ended: 'well' },
+    { name: 't.T/Echo', parent, told: { ...told, 'rpc.grpc.status_code': INVALID }, ended: { code: 'HR_INVALID' } },
+  ]);
 });
 
 describe('a stop', () => {
