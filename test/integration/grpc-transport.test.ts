@@ -36,7 +36,11 @@ const echo: Methods = new Map<string, Method>([
       kind: 'stream',
       role: 'predict',
       open: (call) => ({
-        message: (message) => call.send(echoOf(message, call)),
+        message(message, release) {
+          const answer = echoOf(message, call);
+          release();
+          return call.send(answer);
+        },
         ended: () => undefined,
         stopping: () => undefined,
         closed() {},
@@ -140,6 +144,35 @@ describe('messages', () => {
     stream.end(frame(small).subarray(0, 8));
     const ended = await endOf(stream);
     expect(ended).toMatchObject({ grpcStatus: INVALID });
+  });
+
+  it('of a stream are held until they are done with, and no longer', async () => {
+    const done: (() => void)[] = [];
+    const hold: Method = {
+      kind: 'stream',
+      role: 'predict',
+      open: (call) => ({
+        message(_, release) {
+          call.permit();
+          done.push(release);
+          return undefined;
+        },
+        ended: () => undefined,
+        stopping: () => undefined,
+        closed() {},
+      }),
+    };
+    const { connect, held } = await open(new Map<string, Method>([['/t.T/Hold', hold]]));
+    const stream = openCall(connect(), '/t.T/Hold');
+    for (const part of [frame(Buffer.alloc(1000)), frame(Buffer.alloc(500)), frame(Buffer.alloc(70)).subarray(0, 25)])
+      stream.write(part);
+    await expect.poll(held).toBe(1525);
+    done[0]?.();
+    expect(held()).toBe(525);
+    stream.close();
+    await expect.poll(held).toBe(0);
+    for (const release of done) release();
+    expect(held()).toBe(0);
   });
 
   it('past what is held for all are refused, and nothing of them is kept', async () => {
@@ -333,7 +366,10 @@ describe('bounds', () => {
       kind: 'stream',
       role: 'open',
       open: (call) => ({
-        message: (message) => call.send(frame(message)),
+        message(message, release) {
+          release();
+          return call.send(frame(message));
+        },
         ended: () => undefined,
         stopping: () => undefined,
         closed() {},

@@ -79,9 +79,10 @@ function streamed(plane: InferencePlane, call: StreamCall): StreamHandler {
       return failed(asked, toHeadraceError(thrown), call);
     }
   };
-  const send = async (answer: Promise<Buffer>): Promise<void> => {
+  const send = async (answer: Promise<Buffer>, release: () => void): Promise<void> => {
     try {
       const message = await answer;
+      release();
       if (!isOver) await call.send(message);
     } catch (thrown) {
       call.fail(thrown);
@@ -92,12 +93,12 @@ function streamed(plane: InferencePlane, call: StreamCall): StreamHandler {
     }
   };
   return {
-    message(message) {
+    message(message, release) {
       running++;
       const answer = answerOf(message);
       // It is waited for in its turn; until then nobody hears of a failure.
       answer.catch(() => {});
-      last = last.then(() => send(answer));
+      last = last.then(() => send(answer, release));
       if (running < MOST_RUNNING) return undefined;
       room ??= Promise.withResolvers<void>();
       return room.promise;

@@ -126,22 +126,13 @@ export class Call implements CallContext {
   }
 
   /** One message, unpacked, with room taken for it. */
-  unpacked({ isPacked, bytes }: Frame): Buffer | Promise<Buffer> {
+  unpacked({ isPacked, bytes }: Frame, room = this.#room): Buffer | Promise<Buffer> {
     if (!isPacked) return bytes;
     const { bodyLimitBytes } = this.parts.limits;
     return unpack(bytes, headerOf(this.headers, 'grpc-encoding') ?? 'identity', bodyLimitBytes).then((whole) => {
-      this.#room?.take(whole.length);
+      room?.take(whole.length);
       return whole;
     });
-  }
-
-  take(bytes: number): void {
-    this.#room?.take(bytes);
-  }
-
-  /** Gives back what the messages so far took. */
-  release(): void {
-    this.#room?.release();
   }
 
   respond(): void {
@@ -157,7 +148,7 @@ export class Call implements CallContext {
     }
     if (this.#ended !== undefined || this.stream.destroyed) return;
     this.#ended = 'well';
-    this.release();
+    this.#room?.release();
     this.respond();
     this.stream.end(message);
     this.#leave();
@@ -167,7 +158,7 @@ export class Call implements CallContext {
     if (this.#ended !== undefined) return;
     const error = toHeadraceError(thrown);
     this.#ended = error;
-    this.release();
+    this.#room?.release();
     this.parts.log.failed(() => this.#logged(), error);
     this.#noteRefusal(error);
     if (this.stream.destroyed) return;
@@ -246,7 +237,6 @@ export class Call implements CallContext {
     const { maxCalls, maxStreams } = this.parts.limits;
     if (this.#open.calls > maxCalls)
       throw new HeadraceError('HR_OVERLOADED', `${maxCalls} calls are open already. Retry after a second.`);
-    this.#room = this.parts.bytes.open(this.stream);
     if (method.kind === 'unary') return this.#readOne(method);
     const kind = this.role === 'open' ? 'openStreams' : 'streams';
     if (this.#open[kind] >= maxStreams) {
@@ -259,12 +249,13 @@ export class Call implements CallContext {
   }
 
   #readOne(method: Extract<Method, { kind: 'unary' }>): void {
+    const room = (this.#room = this.parts.bytes.open(this.stream));
     const frames = new MessageFrames(this.parts.limits.bodyLimitBytes);
     let only: Frame | undefined;
     this.stream.on('data', (chunk: Buffer) => {
       if (this.#ended !== undefined) return;
       this.#guarded(() => {
-        this.take(chunk.length);
+        room.take(chunk.length);
         for (const frame of frames.push(chunk)) {
           if (only !== undefined) throw invalid([{ path: 'message', message: 'expected one, got several' }]);
           only = frame;
@@ -319,7 +310,7 @@ export class Call implements CallContext {
   }
 
   #closed(): void {
-    this.release();
+    this.#room?.release();
     if (this.#countedAs !== undefined) this.#open[this.#countedAs]--;
     this.body?.closed();
     const ended = this.#ended ?? cancelled('it was under way');

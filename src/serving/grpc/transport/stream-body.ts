@@ -2,6 +2,7 @@
 // the client reads.
 
 import { invalid } from '../../../core/index.ts';
+import type { BodyRoom } from '../../bytes-in-flight.ts';
 import type { Call } from './call.ts';
 import { type Frame, MessageFrames } from './message-frames.ts';
 import type { StreamCall, StreamHandler, StreamMethod } from './method.ts';
@@ -9,11 +10,18 @@ import type { StreamCall, StreamHandler, StreamMethod } from './method.ts';
 /** Messages that wait for their turn; past it the client is not read any more. */
 const MOST_WAITING = 8;
 
+interface Waiting {
+  readonly frame: Frame;
+  readonly room: BodyRoom;
+}
+
 export class StreamBody {
   readonly #call: Call;
   readonly #frames: MessageFrames;
   readonly #handler: StreamHandler;
-  readonly #waiting: Frame[] = [];
+  readonly #waiting: Waiting[] = [];
+  /** For what has come of the message under way. */
+  readonly #room: BodyRoom;
   #isBusy = false;
   #hasEnded = false;
   #isOver = false;
@@ -23,6 +31,7 @@ export class StreamBody {
     this.#call = call;
     this.#frames = new MessageFrames(call.parts.limits.bodyLimitBytes);
     const { stream } = call;
+    this.#room = call.parts.bytes.open(stream);
     call.dueMs = undefined;
     this.#handler = method.open(this.#callOf());
     stream.on('data', (chunk: Buffer) => this.#guarded(() => this.#took(chunk)));
@@ -78,11 +87,18 @@ export class StreamBody {
 
   #took(chunk: Buffer): void {
     if (this.#isOver) return;
-    const { limits } = this.#call.parts;
-    this.#call.take(chunk.length);
+    const { limits, bytes } = this.#call.parts;
+    this.#room.take(chunk.length);
     const wasBegun = this.#frames.isBegun;
     const whole = this.#frames.push(chunk);
-    this.#waiting.push(...whole);
+    // Each message holds its own until it is done with.
+    this.#room.release();
+    for (const frame of whole) {
+      const room = bytes.open(this.#call.stream);
+      room.take(frame.bytes.length);
+      this.#waiting.push({ frame, room });
+    }
+    this.#room.take(this.#frames.heldBytes);
     if (!this.#frames.isBegun) this.#call.dueMs = this.isStalled ? this.#call.dueMs : undefined;
     else if (whole.length > 0 || !wasBegun) this.#call.dueMs = performance.now() + limits.bodyTimeoutMs;
     if (this.#waiting.length >= MOST_WAITING) this.#call.stream.pause();
@@ -91,16 +107,16 @@ export class StreamBody {
 
   #next(): void {
     if (this.#isBusy || this.#isOver) return;
-    const frame = this.#waiting.shift();
-    if (frame === undefined) {
+    const next = this.#waiting.shift();
+    if (next === undefined) {
       if (this.#hasEnded) void this.#do(() => this.#handler.ended(), true);
       return;
     }
     if (this.#waiting.length < MOST_WAITING) this.#call.stream.resume();
     void this.#do(async () => {
-      const message = this.#call.unpacked(frame);
-      await this.#handler.message(message instanceof Promise ? await message : message);
-      if (this.#waiting.length === 0 && !this.#frames.isBegun) this.#call.release();
+      const { frame, room } = next;
+      const message = this.#call.unpacked(frame, room);
+      await this.#handler.message(message instanceof Promise ? await message : message, () => room.release());
     });
   }
 
