@@ -137,6 +137,41 @@ describe('messages', () => {
     expect(await endOf(stream)).toMatchObject({ grpcStatus: 0, body: Buffer.concat(messages) });
   });
 
+  it('of a stream may be none', async () => {
+    const { connect } = await open(echo);
+    const stream = openCall(connect(), '/t.T/Stream');
+    stream.end();
+    expect(await endOf(stream)).toMatchObject({ grpcStatus: 0, body: Buffer.alloc(0) });
+  });
+
+  it('of a stream that have come are answered though the server stops', async () => {
+    const go = Promise.withResolvers<void>();
+    const slow: Method = {
+      kind: 'stream',
+      role: 'predict',
+      open: (call) => ({
+        async message(message, release) {
+          await go.promise;
+          const answer = echoOf(message, call);
+          release();
+          await call.send(answer);
+        },
+        ended: () => undefined,
+        stopping: () => undefined,
+        closed() {},
+      }),
+    };
+    const { connect, server, held } = await open(new Map<string, Method>([['/t.T/Slow', slow]]));
+    const stream = openCall(connect(), '/t.T/Slow');
+    const messages = Buffer.concat(Array.from({ length: 5 }, (_, at) => frame(Buffer.from(`message ${at}`))));
+    stream.write(messages);
+    await expect.poll(held).toBe(5 * 9);
+    const closing = server.close();
+    go.resolve();
+    expect(await endOf(stream)).toMatchObject({ grpcStatus: 0, body: messages });
+    await closing;
+  });
+
   it('of a stream that are cut end it, after those before', async () => {
     const { connect } = await open(echo);
     const stream = openCall(connect(), '/t.T/Stream');

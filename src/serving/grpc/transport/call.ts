@@ -140,12 +140,16 @@ export class Call implements CallContext {
     this.stream.respond(this.#greeting(), { waitForTrailers: true });
   }
 
+  /** Whether somebody was let in who may be answered; else the call fails. */
+  mayAnswer(): boolean {
+    if (this.#isPermitted || this.role === 'open') return true;
+    this.fail(new Error(`${this.path} was answered, and nobody was let in`));
+    return false;
+  }
+
   /** Ends well; `message` is the answer of a call that streams nothing. */
   end(message?: Buffer): void {
-    if (!this.#isPermitted && this.role !== 'open') {
-      this.fail(new Error(`${this.path} was answered, and nobody was let in`));
-      return;
-    }
+    if (message !== undefined && !this.mayAnswer()) return;
     if (this.#ended !== undefined || this.stream.destroyed) return;
     this.#ended = 'well';
     this.#room?.release();

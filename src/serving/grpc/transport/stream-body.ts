@@ -24,6 +24,9 @@ export class StreamBody {
   readonly #room: BodyRoom;
   #isBusy = false;
   #hasEnded = false;
+  #isStopping = false;
+  /** No message is given any more. */
+  #isEnding = false;
   #isOver = false;
   #drain: PromiseWithResolvers<void> | undefined;
 
@@ -55,8 +58,12 @@ export class StreamBody {
     return this.#drain !== undefined;
   }
 
+  /** What has come is still answered. */
   stopping(): void {
-    void this.#do(() => this.#handler.stopping(), true);
+    this.#isStopping = true;
+    // It waits for something else than messages.
+    if (this.#isEnding) void this.#handler.stopping();
+    else this.#next();
   }
 
   closed(): void {
@@ -86,7 +93,7 @@ export class StreamBody {
   }
 
   #took(chunk: Buffer): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isStopping) return;
     const { limits, bytes } = this.#call.parts;
     this.#room.take(chunk.length);
     const wasBegun = this.#frames.isBegun;
@@ -109,7 +116,9 @@ export class StreamBody {
     if (this.#isBusy || this.#isOver) return;
     const next = this.#waiting.shift();
     if (next === undefined) {
+      this.#isEnding = this.#hasEnded || this.#isStopping;
       if (this.#hasEnded) void this.#do(() => this.#handler.ended(), true);
+      else if (this.#isStopping) void this.#do(() => this.#handler.stopping(), true);
       return;
     }
     if (this.#waiting.length < MOST_WAITING) this.#call.stream.resume();
@@ -138,7 +147,7 @@ export class StreamBody {
 
   #send(message: Buffer): Promise<void> | undefined {
     const { stream, parts } = this.#call;
-    if (this.#isOver || stream.destroyed) return undefined;
+    if (this.#isOver || stream.destroyed || !this.#call.mayAnswer()) return undefined;
     this.#call.respond();
     if (stream.write(message)) return undefined;
     if (this.#drain === undefined) {
