@@ -365,6 +365,68 @@ describe('a call that is given up', () => {
   });
 });
 
+it('calls that are given up at any moment end nothing but themselves', async () => {
+  const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  // What a message says: how long it takes, and whether it fails.
+  const work = async (message: Buffer, call: CallContext): Promise<Buffer> => {
+    call.permit();
+    if ((message[0] ?? 0) > 0) await after(message[0] as number);
+    if (message[1] === 1) throw new HeadraceError('HR_INVALID', 'it is to fail');
+    return frame(message);
+  };
+  const stream: Method = {
+    kind: 'stream',
+    role: 'predict',
+    open: (call) => ({
+      async message(message, release) {
+        const answer = await work(message, call);
+        release();
+        await call.send(answer);
+      },
+      ended: () => undefined,
+      stopping: () => undefined,
+      closed() {},
+    }),
+  };
+  const methods = new Map<string, Method>([
+    ['/t.T/Work', { kind: 'unary', role: 'predict', answer: work }],
+    ['/t.T/Stream', stream],
+  ]);
+  const { connect, held } = await open(methods, { limits: { maxCalls: 1000, maxStreams: 1000 } });
+  const sessions = [connect(), connect()] as const;
+  const call = fc.record({
+    path: fc.constantFrom('/t.T/Work', '/t.T/Stream'),
+    messages: fc.array(fc.tuple(fc.integer({ min: 0, max: 4 }), fc.constantFrom(0, 0, 1)), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+    ends: fc.boolean(),
+    cancelMs: fc.integer({ min: 0, max: 6 }),
+    // Not NO_ERROR: Node's own client comes to no end by it, now and then.
+    code: fc.constantFrom(8, 2),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(call, { minLength: 5, maxLength: 20 }), async (calls) => {
+      await Promise.all(
+        calls.map(async ({ path, messages, ends, cancelMs, code }, at) => {
+          const one = openCall(sessions[at % 2 === 0 ? 0 : 1], path);
+          for (const [ms, fails] of messages) one.write(frame(Buffer.from([ms, fails])));
+          if (ends) one.end();
+          const ended = endOf(one);
+          await after(cancelMs);
+          one.close(code);
+          await ended;
+        }),
+      );
+    }),
+    { numRuns: 40 },
+  );
+  const good = openCall(sessions[0], '/t.T/Work');
+  good.end(frame(Buffer.from([1, 0])));
+  expect(await endOf(good)).toMatchObject({ grpcStatus: 0 });
+  await expect.poll(held).toBe(0);
+}, 60_000);
+
 describe('bounds', () => {
   it('of streams', async () => {
     const { connect } = await open(echo);

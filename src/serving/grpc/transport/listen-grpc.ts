@@ -91,8 +91,16 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
     if (closing !== undefined) session.close();
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
     // One that never says a word of HTTP/2 holds a connection.
-    const silent = setTimeout(() => session.destroy(), limits.bodyTimeoutMs).unref();
-    session.once('remoteSettings', () => clearTimeout(silent));
+    let isSilent = true;
+    const endSilent = (): void => {
+      if (isSilent) session.destroy();
+    };
+    // The loop may have been busy: what has come meanwhile is read first.
+    const silent = setTimeout(() => setImmediate(endSilent), limits.bodyTimeoutMs).unref();
+    session.once('remoteSettings', () => {
+      isSilent = false;
+      clearTimeout(silent);
+    });
     session.once('close', () => {
       clearTimeout(silent);
       sessions.delete(session);
