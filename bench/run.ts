@@ -18,6 +18,7 @@ import { kafkaSection } from './kafka.ts';
 import { FULL_SIZES, localExecutorSection, QUICK_SIZES } from './local-executor.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { monitoringCostSection } from './monitoring-cost.ts';
+import { oipSection } from './oip.ts';
 import { overloadSection } from './overload.ts';
 import { planSection } from './plan.ts';
 import { pythonClientSection } from './python-client.ts';
@@ -63,6 +64,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   decode: measureDecode,
   assignment: async () => assignmentSection(isQuick),
   predict: () => predictSection({ isQuick, withRedis }),
+  oip: () => oipSection({ isQuick }),
   'monitoring-cost': () => monitoringCostSection({ isQuick }),
   'features-read': measureReads,
   'features-read-arrow': measureArrowReads,
