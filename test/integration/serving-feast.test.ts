@@ -315,16 +315,36 @@ describe('Feast’s HTTP API', () => {
       },
       { requiredKeys: [] },
     );
+    const good = fc.constant({
+      ...{ features: ['history:amount'], entities: { customer: ['ada'] } },
+      ...{
+        push_source_name: 'visits',
+        feature_view_name: 'balances',
+        df: { account: [1], customer: ['a'], at: [at(0)] },
+      },
+    });
+    // One that is right but for a member of garbage.
+    const slip = fc
+      .tuple(good, body)
+      .chain(([right, wrong]) =>
+        fc
+          .constantFrom(...Object.keys(right))
+          .map((name) => ({ ...right, [name]: (wrong as object as typeof right)[name as keyof typeof right] })),
+      );
     const url = fc.constantFrom('/get-online-features', '/push', '/write-to-online-store');
     const codes = new Map<number, number>();
     await fc.assert(
-      fc.asyncProperty(url, fc.oneof({ weight: 9, arbitrary: body }, value), async (path, json) => {
-        const answer = await open.post(path, json);
-        codes.set(answer.statusCode, (codes.get(answer.statusCode) ?? 0) + 1);
-        if (answer.statusCode === 200) return;
-        expect(answer.statusCode, answer.body).toBeLessThan(500);
-        expect(detailOf(answer).module, answer.body).toBe('feast.errors');
-      }),
+      fc.asyncProperty(
+        url,
+        fc.oneof({ weight: 6, arbitrary: body }, { weight: 3, arbitrary: slip }, good, value),
+        async (path, json) => {
+          const answer = await open.post(path, json);
+          codes.set(answer.statusCode, (codes.get(answer.statusCode) ?? 0) + 1);
+          if (answer.statusCode === 200) return;
+          expect(answer.statusCode, answer.body).toBeLessThan(500);
+          expect(detailOf(answer).module, answer.body).toBe('feast.errors');
+        },
+      ),
       { numRuns: 1500 },
     );
     // All kinds were met.

@@ -5,11 +5,12 @@ import { type Field, HeadraceError } from '../../core/index.ts';
 import type { ResolvedService } from '../../definitions/index.ts';
 import { PRESENT, STATUSES } from '../../online/index.ts';
 import type { FeaturesRead } from '../features/read-features.ts';
+import type { LentBytes } from '../json-bytes.ts';
 import type { RequestRow } from '../row-parser.ts';
 import { FeastBytes } from './feast-bytes.ts';
 import { inFeastsName } from './feast-errors.ts';
 
-type WriteOnlineFeatures = (read: Pick<FeaturesRead, 'source' | 'rows'>) => Buffer;
+type WriteOnlineFeatures = (read: Pick<FeaturesRead, 'source' | 'rows'>) => LentBytes;
 
 interface Writers {
   short?: WriteOnlineFeatures;
@@ -22,7 +23,7 @@ const writers = new WeakMap<ResolvedService, Writers>();
  * What was read, as Feast's server answers it. `isFull`: features are `view__feature` and not just `feature`. Throws HR_INVALID
  * where two features have one short name.
  */
-export function writeOnlineFeatures(read: FeaturesRead, isFull: boolean): Buffer {
+export function writeOnlineFeatures(read: FeaturesRead, isFull: boolean): LentBytes {
   const { service } = read;
   let own = writers.get(service);
   if (own === undefined) writers.set(service, (own = {}));
@@ -159,7 +160,7 @@ function compile(service: ResolvedService, isFull: boolean): WriteOnlineFeatures
         out.length -= NEXT.length;
         out.raw(END);
       }
-      return out.take();
+      return out.lend();
     } finally {
       out.reset();
     }
