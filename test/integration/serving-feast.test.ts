@@ -316,12 +316,11 @@ describe('Feast’s HTTP API', () => {
       { requiredKeys: [] },
     );
     const good = fc.constant({
-      ...{ features: ['history:amount'], entities: { customer: ['ada'] } },
-      ...{
-        push_source_name: 'visits',
-        feature_view_name: 'balances',
-        df: { account: [1], customer: ['a'], at: [at(0)] },
-      },
+      features: ['history:amount'],
+      entities: { customer: ['ada'] },
+      push_source_name: 'visits',
+      feature_view_name: 'balances',
+      df: { account: [1], customer: ['a'], at: [at(0)] },
     });
     // One that is right but for a member of garbage.
     const slip = fc
