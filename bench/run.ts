@@ -11,6 +11,7 @@ import { checksSection } from './checks.ts';
 import { coldStartSection } from './cold-start.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
+import { feastSection } from './feast.ts';
 import { featuresReadSection } from './features-read.ts';
 import { featuresReadArrowSection } from './features-read-arrow.ts';
 import { goingBackSection } from './going-back.ts';
@@ -68,6 +69,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'monitoring-cost': () => monitoringCostSection({ isQuick }),
   'features-read': measureReads,
   'features-read-arrow': measureArrowReads,
+  feast: measureFeastReads,
   definitions: measureLoading,
   plan: () => planSection(isQuick ? 1 : 5),
   versions: measureChange,
@@ -224,6 +226,18 @@ async function measureReads(): Promise<Section> {
   let section: Section = { title: 'Features read', about: 'Not measured: there was no redis-server.', figures: [] };
   await withRedis(async (redisUrl) => {
     section = await featuresReadSection({ redisUrl, rounds: isQuick ? 1 : 5 });
+  });
+  return section;
+}
+
+async function measureFeastReads(): Promise<Section> {
+  let section: Section = {
+    title: 'Features read by Feast’s API',
+    about: 'Not measured: there was no redis-server.',
+    figures: [],
+  };
+  await withRedis(async (redisUrl) => {
+    section = await feastSection({ redisUrl, rounds: isQuick ? 1 : 5 });
   });
   return section;
 }
