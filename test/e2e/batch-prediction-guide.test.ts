@@ -29,7 +29,7 @@ it('shows what its commands print, and each of them does what it says', async ()
   expect(whole.length).toBe(1000);
   expect(await scores(partsOf(project.file('by-variant')))).toEqual(whole);
   expect(await scores(partsOf(project.file('by-version')))).toEqual(whole);
-  const run = newestRun(project) as {
+  const run = newestRun(project, {}) as {
     readonly state: string;
     readonly steps: readonly { readonly result: readonly { readonly path: string }[] }[];
   };
