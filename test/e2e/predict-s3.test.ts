@@ -50,8 +50,14 @@ describe.skipIf(program === undefined)('a batch in S3', () => {
   });
 
   const lineTo = (prefix: string): readonly string[] => [
-    ...['predict', 'shops', '--input', `s3://${bucket}/in/*.parquet`, '--timestamp', 'at'],
-    ...['--out', `s3://${bucket}/${prefix}`],
+    'predict',
+    'shops',
+    '--input',
+    `s3://${bucket}/in/*.parquet`,
+    '--timestamp',
+    'at',
+    '--out',
+    `s3://${bucket}/${prefix}`,
   ];
   const keysOf = async (prefix: string): Promise<readonly string[]> => {
     const listed = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${prefix}/` }));
