@@ -172,6 +172,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./serve.ts')).serveCommand,
   },
   {
+    name: 'types',
+    summary: 'write the types that a TypeScript client is made with',
+    load: async () => (await import('./types.ts')).typesCommand,
+  },
+  {
     name: 'predict',
     summary: 'predict all rows of a file by an endpoint',
     load: async () => (await import('./predict.ts')).predictCommand,

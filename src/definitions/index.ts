@@ -14,15 +14,17 @@ export {
   sum,
   variance,
 } from './authoring/aggregation.ts';
-export { type ColumnType, type RowOf, t, type ValueOf } from './authoring/column-type.ts';
+export { type ColumnType, type MayLack, type RowOf, t, type ValueOf } from './authoring/column-type.ts';
 export { type Entity, entity } from './authoring/entity.ts';
 export {
   type Endpoint,
   endpoint,
+  type EndpointShape,
   type FeatureService,
   featureService,
   type Model,
   model,
+  type ServiceShape,
 } from './authoring/feature-service.ts';
 export { type Experiment, experiment } from './authoring/experiment.ts';
 export { type FeatureView, featureView } from './authoring/feature-view.ts';
@@ -44,6 +46,7 @@ export {
   query,
   snowflake,
   type Source,
+  type SourceShape,
 } from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
 export { container } from './actions/container.ts';

@@ -7,6 +7,7 @@ export const LEVELS: Readonly<Record<string, number>> = {
   aggregation: 1,
   statistics: 1,
   storage: 1,
+  client: 2,
   registry: 2,
   checks: 2,
   profiles: 2,

@@ -49,6 +49,7 @@ const LINES: readonly (readonly string[])[] = [
   ['runs', 'list'],
   ['schedules'],
   ['runs', 'sync'],
+  ['types'],
   ['verify', '--endpoint', 'checkout'],
   ['gc', '--dry-run'],
   ['backup', 'backup'],
