@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasRedis, startRedis } from '../test/support/redis-server.ts';
 import { assignmentSection } from './assignment.ts';
+import { batchPredictionSection } from './batch-prediction.ts';
 import { checksSection } from './checks.ts';
 import { coldStartSection } from './cold-start.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
@@ -59,6 +60,7 @@ const MOST_SECONDS = 6;
 
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'training-set': measureOffline,
+  'batch-prediction': () => batchPredictionSection({ rows: isQuick ? 100_000 : 10_000_000 }),
   s3: () => s3Section({ isQuick }),
   materialize: measureStores,
   checks: () => checksSection(isQuick),

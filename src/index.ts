@@ -36,6 +36,7 @@ export {
   parquet,
   pipeline,
   postgres,
+  predict,
   promote,
   query,
   pushed,

@@ -53,6 +53,7 @@ export { container } from './actions/container.ts';
 export { evaluate } from './actions/evaluate.ts';
 export { materialize } from './actions/materialize.ts';
 export { notebook } from './actions/notebook.ts';
+export { predict } from './actions/predict.ts';
 export { promote } from './actions/promote.ts';
 export { python } from './actions/python.ts';
 export { registerModel } from './actions/register-model.ts';
