@@ -127,6 +127,29 @@ describe('over a network that fails', () => {
     await expect(open().predict('checkout', ROW, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
+  it('ends at its deadline, and by the caller, also while a key is awaited', async () => {
+    const waiting = createClient({ url: proxy.endpoint, key: () => new Promise(() => {}) });
+    await expect(waiting.predict('checkout', ROW, { timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'HR_TIMEOUT',
+      attempts: 0,
+    });
+    const caller = new AbortController();
+    const asked = waiting.predict('checkout', ROW, { signal: caller.signal });
+    caller.abort('left');
+    await expect(asked).rejects.toBe('left');
+    const none = createClient({ url: proxy.endpoint, key: () => Promise.reject(new Error('the vault is closed')) });
+    await expect(none.health()).rejects.toThrow('the vault is closed');
+    expect(proxy.requests).toBe(0);
+  });
+
+  it('sends no header that HTTP does not take', async () => {
+    const asked = open().predict('checkout', ROW, { requestId: 'a\nb' });
+    await expect(asked).rejects.toMatchObject({ code: 'HR_INVALID', errors: [{ path: 'x-request-id' }] });
+    const secret = createClient({ url: proxy.endpoint, headers: { 'x-api-key': 'hr_x_secret\n1' } });
+    await expect(secret.health()).rejects.not.toThrow('secret');
+    expect(proxy.requests).toBe(0);
+  });
+
   it('tells what is no server of Headrace, and follows it nowhere', async () => {
     failFirst({ kind: 'status', status: 302, headers: { location: server.url } });
     await expect(open().predict('checkout', ROW)).rejects.toMatchObject({ code: 'HR_UNEXPECTED_ANSWER', status: 302 });

@@ -125,6 +125,14 @@ describe.skipIf(reached.code !== 0)('the package', { timeout: LIMIT_MS }, () => 
     outside.write('empty/shop/tsconfig.json', config);
     expect(existsSync(join(shop, 'ask.ts'))).toBe(true);
     expect(ok(type(shop, '../node_modules/.bin/tsc -p .'))).toBe('');
+    // A page's bundler: no Node in sight, and every declaration file looked into.
+    const page = `${program('/')
+      .replace(/import type.*\n/, '')
+      .replace('<typeof shop>', '')}export {};\n`;
+    outside.write('empty/shop/page.ts', page);
+    const options = '--strict --noEmit --skipLibCheck false --target es2022 --lib es2022,dom --types ""';
+    const bundler = `${options} --module esnext --moduleResolution bundler --allowImportingTsExtensions`;
+    expect(ok(type(shop, `../node_modules/.bin/tsc --ignoreConfig ${bundler} page.ts`))).toBe('');
     const wrong = program('http://x.example').replace("'checkout'", "'chekout'");
     outside.write('empty/shop/ask.ts', wrong);
     expect(type(shop, '../node_modules/.bin/tsc -p .').stdout).toContain('"chekout"');
