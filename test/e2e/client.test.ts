@@ -203,7 +203,7 @@ describe('headrace types', () => {
   it('writes the same of what is applied and of a server that runs', () => {
     const [out, url] = ['api.ts', server.url];
     const made = headrace(project, ['types', '--out', out]);
-    expect(made).toMatchObject({ code: 0, stdout: 'api.ts: 1 endpoints, 2 services, 1 sources.\n' });
+    expect(made).toMatchObject({ code: 0, stdout: 'api.ts: 1 endpoint, 2 services, 1 source.\n' });
     const text = readFileSync(project.file(out), 'utf8');
     expect(text).toContain("      request: {\n        customer: 'string',\n        amount: 'float64?',\n      },\n");
     expect(headrace(project, ['types', '--url', url]).stdout).toBe(text);
@@ -211,7 +211,7 @@ describe('headrace types', () => {
     project.write(out, `${text}\n`);
     expect(headrace(project, ['types', '--out', out, '--check'])).toMatchObject({
       code: 1,
-      stdout: 'api.ts is missing or out of date. Write it: headrace types --out api.ts\n',
+      stdout: 'api.ts is missing or out of date. Write it by the same command without --check.\n',
     });
     expect(headrace(project, ['types', '--out', 'none.mjs', '--check'])).toMatchObject({ code: 1 });
   });
