@@ -17,6 +17,7 @@ export const SERVING_QUERY_TIMEOUT_MS = 5000;
 export interface StartServer {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
+  readonly grpcPort?: number | undefined;
   readonly workers?: number | undefined;
   readonly insecure?: boolean | undefined;
   /** Of a primary of several workers; tests have less patience. */
@@ -31,6 +32,8 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const { values, file } = app.config;
   const host = options.host ?? values['server.host'];
   const port = options.port ?? values['server.port'];
+  const grpcPort =
+    options.grpcPort ?? (port === 0 && values['server.grpcPort'] !== undefined ? 0 : values['server.grpcPort']);
   const workers = options.workers ?? values['server.workers'];
   const isInsecure = options.insecure ?? values['server.insecure'];
   checkHost(host, isLoopback(host) || (await isGuarded(app)), isInsecure, app.logger);
@@ -41,9 +44,10 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');
-    const serving = await serveInProcess(app, { host, port, isInsecure, releasesMemory: true });
+    const serving = await serveInProcess(app, { host, port, grpcPort, isInsecure, releasesMemory: true });
     endDespite(serving.isModelRunning);
-    return { url: serving.url, workers, stop: () => serving.stop(), hurry: () => serving.hurry() };
+    const { url, grpcAddress } = serving;
+    return { url, grpcAddress, workers, stop: () => serving.stop(), hurry: () => serving.hurry() };
   }
   // Once here, so that workers do not race to make the tables.
   const registry = await app.registry();
@@ -57,7 +61,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     logger: app.logger,
     drain: drainLimits(values),
     limits: options.limits,
-    start: { config: file, host, port, isInsecure },
+    start: { config: file, host, port, ...(grpcPort === undefined ? {} : { grpcPort }), isInsecure },
   });
 }
 

@@ -48,6 +48,7 @@ async function work(): Promise<void> {
     const serving = await prepareServing(app, {
       host: start.host,
       port: start.port,
+      grpcPort: start.grpcPort,
       isInsecure: start.isInsecure,
       compacts: start.compacts,
       serverId: start.serverId,
@@ -69,7 +70,7 @@ async function work(): Promise<void> {
     tell({ kind: 'up', isReady: serving.planes.control.readiness().isReady });
     // Nobody is connected to one that does not listen.
     if ((await Promise.race([stopped, toldToListen])) === 'stopped') serving.hurry();
-    else tell({ kind: 'listening', url: await serving.listen() });
+    else tell({ kind: 'listening', ...(await serving.listen()) });
     await stopped;
     await serving.stop();
     await allTold();

@@ -177,6 +177,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./types.ts')).typesCommand,
   },
   {
+    name: 'predict',
+    summary: 'predict all rows of a file by an endpoint',
+    load: async () => (await import('./predict.ts')).predictCommand,
+  },
+  {
     name: 'verify',
     summary: 'compute again what was served, and tell why it differs where it does',
     load: async () => (await import('./verify.ts')).verifyCommand,

@@ -2,15 +2,17 @@
 
 import { readFile } from 'node:fs/promises';
 import { formatTimestamp, HeadraceError, messageOf } from '../core/index.ts';
-import type { Signature, TensorSpec } from '../models/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
+import { findPlain, isPlain, listPlain, presentPlain, showPlain } from './plain-models.ts';
+import { describeSignature } from './model-signature.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { isMissing } from './read-event-file.ts';
 import { formatTable } from './table.ts';
 
 const register = defineCommand({
   usage: 'register <name> <file>',
-  summary: 'check an ONNX file against the model’s features, try it once, and register it as the next version',
+  summary:
+    'check an ONNX file against the model’s features, try it once, and register it as the next version; without a definition of the name as a plain model, served at /v2',
   example: 'headrace models register delay_classifier model.onnx --training-set 3f2a9c1d --alias champion',
   options: (command) =>
     command
@@ -22,10 +24,21 @@ const register = defineCommand({
     const metrics = readMetrics((options['metric'] as readonly string[] | undefined) ?? []);
     const onnx = await readModelFile(context.path(file));
     const app = await context.app();
-    const { registerModelFile } = await import('../app/index.ts');
+    const { isPlainName, registerModelFile, registerPlainModel } = await import('../app/index.ts');
     const trainingSet = textOption(options, 'trainingSet');
     const service = textOption(options, 'service');
     const alias = textOption(options, 'alias');
+    // What it was trained on makes it a model with features, which a definition says.
+    if (trainingSet === undefined && service === undefined && (await isPlainName(app, name))) {
+      const plain = await registerPlainModel(app, {
+        model: name,
+        onnx,
+        metrics,
+        ...(alias === undefined ? {} : { alias }),
+      });
+      context.tell(`no definition has "${name}": it is served by its own inputs, at /v2/models/${name}`);
+      return { json: presentPlain(plain), text: describeRegistered(plain) };
+    }
     const registered = await registerModelFile(app, {
       model: name,
       onnx,
@@ -37,7 +50,7 @@ const register = defineCommand({
     for (const warning of registered.warnings) context.tell(`warning: ${warning}`);
     return {
       json: present(registered),
-      text: `${registered.model} version ${registered.version}${registered.aliases.length > 0 ? ` (${registered.aliases.join(', ')})` : ''}`,
+      text: describeRegistered(registered),
     };
   },
 });
@@ -47,10 +60,16 @@ const list = defineCommand({
   summary: 'list models',
   example: 'headrace models list',
   async run(context) {
-    const models = await (await (await context.app('read')).registry()).models.list();
+    const registry = await (await context.app('read')).registry();
+    const defined = await registry.models.list();
+    const plain = await registry.plainModels.list();
+    const models = [
+      ...defined,
+      ...plain.filter(({ name }) => defined.every((one) => one.name !== name)).map(listPlain),
+    ].sort((a, b) => (a.name < b.name ? -1 : 1));
     const rows = models.map((model) => [
       model.name,
-      model.service ?? '(not defined any more)',
+      model.service ?? (isPlain(model) ? '(plain)' : '(not defined any more)'),
       String(model.versions),
       Object.entries(model.aliases)
         .map(([alias, version]) => `${alias}=${version}`)
@@ -60,7 +79,7 @@ const list = defineCommand({
       json: { models },
       text: formatTable(
         [['MODEL', 'SERVICE', 'VERSIONS', 'ALIASES'], ...rows],
-        'No models. Define one with model(…), run `headrace apply`, then `headrace models register NAME FILE.onnx`.',
+        'No models. `headrace models register NAME FILE.onnx` makes one; model(…) defines one that takes features.',
       ),
     };
   },
@@ -71,7 +90,10 @@ const show = defineCommand({
   summary: 'show a model’s versions',
   example: 'headrace models show delay_classifier',
   async run(context, [name = '']) {
-    const versions = await (await (await context.app('read')).registry()).models.versions(name);
+    const registry = await (await context.app('read')).registry();
+    const plain = await findPlain(registry, name);
+    if (plain !== undefined) return showPlain(plain);
+    const versions = await registry.models.versions(name);
     const rows = versions.map((version) => [
       String(version.version),
       version.aliases.join(' '),
@@ -99,7 +121,12 @@ const alias = defineCommand({
   summary: 'point an alias at a version: its number, another alias, or latest',
   example: 'headrace models alias delay_classifier champion 3',
   async run(context, [name = '', aliasName = '', version = '']) {
-    const { models } = await (await context.app()).registry();
+    const registry = await (await context.app()).registry();
+    const { models, plainModels } = registry;
+    if ((await findPlain(registry, name)) !== undefined) {
+      const aliased = await plainModels.setAlias(name, aliasName, version, context.environment.actor);
+      return { json: presentPlain(aliased), text: `${name}: ${aliasName} is version ${aliased.version}` };
+    }
     const { version: number } = await models.resolve(name, version);
     const aliased = await models.setAlias(name, aliasName, number, context.environment.actor);
     return { json: present(aliased), text: `${name}: ${aliasName} is version ${aliased.version}` };
@@ -111,8 +138,9 @@ const unalias = defineCommand({
   summary: 'take an alias away',
   example: 'headrace models unalias delay_classifier challenger',
   async run(context, [name = '', aliasName = '']) {
-    const { models } = await (await context.app()).registry();
-    const { version } = await models.removeAlias(name, aliasName, context.environment.actor);
+    const registry = await (await context.app()).registry();
+    const { removeAlias } = (await findPlain(registry, name)) === undefined ? registry.models : registry.plainModels;
+    const { version } = await removeAlias(name, aliasName, context.environment.actor);
     return { json: { model: name, alias: aliasName, version }, text: `${name}: ${aliasName} was version ${version}` };
   },
 });
@@ -122,7 +150,12 @@ const retire = defineCommand({
   summary: 'let go of a version for good: it can’t be served, and what it alone read is no longer kept',
   example: 'headrace models retire delay_classifier 2',
   async run(context, [name = '', version = '']) {
-    const { models } = await (await context.app()).registry();
+    const registry = await (await context.app()).registry();
+    const { models, plainModels } = registry;
+    if ((await findPlain(registry, name)) !== undefined) {
+      const retired = await plainModels.retire(name, version, context.environment.actor);
+      return { json: presentPlain(retired), text: `${name}: version ${retired.version} is retired` };
+    }
     const { version: number } = await models.resolve(name, version);
     const retired = await models.retire(name, number, context.environment.actor);
     return { json: present(retired), text: `${name}: version ${retired.version} is retired` };
@@ -150,16 +183,8 @@ function present(version: ModelVersion): object {
   };
 }
 
-/** `features float32[N,22] → probability float32[N,1]`; N is the number of rows, ? any other size that is open. */
-function describeSignature(signature: ModelVersion['signature']): string {
-  // The registry keeps what the runtime read of the file; a version of before that has null.
-  const { inputs, outputs } = (signature ?? { inputs: [], outputs: [] }) as unknown as Signature;
-  const tensor = ({ name, type, shape }: TensorSpec): string => {
-    const sizes = shape.map((size, at) => (size === null ? (at === 0 ? 'N' : '?') : String(size)));
-    return `${name} ${type}[${sizes.join(',')}]`;
-  };
-  if (inputs.length === 0 && outputs.length === 0) return '';
-  return `${inputs.map(tensor).join(', ')} → ${outputs.map(tensor).join(', ')}`;
+function describeRegistered({ model, version, aliases }: Pick<ModelVersion, 'model' | 'version' | 'aliases'>): string {
+  return `${model} version ${version}${aliases.length > 0 ? ` (${aliases.join(', ')})` : ''}`;
 }
 
 async function readModelFile(file: string): Promise<Uint8Array> {

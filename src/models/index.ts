@@ -2,7 +2,11 @@ export { type Binding, compileBinding } from './binding/compile-binding.ts';
 export type { LoadedModel, LoadOptions, ModelRuntime, ModelStatistics, RefusalReason } from './model-runtime.ts';
 export type { Signature, Tensor, TensorData, Tensors, TensorSpec, TensorType } from './tensor.ts';
 export type { BatchInput, ModelCost, ModelWork } from './model-work.ts';
+export { type BatchModel, openBatchModel, type ScoredRow } from './batch-model.ts';
 export { createOnnxRuntime, type OnnxRuntimeOptions } from './onnx/create-onnx-runtime.ts';
+export { arrayOf, elementBytes, isText } from './tensor-arrays.ts';
+export { fromHalf, toHalf } from './binding/half.ts';
+export { RUNTIME_FAILED } from './queue/model-core.ts';
 export { runRows } from './run-rows.ts';
 export { isTransient } from './repository/is-transient.ts';
 export {

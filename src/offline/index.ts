@@ -62,3 +62,8 @@ export { openTrainingSetJobs, type TrainingSetJobs } from './jobs/training-set-j
 export { openTrainingSetFile, type OpenTrainingSetFile } from './training-sets/open-file.ts';
 export { streamArrow } from './arrow/stream-arrow.ts';
 export { openFeatureRows } from './training-sets/read-feature-rows.ts';
+export { type FeatureFile, type FeatureFileRequest, writeFeatureFile } from './batch/feature-file.ts';
+export { BAD_ROW_ADVICE, ERROR_COLUMN, inputFiles, type InputPlace } from './batch/load-input.ts';
+export { identityOf, type SourceFile } from './sources/file-identity.ts';
+export { queryWork } from './sources/source-errors.ts';
+export { readerOf, toDuck, type ValueReader } from './duckdb/vector-values.ts';

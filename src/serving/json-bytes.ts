@@ -43,6 +43,14 @@ export class JsonBytes implements ValueSink {
     this.#bytes[this.length++] = value;
   }
 
+  /** What was written from `start` up to `end`, once more. */
+  again(start: number, end: number): void {
+    const size = end - start;
+    this.#reserve(size);
+    this.#bytes.copyWithin(this.length, start, end);
+    this.length += size;
+  }
+
   none(): void {
     this.raw(NULL);
   }

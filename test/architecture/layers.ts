@@ -24,6 +24,7 @@ export const LEVELS: Readonly<Record<string, number>> = {
   orchestrator: 4,
   control: 5,
   housekeeping: 5,
+  'batch-prediction': 5,
   app: 6,
   cli: 7,
   console: 7,

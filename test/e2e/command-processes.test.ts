@@ -28,6 +28,7 @@ const LINES: readonly (readonly string[])[] = [
     '--out',
     'out.parquet',
   ],
+  ['predict', 'checkout', '--input', 'spine.csv', '--timestamp', 'at', '--out', 'predicted'],
   ['features', 'get', '--service', 'shop_features', '--rows', KEYS],
   ['views'],
   ['log', 'prune'],

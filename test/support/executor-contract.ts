@@ -134,7 +134,7 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
         reason: /^exit code 1: ValueError: no rows$/,
         isFinal: false,
       },
-      { what: 'a signal', command: 'kill -SEGV $$', reason: /^ended by SIGSEGV$/, isFinal: false },
+      { what: 'a signal', command: 'kill -SEGV $$', reason: /^ended by SIGSEGV \(native code crashed/, isFinal: false },
       {
         what: 'a result with NaN',
         command: 'echo "{\\"auc\\": NaN}" > $HEADRACE_STEP_OUTPUT/result.json',
@@ -157,6 +157,66 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
         what: 'files and an array, which has no place for them',
         command: 'echo "[1]" > $HEADRACE_STEP_OUTPUT/result.json; echo 2 > $HEADRACE_STEP_OUTPUT/model.onnx',
         reason: /left files \(model\.onnx\), so its result\.json must hold an object/,
+        isFinal: false,
+      },
+      {
+        what: 'a result that is a pipe, which nobody writes into',
+        command: 'mkfifo $HEADRACE_STEP_OUTPUT/result.json',
+        reason: /left result\.json as a pipe, and only files and folders are kept/,
+        isFinal: false,
+      },
+      {
+        what: 'a result without an end',
+        command: 'ln -s /dev/zero $HEADRACE_STEP_OUTPUT/result.json',
+        reason: /left result\.json as a link.*: copy what it leads to/,
+        isFinal: false,
+      },
+      {
+        what: 'a result that is a folder',
+        command: 'mkdir $HEADRACE_STEP_OUTPUT/result.json',
+        reason: /left result\.json as a folder, .*: write what is to be kept as a file/,
+        isFinal: false,
+      },
+      {
+        what: 'a result so deep that nothing reads it again',
+        command: `python3 -c 'print("[" * 200000 + "]" * 200000)' > $HEADRACE_STEP_OUTPUT/result.json`,
+        reason: /must hold what can be read again, but it is nested more than 1000 deep/,
+        isFinal: false,
+      },
+      {
+        what: 'a number that is none any more',
+        command: 'echo "[1e999]" > $HEADRACE_STEP_OUTPUT/result.json',
+        reason: /result\[0\] is Infinity/,
+        isFinal: false,
+      },
+      {
+        what: 'a file that is a link out of its folder',
+        command: 'mkdir $HEADRACE_STEP_OUTPUT/a; ln -s /etc/passwd $HEADRACE_STEP_OUTPUT/a/list',
+        reason: /left "a\/list" as a link.*: copy what it leads to/,
+        isFinal: false,
+      },
+      {
+        what: 'a file that is a socket',
+        command: `cd $HEADRACE_STEP_OUTPUT; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("s")'`,
+        reason: /left "s" as a socket/,
+        isFinal: false,
+      },
+      {
+        what: 'an output folder that is somewhere else',
+        command: 'rmdir $HEADRACE_STEP_OUTPUT; ln -s /etc $HEADRACE_STEP_OUTPUT',
+        reason: /left its output folder as a link/,
+        isFinal: false,
+      },
+      {
+        what: 'an output folder that is gone',
+        command: 'rm -r $HEADRACE_STEP_OUTPUT',
+        reason: /left its output folder so that it can't be read: it is gone/,
+        isFinal: false,
+      },
+      {
+        what: 'a file whose name is no UTF-8',
+        command: `python3 -c 'import os; open(os.environb[b"HEADRACE_STEP_OUTPUT"] + b"/\\xff", "w")'`,
+        reason: /its name is not UTF-8; name it by UTF-8/,
         isFinal: false,
       },
     ])('with $what', async ({ command, reason, isFinal }) => {
@@ -201,6 +261,21 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
         code: 'throw new Error("at once");',
         told: { reason: expect.stringContaining('threw while it was loaded: at once'), isFinal: false },
       },
+      {
+        what: 'a result that holds itself',
+        code: 'module.exports = () => { const own = {}; own.own = own; return own; };',
+        told: { reason: expect.stringContaining('nested more than 1000 deep, or holds itself'), isFinal: false },
+      },
+      {
+        what: 'a JSON of its own',
+        code: 'module.exports = () => { JSON.stringify = () => "{auc"; return 1; };',
+        told: { reason: expect.stringContaining('it changed JSON, or wrote into a descriptor'), isFinal: false },
+      },
+      {
+        what: 'noise in its process’s own pipe',
+        code: 'module.exports = () => { require("fs").writeSync(3, "hello, world"); require("fs").writeSync(4, "hello, world"); return 1; };',
+        told: { reason: expect.stringContaining('it changed JSON, or wrote into a descriptor'), isFinal: false },
+      },
     ])('with $what of a function', async ({ code, told }) => {
       const made = await world();
       expect((await made.run(await made.task(code)))[0]).toMatchObject({ kind: 'failed', cause: 'exit', ...told });
@@ -243,6 +318,25 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
       expect(await made.value((await made.run(read, { needs, params: { again: true } }))[0])).toMatchObject({
         text: 'weights',
       });
+    });
+
+    it.each([
+      { what: 'a pipe of its input', command: 'rm $HEADRACE_STEP_INPUT; mkfifo $HEADRACE_STEP_INPUT' },
+      { what: 'a link of its input', command: 'ln -sf /dev/full $HEADRACE_STEP_INPUT' },
+      {
+        what: 'a link of its output folder',
+        command: 'rmdir $HEADRACE_STEP_OUTPUT; ln -s "$PWD" $HEADRACE_STEP_OUTPUT',
+      },
+    ])('with what the next one left, where one made $what', async ({ command }) => {
+      const made = await world();
+      await made.run(shell(command));
+      // Its folder is given back once it is told.
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const next = shell(
+        'test -f $HEADRACE_STEP_INPUT -a ! -L $HEADRACE_STEP_INPUT -a ! -L $HEADRACE_STEP_OUTPUT; echo "$?" > $HEADRACE_STEP_OUTPUT/result.json',
+      );
+      const [end] = await made.run(next, { params: { again: true } });
+      expect(await made.value(end)).toBe(0);
     });
 
     it('with why its code or order cannot be had', async () => {

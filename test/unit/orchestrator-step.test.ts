@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { roomFor } from '../../src/orchestrator/executors/local/room.ts';
 import { openLogFile } from '../../src/orchestrator/step/log-file.ts';
 import { createRedactor, redactText } from '../../src/orchestrator/step/redact.ts';
@@ -89,11 +89,38 @@ describe('frames', () => {
       fc.property(frames, fc.integer({ min: 1, max: 20 }), (given, step) => {
         const bytes = Buffer.concat(given.map(([kind, text]) => encodeFrame(kind, text)));
         const read: [number, string][] = [];
-        const reader = createFrameReader((kind, payload) => read.push([kind, payload.toString()]));
+        const reader = createFrameReader(
+          (kind, payload) => read.push([kind, payload.toString()]),
+          () => expect.fail('frames are no noise'),
+        );
         for (let at = 0; at < bytes.length; at += step) reader(bytes.subarray(at, at + step));
         expect(read).toEqual(given);
       }),
     );
+  });
+
+  it('are told from noise once, after which nothing is heard, and little of it is held', () => {
+    const noise = fc.array(fc.uint8Array({ minLength: 1, maxLength: 60 }), { maxLength: 30 });
+    fc.assert(
+      fc.property(noise, (chunks) => {
+        let broken = 0;
+        const reader = createFrameReader(
+          (kind) => {
+            expect(broken).toBe(0);
+            expect(Object.values(FRAME)).toContain(kind);
+          },
+          () => {
+            broken += 1;
+          },
+        );
+        for (const chunk of chunks) reader(Buffer.from(chunk));
+        reader(Buffer.from('lies of four gigabytes'));
+        expect(broken).toBeLessThanOrEqual(1);
+      }),
+    );
+    const heard = vi.fn();
+    createFrameReader(expect.fail, heard)(Buffer.from([0xff, 0xff, 0xff, 0xff, FRAME.result]));
+    expect(heard).toHaveBeenCalledOnce();
   });
 });
 

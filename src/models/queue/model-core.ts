@@ -49,6 +49,8 @@ export interface ModelCore {
   close(limitMs: number): Promise<void>;
 }
 
+/** How the sentence of HR_INFERENCE_FAILED begins where the runtime refused the rows, and did not end with them. */
+export const RUNTIME_FAILED = "the model's runtime failed";
 // An estimate that no run has confirmed for so long is put to the proof before it refuses anybody.
 const OLD_ESTIMATE_MS = 1000;
 
@@ -141,7 +143,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       if (!settle(batch)) return;
       runs++;
       if (batch.isRetry || batch.segments.length === 1)
-        for (const { job } of batch.segments) fail(job, `the model's runtime failed: ${reason}`);
+        for (const { job } of batch.segments) fail(job, `${RUNTIME_FAILED}: ${reason}`);
       else queue.retryAlone(batch);
       checkIdle();
     },

@@ -5,6 +5,7 @@ import {
   closeSync,
   constants,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -97,9 +98,13 @@ export function openAttemptFolders(scratch: string, cache: FileCache): AttemptFo
   };
 }
 
-function isAsPlaced({ code, output }: AttemptFolder, { files, placed }: Held): boolean {
+function isAsPlaced({ code, inputFile, output }: AttemptFolder, { files, placed }: Held): boolean {
   if (placed === undefined && files.length > 0) return false;
   try {
+    // A link would be followed out of it, and a pipe in the place of the input be waited for.
+    if (!lstatSync(code).isDirectory() || !lstatSync(output).isDirectory()) return false;
+    const input = lstatSync(inputFile);
+    if (!input.isFile() || input.nlink !== 1) return false;
     const [first, second] = readdirSync(output);
     if (first === 'result.json' && second === undefined) unlinkSync(join(output, first));
     else if (first !== undefined) return false;

@@ -37,6 +37,11 @@ export function outOfMemory(limitBytes: number, usedBytes?: number): TaskFailure
   return { kind: 'failed', cause: 'memory', reason, isFinal: false };
 }
 
+/** What code that is not the language's own ends by. */
+const CRASHES: ReadonlySet<NodeJS.Signals> = new Set(['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGABRT']);
+const CRASHED =
+  ' (native code crashed, of a library most likely; in Python, PYTHONFAULTHANDLER=1 among its `env` says where)';
+
 /** Of a process that ended by itself; `lastLine`: of what it had to say of it. SIGKILL comes from outside: the kernel when memory runs out, or an operator. */
 export function exitOutcome(
   code: number | null,
@@ -45,6 +50,6 @@ export function exitOutcome(
 ): TaskFailure | { readonly kind: 'lost'; readonly reason: string } {
   if (signal === 'SIGKILL') return { kind: 'lost', reason: 'its process was killed from outside (SIGKILL)' };
   const why = lastLine === undefined ? '' : `: ${lastLine}`;
-  if (signal !== null) return failure(`ended by ${signal}${why}`);
+  if (signal !== null) return failure(`ended by ${signal}${CRASHES.has(signal) ? CRASHED : ''}${why}`);
   return failure(`exit code ${code}${why}`, { isFinal: code === FINAL_EXIT_CODE });
 }

@@ -1,7 +1,7 @@
 // How large a result may be.
 
 /** A result is held in memory whole, by the step after it too: what is larger belongs in a file. */
-const MAX_RESULT_BYTES = 64 * 2 ** 20;
+export const MAX_RESULT_BYTES = 64 * 2 ** 20;
 
 /** What there is to say of a result of so many bytes; undefined where it is small enough. */
 export function tooLarge(bytes: number): string | undefined {

@@ -1,12 +1,13 @@
 // What a task gave: its result.json read and judged, its files stored, and both made the output that a row names.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { HeadraceError, type Json, messageOf, parseJson, stringifyJson } from '../../core/index.ts';
 import { type ObjectStore, putBlob } from '../../storage/index.ts';
 import type { TaskOutput } from '../engine/batch.ts';
 import { attachFiles, forgetPaths, type StoredFiles } from './files.ts';
-import { tooLarge } from './result-size.ts';
+import { namesIn, readWhole } from './left-files.ts';
+import { notJson } from './plain-data.ts';
+import { MAX_RESULT_BYTES, tooLarge } from './result-size.ts';
 import { storeFiles } from './stored-files.ts';
 
 /** Longer outputs lie in the artifact store, not in the row. */
@@ -17,7 +18,7 @@ export async function collectOutput(
   objects: ObjectStore,
   directory: string,
 ): Promise<{ readonly output: TaskOutput; readonly files: StoredFiles }> {
-  const names = readdirSync(directory);
+  const names = namesIn(directory);
   if (names.length === 0) return { output: { json: 'null' }, files: {} };
   const result = names.includes('result.json') ? readResult(join(directory, 'result.json')) : null;
   const files = names.some((name) => name !== 'result.json') ? await storeFiles(objects, directory) : {};
@@ -34,9 +35,16 @@ export async function storeOutput(objects: ObjectStore, json: string): Promise<T
 }
 
 function readResult(path: string): Json {
-  const fault = tooLarge(statSync(path).size);
-  if (fault !== undefined) throw new HeadraceError('HR_STEP_FAILED', fault);
-  const text = readFileSync(path, 'utf8');
+  const { bytes, size } = readWhole(path, MAX_RESULT_BYTES);
+  const large = tooLarge(size);
+  if (large !== undefined) throw new HeadraceError('HR_STEP_FAILED', large);
+  const result = parseResult(bytes.toString());
+  const fault = notJson(result, 'result');
+  if (fault === undefined) return result;
+  throw new HeadraceError('HR_STEP_FAILED', `the step's result.json must hold what can be read again, but ${fault}`);
+}
+
+function parseResult(text: string): Json {
   try {
     return parseJson(text);
   } catch (error) {

@@ -1,6 +1,8 @@
 // What a warm process says, as frames on a pipe of its own: length, kind, payload. Each is written before the next task starts,
 // so what was last heard of a process that died tells which task it died at.
 
+import { MAX_RESULT_BYTES } from '../result-size.ts';
+
 export const FRAME = {
   /** The result as JSON. */
   result: 1,
@@ -23,6 +25,8 @@ export interface TaskFault {
 }
 
 const HEAD_BYTES = 5;
+/** A result's code units are at most three bytes each; what is printed comes in parts. */
+const MAX_PAYLOAD_BYTES = 3 * MAX_RESULT_BYTES;
 
 export function encodeFrame(kind: FrameKind, payload: Buffer | string): Buffer {
   const length = Buffer.byteLength(payload);
@@ -34,12 +38,19 @@ export function encodeFrame(kind: FrameKind, payload: Buffer | string): Buffer {
   return frame;
 }
 
-/** Gives a function that takes the pipe's bytes as they come and tells each frame once it is whole. */
-export function createFrameReader(onFrame: (kind: FrameKind, payload: Buffer) => void): (chunk: Buffer) => void {
+const KINDS: ReadonlySet<number> = new Set(Object.values(FRAME));
+
+/** Gives a function that takes the pipe's bytes as they come and tells each frame once it is whole; `onBroken`, once, where they are no frames: a task may write into any pipe that it has. */
+export function createFrameReader(
+  onFrame: (kind: FrameKind, payload: Buffer) => void,
+  onBroken: () => void,
+): (chunk: Buffer) => void {
+  let isBroken = false;
   let parts: Buffer[] = [];
   let held = 0;
   let wanted = HEAD_BYTES;
   return (chunk) => {
+    if (isBroken) return;
     parts.push(chunk);
     held += chunk.length;
     if (held < wanted) return;
@@ -48,10 +59,16 @@ export function createFrameReader(onFrame: (kind: FrameKind, payload: Buffer) =>
     for (;;) {
       wanted = HEAD_BYTES;
       if (bytes.length - at < wanted) break;
-      wanted += bytes.readUInt32LE(at);
+      const length = bytes.readUInt32LE(at);
+      const kind = bytes[at + 4] as number; // there are five
+      if (length > MAX_PAYLOAD_BYTES || !KINDS.has(kind)) {
+        isBroken = true;
+        parts = [];
+        return onBroken();
+      }
+      wanted += length;
       if (bytes.length - at < wanted) break;
-      // Written by encodeFrame alone.
-      onFrame(bytes[at + 4] as FrameKind, bytes.subarray(at + HEAD_BYTES, at + wanted));
+      onFrame(kind as FrameKind, bytes.subarray(at + HEAD_BYTES, at + wanted));
       at += wanted;
     }
     parts = at === bytes.length ? [] : [bytes.subarray(at)];

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { stringifyJson } from '../../../core/index.ts';
+import { type Json, parseJson, stringifyJson } from '../../../core/index.ts';
 import { taskDirectory } from '../../run-logs.ts';
 import { join } from 'node:path';
 import { type LogFile, type LogStream, openLogFile } from '../log-file.ts';
@@ -14,6 +14,7 @@ import { signalGroup } from '../signal-group.ts';
 import { itemOf } from '../order.ts';
 import type { MemoryLimit } from '../memory-limits.ts';
 import { exitOutcome, failure, outOfMemory, type TaskOutcome, timedOut } from '../outcome.ts';
+import { notJson } from '../plain-data.ts';
 import type { PreparedOrder } from '../prepared-order.ts';
 import { redactText } from '../redact.ts';
 import { MAX_INLINE_BYTES, storeOutput } from '../result.ts';
@@ -48,6 +49,8 @@ export interface WarmWorker {
   recall(): void;
   /** Ends the task at work by SIGTERM and then SIGKILL, and the process with it. */
   stopTask(): void;
+  /** Ends what it is held together with: what its tasks have left behind without a mark. */
+  endOthers(): void;
   /** Ends it at once. */
   kill(): void;
 }
@@ -87,7 +90,7 @@ export function startWarmWorker(
   let log: LogFile | undefined;
   let streams: Record<'stdout' | 'stderr', LogStream> | undefined;
   const limit = like.memoryBytes;
-  const held = limit === null ? undefined : host.memory.open(mark, limit);
+  const held = host.memory.open(mark, limit);
   const child = start(host, like, { mark, directory, held });
   const pipe = child.stdio[ORDERS_FD] as Writable; // a pipe, as all above 2 are
   pipe.on('error', () => {}); // its end is told by the process's
@@ -171,17 +174,25 @@ export function startWarmWorker(
       busySince = performance.now();
       return startTimer();
     }
-    if (kind === FRAME.result) return succeed(payload.toString());
+    const text = payload.toString();
+    // Made in the process that runs the task, which may have done anything there.
+    const said = parseFrame(text);
+    if (said === undefined) return onBroken();
+    if (kind === FRAME.result) return succeed(text);
     if (kind === FRAME.returned) {
-      const count = Number(payload.toString());
+      const count = Number(said.value);
       if (count > 0) events.onReturned(queue.splice(-count));
       return;
     }
-    const { reason, isFinal = false } = JSON.parse(payload.toString()) as TaskFault; // said by worker-main.ts alone
-    end(failure(reason, { isFinal }), 0);
+    const { reason, isFinal } = (said.value ?? {}) as Partial<TaskFault>;
+    end(failure(String(reason), { isFinal: isFinal === true }), 0);
   };
 
-  const read = createFrameReader(onFrame);
+  const onBroken = (): void => {
+    const why = 'what came from its process was no result: it changed JSON, or wrote into a descriptor above 2';
+    if (ending === undefined) end(failure(`${why}, which are the process's own`), 0);
+  };
+  const read = createFrameReader(onFrame, onBroken);
   const hear = (chunk: Buffer): void => {
     const before = queue[0];
     read(chunk);
@@ -195,7 +206,7 @@ export function startWarmWorker(
   child.stderr?.on('data', (chunk: Buffer) => print('stderr', chunk));
 
   if (child.pid !== undefined && limit !== null) {
-    held?.watch(child.pid, (used) => end(outOfMemory(limit, used), 0));
+    held.watch(child.pid, (used) => end(outOfMemory(limit, used), 0));
   }
 
   const gone = (code: number | null, signal: NodeJS.Signals | null, cause?: Error): void => {
@@ -204,9 +215,8 @@ export function startWarmWorker(
     const attempt = queue[0];
     const store = attempt === undefined ? undefined : closeLog(attempt);
     const secrets = prepared.secretValues;
-    const why =
-      ending ?? (limit !== null && held?.hasKilled() ? outOfMemory(limit) : endOf(code, signal, limit, cause));
-    void held?.close();
+    const why = ending ?? (limit !== null && held.hasKilled() ? outOfMemory(limit) : endOf(code, signal, limit, cause));
+    void held.close();
     void Promise.resolve(store?.())
       .catch(() => {}) // the log is lost; the task's end is not
       .then(() => {
@@ -263,12 +273,23 @@ export function startWarmWorker(
     },
     recall: () => send(pipe, { kind: 'recall' }),
     stopTask: () => end({ kind: 'stopped' }, host.graceMs),
+    endOthers: () => child.pid !== undefined && held.endOthers(child.pid),
     kill() {
       isKilled = ending === undefined;
       end({ kind: 'stopped' }, 0);
       killNow();
     },
   };
+}
+
+/** Undefined where it is no JSON, or nested deeper than a result may be. */
+function parseFrame(text: string): { readonly value: Json } | undefined {
+  try {
+    const value = parseJson(text);
+    return notJson(value, 'result') === undefined ? { value } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function endOf(code: number | null, signal: NodeJS.Signals | null, limit: number | null, cause?: Error): Ending {
@@ -280,7 +301,7 @@ function endOf(code: number | null, signal: NodeJS.Signals | null, limit: number
 }
 
 interface ProcessStart extends Pick<WorkerStart, 'mark' | 'directory'> {
-  readonly held: MemoryLimit | undefined;
+  readonly held: MemoryLimit;
 }
 
 function start(host: StepHost, like: PreparedOrder, { mark, directory, held }: ProcessStart): ChildProcess {
@@ -289,7 +310,7 @@ function start(host: StepHost, like: PreparedOrder, { mark, directory, held }: P
   const heap =
     memoryBytes === null ? [] : [`--max-old-space-size=${Math.max(16, Math.floor((memoryBytes * 0.9) / 2 ** 20))}`];
   const own = { command: process.execPath, args: [...heap, MAIN] };
-  const { command, args } = held?.command(own.command, own.args) ?? own;
+  const { command, args } = held.command(own.command, own.args);
   return spawn(command, args, {
     cwd: directory,
     env: {

@@ -14,6 +14,9 @@ import { FRAMES_FD, ORDERS_FD, type WorkerOrder } from './worker-orders.ts';
 
 type Waiting = readonly [index: number, attempt: number, item: unknown];
 
+/** Of one frame. */
+const MAX_PRINTED_BYTES = 2 ** 20;
+
 const waiting: Waiting[] = [];
 const functions = new Map<string, Task>();
 const home = process.cwd();
@@ -159,7 +162,7 @@ function takeOutput(stream: NodeJS.WriteStream, kind: FrameKind): void {
       typeof chunk === 'string'
         ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
         : Buffer.from(chunk);
-    tell(kind, bytes);
+    for (let at = 0; at < bytes.length; at += MAX_PRINTED_BYTES) tell(kind, bytes.subarray(at, at + MAX_PRINTED_BYTES));
     const done = typeof encoding === 'function' ? encoding : written;
     if (typeof done === 'function') process.nextTick(done as () => void);
     return true;

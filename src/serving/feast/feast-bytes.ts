@@ -1,0 +1,73 @@
+// Values in the JSON of Feast's server. Its clients tell types by how a value is written: a float has its point even where it
+// is whole, and a time is in whole seconds since 1970.
+
+import {
+  type DataType,
+  type Json,
+  type Micros,
+  MICROS_PER_SECOND,
+  stringifyJson,
+  toJson,
+  type Value,
+} from '../../core/index.ts';
+import { JsonBytes } from '../json-bytes.ts';
+
+const POINT_ZERO = Buffer.from('.0');
+/** From here on a whole double is written with an exponent, which no int has. */
+const LEAST_WITH_EXPONENT = 1e21;
+
+export class FeastBytes extends JsonBytes {
+  /** Whether the numbers that come next are floats. Set for each column. */
+  isFloat = false;
+
+  override number(value: number): void {
+    super.number(value);
+    if (this.isFloat && needsPoint(value)) this.raw(POINT_ZERO);
+  }
+
+  override timestamp(value: Micros): void {
+    super.number(secondsOf(value));
+  }
+
+  override value(type: DataType, value: Value): void {
+    if (value !== null && (type.kind === 'list' || type.kind === 'vector')) this.escapedJson(textOf(type, value));
+    else super.value(type, value);
+  }
+
+  /** RFC 3339, for when a record happened. */
+  time(value: Micros): void {
+    super.timestamp(value);
+  }
+}
+
+function needsPoint(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) < LEAST_WITH_EXPONENT;
+}
+
+function secondsOf(micros: Micros): number {
+  return Math.floor(micros / MICROS_PER_SECOND);
+}
+
+function textOf(type: DataType, value: Value): string {
+  if (value === null) return 'null';
+  switch (type.kind) {
+    case 'list':
+      // A list's value is an array.
+      return `[${(value as readonly Value[]).map((item) => textOf(type.of, item)).join(',')}]`;
+    case 'vector':
+      // So is a vector's JSON.
+      return `[${(toJson(type, value) as readonly Json[]).map(floatText).join(',')}]`;
+    case 'float32':
+    case 'float64':
+      return floatText(toJson(type, value) as Json);
+    case 'timestamp':
+      return String(secondsOf(value as Micros));
+    default:
+      return stringifyJson(toJson(type, value));
+  }
+}
+
+/** What is no finite number is text in JSON already. */
+function floatText(value: Json): string {
+  return typeof value === 'number' && needsPoint(value) ? `${value}.0` : stringifyJson(value);
+}
