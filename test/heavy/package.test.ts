@@ -54,7 +54,8 @@ describe.skipIf(reached.code !== 0)('the package', { timeout: LIMIT_MS }, () => 
     ok(pack);
     packed = readdirSync(outside.directory).find((name) => name.endsWith('.tgz')) ?? '';
   }, LIMIT_MS);
-  afterAll(() => outside.remove());
+  // It has some ten thousand files.
+  afterAll(() => outside.remove(), LIMIT_MS);
   const inEmpty = (line: string) => type(outside.file('empty'), line);
 
   it('has what its package.json names, and neither sources nor tests', () => {
