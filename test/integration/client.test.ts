@@ -226,7 +226,7 @@ describe('the rest', () => {
     let sent: Headers | undefined;
     const traced = createClient({
       url: `${open.serving.url}/`,
-      headers: { 'x-team': 'shop' },
+      headers: { 'x-team': 'shop', TraceParent: 'none' },
       fetch: (url, init) => {
         sent = new Headers(init?.headers);
         return fetch(url, init);
