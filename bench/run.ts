@@ -15,6 +15,7 @@ import { measureDefinitions } from './definitions.ts';
 import { feastSection } from './feast.ts';
 import { featuresReadSection } from './features-read.ts';
 import { featuresReadArrowSection } from './features-read-arrow.ts';
+import { grpcSection } from './grpc.ts';
 import { goingBackSection } from './going-back.ts';
 import { kafkaSection } from './kafka.ts';
 import { FULL_SIZES, localExecutorSection, QUICK_SIZES } from './local-executor.ts';
@@ -68,6 +69,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   assignment: async () => assignmentSection(isQuick),
   predict: () => predictSection({ isQuick, withRedis }),
   oip: () => oipSection({ isQuick }),
+  grpc: () => grpcSection({ isQuick }),
   'monitoring-cost': () => monitoringCostSection({ isQuick }),
   'features-read': measureReads,
   'features-read-arrow': measureArrowReads,
