@@ -15,10 +15,12 @@ import {
 import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns } from './column-type.ts';
+import type { GraphNode } from './graph-node.ts';
 import type { MemberShape, RequestOf } from './member.ts';
 import type { RequestCondition } from './request-condition.ts';
 
 declare const requestColumn: unique symbol;
+declare const outputColumns: unique symbol;
 
 /** Something a service can list. */
 export type ServiceInput = AuthoredObject<
@@ -49,15 +51,21 @@ export function featureService<const M extends readonly ServiceInput[]>(
 type UnionToColumns<M> = { readonly [Name in M extends unknown ? keyof RequestOf<M> : never]: unknown };
 
 /** A model: the service it takes and the outputs it gives. Its versions are registered from ONNX files. */
-export interface Model<Q extends string = string> extends AuthoredObject<AuthoredModel> {
+export interface Model<Q extends string = string, O extends Columns = Columns> extends AuthoredObject<AuthoredModel> {
   readonly name: string;
   readonly [requestColumn]?: Q;
+  readonly [outputColumns]?: O;
 }
 
-export interface ModelOptions<Q extends string> extends AboutOptions {
+export interface ModelOptions<Q extends string, O extends Columns = Columns> extends AboutOptions {
   readonly features: FeatureService<Q>;
   /** Named outputs; a classifier's probability is `{ probability: t.float32() }`. */
-  readonly outputs: Columns;
+  readonly outputs: O;
+  /**
+   * The node that answers, of a model that is made of others: its outputs are the model's. Versions of such a model pin a
+   * version of each model in it: `headrace models register NAME --graph`.
+   */
+  readonly graph?: GraphNode<O>;
   /** ONNX execution providers in order of preference. Default: `['cpu']`. */
   readonly providers?: readonly string[];
 }
@@ -66,13 +74,17 @@ const MODEL_OPTIONS: OptionNames<ModelOptions<string>> = {
   ...ABOUT_OPTIONS,
   features: true,
   outputs: true,
+  graph: true,
   providers: true,
 };
 
-export function model<Q extends string>(name: string, options: ModelOptions<Q>): Model<Q> {
+export function model<Q extends string, O extends Columns>(name: string, options: ModelOptions<Q, O>): Model<Q, O> {
   const call = noteCall(options, MODEL_OPTIONS);
-  const { features, outputs, providers, ...about } = optionsOf(options);
-  return { name, [AUTHORED]: { kind: 'model', name, call, features, outputs, providers: providers ?? ['cpu'], about } };
+  const { features, outputs, graph, providers, ...about } = optionsOf(options);
+  return {
+    name,
+    [AUTHORED]: { kind: 'model', name, call, features, outputs, graph, providers: providers ?? ['cpu'], about },
+  };
 }
 
 /** An address that serves a model; its traffic is split between versions. */
