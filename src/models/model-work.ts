@@ -38,6 +38,7 @@ export interface NodeTiming {
   readonly node: string;
   /** Of a model node, the version that it runs; else null. */
   readonly version: number | null;
+  /** Rows that it answered itself. */
   readonly rows: number;
   /** Rows that it failed itself. */
   readonly failures: number;

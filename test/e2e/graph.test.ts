@@ -75,7 +75,10 @@ describe('an endpoint that is a graph', { timeout: 60_000 }, () => {
     headraceJson(project, ['models', 'alias', 'linear', 'champion', '2']);
     expect((await predict([-8])).rows[0]?.outputs).toEqual(expected(-8));
     const pinning = ['models', 'register', 'graph', '--graph', '--node', 'of_half=1'];
-    const { signature, version } = headraceJson(project, pinning) as { readonly version: number; readonly signature: { readonly nodes: Record<string, { version: number }> } };
+    const { signature, version } = headraceJson(project, pinning) as {
+      readonly version: number;
+      readonly signature: { readonly nodes: Record<string, { version: number }> };
+    };
     expect(version).toBe(2);
     const pinned = Object.entries(signature.nodes).map(([name, node]) => `${name}=${node.version}`);
     expect(pinned.sort()).toEqual(['looked=1', 'of_half=1', 'straight=2']);

@@ -117,7 +117,8 @@ function checkOutputs(
   last: NodeSpec | undefined,
   mistakes: Mistakes,
 ): void {
-  if (last === undefined) return;
+  // One without outputs was told.
+  if (last === undefined || last.outputs.length === 0) return;
   for (const { name, type } of outputs) {
     const given = last.outputs.find((one) => one.name === name);
     const at = [1, 'outputs', name];

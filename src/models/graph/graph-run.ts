@@ -233,8 +233,8 @@ class GraphRun {
       return after(this.need(place, own), copy) ?? [];
     });
     // Its own time is that of choosing.
-    tally.end();
-    return pending.length === 0 ? undefined : Promise.all(pending).then(() => {});
+    const tookMs = tally.tookMs();
+    return pending.length === 0 ? tally.end(tookMs) : Promise.all(pending).then(() => tally.end(tookMs));
   }
 
   #answer(place: number, row: number): NodeAnswer {
@@ -242,16 +242,21 @@ class GraphRun {
   }
 
   #put(node: PlannedNode, row: number, answer: NodeAnswer, tally: Tally): void {
-    const isStoodFor = answer instanceof HeadraceError && node.standIns !== undefined;
-    if (isStoodFor) tally.stoodFor();
-    (this.#answers[node.place] as NodeAnswer[])[row] = isStoodFor ? (node.standIns as readonly Value[]) : answer;
+    const answers = this.#answers[node.place] as NodeAnswer[];
+    if (!(answer instanceof HeadraceError)) {
+      tally.answered();
+      answers[row] = answer;
+    } else if (node.standIns !== undefined) {
+      tally.stoodFor();
+      answers[row] = node.standIns;
+    } else answers[row] = answer;
   }
 
   #begin(node: PlannedNode, rows: readonly number[]): Tally {
     const { meters, scope, timed } = this.#given;
     const startMs = performance.now();
     const span = scope.span?.child('graph.node');
-    let [failures, standIns] = [0, 0];
+    let [answered, failures, standIns] = [0, 0, 0];
     // Rows that ran together fail together, by one error.
     let [failed, named]: [HeadraceError?, HeadraceError?] = [];
     return {
@@ -261,13 +266,14 @@ class GraphRun {
         if (error !== failed) [failed, named] = [error, naming(node, error)];
         return named;
       },
+      answered: () => void answered++,
       failed: () => void failures++,
       stoodFor: () => void standIns++,
-      end() {
-        const tookMs = performance.now() - startMs;
+      tookMs: () => performance.now() - startMs,
+      end(tookMs = performance.now() - startMs) {
         const version = node.kind === 'model' ? node.version : null;
-        meters[node.place]?.ran(rows.length, failures, tookMs);
-        timed?.({ node: node.name, version, rows: rows.length, failures, standIns, tookMs });
+        meters[node.place]?.ran(answered, failures, tookMs);
+        timed?.({ node: node.name, version, rows: answered, failures, standIns, tookMs });
         if (span === undefined) return undefined;
         span.set('headrace.node', node.name);
         if (version !== null) span.set('headrace.version', version);
@@ -284,9 +290,11 @@ class GraphRun {
 interface Tally {
   /** An error of the node's own, as it names the node. */
   own(error: HeadraceError | undefined): HeadraceError | undefined;
+  answered(): void;
   failed(): void;
   stoodFor(): void;
-  end(): undefined;
+  tookMs(): number;
+  end(tookMs?: number): undefined;
 }
 
 function after(pending: Pending, work: () => Pending | void): Pending {

@@ -7,24 +7,25 @@ export interface NodeCounts {
   readonly version: number | null;
   /** Times that it was given rows. */
   readonly runs: number;
+  /** Rows that it answered itself. */
   readonly rows: number;
-  /** Rows that it failed itself, whatever became of them; those are no `rows`. */
+  /** Rows that it failed itself, whatever became of them. */
   readonly failures: number;
   /** From rows' coming to the node to their answer, its waiting for a model's queue with it. */
   readonly micros: number;
 }
 
 export interface NodeMeter {
-  ran(rows: number, failures: number, tookMs: number): void;
+  ran(answered: number, failures: number, tookMs: number): void;
   counts(): NodeCounts;
 }
 
 export function createNodeMeter(node: string, version: number | null): NodeMeter {
   let [runs, rows, failures, tookMs] = [0, 0, 0, 0];
   return {
-    ran(all, failed, ms) {
+    ran(answered, failed, ms) {
       runs++;
-      rows += all - failed;
+      rows += answered;
       failures += failed;
       tookMs += ms;
     },
