@@ -2,8 +2,9 @@
 // from there to whoever waits.
 
 import { HeadraceError, type Scope, type Value } from '../core/index.ts';
-import { EachRowWork, type SpareRuns } from '../models/index.ts';
+import { type BatchInput, EachRowWork, type NodeTiming, type SpareRuns } from '../models/index.ts';
 import type { ArmRow } from './arm.ts';
+import { addNodeTiming, type ArmTiming } from './arm-timing.ts';
 import type { FeatureRow, FeatureRowOrError } from './feature-plan.ts';
 import type { ServedModel } from './served-models.ts';
 
@@ -12,6 +13,7 @@ export function inferRows(
   model: ServedModel,
   features: readonly FeatureRowOrError[],
   scope: Scope,
+  timing?: ArmTiming,
 ): Promise<readonly ArmRow[]> | readonly ArmRow[] {
   const answered = new Array<ArmRow>(features.length);
   const runnable: FeatureRow[] = [];
@@ -30,7 +32,12 @@ export function inferRows(
   }
   if (runnable.length === 0) return answered;
   return new Promise((resolve) => {
-    model.loaded.submit(new RowsWork(model, scope, runnable, places, answered, () => resolve(answered)));
+    const end = (): void => resolve(answered);
+    model.loaded.submit(
+      timing === undefined
+        ? new RowsWork(model, scope, runnable, places, answered, end)
+        : new TimedRowsWork(model, scope, runnable, places, answered, end, timing),
+    );
   });
 }
 
@@ -97,5 +104,40 @@ class RowsWork extends EachRowWork {
 
   #placeOf(index: number): number {
     return this.#places === undefined ? index : (this.#places[index] as number);
+  }
+}
+
+/** Notes when its rows began to run, and when they were told of. */
+class TimedRowsWork extends RowsWork {
+  readonly timed: (run: NodeTiming) => void;
+  readonly #timing: ArmTiming;
+  readonly #submittedMs = performance.now();
+  #beganMs: number | undefined;
+
+  constructor(
+    model: ServedModel,
+    scope: Scope,
+    rows: readonly FeatureRow[],
+    places: readonly number[] | undefined,
+    answered: ArmRow[],
+    end: () => void,
+    timing: ArmTiming,
+  ) {
+    super(model, scope, rows, places, answered, end);
+    this.#timing = timing;
+    this.timed = (run) => addNodeTiming(timing, run);
+  }
+
+  override bind(index: number, batch: readonly BatchInput[], place: number): void {
+    this.#beganMs ??= performance.now();
+    super.bind(index, batch, place);
+  }
+
+  protected override ended(): void {
+    const nowMs = performance.now();
+    const beganMs = this.#beganMs ?? nowMs;
+    this.#timing.queueMs = beganMs - this.#submittedMs;
+    this.#timing.inferenceMs = nowMs - beganMs;
+    super.ended();
   }
 }

@@ -63,10 +63,36 @@ describe('an endpoint that is a graph', { timeout: 60_000 }, () => {
     expect((await predict([-13])).status).toBe(422);
   });
 
+  it('tells where the time of a request went, by node', async () => {
+    const { body } = await predict([3, NO_ENTRY, -8], { return_timings: true });
+    const { timings } = body as unknown as { readonly timings: readonly [{ readonly nodes: readonly object[] }] };
+    expect(timings).toMatchObject([{ variant: 'stable', model: 'graph', version: 1, rows: 3 }]);
+    const nodes = Object.fromEntries(
+      (timings[0].nodes as readonly { node: string; runs: number; rows: number; failures: number; ms: number }[]).map(
+        ({ node, runs, rows, failures, ms }) => {
+          expect(ms).toBeGreaterThanOrEqual(0);
+          return [node, [runs, rows, failures]];
+        },
+      ),
+    );
+    expect(nodes).toEqual({
+      routed: [1, 3, 0],
+      straight: [1, 2, 0],
+      looked: [1, 1, 1],
+      both: [1, 2, 0],
+      halved: [1, 1, 0],
+      of_half: [1, 1, 0],
+      named: [1, 3, 0],
+    });
+    const alone = await predict([3], { return_timings: true }, 'alone');
+    expect(alone.body).toMatchObject({ timings: [{ model: 'linear', rows: 1, nodes: [] }] });
+    expect((await predict([3])).body).not.toHaveProperty('timings');
+  });
+
   it('tells what its nodes have done', async () => {
     const text = await (await fetch(`${server.url}/metrics`)).text();
     expect(text).toMatch(/headrace_graph_node_rows_total\{model="graph",version="1",node="routed"\} [1-9]/);
-    expect(text).toMatch(/headrace_graph_node_failures_total\{model="graph",version="1",node="looked"\} 1\b/);
+    expect(text).toMatch(/headrace_graph_node_failures_total\{model="graph",version="1",node="looked"\} [1-9]/);
     expect(text).toMatch(/headrace_graph_node_time_seconds_total\{model="graph",version="1",node="straight"\} 0\.\d/);
     expect(text).toMatch(/headrace_model_rows_total\{model="linear",version="1"\} [1-9]/);
   });
