@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createScope, type DataType, HeadraceError, type Value } from '../../src/core/index.ts';
+import { type DataType, HeadraceError } from '../../src/core/index.ts';
 import type {
   GraphSpec,
   ModelSpec,
@@ -16,10 +16,10 @@ import {
   compileBinding,
   compileGraph,
   createOnnxRuntime,
-  EachRowWork,
   type LoadedModel,
   type NodeModel,
 } from '../../src/models/index.ts';
+import { answersOf } from '../support/row-answers.ts';
 import { linearModel, lookUpModel } from '../support/onnx-model.ts';
 
 const FLOAT: DataType = { kind: 'float32' };
@@ -222,60 +222,6 @@ class Oracle {
       }
     }
   }
-}
-
-/** Features of a row, as the graph takes them. */
-class Rows extends EachRowWork {
-  readonly told: (readonly Value[] | HeadraceError)[] = [];
-  readonly #rows: readonly (readonly Value[])[];
-  readonly #model: ConstructorParameters<typeof EachRowWork>[0];
-  readonly #end: () => void;
-  constructor(
-    model: ConstructorParameters<typeof EachRowWork>[0],
-    rows: readonly (readonly Value[])[],
-    end: () => void,
-  ) {
-    super(model, scope(), rows.length);
-    this.#model = model;
-    this.#rows = rows;
-    this.#end = end;
-  }
-  protected valuesOf(index: number): readonly Value[] {
-    return this.#rows[index] as readonly Value[];
-  }
-  protected answered(index: number, outputs: readonly Value[]): void {
-    this.told[index] = outputs;
-  }
-  protected rowFailed(index: number, error: HeadraceError): void {
-    this.told[index] = error;
-  }
-  protected ended(): void {
-    this.#end();
-  }
-  protected part(from: number, to: number, ended: () => void): Rows {
-    const part = new Rows(this.#model, this.#rows.slice(from, to), () => {
-      part.told.forEach((told, at) => (this.told[from + at] = told));
-      ended();
-    });
-    return part;
-  }
-}
-
-const scope = () =>
-  createScope({
-    requestId: 'test',
-    traceId: null,
-    actor: { name: 'test', roles: new Set(), endpoints: null },
-    deadlineMs: performance.now() + 60_000,
-    priority: 'online',
-    span: undefined,
-  });
-
-async function answersOf(model: Pick<NodeModel, 'loaded' | 'binding'>, rows: readonly (readonly Value[])[]) {
-  return new Promise<readonly (readonly Value[] | HeadraceError)[]>((resolve) => {
-    const work = new Rows(model, rows, () => resolve(work.told));
-    model.loaded.submit(work);
-  });
 }
 
 const loaded = new Map<ModelName, LoadedModel>();
