@@ -114,6 +114,32 @@ describe('an endpoint that is a graph', { timeout: 60_000 }, () => {
     expect(rows.map((row) => row.version)).toEqual([2, 2]);
   });
 
+  it('is rolled out by its versions, and one shadows the other', async () => {
+    headraceJson(project, ['endpoints', 'traffic', 'served', 'stable=2:100', '--shadow', '1:100']);
+    await expect
+      .poll(
+        async () => {
+          expect((await predict([-8])).rows[0]?.version).toBe(2);
+          const text = await (await fetch(`${server.url}/metrics`)).text();
+          return Number(/headrace_shadow_pairs_total\{endpoint="served",version="1"[^}]*\} (\d+)/.exec(text)?.[1] ?? 0);
+        },
+        { timeout: 10_000 },
+      )
+      .toBeGreaterThan(0);
+    const start = ['rollout', 'start', 'served', '--candidate', '1', '--steps', '50,100', '--hold', '10m'];
+    headraceJson(project, ['endpoints', 'traffic', 'served', '--no-shadows']);
+    headraceJson(project, start);
+    await expect
+      .poll(
+        async () =>
+          new Set((await predict(Array.from({ length: 40 }, (_, at) => at))).rows.map(({ version }) => version)),
+        { timeout: 20_000 },
+      )
+      .toEqual(new Set([1, 2]));
+    headraceJson(project, ['rollout', 'promote', 'served', '--reason', 'seen enough']);
+    await expect.poll(async () => (await predict([-8])).rows[0]?.version, { timeout: 20_000 }).toBe(1);
+  });
+
   it('does not let go of a version that a graph runs', () => {
     headraceJson(project, ['models', 'alias', 'linear', 'champion', '2']);
     headraceJson(project, ['endpoints', 'traffic', 'alone', 'stable=2:100']);
