@@ -12,8 +12,9 @@ import {
 } from '../definitions/index.ts';
 import type { NodeModel, PinnedModel } from '../models/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
-import { getBlob, putBlob } from '../storage/index.ts';
+import { putBlob } from '../storage/index.ts';
 import type { App } from './open-app.ts';
+import { openNode } from './open-version.ts';
 import { doubtsOf, type RegisteredModel, smokeRow, smokeScope, specToRegister } from './register-model.ts';
 
 export interface RegisterGraph {
@@ -45,30 +46,26 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
   const nodes = graph.nodes.filter((node) => node.kind === 'model');
   refuseUnknownNodes(request, nodes);
   const service = resolveService(definitions.manifest, spec.service);
-  const { compileBinding, compileGraph, createOnnxRuntime, runRows, writeGraphDocument } = await import(
-    '../models/index.ts'
-  );
+  const { compileGraph, createOnnxRuntime, runRows, writeGraphDocument } = await import('../models/index.ts');
   const runtime = createOnnxRuntime();
-  const objects = await app.objects();
   const pinned: Record<string, PinnedModel> = {};
   const models = new Map<string, NodeModel>();
   try {
     for (const node of nodes) {
       const version = await chosenVersion(app, node, request.nodes ?? {});
-      const own = await app.definitionsOf(version.manifestHash);
-      const takes = resolveService(own.manifest, version.service);
-      refuseOtherFeatures(node, version, { definitions: own, service: takes }, { definitions, service });
-      const nodeSpec = version.spec ?? specToRegister(own.manifest, node.model);
-      const onnx = await getBlob(objects, version.artifact);
-      const loaded = await runtime.load(onnx, { providers: ['cpu'], mayBlock: true });
-      const binding = compileBinding(loaded.signature, takes, nodeSpec);
-      models.set(node.name, { version: version.version, loaded, binding, service: takes, spec: nodeSpec });
+      const opened = await openNode(app, runtime, version);
+      models.set(node.name, opened);
+      const trained = { definitions: await app.definitionsOf(version.manifestHash), service: opened.service };
+      refuseOtherFeatures(node, version, trained, { definitions, service });
       pinned[node.name] = { model: node.model, version: version.version, artifact: version.artifact };
     }
     const { loaded, binding } = compileGraph({ spec, service, definitions, models });
     const [answer = []] = await runRows(loaded, binding, [smokeRow(service)], smokeScope(app.environment.actor));
     const functions = functionHashes(graph);
-    const artifact = await putBlob(objects, writeGraphDocument({ format: 1, kind: 'graph', nodes: pinned, functions }));
+    const artifact = await putBlob(
+      await app.objects(),
+      writeGraphDocument({ format: 1, kind: 'graph', nodes: pinned, functions }),
+    );
     const registered = await (await app.registry()).models.register({
       model: spec.name,
       artifact,
