@@ -55,7 +55,10 @@ export function compileGraph(given: CompileGraph): GraphModel {
   return createGraphModel({
     nodes,
     output,
-    outputs: spec.outputs.map((field) => placeOfOutput(nodes[output] as PlannedNode, field)),
+    outputs: unlessAll(
+      spec.outputs.map((field) => placeOfOutput(nodes[output] as PlannedNode, field)),
+      (nodes[output] as PlannedNode).outputs.length,
+    ),
   });
 }
 
@@ -122,9 +125,7 @@ function planModel(node: ModelNodeSpec, context: Context) {
     throw new HeadraceError('HR_MODEL_SIGNATURE', `node "${node.name}" has no version of model "${node.model}".`);
   const { version, loaded, binding, service, spec } = model;
   const sources = service.features.map((feature) => sourceOf(node, feature.name, version, context));
-  const isAsGiven =
-    sources.length === context.features.size &&
-    sources.every(({ node: from, at }, place) => from === undefined && at === place);
+  const others = sources.flatMap(({ node: from, at }, place) => (from === undefined && at === place ? [] : [place]));
   const picks = node.outputs.map((output) => {
     const at = spec.outputs.findIndex(({ name, type }) => name === output.name && sameType(type, output.type));
     if (at >= 0) return at;
@@ -136,8 +137,9 @@ function planModel(node: ModelNodeSpec, context: Context) {
     version,
     loaded,
     binding,
-    sources: isAsGiven ? undefined : sources,
-    picks,
+    sources,
+    others: sources.length === context.features.size ? others : undefined,
+    picks: unlessAll(picks, spec.outputs.length),
     timeoutMs: node.timeoutMs,
     before: [...new Set(sources.flatMap((one) => one.node ?? []))],
   };
@@ -158,6 +160,11 @@ function sourceOf(node: ModelNodeSpec, feature: string, version: number, context
     version,
     `takes feature "${feature}", which service "${context.service.name}" of the graph does not have and its inputs do not name`,
   );
+}
+
+/** Undefined for places that are all of so many, in their order. */
+function unlessAll(places: readonly number[], count: number): readonly number[] | undefined {
+  return places.length === count && places.every((place, at) => place === at) ? undefined : places;
 }
 
 function planInputs(inputs: readonly NodeInput[], { places, features }: Context): PlannedInput[] {

@@ -99,9 +99,9 @@ function graphBinding(plan: GraphPlan): Binding {
   return {
     // What keeps a row from a model that no policy stands for is told before anything runs, as a model alone tells it.
     check(values, isUnknown) {
-      for (const { binding, sources } of checked) {
-        const own = isUnknown === undefined ? undefined : (at: number) => isUnknown(sources?.[at]?.at ?? at);
-        const error = binding.check(valuesOf(sources, values), own);
+      for (const node of checked) {
+        const own = isUnknown === undefined ? undefined : (at: number) => isUnknown(node.sources[at]?.at ?? at);
+        const error = node.binding.check(valuesOf(node, values), own);
         if (error !== undefined) return error;
       }
       return undefined;
@@ -112,21 +112,20 @@ function graphBinding(plan: GraphPlan): Binding {
     readRow(tensors, place) {
       const answer = ((tensors[0] as Tensor).data as unknown as readonly NodeAnswer[])[place] as NodeAnswer;
       if (answer instanceof HeadraceError) throw answer;
-      return outputs.map((at) => answer[at] ?? null);
+      return outputs === undefined ? [...answer] : outputs.map((at) => answer[at] ?? null);
     },
     /** As the first of its models that takes a feature as it comes was given it. */
     shown(values) {
       let changed: Value[] | undefined;
-      for (const { binding, sources } of shown) {
-        const own = valuesOf(sources, values);
-        const given = binding.shown(own);
+      for (const node of shown) {
+        const own = valuesOf(node, values);
+        const given = node.binding.shown(own);
         if (given === own) continue;
-        for (let at = 0; at < given.length; at++) {
-          const source = sources === undefined ? { node: undefined, at } : sources[at];
-          if (source?.node !== undefined || source === undefined || given[at] === own[at]) continue;
+        node.sources.forEach((source, at) => {
+          if (source.node !== undefined || given[at] === own[at]) return;
           changed ??= [...values];
           if (changed[source.at] === null) changed[source.at] = given[at] as Value;
-        }
+        });
       }
       return changed ?? values;
     },
@@ -134,8 +133,9 @@ function graphBinding(plan: GraphPlan): Binding {
   };
 }
 
-function valuesOf(sources: PlannedModel['sources'], values: readonly Value[]): readonly Value[] {
-  if (sources === undefined) return values;
+/** What a model takes of a row's features; null for what another node gives it. */
+function valuesOf({ sources, others }: PlannedModel, values: readonly Value[]): readonly Value[] {
+  if (others !== undefined && others.length === 0) return values;
   return sources.map(({ node, at }) => (node === undefined ? (values[at] ?? null) : null));
 }
 

@@ -9,8 +9,8 @@ export interface GraphPlan {
   readonly nodes: readonly PlannedNode[];
   /** Place of the node that answers. */
   readonly output: number;
-  /** Of the model's outputs: places among that node's. */
-  readonly outputs: readonly number[];
+  /** Of the model's outputs: places among that node's; undefined where they are the same in the same order. */
+  readonly outputs: readonly number[] | undefined;
 }
 
 export type PlannedNode = PlannedModel | PlannedFunction | PlannedEnsemble | PlannedRouter;
@@ -30,10 +30,15 @@ export interface PlannedModel extends PlannedCommon, RowModel {
   readonly loaded: LoadedModel;
   readonly model: string;
   readonly version: number;
-  /** Of each of its features; undefined where the graph's features are its own, in their order. */
-  readonly sources: readonly ValueSource[] | undefined;
-  /** Of its node's outputs: places among the declared outputs of the version. */
-  readonly picks: readonly number[];
+  /** Of each of its features. */
+  readonly sources: readonly ValueSource[];
+  /**
+   * Places of its features that are no feature of the graph at the same place; undefined where it has another number of
+   * them, so that nothing is as it came. Most come as they are, and need not be looked at one by one.
+   */
+  readonly others: readonly number[] | undefined;
+  /** Of its node's outputs: places among the declared outputs of the version; undefined where they are the same. */
+  readonly picks: readonly number[] | undefined;
   /** Undefined: the request's deadline. */
   readonly timeoutMs: number | undefined;
   /** Nodes whose outputs it takes. */

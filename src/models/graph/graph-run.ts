@@ -1,7 +1,7 @@
 // One request's rows through a graph. A node runs for the rows that something asks of it: the node that answers for all,
 // what it takes from for the same, a router's case for those that were sent there. What can run side by side does.
 
-import { HeadraceError, type Scope, toHeadraceError, type Value } from '../../core/index.ts';
+import { HeadraceError, type Scope, type Span, toHeadraceError, type Value } from '../../core/index.ts';
 import type { NodeTiming } from '../model-work.ts';
 import type {
   GraphPlan,
@@ -34,65 +34,73 @@ type Pending = Promise<void> | undefined;
 export function runGraph(options: GraphRunOptions): readonly NodeAnswer[] | Promise<readonly NodeAnswer[]> {
   const run = new GraphRun(options);
   const { output } = options.plan;
-  const pending = run.need(
-    output,
-    options.rows.map((_, row) => row),
-  );
+  const pending = run.needAll(output);
   const answers = (): readonly NodeAnswer[] => run.answersOf(output);
   return pending === undefined ? answers() : pending.then(answers);
 }
 
+/** What is known of a node in one run. */
+interface NodeState {
+  /** By row; undefined while it is not known. */
+  readonly answers: (NodeAnswer | undefined)[];
+  /** All rows were asked for at once, which is how most nodes are asked. */
+  isWhole: boolean;
+  /** By row, where only some were: it was asked for. */
+  asked: Uint8Array | undefined;
+  /** Until all that was asked for so far is answered. */
+  pending: Pending;
+}
+
 class GraphRun {
   readonly #given: GraphRunOptions;
-  /** By node and row; undefined while it is not known. */
-  readonly #answers: (NodeAnswer | undefined)[][];
-  /** By node and row: it was asked for. */
-  readonly #asked: boolean[][];
-  /** By node: runs that are under way. A row may be asked for by several. */
-  readonly #underWay: Set<Promise<void>>[];
+  readonly #states: NodeState[];
+  /** Places of all rows: the one list that means that. */
+  readonly #all: readonly number[];
 
   constructor(given: GraphRunOptions) {
     const { plan, rows } = given;
     this.#given = given;
-    this.#answers = plan.nodes.map(() => new Array<NodeAnswer | undefined>(rows.length));
-    this.#asked = plan.nodes.map(() => new Array<boolean>(rows.length).fill(false));
-    this.#underWay = plan.nodes.map(() => new Set());
+    this.#all = rows.length === 1 ? ONE_ROW : rows.map((_, row) => row);
+    this.#states = [];
+    for (let place = 0; place < plan.nodes.length; place++)
+      this.#states.push({ answers: [], isWhole: false, asked: undefined, pending: undefined });
+  }
+
+  needAll(place: number): Pending {
+    return this.#need(place, this.#all);
   }
 
   /** All rows of a node that was needed for all. */
   answersOf(place: number): readonly NodeAnswer[] {
-    return this.#answers[place] as NodeAnswer[];
+    return this.#state(place).answers as NodeAnswer[];
   }
 
-  /** Has the node answer the rows, as far as it has not yet. */
-  need(place: number, rows: readonly number[]): Pending {
-    const asked = this.#asked[place] as boolean[];
-    const fresh: number[] = [];
-    for (const row of rows) {
-      if (asked[row] === true) continue;
-      asked[row] = true;
-      fresh.push(row);
+  /** Has the node answer the rows, as far as nobody has asked it for them yet. */
+  #need(place: number, rows: readonly number[]): Pending {
+    const state = this.#state(place);
+    if (state.isWhole) return state.pending;
+    if (rows === this.#all && state.asked === undefined) {
+      state.isWhole = true;
+      return (state.pending = this.#start(place, rows));
     }
-    const underWay = this.#underWay[place] as Set<Promise<void>>;
-    const before = fresh.length < rows.length && underWay.size > 0 ? Promise.all(underWay).then(() => {}) : undefined;
-    if (fresh.length === 0) return before;
-    const node = this.#given.plan.nodes[place] as PlannedNode;
-    const run = after(this.#needAll(node.before, fresh), () => this.#run(node, fresh));
-    if (run === undefined) return before;
-    underWay.add(run);
-    const told = run.then(() => void underWay.delete(run));
-    return before === undefined ? told : Promise.all([before, told]).then(() => {});
+    const asked = (state.asked ??= new Uint8Array(this.#all.length));
+    const fresh = rows.filter((row) => asked[row] === 0);
+    for (const row of fresh) asked[row] = 1;
+    if (fresh.length > 0) state.pending = joined(state.pending, this.#start(place, fresh));
+    return state.pending;
   }
 
-  #needAll(places: readonly number[], rows: readonly number[]): Pending {
-    if (places.length === 1) return this.need(places[0] as number, rows);
-    const pending = places.flatMap((place) => this.need(place, rows) ?? []);
-    return pending.length === 0 ? undefined : Promise.all(pending).then(() => {});
+  #start(place: number, rows: readonly number[]): Pending {
+    const node = this.#given.plan.nodes[place] as PlannedNode;
+    const { before } = node;
+    let pending: Pending;
+    for (let i = 0; i < before.length; i++) pending = joined(pending, this.#need(before[i] as number, rows));
+    return pending === undefined ? this.#run(node, rows) : pending.then(() => this.#run(node, rows));
   }
 
   /** What it takes from has answered. */
   #run(node: PlannedNode, rows: readonly number[]): Pending {
-    const tally = this.#begin(node, rows);
+    const tally = new NodeTally(node, rows.length, this.#given);
     switch (node.kind) {
       case 'model':
         return this.#runModel(node, rows, tally);
@@ -107,62 +115,75 @@ class GraphRun {
     }
   }
 
-  #runModel(node: PlannedModel, rows: readonly number[], tally: Tally): Pending {
+  #runModel(node: PlannedModel, rows: readonly number[], tally: NodeTally): Pending {
     const given: (readonly Value[])[] = [];
-    const places: number[] = [];
+    // Until the first failure places are those of the rows themselves.
+    let places = rows as number[];
     for (const row of rows) {
       const values = this.#valuesFor(node, row);
       const error = values instanceof HeadraceError ? values : tally.own(node.binding.check(values));
-      if (error !== undefined) this.#put(node, row, error, tally);
-      else {
-        given.push(values as readonly Value[]);
-        places.push(row);
+      if (error !== undefined) {
+        if (places === rows) places = rows.slice(0, given.length);
+        this.#put(node, row, error, tally);
+        continue;
       }
+      if (places !== rows) places.push(row);
+      given.push(values as readonly Value[]);
     }
     if (given.length === 0) return tally.end();
-    const { timeoutMs } = node;
-    const untilMs = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
-    const { scope } = this.#given;
-    const isOwn = untilMs < scope.deadlineMs;
-    const within = isOwn ? scope.child({ deadlineMs: untilMs }) : scope;
-    return new Promise((resolve) => {
-      let isOver = false;
-      let timer: NodeJS.Timeout | undefined;
-      const end = (): void => {
-        if (isOver) return;
-        isOver = true;
-        clearTimeout(timer);
-        tally.end();
-        resolve();
-      };
-      const tell = (index: number, answer: readonly Value[] | HeadraceError): void => {
-        if (isOver) return;
-        const own =
-          answer instanceof HeadraceError ? tally.own(isOwn ? asTimeout(answer, timeoutMs) : answer) : undefined;
-        this.#put(node, places[index] as number, own ?? pick(node, answer as readonly Value[]), tally);
-      };
-      // A run can't be stopped: who waits for it goes on without it.
-      const late = (): void => {
-        const error = new HeadraceError('HR_DEADLINE', tooSlow(timeoutMs));
-        const answers = this.#answers[node.place] as NodeAnswer[];
-        for (const row of places)
-          if (answers[row] === undefined) this.#put(node, row, tally.own(error) as NodeAnswer, tally);
-        end();
-      };
-      if (isOwn && timeoutMs !== undefined) timer = setTimeout(late, timeoutMs);
-      node.loaded.submit(new NodeWork(node, within, given, 0, tell, end));
-    });
+    return new Promise((resolve) => this.#submit(node, given, places, tally, resolve));
   }
 
-  #valuesFor({ sources }: PlannedModel, row: number): NodeAnswer {
+  /** `ended` is called once all of them are told of, or the node's time is over. */
+  #submit(
+    node: PlannedModel,
+    given: readonly (readonly Value[])[],
+    places: readonly number[],
+    tally: NodeTally,
+    ended: () => void,
+  ): void {
+    const { scope } = this.#given;
+    const { timeoutMs } = node;
+    const untilMs = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
+    const isOwn = untilMs < scope.deadlineMs;
+    const within = isOwn ? scope.child({ deadlineMs: untilMs }) : scope;
+    let isOver = false;
+    let timer: NodeJS.Timeout | undefined;
+    const end = (): void => {
+      if (isOver) return;
+      isOver = true;
+      if (timer !== undefined) clearTimeout(timer);
+      tally.end();
+      ended();
+    };
+    const tell = (index: number, answer: NodeAnswer): void => {
+      if (isOver) return;
+      const row = places[index] as number;
+      if (!(answer instanceof HeadraceError)) this.#put(node, row, pick(node, answer), tally);
+      else this.#put(node, row, tally.own(isOwn ? asTimeout(answer, timeoutMs) : answer), tally);
+    };
+    // A run can't be stopped: who waits for it goes on without it.
+    const late = (): void => {
+      const error = new HeadraceError('HR_DEADLINE', tooSlow(timeoutMs));
+      const { answers } = this.#state(node.place);
+      for (const row of places) if (answers[row] === undefined) this.#put(node, row, tally.own(error), tally);
+      end();
+    };
+    if (isOwn && timeoutMs !== undefined) timer = setTimeout(late, timeoutMs);
+    node.loaded.submit(new NodeWork(node, within, given, 0, tell, end));
+  }
+
+  #valuesFor({ sources, others }: PlannedModel, row: number): NodeAnswer {
     const features = this.#given.rows[row] as readonly Value[];
-    if (sources === undefined) return features;
-    const values = new Array<Value>(sources.length);
-    for (let i = 0; i < sources.length; i++) {
-      const { node, at } = sources[i] as NonNullable<typeof sources>[number];
+    if (others !== undefined && others.length === 0) return features;
+    const values = others === undefined ? new Array<Value>(sources.length) : features.slice();
+    const count = others === undefined ? sources.length : others.length;
+    for (let i = 0; i < count; i++) {
+      const place = others === undefined ? i : (others[i] as number);
+      const { node, at } = sources[place] as PlannedModel['sources'][number];
       const from = node === undefined ? features : this.#answer(node, row);
       if (from instanceof HeadraceError) return from;
-      values[i] = from[at] ?? null;
+      values[place] = from[at] ?? null;
     }
     return values;
   }
@@ -172,7 +193,7 @@ class GraphRun {
     node: { readonly inputs: readonly PlannedInput[] },
     row: number,
     run: (inputs: Readonly<Record<string, readonly Value[]>>) => R,
-    tally: Tally,
+    tally: NodeTally,
   ): R | HeadraceError {
     const features = this.#given.rows[row] as readonly Value[];
     const given: Record<string, readonly Value[]> = {};
@@ -185,13 +206,13 @@ class GraphRun {
     try {
       return run(given);
     } catch (thrown) {
-      tally.failed();
+      tally.failures++;
       // It names its node.
       return toHeadraceError(thrown);
     }
   }
 
-  #combine(node: PlannedEnsemble, row: number, tally: Tally): NodeAnswer {
+  #combine(node: PlannedEnsemble, row: number, tally: NodeTally): NodeAnswer {
     const given: (readonly Value[])[] = [];
     const members: number[] = [];
     let skipped: HeadraceError | undefined;
@@ -205,7 +226,7 @@ class GraphRun {
       else return answer;
     }
     if (given.length >= node.minimum) return node.combine(given, members);
-    tally.failed();
+    tally.failures++;
     const why = `node "${node.name}": ${given.length} of its ${node.before.length} members answered, it takes ${node.minimum}`;
     // Fewer than all have answered, so one was skipped, and the minimum is 1 at least.
     return new HeadraceError(skipped?.code ?? 'HR_INFERENCE_FAILED', `${why}: ${skipped?.message ?? ''}`, {
@@ -214,7 +235,7 @@ class GraphRun {
   }
 
   /** Rows of each case together, so that they run as one batch. */
-  #route(node: PlannedRouter, rows: readonly number[], tally: Tally): Pending {
+  #route(node: PlannedRouter, rows: readonly number[], tally: NodeTally): Pending {
     const chosen = new Map<number, number[]>();
     for (const row of rows) {
       const choice = this.#call(node, row, node.choose, tally);
@@ -226,85 +247,105 @@ class GraphRun {
         else own.push(row);
       }
     }
-    const pending = [...chosen].flatMap(([place, own]) => {
-      const copy = (): void => {
-        for (const row of own) this.#put(node, row, this.#answer(place, row), tally);
-      };
-      return after(this.need(place, own), copy) ?? [];
-    });
     // Its own time is that of choosing.
     const tookMs = tally.tookMs();
-    return pending.length === 0 ? tally.end(tookMs) : Promise.all(pending).then(() => tally.end(tookMs));
+    let pending: Pending;
+    for (const [place, own] of chosen) {
+      // The same list where all rows of a request go one way.
+      const asked = own.length === rows.length ? rows : own;
+      const copy = (): void => {
+        for (const row of asked) this.#put(node, row, this.#answer(place, row), tally);
+      };
+      const answered = this.#need(place, asked);
+      if (answered === undefined) copy();
+      else pending = joined(pending, answered.then(copy));
+    }
+    return pending === undefined ? tally.end(tookMs) : pending.then(() => tally.end(tookMs));
   }
 
   #answer(place: number, row: number): NodeAnswer {
-    return (this.#answers[place] as NodeAnswer[])[row] as NodeAnswer;
+    return this.#state(place).answers[row] as NodeAnswer;
   }
 
-  #put(node: PlannedNode, row: number, answer: NodeAnswer, tally: Tally): void {
-    const answers = this.#answers[node.place] as NodeAnswer[];
+  #put(node: PlannedNode, row: number, answer: NodeAnswer, tally: NodeTally): void {
+    const { answers } = this.#state(node.place);
     if (!(answer instanceof HeadraceError)) {
-      tally.answered();
+      tally.answered++;
       answers[row] = answer;
     } else if (node.standIns !== undefined) {
-      tally.stoodFor();
+      tally.standIns++;
       answers[row] = node.standIns;
     } else answers[row] = answer;
   }
 
-  #begin(node: PlannedNode, rows: readonly number[]): Tally {
-    const { meters, scope, timed } = this.#given;
-    const startMs = performance.now();
-    const span = scope.span?.child('graph.node');
-    let [answered, failures, standIns] = [0, 0, 0];
-    // Rows that ran together fail together, by one error.
-    let [failed, named]: [HeadraceError?, HeadraceError?] = [];
-    return {
-      own(error) {
-        if (error === undefined) return undefined;
-        failures++;
-        if (error !== failed) [failed, named] = [error, naming(node, error)];
-        return named;
-      },
-      answered: () => void answered++,
-      failed: () => void failures++,
-      stoodFor: () => void standIns++,
-      tookMs: () => performance.now() - startMs,
-      end(tookMs = performance.now() - startMs) {
-        const version = node.kind === 'model' ? node.version : null;
-        meters[node.place]?.ran(answered, failures, tookMs);
-        timed?.({ node: node.name, version, rows: answered, failures, standIns, tookMs });
-        if (span === undefined) return undefined;
-        span.set('headrace.node', node.name);
-        if (version !== null) span.set('headrace.version', version);
-        span.set('headrace.rows', rows.length);
-        span.set('headrace.failures', failures);
-        span.end(named);
-        return undefined;
-      },
-    };
+  #state(place: number): NodeState {
+    return this.#states[place] as NodeState;
   }
 }
 
+const ONE_ROW: readonly number[] = [0];
+
 /** Counts one run of a node. */
-interface Tally {
+class NodeTally {
+  answered = 0;
+  failures = 0;
+  standIns = 0;
+  readonly #node: PlannedNode;
+  readonly #asked: number;
+  readonly #given: GraphRunOptions;
+  readonly #span: Span | undefined;
+  readonly #startMs = performance.now();
+  // Rows that ran together fail together, by one error.
+  #failed: HeadraceError | undefined;
+  #named: HeadraceError | undefined;
+
+  constructor(node: PlannedNode, asked: number, given: GraphRunOptions) {
+    this.#node = node;
+    this.#asked = asked;
+    this.#given = given;
+    this.#span = given.scope.span?.child('graph.node');
+  }
+
   /** An error of the node's own, as it names the node. */
-  own(error: HeadraceError | undefined): HeadraceError | undefined;
-  answered(): void;
-  failed(): void;
-  stoodFor(): void;
-  tookMs(): number;
-  end(tookMs?: number): undefined;
+  own<E extends HeadraceError | undefined>(error: E): E {
+    if (error === undefined) return error;
+    this.failures++;
+    if (error !== this.#failed) [this.#failed, this.#named] = [error, naming(this.#node, error)];
+    // Undefined was given back above.
+    return this.#named as E;
+  }
+
+  tookMs(): number {
+    return performance.now() - this.#startMs;
+  }
+
+  end(tookMs = this.tookMs()): undefined {
+    const { answered: rows, failures, standIns } = this;
+    const { place, name: node } = this.#node;
+    const { meters, timed } = this.#given;
+    meters[place]?.ran(rows, failures, tookMs);
+    const version = this.#node.kind === 'model' ? this.#node.version : null;
+    timed?.({ node, version, rows, failures, standIns, tookMs });
+    if (this.#span !== undefined) this.#tellSpan(this.#span, version);
+    return undefined;
+  }
+
+  #tellSpan(span: Span, version: number | null): void {
+    span.set('headrace.node', this.#node.name);
+    if (version !== null) span.set('headrace.version', version);
+    span.set('headrace.rows', this.#asked);
+    span.set('headrace.failures', this.failures);
+    span.end(this.#named);
+  }
 }
 
-function after(pending: Pending, work: () => Pending | void): Pending {
-  if (pending !== undefined) return pending.then(work);
-  const next = work();
-  return next instanceof Promise ? next : undefined;
+function joined(one: Pending, other: Pending): Pending {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one === other ? one : Promise.all([one, other]).then(() => {});
 }
 
 function pick({ picks }: PlannedModel, outputs: readonly Value[]): readonly Value[] {
-  return picks.map((at) => outputs[at] ?? null);
+  return picks === undefined ? outputs : picks.map((at) => outputs[at] ?? null);
 }
 
 function naming({ name }: PlannedNode, { code, message, details, cause }: HeadraceError): HeadraceError {
