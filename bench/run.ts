@@ -17,6 +17,7 @@ import { featuresReadSection } from './features-read.ts';
 import { featuresReadArrowSection } from './features-read-arrow.ts';
 import { grpcSection } from './grpc.ts';
 import { goingBackSection } from './going-back.ts';
+import { graphsSection } from './graphs.ts';
 import { kafkaSection } from './kafka.ts';
 import { FULL_SIZES, localExecutorSection, QUICK_SIZES } from './local-executor.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
@@ -82,6 +83,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'uncovered-cuts': () => uncoveredCutsSection(pushing),
   'push-memory': () => pushMemorySection(pushing),
   kafka: () => kafkaSection({ isQuick }),
+  graphs: () => graphsSection({ isQuick }),
   'slow-model': () => slowModelSection(isQuick ? 2 : 10),
   shadow: () => shadowSection({ isQuick }),
   'going-back': () => goingBackSection({ isQuick }),
