@@ -48,6 +48,7 @@ export class Call implements CallContext {
   readonly #trace: CallTrace;
   #known: Known | undefined;
   #isPermitted = false;
+  #countedAs: 'streams' | 'openStreams' | undefined;
   #endpoint: string | undefined;
   /** What it is to change. */
   #object = '';
@@ -125,22 +126,13 @@ export class Call implements CallContext {
   }
 
   /** One message, unpacked, with room taken for it. */
-  unpacked({ isPacked, bytes }: Frame): Buffer | Promise<Buffer> {
+  unpacked({ isPacked, bytes }: Frame, room = this.#room): Buffer | Promise<Buffer> {
     if (!isPacked) return bytes;
     const { bodyLimitBytes } = this.parts.limits;
     return unpack(bytes, headerOf(this.headers, 'grpc-encoding') ?? 'identity', bodyLimitBytes).then((whole) => {
-      this.#room?.take(whole.length);
+      room?.take(whole.length);
       return whole;
     });
-  }
-
-  take(bytes: number): void {
-    this.#room?.take(bytes);
-  }
-
-  /** Gives back what the messages so far took. */
-  release(): void {
-    this.#room?.release();
   }
 
   respond(): void {
@@ -148,15 +140,19 @@ export class Call implements CallContext {
     this.stream.respond(this.#greeting(), { waitForTrailers: true });
   }
 
+  /** Whether somebody was let in who may be answered; else the call fails. */
+  mayAnswer(): boolean {
+    if (this.#isPermitted || this.role === 'open') return true;
+    this.fail(new Error(`${this.path} was answered, and nobody was let in`));
+    return false;
+  }
+
   /** Ends well; `message` is the answer of a call that streams nothing. */
   end(message?: Buffer): void {
-    if (!this.#isPermitted && this.role !== 'open') {
-      this.fail(new Error(`${this.path} was answered, and nobody was let in`));
-      return;
-    }
+    if (message !== undefined && !this.mayAnswer()) return;
     if (this.#ended !== undefined || this.stream.destroyed) return;
     this.#ended = 'well';
-    this.release();
+    this.#room?.release();
     this.respond();
     this.stream.end(message);
     this.#leave();
@@ -166,7 +162,7 @@ export class Call implements CallContext {
     if (this.#ended !== undefined) return;
     const error = toHeadraceError(thrown);
     this.#ended = error;
-    this.release();
+    this.#room?.release();
     this.parts.log.failed(() => this.#logged(), error);
     this.#noteRefusal(error);
     if (this.stream.destroyed) return;
@@ -174,10 +170,12 @@ export class Call implements CallContext {
     if (this.stream.headersSent) {
       this.#trailers = trailers;
       this.stream.end();
-    } else this.stream.respond({ ...this.#greeting(), ...trailers }, { endStream: true });
+    } else {
+      this.stream.respond({ ...this.#greeting(), ...trailers }, { endStream: true });
+      // What the client still sends is not waited for. Behind other trailers that would overtake them.
+      if (!this.stream.readableEnded) this.stream.close(constants.NGHTTP2_NO_ERROR);
+    }
     this.#leave();
-    // What the client still sends is not waited for.
-    if (!this.stream.readableEnded) this.stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   /** What was waited for has not come in time. */
@@ -243,23 +241,25 @@ export class Call implements CallContext {
     const { maxCalls, maxStreams } = this.parts.limits;
     if (this.#open.calls > maxCalls)
       throw new HeadraceError('HR_OVERLOADED', `${maxCalls} calls are open already. Retry after a second.`);
-    this.#room = this.parts.bytes.open(this.stream);
     if (method.kind === 'unary') return this.#readOne(method);
-    if (this.#open.streams >= maxStreams) {
+    const kind = this.role === 'open' ? 'openStreams' : 'streams';
+    if (this.#open[kind] >= maxStreams) {
       const sentence = `${maxStreams} streams are open already (server.maxStreams). Retry after a second.`;
       throw new HeadraceError('HR_OVERLOADED', sentence);
     }
-    this.#open.streams++;
+    this.#countedAs = kind;
+    this.#open[kind]++;
     this.body = new StreamBody(this, method);
   }
 
   #readOne(method: Extract<Method, { kind: 'unary' }>): void {
+    const room = (this.#room = this.parts.bytes.open(this.stream));
     const frames = new MessageFrames(this.parts.limits.bodyLimitBytes);
     let only: Frame | undefined;
     this.stream.on('data', (chunk: Buffer) => {
       if (this.#ended !== undefined) return;
       this.#guarded(() => {
-        this.take(chunk.length);
+        room.take(chunk.length);
         for (const frame of frames.push(chunk)) {
           if (only !== undefined) throw invalid([{ path: 'message', message: 'expected one, got several' }]);
           only = frame;
@@ -314,8 +314,8 @@ export class Call implements CallContext {
   }
 
   #closed(): void {
-    this.release();
-    if (this.body !== undefined) this.#open.streams--;
+    this.#room?.release();
+    if (this.#countedAs !== undefined) this.#open[this.#countedAs]--;
     this.body?.closed();
     const ended = this.#ended ?? cancelled('it was under way');
     this.#ended = ended;

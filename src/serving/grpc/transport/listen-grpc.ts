@@ -65,8 +65,9 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
   server.maxConnections = maxConnections;
   const sessions = new Set<ServerHttp2Session>();
   const calls = new Set<Call>();
-  const open: OpenCalls = { calls: 0, streams: 0 };
+  const open: OpenCalls = { calls: 0, streams: 0, openStreams: 0 };
   let ticks = 0;
+  let closing: Promise<void> | undefined;
 
   const check = (): void => {
     ticks++;
@@ -86,6 +87,8 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
   server.on('connection', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
   server.on('session', (session) => {
     sessions.add(session);
+    // It was on its way when the listener closed.
+    if (closing !== undefined) session.close();
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
     // One that never says a word of HTTP/2 holds a connection.
     const silent = setTimeout(() => session.destroy(), limits.bodyTimeoutMs).unref();
@@ -117,7 +120,6 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
     call.begin();
   });
 
-  let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const call of calls) call.body?.stopping();
