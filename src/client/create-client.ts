@@ -28,37 +28,36 @@ import { pushRows, tellOutcomes } from './writes.ts';
 
 /** Asks one server, or the balancer before several. It holds no connection of its own and needs no closing. */
 export interface Client<A extends Api = Api, F extends AnswerForm = 'json'> {
-  // Of the overloads one row is last: it is the one whose mistakes the compiler tells.
-  /** One prediction for each row, in their order; one wrong row and nothing is done. */
-  predict<E extends NameIn<A['endpoints']>, const O extends PredictOptions = PredictOptions>(
-    endpoint: E,
-    rows: readonly PredictRow<A, E>[],
-    options?: O,
-  ): Promise<PredictionOf<A, E, F, O>[]>;
   /** One prediction for a row. */
   predict<E extends NameIn<A['endpoints']>, const O extends PredictOptions = PredictOptions>(
     endpoint: E,
     row: PredictRow<A, E>,
     options?: O,
   ): Promise<PredictionOf<A, E, F, O>>;
+  /** One prediction for each row, in their order; one wrong row and nothing is done. */
+  predictMany<E extends NameIn<A['endpoints']>, const O extends PredictOptions = PredictOptions>(
+    endpoint: E,
+    rows: readonly PredictRow<A, E>[],
+    options?: O,
+  ): Promise<PredictionOf<A, E, F, O>[]>;
   /** The same where each row stands alone: one that fails leaves its error in its place. */
   predictPartial<E extends NameIn<A['endpoints']>, const O extends PredictOptions = PredictOptions>(
     endpoint: E,
     rows: readonly PredictRow<A, E>[],
     options?: O,
   ): Promise<(PredictionOf<A, E, F, O> | FailedRow)[]>;
-  /** Features for each row, in their order. */
-  readFeatures<S extends NameIn<A['services']>>(
-    service: S,
-    rows: readonly ReadRow<A, S>[],
-    options?: CallOptions,
-  ): Promise<FeatureRowOf<A, S, F>[]>;
   /** Features of a service for a row. */
   readFeatures<S extends NameIn<A['services']>>(
     service: S,
     row: ReadRow<A, S>,
     options?: CallOptions,
   ): Promise<FeatureRowOf<A, S, F>>;
+  /** Features for each row, in their order. */
+  readMany<S extends NameIn<A['services']>>(
+    service: S,
+    rows: readonly ReadRow<A, S>[],
+    options?: CallOptions,
+  ): Promise<FeatureRowOf<A, S, F>[]>;
   /** The same by column, an array of all rows' values for each feature: for many rows a fifth of the bytes. */
   readColumns<S extends NameIn<A['services']>>(
     service: S,
@@ -104,12 +103,14 @@ export function createClient(
 
 /** A client whose questions go to `ask`. */
 export function clientOf(ask: Ask, api: Api | undefined, int64: Int64Form): Client<Api, AnswerForm> {
-  const { predict, predictPartial } = predictions(ask, api, int64);
-  const { readFeatures, readColumns } = featureReads(ask, api, int64);
+  const { predict, predictMany, predictPartial } = predictions(ask, api, int64);
+  const { readFeatures, readMany, readColumns } = featureReads(ask, api, int64);
   const client: Record<keyof Client, unknown> = {
     predict,
+    predictMany,
     predictPartial,
     readFeatures,
+    readMany,
     readColumns,
     push: pushRows(ask),
     tellOutcomes: tellOutcomes(ask),

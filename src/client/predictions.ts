@@ -16,7 +16,8 @@ type AnyPrediction = Prediction<Values> & {
 };
 
 interface Predictions {
-  predict(endpoint: string, rows: object, options?: PredictOptions): Promise<unknown>;
+  predict(endpoint: string, row: object, options?: PredictOptions): Promise<unknown>;
+  predictMany(endpoint: string, rows: readonly object[], options?: PredictOptions): Promise<unknown>;
   predictPartial(endpoint: string, rows: readonly object[], options?: PredictOptions): Promise<unknown>;
 }
 
@@ -57,11 +58,11 @@ export function predictions(ask: Ask, api: Api | undefined, int64: Int64Form): P
     return arrayIn(answer.body, 'predictions', rows.length).map((one, at) => present(objectIn(one), decode, at));
   };
   return {
-    async predict(endpoint, rows, options = {}) {
-      if (Array.isArray(rows)) return send(endpoint, rows as readonly object[], options, false);
-      const [only] = await send(endpoint, [rows], options, false);
+    async predict(endpoint, row, options = {}) {
+      const [only] = await send(endpoint, [row], options, false);
       return only;
     },
+    predictMany: (endpoint, rows, options = {}) => send(endpoint, rows, options, false),
     predictPartial: (endpoint, rows, options = {}) => send(endpoint, rows, options, true),
   };
 }

@@ -70,7 +70,7 @@ describe('over a network that fails', () => {
   it('reads again over lost answers, and tells outcomes again', async () => {
     const client = open();
     failFirst({ kind: 'cut', afterBytes: 10 }, 2);
-    expect(await client.readFeatures('numbers', [{ customer: 'ada' }])).toHaveLength(1);
+    expect(await client.readMany('numbers', [{ customer: 'ada' }])).toHaveLength(1);
     const { predictionId } = await client.predict('checkout', ROW);
     failFirst({ kind: 'drop' });
     expect(await client.tellOutcomes('checkout', [{ predictionId, value: true }])).toBe(1);
