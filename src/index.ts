@@ -39,6 +39,7 @@ export {
   parquet,
   pipeline,
   postgres,
+  predict,
   promote,
   query,
   pushed,

@@ -17,7 +17,7 @@ export async function startServer(wantedPort: number, { isQuiet = false } = {}):
   const port = (await isFree(wantedPort)) ? wantedPort : 0;
   if (port !== wantedPort) say(indent(`Port ${wantedPort} is taken; a free one is used.`));
   say(indent(`$ headrace serve${port === 0 ? ' --port 0' : ''}`));
-  const child = startChild(process.execPath, [cliFile, 'serve', '--port', String(port), '--json'], {
+  const child = startChild(process.execPath, [cliFile, 'serve', '--port', String(port), '--grpc-port', '0', '--json'], {
     cwd: root,
     stdio: ['ignore', 'pipe', isQuiet ? 'ignore' : 'inherit'],
     env: { ...process.env, HEADRACE_LOG_LEVEL: 'warn' },

@@ -8,6 +8,7 @@ export {
   waitForServers,
 } from './apply-definitions.ts';
 export { type Environment, readEnvironment } from './environment.ts';
+export { type PredictRequest, predictInBatch } from './open-batch.ts';
 export { openDrift } from './open-drift.ts';
 export { openQuality } from './open-quality.ts';
 export { verify } from './open-verify.ts';
@@ -33,6 +34,7 @@ export { openSync } from './open-sync.ts';
 export { openScheduleMetrics, openScheduler, openSchedules } from './open-scheduler.ts';
 export { registerGraph, type RegisterGraph } from './register-graph.ts';
 export { type RegisteredModel, registerModelFile, type RegisterModel } from './register-model.ts';
+export { isPlainName, registerPlainModel } from './register-plain-model.ts';
 export { describeUnapplied } from './unapplied-files.ts';
 export { environmentName, type Setting, variablesOf } from './settings/setting.ts';
 export { SETTINGS, type SettingValues } from './settings.ts';

@@ -84,7 +84,10 @@ export interface OpenAppOptions {
   readonly config?: string | undefined;
   /** Settings, given as values, without which there must be a configuration file, and with which there may be none. */
   readonly places?: Readonly<Record<string, string | undefined>>;
-  /** `read` leaves the registry as it is: nothing is migrated, nothing changed. Throws HR_REGISTRY_OUTDATED. */
+  /**
+   * `read` leaves the registry as it is: nothing is migrated, nothing changed. Throws HR_REGISTRY_OUTDATED. `join` makes none: HR_CONFIG
+   * where it is not there.
+   */
   readonly access?: DatabaseAccess;
   /** When a registry over the network that says nothing counts as away. */
   readonly queryTimeoutMs?: number | undefined;

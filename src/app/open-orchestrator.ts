@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Executor, OrchestratorDeps } from '../orchestrator/index.ts';
+import type { EnvironmentBuild, Executor, OrchestratorDeps } from '../orchestrator/index.ts';
 import type { App } from './open-app.ts';
 import { openClusters } from './open-clusters.ts';
 import { environmentsDirectory, openRuns } from './open-runs.ts';
@@ -12,6 +12,8 @@ export interface OpenOrchestratorOptions {
   readonly onTask?: OrchestratorDeps['onTask'];
   readonly onProgress?: OrchestratorDeps['onProgress'];
   readonly onWait?: OrchestratorDeps['onWait'];
+  /** Told while a Python environment is built; left out: the log is. */
+  readonly onEnvironment?: (build: EnvironmentBuild) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -20,7 +22,7 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
   const { openFleetExecutor, openLocalExecutor, openPythonVersion } = await import('../orchestrator/index.ts');
   const runs = await openRuns(app);
   const definitions = await app.applied();
-  const { onTask, onProgress, onWait, signal } = options;
+  const { onTask, onProgress, onWait, onEnvironment = logBuilds(app), signal } = options;
   return {
     ...runs,
     definitions,
@@ -31,6 +33,7 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
         objects: runs.objects,
         repository: definitions.directory,
         builtIns: createBuiltIns(app),
+        onEnvironment,
       }),
     openFleet: (driver, run) =>
       openFleetExecutor({ driver, run, database: runs.database, objects: runs.objects, logger: app.logger }),
@@ -57,8 +60,14 @@ export async function openTaskExecutor(app: App, driver: string, slots?: number)
     objects: await app.objects(),
     repository: hasProject ? app.config.values.repo : app.environment.workingDirectory,
     builtIns: hasProject ? createBuiltIns(app) : {},
+    onEnvironment: logBuilds(app),
     ...(slots === undefined ? {} : { cpus: slots }),
   });
+}
+
+function logBuilds({ logger }: App): (build: EnvironmentBuild) => void {
+  return ({ of, state, seconds }) =>
+    logger.info({ requirements: of, state, seconds: Math.round(seconds) }, 'Python environment');
 }
 
 function machineOf(app: App, driver: string) {

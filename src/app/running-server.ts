@@ -2,6 +2,8 @@
 
 export interface RunningServer {
   readonly url: string;
+  /** Host and port of gRPC; undefined where it is not served. */
+  readonly grpcAddress: string | undefined;
   readonly workers: number;
   /** Graceful. */
   stop(): Promise<void>;

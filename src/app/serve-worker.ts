@@ -23,6 +23,7 @@ import { cannotListen } from './cannot-listen.ts';
 import { monitoringReads } from './monitoring-reads.ts';
 import type { App } from './open-app.ts';
 import { openScheduleMetrics } from './open-scheduler.ts';
+import { listenGrpc, openGrpc } from './open-grpc.ts';
 import { openServerMinutes } from './open-minutes.ts';
 import { openServerSecurity } from './open-security.ts';
 import { openServedExperiments } from './experiment-reports.ts';
@@ -31,6 +32,7 @@ import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
 import { releaseStartMemory } from './release-start-memory.ts';
 import { drainLimits, WRITER_LIMIT_MS } from './stop-limits.ts';
+import { createFillProcesses } from './start-fill-process.ts';
 import { createStop } from './stop-serving.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -38,6 +40,8 @@ import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 export interface ServeOptions {
   readonly host: string;
   readonly port: number;
+  /** Undefined: gRPC is not served. */
+  readonly grpcPort?: number | undefined;
   /** Let anybody in on an address that is not loopback, while there are no keys. */
   readonly isInsecure?: boolean;
   /** Whether this process compacts the prediction log and runs the background jobs: one of all workers does. */
@@ -69,18 +73,24 @@ export interface Prepared {
   hurry(): void;
   /** Whether a model runs in a thread, stopped or not: see `endDespite`. */
   isModelRunning(): boolean;
-  /** Gives the URL, such as http://127.0.0.1:8080. Throws HR_CONFIG when the address cannot be had: then all is closed. */
-  listen(): Promise<string>;
+  /** Throws HR_CONFIG when an address cannot be had: then all is closed. */
+  listen(): Promise<Listening>;
 }
 
-export interface Serving extends Omit<Prepared, 'listen'> {
+/** Where it listens. */
+export interface Listening {
+  /** Such as http://127.0.0.1:8080. */
   readonly url: string;
+  /** Such as 127.0.0.1:8081; undefined where gRPC is not served. */
+  readonly grpcAddress: string | undefined;
 }
+
+export type Serving = Omit<Prepared, 'listen'> & Listening;
 
 /** Opens what serving needs and listens. Throws HR_CONFIG when the address cannot be had. */
 export async function serveInProcess(app: App, options: ServeOptions): Promise<Serving> {
   const { listen, ...prepared } = await prepareServing(app, options);
-  return { ...prepared, url: await listen() };
+  return { ...prepared, ...(await listen()) };
 }
 
 /** Opens what serving needs. */
@@ -196,6 +206,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   const scheduleMetrics = openScheduleMetrics(app);
   const trainingSets = await openTrainingSets(app, serverId);
   const { experiments, reports } = await openServedExperiments(app);
+  const fills = createFillProcesses(app);
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
     trainingSets,
@@ -207,6 +218,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
     experiments,
+    materialize: fills.materialize,
     history: minutes.history,
     monitoring: monitors,
     status: {
@@ -235,6 +247,8 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),
   });
   guard.followTls(server.server);
+  const grpc =
+    options.grpcPort === undefined ? undefined : await openGrpc(app, { planes, guard, bytes, tracing, monitor });
   const stopJobs = compacts
     ? startJobs({
         jobs: await backgroundJobs({ app, views: () => views(false) }),
@@ -248,6 +262,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   const { stop, hurry } = createStop({
     planes,
     server,
+    grpc,
     drain: drainLimits(values),
     logger,
     parts: {
@@ -259,6 +274,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
       tracing,
       jobs: trainingSets.jobs,
       reports,
+      fills,
       background: { close: stopJobs },
     },
     lastFigures() {
@@ -279,7 +295,8 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
       try {
         await learnTotals(figures);
         if (options.releasesMemory === true) releaseStartMemory(logger);
-        return await server.listen({ host: options.host, port: options.port });
+        const url = await server.listen({ host: options.host, port: options.port });
+        return { url, grpcAddress: await listenGrpc(grpc, options) };
       } catch (thrown) {
         hurry();
         await stop();

@@ -17,6 +17,7 @@ export const SERVING_QUERY_TIMEOUT_MS = 5000;
 export interface StartServer {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
+  readonly grpcPort?: number | undefined;
   readonly workers?: number | undefined;
   readonly insecure?: boolean | undefined;
   /** Of a primary of several workers; tests have less patience. */
@@ -31,19 +32,22 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const { values, file } = app.config;
   const host = options.host ?? values['server.host'];
   const port = options.port ?? values['server.port'];
+  const grpcPort =
+    options.grpcPort ?? (port === 0 && values['server.grpcPort'] !== undefined ? 0 : values['server.grpcPort']);
   const workers = options.workers ?? values['server.workers'];
   const isInsecure = options.insecure ?? values['server.insecure'];
   checkHost(host, isLoopback(host) || (await isGuarded(app)), isInsecure, app.logger);
   outliveReaders();
   // A server without definitions, or without its store, could only refuse.
-  await app.applied();
+  await needDefinitions(app);
   await (await app.online()).marks('start');
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');
-    const serving = await serveInProcess(app, { host, port, isInsecure, releasesMemory: true });
+    const serving = await serveInProcess(app, { host, port, grpcPort, isInsecure, releasesMemory: true });
     endDespite(serving.isModelRunning);
-    return { url: serving.url, workers, stop: () => serving.stop(), hurry: () => serving.hurry() };
+    const { url, grpcAddress } = serving;
+    return { url, grpcAddress, workers, stop: () => serving.stop(), hurry: () => serving.hurry() };
   }
   // Once here, so that workers do not race to make the tables.
   const registry = await app.registry();
@@ -57,8 +61,15 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     logger: app.logger,
     drain: drainLimits(values),
     limits: options.limits,
-    start: { config: file, host, port, isInsecure },
+    start: { config: file, host, port, ...(grpcPort === undefined ? {} : { grpcPort }), isInsecure },
   });
+}
+
+/** Throws HR_NOTHING_APPLIED, but where there are plain models, and what loading definitions throws. */
+export async function needDefinitions(app: Pick<App, 'registry' | 'applied'>): Promise<void> {
+  const { definitions, plainModels } = await app.registry();
+  const isPlain = (await definitions.current()) === undefined && (await plainModels.list()).length > 0;
+  if (!isPlain) await app.applied();
 }
 
 async function isGuarded(app: App): Promise<boolean> {

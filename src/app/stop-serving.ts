@@ -3,12 +3,14 @@
 
 import type { FastifyInstance } from 'fastify';
 import { type Logger, within } from '../core/index.ts';
-import type { ServingPlanes } from '../serving/index.ts';
+import type { GrpcServer, ServingPlanes } from '../serving/index.ts';
 import { CLOSE_LIMIT_MS, type DrainLimits, MODELS_LIMIT_MS, SEND_LIMIT_MS } from './stop-limits.ts';
 
 export interface StopServing {
   readonly planes: Pick<ServingPlanes, 'drain' | 'close'>;
   readonly server: FastifyInstance;
+  /** Undefined: it is not served. */
+  readonly grpc: Pick<GrpcServer, 'close' | 'cut'> | undefined;
   readonly drain: DrainLimits;
   readonly logger: Logger;
   readonly parts: {
@@ -20,6 +22,8 @@ export interface StopServing {
     readonly tracing: { shutdown(): Promise<void> } | undefined;
     readonly jobs: { close(): Promise<void> };
     readonly reports: { close(): Promise<void> };
+    /** The materialize that it was asked for, if any. */
+    readonly fills: { close(): Promise<void> };
     readonly background: { close(): Promise<void> };
   };
   /** Reports what was counted to the end. */
@@ -40,16 +44,18 @@ export function createStop(stopped: StopServing): Stop {
 }
 
 async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void> {
-  const { planes, server, drain, logger, parts, lastFigures } = stopped;
+  const { planes, server, grpc, drain, logger, parts, lastFigures } = stopped;
   planes.drain();
   // Another server may take them over from here on.
   const backgroundClosed = parts.background.close();
   if (drain.delayMs > 0) await within(hurried, drain.delayMs);
   // First, so that whoever follows one hears of it. Spines that are still coming may come as long as other requests.
   const jobsClosed = parts.jobs.close();
-  await within(Promise.all([closeServer(server), jobsClosed]), drain.timeoutMs);
+  const fillsClosed = parts.fills.close();
+  await within(Promise.all([closeServer(server), grpc?.close(), jobsClosed, fillsClosed]), drain.timeoutMs);
   // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
   server.server.closeAllConnections();
+  grpc?.cut();
   const close = async (what: string, closing: PromiseLike<unknown>, limitMs = CLOSE_LIMIT_MS): Promise<void> => {
     const closed = Promise.resolve(closing).catch((thrown: unknown) => {
       logger.error({ err: thrown }, `${what} did not close well`);
@@ -66,6 +72,7 @@ async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void>
     close('ingestion', planesClosed),
     close('access', parts.guard.close()),
     close('jobs', jobsClosed),
+    close('a materialize', fillsClosed),
     close('reports', parts.reports.close()),
     close('background jobs', backgroundClosed),
     // They are let go of by the planes.

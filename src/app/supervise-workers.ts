@@ -42,6 +42,8 @@ const MAX_BACKOFF_MS = 10_000;
 /** A worker that lived so long did not crash at its start. */
 const HEALTHY_MS = 10_000;
 
+type Listening = Pick<RunningServer, 'url' | 'grpcAddress'>;
+
 /** Resolves when every worker listens; throws what the first one that could not start says. */
 export async function superviseWorkers(given: Supervise): Promise<RunningServer> {
   const { logger } = given;
@@ -50,8 +52,14 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
   const listening = new Set<WorkerProcess>();
   const owner = createTotalsOwner(given.clock);
   const telemetry = given.telemetry === undefined ? undefined : await sendTotals(owner.totals, given.telemetry, logger);
-  const heldPort = given.start.port === 0 ? await holdFreePort(given.start.host) : undefined;
+  const { host } = given.start;
+  const heldPort = given.start.port === 0 ? await holdFreePort(host) : undefined;
+  const heldGrpcPort = given.start.grpcPort === 0 ? await holdFreePort(host) : undefined;
   const port = heldPort?.port ?? given.start.port;
+  const grpcPort = heldGrpcPort?.port ?? given.start.grpcPort;
+  const release = async (): Promise<void> => {
+    await Promise.all([heldPort?.release(), heldGrpcPort?.release()]);
+  };
   const admission = admitWorkers({ limitMs: limits.unreadyMs, logger });
   const watch = watchWorkers<WorkerProcess>({
     limitMs: limits.silenceMs,
@@ -64,24 +72,24 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
   let isStopping = false;
   let backoffMs = FIRST_BACKOFF_MS;
 
-  const fork = (compacts: boolean, isReplacement: boolean): Promise<string> =>
+  const fork = (compacts: boolean, isReplacement: boolean): Promise<Listening> =>
     new Promise((resolve, reject) => {
       const serverId = randomUUID();
       const startMs = performance.now();
       let hasListened = false;
       const worker = forkWorker(
-        { ...given.start, port, compacts, serverId },
+        { ...given.start, port, ...(grpcPort === undefined ? {} : { grpcPort }), compacts, serverId },
         {
           received(message) {
             watch.heard(worker);
             if (message.kind === 'up') {
               const { isReady } = message;
-              void Promise.resolve(heldPort?.release()).then(() => admission.up(admitted, { isReady, isReplacement }));
+              void release().then(() => admission.up(admitted, { isReady, isReplacement }));
             } else if (message.kind === 'listening') {
               hasListened = true;
               listening.add(worker);
               owner.joined(worker);
-              resolve(message.url);
+              resolve({ url: message.url, grpcAddress: message.grpcAddress });
             } else if (message.kind === 'failed') {
               const code = Object.hasOwn(ERRORS, message.code) ? (message.code as ErrorCode) : 'HR_INTERNAL';
               reject(new HeadraceError(code, message.message));
@@ -146,12 +154,13 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
   };
 
   try {
-    const urls = await Promise.all(Array.from({ length: given.workers }, (_, index) => fork(index === 0, false)));
-    return { url: urls[0] ?? '', workers: given.workers, stop, hurry: stopping.hurry };
+    const [first] = await Promise.all(Array.from({ length: given.workers }, (_, index) => fork(index === 0, false)));
+    const { url, grpcAddress } = first as Listening;
+    return { url, grpcAddress, workers: given.workers, stop, hurry: stopping.hurry };
   } catch (thrown) {
     stopping.hurry();
     await stop();
-    await heldPort?.release();
+    await release();
     throw thrown;
   }
 }

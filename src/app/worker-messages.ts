@@ -8,6 +8,8 @@ export interface WorkerStart {
   readonly config: string;
   readonly host: string;
   readonly port: number;
+  /** Left out: gRPC is not served. */
+  readonly grpcPort?: number;
   /** Whether anybody is let in on an address that is not loopback, while there are no keys. */
   readonly isInsecure: boolean;
   /** What it tells the registry of itself under. */
@@ -30,7 +32,7 @@ export type ToWorker =
 export type FromWorker =
   /** It could listen, and waits to be told so. */
   | { readonly kind: 'up'; readonly isReady: boolean }
-  | { readonly kind: 'listening'; readonly url: string }
+  | { readonly kind: 'listening'; readonly url: string; readonly grpcAddress?: string | undefined }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'report'; readonly report: Report }
   /** All that was counted before was reported. */

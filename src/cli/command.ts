@@ -25,8 +25,9 @@ export interface CommandContext {
   readonly progress: Progress;
   /**
    * Opens the app by --config or the working directory; closed when the command ends. What changes nothing asks to `read`: it
-   * may be run by who must not change the registry, and by another version of Headrace than the servers. Asked again it gives
-   * the same, but to `write` never the one that was opened to `read`.
+   * may be run by who must not change the registry, and by another version of Headrace than the servers. What has no use for an
+   * empty registry asks to `join` one that is there, so that a mistyped place makes none. Asked again it gives
+   * the same, but to `write` never one that was opened for less.
    */
   app(access?: DatabaseAccess, options?: OpenedFor): Promise<App>;
   /** A path that the user typed, absolute. */

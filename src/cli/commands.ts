@@ -172,6 +172,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./serve.ts')).serveCommand,
   },
   {
+    name: 'types',
+    summary: 'write the types that a TypeScript client is made with',
+    load: async () => (await import('./types.ts')).typesCommand,
+  },
+  {
+    name: 'predict',
+    summary: 'predict all rows of a file by an endpoint',
+    load: async () => (await import('./predict.ts')).predictCommand,
+  },
+  {
     name: 'verify',
     summary: 'compute again what was served, and tell why it differs where it does',
     load: async () => (await import('./verify.ts')).verifyCommand,

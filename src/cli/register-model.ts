@@ -5,6 +5,7 @@ import type { RegisteredModel, RegisterGraph } from '../app/index.ts';
 import { HeadraceError, messageOf } from '../core/index.ts';
 import { collect, type CommandContext, type CommandResult, defineCommand, textOption, usageError } from './command.ts';
 import { pinsText, presentVersion } from './describe-version.ts';
+import { presentPlain } from './plain-models.ts';
 import { isMissing } from './read-event-file.ts';
 
 const NODE_HELP =
@@ -13,7 +14,7 @@ const NODE_HELP =
 export const registerModelCommand = defineCommand({
   usage: 'register <name> [file]',
   summary:
-    'check an ONNX file, or versions of the models that a graph is made of, against the model’s features, try it once, and register it as the next version',
+    'check an ONNX file, or versions of the models that a graph is made of, against the model’s features, try it once, and register it as the next version; without a definition of the name as a plain model, served at /v2',
   example: 'headrace models register delay_classifier model.onnx --training-set 3f2a9c1d --alias champion',
   options: (command) =>
     command
@@ -31,10 +32,17 @@ export const registerModelCommand = defineCommand({
     if (isGraph) return registerPins(context, name, { metrics, nodes: readPins(pins) }, textOption(options, 'alias'));
     const onnx = await readModelFile(context.path(file));
     const app = await context.app();
-    const { registerModelFile } = await import('../app/index.ts');
+    const { isPlainName, registerModelFile, registerPlainModel } = await import('../app/index.ts');
     const trainingSet = textOption(options, 'trainingSet');
     const service = textOption(options, 'service');
     const alias = textOption(options, 'alias');
+    // What it was trained on makes it a model with features, which a definition says.
+    if (trainingSet === undefined && service === undefined && (await isPlainName(app, name))) {
+      const aliased = alias === undefined ? {} : { alias };
+      const plain = await registerPlainModel(app, { model: name, onnx, metrics, ...aliased });
+      context.tell(`no definition has "${name}": it is served by its own inputs, at /v2/models/${name}`);
+      return { json: presentPlain(plain), text: describeRegistered(plain) };
+    }
     const registered = await registerModelFile(app, {
       model: name,
       onnx,
@@ -49,12 +57,19 @@ export const registerModelCommand = defineCommand({
 
 function tellRegistered(context: CommandContext, registered: RegisteredModel): CommandResult {
   for (const warning of registered.warnings) context.tell(`warning: ${warning}`);
-  const { model, version, aliases, signature } = registered;
-  const pinned = pinsText(signature);
+  const pinned = pinsText(registered.signature);
   return {
     json: presentVersion(registered),
-    text: `${model} version ${version}${aliases.length > 0 ? ` (${aliases.join(', ')})` : ''}${pinned === '' ? '' : `: ${pinned}`}`,
+    text: `${describeRegistered(registered)}${pinned === '' ? '' : `: ${pinned}`}`,
   };
+}
+
+function describeRegistered({
+  model,
+  version,
+  aliases,
+}: Pick<RegisteredModel, 'model' | 'version' | 'aliases'>): string {
+  return `${model} version ${version}${aliases.length > 0 ? ` (${aliases.join(', ')})` : ''}`;
 }
 
 async function registerPins(

@@ -1,12 +1,15 @@
 // A run as it goes on: on a terminal its steps as they stand, drawn over themselves; elsewhere a line whenever a step ends, and one for
 // each task that does not do well.
 
-import type { PoolWait, StepProgress, TaskReport } from '../orchestrator/index.ts';
+import type { EnvironmentBuild, PoolWait, StepProgress, TaskReport } from '../orchestrator/index.ts';
+import { MICROS_PER_SECOND } from '../core/index.ts';
 import type { Format, Paint } from './paint.ts';
+import { describeTook } from './took.ts';
 
 export interface RunView {
   onProgress(steps: readonly StepProgress[]): void;
   onTask(report: TaskReport): void;
+  onEnvironment(build: EnvironmentBuild): void;
   /** Leaves what is drawn as it is. */
   close(): void;
 }
@@ -51,6 +54,7 @@ function told(tell: (text: string) => void): RunView {
     onTask(report) {
       if (report.event !== 'succeeded') tell(`  ${describeTask(report)}`);
     },
+    onEnvironment: (build) => tell(`  ${describeBuild(build)}`),
     close: () => {},
   };
 }
@@ -76,6 +80,8 @@ function drawn(tell: (text: string) => void, paint: Paint, { columns, rows }: Sc
       height = 0;
       draw();
     },
+    // How long the step has run is drawn.
+    onEnvironment: () => {},
     close: draw,
   };
 }
@@ -112,6 +118,15 @@ export function describePoolWait({ pool, holders }: PoolWait): string {
       `run ${run}: ${slots}${isDriven ? '' : `, whose driver is gone: \`headrace runs resume ${run}\` or \`cancel\` frees them`}`,
   );
   return `waits for pool ${pool}${held.length === 0 ? '' : ` (held by ${held.join('; ')})`}`;
+}
+
+function describeBuild({ of, state, seconds }: EnvironmentBuild): string {
+  const environment = `Python environment of ${of}`;
+  const took = describeTook(seconds * MICROS_PER_SECOND);
+  const sofar = seconds < 1 ? '' : `, for ${took} by now`;
+  if (state === 'waits') return `${environment} is being built by another process${sofar}`;
+  if (state === 'builds') return `${environment} is being built${sofar}`;
+  return `${environment} ${state === 'done' ? 'is there' : 'could not be built'} after ${took}`;
 }
 
 function saidOf({ state, counts, waitsFor, longestMicros, waitsForPool }: StepProgress): readonly string[] {

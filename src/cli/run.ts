@@ -20,6 +20,7 @@ import {
   usageError,
 } from './command.ts';
 import { createRunView, describePoolWait, type RunView } from './run-view.ts';
+import { describeTook, secondsOf, tookMicros } from './took.ts';
 
 export const runCommand = defineCommand({
   usage: 'run <pipeline>',
@@ -121,13 +122,19 @@ export function resultOf(run: RunResult): { json: unknown; text: string; exitCod
 }
 
 export function presentRun(run: RunResult): object {
-  const steps = run.steps.map(({ tasks, waitsForPool, waitsFor, ...step }) => ({
+  const steps = run.steps.map(({ tasks, waitsForPool, waitsFor, openedAtMicros, endedAtMicros, ...step }) => ({
     ...step,
+    ...presentTimes(openedAtMicros, endedAtMicros),
     ...(waitsFor === undefined ? {} : { waits_for: waitsFor }),
     ...(waitsForPool === undefined ? {} : { waits_for_pool: presentWait(waitsForPool) }),
     ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
   }));
   return { ...presentSummary(run), params: run.params, steps };
+}
+
+function presentTimes(from: Micros | null, to: Micros | null): object {
+  const seconds = secondsOf(tookMicros(from, to));
+  return { started_at: formatOrNull(from), finished_at: formatOrNull(to), seconds };
 }
 
 function presentWait({ holders, ...wait }: NonNullable<RunStep['waitsForPool']>): object {
@@ -145,6 +152,7 @@ export function presentSummary({
   state,
   tickMicros,
   createdAtMicros,
+  startedAtMicros,
   finishedAtMicros,
   error,
   elsewhere,
@@ -156,7 +164,7 @@ export function presentSummary({
     state,
     tick: formatOrNull(tickMicros),
     created_at: formatTimestamp(createdAtMicros),
-    finished_at: formatOrNull(finishedAtMicros),
+    ...presentTimes(startedAtMicros, finishedAtMicros),
     error,
     ...(elsewhere === undefined ? {} : { elsewhere }),
     ...(trigger === undefined ? {} : { trigger }),
@@ -166,13 +174,17 @@ export function presentSummary({
 export function describeRun(run: RunResult): string {
   const lines = run.steps.map((step) => {
     const count = step.children === null ? '' : `${step.counts.succeeded}/${step.children}`;
+    const took = describeTook(tookMicros(step.openedAtMicros, step.endedAtMicros));
     const result = step.result === undefined ? '' : shorten(stringifyJson(step.result));
-    return `  ${step.name.padEnd(16)} ${step.state.padEnd(10)} ${count.padEnd(7)} ${result}${describeWait(step)}`.trimEnd();
+    const words = [step.name.padEnd(16), step.state.padEnd(10), count.padEnd(7), took.padEnd(7), result];
+    return `  ${words.join(' ')}${describeWait(step)}`.trimEnd();
   });
   const error = run.error === null ? [] : [run.error];
   const trigger = run.trigger === undefined ? [] : [describeTrigger(run.trigger)];
   const where = run.elsewhere === undefined ? '' : `, driven elsewhere, prepared by ${run.elsewhere}`;
-  return [`run ${run.id} of ${run.pipeline}: ${run.state}${where}`, ...trigger, ...lines, ...error].join('\n');
+  const took = describeTook(tookMicros(run.startedAtMicros, run.finishedAtMicros));
+  const state = `${run.state}${took === '' ? '' : ` in ${took}`}`;
+  return [`run ${run.id} of ${run.pipeline}: ${state}${where}`, ...trigger, ...lines, ...error].join('\n');
 }
 
 /** `for pushed(orders): rows 121 to 150`. */

@@ -1,7 +1,7 @@
 // `headrace runs list | show | logs | diff | sync | resume | rerun | cancel`.
 
 import { counted, formatTimestamp, stringifyJson } from '../core/index.ts';
-import type { RunDifference, RunSummary, TaskLog, WhyStep } from '../orchestrator/index.ts';
+import type { CancelledRun, RunDifference, RunSummary, TaskLog, WhyStep } from '../orchestrator/index.ts';
 import { collect, defineCommand, defineGroup, textOption } from './command.ts';
 import {
   describeRun,
@@ -16,12 +16,16 @@ import {
 import { cardsOf, describeCards, writeCards } from './run-cards.ts';
 import { sync } from './runs-sync.ts';
 import { formatTable } from './table.ts';
+import { describeTook, tookMicros } from './took.ts';
 
 const list = defineCommand({
   usage: 'list',
   summary: 'list runs, newest first',
   example: 'headrace runs list --pipeline train_delay',
-  columns: { FOR: 'the time of its schedule, or of a range, or what it answers; `by hand` otherwise' },
+  columns: {
+    TOOK: 'from when a driver first took it to its end: of one that was resumed, what lay between with it',
+    FOR: 'the time of its schedule, or of a range, or what it answers; `by hand` otherwise',
+  },
   options: (command) => command.option('--pipeline <name>', 'only of this pipeline'),
   async run(context, _args, options) {
     const { openRuns } = await import('../app/index.ts');
@@ -33,12 +37,13 @@ const list = defineCommand({
       run.pipeline,
       shownState(run),
       formatTimestamp(run.createdAtMicros),
+      describeTook(tookMicros(run.startedAtMicros, run.finishedAtMicros)),
       causeOf(run),
     ]);
     return {
       json: { runs: runs.map(presentSummary) },
       text: formatTable(
-        [['ID', 'PIPELINE', 'STATE', 'STARTED', 'FOR'], ...rows],
+        [['ID', 'PIPELINE', 'STATE', 'STARTED', 'TOOK', 'FOR'], ...rows],
         'No runs. `headrace run PIPELINE` starts one.',
       ),
     };
@@ -158,7 +163,7 @@ const resume = defineCommand({
   async run(context, [id = '']) {
     const { describeUnapplied, openOrchestrator } = await import('../app/index.ts');
     const { resumeRun } = await import('../orchestrator/index.ts');
-    const app = await context.app();
+    const app = await context.app('join');
     return await untilInterrupted(async (signal) => {
       const view = watchRun(context);
       const deps = await openOrchestrator(app, { ...view, onWait: context.tell, signal });
@@ -184,7 +189,7 @@ const rerun = defineCommand({
     const from = textOption(options, 'from') ?? '';
     const { openOrchestrator } = await import('../app/index.ts');
     const { rerunFrom } = await import('../orchestrator/index.ts');
-    const app = await context.app();
+    const app = await context.app('join');
     return await untilInterrupted(async (signal) => {
       const view = watchRun(context);
       const deps = await openOrchestrator(app, { ...view, signal });
@@ -201,16 +206,39 @@ const cancel = defineCommand({
   example: 'headrace runs cancel 20261125-031500-9f3a61',
   async run(context, [id = '']) {
     const { openRuns } = await import('../app/index.ts');
-    const { cancelRun, getRun } = await import('../orchestrator/index.ts');
-    const deps = await openRuns(await context.app());
-    const isStopped = await cancelRun(deps, id);
-    const { state, elsewhere } = await getRun(deps, id);
-    const more =
-      elsewhere === undefined ? '' : '; the system that drives it elsewhere does not hear of it: stop it there, too';
-    const text = isStopped ? `run ${id} is being stopped${more}` : `run ${id} had ended: ${state}`;
-    return { json: { id, was_running: isStopped, state }, text };
+    const { cancelRun } = await import('../orchestrator/index.ts');
+    const cancelled = await cancelRun(await openRuns(await context.app('join')), id);
+    const { wasRunning, state, driver, endedProcesses, mayRunAt } = cancelled;
+    return {
+      json: { id, was_running: wasRunning, state, driver, ended_processes: endedProcesses, may_run_at: mayRunAt },
+      text: describeCancelled(id, cancelled),
+    };
   },
 });
+
+function describeCancelled(
+  id: string,
+  { wasRunning, state, driver, elsewhere, endedProcesses, mayRunAt }: CancelledRun,
+): string {
+  const isOver = state !== 'queued' && state !== 'running';
+  const ended = wasRunning ? `run ${id} is cancelled` : `run ${id} had ended: ${state}`;
+  const going =
+    driver === null
+      ? `run ${id} is asked to stop, and nobody drives it: what it has on a fleet or a cluster goes on until a scheduler takes it up, or until it is resumed and cancelled then`
+      : `run ${id} is being stopped by its driver, ${driver}`;
+  const lines = [isOver ? ended : going];
+  if (wasRunning && elsewhere !== null)
+    lines.push('the system that drives it elsewhere does not hear of it: stop it there, too');
+  if (endedProcesses > 0)
+    lines.push(
+      `${endedProcesses === 1 ? 'a process' : `${endedProcesses} processes`} that a driver had left on this host: ended`,
+    );
+  for (const host of mayRunAt)
+    lines.push(
+      `processes of it may still run at ${host}, where it was driven last: \`headrace runs cancel ${id}\` or \`headrace runs resume ${id}\` ends them there`,
+    );
+  return lines.join('\n');
+}
 
 export const runsCommand = defineGroup('runs', 'list, show, compare, sync, resume, repeat and cancel runs', [
   list,

@@ -16,7 +16,7 @@ How many runs go on at once is \`scheduler.runs\`; \`scheduler.serve\` makes a s
     const port = wholeNumberOption(options, 'metrics-port', 0, 65_535);
     const { openScheduleMetrics, openScheduler, stopSignal } = await import('../app/index.ts');
     const { runScheduler } = await import('../orchestrator/index.ts');
-    const app = await context.app();
+    const app = await context.app('join');
     const stopping = new AbortController();
     void stopSignal().then(() => stopping.abort());
     const deps = await openScheduler(app, context.tell);

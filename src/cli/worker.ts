@@ -24,7 +24,7 @@ export const workerCommand = defineCommand({
       'registry.url': textOption(options, 'registry'),
       'artifacts.url': textOption(options, 'artifacts'),
     };
-    const app = await context.app('write', { places });
+    const app = await context.app('join', { places });
     const [drain, hurry] = [new AbortController(), new AbortController()];
     void stopSignal().then((signal) => {
       app.logger.info({ signal }, 'what runs is waited for');

@@ -14,15 +14,17 @@ export {
   sum,
   variance,
 } from './authoring/aggregation.ts';
-export { type ColumnType, type RowOf, t, type ValueOf } from './authoring/column-type.ts';
+export { type ColumnType, type MayLack, type RowOf, t, type ValueOf } from './authoring/column-type.ts';
 export { type Entity, entity } from './authoring/entity.ts';
 export {
   type Endpoint,
   endpoint,
+  type EndpointShape,
   type FeatureService,
   featureService,
   type Model,
   model,
+  type ServiceShape,
 } from './authoring/feature-service.ts';
 export { ensembleNode, functionNode, type GraphNode, modelNode, routerNode } from './authoring/graph-node.ts';
 export { type Experiment, experiment } from './authoring/experiment.ts';
@@ -45,12 +47,14 @@ export {
   query,
   snowflake,
   type Source,
+  type SourceShape,
 } from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
 export { container } from './actions/container.ts';
 export { evaluate } from './actions/evaluate.ts';
 export { materialize } from './actions/materialize.ts';
 export { notebook } from './actions/notebook.ts';
+export { predict } from './actions/predict.ts';
 export { promote } from './actions/promote.ts';
 export { python } from './actions/python.ts';
 export { registerModel } from './actions/register-model.ts';

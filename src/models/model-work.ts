@@ -22,7 +22,12 @@ export interface ModelWork {
    * again: rows of a batch that failed run once more alone.
    */
   bind(index: number, batch: readonly BatchInput[], place: number): void;
-  /** Called once: outputs by the signature's order; the caller's rows begin at `first`. They hold good during the call. */
+  /** The same for rows `from` to `to` (exclusive) at once, `from` as row `place`; rows are bound one by one where it is left out. */
+  bindRows?(from: number, to: number, batch: readonly BatchInput[], place: number): void;
+  /**
+   * Called once: outputs by the signature's order; the caller's rows begin at `first`. They hold good during the call, and are
+   * the work's own from then on where all of their rows are.
+   */
   done(outputs: readonly Tensor[], first: number): void;
   /**
    * Asked once before HR_INFERENCE_FAILED: true when its rows were submitted again, as other works, which are told and

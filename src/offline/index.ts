@@ -62,3 +62,10 @@ export { openTrainingSetJobs, type TrainingSetJobs } from './jobs/training-set-j
 export { openTrainingSetFile, type OpenTrainingSetFile } from './training-sets/open-file.ts';
 export { streamArrow } from './arrow/stream-arrow.ts';
 export { openFeatureRows } from './training-sets/read-feature-rows.ts';
+export { type FeatureFile, type FeatureFileRequest, writeFeatureFile } from './batch/feature-file.ts';
+export { ERROR_COLUMN } from './batch/error-column.ts';
+export { inputFiles, type InputPlace } from './batch/load-input.ts';
+export { checkColumns } from './batch/output-columns.ts';
+export type { PartOrder } from './batch/part-messages.ts';
+export { writeParts } from './batch/part-pool.ts';
+export { identityOf, type SourceFile } from './sources/file-identity.ts';

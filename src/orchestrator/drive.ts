@@ -4,6 +4,8 @@ import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import { type DriveDeps, driveRun } from './driver/drive-run.ts';
 import { openDriverClock } from './driver/driver-clock.ts';
 import { openExecutors } from './driver/open-executors.ts';
+import { sweepDrivers } from './executors/local/sweep.ts';
+import { isOfThisHost } from './lease.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
 import { failureTail } from './run-logs.ts';
@@ -25,18 +27,18 @@ export async function drive(
   hold: Hold,
 ): Promise<'succeeded' | 'cancelled'> {
   const resume = `\`headrace runs resume ${id}\` goes on from here`;
-  const { end, error } = await driveToEnd(deps, store, id, driver, hold).catch(async (error: unknown) => {
+  const { end, error, repeatFrom } = await driveToEnd(deps, store, id, driver, hold).catch(async (error: unknown) => {
     const { code, message } = toHeadraceError(error);
     if (code === 'HR_CONFLICT') throw error;
     await store.release(id, hold.epoch).catch(() => {}); // then its lease runs out
     const sentence = `run ${id} was stopped: ${message.replace(/\.$/, '')}. Once that is mended, ${resume}`;
     throw new HeadraceError(code, sentence, { cause: error });
   });
-  if (end === 'failed')
-    throw new HeadraceError(
-      'HR_STEP_FAILED',
-      `run ${id}: ${error ?? 'a step failed'}${await failureTail(deps, store, id)}\n${resume}`,
-    );
+  if (end === 'failed') {
+    // The error says by itself what to do where that is another thing.
+    const more = repeatFrom === null ? `${await failureTail(deps, store, id)}\n${resume}` : '';
+    throw new HeadraceError('HR_STEP_FAILED', `run ${id}: ${error ?? 'a step failed'}${more}`);
+  }
   if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
   return end;
 }
@@ -48,6 +50,12 @@ async function driveToEnd(
   driver: string,
   hold: Hold,
 ): ReturnType<typeof driveRun> {
+  const earlier = (await store.localDrivers(id)).filter(({ driver: one }) => one !== driver && isOfThisHost(one));
+  // Also of tasks that do not go on by its rows: it may have been cancelled on another host.
+  await sweepDrivers(
+    deps.workDirectory,
+    earlier.map((one) => one.driver),
+  );
   const loaded = await store.load(id);
   const clock = await openDriverClock(deps.database);
   const { close, ...executors } = await openExecutors(deps, driver, loaded);

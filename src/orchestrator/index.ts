@@ -13,6 +13,7 @@ export { fleetRows, migrateFleet } from './executors/fleet/tables.ts';
 export { type LocalExecutorOptions, openLocalExecutor } from './executors/local/local-executor.ts';
 export type { StepFile } from './step/files.ts';
 export { openPythonEnvironments, openPythonVersion, type PythonEnvironments } from './step/python-environment.ts';
+export type { EnvironmentBuild } from './step/tell-build.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';
 export { prepareElsewhere } from './elsewhere/prepare-run.ts';
 export type { RegisterSynced } from './elsewhere/kept-models.ts';
@@ -20,7 +21,8 @@ export { type OpenStep, type SyncDeps, type SyncedRun, syncRun } from './elsewhe
 export { type FailedSync, syncRuns } from './elsewhere/sync-runs.ts';
 export { newOwner } from './lease.ts';
 export { patientObjects } from './patient-objects.ts';
-export { cancelRun, rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts';
+export { cancelRun, type CancelledRun } from './cancel-run.ts';
+export { rerunFrom, resumeRun, runPipeline } from './pipeline-runs.ts';
 export { getRun, listRuns, type RunResult, type RunStep, type RunSummary, type ShownTask } from './shown-runs.ts';
 export { modelCandidates, type ModelCandidate } from './model-candidates.ts';
 export { collectEndedRuns } from './rows/collect-ended-runs.ts';

@@ -16,6 +16,22 @@ export function isLeaseLive(owner: string | null, until: Micros, now: Micros): b
   return until > now && !(space === ownSpace() && !isProcessAlive(Number(pid)));
 }
 
+/** Whether its process ids are this one's: it is, or was, on this host, and in the same container. */
+export function isOfThisHost(owner: string): boolean {
+  return owner.split('/')[0] === ownSpace();
+}
+
+/** Of this host, and no process has its id any more. */
+export function hasDiedHere(owner: string): boolean {
+  return isOfThisHost(owner) && !isProcessAlive(Number(owner.split('/')[1]));
+}
+
+/** The name of the host that it is on, for people. */
+export function hostOf(owner: string): string {
+  // What comes after it tells containers and starts of a machine apart.
+  return (owner.split('/')[0] ?? owner).replace(/\.pid\.\d+\.[\da-f]+$/, '');
+}
+
 /** Of what a name of a process' mark may hold. */
 function ownSpace(): string {
   return pidSpace().replace(/[^\w.-]+/g, '.');

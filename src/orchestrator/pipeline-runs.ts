@@ -1,4 +1,4 @@
-// Starting, resuming and cancelling runs.
+// Starting and resuming runs.
 
 import { HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
@@ -9,8 +9,8 @@ import type { Executor } from './executors/executor.ts';
 import { findPipeline } from './find-pipeline.ts';
 import { firstRows, graphOf } from './engine/graph.ts';
 import { newOwner } from './lease.ts';
-import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
-import { RunHeldError } from './rows/run-lease.ts';
+import type { OrchestratorDeps } from './orchestrator-deps.ts';
+import { CancelledSinceError, RunHeldError } from './rows/run-lease.ts';
 import { openRunStore } from './rows/open-run-store.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
 import { newRunId } from './run-id.ts';
@@ -55,7 +55,7 @@ export async function runPipeline(
 
 /**
  * Goes on with a run that failed, was cancelled or lost its driver, by the code of now; finished tasks are not run again. While
- * somebody drives it, that is waited for. `onFound` hears of which pipeline it is, `onChanged` which finished steps had other code.
+ * somebody drives it, that is waited for; where it was to be cancelled meanwhile it is, and HR_CONFLICT says so. `onFound` hears of which pipeline it is, `onChanged` which finished steps had other code.
  */
 export async function resumeRun(
   deps: OrchestratorDeps,
@@ -78,8 +78,17 @@ export async function resumeRun(
   const standby = createStandby(deps, driver);
   const waiting = { signal: deps.signal, onWait: deps.onWait, onHeld: () => standby.prepare() };
   try {
-    const hasMore = await whileHeld(waiting, () => store.requestResume(id, { keepDone: true, code }));
-    if (!hasMore) return await getRun(deps, id);
+    const resume = { keepDone: true, code, asked: run.lastEvent };
+    const asked = await whileHeld(waiting, () => store.requestResume(id, resume)).catch((error: unknown) => {
+      if (error instanceof CancelledSinceError) return error;
+      throw error;
+    });
+    if (asked instanceof CancelledSinceError) {
+      const hold = asked.isUnderWay ? await whileHeld(waiting, () => takeUnlessEnded(store, id, driver)) : null;
+      if (hold !== null) await drive(standby.deps, store, id, driver, hold);
+      throw new CancelledSinceError(id, (await store.get(id)).run.state);
+    }
+    if (!asked) return await getRun(deps, id);
     const finished = new Set(steps.filter(({ counts }) => counts.succeeded > 0).map(({ step }) => step));
     const changed = changedSteps(run.spec, pipeline).filter((step) => finished.has(step));
     if (changed.length > 0) onChanged?.(changed);
@@ -126,11 +135,6 @@ export async function rerunFrom(
   const driver = newOwner();
   await drive(deps, store, made, driver, await store.take(made, driver));
   return await getRun(deps, made);
-}
-
-/** Asks a run to stop; false when it had ended before. Who drives it kills what runs within a second. */
-export async function cancelRun(deps: RunsDeps, id: string): Promise<boolean> {
-  return await (await openRunStore(deps.database, deps.clock)).requestCancel(id);
 }
 
 /** Null where a scheduler took what was asked for before, and has brought it to its end. */

@@ -18,6 +18,8 @@ export interface RunSummary {
   /** The time of a schedule, or of a range, that it is for. */
   readonly tickMicros: Micros | null;
   readonly createdAtMicros: Micros;
+  /** When a driver first took it; null before. */
+  readonly startedAtMicros: Micros | null;
   readonly finishedAtMicros: Micros | null;
   readonly error: string | null;
   /** Who prepared it, where another system drives it; left out of those that are driven here. */
@@ -39,6 +41,10 @@ export interface RunStep {
   readonly children: number | null;
   readonly counts: TaskCounts;
   readonly error: string | null;
+  /** When it opened, the last time that it did, or its first item; null before. */
+  readonly openedAtMicros: Micros | null;
+  /** When it ended, or its last item; null before. */
+  readonly endedAtMicros: Micros | null;
   /** Once it has succeeded, of steps and groups at the top, where it is not large: what it gave. */
   readonly result?: Json;
   /** Of an open step whose run waits for slots: who has them. */
@@ -149,7 +155,18 @@ function together(name: string, rows: readonly StoredStep[]): RunStep {
     state: stateOf(rows.map(({ state }) => state)),
     ...addUpRows(rows),
     error: rows.find(({ error }) => error !== null)?.error ?? null,
+    ...timesOf(rows),
   };
+}
+
+/** Of rows that never opened there are none. */
+function timesOf(rows: readonly StoredStep[]): Pick<RunStep, 'openedAtMicros' | 'endedAtMicros'> {
+  const opened = rows.filter(({ children, openedAt }) => children !== null && openedAt !== null);
+  if (opened.length === 0) return { openedAtMicros: null, endedAtMicros: null };
+  // One after another: there may be more items than a call takes arguments.
+  const first = opened.reduce((least, { openedAt }) => Math.min(least, openedAt ?? least), Infinity);
+  const last = opened.reduce((most, { endedAt }) => Math.max(most, endedAt ?? Infinity), 0);
+  return { openedAtMicros: first, endedAtMicros: last === Infinity ? null : last };
 }
 
 /** Of one that lies in a group: what matters most among its items. */
@@ -160,7 +177,7 @@ function stateOf(states: readonly StepState[]): StepState {
 }
 
 export function summaryOf(run: StoredSummary & Pick<RunSummary, 'trigger'>): RunSummary {
-  const { id, pipeline, state, isDriven, tick, createdAt, endedAt, error, elsewhere, trigger } = run;
+  const { id, pipeline, state, isDriven, tick, createdAt, startedAt, endedAt, error, elsewhere, trigger } = run;
   return {
     id,
     pipeline,
@@ -168,6 +185,7 @@ export function summaryOf(run: StoredSummary & Pick<RunSummary, 'trigger'>): Run
     state: state === 'running' && !isDriven && elsewhere === null ? 'interrupted' : state,
     tickMicros: tick,
     createdAtMicros: createdAt,
+    startedAtMicros: startedAt,
     finishedAtMicros: endedAt,
     error,
     ...(elsewhere === null ? {} : { elsewhere }),

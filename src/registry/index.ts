@@ -40,6 +40,7 @@ export { registryRows } from './object-uses.ts';
 export { type GraphPin, graphPins } from './graph-pins.ts';
 export type { ModelVersion } from './model-versions.ts';
 export type { ModelRegistry, NewModelVersion, RegisteredModel } from './models.ts';
+export type { PlainModel, PlainModelRegistry, PlainVersion } from './plain-models.ts';
 export { openRegistry, type Registry } from './registry.ts';
 export type { AuditEntry } from './store.ts';
 export { versionIncomplete } from './versions/refuse-unreadable.ts';

@@ -1,13 +1,13 @@
 // Models, their immutable versions, and the aliases that point at them.
 
-import { canonicalJson, describe, HeadraceError } from '../core/index.ts';
+import { canonicalJson, HeadraceError } from '../core/index.ts';
 import { type Manifest, own, resolveService } from '../definitions/index.ts';
 import { endpointsServing, startTraffic } from './endpoints.ts';
 import { graphsThatRun, refuseRetiredPins } from './graph-pins.ts';
+import { checkAlias, checkMetrics } from './model-names.ts';
 import {
   checkKnown,
   findVersion,
-  LATEST,
   type ModelVersion,
   nothingApplied,
   readLiveVersions,
@@ -215,19 +215,6 @@ async function refuseInUse(trx: RegistryDb, one: ModelVersion): Promise<void> {
   ];
   if (uses.length === 0) return;
   throw new HeadraceError('HR_CONFLICT', `version ${version} of model "${model}" is in use: ${uses.join(', ')}`);
-}
-
-function checkAlias(alias: string): void {
-  if (/^[A-Za-z][\w.-]{0,62}$/.test(alias) && alias !== LATEST) return;
-  const expected = 'an alias begins with a letter, has at most 63 letters, digits, "_", "-", ".", and is not "latest"';
-  throw new HeadraceError('HR_INVALID', `${expected}; got ${JSON.stringify(alias.slice(0, 80))}`);
-}
-
-function checkMetrics(metrics: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(metrics)) {
-    if (Number.isFinite(value)) continue;
-    throw new HeadraceError('HR_INVALID', `metric "${name}" is a finite number, got ${describe(value)}`);
-  }
 }
 
 async function pointAlias(trx: RegistryDb, model: string, alias: string, version: number): Promise<number | null> {

@@ -25,6 +25,9 @@ async function* registryObjects(opened: Kysely<unknown>): AsyncIterable<ObjectUs
   for (const { model, version, artifact } of models) {
     yield { key: blobKey(artifact), what: `version ${version} of model ${model}`, ifGone: 'lost' };
   }
+  for (const { model, version, artifact } of await readPlainArtifacts(db)) {
+    yield { key: blobKey(artifact), what: `version ${version} of model ${model}`, ifGone: 'lost' };
+  }
   for (let after = ''; ; ) {
     const rows = await db
       .selectFrom('registry_manifests')
@@ -38,6 +41,15 @@ async function* registryObjects(opened: Kysely<unknown>): AsyncIterable<ObjectUs
     if (last === undefined) return;
     after = last.hash;
   }
+}
+
+/** A backup of before there were any has no such table. */
+async function readPlainArtifacts(
+  db: Kysely<RegistryTables>,
+): Promise<readonly Pick<RegistryTables['registry_plain_versions'], 'model' | 'version' | 'artifact'>[]> {
+  const tables = await db.introspection.getTables();
+  if (!tables.some(({ name }) => name === 'registry_plain_versions')) return [];
+  return db.selectFrom('registry_plain_versions').select(['model', 'version', 'artifact']).execute();
 }
 
 /** A retired version lets go of what it was made from. */

@@ -8,6 +8,8 @@ import { type AuditLog, createAuditLog } from './audit-log.ts';
 import { createDefinitionsRegistry, type DefinitionsRegistry } from './definitions/definitions-registry.ts';
 import { createEndpointRegistry, type EndpointRegistry } from './endpoints.ts';
 import { createModelRegistry, type ModelRegistry } from './models.ts';
+import { createPlainModelRegistry, type PlainModelRegistry } from './plain-models.ts';
+import { addPlainModels } from './plain-schema.ts';
 import { addCandidates, addRollouts, addTrafficChanges, keysMigration, registryMigrations } from './schema.ts';
 import { createRegistryStore, type RegistryDb } from './store.ts';
 import { createServers, type Servers } from './versions/servers.ts';
@@ -16,6 +18,7 @@ import { createViewVersions, keepEarlierPins, keepFirstVersions, type ViewVersio
 export interface Registry {
   readonly definitions: DefinitionsRegistry;
   readonly models: ModelRegistry;
+  readonly plainModels: PlainModelRegistry;
   readonly endpoints: EndpointRegistry;
   readonly versions: ViewVersions;
   readonly servers: Servers;
@@ -40,12 +43,14 @@ export async function openRegistry(
     { name: '0006-traffic-changes', up: addTrafficChanges },
     { name: '0007-rollouts', up: addRollouts },
     { name: '0008-rollouts-candidates', up: addCandidates },
+    { name: '0009-plain-models', up: addPlainModels },
   ]);
   const store = createRegistryStore(database, clock);
   const servers = createServers(store);
   return {
     definitions: createDefinitionsRegistry(store, newSalt),
     models: createModelRegistry(store),
+    plainModels: createPlainModelRegistry(store),
     endpoints: createEndpointRegistry(store, servers),
     versions: createViewVersions(store),
     servers,

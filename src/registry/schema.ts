@@ -3,8 +3,9 @@
 
 import { type Kysely, sql } from 'kysely';
 import type { DatabaseKind, Migration } from '../storage/index.ts';
+import type { PlainModelTables } from './plain-schema.ts';
 
-export interface RegistryTables {
+export interface RegistryTables extends PlainModelTables {
   /** One row. `revision` is the last apply's; `change_token` grows with every change of any kind. */
   registry_state: { id: number; revision: number; change_token: number };
   registry_manifests: { hash: string; manifest: string };

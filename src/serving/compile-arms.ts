@@ -87,7 +87,11 @@ function readsOf({ definitions, service }: ServedModel): string {
   return canonicalJson([versionsRead(definitions.manifest, service.name), service]);
 }
 
-export function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
+export function armId(
+  model: Pick<ServedModel, 'definitions' | 'service' | 'spec' | 'artifact'>,
+  version: number,
+  whenStoreDown: string,
+): ArmId {
   const { definitions, service, spec, artifact } = model;
   const views = versionsRead(definitions.manifest, service.name);
   return contentHash({

@@ -7,6 +7,8 @@ import { createDeadlines } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS } from './feature-plan.ts';
 import { type FeaturesRead, readFeatures } from './features/read-features.ts';
+import type { ReadPlan } from './features/read-plan.ts';
+import { BY_REFERENCE } from './features/reference-plans.ts';
 import type { InFlight } from './in-flight.ts';
 import { predict, type PredictAnswer, type PredictOptions } from './predict.ts';
 import { countSent } from './sent-rows.ts';
@@ -19,6 +21,8 @@ export interface DataPlane {
   /** Throws HR_UNKNOWN_ENDPOINT, HR_FORBIDDEN, HR_MODEL_NOT_READY, HR_OVERLOADED, and what `predict` does. */
   predict(endpoint: string, inputs: unknown, options: PredictOptions, scope: Scope): Promise<PredictAnswer>;
   readFeatures(service: string, rows: unknown, scope: Scope): Promise<FeaturesRead>;
+  /** The same of features named one by one, `view:feature`. Throws as `planReferences`, too. */
+  readReferences(references: readonly string[], rows: unknown, scope: Scope): Promise<FeaturesRead>;
   /** Counts a request for predictions that its protocol refused. */
   refused(endpoint: string, thrown: unknown): void;
 }
@@ -62,6 +66,30 @@ export function createDataPlane(
     if (own !== undefined) truths.of(name).failed(own);
   };
 
+  const read = async (service: string, plan: () => ReadPlan, rows: unknown, scope: Scope): Promise<FeaturesRead> => {
+    const startMs = performance.now();
+    try {
+      inFlight.enter();
+      try {
+        await wake.awake();
+        const limits = { maxRows: deps.limits.maxRows, setting: 'server.maxRows' };
+        const reading = readFeatures(plan(), rows, deps.clock.nowMicros(), limits, CLOCK_SKEW_MICROS);
+        const answer = await deadlines.race(reading, scope, {
+          now: 'features were read',
+          rows: countSent(rows),
+        });
+        monitor.service(service).answered((performance.now() - startMs) * 1000, answer.source.rows);
+        return answer;
+      } finally {
+        inFlight.leave();
+      }
+    } catch (thrown) {
+      const isKnown = service === BY_REFERENCE || snapshots.isService(service);
+      if (isKnown) monitor.service(service).failed(toHeadraceError(thrown).code);
+      throw thrown;
+    }
+  };
+
   return {
     async predict(name, inputs, options, scope) {
       let plan: EndpointPlan | undefined;
@@ -86,29 +114,9 @@ export function createDataPlane(
         throw thrown;
       }
     },
-    async readFeatures(service, rows, scope) {
-      const startMs = performance.now();
-      try {
-        inFlight.enter();
-        try {
-          await wake.awake();
-          const plan = snapshots.service(service);
-          const limits = { maxRows: deps.limits.maxRows, setting: 'server.maxRows' };
-          const reading = readFeatures(plan, rows, deps.clock.nowMicros(), limits, CLOCK_SKEW_MICROS);
-          const read = await deadlines.race(reading, scope, {
-            now: 'features were read',
-            rows: countSent(rows),
-          });
-          monitor.service(service).answered((performance.now() - startMs) * 1000, read.source.rows);
-          return read;
-        } finally {
-          inFlight.leave();
-        }
-      } catch (thrown) {
-        if (snapshots.isService(service)) monitor.service(service).failed(toHeadraceError(thrown).code);
-        throw thrown;
-      }
-    },
+    readFeatures: (service, rows, scope) => read(service, () => snapshots.service(service), rows, scope),
+    readReferences: (references, rows, scope) =>
+      read(BY_REFERENCE, () => snapshots.references(references), rows, scope),
     refused(endpoint, thrown) {
       if (snapshots.isEndpoint(endpoint)) monitor.endpoint(endpoint).failed(toHeadraceError(thrown).code);
     },

@@ -1,10 +1,16 @@
+export { appliedApi } from './applied-api.ts';
+export { armId as armIdOf } from './compile-arms.ts';
 export { createBytesInFlight } from './bytes-in-flight.ts';
 export type { ControlPlane, Readiness, ServedEndpoint } from './control-plane.ts';
 export type { DataPlane } from './data-plane.ts';
 export { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
+export type { AskedMaterialize, Materialize } from './feast/materialize.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions, type TlsFiles } from './http/create-http-server.ts';
+export { loadGrpc } from './load-grpc.ts';
+export type { GrpcServer } from './grpc/transport/listen-grpc.ts';
 export { openSecurity, type Security } from './http/security/security.ts';
 export type { TokenKey, TokenOptions } from './http/security/token-verifier.ts';
+export { apiOfDocument } from './http/openapi/read-document.ts';
 export type { LoggedRequests } from './http/request-log.ts';
 export { presentHealth } from './http/health-routes.ts';
 export type { LiveStats } from './http/live-stats.ts';

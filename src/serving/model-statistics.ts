@@ -40,8 +40,8 @@ export function createModelHolders(): ModelHolders {
     statistics() {
       const told: ModelStatistics[] = [];
       const tell = (loaded: LoadedModel, { model, version, nodes }: Version): boolean => {
-        const { runs, rows, failures, refused, queuedRows, runningRows } = loaded.statistics();
-        const counted = { runs, rows, failures, refused: { ...refused }, queuedRows };
+        const { runs, rows, failures, refused, queuedRows, runningRows, waitMicros } = loaded.statistics();
+        const counted = { runs, rows, failures, refused: { ...refused }, queuedRows, waitMicros };
         told.push({
           loaded,
           model,

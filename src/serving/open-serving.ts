@@ -4,9 +4,13 @@ import { openIngestion } from '../ingestion/index.ts';
 import { createBreakers } from './breakers.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import { createDataPlane, type DataPlane } from './data-plane.ts';
+import { createDeadlines } from './deadlines.ts';
 import { createInFlight } from './in-flight.ts';
 import { createIngestPlane, type IngestPlane } from './ingest-plane.ts';
 import type { ServingDeps } from './serving-deps.ts';
+import { createInferencePlane } from './oip/create-inference-plane.ts';
+import type { InferencePlane } from './oip/inference-plane.ts';
+import { createPlainModels } from './oip/plain-models.ts';
 import { openSnapshots } from './open-snapshots.ts';
 import { createRequestTruths } from './request-truths.ts';
 import { openShadows } from './shadow/open-shadows.ts';
@@ -14,6 +18,7 @@ import { createWake } from './wake.ts';
 
 export interface ServingPlanes {
   readonly data: DataPlane;
+  readonly inference: InferencePlane;
   readonly ingest: IngestPlane;
   readonly control: ControlPlane;
   /** From now on readiness is false; what runs goes on. */
@@ -21,6 +26,8 @@ export interface ServingPlanes {
   close(): Promise<void>;
 }
 
+/** Before the first answer there is time to load. */
+const FIRST_LOAD_MS = 30_000;
 const POLL_MS = 300;
 /** How soon a run that asks is answered. */
 const LOOK_MS = 200;
@@ -30,11 +37,18 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
   const inFlight = createInFlight(deps.limits.maxInFlight);
   const shadows = openShadows({ online: () => inFlight.count });
   const snapshots = await openSnapshots({ ...deps, shadows, breakers: createBreakers(deps) }, truths);
+  const deadlines = createDeadlines();
+  let isListening = false;
+  const plain = createPlainModels({ ...deps, deadlines }, () => !isListening);
+  await plain.refresh();
+  await plain.settled(FIRST_LOAD_MS);
+  isListening = true;
   let isDraining = false;
   const wake = createWake(() => snapshots.catchUp());
   const timer = setInterval(() => {
     wake.tick();
     void snapshots.refresh();
+    void plain.refresh();
   }, POLL_MS);
   timer.unref();
 
@@ -56,18 +70,27 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
     };
   });
 
-  deps.monitor.watchModels(() => snapshots.modelStatistics());
+  deps.monitor.watchModels(() => [...snapshots.modelStatistics(), ...plain.modelStatistics()]);
   const shared = { snapshots, inFlight, wake };
   const data = createDataPlane(deps, { ...shared, truths });
+  const control = createControlPlane({
+    registry: deps.registry,
+    snapshots,
+    ingestionStatus: () => ingestion.status(),
+    isDraining: () => isDraining,
+    hasPlainModels: () => plain.names().length > 0,
+  });
   return {
     data,
-    ingest: createIngestPlane(deps, { ...shared, ingestion }),
-    control: createControlPlane({
-      registry: deps.registry,
-      snapshots,
-      ingestionStatus: () => ingestion.status(),
-      isDraining: () => isDraining,
+    inference: createInferencePlane({
+      ...deps,
+      ...shared,
+      data,
+      plain,
+      readiness: () => control.readiness(),
     }),
+    ingest: createIngestPlane(deps, { ...shared, ingestion }),
+    control,
     drain() {
       isDraining = true;
     },
@@ -75,8 +98,10 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
       isDraining = true;
       clearInterval(timer);
       data.close();
+      deadlines.close();
       await shadows.close();
       await ingestion.close();
+      await plain.close();
       await snapshots.close();
     },
   };

@@ -8,6 +8,7 @@ import { type Catalogue, catalogueOf } from './catalogue.ts';
 import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
+import { planReferences } from './features/reference-plans.ts';
 import { createRegistryWatch } from './registry-watch.ts';
 import type { RequestTruths } from './request-truths.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -15,6 +16,8 @@ import { createSnapshotLoader } from './snapshot-loader.ts';
 import type { ArmDeps } from './wanted-endpoints.ts';
 
 export interface Snapshots {
+  /** Whether anything that was applied is loaded: else what follows throws HR_NOTHING_APPLIED, or HR_NOT_LOADED. */
+  isLoaded(): boolean;
   /** Throws HR_NOTHING_APPLIED while nothing was applied. */
   definitions(): Definitions;
   /** Every version of a view that is kept. Throws HR_NOTHING_APPLIED. */
@@ -32,6 +35,8 @@ export interface Snapshots {
   isService(name: string): boolean;
   /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
   service(name: string): ReadPlan;
+  /** Of features named one by one, `view:feature`. Throws as `planReferences`. */
+  references(references: readonly string[]): ReadPlan;
   /** What is there to ask. Throws HR_NOTHING_APPLIED. */
   catalogue(): Catalogue;
   /** What of the definitions is served, and what not and why. */
@@ -81,6 +86,7 @@ export async function openSnapshots(
   await loader.settled(FIRST_LOAD_MS);
   loader.open();
   return {
+    isLoaded: () => loader.current() !== undefined,
     definitions: () => need().definitions,
     versions: () => need().versions,
     endpoint(name) {
@@ -104,6 +110,10 @@ export async function openSnapshots(
     isEndpoint: (name) => Object.hasOwn(loader.current()?.definitions.manifest.endpoints ?? {}, name),
     isService: (name) => Object.hasOwn(loader.current()?.definitions.manifest.services ?? {}, name),
     service: (name) => planService(need(), name),
+    references: (references) =>
+      planReferences(need(), references, (definitions, service) =>
+        compileReadPlan(definitions, service, store, directory),
+      ),
     catalogue: () => catalogueOf(need()),
     health: () => definitionsHealth(loader.current(), loader.failure(), watch.storeHealth(), truths.failing),
     refresh: watch.refresh,

@@ -28,14 +28,15 @@ export type RequestRow = readonly Value[];
  */
 export type RowParser = (json: unknown, index: number, mistakes: ErrorDetail[]) => RequestRow;
 
-type ParseOne = (raw: unknown) => Value | typeof INVALID;
+/** Of one column's value; an absent one is undefined. */
+export type ColumnParser = (raw: unknown) => Value | typeof INVALID;
 
 type JsonRow = Readonly<Record<string, unknown>>;
 
 export function compileRowParser(columns: readonly Field[], path: string): RowParser {
   const size = columns.length;
   const names = columns.map((column) => column.name);
-  const parsers = columns.map(compileParser);
+  const parsers = columns.map(compileColumnParser);
   const known = new Set(names);
   const parseSlowly = compileSlowParser(columns, parsers, path);
   // Of an object without a `constructor` of its own, the prototype's is read.
@@ -48,7 +49,7 @@ export function compileRowParser(columns: readonly Field[], path: string): RowPa
     for (let i = 0; i < size; i++) {
       const raw = (json as JsonRow)[names[i] as string];
       if (raw === undefined) isAbsent = true;
-      const value = (parsers[i] as ParseOne)(raw);
+      const value = (parsers[i] as ColumnParser)(raw);
       if (value === INVALID) return parseSlowly(json, index, mistakes);
       row[i] = value;
     }
@@ -57,7 +58,7 @@ export function compileRowParser(columns: readonly Field[], path: string): RowPa
 }
 
 // Says all that is wrong with a row.
-function compileSlowParser(columns: readonly Field[], parsers: readonly ParseOne[], path: string): RowParser {
+function compileSlowParser(columns: readonly Field[], parsers: readonly ColumnParser[], path: string): RowParser {
   const names = columns.map((column) => column.name);
   return (json, index, mistakes) => {
     const row = new Array<Value>(columns.length).fill(null);
@@ -71,7 +72,7 @@ function compileSlowParser(columns: readonly Field[], parsers: readonly ParseOne
       const isThere = Object.hasOwn(json, column.name);
       if (!isThere) isAbsent = true;
       const raw = isThere ? (json as JsonRow)[column.name] : undefined;
-      const value = (parsers[i] as ParseOne)(raw);
+      const value = (parsers[i] as ColumnParser)(raw);
       if (value !== INVALID) row[i] = value;
       else
         noteMistake(mistakes, () => ({
@@ -92,7 +93,8 @@ function hasOthers(json: object, known: ReadonlySet<string>): boolean {
 /** What is said of a column that is not there. */
 export const REQUIRED = 'Every row must carry it, unless its definition says .optional() or .default(…)';
 
-function describeWrong(type: DataType, raw: unknown, isThere: boolean): string {
+/** What is said of a value that its column's parser refused. `isThere`: it was in the row. */
+export function describeWrong(type: DataType, raw: unknown, isThere: boolean): string {
   const mistake = describeMistake(type, raw);
   if (!isThere) return `${mistake.replace(/null$/, 'nothing')}. ${REQUIRED}`;
   if (raw === null) return `${mistake}. ${REQUIRED}`;
@@ -100,8 +102,7 @@ function describeWrong(type: DataType, raw: unknown, isThere: boolean): string {
   return hasHalfPair(type, raw) ? `${mistake}: half of a surrogate pair is no text` : mistake;
 }
 
-/** Undefined is an absent member. */
-function compileParser(column: Field): ParseOne {
+export function compileColumnParser(column: Field): ColumnParser {
   const parse = compileValueParser(column.type);
   if (!mayLack(column)) return parse;
   const absent = absentValueOf(column);
@@ -111,7 +112,7 @@ function compileParser(column: Field): ParseOne {
 }
 
 // Null is INVALID, and so is text that no text can be.
-function compileValueParser(type: DataType): ParseOne {
+function compileValueParser(type: DataType): ColumnParser {
   switch (type.kind) {
     case 'string':
       return (raw) => (typeof raw === 'string' && raw.isWellFormed() ? raw : INVALID);

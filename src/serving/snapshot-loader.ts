@@ -113,13 +113,24 @@ export function createSnapshotLoader(deps: ArmDeps, onPlan: (endpoint: string) =
     const services = await loadServices(definitions);
     const states = await registry.endpoints.list();
     refuseAbandoned(look);
-    loads.want(endpoints.wanted(definitions, states, readableVersions(rows)), look.isFresh);
+    const isReadable = readableVersions(rows);
+    loads.want(endpoints.wanted(definitions, states, isReadable), look.isFresh);
     await loads.settled(QUICK_LOAD_MS);
     refuseAbandoned(look);
     tellOfServices(services);
     const servicePlans = keptServicePlans(services);
     const complete = new Set(versions.filter((_, at) => rows[at]?.completedMicros !== null));
-    return { revision, definitions, versions, complete, endpoints: loads.slots(), services, servicePlans };
+    return {
+      revision,
+      definitions,
+      versions,
+      complete,
+      endpoints: loads.slots(),
+      services,
+      servicePlans,
+      referencePlans: new Map(),
+      isReadable,
+    };
   };
 
   /** By the definitions that are loaded: a change of traffic, a rollback above all, waits for no others. */

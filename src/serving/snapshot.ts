@@ -5,7 +5,7 @@ import { type ServedService, versionsRead } from '../registry/index.ts';
 import type { EndpointSlot } from './endpoint-loads.ts';
 import type { ReadPlan } from './features/read-plan.ts';
 
-/** Swapped whole; only `servicePlans` grows. */
+/** Swapped whole; only `servicePlans` and `referencePlans` grow. */
 export interface Snapshot {
   readonly revision: number;
   readonly definitions: Definitions;
@@ -17,6 +17,10 @@ export interface Snapshot {
   readonly services: ReadonlyMap<string, ServedBy>;
   /** Those that were asked for. */
   readonly servicePlans: Map<string, ReadPlan>;
+  /** Of lists of references, by their text: the ones that were asked for last. */
+  readonly referencePlans: Map<string, ReadPlan>;
+  /** Whether readers may take a version of a view. */
+  isReadable(version: string): boolean;
 }
 
 export interface ServedBy extends ServedService {

@@ -60,15 +60,31 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
   });
 
   describe('to cancel', () => {
-    it('is told to the driver, once', async () => {
+    it('is told to the driver, and kept each time, with why', async () => {
       const epoch = await halfDone();
       expect(await second.requestCancel('r')).toBe(true);
-      expect(await second.requestCancel('r')).toBe(true);
+      expect(await second.requestCancel('r', { reason: 'again' })).toBe(true);
       expect(await store.renew('r', epoch)).toBe('cancelled');
       expect(await store.look('r', epoch)).toBe('cancelled');
       expect(await store.look('r', epoch + 1)).toBe('lost');
       expect((await statesOf()).run).toBe('running');
-      expect((await store.events('r')).filter(({ kind }) => kind === 'cancel requested')).toHaveLength(1);
+      const asks = (await store.events('r')).filter(({ kind }) => kind === 'cancel requested');
+      expect(asks.map(({ message }) => message)).toEqual([null, 'again']);
+    });
+
+    it('leaves known which drivers had its tasks on their own machines, and which still have some', async () => {
+      await store.create(newRun('r'));
+      const { epoch } = await store.take('r', elsewhere);
+      const { slices, ...batch } = claimed(2);
+      const at = (id: string, executor: string) => slices.map((slice) => ({ ...slice, id, executor }));
+      const all = [...at('s', `local:${elsewhere}`), ...at('t', 'local:before/2/bb'), ...at('u', 'fleet')];
+      await store.flush('r', epoch, 1, { ...batch, slices: all });
+      const before = { driver: 'before/2/bb', isBusy: false };
+      expect(await second.localDrivers('r')).toEqual([before, { driver: elsewhere, isBusy: true }]);
+      await passLeases(db, LEASE_MS + 1);
+      await second.requestCancel('r');
+      expect(await second.localDrivers('r')).toEqual([before, { driver: elsewhere, isBusy: false }]);
+      expect(await second.localDrivers('x')).toEqual([]);
     });
 
     it('is done at once where nobody drives, and a driver that wakes up writes nothing', async () => {
@@ -85,6 +101,19 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       await expect(store.flush('r', epoch, 3, claimed(5))).rejects.toMatchObject({ code: 'HR_CONFLICT' });
       expect(await second.requestCancel('r')).toBe(false);
       await expect(second.requestCancel('x')).rejects.toMatchObject({ code: 'HR_UNKNOWN_RUN' });
+    });
+
+    it('is carried out as its driver lets go of the run, where it had not heard of it', async () => {
+      const epoch = await halfDone();
+      expect(await second.requestCancel('r', { reason: 'no more' })).toBe(true);
+      await store.release('r', epoch);
+      expect(await statesOf()).toEqual({
+        run: 'cancelled',
+        steps: ['cancelled', 'cancelled'],
+        tasks: ['succeeded', 'succeeded', 'failed', 'cancelled', 'cancelled'],
+      });
+      expect(await miscounts(db)).toEqual([]);
+      await expect(second.take('r', elsewhere)).rejects.toMatchObject({ code: 'HR_CONFLICT' });
     });
 
     it('waits for the next driver where an executor elsewhere still runs a task', async () => {
@@ -223,6 +252,73 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       ]);
     });
 
+    it('leaves what was skipped beside an item of the same number in another group, and its tasks, as they are', async () => {
+      const range = { kind: 'range', start: 0, end: 9 } as const;
+      const [one, other] = pipeline.steps.map((step, at) => ({ ...step, needs: {}, in: at === 0 ? 'a' : 'b' }));
+      const grouped: PipelineSpec = {
+        ...pipeline,
+        groups: [
+          { name: 'a', foreach: range, last: 'fan' },
+          { name: 'b', foreach: range, last: 'end' },
+        ],
+        steps: [one, other].filter((step) => step !== undefined),
+      };
+      await store.create(newRun('r', { pipeline: grouped, steps: ['a', 'b'].map((step) => ({ step, scope: '' })) }));
+      const { epoch } = await store.take('r', elsewhere);
+      const counted = { children: 1, nextIndex: 1, order: null, endedAt: 7 };
+      await store.flush(
+        'r',
+        epoch,
+        1,
+        batchOf({
+          run: { state: 'failed', error: 'no', endedAt: 7 },
+          tasks: [
+            taskOf(0, { scope: '0', expects: null, state: 'failed', output: null }),
+            taskOf(0, { step: 'end', scope: '0', expects: null, state: 'cancelled', output: null }),
+          ],
+          steps: [
+            stepOf({ step: 'a', state: 'failed', ...counted, counts: { ...NO_TASKS, failed: 1 } }),
+            stepOf({ step: 'b', state: 'succeeded', ...counted, counts: { ...NO_TASKS, succeeded: 1 } }),
+            stepOf({ scope: '0', ...counted, state: 'failed', counts: { ...NO_TASKS, failed: 1 } }),
+            stepOf({ step: 'end', scope: '0', ...counted, state: 'skipped', counts: { ...NO_TASKS, cancelled: 1 } }),
+          ],
+        }),
+      );
+      expect(await second.requestResume('r', { keepDone: true })).toBe(true);
+      const { steps } = await store.get('r');
+      expect(steps.map(({ step, scope, state }) => `${step} ${scope} ${state}`).toSorted()).toEqual([
+        'a  waiting',
+        'b  succeeded',
+        'end 0 skipped',
+        'fan 0 waiting',
+      ]);
+      const states = async (step: string) => (await store.tasks('r', step, { scope: '0' })).map(({ state }) => state);
+      expect(await states('fan')).toEqual(['retry']);
+      expect(await states('end')).toEqual(['cancelled']);
+    });
+
+    it('ends what the pipeline has no more, which nobody would', async () => {
+      const epoch = await halfDone();
+      await store.release('r', epoch);
+      const { steps } = pipeline;
+      const code = {
+        pipeline: { ...pipeline, steps: steps.filter(({ name }) => name === 'end') },
+        manifestHash: 'now',
+      };
+      expect(await second.requestResume('r', { keepDone: true, code })).toBe(true);
+      expect(await statesOf()).toEqual({
+        run: 'running',
+        steps: ['waiting', 'cancelled'],
+        tasks: ['succeeded', 'succeeded', 'cancelled', 'cancelled', 'cancelled'],
+      });
+      expect(await miscounts(db)).toEqual([]);
+      // Once it is there again it goes on as ever.
+      const again = { pipeline, manifestHash: 'h' };
+      expect(await second.requestResume('r', { keepDone: true, code: again })).toBe(true);
+      expect((await statesOf()).tasks).toEqual(['succeeded', 'succeeded', 'retry', 'retry', 'retry']);
+      expect(await miscounts(db)).toEqual([]);
+    });
+
     it('lets all of it run again where nothing is to be kept', async () => {
       const epoch = await halfDone();
       await store.release('r', epoch);
@@ -234,6 +330,89 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       });
       expect(await miscounts(db)).toEqual([]);
       expect((await store.tasks('r', 'fan'))[0]?.output).toBeNull();
+    });
+  });
+
+  describe('to cancel, and to go on', () => {
+    const lastEvent = async (): Promise<number> => (await store.get('r')).run.lastEvent;
+    const goOn = async (asked: number) => await second.requestResume('r', { keepDone: true, asked });
+    const ends = async (epoch: number): Promise<void> =>
+      void (await store.flush(
+        'r',
+        epoch,
+        3,
+        batchOf({
+          run: { state: 'cancelled', error: null, endedAt: 7 },
+          tasks: [3, 4].map((index) => taskOf(index, { state: 'cancelled', output: null })),
+          steps: [
+            stepOf({
+              state: 'failed',
+              nextIndex: 5,
+              counts: { ...NO_TASKS, succeeded: 2, failed: 1, cancelled: 2 },
+              endedAt: 7,
+            }),
+            stepOf({ step: 'end', state: 'cancelled', children: null, order: null, openedAt: null, endedAt: 7 }),
+          ],
+        }),
+      ));
+    const refused = { name: 'CancelledSinceError', code: 'HR_CONFLICT' };
+
+    it('holds by which was asked later: a cancel that came while the resume waited', async () => {
+      const epoch = await halfDone();
+      const asked = await lastEvent();
+      await expect(goOn(asked)).rejects.toMatchObject({ driver: elsewhere });
+      expect(await store.requestCancel('r')).toBe(true);
+      await expect(goOn(asked)).rejects.toMatchObject({ driver: elsewhere });
+      await ends(epoch);
+      await expect(goOn(asked)).rejects.toMatchObject(refused);
+      expect((await statesOf()).run).toBe('cancelled');
+      // Who asks by now has seen it.
+      expect(await goOn(await lastEvent())).toBe(true);
+      expect((await statesOf()).run).toBe('queued');
+    });
+
+    it('holds where a cancel is still being carried out as another comes after the resume', async () => {
+      const epoch = await halfDone();
+      expect(await store.requestCancel('r')).toBe(true);
+      const asked = await lastEvent();
+      await expect(goOn(asked)).rejects.toMatchObject({ driver: elsewhere });
+      expect(await store.requestCancel('r', { reason: 'for good' })).toBe(true);
+      await ends(epoch);
+      await expect(goOn(asked)).rejects.toMatchObject(refused);
+    });
+
+    it('lets a resume that was asked after the cancel go on, whoever carries that out meanwhile', async () => {
+      const epoch = await halfDone();
+      expect(await store.requestCancel('r')).toBe(true);
+      const asked = await lastEvent();
+      await ends(epoch);
+      expect(await goOn(asked)).toBe(true);
+      expect((await second.take('r', elsewhere)).isCancelRequested).toBe(false);
+    });
+
+    it('holds for a cancel of a run that had ended by then', async () => {
+      const epoch = await halfDone();
+      const asked = await lastEvent();
+      await ends(epoch);
+      expect(await store.requestCancel('r')).toBe(false);
+      await expect(goOn(asked)).rejects.toMatchObject(refused);
+    });
+
+    it('holds where the driver died with the cancel, which is left for who takes the run', async () => {
+      await halfDone();
+      const asked = await lastEvent();
+      expect(await store.requestCancel('r')).toBe(true);
+      await passLeases(db, LEASE_MS + 1);
+      await expect(goOn(asked)).rejects.toMatchObject(refused);
+      expect((await second.take('r', 'elsewhere/2/bb')).isCancelRequested).toBe(true);
+    });
+
+    it('holds where nobody drove it', async () => {
+      await halfDone();
+      const asked = await lastEvent();
+      await passLeases(db, LEASE_MS + 1);
+      expect(await store.requestCancel('r')).toBe(true);
+      await expect(goOn(asked)).rejects.toMatchObject(refused);
     });
   });
 

@@ -43,6 +43,24 @@ describe.each(testDatabases('commands that only read'))('what only reads, on $na
     expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual([]);
   }, 60_000);
 
+  it('joins no registry that is not there, and makes none by a mistyped place; one that apply made is joined', async () => {
+    const HEADRACE_REGISTRY_URL = await databases.newUrl();
+    const run = '20261125-031500-9f3a61';
+    const joins = ['worker', 'scheduler', `runs cancel ${run}`, `runs resume ${run}`, `runs rerun ${run} --from fit`];
+    for (const words of joins) {
+      const { code, stderr } = headrace(project, words.split(' '), { HEADRACE_REGISTRY_URL });
+      expect([words, code]).toEqual([words, 1]);
+      expect(stderr).toMatch(
+        /^HR_CONFIG: there is no registry at .*HEADRACE_REGISTRY_URL.*`headrace apply` makes one/m,
+      );
+      if (databases.name === 'SQLite') expect(existsSync(HEADRACE_REGISTRY_URL.replace('sqlite:', ''))).toBe(false);
+    }
+    expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual([]);
+    headraceJson(project, ['apply'], { HEADRACE_REGISTRY_URL });
+    const { stderr } = headrace(project, ['runs', 'cancel', run], { HEADRACE_REGISTRY_URL });
+    expect(stderr).toMatch(/^HR_UNKNOWN_RUN: /m);
+  }, 120_000);
+
   it('refuses an earlier registry with what it lacks, and leaves it; apply migrates it', async () => {
     const HEADRACE_REGISTRY_URL = await databases.newUrl();
     await makeOldRegistry(HEADRACE_REGISTRY_URL);

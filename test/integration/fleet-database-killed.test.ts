@@ -9,8 +9,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/core/index.ts';
 import { getRun, listRuns } from '../../src/orchestrator/index.ts';
 import type { PipelineTables } from '../../src/orchestrator/rows/tables.ts';
+import { openRegistry } from '../../src/registry/index.ts';
+import { openDatabase } from '../../src/storage/index.ts';
 import { openPipelineProject, removeProject, writeRepository } from '../support/pipeline-project.ts';
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { skipBecause } from '../support/skips.ts';
@@ -67,6 +70,10 @@ export default p;`,
         "do $$ begin execute format('alter database %I set synchronous_commit = on', current_database()); end $$",
       );
       await client.end();
+      // As `headrace apply` makes it: workers join a registry that is there.
+      const database = await openDatabase(url);
+      await openRegistry(database, systemClock);
+      await database.close();
 
       const { PATH = '', HOME = '' } = process.env;
       const places = ['--registry', url, '--artifacts', `file:${join(directory, 'artifacts')}`];

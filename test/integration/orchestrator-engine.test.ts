@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
 import {
+  type CancelledRun,
   cancelRun,
   diffRuns,
   followLogs,
@@ -412,10 +413,10 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     let id = '';
     const running = runPipeline(made.deps, { pipeline: 'cancelled', onStart: (started) => (id = started) });
     await until(() => marksOf(made).length === 1);
-    expect(await cancelRun(made.deps, id)).toBe(true);
+    expect(await cancelRun(made.deps, id)).toMatchObject({ wasRunning: true, state: 'running', mayRunAt: [] });
     expect((await running).state).toBe('cancelled');
     await until(() => !isAlive(Number(marksOf(made)[0])));
-    expect(await cancelRun(made.deps, id)).toBe(false);
+    expect(await cancelRun(made.deps, id)).toMatchObject({ wasRunning: false, state: 'cancelled', endedProcesses: 0 });
     writeFileSync(join(made.directory, 'go'), '');
     expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
   });
@@ -438,6 +439,52 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     expect((await running).state).toBe('succeeded');
     expect(marksOf(made)).toEqual(['a']);
     expect(waits).toEqual([expect.stringMatching(/^run .* is driven by .*; it is waited for$/)]);
+  });
+
+  it('that is cancelled while somebody waits to resume it stays cancelled, and they are told', async () => {
+    const made = await project(`
+      const p = pipeline('contested');
+      p.step('a', task(async () => { mark(process.pid); await sleep(existsSync('__PROJECT__/go') ? 0 : 60_000); return 1; }));
+      export default p;`);
+    let id = '';
+    const running = runPipeline(made.deps, { pipeline: 'contested', onStart: (started) => (id = started) });
+    await until(() => marksOf(made).length === 1);
+    let cancelled: Promise<CancelledRun> | undefined;
+    const onWait = (): void => void (cancelled = cancelRun(made.deps, id));
+    await expect(resumeRun({ ...made.deps, onWait }, id)).rejects.toThrow(
+      /somebody asked to cancel it after this resume.*it is cancelled.*`headrace runs resume/,
+    );
+    expect(await cancelled).toMatchObject({ wasRunning: true });
+    expect((await running).state).toBe('cancelled');
+    expect((await getRun(made.deps, id)).state).toBe('cancelled');
+    expect(marksOf(made)).toHaveLength(1);
+    writeFileSync(join(made.directory, 'go'), '');
+    expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
+  });
+
+  it('that has fewer items by the code of now is refused with one thing to do, and leaves nothing to be tried again', async () => {
+    const made = await project(`
+      const p = pipeline('fewer');
+      p.step('a', task((_n, { item }) => { if (item > 0) throw new Error('no'); return item; }), { foreach: range(3) });
+      export default p;`);
+    const failing = runPipeline(made.deps, { pipeline: 'fewer', keepGoing: true });
+    await expect(failing).rejects.toThrow(/`headrace runs resume \S+` goes on from here$/);
+    const id = (await listRuns(made.deps))[0]?.id ?? '';
+    const source = join(made.directory, 'repo', 'pipelines.ts');
+    writeFileSync(source, readFileSync(source, 'utf8').replace('range(3)', 'range(2)'));
+    const now = await openPipelineProject(made.directory);
+    open.push(now);
+    const refused: Error = await resumeRun(now.deps, id).then(
+      () => new Error('it went on'),
+      (error: Error) => error,
+    );
+    expect(refused.message.match(/`headrace .*?`/g)).toEqual([`\`headrace runs rerun ${id} --from a\``]);
+    const run = await getRun(now.deps, id, { hasTasks: true });
+    expect(run).toMatchObject({ state: 'failed', steps: [{ counts: { retry: 0, running: 0, cancelled: 2 } }] });
+    expect(run.steps[0]?.tasks?.map(({ state }) => state)).toEqual(['succeeded', 'cancelled', 'cancelled']);
+    const [step] = run.steps;
+    const times = [run.startedAtMicros, step?.openedAtMicros, step?.endedAtMicros, run.finishedAtMicros];
+    expect(times.map((at) => at ?? 0).toSorted((a, b) => a - b)).toEqual(times);
   });
 
   it('is repeated from a step on, with what came before taken from it, and other parameters', async () => {

@@ -139,8 +139,11 @@ it('begin anew with what has become a group, a step, or lies in another one', as
 
 it('refuse a foreach that has fewer items than were begun, with what to do', async () => {
   await begin(pipeline([step('s', { foreach: range(5) })]), ['s[4]']);
-  const { end, error } = await goOn(pipeline([step('s', { foreach: range(3) })]));
-  expect(end).toBe('failed');
+  const { end, error, repeatFrom } = await goOn(pipeline([step('s', { foreach: range(3) })]));
+  expect([end, repeatFrom]).toEqual(['failed', 's']);
+  expect(error?.match(/`headrace .*?`/g)).toHaveLength(1);
+  expect((await store.get('r')).steps[0]).toMatchObject({ state: 'failed', counts: { succeeded: 4, cancelled: 1 } });
+  expect((await store.tasks('r', 's', { from: 4 })).map(({ state }) => state)).toEqual(['cancelled']);
   expect(error).toMatch(/step "s": it has 3 items by now, and 5 were begun.*`headrace runs rerun r --from s`/);
   expect(ran).toEqual([]);
   // With the code of before it goes on as if that had not been.
@@ -155,6 +158,12 @@ it('refuse a group that has fewer items than were begun', async () => {
   const { end, error } = await goOn(pipeline([step('a', { in: 'g' })], [group('g', 1, 'a')]));
   expect(end).toBe('failed');
   expect(error).toMatch(/"g".*it has 1 item by now, and 3 were begun/);
+  const { steps } = await store.get('r');
+  expect(steps.find((row) => row.step === 'g')).toMatchObject({
+    state: 'failed',
+    counts: { running: 0, succeeded: 2, cancelled: 1 },
+  });
+  expect((await store.tasks('r', 'a', { scope: '2' })).map(({ state }) => state)).toEqual(['cancelled']);
 });
 
 it('leave out of a group what it has no more, though that is what failed', async () => {

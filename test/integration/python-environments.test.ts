@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
-import { openPythonEnvironments } from '../../src/orchestrator/index.ts';
+import { type EnvironmentBuild, openPythonEnvironments } from '../../src/orchestrator/index.ts';
 import { until } from '../support/executor-world.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
@@ -141,4 +141,42 @@ it('made of a file that takes in others is a new one once one of them changes', 
   expect(execFileSync(second, ['-c', 'import tiny; print(tiny.name)']).toString()).toBe('whole\n');
   write('pins.txt', 'tiny==2.0\n');
   await expect(interpreter()).rejects.toMatchObject({ code: 'HR_PYTHON_UNAVAILABLE' });
+});
+
+it('are told of while they are built, from the beginning to the end, and not where they are there', async () => {
+  const bin = join(directory, 'slow-uv');
+  mkdirSync(bin);
+  const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim();
+  const script = `#!/bin/sh
+[ "$1" = venv ] || exit 0
+sleep 1
+for folder; do :; done
+mkdir -p "$folder/bin" && ln -s '${python}' "$folder/bin/python"
+`;
+  writeFileSync(join(bin, 'uv'), script, { mode: 0o755 });
+  vi.stubEnv('PATH', `${bin}${delimiter}${process.env['PATH']}`);
+  const requirements = join(directory, 'told.txt');
+  writeFileSync(requirements, 'tiny==1.0\n');
+  const told: EnvironmentBuild[] = [];
+  const onBuild = (build: EnvironmentBuild): void => void told.push(build);
+  const folder = join(directory, 'told');
+  const [one, other] = [1, 2].map(() => openPythonEnvironments(folder, 'python3', { onBuild, everyMs: 100 }));
+  const built = one?.interpreter(requirements);
+  await until(() => told.length > 0);
+  const waited = other?.interpreter(requirements);
+  expect(await waited).toBe(await built);
+  const states = told.map(({ of, state }) => `${of} ${state}`);
+  expect(states[0]).toBe('told.txt builds');
+  expect(states.filter((state) => state === 'told.txt builds').length).toBeGreaterThan(2);
+  expect(states).toContain('told.txt waits');
+  expect(states.filter((state) => state === 'told.txt done')).toHaveLength(2);
+  expect(told.every(({ seconds }) => seconds >= 0 && seconds < 60)).toBe(true);
+  const before = told.length;
+  await one?.interpreter(requirements);
+  expect(told).toHaveLength(before);
+  // What can't be built is told of, too.
+  writeFileSync(join(bin, 'uv'), '#!/bin/sh\n[ "$1" != pip ]\n', { mode: 0o755 });
+  writeFileSync(requirements, 'tiny==2.0\n');
+  await expect(one?.interpreter(requirements)).rejects.toMatchObject({ code: 'HR_PYTHON_UNAVAILABLE' });
+  expect(told.at(-1)).toMatchObject({ state: 'failed' });
 });

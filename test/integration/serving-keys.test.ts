@@ -98,10 +98,40 @@ describe('a server with keys', () => {
       'HEAD /health/live',
       'GET /health/ready',
       'HEAD /health/ready',
+      'GET /health',
+      'HEAD /health',
+      'GET /v2/health/live',
+      'HEAD /v2/health/live',
+      'GET /v2/health/ready',
+      'HEAD /v2/health/ready',
     ]);
     expect([...roles].filter(([, role]) => role === 'admin').map(([route]) => route)).toEqual([
       'PUT /v1/endpoints/:endpoint',
+      'POST /materialize',
+      'POST /materialize-incremental',
+      'POST /v2/repository/models/:endpoint/load',
+      'POST /v2/repository/models/:endpoint/unload',
     ]);
+  });
+
+  it('tells Feast’s clients in their own form whom it turns away', async () => {
+    const reader = await made('feast-reader', ['read']);
+    await open.serving.security.refresh();
+    const asked = async (path: string, headers: Record<string, string>, body: unknown) => {
+      const answer = await ask('POST', path, headers, body);
+      const { class: name } = JSON.parse((await answer.json()) as string) as { class: string };
+      return [answer.status, name];
+    };
+    const features = { features: ['history:last_points'], entities: { customer: ['ada'] } };
+    expect(await asked('/get-online-features', {}, features)).toEqual([401, 'FeastPermissionError']);
+    expect((await ask('POST', '/get-online-features', bearer(reader.token), features)).status).toBe(200);
+    for (const [path, body] of [
+      ['/push', { push_source_name: 'purchases', df: {} }],
+      ['/write-to-online-store', { feature_view_name: 'history', df: {} }],
+      ['/materialize', {}],
+      ['/materialize-incremental', { end_ts: now() }],
+    ] as const)
+      expect(await asked(path, bearer(reader.token), body)).toEqual([403, 'FeastPermissionError']);
   });
 
   it('tells nobody without a key whether there is such a route, or such a URL', async () => {

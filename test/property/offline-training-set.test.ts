@@ -14,7 +14,8 @@ import type {
   WindowOp,
 } from '../../src/definitions/index.ts';
 import type { EventLog } from '../../src/events/index.ts';
-import { auditTrainingSet, createTrainingSet } from '../../src/offline/index.ts';
+import { mayLack, resolveService } from '../../src/definitions/index.ts';
+import { auditTrainingSet, createTrainingSet, ERROR_COLUMN, writeFeatureFile } from '../../src/offline/index.ts';
 import { eventLogWorld } from '../support/event-logs.ts';
 import {
   definitionsOf,
@@ -355,7 +356,7 @@ function countedRows({ pushes, completeAfterMinutes }: Setting, files: readonly 
 }
 
 describe('a training set', () => {
-  it('holds what the oracle computes, for every aggregation, type and edge', async () => {
+  it('holds what the oracle computes, for every aggregation, type and edge, and so does a batch', async () => {
     let run = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -391,6 +392,16 @@ describe('a training set', () => {
             out,
           });
           expect((await auditTrainingSet(deps, record.id)).isClean).toBe(true);
+          const batch = `${folder}-batch.parquet`;
+          if (given.boundary === 'at')
+            await writeFeatureFile(deps, {
+              service: given.service,
+              input: { path: `${folder}-spine.parquet`, directory: folder },
+              timestamp: 'when',
+              badRows: 'mark',
+              out: batch,
+              check: () => {},
+            });
           await logs.remove();
 
           const oracle: World = {
@@ -407,6 +418,22 @@ describe('a training set', () => {
             for (const { name, type } of columns) {
               const [a, b] = [values[name] ?? null, expected[i]?.[name] ?? null];
               if (!sameValue(type, a, b)) expect.fail(`row ${i}, ${name}: got ${String(a)}, expected ${String(b)}`);
+            }
+          });
+          if (given.boundary !== 'at') return;
+          // A batch has the same, but for rows that a server would refuse: they keep their place, and say so.
+          const required = resolveService(manifest, given.service).requestColumns.filter((column) => !mayLack(column));
+          const error: Field = { name: ERROR_COLUMN, type: TYPES.string };
+          const predicted = await readParquet(world.connection, batch, [...columns, error]);
+          expect(predicted.length).toBe(expected.length);
+          predicted.forEach((values, i) => {
+            const sent = spine[i] as Row;
+            const isBad = sent['when'] === null || required.some(({ name }) => (sent[name] ?? null) === null);
+            expect((values[ERROR_COLUMN] ?? null) !== null, `row ${i}`).toBe(isBad);
+            for (const { name, type } of isBad ? SPINE : columns) {
+              const [a, b] = [values[name] ?? null, expected[i]?.[name] ?? null];
+              if (!sameValue(type, a, b))
+                expect.fail(`batch row ${i}, ${name}: got ${String(a)}, expected ${String(b)}`);
             }
           });
         },

@@ -5,7 +5,15 @@ import { describe, expect, it } from 'vitest';
 import { contentHash } from '../../src/core/index.ts';
 import type { GroupSpec, PipelineSpec, StepSpec } from '../../src/definitions/index.ts';
 import { type Graph, graphOf, neededBy, scopeAround, scopeInside } from '../../src/orchestrator/engine/graph.ts';
-import { type Chance, countTasks, type Fate, type Played, playRun, type Script } from '../support/engine-world.ts';
+import {
+  type Chance,
+  countTasks,
+  type Fate,
+  type Played,
+  playRun,
+  resumed,
+  type Script,
+} from '../support/engine-world.ts';
 
 /** How one node of a random pipeline is; what it points at is taken modulo what there is. */
 interface Drawn {
@@ -54,6 +62,8 @@ function pipelineOf(nodes: readonly Drawn[]): PipelineSpec {
     so.add(name);
     const step = steps.find((one) => one.name === name);
     for (const need of step === undefined ? [] : neededBy(step)) reached(need, so);
+    const group = groups.find((one) => one.name === name);
+    if (group?.foreach.kind === 'result') reached(group.foreach.of, so);
     for (const { name: inner } of made.filter(({ around }) => around.at(-1) === name)) reached(inner, so);
     return so;
   };
@@ -71,7 +81,11 @@ function pipelineOf(nodes: readonly Drawn[]): PipelineSpec {
     const pick = (n: number): string | undefined => (seen.length === 0 ? undefined : seen[n % seen.length]?.name);
     const name = `n${at}`;
     if (one.isGroup && around.length < MOST_DEPTH) {
-      const foreach = { kind: 'range', start: 0, end: one.count ?? 2 } as const;
+      const of = one.gate === null ? undefined : pick(one.gate);
+      const foreach =
+        of === undefined
+          ? ({ kind: 'range', start: 0, end: one.count ?? 2 } as const)
+          : ({ kind: 'result', of } as const);
       groups.push({ name, foreach, ...(parent && { in: parent.name }), last: '' });
       made.push({ name, around });
       continue;
@@ -156,7 +170,7 @@ const isBad = (seed: number, of: readonly (string | number)[], harm: number): bo
 
 function childrenOf(graph: Graph, name: string): number {
   const foreach = graph.nodes.get(name)?.foreach;
-  return foreach?.kind === 'range' ? foreach.end - foreach.start : 1;
+  return foreach?.kind === 'range' ? foreach.end - foreach.start : foreach?.kind === 'result' ? 2 : 1;
 }
 
 /** States by node and scope, and of tasks, as a reader would work them out with a pencil. */
@@ -238,6 +252,7 @@ function expectCounts(played: Played, graph: Graph): void {
     if (graph.nodes.get(step)?.kind === 'step') expect(counts).toEqual(countTasks(played.rows, step, scope));
     expect([counts.running, counts.retry]).toEqual([0, 0]);
   }
+  for (const { state } of played.rows.tasks.values()) expect(['succeeded', 'failed', 'cancelled']).toContain(state);
 }
 
 /** Numbers that look random, by a seed (mulberry32). */
@@ -248,6 +263,24 @@ function chanceOf(seed: number): Chance {
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+/** By other code a `foreach` has other items, and gates are the other way round. */
+function changed(
+  graph: Graph,
+  script: Script,
+  { by, swapsGates }: { readonly by: readonly number[]; readonly swapsGates: boolean },
+): Script {
+  const places = [...graph.nodes.keys()];
+  return {
+    ...script,
+    children(name, scope) {
+      const count = script.children(name, scope);
+      const more = by[places.indexOf(name) % by.length] ?? 0;
+      return graph.nodes.get(name)?.foreach === undefined ? count : Math.max(0, count + more);
+    },
+    gate: (...of) => script.gate(...of) !== swapsGates,
   };
 }
 
@@ -321,6 +354,45 @@ describe('a run', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('that goes on by other code, from wherever it was left, ends with all its tasks, whatever it has fewer of', () => {
+    const change = fc.record({
+      /** By node: as many items more, or fewer. */
+      by: fc.array(fc.integer({ min: -3, max: 1 }), { minLength: 1, maxLength: 4 }),
+      swapsGates: fc.boolean(),
+      harm: fc.constantFrom(0, 1, 3),
+      keepsGoing: fc.boolean(),
+      mostTurns: fc.option(fc.nat(150)),
+    });
+    let refused = 0;
+    fc.assert(
+      fc.property(
+        histories,
+        fc.array(change, { minLength: 1, maxLength: 3 }),
+        ({ nodes, seed, harm, dice }, changes) => {
+          const graph = graphOf(pipelineOf(nodes.map((node) => ({ ...node, pool: null }))));
+          const shared = { mostDeaths: 2, mayCancel: true, chance: chanceOf(dice) };
+          const [{ keepsGoing, mostTurns } = { keepsGoing: false, mostTurns: null }] = changes;
+          const most = mostTurns === null ? {} : { mostTurns };
+          let { rows } = playRun(graph, scriptOf(graph, seed, harm, 2), { ...shared, ...most, keepsGoing });
+          for (const [at, now] of changes.entries()) {
+            if (rows.state.end === 'succeeded') return;
+            const script = changed(graph, scriptOf(graph, seed, now.harm, 2), now);
+            const isLast = at === changes.length - 1;
+            const cut = isLast || now.mostTurns === null ? {} : { mostTurns: now.mostTurns };
+            const before = resumed(graph, rows);
+            const played = playRun(graph, script, { ...shared, ...cut, keepsGoing: now.keepsGoing, before });
+            ({ rows } = played);
+            if (rows.state.end === null) continue;
+            expectCounts(played, graph);
+            if ([...rows.steps.values()].some(({ error }) => error?.includes('were begun'))) refused += 1;
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+    expect(refused).toBeGreaterThan(10);
   });
 
   it('never has more at work in a pool than its slots, which the pool has, and fills it', () => {

@@ -35,12 +35,18 @@ export interface KeptPool {
 
 type Kept = Omit<StepChange, 'counts'> & { readonly counts: TaskCounts };
 
-/** The rows as a database has them. */
-export function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map()) {
-  const steps = new Map<string, Kept>();
-  const tasks = new Map<string, TaskChange>();
+interface RunRows {
+  readonly steps: ReadonlyMap<string, Kept>;
+  readonly tasks: ReadonlyMap<string, TaskChange>;
+}
+
+/** The rows as a database has them; of a run that goes on, as `resumed` leaves them. */
+export function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map(), before?: RunRows) {
+  const steps = new Map<string, Kept>(before?.steps);
+  const tasks = new Map<string, TaskChange>(before?.tasks);
   const state: { end: string | null; error: string | null } = { end: null, error: null };
   for (const node of graph.inside.get('') ?? []) {
+    if (steps.has(`${node.name} `)) continue;
     const none = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
     const row = { step: node.name, scope: '', state: 'waiting', children: null, nextIndex: 0, counts: none } as const;
     steps.set(`${node.name} `, { ...row, order: null, error: null, openedAt: null, endedAt: null });
@@ -88,6 +94,31 @@ export function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = ne
   return { steps, tasks, state, pools, write, load };
 }
 
+/** What is asked for by `requestResume` where what is done is kept, as its statements do it. */
+export function resumed(graph: Graph, { steps, tasks }: RunRows): RunRows {
+  const itemOf = ({ step, scope }: Kept): string => `${graph.nodes.get(step)?.around.at(-1) ?? ''} ${scope}`;
+  const broken = new Set(
+    [...steps.values()].filter(({ state }) => state === 'failed' || state === 'cancelled').map(itemOf),
+  );
+  const stepAgain = (row: Kept): Kept => {
+    const { running, retry, succeeded, failed, cancelled } = row.counts;
+    const isKept = row.state === 'skipped' ? row.scope !== '' && !broken.has(itemOf(row)) : row.state === 'succeeded';
+    if (isKept) return row;
+    const counts =
+      graph.nodes.get(row.step)?.kind === 'group'
+        ? { running: running + failed + cancelled, retry, succeeded, failed: 0, cancelled: 0 }
+        : { running, retry: retry + failed + cancelled, succeeded, failed: 0, cancelled: 0 };
+    return { ...row, state: 'waiting', error: null, endedAt: null, counts };
+  };
+  const again = new Map([...steps].map(([key, row]) => [key, stepAgain(row)]));
+  const taskAgain = (row: TaskChange): TaskChange => {
+    if (row.state === 'succeeded' || again.get(`${row.step} ${row.scope}`)?.state === 'skipped') return row;
+    const fresh = { ...row, failures: 0, losses: 0 };
+    return row.state === 'running' ? fresh : { ...fresh, state: 'retry', notBefore: 0, endedAt: null };
+  };
+  return { steps: again, tasks: new Map([...tasks].map(([key, row]) => [key, taskAgain(row)])) };
+}
+
 export interface Played {
   readonly rows: ReturnType<typeof keptRows>;
   readonly deaths: number;
@@ -107,13 +138,17 @@ export function playRun(
     readonly chance: Chance;
     /** By name. */
     readonly pools?: ReadonlyMap<string, number>;
+    /** Rows that it goes on from: of what they have as running some still runs, and some died with its driver. */
+    readonly before?: RunRows;
+    /** Nobody drives it any more after so many. */
+    readonly mostTurns?: number;
   },
 ): Played {
   const { keepsGoing, mostDeaths, mayCancel, chance } = options;
   const pools = new Map(
     [...(options.pools ?? [])].map(([name, size]): [string, KeptPool] => [name, { size, slots: 0, others: 0 }]),
   );
-  const rows = keptRows(graph, pools);
+  const rows = keptRows(graph, pools, options.before);
   let at = 1000;
   let deaths = 0;
   let isCancelled = false;
@@ -249,9 +284,15 @@ export function playRun(
       if (working > 0 && pool.slots + pool.others === pool.size) fullMoments += 1;
     }
   };
-  tell({ kind: 'begin' });
+  if (options.before === undefined) tell({ kind: 'begin' });
+  else {
+    for (const { step, scope, index, attempt, state } of rows.tasks.values())
+      if (state === 'running') atWork.set(`${step} ${scope} ${index} ${attempt}`, { step, scope, index, attempt });
+    die();
+  }
   for (let turn = 0; turn < 20_000; turn++) {
     checkPools();
+    if (turn === options.mostTurns) return { rows, deaths, isCancelled, fullMoments };
     if (rows.state.end !== null) return { rows, deaths, isCancelled, fullMoments };
     if (pools.size > 0) {
       const dice = chance(12);

@@ -320,6 +320,25 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
       });
     });
 
+    it.each([
+      { what: 'a pipe of its input', command: 'rm $HEADRACE_STEP_INPUT; mkfifo $HEADRACE_STEP_INPUT' },
+      { what: 'a link of its input', command: 'ln -sf /dev/full $HEADRACE_STEP_INPUT' },
+      {
+        what: 'a link of its output folder',
+        command: 'rmdir $HEADRACE_STEP_OUTPUT; ln -s "$PWD" $HEADRACE_STEP_OUTPUT',
+      },
+    ])('with what the next one left, where one made $what', async ({ command }) => {
+      const made = await world();
+      await made.run(shell(command));
+      // Its folder is given back once it is told.
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const next = shell(
+        'test -f $HEADRACE_STEP_INPUT -a ! -L $HEADRACE_STEP_INPUT -a ! -L $HEADRACE_STEP_OUTPUT; echo "$?" > $HEADRACE_STEP_OUTPUT/result.json',
+      );
+      const [end] = await made.run(next, { params: { again: true } });
+      expect(await made.value(end)).toBe(0);
+    });
+
     it('with why its code or order cannot be had', async () => {
       const made = await world();
       const gone = 'f'.repeat(64);

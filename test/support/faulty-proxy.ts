@@ -1,11 +1,13 @@
 // Stands between a client and a real HTTP server, and does to answers what networks do: a status of its own, an end in the
 // middle, silence. Counts the bytes of bodies that pass.
 
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { freePort } from './free-port.ts';
 
 export type Fault =
-  | { readonly kind: 'status'; readonly status: number }
+  | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  /** Passes the request on, and ends the connection in place of the answer. */
+  | { readonly kind: 'drop' }
   /** Ends the connection after so many bytes of the body. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
   /** Says no more after so many bytes of the body, or nothing at all, and keeps the connection. */
@@ -16,7 +18,7 @@ export type Fault =
 export interface FaultyProxy {
   readonly endpoint: string;
   /** Asked for each request; undefined lets it pass. */
-  fault: (method: string, path: string) => Fault | undefined;
+  fault: (method: string, path: string, headers: IncomingHttpHeaders) => Fault | undefined;
   /** Of answers' bodies, since it was last set. */
   bytes: number;
   requests: number;
@@ -35,6 +37,10 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault | undefined): void => {
     const { method, url, headers } = incoming;
     const onward = request({ hostname, port: targetPort, method, path: url, headers }, (answer) => {
+      if (fault?.kind === 'drop') {
+        answer.resume().once('end', () => outgoing.destroy());
+        return;
+      }
       outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
       let passed = 0;
       answer.on('data', (piece: Buffer) => {
@@ -63,10 +69,10 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   };
   const server = createServer((incoming, outgoing) => {
     proxy.requests++;
-    const fault = proxy.fault(incoming.method ?? '', incoming.url ?? '');
+    const fault = proxy.fault(incoming.method ?? '', incoming.url ?? '', incoming.headers);
     if (fault?.kind === 'status') {
       incoming.resume();
-      outgoing.writeHead(fault.status, { 'content-type': 'application/xml' });
+      outgoing.writeHead(fault.status, { 'content-type': 'application/xml', ...fault.headers });
       outgoing.end('<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>');
       return;
     }

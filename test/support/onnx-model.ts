@@ -3,7 +3,21 @@
 
 import { type Encoded, float, floats, int, ints, message, text } from './protobuf.ts';
 
-const ELEMENT = { float32: 1, int32: 6, int64: 7, string: 8, bool: 9, float64: 11 } as const;
+const ELEMENT = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+} as const;
 type Element = keyof typeof ELEMENT;
 
 /** A dimension that is null is open. */

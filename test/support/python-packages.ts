@@ -8,22 +8,26 @@ import { join } from 'node:path';
 const INSTALL_LIMIT_MS = 180_000;
 
 /** Installs them where they aren't yet; gives the folder of the environment's programs, or in a sentence why there is none. */
-export function bringPackages(name: string, requirements: readonly string[]): { readonly bin: string } | string {
+export function bringPackages(
+  name: string,
+  requirements: readonly string[],
+  limitMs = INSTALL_LIMIT_MS,
+): { readonly bin: string } | string {
   const folder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headrace', name);
   const done = join(folder, '.installed');
   if (!existsSync(done)) {
-    const failure = install(folder, requirements);
+    const failure = install(folder, requirements, limitMs);
     if (failure !== undefined) return failure;
     writeFileSync(done, '');
   }
   return { bin: join(folder, 'bin') };
 }
 
-function install(folder: string, requirements: readonly string[]): string | undefined {
+function install(folder: string, requirements: readonly string[], timeout: number): string | undefined {
   if (spawnSync('python3', ['--version']).status !== 0) return 'there is no python3';
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const options = { encoding: 'utf8', timeout: INSTALL_LIMIT_MS } as const;
+  const options = { encoding: 'utf8', timeout } as const;
   const venv = spawnSync('python3', ['-m', 'venv', folder], options);
   if (venv.status !== 0) return `python3 -m venv failed: ${lastLine(venv.stderr)}`;
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...requirements];

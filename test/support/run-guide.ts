@@ -32,7 +32,9 @@ export function runGuide(page: string, project: Project, env: Readonly<Record<st
     if (language === 'ts' && file !== undefined) project.write(`feature_repo/${file}`, rest.join('\n'));
     else if (language === 'py' && head.startsWith('# '))
       project.write(`feature_repo/${head.slice(2)}`, rest.join('\n'));
-    else if (language === 'js' && file !== undefined) project.write(file, rest.join('\n'));
+    // Programs beside the feature repository.
+    else if ((language === 'js' || language === 'typescript') && file !== undefined)
+      project.write(file, rest.join('\n'));
     else if (language === 'yaml' && /^# \S+\.yaml$/.test(head)) project.write(head.slice(2), rest.join('\n'));
     else if (language === 'diff' && file !== undefined) applyDiff(project, file, rest);
     else if (language === 'sh')

@@ -134,7 +134,7 @@ p.step('pod', container({ image: 'python:3.13', command: ['python', '-V'] }), { 
 p.step('batch', container({ image: 'python:3.13' }), { executor: { kind: 'aws-batch', queue: 'q', definition: 'd' } });
 p.step('fill', materialize({ views: [airportDelays, routeDelays] })); p.step('fill_all', materialize());
 p.step('judge', evaluate(delayModel, { label: 'late', slices: ['origin'], against: 'champion' })); p.step('judge_all', evaluate(delayModel));
-p.step('name', promote(delayModel, { alias: 'champion' })); p.step('roll', promote(delayModel, { endpoint: delayEndpoint, plan })); p.step('roll_own', promote(delayModel, { endpoint: delayEndpoint }));`,
+p.step('score', predict({ endpoint: delayEndpoint, input: 's3://lake/{day}.parquet', timestamp: 'at', slices: 8 }), { foreach: range(8) }); p.step('name', promote(delayModel, { alias: 'champion' })); p.step('roll', promote(delayModel, { endpoint: delayEndpoint, plan })); p.step('roll_own', promote(delayModel, { endpoint: delayEndpoint }));`,
   'experiments, metrics and rollouts': `
 const late = metric('late', { outcome: delayEndpoint });
 experiment('all', {

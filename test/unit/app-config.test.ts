@@ -34,7 +34,6 @@ describe('a configuration', () => {
       'artifacts.url': 'file:/somewhere/project/.headrace/artifacts',
       'server.host': '127.0.0.1',
       'server.port': 8080,
-      'server.grpcPort': 8081,
       'server.workers': 1,
     });
   });

@@ -101,3 +101,21 @@ it('elsewhere it tells of each step once, and of tasks that do not do well', () 
   view.close();
   expect(told).toEqual(['  export succeeded 1/1', '  fit[1] failed: no']);
 });
+
+it('elsewhere it tells that a Python environment is built, and goes on being so', () => {
+  const told: string[] = [];
+  const view = createRunView((text) => told.push(text), plain, { isTerminal: false, columns: 80, rows: 24 });
+  const of = 'requirements.txt';
+  view.onEnvironment({ of, state: 'builds', seconds: 0.01 });
+  view.onEnvironment({ of, state: 'builds', seconds: 30.02 });
+  view.onEnvironment({ of, state: 'done', seconds: 95.4 });
+  view.onEnvironment({ of, state: 'waits', seconds: 60 });
+  view.onEnvironment({ of, state: 'failed', seconds: 3.2 });
+  expect(told).toEqual([
+    '  Python environment of requirements.txt is being built',
+    '  Python environment of requirements.txt is being built, for 30.0 s by now',
+    '  Python environment of requirements.txt is there after 1m35s',
+    '  Python environment of requirements.txt is being built by another process, for 1m by now',
+    '  Python environment of requirements.txt could not be built after 3.2 s',
+  ]);
+});

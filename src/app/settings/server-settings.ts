@@ -15,10 +15,9 @@ export const SERVER_SETTINGS = [
   {
     key: 'server.grpcPort',
     kind: 'integer',
-    default: 8081,
     min: 0,
     max: 65535,
-    help: 'Kept for gRPC, which is not served yet.',
+    help: 'gRPC port; 0 takes a free one, and so does any where `server.port` is 0. When left out gRPC is not served.',
   },
   {
     key: 'server.workers',
@@ -108,7 +107,7 @@ export const SERVER_SETTINGS = [
     default: 100,
     min: 0,
     max: 100_000,
-    help: 'Open streams of events (`GET /v1/monitoring/stream`) of a worker, and as many of flags (`GET /sub/{key}`); a further one is answered 429 with `Retry-After`.',
+    help: 'Open streams of events (`GET /v1/monitoring/stream`) of a worker, as many of flags (`GET /sub/{key}`), and as many of gRPC; a further one is answered 429 with `Retry-After`, or RESOURCE_EXHAUSTED.',
   },
   ...REPORT_SETTINGS,
   ...TRAINING_SET_SETTINGS,

@@ -123,6 +123,12 @@ export const DEFINITION_ERRORS = define({
     title: 'Malformed Arrow',
     help: 'The body is not a whole stream of Arrow’s IPC format, or contradicts itself; the sentence says where.',
   },
+  HR_MALFORMED_PROTOBUF: {
+    status: 400,
+    grpc: 'INVALID_ARGUMENT',
+    title: 'Malformed Protobuf',
+    help: 'The message of a gRPC call is cut, or is none of the type that the method takes; `proto/` has the types.',
+  },
   HR_UNKNOWN_ROUTE: {
     status: 404,
     grpc: 'NOT_FOUND',

@@ -4,6 +4,7 @@
 import type { DataType } from '../../core/index.ts';
 
 declare const valueOf: unique symbol;
+declare const lacking: unique symbol;
 
 export type Kind = DataType['kind'];
 
@@ -17,10 +18,15 @@ export interface ColumnType<V, K extends Kind = Kind> {
    * Of a request column or an entity's key: what a row that lacks it, or has null there, stands for, in training sets and at
    * serving time alike. Of an on-demand view's feature: stands in for null where a model cannot take one.
    */
-  default(value: V): ColumnType<V, K>;
+  default(value: V): ColumnType<V, K> & MayLack;
   /** Of a request column or an entity's key: a row may leave it out, which is null. Without it a row must carry a value. */
-  optional(): ColumnType<V, K>;
+  optional(): ColumnType<V, K> & MayLack;
   readonly [valueOf]?: V;
+}
+
+/** Marks the type of a column that rows may leave out. Types only. */
+export interface MayLack {
+  readonly [lacking]: true;
 }
 
 // The value's type does not matter here, only that it is a column type. `any` makes every ColumnType assignable.
@@ -52,11 +58,12 @@ function columnType<V, K extends Kind>(type: DataType & { readonly kind: K }): C
   return {
     kind: type.kind,
     type,
+    // The mark is the compiler's alone.
     default(value) {
-      return { ...this, defaultValue: value };
+      return { ...this, defaultValue: value } as ColumnType<V, K> & MayLack;
     },
     optional() {
-      return { ...this, isOptional: true };
+      return { ...this, isOptional: true } as ColumnType<V, K> & MayLack;
     },
   };
 }

@@ -97,6 +97,7 @@ export interface HeadraceConfig {
   readonly server?: {
     readonly host?: string;
     readonly port?: number;
+    /** gRPC is served where it is given. */
     readonly grpcPort?: number;
     readonly workers?: number;
     /** Allow an address that is not loopback without keys. */

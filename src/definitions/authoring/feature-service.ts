@@ -14,13 +14,28 @@ import {
 } from './authored.ts';
 import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
-import type { Columns } from './column-type.ts';
+import type { Columns, Flat } from './column-type.ts';
 import type { GraphNode } from './graph-node.ts';
-import type { MemberShape, RequestOf } from './member.ts';
+import type { AllOf, FullFeaturesOf, MemberShape, RequestOf } from './member.ts';
 import type { RequestCondition } from './request-condition.ts';
 
 declare const requestColumn: unique symbol;
-declare const outputColumns: unique symbol;
+declare const serviceShape: unique symbol;
+declare const modelShape: unique symbol;
+
+/** What a service is asked with and answers, by name. Types only. */
+export interface ServiceShape<N extends string = string, Q = Columns, F = Columns> {
+  readonly name: N;
+  readonly request: Q;
+  readonly features: F;
+}
+
+/** What an endpoint is asked with and answers. Types only. */
+export interface EndpointShape<N extends string = string, S = ServiceShape, O = Columns> {
+  readonly name: N;
+  readonly service: S;
+  readonly outputs: O;
+}
 
 /** Something a service can list. */
 export type ServiceInput = AuthoredObject<
@@ -28,37 +43,42 @@ export type ServiceInput = AuthoredObject<
 > &
   MemberShape;
 
-/** A list of features. `Q` names the columns that a request must carry. */
-export interface FeatureService<Q extends string = string> extends AuthoredObject<AuthoredService> {
+/** A list of features. `Q` names the columns that a request must carry; `S` is its ServiceShape. */
+export interface FeatureService<Q extends string = string, S = unknown> extends AuthoredObject<AuthoredService> {
   readonly name: string;
   readonly [requestColumn]?: Q;
+  readonly [serviceShape]?: S;
 }
 
 /**
  * Declares a feature service: views, views in roles, picked features, on-demand views. A feature's full name is
  * `<view or role>__<feature>`.
  */
-export function featureService<const M extends readonly ServiceInput[]>(
-  name: string,
+export function featureService<const M extends readonly ServiceInput[], N extends string>(
+  name: N,
   members: M,
   about: AboutOptions = {},
-): FeatureService<keyof UnionToColumns<M[number]> & string> {
+): FeatureService<keyof UnionToColumns<M[number]> & string, ServiceShape<N, RequestOfAll<M>, FeaturesOfAll<M>>> {
   const call = noteCall(about, ABOUT_OPTIONS, [2]);
   return { name, [AUTHORED]: { kind: 'service', name, call, members, about: optionsOf(about) } };
 }
+
+type RequestOfAll<M extends readonly unknown[]> = Flat<AllOf<RequestOf<M[number]>>>;
+type FeaturesOfAll<M extends readonly unknown[]> = Flat<AllOf<FullFeaturesOf<M[number]>>>;
 
 // Names of all members' request columns, as keys.
 type UnionToColumns<M> = { readonly [Name in M extends unknown ? keyof RequestOf<M> : never]: unknown };
 
 /** A model: the service it takes and the outputs it gives. Its versions are registered from ONNX files. */
-export interface Model<Q extends string = string, O extends Columns = Columns> extends AuthoredObject<AuthoredModel> {
+export interface Model<Q extends string = string, S = unknown, O = unknown> extends AuthoredObject<AuthoredModel> {
   readonly name: string;
   readonly [requestColumn]?: Q;
-  readonly [outputColumns]?: O;
+  readonly [serviceShape]?: S;
+  readonly [modelShape]?: O;
 }
 
-export interface ModelOptions<Q extends string, O extends Columns = Columns> extends AboutOptions {
-  readonly features: FeatureService<Q>;
+export interface ModelOptions<Q extends string, S = unknown, O extends Columns = Columns> extends AboutOptions {
+  readonly features: FeatureService<Q, S>;
   /** Named outputs; a classifier's probability is `{ probability: t.float32() }`. */
   readonly outputs: O;
   /**
@@ -78,7 +98,10 @@ const MODEL_OPTIONS: OptionNames<ModelOptions<string>> = {
   providers: true,
 };
 
-export function model<Q extends string, O extends Columns>(name: string, options: ModelOptions<Q, O>): Model<Q, O> {
+export function model<Q extends string, S, O extends Columns>(
+  name: string,
+  options: ModelOptions<Q, S, O>,
+): Model<Q, S, O> {
   const call = noteCall(options, MODEL_OPTIONS);
   const { features, outputs, graph, providers, ...about } = optionsOf(options);
   return {
@@ -87,14 +110,15 @@ export function model<Q extends string, O extends Columns>(name: string, options
   };
 }
 
-/** An address that serves a model; its traffic is split between versions. */
-export interface Endpoint<Q extends string = string> extends AuthoredObject<AuthoredEndpoint> {
+/** An address that serves a model; its traffic is split between versions. `E` is its EndpointShape. */
+export interface Endpoint<Q extends string = string, E = unknown> extends AuthoredObject<AuthoredEndpoint> {
   readonly name: string;
   readonly [requestColumn]?: Q;
+  readonly [modelShape]?: E;
 }
 
-export interface EndpointOptions<Q extends string> extends AboutOptions {
-  readonly model: Model<Q>;
+export interface EndpointOptions<Q extends string, S = unknown, O = unknown> extends AboutOptions {
+  readonly model: Model<Q, S, O>;
   /** Request columns whose values stick to one variant. Default: none, and each request is assigned by its id. */
   readonly unit?: readonly NoInfer<Q>[];
   /** Asked in order, before all else: the first whose condition holds gives its variant, whatever the unit. */
@@ -117,7 +141,10 @@ const ENDPOINT_OPTIONS: OptionNames<EndpointOptions<string>> = {
   whenStoreDown: true,
 };
 
-export function endpoint<Q extends string>(name: string, options: EndpointOptions<Q>): Endpoint<Q> {
+export function endpoint<Q extends string, S, O, N extends string>(
+  name: N,
+  options: EndpointOptions<Q, S, O>,
+): Endpoint<Q, EndpointShape<N, S, O>> {
   const call = noteCall(options, ENDPOINT_OPTIONS);
   const { model: served, unit, rules, holdout, whenStoreDown, ...about } = optionsOf(options);
   return {

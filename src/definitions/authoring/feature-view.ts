@@ -17,33 +17,33 @@ import type { Member, MemberShape } from './member.ts';
 import type { Source } from './source.ts';
 
 /** A view: usable in services and on-demand views as it is, in another role (`as`), or in part (`pick`). */
-export interface FeatureView<F extends Columns = Columns, K extends Columns = Columns>
+export interface FeatureView<F extends Columns = Columns, K extends Columns = Columns, N extends string = string>
   extends AuthoredObject<AuthoredView>,
-    MemberShape<F, K> {
-  readonly name: string;
+    MemberShape<F, K, N> {
+  readonly name: N;
   /**
    * The view under a role, which prefixes its features' full names, with the request column of each entity key.
    * `airportDelays.as('origin', { airport: 'origin' })`
    */
-  as<const Keys extends { readonly [Name in keyof K]: string }>(
-    role: string,
+  as<R extends string, const Keys extends { readonly [Name in keyof K]: string }>(
+    role: R,
     keys: Keys,
-  ): FeatureViewMember<F, RenamedKeys<K, Keys>>;
-  as(role: string): FeatureViewMember<F, K>;
+  ): FeatureViewMember<F, RenamedKeys<K, Keys>, R>;
+  as<R extends string>(role: R): FeatureViewMember<F, K, R>;
   /** The view with some of its features only. */
   pick<const Names extends readonly (keyof F & string)[]>(
     ...names: Names
-  ): FeatureViewMember<Pick<F, Names[number]>, K>;
+  ): FeatureViewMember<Pick<F, Names[number]>, K, N>;
 }
 
-/** A view in a role, or in part. `Q` are the request columns that hold its keys. */
-export interface FeatureViewMember<F extends Columns = Columns, Q extends Columns = Columns>
+/** A view in a role, or in part. `Q` are the request columns that hold its keys, `P` what its features' full names begin with. */
+export interface FeatureViewMember<F extends Columns = Columns, Q extends Columns = Columns, P extends string = string>
   extends AuthoredObject<AuthoredViewMember>,
-    Member<F, Q> {
+    Member<F, Q, P> {
   /** Some of its features only. */
   pick<const Names extends readonly (keyof F & string)[]>(
     ...names: Names
-  ): FeatureViewMember<Pick<F, Names[number]>, Q>;
+  ): FeatureViewMember<Pick<F, Names[number]>, Q, P>;
 }
 
 type RenamedKeys<K, Keys extends { readonly [Name in keyof K]: string }> = {
@@ -174,10 +174,10 @@ type FeatureType<C, F> =
  *   features: { last_delay: latest('delay'), flights_1d: count().over('1d') },
  * });
  */
-export function featureView<K extends Columns, C extends Columns, F>(
-  name: string,
+export function featureView<K extends Columns, C extends Columns, F, N extends string>(
+  name: N,
   options: FeatureViewOptions<K, C, F>,
-): FeatureView<FeatureTypes<C, F>, K> {
+): FeatureView<FeatureTypes<C, F>, K, N> {
   const call = noteCall(options, OPTIONS);
   const { entity, source, keys, ttl, features, freshness, schedule, timezone, catchUp, renamedFrom, expect, ...about } =
     optionsOf(options);
@@ -206,7 +206,7 @@ export function featureView<K extends Columns, C extends Columns, F>(
     as: (role: string, roleKeys?: Readonly<Record<string, string>>) => member(view, role, roleKeys, undefined),
     pick: (...names: readonly string[]) => member(view, undefined, undefined, names),
     // The methods work on names that their signatures have checked.
-  } as unknown as FeatureView<FeatureTypes<C, F>, K>;
+  } as unknown as FeatureView<FeatureTypes<C, F>, K, N>;
 }
 
 function member(

@@ -59,7 +59,7 @@ const MODEL_NODE: OptionNames<ModelNodeOptions<Columns>> = { ...NODE_OPTIONS, in
  */
 export function modelNode<O extends Columns>(
   name: string,
-  of: Model<string, O>,
+  of: Model<string, unknown, O>,
   options: ModelNodeOptions<O> = {},
 ): GraphNode<O> {
   return graphNode('model', name, noteCall(options, MODEL_NODE, [2]), of, options);

@@ -11,27 +11,31 @@ import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns, Flat, RowOf } from './column-type.ts';
 import type { FeatureView, FeatureViewMember } from './feature-view.ts';
-import type { FeaturesOf, MemberShape, RequestOf } from './member.ts';
+import type { AllOf, FeaturesOf, MemberShape, RequestOf } from './member.ts';
 import type { UserFunction } from '../manifest.ts';
 
 /** A view whose features a function computes from the request and other views. */
-export interface OnDemandView<F extends Columns = Columns, Q extends Columns = Columns>
+export interface OnDemandView<F extends Columns = Columns, Q extends Columns = Columns, N extends string = string>
   extends AuthoredObject<AuthoredOnDemandView>,
-    MemberShape<F, Q> {
-  readonly name: string;
+    MemberShape<F, Q, N> {
+  readonly name: N;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly features: F;
   /** The view under another prefix. */
-  as(role: string): OnDemandMember<F, Q>;
+  as<R extends string>(role: R): OnDemandMember<F, Q, R>;
   /** The view with some of its features only. */
-  pick<const Names extends readonly (keyof F & string)[]>(...names: Names): OnDemandMember<Pick<F, Names[number]>, Q>;
+  pick<const Names extends readonly (keyof F & string)[]>(
+    ...names: Names
+  ): OnDemandMember<Pick<F, Names[number]>, Q, N>;
 }
 
 /** An on-demand view under another prefix, or in part. */
-export interface OnDemandMember<F extends Columns = Columns, Q extends Columns = Columns>
+export interface OnDemandMember<F extends Columns = Columns, Q extends Columns = Columns, P extends string = string>
   extends AuthoredObject<AuthoredOnDemandMember>,
-    MemberShape<F, Q> {
-  pick<const Names extends readonly (keyof F & string)[]>(...names: Names): OnDemandMember<Pick<F, Names[number]>, Q>;
+    MemberShape<F, Q, P> {
+  pick<const Names extends readonly (keyof F & string)[]>(
+    ...names: Names
+  ): OnDemandMember<Pick<F, Names[number]>, Q, P>;
 }
 
 /** Columns of the request, a stored view, an on-demand view, or a function that gives one declared further down. */
@@ -49,8 +53,6 @@ type InputColumns<I> = I extends () => infer M ? FeaturesOf<M> : I extends Autho
 
 type UnionOf<I> = { [Name in keyof I]: InputRequest<I[Name]> }[keyof I];
 type InputRequest<I> = I extends () => infer M ? RequestOf<M> : I extends AuthoredObject ? RequestOf<I> : I;
-// A union of columns to all of them: a parameter's position turns `|` into `&`.
-type AllOf<U> = (U extends unknown ? (columns: U) => void : never) extends (columns: infer All) => void ? All : never;
 type RequestColumns<I> = AllOf<UnionOf<I>> extends infer Q extends Columns ? Flat<Q> : Columns;
 
 // Not never, nor a sentence: those would make the whole result never, and the message would blame every feature.
@@ -88,10 +90,10 @@ const OPTIONS: OptionNames<OnDemandViewOptions<unknown, Columns, unknown>> = {
  *   transform: ({ request }) => ({ hour: request.scheduled_at?.getUTCHours() ?? null }),
  * });
  */
-export function onDemandView<I extends OnDemandInputs, F extends Columns, R extends RowOf<F>>(
-  name: string,
+export function onDemandView<I extends OnDemandInputs, F extends Columns, R extends RowOf<F>, N extends string>(
+  name: N,
   options: OnDemandViewOptions<I, F, R>,
-): OnDemandView<F, RequestColumns<I>> {
+): OnDemandView<F, RequestColumns<I>, N> {
   const call = noteCall(options, OPTIONS);
   const { inputs, features, transform, renamedFrom, ...about } = optionsOf(options);
   // Its arguments and results are checked where it is called.
@@ -114,7 +116,7 @@ export function onDemandView<I extends OnDemandInputs, F extends Columns, R exte
     as: (role: string) => member(view, role, undefined),
     pick: (...names: readonly string[]) => member(view, undefined, names),
     // The methods work on names that their signatures have checked.
-  } as unknown as OnDemandView<F, RequestColumns<I>>;
+  } as unknown as OnDemandView<F, RequestColumns<I>, N>;
 }
 
 function member(

@@ -16,10 +16,19 @@ import type { SourceExpect } from './expect.ts';
 import type { PartitionUnit, SourceKind } from '../manifest.ts';
 import { type PushedOptions, pushedTo, type Trigger } from './trigger.ts';
 
-/** A source of rows; `C` are its columns, the derived ones included. */
-export interface Source<C extends Columns = Columns> extends AuthoredObject<AuthoredSource> {
+declare const sourceShape: unique symbol;
+
+/** The rows that a source takes, by its name. Types only. */
+export interface SourceShape<N extends string = string, C = Columns> {
+  readonly name: N;
+  readonly columns: C;
+}
+
+/** A source of rows; `C` are its columns, the derived ones included, `S` is its SourceShape, without those. */
+export interface Source<C extends Columns = Columns, S = unknown> extends AuthoredObject<AuthoredSource> {
   readonly name: string;
   readonly columns: C;
+  readonly [sourceShape]?: S;
 }
 
 /** What every kind of source takes. `C` are the columns as they lie there, `D` those derived from them. */
@@ -180,12 +189,12 @@ const LOCATION: ReadonlySet<string> = new Set([
   ...Object.keys(KAFKA_LOCATION),
 ]);
 
-function source<C extends Columns, D extends Columns>(
+function source<C extends Columns, D extends Columns, N extends string>(
   sourceKind: SourceKind,
-  name: string,
+  name: N,
   options: SourceOptions<C, D>,
   ownOptions: Readonly<Record<string, true>>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   const call = noteCall(options, { ...SOURCE_OPTIONS, ...ownOptions });
   // The compile step checks what the types promise, for users of plain JavaScript; so it reads the widened shape.
   const written = optionsOf(options) as unknown as AnySourceOptions & Readonly<Record<string, string | undefined>>;
@@ -198,34 +207,34 @@ function source<C extends Columns, D extends Columns>(
 }
 
 /** Parquet files: `path` is a glob. */
-export function parquet<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function parquet<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: FileLocation & SourceOptions<C, D>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   return source('parquet', name, options, FILE_OPTIONS);
 }
 
 /** CSV files with a header line: `path` is a glob. */
-export function csv<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function csv<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: FileLocation & SourceOptions<C, D>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   return source('csv', name, options, FILE_OPTIONS);
 }
 
 /** An Iceberg table, read at the snapshot that is its current one when a run begins. */
-export function iceberg<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function iceberg<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: IcebergLocation & SourceOptions<C, D>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   return source('iceberg', name, options, ICEBERG_LOCATION);
 }
 
 /** A Delta table, read at the version that is its newest when a run begins. */
-export function delta<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function delta<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: DeltaLocation & SourceOptions<C, D>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   return source('delta', name, options, DELTA_LOCATION);
 }
 
@@ -233,18 +242,18 @@ export function delta<C extends Columns, D extends Columns = {}>(
  * A table or query of PostgreSQL, or of what speaks its protocol: Redshift, RDS, Aurora. The variable holds
  * `postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full`, or `redshift://…`.
  */
-export function postgres<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function postgres<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: DatabaseLocation & SourceOptions<C, D>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   return source('postgres', name, options, DATABASE_LOCATION);
 }
 
 /** A table or query of MySQL or MariaDB. The variable holds `mysql://USER:PASSWORD@HOST:3306/DATABASE?sslmode=verify-full`. */
-export function mysql<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function mysql<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: DatabaseLocation & SourceOptions<C, D>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   return source('mysql', name, options, DATABASE_LOCATION);
 }
 
@@ -252,10 +261,10 @@ export function mysql<C extends Columns, D extends Columns = {}>(
  * A table or query of Snowflake, by its SDK: `npm install snowflake-sdk`. The variable holds
  * `snowflake://USER:PASSWORD@ACCOUNT/DATABASE/SCHEMA?warehouse=WAREHOUSE&role=ROLE`.
  */
-export function snowflake<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function snowflake<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: DatabaseLocation & SourceOptions<C, D>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   return source('snowflake', name, options, DATABASE_LOCATION);
 }
 
@@ -263,39 +272,39 @@ export function snowflake<C extends Columns, D extends Columns = {}>(
  * Rows of a query over other sources: orders with their items, say. What it tells of a time must be made of what was known
  * by then; that is checked, and a query that leaks is an error.
  */
-export function query<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function query<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: QueryOptions & SourceOptions<C, D>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   return source('query', name, options, QUERY_OPTIONS);
 }
 
 /** Messages of a Kafka topic: `headrace consume` pushes them, and the push log is the source. */
-export function kafka<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function kafka<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: KafkaLocation & SourceOptions<C, D>,
-): Source<Flat<C & D>> {
+): Source<Flat<C & D>, SourceShape<N, C>> {
   return source('kafka', name, options, KAFKA_LOCATION);
 }
 
 /** Events that only arrive by push; the push log is the source. */
-export function pushed<C extends Columns, D extends Columns = {}>(
-  name: string,
+export function pushed<C extends Columns, D extends Columns = {}, N extends string = string>(
+  name: N,
   options: SourceOptions<C, D>,
-): Source<Flat<C & D>>;
+): Source<Flat<C & D>, SourceShape<N, C>>;
 /**
  * What starts a pipeline where the source was pushed to: `on: [pushed(flights)]`. However many pushes come, a run begins a minute
  * after the one before at the soonest, or as `every` says: `pushed(flights, { every: '10m' })`.
  */
 export function pushed(source: AuthoredObject<AuthoredSource>, options?: PushedOptions): Trigger;
-export function pushed<C extends Columns, D extends Columns = {}>(
-  given: string | AuthoredObject<AuthoredSource>,
+export function pushed<C extends Columns, D extends Columns = {}, N extends string = string>(
+  given: N | AuthoredObject<AuthoredSource>,
   // Where plain JavaScript leaves it out for a source, that is told as of every other.
   options?: SourceOptions<C, D> | PushedOptions,
-): Source<Flat<C & D>> | Trigger {
+): Source<Flat<C & D>, SourceShape<N, C>> | Trigger {
   if (authored(given) !== undefined) {
     // The signatures pair each first argument with its options.
     return pushedTo(given as AuthoredObject<AuthoredSource>, options as PushedOptions | undefined);
   }
-  return source('pushed', given as string, options as SourceOptions<C, D>, {});
+  return source('pushed', given as N, options as SourceOptions<C, D>, {});
 }

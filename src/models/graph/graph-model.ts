@@ -68,7 +68,9 @@ export function createGraphModel(plan: GraphPlan): GraphModel {
         new HeadraceError('HR_UNSUPPORTED', 'this model is made of others, and takes rows of features, not tensors.'),
       ),
     statistics: (): ModelStatistics => ({
+      // Rows wait at the models of its nodes.
       queuedRows: 0,
+      waitMicros: 0,
       runningRows,
       runs,
       rows,

@@ -49,6 +49,8 @@ export interface ModelCore {
   close(limitMs: number): Promise<void>;
 }
 
+/** How the sentence of HR_INFERENCE_FAILED begins where the runtime refused the rows, and did not end with them. */
+export const RUNTIME_FAILED = "the model's runtime failed";
 // An estimate that no run has confirmed for so long is put to the proof before it refuses anybody.
 const OLD_ESTIMATE_MS = 1000;
 
@@ -58,7 +60,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
   const ownBytes = rowBytes(signature, ownShapes);
   const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
   const running = new Set<Batch>();
-  let [runs, rows, failures, threadsReplaced, busyMs, runningRows] = [0, 0, 0, 0, 0, 0];
+  let [runs, rows, failures, threadsReplaced, busyMs, waitMs, runningRows] = [0, 0, 0, 0, 0, 0, 0];
   let provedMs = -Infinity;
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
@@ -101,8 +103,8 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       }
       if (!(work.count > 0)) return work.failed(new HeadraceError('HR_INVALID', 'there are no rows to predict for.'));
       const { key, bytes } = shapeOf(work);
-      const job = createJob(work, key, bytes);
       const nowMs = performance.now();
+      const job = createJob(work, nowMs, key, bytes);
       const isOld = running.size === 0 && queue.rows === 0 && nowMs - provedMs > OLD_ESTIMATE_MS;
       const reason = queue.offer(job, nowMs, isOld ? undefined : freeMs(nowMs));
       if (reason === undefined) return wake();
@@ -118,6 +120,10 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       }
       running.add(batch);
       runningRows += batch.rows;
+      // Those that run again have waited before, and shadows wait for others by design.
+      if (!batch.isRetry)
+        for (const { job, from, to } of batch.segments)
+          if (job.priority !== 'shadow') waitMs += Math.max(0, startMs - job.cameMs) * (to - from);
       return batch;
     },
     succeeded(batch, outputs, tookMs) {
@@ -141,7 +147,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       if (!settle(batch)) return;
       runs++;
       if (batch.isRetry || batch.segments.length === 1)
-        for (const { job } of batch.segments) fail(job, `the model's runtime failed: ${reason}`);
+        for (const { job } of batch.segments) fail(job, `${RUNTIME_FAILED}: ${reason}`);
       else queue.retryAlone(batch);
       checkIdle();
     },
@@ -175,6 +181,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       refused: { ...refused },
       threadsReplaced,
       busyMicros: Math.round(busyMs * 1000),
+      waitMicros: Math.round(waitMs * 1000),
     }),
     async close(limitMs) {
       isClosed = true;

@@ -188,6 +188,9 @@ function minuteMetrics({ minutesDropped, processes }: Figures): Metric[] {
 const FAILED_ROWS =
   'Rows that no run of a model answered: its runtime failed on them, or on others that ran with them.';
 
+// By it servers are added: docs/guides/kubernetes.md.
+const WAIT = 'Time that rows waited for a model until their run began, added up; shadows’ rows are left out.';
+
 function modelMetrics({ models, processes }: Figures): Metric[] {
   const labelsOf = ({ model, version }: { readonly model: string; readonly version: number }): Labels => ({
     model,
@@ -224,6 +227,7 @@ function modelMetrics({ models, processes }: Figures): Metric[] {
     count('headrace.model.runs', '{run}', 'Batches that a model ran.', ({ runs }) => runs),
     count('headrace.model.rows', '{row}', 'Rows that a model answered.', ({ rows }) => rows),
     count('headrace.model.failures', '{row}', FAILED_ROWS, ({ failures: rows }) => rows),
+    count('headrace.model.wait', 's', WAIT, ({ waitMicros }) => waitMicros / MICROS_PER_SECOND),
     {
       name: 'headrace.model.refused',
       unit: '{row}',

@@ -13,6 +13,8 @@ export interface ModelStatistics {
   readonly failures: number;
   /** Rows that were not run, or not to their end, by reason: `full`, `deadline`, `cancelled`, … */
   readonly refused: Readonly<Record<string, number>>;
+  /** Sum of the times that rows waited until their run began. */
+  readonly waitMicros: number;
   /** Rows that wait. */
   readonly queuedRows: number;
   /** 0 where it is not known. */
@@ -38,6 +40,7 @@ export interface ModelCounts {
   readonly runs: number;
   readonly rows: number;
   readonly failures: number;
+  readonly waitMicros: number;
   readonly refused: readonly (readonly [reason: string, count: number])[];
   /** Left out for none. */
   readonly nodes?: readonly NodeStatistics[];
@@ -77,6 +80,7 @@ function addedSince(now: ModelStatistics, before: ModelStatistics | undefined): 
     runs: now.runs - (before?.runs ?? 0),
     rows: now.rows - (before?.rows ?? 0),
     failures: now.failures - (before?.failures ?? 0),
+    waitMicros: now.waitMicros - (before?.waitMicros ?? 0),
     refused: Object.entries(now.refused).map(([reason, count]) => [reason, count - (before?.refused[reason] ?? 0)]),
     ...(nodes === undefined ? {} : { nodes }),
   };

@@ -28,6 +28,7 @@ export interface SummedModel {
   readonly runs: number;
   readonly rows: number;
   readonly failures: number;
+  readonly waitMicros: number;
   readonly refused: ReadonlyMap<string, number>;
   /** By name, of one that is made of others. */
   readonly nodes: ReadonlyMap<string, NodeStatistics>;
@@ -169,6 +170,7 @@ function addModel({ models }: Sums, added: ModelCounts): void {
     runs: added.runs + (known?.runs ?? 0),
     rows: added.rows + (known?.rows ?? 0),
     failures: added.failures + (known?.failures ?? 0),
+    waitMicros: added.waitMicros + (known?.waitMicros ?? 0),
     refused,
     nodes: addNodes(known?.nodes, added.nodes),
   });

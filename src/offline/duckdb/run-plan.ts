@@ -17,6 +17,8 @@ export interface RunDeps {
   readonly definitions: Definitions;
   readonly progress: Progress;
   readonly duckdb: DuckDb;
+  /** A last column of that name: why an on-demand view failed on the row, else null. Left out: it fails the query. */
+  readonly errorColumn?: string;
 }
 
 /** Gives the training set's SQL: the spine's columns, then the features, in the spine's order. */
@@ -38,7 +40,7 @@ export async function runPlan(
     reads.push(result);
     deps.progress.done();
   }
-  return assemble(connection, plan, spine, reads, deps.definitions);
+  return assemble(connection, plan, spine, reads, deps);
 }
 
 // Layers of one subquery each: spine and reads; each on-demand view's STRUCT, computed once; the columns asked for.
@@ -47,7 +49,7 @@ function assemble(
   plan: TrainingSetPlan,
   spine: Spine,
   reads: readonly ReadResult[],
-  definitions: Definitions,
+  { definitions, errorColumn }: RunDeps,
 ): string {
   const readColumns = reads.flatMap(({ features }, read) =>
     [...features].map(([feature, sql]) => `${sql} AS ${readColumn(read, feature)}`),
@@ -62,6 +64,7 @@ function assemble(
       transform,
       inputs.map(({ fields }) => fields),
       userFunction,
+      errorColumn,
     );
     relation = `(SELECT *, ${name}(${inputs.flatMap(({ sql }) => sql).join(', ')}) AS __hr_transform_${index} FROM ${relation})`;
   });
@@ -73,6 +76,11 @@ function assemble(
     return `CAST(${sql} AS ${duckType(type)}) AS ${quoteName(name)}`;
   });
   const columns = [...spine.columns.map(({ name }) => quoteName(name)), ...features];
+  if (errorColumn !== undefined) {
+    // The first that failed: those after it had its nulls.
+    const errors = plan.transforms.map((_, index) => transformField(index, { name: errorColumn }));
+    columns.push(`coalesce(${[...errors, 'NULL::VARCHAR'].join(', ')}) AS ${quoteName(errorColumn)}`);
+  }
   return `SELECT ${columns.join(', ')} FROM ${relation} ORDER BY __hr_spine`;
 }
 
@@ -99,4 +107,5 @@ function inputColumns(
 
 const readColumn = (read: number, feature: number): string => `__hr_read_${read}_${feature}`;
 
-const transformField = (transform: number, { name }: Field): string => `__hr_transform_${transform}.${quoteName(name)}`;
+const transformField = (transform: number, { name }: Pick<Field, 'name'>): string =>
+  `__hr_transform_${transform}.${quoteName(name)}`;

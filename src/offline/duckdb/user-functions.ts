@@ -2,7 +2,14 @@
 // What it throws reaches the query's caller as text that starts with the error's code (see source-errors.ts).
 
 import { randomUUID } from 'node:crypto';
-import { type DuckDBConnection, DuckDBScalarFunction, type DuckDBStructVector, STRUCT } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  DuckDBScalarFunction,
+  type DuckDBStructVector,
+  type DuckDBVector,
+  STRUCT,
+  VARCHAR,
+} from '@duckdb/node-api';
 import { type Field, toHeadraceError, type Value } from '../../core/index.ts';
 import {
   compileLazyDerive,
@@ -53,13 +60,15 @@ export function registerDerive(
 
 /**
  * Registers an on-demand view's transform; gives the name to call with every input's fields, input by input. It
- * returns a STRUCT of the view's features.
+ * returns a STRUCT of the view's features. With `errorColumn` that has one member more, which is text: why the function failed on
+ * the row, whose features are null then; else it fails the query.
  */
 export function registerTransform(
   connection: DuckDBConnection,
   transform: ServiceTransform,
   inputs: readonly (readonly Field[])[],
   userFunction: UserFunction,
+  errorColumn?: string,
 ): string {
   const { view } = transform;
   const byName = Object.fromEntries(transform.inputs.map((input, i) => [input.name, inputs[i] as readonly Field[]]));
@@ -69,9 +78,10 @@ export function registerTransform(
     DuckDBScalarFunction.create({
       name,
       parameterTypes: inputs.flat().map(({ type }) => nodeDuckType(type)),
-      returnType: STRUCT(
-        Object.fromEntries(view.features.map((feature) => [feature.name, nodeDuckType(feature.type)])),
-      ),
+      returnType: STRUCT({
+        ...Object.fromEntries(view.features.map((feature) => [feature.name, nodeDuckType(feature.type)])),
+        ...(errorColumn === undefined ? {} : { [errorColumn]: VARCHAR }),
+      }),
       specialHandling: true,
       mainFunction(info, chunk, out) {
         try {
@@ -80,14 +90,15 @@ export function registerTransform(
           // The return type is the STRUCT above.
           const struct = out as DuckDBStructVector;
           const vectors = view.features.map((_, i) => struct.entryVectorAt(i));
+          const errors = errorColumn === undefined ? undefined : struct.entryVectorAt(vectors.length);
           for (let row = 0; row < chunk.rowCount; row++) {
             const given: Record<string, readonly Value[]> = {};
             transform.inputs.forEach((input, i) => {
               given[input.name] = (readers[i] as ValueReader[]).map((read) => read(row));
             });
-            const values = call(given);
+            const values = errors === undefined ? call(given) : callOrError(call, given, errors, row);
             view.features.forEach(({ type }, i) => {
-              vectors[i]?.setItem(row, toDuck(type, values[i] as Value));
+              vectors[i]?.setItem(row, toDuck(type, values[i] ?? null));
             });
           }
           out.flush();
@@ -98,6 +109,22 @@ export function registerTransform(
     }),
   );
   return name;
+}
+
+function callOrError(
+  call: (given: Readonly<Record<string, readonly Value[]>>) => readonly Value[],
+  given: Readonly<Record<string, readonly Value[]>>,
+  errors: DuckDBVector,
+  row: number,
+): readonly Value[] {
+  try {
+    const values = call(given);
+    errors.setItem(row, null);
+    return values;
+  } catch (thrown) {
+    errors.setItem(row, asText(thrown));
+    return [];
+  }
 }
 
 function newName(): string {

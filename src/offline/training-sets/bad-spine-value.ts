@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Field, HeadraceError, typeName } from '../../core/index.ts';
 import { quoteName } from '../../storage/index.ts';
 import { duckType } from '../sources/sql-text.ts';
-import { isNoWhole, wholeNumbersOf } from '../sources/whole-numbers.ts';
+import { isNoWhole, type WholeNumbers, wholeNumbersOf } from '../sources/whole-numbers.ts';
 
 /** `from` is a relation in SQL; `types` are DuckDB's types of its columns by name in lower case. */
 export async function findBadValue(
@@ -16,8 +16,8 @@ export async function findBadValue(
   for (const { name, type } of columns) {
     const found = types.get(name.toLowerCase()) ?? '';
     const column = quoteName(name);
-    const whole = type.kind === 'int32' || type.kind === 'int64' ? wholeNumbersOf(found) : undefined;
-    const bad = whole === undefined ? badText(column, found, type) : isNoWhole(whole, column, duckType(type));
+    const whole = wholeOf(found, type);
+    const bad = badValueSql(column, found, type);
     if (bad === undefined) continue;
     const reader = await connection.runAndReadAll(
       `SELECT CAST(${column} AS VARCHAR), __hr_row, ${whole?.hasLost(column) ?? 'false'} FROM (SELECT *, row_number() OVER () AS __hr_row FROM ${from}) WHERE ${column} IS NOT NULL AND ${bad} ORDER BY __hr_row LIMIT 1`,
@@ -34,6 +34,16 @@ export async function findBadValue(
     );
   }
   return undefined;
+}
+
+/** Whether a value of a column of DuckDB's type `from` can't be of `type`; undefined where every value can. Null for a null. */
+export function badValueSql(column: string, from: string, type: Field['type']): string | undefined {
+  const whole = wholeOf(from, type);
+  return whole === undefined ? badText(column, from, type) : isNoWhole(whole, column, duckType(type));
+}
+
+function wholeOf(from: string, type: Field['type']): WholeNumbers | undefined {
+  return type.kind === 'int32' || type.kind === 'int64' ? wholeNumbersOf(from) : undefined;
 }
 
 // Of other types, those that could not be the column's were refused by their name before.

@@ -7,9 +7,9 @@ import { contentHash, HeadraceError, type Micros, sha256Hex } from '../../core/i
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { Coverage } from '../../online/index.ts';
 import { quoteText } from '../../storage/index.ts';
-import { type Finding, throwIfRefused } from '../../checks/index.ts';
-import { checkFacts } from '../checks/check-facts.ts';
+import { throwIfRefused } from '../../checks/index.ts';
 import { checkFeatures } from '../checks/check-features.ts';
+import { checkSources, type SourceChecks } from '../checks/check-sources.ts';
 import { tellFindings } from '../checks/tell-findings.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
 import type { SourceFacts } from '../facts/current-facts.ts';
@@ -17,10 +17,9 @@ import type { FactsLog } from '../facts/facts.ts';
 import { warnOfUnconverted } from '../facts/unconverted.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
-import type { EventRange } from '../sources/event-range.ts';
 import { fileHash, hashFiles, identityOf, type SourceFile } from '../sources/file-identity.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
-import { loadSpine, type Spine, SPINE_TABLE } from './load-spine.ts';
+import { loadSpine, type Spine, spineTimes } from './load-spine.ts';
 import { profileFile } from '../profiles/profile-file.ts';
 import { saveSetProfile } from '../profiles/profile-table.ts';
 import { type Profile, summarizeProfile } from '../../profiles/index.ts';
@@ -73,9 +72,9 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     deps.progress.start('read the spine');
     const spine = await loadSpine(connection, request.spine, plan, request.directory ?? process.cwd(), deps);
     deps.progress.done(`${spine.rows} rows`);
-    sources = await openPlanFacts(connection, plan, await timesOf(connection), deps);
+    sources = await openPlanFacts(connection, plan, await spineTimes(connection), deps);
     const { bySource, snapshots } = sources;
-    const checks = await checkSources(connection, deps, bySource, snapshots);
+    const checks = await checkSources(connection, deps, bySource, snapshots, 'no training set is written');
     const out = resolve(request.out);
     refuseInputs(out, spine, bySource);
     // The checksums are taken while DuckDB sorts. Their failure is met where they are awaited.
@@ -163,7 +162,7 @@ async function describe(
     });
   }
   const spineHash = spine.files.length === 0 ? sha256Hex(request.spine) : contentHash(spine.files.map(identityOf));
-  const { from: first, to: last } = await timesOf(connection);
+  const { from: first, to: last } = await spineTimes(connection);
   const made = {
     project: definitions.manifest.project,
     manifestHash: definitions.hash,
@@ -194,39 +193,9 @@ async function describe(
   return { record, profile };
 }
 
-type SourceChecks = ReadonlyMap<string, readonly Finding[]>;
-
-/** Before anything is computed. Throws HR_EXPECTATION. */
-async function checkSources(
-  connection: DuckDBConnection,
-  { clock, logger }: OfflineDeps,
-  sources: ReadonlyMap<string, SourceFacts>,
-  snapshots: PlanFacts['snapshots'],
-): Promise<SourceChecks> {
-  const found = new Map<string, readonly Finding[]>();
-  await readPinned(snapshots, 'the sources cannot be checked', async () => {
-    for (const [name, { facts }] of sources) {
-      found.set(name, await checkFacts(connection, facts, { now: clock.nowMicros() }));
-    }
-  });
-  const all = [...found.values()].flat();
-  tellFindings(logger, all);
-  throwIfRefused(all, 'no training set is written');
-  return found;
-}
-
 function checksIn(checks: SourceChecks, source: string): Pick<SourceSnapshot, 'checks'> {
   const own = checks.get(source) ?? [];
   return own.length === 0 ? {} : { checks: own };
-}
-
-/** From the spine's first to its last time; without any, from Infinity to −Infinity. */
-async function timesOf(connection: DuckDBConnection): Promise<EventRange> {
-  const range = await connection.runAndReadAll(
-    `SELECT CAST(min(__hr_at) AS DOUBLE), CAST(max(__hr_at) AS DOUBLE) FROM ${SPINE_TABLE}`,
-  );
-  const [first, last] = range.getRows()[0] as [number | null, number | null];
-  return { from: first ?? Infinity, to: last ?? -Infinity };
 }
 
 function boundaryIn({ pushes }: SourceSpec, boundary: Micros): Pick<SourceSnapshot, 'boundaryMicros' | 'isLogAlone'> {

@@ -8,6 +8,7 @@ import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { hashFiles, type SourceFile } from '../sources/file-identity.ts';
 import { pinFiles } from '../sources/files/pin-files.ts';
+import type { EventRange } from '../sources/event-range.ts';
 import { pinPath } from '../sources/pin-path.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import type { SourceDeps } from '../sources/source-deps.ts';
@@ -51,6 +52,15 @@ export async function loadSpine(
   });
 }
 
+/** From the spine's first to its last time; without any, from Infinity to −Infinity. */
+export async function spineTimes(connection: DuckDBConnection): Promise<EventRange> {
+  const range = await connection.runAndReadAll(
+    `SELECT CAST(min(__hr_at) AS DOUBLE), CAST(max(__hr_at) AS DOUBLE) FROM ${SPINE_TABLE}`,
+  );
+  const [first, last] = range.getRows()[0] as [number | null, number | null];
+  return { from: first ?? Infinity, to: last ?? -Infinity };
+}
+
 async function load(
   connection: DuckDBConnection,
   spine: string,
@@ -88,7 +98,7 @@ async function load(
 }
 
 // Those of keys, which are joined by: of other request columns they stand in where the transform is called.
-function withDefaults(sql: ReadonlyMap<string, string>, { spineColumns }: TrainingSetPlan): Spine['sql'] {
+export function withDefaults(sql: ReadonlyMap<string, string>, { spineColumns }: TrainingSetPlan): Spine['sql'] {
   const filled = new Map(sql);
   for (const column of spineColumns) {
     const absent = absentValueOf(column);
@@ -98,13 +108,14 @@ function withDefaults(sql: ReadonlyMap<string, string>, { spineColumns }: Traini
   return filled;
 }
 
-function neededColumns(plan: TrainingSetPlan): Field[] {
+/** What the plan needs, its timestamp among them. */
+export function neededColumns(plan: TrainingSetPlan): Field[] {
   const isColumn = plan.spineColumns.some(({ name }) => name === plan.timestamp);
   const at: Field = { name: plan.timestamp, type: { kind: 'timestamp' } };
   return isColumn ? [...plan.spineColumns] : [...plan.spineColumns, at];
 }
 
-const isCsv = (files: readonly string[]): boolean =>
+export const isCsv = (files: readonly string[]): boolean =>
   files.length > 0 && files.every((file) => /\.(csv|tsv)(\.gz|\.zst)?$/i.test(file));
 
 const csvAsText = (files: readonly string[]): string =>
@@ -143,7 +154,8 @@ async function spineFiles(
   return `(SELECT * REPLACE (${casts.join(', ')}) FROM ${typed})`;
 }
 
-function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): Map<string, string> {
+/** SQL of each column that the plan needs, over a relation that has those columns. Throws HR_SPINE. */
+export function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): Map<string, string> {
   const byName = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]));
   const names = columns.map(({ name }) => name);
   const find = (name: string, neededBy: string): string => {

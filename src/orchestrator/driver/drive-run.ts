@@ -37,7 +37,12 @@ export interface DriveDeps extends KnownExecutors {
   readonly onPoolWait?: (run: RunInHand, holders: readonly PoolHolder[]) => void;
 }
 
-export type DriveEnd = 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
+export interface Driven {
+  readonly end: 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
+  readonly error: string | null;
+  /** Where it failed and can't be gone on with by the code of now: the step from which it is to be repeated, as the error says. */
+  readonly repeatFrom: string | null;
+}
 
 /** What ended, and what is to be claimed, waits so long for more of it. */
 const GATHER_MS = 20;
@@ -51,11 +56,7 @@ const LOOK_MS = 5000;
  * Runs the rest of a run that was taken by `hold`, from its rows as they were read since. Throws HR_CONFLICT once another has it,
  * after all that it started is stopped, and what the database or the artifact store throws for good.
  */
-export async function driveRun(
-  deps: DriveDeps,
-  loaded: LoadedRun,
-  hold: Hold,
-): Promise<{ readonly end: DriveEnd; readonly error: string | null }> {
+export async function driveRun(deps: DriveDeps, loaded: LoadedRun, hold: Hold): Promise<Driven> {
   const drive = createDrive(deps, hold, loaded);
   try {
     return await drive.run();
@@ -235,7 +236,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
     });
 
   return {
-    async run(): Promise<{ readonly end: DriveEnd; readonly error: string | null }> {
+    async run(): Promise<Driven> {
       const stopWatching = await store.listen(() => {
         isAsked = true;
         wake?.();
@@ -264,7 +265,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
         await stopWatching();
       }
       if (run.end === null) await store.release(id, hold.epoch);
-      return { end: run.end ?? 'interrupted', error: run.failure };
+      return { end: run.end ?? 'interrupted', error: run.failure, repeatFrom: run.repeatFrom };
     },
     async close(): Promise<void> {
       await slots.close();

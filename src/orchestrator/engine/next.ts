@@ -9,7 +9,7 @@ import type { Attempt, Command, EngineEvent } from './events.ts';
 import { freeSlots, hearOfPools, poolOf, settlePools } from './pools.ts';
 import { type Row, type RunInHand, countRunning, type Task } from './run-in-hand.ts';
 import { retryDelay } from './retry-delay.ts';
-import { endInside, endRow, mayClaim, rowsInside, settle, startAll } from './settle.ts';
+import { endRow, giveUpRow, mayClaim, rowsInside, settle, startAll } from './settle.ts';
 
 /** The fifth time that it is lost it has failed. */
 const MOST_LOSSES = 5;
@@ -27,7 +27,7 @@ export function next(run: RunInHand, event: EngineEvent, at: Micros): readonly C
       break;
     case 'unprepared': {
       const row = takePreparing(run, event);
-      if (row !== undefined) refuse(run, row, event.reason, at);
+      if (row !== undefined) refuse(run, row, event.reason);
       break;
     }
     case 'room':
@@ -86,9 +86,12 @@ function prepared(run: RunInHand, event: Extract<EngineEvent, { kind: 'prepared'
   const row = takePreparing(run, event);
   // Where the run stops meanwhile it stays as it is, and ends with the others.
   if (row === undefined || !mayClaim(run, row)) return;
-  if (!event.passes) return endRow(run, row, 'skipped', at, null);
+  if (!event.passes) return giveUpRow(run, row, { state: 'skipped', error: null });
   // By the code of before: of which items that was, nobody knows any more.
-  if (event.children < row.nextIndex) return refuse(run, row, fewerItems(run.id, row, event.children), at);
+  if (event.children < row.nextIndex) {
+    if (run.failure === null) run.repeatFrom = event.step;
+    return refuse(run, row, fewerItems(run.id, row, event.children));
+  }
   row.children = event.children;
   row.order = event.order;
   row.openedAt = at;
@@ -102,14 +105,13 @@ function prepared(run: RunInHand, event: Extract<EngineEvent, { kind: 'prepared'
 }
 
 /** Nothing of it can be begun. */
-function refuse(run: RunInHand, row: Row, reason: string, at: Micros): void {
+function refuse(run: RunInHand, row: Row, reason: string): void {
   run.failure ??= `step "${row.node.name}": ${reason}`;
-  endInside(run, row, at);
-  endRow(run, row, 'failed', at, reason);
+  giveUpRow(run, row, { state: 'failed', error: reason });
 }
 
 function fewerItems(run: string, { node: { name }, nextIndex }: Row, children: number): string {
-  return `it has ${counted(children, 'item')} by now, and ${nextIndex} were begun; give it those again, or repeat it whole with \`headrace runs rerun ${run} --from ${name}\``;
+  return `it has ${counted(children, 'item')} by now, and ${nextIndex} were begun; repeat it whole with \`headrace runs rerun ${run} --from ${name}\``;
 }
 
 function lookedUp(run: RunInHand, event: Extract<EngineEvent, { kind: 'looked up' }>, at: Micros): void {

@@ -25,6 +25,8 @@ export interface Row {
   state: StepState;
   /** Somebody gathers what it needs. */
   isPreparing: boolean;
+  /** How it ends once nothing of it runs any more: nothing of it is begun until then. */
+  ending: { readonly state: 'failed' | 'skipped' | 'cancelled'; readonly error: string | null } | null;
   /** Tasks of a step, items of a group; null until it opens. */
   children: number | null;
   /** Children from here on were never begun. */
@@ -90,6 +92,8 @@ export interface RunInHand {
   preparing: number;
   /** The first failure for good. */
   failure: string | null;
+  /** Where that is of a step which can't go on: with what step a run anew begins. */
+  repeatFrom: string | null;
   isCancelled: boolean;
   end: Exclude<RunState, 'queued' | 'running'> | null;
   /** What is to be looked at before the next event: rows that may be ready, groups that may take another item. */
@@ -144,6 +148,7 @@ export function takeInHand(
     runningTasks: 0,
     preparing: 0,
     failure: null,
+    repeatFrom: null,
     isCancelled,
     end: null,
     agenda: [],
@@ -193,6 +198,7 @@ export function addRow(run: RunInHand, node: Node, scope: string, kept?: StepCha
     scope,
     state: kept?.state ?? 'waiting',
     isPreparing: false,
+    ending: null,
     children: kept?.children ?? null,
     nextIndex: kept?.nextIndex ?? 0,
     counts: { ...(kept?.counts ?? NONE) },

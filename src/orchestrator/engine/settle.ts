@@ -6,7 +6,7 @@ import type { StepState } from './batch.ts';
 import { noteEvent, noteRow, noteTask } from './changes.ts';
 import { scopeAround, scopeInside, scopeItems } from './graph.ts';
 import type { Command } from './events.ts';
-import { addRow, groupOf, hasEnded, itemOf, noteEnd, type Row, type RunInHand } from './run-in-hand.ts';
+import { addRow, groupOf, hasEnded, itemOf, noteEnd, type Row, type RunInHand, type Task } from './run-in-hand.ts';
 
 /** Items of one group that are open at once: enough to keep any number of machines at work, and few enough to hold in memory. */
 const MOST_ITEMS = 1000;
@@ -19,12 +19,12 @@ export function startAll(run: RunInHand): void {
 }
 
 /** Whether anything of a row may still begin. */
-export function mayClaim(run: RunInHand, { node }: Row): boolean {
-  if (run.isCancelled) return false;
+export function mayClaim(run: RunInHand, { node, ending }: Row): boolean {
+  if (run.isCancelled || ending !== null) return false;
   return run.failure === null || run.keepsGoing || (node.kind === 'step' && node.spec.after === 'end');
 }
 
-/** Ends a row for good, with what lies in it; who waits for it is looked at next. */
+/** Ends a row for good, of which nothing runs; who waits for it is looked at next. */
 export function endRow(
   run: RunInHand,
   row: Row,
@@ -32,10 +32,12 @@ export function endRow(
   at: Micros,
   error: string | null,
 ): void {
+  for (const task of row.tasks.values()) cancelTask(run, row, task, at);
   row.state = state;
   row.error = error;
   row.endedAt = at;
   row.openedAt ??= at;
+  row.ending = null;
   run.claimable.delete(row);
   noteRow(run, row);
   const { node, scope } = row;
@@ -54,6 +56,28 @@ export function endRow(
   run.agenda.push(group);
 }
 
+/** What is to be tried again is not. */
+function cancelTask(run: RunInHand, row: Row, task: Task, at: Micros): void {
+  row.tasks.delete(task.index);
+  row.counts.retry -= 1;
+  row.counts.cancelled += 1;
+  noteTask(run, row, task, { expects: task.attempt, state: 'cancelled', endedAt: at });
+}
+
+/** Ends a row, with what lies in it, though it has not come to its end: once what runs of it has ended, which is told of as ever. */
+export function giveUpRow(run: RunInHand, row: Row, ending: NonNullable<Row['ending']>): void {
+  for (const inner of rowsInside(run, row))
+    if (!hasEnded(inner.state) && inner.ending === null) giveUpRow(run, inner, { state: 'cancelled', error: null });
+  row.ending = ending;
+  run.agenda.push(row);
+}
+
+function endGivenUp(run: RunInHand, row: Row, { state, error }: NonNullable<Row['ending']>, at: Micros): void {
+  closeItems(run, row);
+  if (row.items.size > 0 || (row.node.kind === 'step' && row.counts.running > 0)) return;
+  endRow(run, row, row.counts.failed > 0 ? 'failed' : state, at, error);
+}
+
 /** Until nothing follows any more. */
 export function settle(run: RunInHand, at: Micros, commands: Command[]): void {
   for (;;) {
@@ -63,14 +87,15 @@ export function settle(run: RunInHand, at: Micros, commands: Command[]): void {
     }
     run.agenda.length = 0;
     const isStopping = run.isCancelled || (run.failure !== null && !run.keepsGoing);
-    if (!isStopping || run.runningTasks > 0 || run.preparing > 0 || !giveUp(run, at)) break;
+    if (!isStopping || run.runningTasks > 0 || run.preparing > 0 || !giveUp(run)) break;
   }
   if (run.end === null && run.whole.left === 0) endRun(run, at, commands);
 }
 
 function look(run: RunInHand, row: Row, at: Micros, commands: Command[]): void {
-  if (row.state === 'waiting') consider(run, row, at, commands);
-  else if (row.state !== 'open') return;
+  if (hasEnded(row.state)) return;
+  if (row.ending !== null) endGivenUp(run, row, row.ending, at);
+  else if (row.state === 'waiting') consider(run, row, commands);
   else if (row.node.kind === 'group') fill(run, row, at);
   else {
     lookAhead(run, row, commands);
@@ -88,7 +113,7 @@ function lookAhead(run: RunInHand, { node, scope, ahead, children, nextIndex, or
 }
 
 /** Begins a row whose needs have ended well, and ends one whose needs never will. */
-function consider(run: RunInHand, row: Row, at: Micros, commands: Command[]): void {
+function consider(run: RunInHand, row: Row, commands: Command[]): void {
   if (row.isPreparing) return;
   const { node, scope } = row;
   // Of a run that goes on by other code it is not known yet how many items there are.
@@ -105,10 +130,11 @@ function consider(run: RunInHand, row: Row, at: Micros, commands: Command[]): vo
       broken ??= `it needs "${need}", which ${state === 'failed' ? 'failed' : 'was not run'}`;
   }
   const runsAfterAll = node.kind === 'step' && node.spec.after === 'end';
-  if ((broken !== undefined || isSkipped) && !runsAfterAll) {
-    endInside(run, row, at);
-    return endRow(run, row, broken === undefined ? 'skipped' : 'cancelled', at, broken ?? null);
-  }
+  if (broken !== undefined && !runsAfterAll) return giveUpRow(run, row, { state: 'cancelled', error: broken });
+  // Of a group in an item what was begun is to be gone on with where the item is.
+  const isBegunInside = node.kind === 'group' && scope !== '' && row.nextIndex > 0;
+  if (isSkipped && !runsAfterAll)
+    return giveUpRow(run, row, { state: isBegunInside ? 'cancelled' : 'skipped', error: null });
   if (!mayClaim(run, row)) return;
   row.isPreparing = true;
   run.preparing += 1;
@@ -121,8 +147,8 @@ function endStepWhereDone(run: RunInHand, row: Row, at: Micros): void {
   endRow(run, row, counts.failed > 0 ? 'failed' : counts.cancelled > 0 ? 'cancelled' : 'succeeded', at, null);
 }
 
-/** Closes a group's items that are done, opens others in their place, and ends it after the last. */
-function fill(run: RunInHand, row: Row, at: Micros): void {
+/** Counts a group's items that are done; of a step there are none. */
+function closeItems(run: RunInHand, row: Row): void {
   const inside = run.graph.inside.get(row.node.name) ?? [];
   for (let index = row.done.pop(); index !== undefined; index = row.done.pop()) {
     const item = row.items.get(index);
@@ -134,6 +160,12 @@ function fill(run: RunInHand, row: Row, at: Micros): void {
     for (const node of inside) run.rows.get(node.name)?.delete(scope);
     noteRow(run, row);
   }
+}
+
+/** Closes a group's items that are done, opens others in their place, and ends it after the last. */
+function fill(run: RunInHand, row: Row, at: Micros): void {
+  const inside = run.graph.inside.get(row.node.name) ?? [];
+  closeItems(run, row);
   while (row.items.size < MOST_ITEMS && row.nextIndex < (row.children ?? 0) && mayClaim(run, row)) {
     const scope = scopeInside(row.scope, row.nextIndex);
     row.nextIndex += 1;
@@ -152,33 +184,21 @@ function fill(run: RunInHand, row: Row, at: Micros): void {
 }
 
 /** Ends what never will go on in a run that stops, once nothing runs; whether there was any. What runs after all the others stays. */
-function giveUp(run: RunInHand, at: Micros): boolean {
+function giveUp(run: RunInHand): boolean {
   let isChanged = false;
   for (const rows of run.rows.values()) {
     for (const row of rows.values()) {
-      if (hasEnded(row.state) || mayClaim(run, row)) continue;
+      if (hasEnded(row.state) || row.ending !== null || mayClaim(run, row)) continue;
       if (row.node.kind === 'group' && row.state === 'open') {
         // It ends with its items.
         if (row.items.size === 0) run.agenda.push(row);
         continue;
       }
       isChanged = true;
-      cancelRow(run, row, at);
+      giveUpRow(run, row, { state: 'cancelled', error: null });
     }
   }
   return isChanged || run.agenda.length > 0;
-}
-
-/** What runs of it is told of as ever. */
-function cancelRow(run: RunInHand, row: Row, at: Micros): void {
-  for (const task of row.tasks.values()) {
-    if (task.isRunning) continue;
-    row.tasks.delete(task.index);
-    row.counts.retry -= 1;
-    row.counts.cancelled += 1;
-    noteTask(run, row, task, { expects: task.attempt, state: 'cancelled', endedAt: at });
-  }
-  endRow(run, row, row.counts.failed > 0 ? 'failed' : 'cancelled', at, null);
 }
 
 /** Rows right inside a group's open items; of a step none. */
@@ -187,15 +207,6 @@ export function rowsInside({ graph, rows }: RunInHand, { node, scope, items }: R
   return [...items.keys()].flatMap((item) =>
     inside.flatMap(({ name }) => rows.get(name)?.get(scopeInside(scope, item)) ?? []),
   );
-}
-
-/** Ends what lies in a group that never opens, though by other code it had. */
-export function endInside(run: RunInHand, group: Row, at: Micros): void {
-  for (const row of rowsInside(run, group)) {
-    if (hasEnded(row.state)) continue;
-    endInside(run, row, at);
-    cancelRow(run, row, at);
-  }
 }
 
 function endRun(run: RunInHand, at: Micros, commands: Command[]): void {

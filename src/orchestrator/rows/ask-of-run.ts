@@ -1,41 +1,28 @@
 // What others ask of a run: to be cancelled, and to go on. Where nobody drives it the rows change at once, and with them the epoch:
-// a driver that only seemed dead writes nothing more.
+// a driver that only seemed dead writes nothing more. Each time that somebody asks for it to be cancelled is an event of the run, by
+// whose number it is told whether that came before or after something else.
 
 import { type Clock, stringifyJson } from '../../core/index.ts';
 import type { PipelineSpec } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { createEventWriter } from './add-event.ts';
-import { createPoolEnd } from './give-slots-back.ts';
+import { createCancels } from './cancel-run.ts';
 import { createRegroup } from './regroup-run.ts';
-import { createRowLock, leaseLeft, refuseElsewhere, refuseHeld } from './run-lease.ts';
+import { CancelledSinceError, createRowLock, leaseLeft, refuseElsewhere, refuseHeld } from './run-lease.ts';
 import type { RunStore } from './run-store.ts';
 import { type Db, statement, textsOfJson } from './statement.ts';
+
+const CANCEL_ASKED = 'cancel requested';
 
 export function createRequests(database: Database, clock: Clock): Pick<RunStore, 'requestCancel' | 'requestResume'> {
   const { kind } = database;
   const lockRow = createRowLock(kind);
   const addEvent = createEventWriter(kind);
   const askCancel = statement(kind, 'update pipeline_runs set cancel_requested = 1 where id = ?');
-  const runsElsewhere = statement(
+  const cancels = createCancels(kind);
+  const askedSince = statement(
     kind,
-    `select 1 as one from pipeline_slices where run_id = ? and executor not like 'local%' and id in
-       (select slice from pipeline_tasks where run_id = ? and state <> 'succeeded' and state = 'running') limit 1`,
-  );
-  const cancelRun = statement(
-    kind,
-    `update pipeline_runs set state = 'cancelled', cancel_requested = 1, driver = null, lease_until = 0, epoch = epoch + 1,
-       ended_at = ?, error = ? where id = ?`,
-  );
-  const endPools = createPoolEnd(kind);
-  const cancelTasks = statement(
-    kind,
-    `update pipeline_tasks set state = 'cancelled', ended_at = ?
-     where run_id = ? and state <> 'succeeded' and state in ('running', 'retry')`,
-  );
-  const cancelSteps = statement(
-    kind,
-    `update pipeline_steps set state = 'cancelled', cancelled = cancelled + running + retry, running = 0, retry = 0, ended_at = ?
-     where run_id = ? and state in ('waiting', 'open')`,
+    `select 1 as one from pipeline_events where run_id = ? and number > ? and kind = '${CANCEL_ASKED}' limit 1`,
   );
   const resumeRun = statement(
     kind,
@@ -45,12 +32,14 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   );
   const readSpec = statement<{ spec: string }>(kind, 'select spec from pipeline_runs where id = ?');
   const names = textsOfJson(kind);
-  const isGroup = `step in (select value from ${names})`;
+  const isNamed = `step in (select value from ${names})`;
   const again = `state = 'retry', failures = 0, losses = 0, not_before = 0, ended_at = null`;
+  // Steps first: tasks of one that stays skipped stay as they are.
   const resumeTasks = statement(
     kind,
     `update pipeline_tasks set ${again}
-     where run_id = ? and state <> 'succeeded' and state in ('failed', 'cancelled', 'retry')`,
+     where run_id = ? and state <> 'succeeded' and state in ('failed', 'cancelled', 'retry') and (step, scope) not in
+       (select step, scope from pipeline_steps where run_id = ? and state = 'skipped')`,
   );
   const forgetLosses = statement(
     kind,
@@ -59,30 +48,48 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   const repeatTasks = statement(
     kind,
     `update pipeline_tasks set ${again}, output = null, output_blob = null, error = null, copied_from = null
-     where run_id = ? and state = 'succeeded'`,
+     where run_id = ? and state <> 'running'`,
   );
   const tasksAgain = 'retry = retry + failed + cancelled, failed = 0, cancelled = 0';
-  // Each that has not succeeded is made ready anew, by the code of now; so is a skipped one, but in an item that is done.
+  // Each that has not succeeded is made ready anew, by the code of now; so is a skipped one, but in an item that is done. Groups side
+  // by side have items of the same numbers: `step in` names what lies right in one of them.
+  const wait = `state = 'waiting', error = null, ended_at = null`;
+  const resumeSkipped = statement(
+    kind,
+    `update pipeline_steps set ${wait} where run_id = ? and ${isNamed} and state = 'skipped' and (scope = '' or scope in
+       (select scope from pipeline_steps where run_id = ? and ${isNamed} and state in ('failed', 'cancelled')))`,
+  );
   const resumeSteps = statement(
     kind,
-    `update pipeline_steps set state = 'waiting', ${tasksAgain}, error = null, ended_at = null
-     where run_id = ? and not ${isGroup} and (state in ('open', 'failed', 'cancelled') or state = 'skipped' and (scope = '' or scope in
-       (select scope from pipeline_steps where run_id = ? and state in ('failed', 'cancelled'))))`,
+    `update pipeline_steps set ${wait}, ${tasksAgain}
+     where run_id = ? and not ${isNamed} and state not in ('succeeded', 'skipped')`,
   );
   // A group counts items: those with something that failed or was cancelled go on once it has opened by the code of now.
   const resumeGroups = statement(
     kind,
-    `update pipeline_steps set state = 'waiting', running = running + failed + cancelled, failed = 0, cancelled = 0, error = null, ended_at = null
-     where run_id = ? and ${isGroup} and state <> 'succeeded'`,
+    `update pipeline_steps set ${wait}, running = running + failed + cancelled, failed = 0, cancelled = 0
+     where run_id = ? and ${isNamed} and state not in ('succeeded', 'skipped')`,
   );
   const repeatSteps = statement(
     kind,
     `update pipeline_steps set state = 'waiting', retry = retry + failed + cancelled + succeeded, failed = 0, cancelled = 0,
-       succeeded = 0, error = null, ended_at = null where run_id = ? and not ${isGroup}`,
+       succeeded = 0, error = null, ended_at = null where run_id = ? and not ${isNamed}`,
   );
   const repeatGroups = statement(
     kind,
-    `update pipeline_steps set state = 'waiting', running = next_index, succeeded = 0, failed = 0, cancelled = 0, error = null, ended_at = null where run_id = ? and ${isGroup}`,
+    `update pipeline_steps set state = 'waiting', running = next_index, succeeded = 0, failed = 0, cancelled = 0, error = null, ended_at = null where run_id = ? and ${isNamed}`,
+  );
+
+  // Of what the pipeline has no more nothing would ever end.
+  const endUnknownTasks = statement(
+    kind,
+    `update pipeline_tasks set state = 'cancelled', ended_at = ?
+     where run_id = ? and state <> 'succeeded' and state in ('running', 'retry') and not ${isNamed}`,
+  );
+  const endUnknownSteps = statement(
+    kind,
+    `update pipeline_steps set state = 'cancelled', cancelled = cancelled + running + retry, running = 0, retry = 0, ended_at = ?
+     where run_id = ? and state in ('waiting', 'open') and not ${isNamed}`,
   );
 
   const regroup = createRegroup(kind);
@@ -90,51 +97,52 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   const resumeRows = async (
     trx: Db,
     id: string,
-    { groups = [] }: Pick<PipelineSpec, 'groups'>,
+    { groups = [], steps }: Pick<PipelineSpec, 'groups' | 'steps'>,
     keepDone: boolean,
   ): Promise<void> => {
-    const names = JSON.stringify(groups.map(({ name }) => name));
-    await resumeTasks(trx, id);
+    const groupNames = namesOf(groups);
     await forgetLosses(trx, id);
     if (keepDone) {
-      await resumeSteps(trx, id, names, id);
-      await resumeGroups(trx, id, names);
+      for (const group of [undefined, ...groups]) {
+        const inside = namesOf([...steps, ...groups].filter((node) => node.in === group?.name));
+        await resumeSkipped(trx, id, inside, id, inside);
+      }
+      await resumeSteps(trx, id, groupNames);
+      await resumeGroups(trx, id, groupNames);
+      await resumeTasks(trx, id, id);
     } else {
       await repeatTasks(trx, id);
-      await repeatSteps(trx, id, names);
-      await repeatGroups(trx, id, names);
+      await repeatSteps(trx, id, groupNames);
+      await repeatGroups(trx, id, groupNames);
     }
-  };
-
-  const cancelNow = async (trx: Db, id: string, reason?: string): Promise<void> => {
+    const known = namesOf([...steps, ...groups]);
     const at = clock.nowMicros();
-    await cancelRun(trx, at, reason ?? null, id);
-    await endPools(trx, id);
-    await cancelTasks(trx, at, id);
-    await cancelSteps(trx, at, id);
-    await addEvent(trx, id, at, 'cancelled', reason);
+    await endUnknownTasks(trx, at, id, known);
+    await endUnknownSteps(trx, at, id, known);
   };
 
   return {
     requestCancel: (id, { reason, onlyQueued = false } = {}) =>
       database.transaction<unknown, boolean>(async (trx) => {
         const row = await lockRow(trx, id);
-        if (row.state !== 'queued' && (row.state !== 'running' || onlyQueued)) return false;
-        const isDriven = leaseLeft(row) > 0 || (await runsElsewhere(trx, id, id)).rows.length > 0;
-        if (!isDriven) {
-          await cancelNow(trx, id, reason);
-        } else if (row.cancel_requested === 0) {
-          await askCancel(trx, id);
-          await addEvent(trx, id, clock.nowMicros(), 'cancel requested', reason);
-        }
+        const isGoing = row.state === 'queued' || (row.state === 'running' && !onlyQueued);
+        if (!isGoing && onlyQueued) return false;
+        const at = clock.nowMicros();
+        // Of one that is being cancelled, or has ended, too: somebody may wait to go on with it.
+        await addEvent(trx, id, at, CANCEL_ASKED, reason);
+        if (!isGoing) return false;
+        if (leaseLeft(row) === 0 && (await cancels.unlessAtWork(trx, id, at, reason))) return true;
+        if (row.cancel_requested === 0) await askCancel(trx, id);
         return true;
       }),
-    requestResume: (id, { keepDone, code }) =>
+    requestResume: (id, { keepDone, code, asked }) =>
       database.transaction<unknown, boolean>(async (trx) => {
         const row = await lockRow(trx, id);
         refuseElsewhere(row);
         if (row.state === 'succeeded' && keepDone) return false;
         refuseHeld(row);
+        if (asked !== undefined && (await askedSince(trx, id, asked)).rows.length > 0)
+          throw new CancelledSinceError(id, row.state);
         const { spec = '' } = (await readSpec(trx, id)).rows[0] ?? {};
         const before = JSON.parse(spec) as PipelineSpec; // as it was written by this store
         const now = code?.pipeline ?? before;
@@ -147,4 +155,8 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
         return true;
       }),
   };
+}
+
+function namesOf(nodes: readonly { readonly name: string }[]): string {
+  return JSON.stringify(nodes.map(({ name }) => name));
 }

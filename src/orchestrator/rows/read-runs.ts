@@ -19,7 +19,10 @@ import { toEvent, toRun, toSlice, toStep, toSummary } from './stored-rows.ts';
 const LIMIT = 100;
 const EVENTS_AT_ONCE = 1000;
 
-type Reads = Pick<RunStore, 'load' | 'list' | 'get' | 'events' | 'due'>;
+type Reads = Pick<RunStore, 'load' | 'list' | 'get' | 'events' | 'due' | 'localDrivers'>;
+
+/** What slices are kept by whose driver had them on its own machine, before its id. */
+const LOCAL = 'local:';
 
 interface CountsRow extends Record<'running' | 'retry' | 'succeeded' | 'failed' | 'cancelled' | 'children', number> {
   readonly run_id: string;
@@ -59,6 +62,12 @@ export function createReads(database: Database): Reads {
   const readEvents = statement<EventRow>(
     kind,
     `select * from pipeline_events where run_id = ? and number > ? order by number limit ${EVENTS_AT_ONCE}`,
+  );
+  const readLocal = statement<{ executor: string; busy: number }>(
+    kind,
+    `select executor, max(case when id in
+       (select slice from pipeline_tasks where run_id = ? and state <> 'succeeded' and state = 'running') then 1 else 0 end) as busy
+     from pipeline_slices where run_id = ? and executor like '${LOCAL}%' group by executor order by executor`,
   );
   const readGoing = statement<LeaseRow>(
     kind,
@@ -117,6 +126,11 @@ export function createReads(database: Database): Reads {
       return rows.map((row) => ({ ...toSummary(row), counts: byRun.get(row.id) ?? NONE, ...triggers.get(row.id) }));
     },
     events: async (id, after = 0) => (await readEvents(db(), id, after)).rows.map(toEvent),
+    localDrivers: async (id) =>
+      (await readLocal(db(), id, id)).rows.map(({ executor, busy }) => ({
+        driver: executor.slice(LOCAL.length),
+        isBusy: busy > 0,
+      })),
     async due() {
       const { rows } = await readGoing(db());
       const waiting = new Map<string, { pipeline: string; going: number; runs: string[] }>();

@@ -6,6 +6,7 @@ import { clockText, type Database, type DatabaseKind } from '../../storage/index
 import type { RunState } from '../engine/batch.ts';
 import { isLeaseLive } from '../lease.ts';
 import { createEventWriter } from './add-event.ts';
+import { createCancels } from './cancel-run.ts';
 import { createPoolRelease } from './give-slots-back.ts';
 import type { Hold, RunStore } from './run-store.ts';
 import { type Db, statement } from './statement.ts';
@@ -26,6 +27,19 @@ export class RunHeldError extends HeadraceError {
     this.driver = driver;
     this.leaseLeftMs = leaseLeftMs;
     this.isElsewhere = isElsewhere;
+  }
+}
+
+/** Somebody asked for the run to be cancelled after it was asked to go on: the later holds. */
+export class CancelledSinceError extends HeadraceError {
+  /** Nobody has carried it out yet: whoever takes the run does. */
+  readonly isUnderWay: boolean;
+
+  constructor(id: string, state: RunState) {
+    const sentence = `run ${id} is not gone on with: somebody asked to cancel it after this resume had begun, and it is ${state} now; \`headrace runs resume ${id}\` goes on with it all the same`;
+    super('HR_CONFLICT', sentence);
+    this.name = 'CancelledSinceError';
+    this.isUnderWay = state === 'queued' || state === 'running';
   }
 }
 
@@ -114,11 +128,12 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
     kind,
     'select cancel_requested from pipeline_runs where id = ? and epoch = ?',
   );
-  const release = statement<{ state: RunState; elsewhere: string | null; now: number }>(
+  const release = statement<Pick<LeaseRow, 'state' | 'elsewhere' | 'cancel_requested' | 'now'>>(
     kind,
     `update pipeline_runs set driver = null, lease_until = 0, epoch = epoch + 1 where id = ? and epoch = ?
-     returning state, elsewhere, ${clockText(kind)} as now`,
+     returning state, elsewhere, cancel_requested, ${clockText(kind)} as now`,
   );
+  const cancels = createCancels(kind);
 
   const releasePools = createPoolRelease(kind);
 
@@ -165,6 +180,8 @@ export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew
         const row = (await release(trx, id, epoch)).rows[0];
         // Elsewhere it goes on.
         if (row?.state !== 'running' || row.elsewhere !== null) return;
+        // It came too late for this driver to hear of it, and there may be no other.
+        if (row.cancel_requested === 1 && (await cancels.unlessAtWork(trx, id, row.now))) return;
         await releasePools(trx, id);
         await addEvent(trx, id, row.now, 'interrupted');
       }),

@@ -79,6 +79,8 @@ export interface StoredRun extends RunSummary {
   readonly params: Readonly<Record<string, Json>>;
   readonly manifestHash: string;
   readonly keepGoing: boolean;
+  /** The number of its last event, 0 before the first. */
+  readonly lastEvent: number;
 }
 
 /** A step's row, or a group's, which counts items and has no order. */
@@ -197,6 +199,11 @@ export interface Resume {
     /** Left out: as they were. */
     readonly params?: Readonly<Record<string, unknown>>;
   };
+  /**
+   * The run's `lastEvent` as this was asked for, where it may have had to wait since: of it and a request to cancel the later holds.
+   * Left out: now.
+   */
+  readonly asked?: number;
 }
 
 export interface TakeOptions {
@@ -237,7 +244,10 @@ export interface RunStore {
   renew(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
   /** The same, and nothing is written: for whoever was woken, and must not wake others by that. */
   look(id: string, epoch: number): Promise<'held' | 'cancelled' | 'lost'>;
-  /** Lets go of it, and of its slots where nothing of it runs; nothing of this epoch is written any more. */
+  /**
+   * Lets go of it, and of its slots where nothing of it runs; nothing of this epoch is written any more. Where somebody has asked for it
+   * to be cancelled it is, unless an executor elsewhere still runs some of it.
+   */
   release(id: string, epoch: number): Promise<void>;
   load(id: string): Promise<LoadedRun>;
   /**
@@ -247,12 +257,13 @@ export interface RunStore {
   flush(id: string, epoch: number, number: number, batch: Batch): Promise<Flushed>;
   /**
    * Asks its driver; one that nobody drives is cancelled at once, unless an executor elsewhere still runs some of it. False: it had
-   * ended, or goes on where only a queued one was meant.
+   * ended, or goes on where only a queued one was meant. Whoever had asked before for it to go on, and waits, does not.
    */
   requestCancel(id: string, options?: CancelOptions): Promise<boolean>;
   /**
    * Lets an ended run wait for a driver again: what failed or was cancelled may run anew, with all its tries; its steps wait, to be
-   * made ready by the code of now, and its groups' items are open again. False: there is nothing left to do. Throws RunHeldError (HR_CONFLICT) while it is driven.
+   * made ready by the code of now, and its groups' items are open again. False: there is nothing left to do. Throws RunHeldError (HR_CONFLICT)
+   * while it is driven, CancelledSinceError (HR_CONFLICT) where it was to be cancelled since it was `asked`.
    */
   requestResume(id: string, resume: Resume): Promise<boolean>;
   /**
@@ -275,6 +286,8 @@ export interface RunStore {
   cached(keys: readonly string[]): Promise<ReadonlyMap<string, { readonly output: TaskOutput; readonly run: string }>>;
   /** Those after that number; at most 1,000 at once. */
   events(id: string, after?: number): Promise<readonly StoredEvent[]>;
+  /** Who ever drove it and had its tasks on their own machines, with whether some of those tasks go on by its rows. */
+  localDrivers(id: string): Promise<readonly { readonly driver: string; readonly isBusy: boolean }[]>;
   due(): Promise<DueRuns>;
   /**
    * Asks for slots of pools; what is free is shared evenly among runs that are driven, and who waits for its first has its turn. A

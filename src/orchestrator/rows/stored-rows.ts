@@ -20,7 +20,7 @@ export function summaryColumns(kind: DatabaseKind): string {
 }
 
 /** With the database's clock. */
-export type SummaryRow = Omit<RunRow, 'spec' | 'params' | 'manifest_hash' | 'keep_going' | 'batch'> & {
+export type SummaryRow = Omit<RunRow, 'spec' | 'params' | 'manifest_hash' | 'keep_going' | 'batch' | 'events'> & {
   readonly now: number;
 };
 
@@ -50,6 +50,7 @@ export function toRun(row: RunRow & Pick<SummaryRow, 'now'>): StoredRun {
     params: parseJson(row.params) as StoredRun['params'],
     manifestHash: row.manifest_hash,
     keepGoing: row.keep_going === 1,
+    lastEvent: row.events,
   };
 }
 

@@ -1,5 +1,5 @@
-// Where this process may make control groups with a limit of memory: in its own one, or in the one around it where it has moved
-// to a group of its own. Only version 2, where the memory controller is at hand and a process can really be put into one.
+// Where this process may make control groups: in its own one, or in the one around it where it has moved to a group of its own. Only
+// version 2, and where a process can really be put into one; with a limit of memory where that controller is at hand.
 
 import { spawnSync } from 'node:child_process';
 import { accessSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,12 +11,21 @@ import { descendants } from './process-tree.ts';
 const OWN = 'headrace';
 const PROBE = 'headrace-probe-';
 
-/** Undefined where there is none. It may move this process, and its parent's others, into a group within the present one. */
+/** For groups that hold processes together and limit nothing. Undefined where there is none. It moves nothing. */
+export function findHoldingFolder(): string | undefined {
+  return around().find(isHolding);
+}
+
+/** For groups with a limit of memory. Undefined where there is none. It may move this process, and its parent's others, into a group within the present one. */
 export function findGroupsFolder(): string | undefined {
+  return around().find(isUsable);
+}
+
+/** The folders to try, the better one first. */
+function around(): readonly string[] {
   const own = ownGroup();
-  if (own === undefined) return undefined;
-  const outer = basename(own) === OWN ? dirname(own) : undefined;
-  return [outer, own].find((folder) => folder !== undefined && isUsable(folder));
+  if (own === undefined) return [];
+  return basename(own) === OWN ? [dirname(own), own] : [own];
 }
 
 /** The folder of this process's group of version 2. */
@@ -54,14 +63,30 @@ function isUsable(folder: string): boolean {
     if (!wordsOf(join(folder, 'cgroup.controllers')).includes('memory')) return false;
     if (!wordsOf(join(folder, 'cgroup.subtree_control')).includes('memory')) handOn(folder);
     makeGroup(probe, 2 ** 30);
-    // Whether a process may be put there depends on the groups around it, too.
-    const entered = spawnSync('/bin/sh', ['-c', 'echo $$ > "$0/cgroup.procs"', probe], { stdio: 'ignore' });
-    return entered.status === 0 && existsSync(join(probe, 'cgroup.kill'));
+    return canEnter(probe);
   } catch {
     return false;
   } finally {
     void removeGroup(probe);
   }
+}
+
+function isHolding(folder: string): boolean {
+  const probe = join(folder, `${PROBE}${process.pid}`);
+  try {
+    mkdirSync(probe);
+    return canEnter(probe);
+  } catch {
+    return false;
+  } finally {
+    void removeGroup(probe);
+  }
+}
+
+/** Whether a process may be put there depends on the groups around it, too. */
+function canEnter(group: string): boolean {
+  const entered = spawnSync('/bin/sh', ['-c', 'echo $$ > "$0/cgroup.procs"', group], { stdio: 'ignore' });
+  return entered.status === 0 && existsSync(join(group, 'cgroup.kill'));
 }
 
 /** A group that hands controllers on holds no processes itself, so those in it go into one within; others' stay where they are. */

@@ -12,6 +12,11 @@ export function attemptMark(driver: string, slice: string, index: number, attemp
   return `${driver}:${slice}:${index}:${attempt}`;
 }
 
+/** Whose mark it is. */
+export function driverOfMark(mark: string): string {
+  return mark.slice(0, Math.max(0, mark.indexOf(':')));
+}
+
 /** The processes that bear a mark, by it; this one left out. Empty where there is no /proc. */
 export function processesByMark(): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, number[]>();

@@ -35,6 +35,15 @@ export function hasKilled(group: string): boolean {
   }
 }
 
+/** What is in it, but not what is in groups that were made below it. */
+export function processesIn(group: string): readonly number[] {
+  try {
+    return readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+  } catch {
+    return []; // gone
+  }
+}
+
 /** Kills what is in it, and removes it with what it has made below itself. */
 export async function removeGroup(group: string): Promise<void> {
   const deadline = Date.now() + GIVE_UP_MS;

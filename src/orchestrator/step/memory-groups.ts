@@ -1,52 +1,108 @@
-// Limits of memory that the kernel holds: a control group for the processes of each, found again by whoever sweeps after the driver.
+// Control groups for the processes of each attempt, found again by whoever sweeps after the driver: they end what has no mark and no
+// parent left, and the kernel holds them to limits of memory.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256Hex } from '../../core/index.ts';
-import { findGroupsFolder } from './groups-folder.ts';
-import { hasKilled, makeGroup, removeGroup } from './memory-group.ts';
-import type { MemoryLimits } from './memory-limits.ts';
+import { findGroupsFolder, findHoldingFolder } from './groups-folder.ts';
+import { hasKilled, makeGroup, processesIn, removeGroup } from './memory-group.ts';
+import type { MemoryLimit } from './memory-limits.ts';
 
-/** Names, in a driver's scratch folder, where its groups are. */
+/** Names, in a driver's scratch folder, where its groups are: a folder a line. */
 const NOTE = 'memory-groups';
 
 /** A process enters before it is what was asked for, so that nothing of it is counted elsewhere. */
-const ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
+const ENTER_LIMIT = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
+/** Better held by nothing than not run. */
+const ENTER = '{ echo $$ > "$0/cgroup.procs"; } 2> /dev/null; exec "$@"';
 
-/** Undefined where this machine lets us make none. */
-export function openMemoryGroups(driver: string, scratch: string): MemoryLimits | undefined {
-  const base = findGroupsFolder();
-  if (base === undefined) return undefined;
-  mkdirSync(scratch, { recursive: true });
-  writeFileSync(join(scratch, NOTE), base);
+export interface MemoryGroups {
+  /** A group with a limit that the kernel holds. Undefined where this machine lets us make none. */
+  limit(limitBytes: number): MemoryLimit | undefined;
+  /** A group without one. Undefined where this machine lets us make none. */
+  hold(): MemoryLimit | undefined;
+}
+
+/** Which groups may be made is found out at the first of either kind: for a limit this process may have to move. */
+export function openMemoryGroups(driver: string, scratch: string): MemoryGroups {
+  const bases = new Set<string>();
   let made = 0;
+  const noted = (base: string | undefined): string | undefined => {
+    if (base === undefined || bases.has(base)) return base;
+    bases.add(base);
+    mkdirSync(scratch, { recursive: true });
+    writeFileSync(join(scratch, NOTE), [...bases].join('\n'));
+    return base;
+  };
+  const limiting = once(() => noted(findGroupsFolder()));
+  const holding = once(() => noted(findHoldingFolder()));
+  const open = (base: string, limitBytes: number | null): MemoryLimit => {
+    made += 1;
+    const group = join(base, `${groupPrefix(driver)}${made}`);
+    if (limitBytes === null) mkdirSync(group);
+    else makeGroup(group, limitBytes);
+    const enter = limitBytes === null ? ENTER : ENTER_LIMIT;
+    return {
+      command: (command, args) => ({ command: '/bin/sh', args: ['-c', enter, group, command, ...args] }),
+      watch() {}, // the kernel does
+      hasKilled: () => limitBytes !== null && hasKilled(group),
+      endOthers(pid) {
+        for (const other of processesIn(group)) if (other !== pid) kill(other);
+      },
+      close: async () => await removeGroup(group),
+    };
+  };
   return {
-    open(_mark, limitBytes) {
-      made += 1;
-      const group = join(base, `${groupPrefix(driver)}${made}`);
-      makeGroup(group, limitBytes);
-      return {
-        command: (command, args) => ({ command: '/bin/sh', args: ['-c', ENTER, group, command, ...args] }),
-        watch() {}, // the kernel does
-        hasKilled: () => hasKilled(group),
-        close: async () => await removeGroup(group),
-      };
+    limit(limitBytes) {
+      const base = limiting();
+      return base === undefined ? undefined : open(base, limitBytes);
+    },
+    hold() {
+      const base = holding();
+      return base === undefined ? undefined : open(base, null);
     },
   };
 }
 
+function once<R>(find: () => R): () => R {
+  let found: { readonly value: R } | undefined;
+  return () => (found ??= { value: find() }).value;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // gone
+  }
+}
+
 /** Ends everything in the groups that a driver has left, and removes them. */
 export async function sweepMemoryGroups(driver: string, scratch: string): Promise<void> {
-  let base: string;
-  let names: readonly string[];
+  await Promise.all(groupsLeft(driver, scratch).map(removeGroup));
+}
+
+/** What is in the groups that a driver has left. */
+export function groupedProcesses(driver: string, scratch: string): readonly number[] {
+  return groupsLeft(driver, scratch).flatMap(processesIn);
+}
+
+function groupsLeft(driver: string, scratch: string): readonly string[] {
   try {
-    base = readFileSync(join(scratch, NOTE), 'utf8');
-    names = readdirSync(base);
+    const bases = readFileSync(join(scratch, NOTE), 'utf8').split('\n');
+    return bases.flatMap((base) => groupsIn(base, groupPrefix(driver)));
   } catch {
-    return; // it made none, or they went with the group around them
+    return []; // it made none
   }
-  const own = names.filter((name) => name.startsWith(groupPrefix(driver)));
-  await Promise.all(own.map(async (name) => await removeGroup(join(base, name))));
+}
+
+function groupsIn(base: string, prefix: string): readonly string[] {
+  try {
+    const names = readdirSync(base).filter((name) => name.startsWith(prefix));
+    return names.map((name) => join(base, name));
+  } catch {
+    return []; // they went with the group around them
+  }
 }
 
 function groupPrefix(driver: string): string {

@@ -1,11 +1,12 @@
-// Holds the processes of an attempt to the memory that its step asks for: by the kernel where that can be asked, else by looking.
+// Holds the processes of an attempt together, so that all of them end with it, and to the memory that its step asks for: by the kernel
+// where that can be asked, else by looking.
 
 import { openMemoryGroups } from './memory-groups.ts';
 import { openMemoryWatch } from './memory-watch.ts';
 
 export interface MemoryLimits {
-  /** A limit for the processes of one mark. It is closed whatever becomes of them. */
-  open(mark: string, limitBytes: number): MemoryLimit;
+  /** For the processes of one mark; null: without a limit. It is closed whatever becomes of them. */
+  open(mark: string, limitBytes: number | null): MemoryLimit;
 }
 
 export interface MemoryLimit {
@@ -15,28 +16,44 @@ export interface MemoryLimit {
   watch(pid: number, onExcess: (usedBytes: number) => void): void;
   /** Whether the kernel has ended processes at the limit. */
   hasKilled(): boolean;
+  /** Ends what is held together with this process. What is only watched is found by its mark. */
+  endOthers(pid: number): void;
   /** Ends what is still held. */
   close(): Promise<void>;
 }
 
-/**
- * What is held is found again by whoever sweeps after `driver`, by what is noted in the folder `scratch`.
- * Which way it is done is found out at the first limit: most drivers have no step with one.
- */
+/** What is held is found again by whoever sweeps after `driver`, by what is noted in the folder `scratch`. */
 export function openMemoryLimits(driver: string, scratch: string): MemoryLimits {
   const watch = openMemoryWatch();
-  let groups: MemoryLimits | undefined;
-  let isKnown = false;
+  const groups = openMemoryGroups(driver, scratch);
+  /** Undefined also where there are as many groups as are allowed, or the folder went. */
+  const grouped = (make: () => MemoryLimit | undefined): MemoryLimit | undefined => {
+    try {
+      return make();
+    } catch {
+      return undefined;
+    }
+  };
   return {
     open(mark, limitBytes) {
-      groups = isKnown ? groups : openMemoryGroups(driver, scratch);
-      isKnown = true;
-      try {
-        return (groups ?? watch).open(mark, limitBytes);
-      } catch {
-        // There are as many groups as are allowed, or the folder went.
-        return watch.open(mark, limitBytes);
-      }
+      const limited = limitBytes === null ? undefined : grouped(() => groups.limit(limitBytes));
+      if (limited !== undefined) return limited;
+      const watched = limitBytes === null ? UNLIMITED : watch.open(mark, limitBytes);
+      const held = grouped(() => groups.hold());
+      if (held === undefined) return watched;
+      return {
+        ...held,
+        watch: watched.watch,
+        close: async () => void (await Promise.all([held.close(), watched.close()])),
+      };
     },
   };
 }
+
+const UNLIMITED: MemoryLimit = {
+  command: (command, args) => ({ command, args }),
+  watch() {},
+  hasKilled: () => false,
+  endOthers() {},
+  close: async () => {},
+};

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { descendants } from './process-tree.ts';
 import { processesByMark } from './marks.ts';
-import type { MemoryLimits } from './memory-limits.ts';
+import type { MemoryLimit } from './memory-limits.ts';
 
 interface Watched {
   readonly pid: number;
@@ -14,7 +14,7 @@ interface Watched {
 
 const EVERY_MS = 100;
 
-export function openMemoryWatch(): MemoryLimits {
+export function openMemoryWatch(): { open(mark: string, limitBytes: number): MemoryLimit } {
   const watched = new Set<Watched>();
   let timer: NodeJS.Timeout | undefined;
   const look = (): void => {
@@ -40,6 +40,7 @@ export function openMemoryWatch(): MemoryLimits {
           timer ??= setInterval(look, EVERY_MS);
         },
         hasKilled: () => false,
+        endOthers() {},
         async close() {
           if (one !== undefined) watched.delete(one);
           if (watched.size > 0) return;

@@ -5,12 +5,13 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { HeadraceError, sha256Hex } from '../../core/index.ts';
 import { inheritedVariables } from './environment.ts';
 import { withKernelLock } from './kernel-lock.ts';
 import { MARK } from './marks.ts';
 import { readRequirements } from './read-requirements.ts';
+import { type BuildTeller, type EnvironmentBuild, tellBuild } from './tell-build.ts';
 
 export interface PythonEnvironments {
   /**
@@ -25,8 +26,19 @@ interface Python {
   readonly version: string;
 }
 
+export interface WatchBuilds {
+  /** Told as one is built here, or waited for. */
+  readonly onBuild?: (build: EnvironmentBuild) => void;
+  /** How often meanwhile. Default: every 30 s. */
+  readonly everyMs?: number;
+}
+
 /** Environments under `directory`, made by `python` (a command or a path), with `uv` where that is on the PATH. */
-export function openPythonEnvironments(directory: string, python: string): PythonEnvironments {
+export function openPythonEnvironments(
+  directory: string,
+  python: string,
+  { onBuild = () => {}, everyMs }: WatchBuilds = {},
+): PythonEnvironments {
   const building = new Map<string, Promise<string>>();
   let found: Promise<Python> | undefined;
   return {
@@ -45,7 +57,8 @@ export function openPythonEnvironments(directory: string, python: string): Pytho
       const key = sha256Hex(JSON.stringify(parts)).slice(0, 16);
       const existing = building.get(key);
       if (existing !== undefined) return await existing;
-      const built = environmentFor(directory, key, { python: executable, requirementsFile, packages });
+      const tell = (of: string): BuildTeller => tellBuild(of, onBuild, everyMs);
+      const built = environmentFor(directory, key, { python: executable, requirementsFile, packages }, tell);
       building.set(key, built);
       // It may be removed later, and a failure (no network) may pass: the next step looks again.
       return await built.finally(() => building.delete(key));
@@ -84,28 +97,48 @@ interface Build {
   readonly packages: readonly string[];
 }
 
-async function environmentFor(directory: string, key: string, build: Build): Promise<string> {
+async function environmentFor(
+  directory: string,
+  key: string,
+  build: Build,
+  tell: (of: string) => BuildTeller,
+): Promise<string> {
   const existing = inUse(directory, key);
   if (existing !== undefined) return existing;
-  return await withKernelLock(environmentLock(directory, key), async () => {
-    const meanwhile = inUse(directory, key);
-    if (meanwhile !== undefined) return meanwhile;
-    for (const name of readdirSync(directory)) {
-      // Nobody builds while this one holds the lock: these were cut off.
-      if (name.startsWith(`${key}-`)) await removed(join(directory, name));
-    }
-    const folder = `${key}-${randomBytes(4).toString('hex')}`;
-    try {
-      await makeEnvironment(join(directory, folder), build);
-    } catch (error) {
-      await removed(join(directory, folder));
-      throw error;
-    }
-    const ready = join(directory, `${key}.ready`);
-    writeFileSync(`${ready}.new`, folder);
-    renameSync(`${ready}.new`, ready);
-    return interpreterIn(join(directory, folder));
-  });
+  const { requirementsFile, packages } = build;
+  const told = tell(requirementsFile === undefined ? packages.join(', ') : basename(requirementsFile));
+  try {
+    const made = await withKernelLock(environmentLock(directory, key), async () => {
+      const meanwhile = inUse(directory, key);
+      if (meanwhile !== undefined) return meanwhile;
+      told.begins();
+      return await buildIn(directory, key, build);
+    });
+    told.ends('done');
+    return made;
+  } catch (error) {
+    told.ends('failed');
+    throw error;
+  }
+}
+
+/** By who holds the lock. */
+async function buildIn(directory: string, key: string, build: Build): Promise<string> {
+  for (const name of readdirSync(directory)) {
+    // Nobody builds while this one holds the lock: these were cut off.
+    if (name.startsWith(`${key}-`)) await removed(join(directory, name));
+  }
+  const folder = `${key}-${randomBytes(4).toString('hex')}`;
+  try {
+    await makeEnvironment(join(directory, folder), build);
+  } catch (error) {
+    await removed(join(directory, folder));
+    throw error;
+  }
+  const ready = join(directory, `${key}.ready`);
+  writeFileSync(`${ready}.new`, folder);
+  renameSync(`${ready}.new`, ready);
+  return interpreterIn(join(directory, folder));
 }
 
 /** As far as that goes: a pip that outlived its builder may still write there, and what is left is named by nothing. */

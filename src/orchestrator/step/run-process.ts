@@ -51,8 +51,8 @@ const DRAIN_MS = 20;
 export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
   if (job.signal.aborted) return { kind: 'stopped' };
   const { timeoutMs, memoryBytes } = job;
-  const held = memoryBytes === null ? undefined : job.memory.open(job.mark, memoryBytes);
-  const { command, args } = held?.command(job.command, job.args) ?? job;
+  const held = job.memory.open(job.mark, memoryBytes);
+  const { command, args } = held.command(job.command, job.args);
   const child = spawn(command, args, {
     cwd: job.directory,
     env: { ...job.environment, [MARK]: job.mark },
@@ -62,7 +62,7 @@ export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
   const { pid } = child;
   if (pid === undefined) {
     const error = await new Promise<Error>((resolve) => child.once('error', resolve));
-    await held?.close();
+    await held.close();
     return failure(`could not start ${job.command}: ${error.message}`);
   }
   let ending: Failed | undefined;
@@ -80,16 +80,16 @@ export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
     timeoutMs === null || timeoutMs > LONGEST_TIMER_MS
       ? undefined
       : setTimeout(() => end(timedOut(timeoutMs), job.graceMs), timeoutMs);
-  if (memoryBytes !== null) held?.watch(pid, (used) => end(outOfMemory(memoryBytes, used), 0));
+  if (memoryBytes !== null) held.watch(pid, (used) => end(outOfMemory(memoryBytes, used), 0));
   const ended = await untilEnd(child, job, pid);
   clearTimeout(timer);
   clearTimeout(killTimer);
   job.signal.removeEventListener('abort', stop);
-  const killed = ended !== undefined && memoryBytes !== null && held?.hasKilled() === true;
+  const killed = ended !== undefined && memoryBytes !== null && held.hasKilled();
   const outcome = ending ?? (killed ? outOfMemory(memoryBytes) : ended);
   if (outcome === undefined) return { kind: 'done', swept: swept(job, held) };
   await killAll(job, pid);
-  await held?.close();
+  await held.close();
   return outcome;
 }
 
@@ -121,8 +121,8 @@ async function untilEnd(child: ChildProcess, job: RunProcess, pid: number): Prom
   });
 }
 
-async function swept({ sweeper, mark }: RunProcess, held: MemoryLimit | undefined): Promise<void> {
-  await Promise.all([sweeper.add(mark), held?.close()]);
+async function swept({ sweeper, mark }: RunProcess, held: MemoryLimit): Promise<void> {
+  await Promise.all([sweeper.add(mark), held.close()]);
 }
 
 async function killAll({ mark, alsoKill }: RunProcess, pid: number): Promise<void> {

@@ -31,6 +31,8 @@ export interface FeatureAnswer {
 export interface FeaturesRead {
   readonly service: ResolvedService;
   readonly source: FeatureSource;
+  /** What was asked with, in the order of the service's request columns. */
+  readonly rows: readonly RequestRow[];
   /** The native API's answer. */
   toJson(layout: Layout, int64?: Int64Form): Buffer;
 }
@@ -49,9 +51,15 @@ export async function readFeatures(
   limits: ReadLimits,
   skew: Micros = 0,
 ): Promise<FeaturesRead> {
-  const read = plan.read(parseRows(plan, rows, limits), at, skew);
+  const parsed = parseRows(plan, rows, limits);
+  const read = plan.read(parsed, at, skew);
   const source = read instanceof Promise ? await read : read;
-  return { service: plan.service, source, toJson: (layout, int64 = 'number') => plan.toJson[int64](source, layout) };
+  return {
+    service: plan.service,
+    source,
+    rows: parsed,
+    toJson: (layout, int64 = 'number') => plan.toJson[int64](source, layout),
+  };
 }
 
 /** As `readFeatures`, each row as plain data. */

@@ -1,7 +1,7 @@
 // Bodies of one media type: read whole within the bounds of one body and of all, then made what routes take.
 
 import { promisify } from 'node:util';
-import { gunzip as gunzipLater } from 'node:zlib';
+import { gunzip as gunzipLater, inflate as inflateLater } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { HeadraceError } from '../../core/index.ts';
 import type { BodyRoom, BytesInFlight } from '../bytes-in-flight.ts';
@@ -21,7 +21,9 @@ declare module 'fastify' {
   }
 }
 
-const gunzip = promisify(gunzipLater);
+const UNPACKERS = { gzip: promisify(gunzipLater), deflate: promisify(inflateLater) } as const;
+
+export type Packing = keyof typeof UNPACKERS;
 
 /** Once, before any parser. */
 export function holdBodies(app: FastifyInstance): void {
@@ -33,18 +35,18 @@ export function holdBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
 }
 
-/** `parse` throws what is wrong with a body, or rejects with it. `mayBeGzip`: a body may come packed. */
+/** `parse` throws what is wrong with a body, or rejects with it. `packings`: how a body may come packed. */
 export function addBodyParser(
   app: FastifyInstance,
   mediaType: string,
   { bodyLimitBytes, bytes }: BodyBounds,
   parse: (body: Buffer) => unknown,
-  mayBeGzip = false,
+  packings: readonly Packing[] = [],
 ): void {
   app.addContentTypeParser(mediaType, (request, _payload, done) => {
     const encoding = request.headers['content-encoding'];
-    const isGzip = mayBeGzip && encoding === 'gzip';
-    if (encoding !== undefined && encoding !== 'identity' && !isGzip) {
+    const packing = packings.find((one) => one === encoding);
+    if (encoding !== undefined && encoding !== 'identity' && packing === undefined) {
       const sentence = `the body’s Content-Encoding is "${encoding.slice(0, 50)}"; send it without.`;
       done(new HeadraceError('HR_UNSUPPORTED_MEDIA', sentence));
       return;
@@ -58,7 +60,7 @@ export function addBodyParser(
       }
       let parsed: unknown;
       try {
-        parsed = isGzip ? unpack(body, bodyLimitBytes, room).then(parse) : parse(body);
+        parsed = packing === undefined ? parse(body) : unpack(body, packing, bodyLimitBytes, room).then(parse);
       } catch (thrown) {
         return done(thrown as Error);
       }
@@ -69,14 +71,14 @@ export function addBodyParser(
 }
 
 /** What comes out counts as a body that came so. Rejects with HR_TOO_LARGE, HR_OVERLOADED, HR_INVALID. */
-async function unpack(body: Buffer, limitBytes: number, room: BodyRoom): Promise<Buffer> {
+async function unpack(body: Buffer, packing: Packing, limitBytes: number, room: BodyRoom): Promise<Buffer> {
   let whole: Buffer;
   try {
-    whole = await gunzip(body, { maxOutputLength: limitBytes });
+    whole = await UNPACKERS[packing](body, { maxOutputLength: limitBytes });
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw new HeadraceError('HR_TOO_LARGE', `the body is over the server’s limit of ${limitBytes} bytes, unpacked.`);
-    throw new HeadraceError('HR_MALFORMED_JSON', 'the body’s Content-Encoding is gzip, and it is not.');
+    throw new HeadraceError('HR_MALFORMED_JSON', `the body’s Content-Encoding is ${packing}, and it is not.`);
   }
   room.take(whole.length);
   return whole;

@@ -12,6 +12,7 @@ import { didYouMean, type ErrorCode, HeadraceError, type Logger, withoutKeySecre
 import type { ReadHistory, Tracing } from '../../monitoring/index.ts';
 import type { Rollouts } from '../../rollouts/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
+import type { Materialize } from '../feast/materialize.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
 import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
@@ -24,6 +25,7 @@ import { addJsonBody } from './json-body.ts';
 import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
 import { addHistoryRoute } from './history-routes.ts';
+import { addFeastRoutes } from './feast/feast-routes.ts';
 import { addGrowthBookRoutes } from './flags/growthbook-routes.ts';
 import { addOfrepRoutes } from './flags/ofrep-routes.ts';
 import { addStatsigRoutes, type StatsigOptions } from './flags/statsig-routes.ts';
@@ -33,6 +35,9 @@ import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
 import { addExperimentRoutes, type ServedExperiments } from './experiment-routes.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
+import { OIP_FORM } from './oip/oip-form.ts';
+import { addOipRoutes } from './oip/oip-routes.ts';
+import { inferQuickly } from './oip/quick-infer.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
 import { createSeenCatalogue } from './openapi/seen-catalogue.ts';
 import { addPredictRoute, PREDICT_URL } from './predict-route.ts';
@@ -64,6 +69,7 @@ export interface HttpServerOptions {
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
   readonly experiments: ServedExperiments;
+  readonly materialize: Materialize;
   readonly rollouts: () => Promise<Rollouts>;
   readonly monitoring: MonitoringReads;
   readonly status: StatusParts;
@@ -114,7 +120,7 @@ const HANDSHAKE_MS = 10_000;
 const VALIDATION = { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true, verbose: true };
 
 export async function createHttpServer(
-  { data, ingest, control }: Pick<ServingPlanes, 'data' | 'ingest' | 'control'>,
+  { data, ingest, control, inference }: Pick<ServingPlanes, 'data' | 'ingest' | 'control' | 'inference'>,
   options: HttpServerOptions,
 ): Promise<HttpServer> {
   const { security, limits, tls } = options;
@@ -197,6 +203,7 @@ export async function createHttpServer(
   });
   const tellNoRoute = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = withoutKeySecrets(request.url.split('?')[0] ?? request.url);
+    const form = path.startsWith('/v2/') ? OIP_FORM : undefined;
     const methods = routes.methodsOf(path);
     if (methods.length > 0) {
       const known = methods.join(', ');
@@ -204,11 +211,11 @@ export async function createHttpServer(
         'HR_METHOD_NOT_ALLOWED',
         `${path.slice(0, 200)} takes ${known}, not ${request.method}.`,
       );
-      return sendProblem(reply.header('allow', known), request, error, logger);
+      return sendProblem(reply.header('allow', known), request, error, logger, form);
     }
     const asked = path.slice(0, 200);
     const sentence = `there is no ${request.method} ${asked}.${didYouMean(asked, routes.pathsLike(asked))} /openapi.json lists the routes.`;
-    return sendProblem(reply, request, new HeadraceError('HR_UNKNOWN_ROUTE', sentence), logger);
+    return sendProblem(reply, request, new HeadraceError('HR_UNKNOWN_ROUTE', sentence), logger, form);
   };
   app.setNotFoundHandler(tellNoRoute);
   // Before its body is read.
@@ -253,11 +260,12 @@ export async function createHttpServer(
   await app.register(async (scope) => addGrowthBookRoutes(scope, flags, streamed));
   await app.register(async (scope) => addOfrepRoutes(scope, flags));
   await app.register(async (scope) => addStatsigRoutes(scope, { ...flags, ...options }));
+  await app.register(async (scope) => addFeastRoutes(scope, { ...options, data, ingest, control, log: logger }));
+  await app.register(async (scope) => addOipRoutes(scope, { ...options, inference, log: logger }));
   await app.ready();
   // Spans and lines for every request are made by the route's hooks.
   if (options.tracing === undefined && options.loggedRequests !== 'all') {
-    predictQuickly(app.server, {
-      dataPlane: data,
+    const quick = {
       gate: security.gate,
       defaults: options,
       bodyLimitBytes: options.bodyLimitBytes,
@@ -265,7 +273,9 @@ export async function createHttpServer(
       log: logger,
       requestId,
       isClosing: () => isClosing,
-    });
+    };
+    predictQuickly(app.server, { dataPlane: data, ...quick });
+    inferQuickly(app.server, { inference, ...quick });
   }
   return { app, roles };
 }

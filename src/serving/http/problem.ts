@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   type Actor,
   type ErrorDetail,
+  type ErrorCode,
   ERRORS,
   HeadraceError,
   invalid,
@@ -25,7 +26,10 @@ export const PROBLEM_TYPE = 'application/problem+json';
 /** How a protocol tells a problem, where it has a way of its own. */
 export interface ProblemForm {
   readonly type: string;
-  of(problem: Problem, request: FastifyRequest): object;
+  /** What becomes the body's JSON. */
+  of(problem: Problem, request: Pick<FastifyRequest, 'params'>): object | string;
+  /** The catalogue's status where it is left out. */
+  statusOf?(code: ErrorCode): number;
 }
 
 const PROBLEM: ProblemForm = { type: PROBLEM_TYPE, of: (problem) => problem };
@@ -107,7 +111,7 @@ export function sendProblem(
   form: ProblemForm = PROBLEM,
 ): FastifyReply {
   const error = fromHttp(thrown, request.headers['content-type']);
-  const { status } = ERRORS[error.code];
+  const status = form.statusOf?.(error.code) ?? ERRORS[error.code].status;
   failSpan(request, error);
   noteProblem(request, error);
   log.failed(() => loggedRequest(request), error);
@@ -127,11 +131,12 @@ export function writeProblem(
   response: ServerResponse,
   error: HeadraceError,
   told: ToldTo & { readonly requestId: string },
+  form: ProblemForm = PROBLEM,
 ): void {
   const { requestId } = told;
-  const { status } = ERRORS[error.code];
-  const body = Buffer.from(JSON.stringify(toProblem(error, told)));
-  const headers = { 'x-request-id': requestId, 'content-type': PROBLEM_TYPE, 'content-length': body.length };
+  const status = form.statusOf?.(error.code) ?? ERRORS[error.code].status;
+  const body = Buffer.from(JSON.stringify(form.of(toProblem(error, told), { params: {} })));
+  const headers = { 'x-request-id': requestId, 'content-type': form.type, 'content-length': body.length };
   const isWhole = response.req.readableEnded;
   if (!isWhole) response.setHeader('connection', 'close');
   response.writeHead(status, status === 429 || status === 503 ? { ...headers, 'retry-after': '1' } : headers);

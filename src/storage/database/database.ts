@@ -5,8 +5,11 @@ import type { Kysely } from 'kysely';
 
 export type DatabaseKind = 'sqlite' | 'postgres';
 
-/** What a database is opened for: where it is `read`, nothing is made or changed, neither rows nor tables. */
-export type DatabaseAccess = 'read' | 'write';
+/**
+ * What a database is opened for: where it is `read`, nothing is made or changed, neither rows nor tables. `join` is to write to one
+ * that somebody has made.
+ */
+export type DatabaseAccess = 'read' | 'join' | 'write';
 
 export interface Migration {
   readonly name: string;

@@ -40,9 +40,13 @@ export async function pendingMigrations(
   owner: string,
   migrations: readonly Migration[],
 ): Promise<readonly Migration[]> {
-  const exists = (await db.introspection.getTables()).some((table) => table.name === 'headrace_migrations');
-  if (!exists) return migrations;
+  if (!(await isMigrated(db))) return migrations;
   const rows = await db.selectFrom('headrace_migrations').select('name').where('owner', '=', owner).execute();
   const applied = new Set(rows.map((row) => row.name));
   return migrations.filter((migration) => !applied.has(migration.name));
+}
+
+/** Whether anybody has made tables here. */
+export async function isMigrated(db: Pick<Kysely<unknown>, 'introspection'>): Promise<boolean> {
+  return (await db.introspection.getTables()).some((table) => table.name === 'headrace_migrations');
 }

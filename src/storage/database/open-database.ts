@@ -5,16 +5,21 @@ import { sql } from 'kysely';
 import { HeadraceError } from '../../core/index.ts';
 import { withoutPassword } from '../without-password.ts';
 import type { Database, DatabaseAccess, Migration } from './database.ts';
+import { isMigrated } from './migrate.ts';
 import { onlyRead } from './only-read.ts';
 import { openSqlite } from './sqlite/open-sqlite.ts';
 
-/** `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. Throws HR_CONFIG, HR_STORAGE_UNAVAILABLE. */
+/** `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. Throws HR_CONFIG, also where there is none to join, HR_STORAGE_UNAVAILABLE. */
 export async function openDatabase(
   url: string,
   { access = 'write', queryTimeoutMs }: OpenDatabaseOptions = {},
 ): Promise<Database> {
   if (access === 'write') return open(url, access, queryTimeoutMs);
   const isNew = /^sqlite:./.test(url) && !existsSync(url.slice('sqlite:'.length));
+  if (access === 'join') {
+    if (isNew) throw nothingThere(url);
+    return await joined(await open(url, 'write', queryTimeoutMs), url);
+  }
   return onlyRead(await open(isNew ? 'sqlite::memory:' : url, access, queryTimeoutMs), openEmpty);
 }
 
@@ -22,6 +27,22 @@ export interface OpenDatabaseOptions {
   readonly access?: DatabaseAccess;
   /** When a database over the network that says nothing counts as away. */
   readonly queryTimeoutMs?: number | undefined;
+}
+
+/** A file or a database that somebody else has made, or a mistyped one, has no table of ours. */
+async function joined(database: Database, url: string): Promise<Database> {
+  try {
+    if (await isMigrated(database.tables())) return database;
+    throw nothingThere(url);
+  } catch (thrown) {
+    await database.close();
+    throw thrown;
+  }
+}
+
+function nothingThere(url: string): HeadraceError {
+  const sentence = `there is no registry at ${withoutPassword(url)}, and this command joins one that is there. Check the place (\`registry.url\`, HEADRACE_REGISTRY_URL); \`headrace apply\` makes one there`;
+  return new HeadraceError('HR_CONFIG', sentence);
 }
 
 /** An owner's tables as an empty database has them. */
@@ -37,7 +58,7 @@ async function openEmpty(owner: string, migrations: readonly Migration[]): Promi
   }
 }
 
-async function open(url: string, access: DatabaseAccess, queryTimeoutMs: number | undefined): Promise<Database> {
+async function open(url: string, access: 'read' | 'write', queryTimeoutMs: number | undefined): Promise<Database> {
   if (url.startsWith('sqlite:') && url.length > 'sqlite:'.length)
     return openSqlite(url.slice('sqlite:'.length), access);
   if (/^postgres(ql)?:\/\//.test(url)) {

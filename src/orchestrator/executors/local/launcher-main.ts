@@ -11,7 +11,7 @@ import type { StepHost } from '../../step/step-host.ts';
 import { openSweeper } from '../../step/sweeper.ts';
 import { createEventBuffer } from './event-buffer.ts';
 import type { FromLauncher, LauncherOptions, ToLauncher } from './messages.ts';
-import { sweepDriver } from './sweep.ts';
+import { sweepDeadDrivers, sweepDriver } from './sweep.ts';
 import { openTaskRunner, type TaskRunner } from './task-runner.ts';
 
 let options: LauncherOptions | undefined;
@@ -44,6 +44,7 @@ process.on('message', (given) => {
       options = message.options;
       host = openHost(message.options);
       runner = openTaskRunner(host, message.options, events);
+      void sweepDeadDrivers(message.options.workDirectory);
       break;
     case 'submit':
       runner?.submit(message.slices);
@@ -53,6 +54,9 @@ process.on('message', (given) => {
         events.flush();
         tell({ kind: 'cancelled', request: message.request });
       });
+      break;
+    case 'ping':
+      tell({ kind: 'pong' });
       break;
     case 'close':
       void close();
@@ -75,7 +79,9 @@ function openHost(given: LauncherOptions): StepHost {
     driver: given.driver,
     objects,
     cache,
-    environments: openPythonEnvironments(given.environmentsDirectory, given.python),
+    environments: openPythonEnvironments(given.environmentsDirectory, given.python, {
+      onBuild: (build) => tell({ kind: 'environment', build }),
+    }),
     folders: openAttemptFolders(given.scratch, cache),
     memory: openMemoryLimits(given.driver, given.scratch),
     sweeper: openSweeper(),

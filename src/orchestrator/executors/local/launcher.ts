@@ -6,14 +6,19 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MARK } from '../../step/marks.ts';
+import type { EnvironmentBuild } from '../../step/tell-build.ts';
 import type { Slice } from '../executor.ts';
 import type { FromLauncher, LauncherOptions, ToLauncher } from './messages.ts';
+import { type SignsOfLife, watchForLife } from './signs-of-life.ts';
 import { sweepDriver } from './sweep.ts';
 
 export interface LauncherEvents {
   onEvents(message: Extract<FromLauncher, { kind: 'events' }>): void;
-  /** It died, and nothing of what it started runs any more. */
-  onDeath(reason: string): void;
+  onEnvironment(build: EnvironmentBuild): void;
+  /** It died, and nothing of what it started runs any more. `stoodStill`: it had to be ended, and has ended nothing itself before. */
+  onDeath(reason: string, stoodStill: boolean): void;
+  /** Whether a task should be over by now that runs since `heardMs`, by `performance.now()`, or longer. */
+  isOverdue(heardMs: number): boolean;
 }
 
 export interface Launcher {
@@ -26,6 +31,9 @@ export interface Launcher {
   close(): Promise<void>;
 }
 
+/** What it takes to end tasks, after the time that they are given to end by themselves. */
+const ENDING_MS = 3_000;
+
 const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const MAIN = fileURLToPath(new URL(`./launcher-main.${EXTENSION}`, import.meta.url));
 
@@ -33,8 +41,10 @@ export function openLauncher(
   options: LauncherOptions,
   variables: Readonly<Record<string, string | undefined>>,
   events: LauncherEvents,
+  stillMs: number,
 ): Launcher {
   let child: ChildProcess | undefined;
+  let life: SignsOfLife | undefined;
   let sweeping: Promise<void> = Promise.resolve();
   let isClosing = false;
   let requests = 0;
@@ -48,18 +58,36 @@ export function openLauncher(
       execArgv: [],
       detached: true,
     });
+    let stillMsOf: number | undefined;
+    const signs = watchForLife({
+      ask: () => send(started, { kind: 'ping' }),
+      isOverdue: (heardMs) => events.isOverdue(heardMs),
+      onStill(silentMs) {
+        stillMsOf = silentMs;
+        started.kill('SIGKILL');
+      },
+      stillMs,
+    });
+    life = signs;
     started.on('message', (given) => {
       const message = given as FromLauncher; // sent by launcher-main.ts alone
+      signs.heard();
       if (message.kind === 'events') return events.onEvents(message);
+      if (message.kind === 'environment') return events.onEnvironment(message.build);
+      if (message.kind === 'pong') return;
       cancelling.get(message.request)?.();
       cancelling.delete(message.request);
     });
-    const died = (reason: string): void => {
+    const died = (how: string): void => {
+      signs.close();
       if (child !== started) return;
       child = undefined;
-      if (isClosing) return;
+      const stood =
+        stillMsOf === undefined
+          ? undefined
+          : `the process that started it stood still for ${Math.round(stillMsOf / 1000)} s, and was ended`;
       sweeping = sweepDriver(options.workDirectory, options.driver).then(() => {
-        events.onDeath(reason);
+        if (!isClosing) events.onDeath(stood ?? how, stood !== undefined);
         for (const tell of cancelling.values()) tell();
         cancelling.clear();
       });
@@ -88,17 +116,21 @@ export function openLauncher(
       requests += 1;
       const request = requests;
       const done = new Promise<void>((resolve) => cancelling.set(request, resolve));
+      const cameIn = life?.expect(options.graceMs + ENDING_MS);
       send(child, { kind: 'cancel', request, slices });
       await done;
+      cameIn?.();
     },
     async close() {
       isClosing = true;
       await sweeping;
       if (child === undefined) return;
       const exit = once(child, 'exit');
+      life?.expect(options.graceMs + ENDING_MS);
       send(child, { kind: 'close' });
       await exit;
-      await sweepDriver(options.workDirectory, options.driver);
+      // It is swept after, as after any end.
+      await sweeping;
     },
   };
 }

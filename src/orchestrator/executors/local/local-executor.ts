@@ -5,7 +5,8 @@ import { HeadraceError } from '../../../core/index.ts';
 import type { ObjectStore } from '../../../storage/index.ts';
 import { patientObjects } from '../../patient-objects.ts';
 import { readOrder, type StepOrder } from '../../step/order.ts';
-import type { TaskOutcome } from '../../step/outcome.ts';
+import { type TaskOutcome, timedOut } from '../../step/outcome.ts';
+import type { EnvironmentBuild } from '../../step/tell-build.ts';
 import type { Executor, Resources, Slice, TaskEvent } from '../executor.ts';
 import { type BuiltInTasks, isBuiltIn, runBuiltIn } from './built-in-tasks.ts';
 import { openLauncher } from './launcher.ts';
@@ -37,8 +38,12 @@ export interface LocalExecutorOptions {
   readonly memoryBytes?: number;
   /** Between SIGTERM and SIGKILL. Default: 10 s. */
   readonly graceMs?: number;
+  /** How long the launcher may give no sign of life before it is ended, where nothing is waited for. Default: 15 s. */
+  readonly stillMs?: number;
   /** Where secrets are looked up, and of which steps inherit a few. Default: this process's. */
   readonly variables?: Readonly<Record<string, string | undefined>>;
+  /** Told while a Python environment is built. */
+  readonly onEnvironment?: (build: EnvironmentBuild) => void;
 }
 
 export interface LocalExecutor extends Executor {
@@ -49,17 +54,22 @@ export interface LocalExecutor extends Executor {
 interface Submitted {
   readonly resources: Resources;
   readonly isBuiltIn: boolean;
+  readonly timeoutMs: number | null;
+  /** When attempts began, by `performance.now()`: of those with a timeout, as far as it was told. */
+  readonly began: Map<string, number>;
   /** Attempts that have not ended, as `index:attempt`. */
   readonly open: Set<string>;
 }
 
 const GRACE_MS = 10_000;
+/** As long as a lease. */
+const STILL_MS = 15_000;
 /** Slices that have ended and are still known, so that to submit one again is no second run: a driver does so within moments. */
 const MOST_ENDED = 10_000;
 
 /** Throws HR_INVALID for a driver's id that no mark can hold. */
 export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor {
-  const { driver, workDirectory } = options;
+  const { driver, workDirectory, graceMs = GRACE_MS } = options;
   const closing = new AbortController();
   const objects = patientObjects(options.objects, closing.signal);
   if (driver === '' || driver.includes(':')) {
@@ -80,7 +90,11 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
   let pace: Pace = { warmMs: null, processMs: null };
 
   const tell = (events: readonly TaskEvent[]): void => {
-    for (const { kind, slice, index, attempt } of events) if (kind !== 'started') settle(slice, index, attempt);
+    for (const { kind, slice, index, attempt } of events) {
+      if (kind !== 'started') settle(slice, index, attempt);
+      else if (slices.get(slice)?.timeoutMs != null)
+        slices.get(slice)?.began.set(`${index}:${attempt}`, performance.now());
+    }
     if (listeners.size === 0) unheard.push(...events);
     for (const listen of listeners) listen(events);
   };
@@ -88,6 +102,7 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
   const settle = (slice: string, index: number, attempt: number): void => {
     const submitted = slices.get(slice);
     submitted?.open.delete(`${index}:${attempt}`);
+    submitted?.began.delete(`${index}:${attempt}`);
     if (submitted?.open.size === 0) end(slice);
   };
 
@@ -108,7 +123,7 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
       scratch: scratchDirectory(workDirectory, driver),
       workDirectory,
       repository: options.repository,
-      graceMs: options.graceMs ?? GRACE_MS,
+      graceMs,
       ...machine,
     },
     options.variables ?? process.env,
@@ -117,18 +132,27 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
         pace = message.pace;
         tell(message.events);
       },
-      onDeath(reason) {
+      onEnvironment: (build) => options.onEnvironment?.(build),
+      isOverdue: (heardMs) =>
+        [...slices.values()].some((one) =>
+          [...one.open].some((at) => isPast(one, one.began.get(at) ?? heardMs, graceMs)),
+        ),
+      onDeath(reason, stoodStill) {
         const lost: TaskEvent[] = [];
         for (const [slice, submitted] of slices) {
           if (submitted.isBuiltIn) continue;
+          const { timeoutMs, began } = submitted;
           for (const at of submitted.open) {
             const [index = 0, attempt = 0] = at.split(':').map(Number);
-            lost.push({ slice, index, attempt, kind: 'lost', reason });
+            const beganMs = began.get(at);
+            const isLate = stoodStill && timeoutMs !== null && beganMs !== undefined && isPast(submitted, beganMs);
+            lost.push({ slice, index, attempt, ...(isLate ? timedOut(timeoutMs) : { kind: 'lost', reason }) });
           }
         }
         if (lost.length > 0) tell(lost);
       },
     },
+    options.stillMs ?? STILL_MS,
   );
 
   const orderOf = (spec: string): Promise<StepOrder> => {
@@ -171,14 +195,15 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
     if (slices.has(slice.id) || ended.has(slice.id) || slice.tasks.length === 0) return undefined;
     // Before anything is waited for: a second call meanwhile is no second run.
     const openTasks = new Set(slice.tasks.map(({ index, attempt }) => `${index}:${attempt}`));
-    slices.set(slice.id, { resources: {}, isBuiltIn: false, open: openTasks });
+    const began = new Map<string, number>();
+    slices.set(slice.id, { resources: {}, isBuiltIn: false, timeoutMs: null, began, open: openTasks });
     // What cannot be read is told by the launcher, task by task.
     const order = await orderOf(slice.spec).catch(() => undefined);
     // It was cancelled meanwhile.
     if (ended.has(slice.id)) return undefined;
     const isOwn = order !== undefined && isBuiltIn(order.action);
     const resources = order === undefined ? {} : resourcesOf(order);
-    slices.set(slice.id, { resources, isBuiltIn: isOwn, open: openTasks });
+    slices.set(slice.id, { resources, isBuiltIn: isOwn, timeoutMs: order?.timeoutMs ?? null, began, open: openTasks });
     if (!isOwn || order === undefined) return slice;
     startBuiltIns(slice, order);
     return undefined;
@@ -227,6 +252,11 @@ export function openLocalExecutor(options: LocalExecutorOptions): LocalExecutor 
       await launcher.close();
     },
   };
+}
+
+/** Whether its timeout is over, and so much more, of an attempt that began then. */
+function isPast({ isBuiltIn, timeoutMs }: Submitted, beganMs: number, moreMs = 0): boolean {
+  return !isBuiltIn && timeoutMs !== null && beganMs + timeoutMs + moreMs <= performance.now();
 }
 
 function eventOf(

@@ -1,5 +1,6 @@
 // What a driver and its launcher tell each other.
 
+import type { EnvironmentBuild } from '../../step/tell-build.ts';
 import type { Slice, TaskEvent } from '../executor.ts';
 
 export interface LauncherOptions {
@@ -21,11 +22,15 @@ export type ToLauncher =
   | { readonly kind: 'submit'; readonly slices: readonly Slice[] }
   /** Answered once none of it runs. */
   | { readonly kind: 'cancel'; readonly request: number; readonly slices: readonly string[] }
+  /** Answered at once, unless it stands still. */
+  | { readonly kind: 'ping' }
   | { readonly kind: 'close' };
 
 export type FromLauncher =
   | { readonly kind: 'events'; readonly events: readonly TaskEvent[]; readonly pace: Pace }
-  | { readonly kind: 'cancelled'; readonly request: number };
+  | { readonly kind: 'cancelled'; readonly request: number }
+  | { readonly kind: 'environment'; readonly build: EnvironmentBuild }
+  | { readonly kind: 'pong' };
 
 /** Milliseconds that a task took of late, of those in warm processes and of the others; null before the first. */
 export interface Pace {

@@ -152,7 +152,11 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
     };
     running.add(one);
     const began = performance.now();
-    const { ended, outcome } = runScript(host, prepared, at, stopper.signal, () => events.started(at));
+    const { ended, outcome } = runScript(host, prepared, at, stopper.signal, () => {
+      events.started(at);
+      // By that its driver keeps the timeout should this process be stopped, perhaps by the step itself.
+      if (prepared.order.timeoutMs !== null) events.flush();
+    });
     storing += 1;
     void ended.then(() => {
       processes.add(performance.now() - began);

@@ -74,6 +74,7 @@ export function openWarmPool(host: StepHost, mostIdle: number): WarmPool {
     if (idle.length > mostIdle) idle[0]?.worker.kill();
     one.sweep = setTimeout(() => {
       void killMarked((mark) => mark === one.mark, { but: worker.pid });
+      worker.endOthers();
     }, IDLE_SWEEP_MS);
     one.sweep.unref();
     events?.onFree(milliseconds);

@@ -49,6 +49,8 @@ export interface WarmWorker {
   recall(): void;
   /** Ends the task at work by SIGTERM and then SIGKILL, and the process with it. */
   stopTask(): void;
+  /** Ends what it is held together with: what its tasks have left behind without a mark. */
+  endOthers(): void;
   /** Ends it at once. */
   kill(): void;
 }
@@ -88,7 +90,7 @@ export function startWarmWorker(
   let log: LogFile | undefined;
   let streams: Record<'stdout' | 'stderr', LogStream> | undefined;
   const limit = like.memoryBytes;
-  const held = limit === null ? undefined : host.memory.open(mark, limit);
+  const held = host.memory.open(mark, limit);
   const child = start(host, like, { mark, directory, held });
   const pipe = child.stdio[ORDERS_FD] as Writable; // a pipe, as all above 2 are
   pipe.on('error', () => {}); // its end is told by the process's
@@ -204,7 +206,7 @@ export function startWarmWorker(
   child.stderr?.on('data', (chunk: Buffer) => print('stderr', chunk));
 
   if (child.pid !== undefined && limit !== null) {
-    held?.watch(child.pid, (used) => end(outOfMemory(limit, used), 0));
+    held.watch(child.pid, (used) => end(outOfMemory(limit, used), 0));
   }
 
   const gone = (code: number | null, signal: NodeJS.Signals | null, cause?: Error): void => {
@@ -213,9 +215,8 @@ export function startWarmWorker(
     const attempt = queue[0];
     const store = attempt === undefined ? undefined : closeLog(attempt);
     const secrets = prepared.secretValues;
-    const why =
-      ending ?? (limit !== null && held?.hasKilled() ? outOfMemory(limit) : endOf(code, signal, limit, cause));
-    void held?.close();
+    const why = ending ?? (limit !== null && held.hasKilled() ? outOfMemory(limit) : endOf(code, signal, limit, cause));
+    void held.close();
     void Promise.resolve(store?.())
       .catch(() => {}) // the log is lost; the task's end is not
       .then(() => {
@@ -272,6 +273,7 @@ export function startWarmWorker(
     },
     recall: () => send(pipe, { kind: 'recall' }),
     stopTask: () => end({ kind: 'stopped' }, host.graceMs),
+    endOthers: () => child.pid !== undefined && held.endOthers(child.pid),
     kill() {
       isKilled = ending === undefined;
       end({ kind: 'stopped' }, 0);
@@ -299,7 +301,7 @@ function endOf(code: number | null, signal: NodeJS.Signals | null, limit: number
 }
 
 interface ProcessStart extends Pick<WorkerStart, 'mark' | 'directory'> {
-  readonly held: MemoryLimit | undefined;
+  readonly held: MemoryLimit;
 }
 
 function start(host: StepHost, like: PreparedOrder, { mark, directory, held }: ProcessStart): ChildProcess {
@@ -308,7 +310,7 @@ function start(host: StepHost, like: PreparedOrder, { mark, directory, held }: P
   const heap =
     memoryBytes === null ? [] : [`--max-old-space-size=${Math.max(16, Math.floor((memoryBytes * 0.9) / 2 ** 20))}`];
   const own = { command: process.execPath, args: [...heap, MAIN] };
-  const { command, args } = held?.command(own.command, own.args) ?? own;
+  const { command, args } = held.command(own.command, own.args);
   return spawn(command, args, {
     cwd: directory,
     env: {

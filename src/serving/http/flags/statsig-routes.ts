@@ -41,7 +41,7 @@ export function addStatsigRoutes(scope: FastifyInstance, options: StatsigOptions
   checkProjectKey(scope, options);
   // They pack what they log.
   scope.removeContentTypeParser('application/json');
-  addBodyParser(scope, 'application/json', options, parseJsonBody, true);
+  addBodyParser(scope, 'application/json', options, parseJsonBody, ['gzip']);
 
   const specs = ({ actor, query }: FastifyRequest): string => {
     const { of, changedMs } = documents(actor.endpoints);

@@ -6,7 +6,7 @@ import { withoutKeySecrets } from '../../../core/index.ts';
 const MOST_CHARACTERS = 500;
 
 /** The X-Reason header, for the audit log; what can't be printed is left out, and so is the secret of a key. */
-export function reasonOf({ headers }: FastifyRequest): string | undefined {
+export function reasonOf({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
   const text = headers['x-reason'];
   if (typeof text !== 'string') return undefined;
   // A header's bytes come as Latin-1; most clients send UTF-8.

@@ -3,6 +3,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import {
+  type Actor,
   createLastUsed,
   createRateLimit,
   type HeadraceError,
@@ -16,8 +17,14 @@ import { reasonOf } from './reason-header.ts';
 export interface RefusedChanges {
   /** Writes what the gate refused of a route that `changes` something; does nothing for other routes and other errors. */
   tell(request: FastifyRequest, error: HeadraceError): void;
+  /** The same of a change that came by another protocol. */
+  note(change: RefusedChange, error: HeadraceError): void;
   /** Resolves when all is written. */
   settled(): Promise<void>;
+}
+
+export interface RefusedChange extends Pick<AuditEntry, 'action' | 'object' | 'reason'> {
+  readonly actor: Actor;
 }
 
 /** Of the gate, and of nothing behind it. */
@@ -35,11 +42,15 @@ export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>
   /** Refusals since the last that was written. */
   const untold = createLastUsed<string, number>(MOST_UNTOLD);
   const writing = new Set<Promise<void>>();
-  return {
+  const refused: RefusedChanges = {
     tell(request, error) {
       const { changes } = request.routeOptions.config;
-      if (changes === undefined || !REFUSALS.has(error.status)) return;
-      const { actor } = request;
+      if (changes === undefined) return;
+      const object = objectOf(changes, request.params as Params);
+      refused.note({ action: changes, object, actor: request.actor, reason: reasonOf(request) }, error);
+    },
+    note({ actor, ...change }, error) {
+      if (!REFUSALS.has(error.status)) return;
       // All of them share one: addresses cost nothing.
       const isKnown = actor.roles.size > 0;
       const bucket = isKnown ? actor.name : 'anonymous';
@@ -47,15 +58,13 @@ export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>
       if (!(isKnown ? known : unknown).take(bucket)) return untold.set(bucket, missed + 1);
       untold.delete(bucket);
       const entry: AuditEntry = {
+        ...change,
         actor: actor.name,
-        action: changes,
-        object: objectOf(changes, request.params as Params),
         after: {
           refused: error.code,
           detail: withoutKeySecrets(error.message).slice(0, 500),
           ...(missed === 0 ? {} : { untold: missed }),
         },
-        reason: reasonOf(request),
       };
       const written: Promise<void> = write(entry)
         .catch((thrown: unknown) =>
@@ -68,6 +77,7 @@ export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>
       await Promise.all(writing);
     },
   };
+  return refused;
 }
 
 interface Params {
@@ -79,6 +89,8 @@ interface Params {
 }
 
 function objectOf(changes: string, { endpoint, id, name = '' }: Params): string {
-  const kind = endpoint === undefined ? changes.slice(0, changes.indexOf('.')) : 'endpoint';
+  // A plain model's name stands where an endpoint's does.
+  const kind =
+    endpoint === undefined || changes.startsWith('model.') ? changes.slice(0, changes.indexOf('.')) : 'endpoint';
   return `${kind}/${withoutKeySecrets(endpoint ?? id ?? name).slice(0, 200)}`;
 }

@@ -4,7 +4,7 @@ import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sq
 import pg from 'pg';
 import { HeadraceError } from '../../../core/index.ts';
 import { withoutPassword } from '../../without-password.ts';
-import type { Database, DatabaseAccess, TransactionOptions } from '../database.ts';
+import type { Database, TransactionOptions } from '../database.ts';
 import { runMigrations } from '../migrate.ts';
 import { listenOn } from './listen-on.ts';
 
@@ -36,7 +36,7 @@ function parseNumber(text: string): number | bigint {
 /** Connects once to prove that the URL works. Throws HR_STORAGE_UNAVAILABLE. */
 export async function openPostgres(
   url: string,
-  access: DatabaseAccess,
+  access: 'read' | 'write',
   queryTimeoutMs = QUERY_TIMEOUT_MS,
 ): Promise<Database> {
   const pool = new pg.Pool({

@@ -7,14 +7,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { Kysely, sql } from 'kysely';
 import { HeadraceError, messageOf } from '../../../core/index.ts';
-import type { Database, DatabaseAccess, TransactionOptions } from '../database.ts';
+import type { Database, TransactionOptions } from '../database.ts';
 import { runMigrations } from '../migrate.ts';
 import { resultCode, SQLITE, whileBusy } from './sqlite-connection.ts';
 import { createSqliteDialect } from './sqlite-dialect.ts';
 import { watchVersion } from './watch-version.ts';
 
 /** `path` may be `:memory:`. Folders on the way are made, unless it is opened to read. */
-export async function openSqlite(path: string, access: DatabaseAccess): Promise<Database> {
+export async function openSqlite(path: string, access: 'read' | 'write'): Promise<Database> {
   const file = await openFile(path, access);
   const around = new AsyncLocalStorage<{ isOpen: boolean }>();
   const isInTransaction = (): boolean => around.getStore()?.isOpen === true;
@@ -71,7 +71,7 @@ async function unsynced<T, R>(own: Kysely<T>, run: (own: Kysely<T>) => Promise<R
   }
 }
 
-async function openFile(path: string, access: DatabaseAccess): Promise<DatabaseSync> {
+async function openFile(path: string, access: 'read' | 'write'): Promise<DatabaseSync> {
   try {
     return await (access === 'read' ? openToRead(path) : openToWrite(path));
   } catch (error) {

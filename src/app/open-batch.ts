@@ -1,0 +1,33 @@
+// A batch prediction with what the app has: the arm from the registry, features by offline's means, all cores.
+
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { ArmChoice, BatchRequest, PredictedFile } from '../batch-prediction/index.ts';
+import type { Progress } from '../core/index.ts';
+import type { App } from './open-app.ts';
+
+export interface PredictRequest extends Omit<BatchRequest, 'arm'>, ArmChoice {
+  readonly endpoint: string;
+}
+
+/** Throws as `chooseArm` and `predictFile`. */
+export async function predictInBatch(app: App, request: PredictRequest, progress: Progress): Promise<PredictedFile> {
+  const { chooseArm, predictFile } = await import('../batch-prediction/index.ts');
+  const { endpoint, variant, version, ...rest } = request;
+  const arm = await chooseArm(
+    { registry: await app.registry(), applied: await app.applied(), definitionsOf: app.definitionsOf },
+    endpoint,
+    { ...(variant === undefined ? {} : { variant }), ...(version === undefined ? {} : { version }) },
+  );
+  const { values } = app.config;
+  const deps = {
+    offline: { ...(await app.offline(progress)), definitions: arm.definitions },
+    objects: await app.objects(),
+    progress,
+    threads: values['offline.threads'] ?? availableParallelism(),
+    memoryBytes: values['offline.memory'],
+    spill: join(values['offline.path'], 'spill'),
+    scratch: join(values['offline.path'], 'predictions'),
+  };
+  return predictFile(deps, { ...rest, arm });
+}

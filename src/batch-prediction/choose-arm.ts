@@ -1,0 +1,99 @@
+// The arm by which a batch is predicted: what a server runs for an endpoint's variant, found in the registry.
+
+import { didYouMean, HeadraceError } from '../core/index.ts';
+import { type Definitions, type ModelSpec, own, type ResolvedService, resolveService } from '../definitions/index.ts';
+import type { ModelVersion, Registry } from '../registry/index.ts';
+import { routedArms } from '../rollouts/index.ts';
+import { armIdOf } from '../serving/index.ts';
+
+/** Neither: the endpoint's only variant. */
+export interface ArmChoice {
+  /** A variant's name, or `experiment/arm`. */
+  readonly variant?: string;
+  /** A version of the endpoint's model: its number, an alias, or `latest`. Without traffic, too. */
+  readonly version?: string;
+}
+
+export interface BatchArm {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly version: number;
+  /** Null for a version that was chosen by itself. */
+  readonly variant: string | null;
+  /** The arm's id as on a server. */
+  readonly id: string;
+  readonly artifact: string;
+  readonly spec: ModelSpec;
+  readonly service: ResolvedService;
+  /** Those that the version was trained on. */
+  readonly definitions: Definitions;
+}
+
+export interface ArmDeps {
+  readonly registry: Registry;
+  readonly applied: Definitions;
+  readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
+}
+
+/** Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_USAGE where one must be chosen, HR_MODEL_NOT_READY without a version. */
+export async function chooseArm(
+  { registry, applied, definitionsOf }: ArmDeps,
+  endpoint: string,
+  choice: ArmChoice,
+): Promise<BatchArm> {
+  const state = await registry.endpoints.get(endpoint);
+  const arms = routedArms(state);
+  const { version, variant } = await chosen(registry, state.model, endpoint, arms, choice);
+  if (version.isRetired) {
+    const sentence = `version ${version.version} of model "${version.model}" is retired: no server answers by it. Name another (--model-version)`;
+    throw new HeadraceError('HR_CONFLICT', sentence);
+  }
+  const definitions = await definitionsOf(version.manifestHash);
+  const spec = version.spec ?? own(definitions.manifest.models, version.model);
+  if (spec === undefined) {
+    const sentence = `version ${version.version} of model "${version.model}" is of definitions that have no such model`;
+    throw new HeadraceError('HR_UNKNOWN_MODEL', sentence);
+  }
+  const service = resolveService(definitions.manifest, version.service);
+  const { artifact } = version;
+  const whenStoreDown = own(applied.manifest.endpoints, endpoint)?.whenStoreDown ?? 'fail';
+  return {
+    endpoint,
+    model: version.model,
+    version: version.version,
+    variant,
+    id: armIdOf({ definitions, service, spec, artifact }, version.version, whenStoreDown),
+    artifact,
+    spec,
+    service,
+    definitions,
+  };
+}
+
+async function chosen(
+  { models }: Registry,
+  model: string,
+  endpoint: string,
+  arms: ReturnType<typeof routedArms>,
+  choice: ArmChoice,
+): Promise<{ readonly version: ModelVersion; readonly variant: string | null }> {
+  if (choice.version !== undefined) return { version: await models.resolve(model, choice.version), variant: null };
+  const names = arms.map(({ name }) => name);
+  if (choice.variant !== undefined) {
+    const arm = arms.find(({ name }) => name === choice.variant);
+    if (arm !== undefined) return { version: await models.get(model, arm.version), variant: arm.name };
+    const has = names.length === 0 ? ' It has none: register a version of its model.' : ` It has ${names.join(', ')}.`;
+    const sentence = `endpoint "${endpoint}" has no variant "${choice.variant}".${didYouMean(choice.variant, names)}${has}`;
+    throw new HeadraceError('HR_USAGE', sentence);
+  }
+  const [only, ...others] = arms.filter(({ weight }) => weight > 0);
+  if (only === undefined) {
+    const sentence = `endpoint "${endpoint}" has no version to predict by: register one of model "${model}" (headrace models register)`;
+    throw new HeadraceError('HR_MODEL_NOT_READY', sentence);
+  }
+  if (others.length > 0) {
+    const sentence = `the traffic of endpoint "${endpoint}" is split over ${names.join(', ')}: name the one to predict by (--variant), or a version (--model-version)`;
+    throw new HeadraceError('HR_USAGE', sentence);
+  }
+  return { version: await models.get(model, only.version), variant: only.name };
+}

@@ -1,0 +1,285 @@
+// A file's rows predicted by an endpoint's arm: features as of each row's time, then part after part through the model. What is
+// done stays done: the same call after a kill goes on where it was.
+
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatTimestamp, HeadraceError, type Progress } from '../core/index.ts';
+import {
+  checkColumns,
+  identityOf,
+  inputFiles,
+  type InputPlace,
+  type OfflineDeps,
+  type PartOrder,
+  type SourceFile,
+  writeFeatureFile,
+  writeParts,
+} from '../offline/index.ts';
+import { getBlob, type ObjectStore } from '../storage/index.ts';
+import type { BatchArm } from './choose-arm.ts';
+import {
+  type AskedJob,
+  askedOf,
+  JOB,
+  type Job,
+  type Manifest,
+  MANIFEST,
+  other,
+  partName,
+  type PartRecord,
+  partRowsFor,
+  partsAmong,
+  readJob,
+  refuseOther,
+} from './job.ts';
+import { lockFolder } from './lock-folder.ts';
+import { openOutFolder, type OutFolder, toldOfDisk, WORK } from './out-folder.ts';
+
+export interface BatchDeps {
+  /** Their definitions are the arm's. */
+  readonly offline: OfflineDeps;
+  readonly objects: ObjectStore;
+  readonly progress: Progress;
+  /** Threads that predict. */
+  readonly threads: number;
+  /** Of all threads together. */
+  readonly memoryBytes: number;
+  readonly spill: string;
+  /** Folder for work on what goes to S3. */
+  readonly scratch: string;
+}
+
+export interface BatchRequest {
+  readonly arm: BatchArm;
+  readonly input: InputPlace;
+  /** The input's column that says when each row is predicted. */
+  readonly timestamp: string;
+  /** A folder, which may be there, or a prefix in S3. */
+  readonly out: string;
+  /** Of the input's columns, those to keep; left out: all. */
+  readonly columns?: readonly string[];
+  readonly hasFeatures: boolean;
+  /** `fail`: a row that can't be predicted fails the batch; `mark`: it has an error in the place of outputs. */
+  readonly badRows: 'fail' | 'mark';
+  readonly format: 'parquet' | 'csv';
+  /** Replaces another batch that lies at `out`. */
+  readonly overwrites: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface PredictedFile extends Manifest {
+  readonly out: string;
+  /** Parts that lay there from a run before. */
+  readonly resumed: number;
+}
+
+const FEATURES = 'features.parquet';
+
+/**
+ * Errors: as a training set's; HR_USAGE for columns, HR_CONFLICT where `out` holds another batch or a process is at work on it,
+ * HR_STORAGE_FULL, HR_MODEL_SIGNATURE and what else the model's opening throws, HR_INFERENCE_FAILED and HR_NULL_FEATURE of rows.
+ */
+export async function predictFile(deps: BatchDeps, request: BatchRequest): Promise<PredictedFile> {
+  const folder = openOutFolder(request.out, deps.scratch, deps.offline.remote?.s3 ?? {});
+  await toldOfDisk(folder.name, () => mkdir(folder.work, { recursive: true }));
+  const unlock = lockFolder(folder);
+  try {
+    return await predictInto(deps, request, folder);
+  } finally {
+    unlock();
+  }
+}
+
+async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFolder): Promise<PredictedFile> {
+  const { arm, input } = request;
+  const asked = askedOf(arm, {
+    input: input.path,
+    slice: input.slice ?? null,
+    timestamp: request.timestamp,
+    columns: request.columns ?? null,
+    features: request.hasFeatures,
+    badRows: request.badRows,
+    format: request.format,
+  });
+  const names = await standing(deps, request, folder, asked);
+  const finished = names.has(MANIFEST) ? await readManifest(folder) : undefined;
+  if (finished !== undefined) {
+    await folder.clear();
+    return { ...finished, out: folder.name, resumed: finished.parts.length };
+  }
+  const { job, featureFile } = await beginJob(deps, request, folder, asked, names);
+  const done = await doneParts(folder, job);
+  const orders = ordersOf(job, folder).filter(({ index }) => !done.has(index));
+  const resumed = done.size;
+  const onnx = await getBlob(deps.objects, arm.artifact);
+  deps.progress.start('predict', job.rows, 'rows');
+  let rows = [...done.values()].reduce((sum, part) => sum + part.rows, 0);
+  await writeParts({
+    threads: deps.threads,
+    orders,
+    signal: request.signal,
+    work: {
+      featureFile,
+      service: arm.service,
+      spec: arm.spec,
+      onnx,
+      version: arm.version,
+      variant: arm.variant,
+      columns: request.columns ?? job.inputColumns,
+      hasFeatures: request.hasFeatures,
+      badRows: request.badRows,
+      format: request.format,
+      memoryBytes: deps.memoryBytes / deps.threads,
+      spill: deps.spill,
+    },
+    scored: (more) => deps.progress.advance((rows += more)),
+    async written({ index, from, to, path }, part) {
+      const record: PartRecord = { name: partName(index, job.format), rows: to - from, ...part };
+      // First what it is, then itself: a part that lies there is known.
+      await folder.write(recordName(index), JSON.stringify(record));
+      await folder.publish(record.name, path);
+      done.set(index, record);
+    },
+  });
+  deps.progress.done(`${job.rows} rows`);
+  const parts = [...done].toSorted(([a], [b]) => a - b).map(([, part]) => part);
+  const manifest: Manifest = {
+    ...job,
+    failed: parts.reduce((sum, { failed }) => sum + failed, 0),
+    outputs: arm.spec.outputs.map(({ name, type }) => ({ name, type: type.kind })),
+    parts,
+    finished_at: formatTimestamp(deps.offline.clock.nowMicros()),
+  };
+  await folder.write(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`);
+  await folder.remove(JOB);
+  await folder.clear();
+  return { ...manifest, out: folder.name, resumed };
+}
+
+/** What lies there of the same batch; of another one nothing, or it is refused. */
+async function standing(
+  deps: BatchDeps,
+  { input, overwrites }: BatchRequest,
+  folder: OutFolder,
+  asked: AskedJob,
+): Promise<ReadonlySet<string>> {
+  const names = await folder.names();
+  const text = (names.has(MANIFEST) ? await folder.read(MANIFEST) : undefined) ?? (await folder.read(JOB));
+  if (text === undefined) {
+    const stray = partsAmong(names)[0];
+    if (stray === undefined) return names;
+    if (!overwrites) throw other(folder.name, `${stray} is there, and nothing says what of`);
+    return removeBatch(folder, names);
+  }
+  const found = readJob(text);
+  try {
+    if (found === undefined) throw other(folder.name, 'what it says of itself cannot be read');
+    refuseOther(folder.name, found, asked);
+    refuseOtherInput(folder.name, found, await inputFiles(input, deps.offline));
+    return names;
+  } catch (thrown) {
+    if (!overwrites || !(thrown instanceof HeadraceError) || thrown.code !== 'HR_CONFLICT') throw thrown;
+    return removeBatch(folder, names);
+  }
+}
+
+async function removeBatch(folder: OutFolder, names: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  // The parts last: what lies there then is of no batch, and is refused as such.
+  for (const name of [MANIFEST, JOB]) if (names.has(name)) await folder.remove(name);
+  await rm(join(folder.work, FEATURES), { force: true });
+  await removeParts(folder, names);
+  return new Set();
+}
+
+async function removeParts(folder: OutFolder, names: ReadonlySet<string>): Promise<void> {
+  const records = [...names].filter((name) => name.startsWith(`${WORK}/part-`));
+  for (const name of [...records, ...partsAmong(names)]) await folder.remove(name);
+}
+
+function refuseOtherInput(place: string, { inputs }: Job, files: readonly SourceFile[]): void {
+  const differs =
+    inputs.length !== files.length ||
+    inputs.some(({ identity }, at) => identity !== identityOf(files[at] as SourceFile));
+  if (differs) throw other(place, 'it is of an input of that name with another content');
+}
+
+/** The job with its features: those of before, or made now. Parts that were made of others are removed. */
+async function beginJob(
+  deps: BatchDeps,
+  request: BatchRequest,
+  folder: OutFolder,
+  asked: AskedJob,
+  names: ReadonlySet<string>,
+): Promise<{ readonly job: Job; readonly featureFile: string }> {
+  const featureFile = join(folder.work, FEATURES);
+  const text = names.has(JOB) ? await folder.read(JOB) : undefined;
+  const before = text === undefined ? undefined : readJob(text);
+  if (before !== undefined && (await isThere(featureFile))) return { job: before, featureFile };
+  const { arm, input, timestamp, badRows, columns } = request;
+  const made = await writeFeatureFile(deps.offline, {
+    service: arm.service.name,
+    input,
+    timestamp,
+    badRows,
+    out: featureFile,
+    check: (found) =>
+      checkColumns(columns ?? found, found, {
+        service: arm.service,
+        spec: arm.spec,
+        hasFeatures: request.hasFeatures,
+        badRows,
+      }),
+  });
+  if (before?.featureFile === made.sha256) return { job: before, featureFile };
+  // Of another snapshot of the sources: rows of both in one batch would not fit together.
+  await removeParts(folder, names);
+  const job: Job = {
+    job: 1,
+    ...asked,
+    inputs: made.inputs.map((file) => ({ path: file.path, size: file.size, identity: identityOf(file) })),
+    rows: made.rows,
+    partRows: partRowsFor(made.rows, deps.threads),
+    inputColumns: made.columns.map(({ name }) => name),
+    featureFile: made.sha256,
+    started_at: formatTimestamp(deps.offline.clock.nowMicros()),
+  };
+  await folder.write(JOB, JSON.stringify(job));
+  return { job, featureFile };
+}
+
+function ordersOf({ rows, partRows }: Job, { work }: OutFolder): PartOrder[] {
+  // A file of no rows gives a part of none: its columns are there.
+  return Array.from({ length: Math.max(1, Math.ceil(rows / partRows)) }, (_, index) => ({
+    index,
+    from: index * partRows,
+    to: Math.min(rows, (index + 1) * partRows),
+    path: join(work, `part-${index}.unfinished`),
+  }));
+}
+
+const recordName = (index: number): string => `${WORK}/part-${String(index).padStart(5, '0')}.json`;
+
+async function doneParts(folder: OutFolder, job: Job): Promise<Map<number, PartRecord>> {
+  const names = await folder.names();
+  const done = new Map<number, PartRecord>();
+  for (const { index } of ordersOf(job, folder)) {
+    if (!names.has(partName(index, job.format)) || !names.has(recordName(index))) continue;
+    const text = await folder.read(recordName(index));
+    // publish wrote the record first, whole.
+    if (text !== undefined) done.set(index, JSON.parse(text) as PartRecord);
+  }
+  return done;
+}
+
+async function readManifest(folder: OutFolder): Promise<Manifest | undefined> {
+  const text = await folder.read(MANIFEST);
+  // `standing` has read it as a job's; a manifest is written whole.
+  return text === undefined ? undefined : (JSON.parse(text) as Manifest);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

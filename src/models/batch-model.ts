@@ -1,0 +1,134 @@
+// A model for whoever has a thread of its own and rows by the thousand: no queue, no deadline. It is opened, bound and run as
+// models that serve are, so that a row gets the same answer.
+
+import { HeadraceError, messageOf, type Value } from '../core/index.ts';
+import type { ModelSpec, ResolvedService } from '../definitions/index.ts';
+import { compileBinding } from './binding/compile-binding.ts';
+import type { BatchInput } from './model-work.ts';
+import { createBuffers, createFeeds } from './onnx/batch-buffers.ts';
+import { measureModel } from './onnx/measure-model.ts';
+import { openSession } from './onnx/ort-session.ts';
+import { rowShapesOf } from './row-shapes.ts';
+import type { Tensor } from './tensor.ts';
+import { isText } from './tensor-arrays.ts';
+
+/** The declared outputs of a row in order, or why there are none. */
+export type ScoredRow = readonly Value[] | HeadraceError;
+
+export interface BatchModel {
+  /** Rows that a run takes at the most: 1 where the model's rows may not share a run. */
+  readonly mostRows: number;
+  /**
+   * Blocks the thread while it computes. A row that the model can't take fails alone, and so does one that breaks a run.
+   * `rowAt` gives feature values in the service's order; the array may be the same each time.
+   */
+  score(rows: number, rowAt: (row: number) => readonly Value[], scored: (row: number, result: ScoredRow) => void): void;
+  close(): void;
+}
+
+export interface BatchModelOptions {
+  readonly service: ResolvedService;
+  readonly spec: ModelSpec;
+  readonly mostRows: number;
+}
+
+/**
+ * Throws HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE, HR_UNSUPPORTED for a provider that isn't there, HR_OVERLOADED without
+ * memory.
+ */
+export function openBatchModel(onnx: Uint8Array, options: BatchModelOptions): BatchModel {
+  const { service, spec } = options;
+  const session = openSession(onnx, spec.providers, 1);
+  try {
+    const { signature } = session;
+    const binding = compileBinding(signature, service, spec);
+    const mostRows = measureModel(session).mode === 'joined' ? options.mostRows : 1;
+    const { inputs, ...buffers } = createBuffers(
+      signature,
+      binding.rowShapes ?? rowShapesOf(signature),
+      mostRows,
+      'own',
+    );
+    const feeds = createFeeds(signature, { inputs, ...buffers });
+    const run = (rows: number): readonly Tensor[] => {
+      try {
+        return session.run(feeds(rows, textsOf(inputs, rows)));
+      } catch (thrown) {
+        throw new HeadraceError('HR_INFERENCE_FAILED', messageOf(thrown), { cause: thrown });
+      }
+    };
+    /** Runs the rows that are bound, and tells of each. */
+    const finish: Finish = (rows, from, to, rowAt, scored) => {
+      let outputs: readonly Tensor[];
+      try {
+        outputs = run(to - from);
+      } catch (thrown) {
+        if (to - from === 1) return scored(rows[from] as number, asFailure(thrown));
+        // One row may have spoilt the others: it is looked for by halves.
+        const middle = (from + to) >> 1;
+        for (const [start, end] of [
+          [from, middle],
+          [middle, to],
+        ] as const) {
+          for (let i = start; i < end; i++) binding.bindRow(rowAt(rows[i] as number), inputs, i - start);
+          finish(rows, start, end, rowAt, scored);
+        }
+        return;
+      }
+      for (let i = from; i < to; i++) scored(rows[i] as number, readOr(outputs, i - from));
+    };
+    const readOr = (outputs: readonly Tensor[], place: number): ScoredRow => {
+      try {
+        return binding.readRow(outputs, place);
+      } catch (thrown) {
+        return asFailure(thrown);
+      }
+    };
+    return {
+      mostRows,
+      score(count, rowAt, scored) {
+        const bound: number[] = [];
+        const flush = (): void => {
+          if (bound.length > 0) finish(bound, 0, bound.length, rowAt, scored);
+          bound.length = 0;
+        };
+        for (let row = 0; row < count; row++) {
+          const values = rowAt(row);
+          const mistake = binding.check(values);
+          if (mistake !== undefined) {
+            scored(row, mistake);
+            continue;
+          }
+          binding.bindRow(values, inputs, bound.length);
+          bound.push(row);
+          if (bound.length === mostRows) flush();
+        }
+        flush();
+      },
+      close: () => session.release(),
+    };
+  } catch (thrown) {
+    session.release();
+    throw thrown;
+  }
+}
+
+type Finish = (
+  rows: readonly number[],
+  from: number,
+  to: number,
+  rowAt: (row: number) => readonly Value[],
+  scored: (row: number, result: ScoredRow) => void,
+) => void;
+
+function textsOf(inputs: readonly BatchInput[], rows: number): (readonly string[] | null)[] {
+  return inputs.map(({ data, width }) => (isText(data) ? data.slice(0, rows * width) : null));
+}
+
+function asFailure(thrown: unknown): HeadraceError {
+  return thrown instanceof HeadraceError
+    ? thrown
+    : new HeadraceError('HR_INFERENCE_FAILED', `the model's answer can't be read: ${messageOf(thrown)}`, {
+        cause: thrown,
+      });
+}

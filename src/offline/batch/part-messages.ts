@@ -1,0 +1,41 @@
+// What a batch's thread is told and tells.
+
+import type { ErrorCode } from '../../core/index.ts';
+import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
+
+/** Given once, at its start. */
+export interface PartWork {
+  readonly featureFile: string;
+  readonly service: ResolvedService;
+  readonly spec: ModelSpec;
+  readonly onnx: Uint8Array;
+  readonly version: number;
+  readonly variant: string | null;
+  /** Of the input's columns, those to keep. */
+  readonly columns: readonly string[];
+  readonly hasFeatures: boolean;
+  readonly badRows: 'fail' | 'mark';
+  readonly format: 'parquet' | 'csv';
+  /** DuckDB's bound in the thread. */
+  readonly memoryBytes: number;
+  readonly spill: string;
+}
+
+/** One part: rows `from` to `to` of the file, to be written to `path`. */
+export interface PartOrder {
+  readonly index: number;
+  readonly from: number;
+  readonly to: number;
+  readonly path: string;
+}
+
+export type PartReply =
+  | { readonly kind: 'scored'; readonly rows: number }
+  | {
+      readonly kind: 'done';
+      readonly index: number;
+      readonly failed: number;
+      readonly sha256: string;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };

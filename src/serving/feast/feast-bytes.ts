@@ -1,0 +1,57 @@
+// Values in the JSON of Feast's server. Its clients tell types by how a value is written: a float has its point even where it
+// is whole (`isPointed`), and a time is in whole seconds since 1970.
+
+import {
+  type DataType,
+  type Json,
+  type Micros,
+  MICROS_PER_SECOND,
+  stringifyJson,
+  toJson,
+  type Value,
+} from '../../core/index.ts';
+import { JsonBytes, needsPoint } from '../json-bytes.ts';
+
+export class FeastBytes extends JsonBytes {
+  override timestamp(value: Micros): void {
+    this.number(secondsOf(value));
+  }
+
+  override value(type: DataType, value: Value): void {
+    if (value !== null && (type.kind === 'list' || type.kind === 'vector')) this.escapedJson(textOf(type, value));
+    else super.value(type, value);
+  }
+
+  /** RFC 3339, for when a record happened. */
+  time(value: Micros): void {
+    super.timestamp(value);
+  }
+}
+
+function secondsOf(micros: Micros): number {
+  return Math.floor(micros / MICROS_PER_SECOND);
+}
+
+function textOf(type: DataType, value: Value): string {
+  if (value === null) return 'null';
+  switch (type.kind) {
+    case 'list':
+      // A list's value is an array.
+      return `[${(value as readonly Value[]).map((item) => textOf(type.of, item)).join(',')}]`;
+    case 'vector':
+      // So is a vector's JSON.
+      return `[${(toJson(type, value) as readonly Json[]).map(floatText).join(',')}]`;
+    case 'float32':
+    case 'float64':
+      return floatText(toJson(type, value) as Json);
+    case 'timestamp':
+      return String(secondsOf(value as Micros));
+    default:
+      return stringifyJson(toJson(type, value));
+  }
+}
+
+/** What is no finite number is text in JSON already. */
+function floatText(value: Json): string {
+  return typeof value === 'number' && needsPoint(value) ? `${value}.0` : stringifyJson(value);
+}

@@ -1,0 +1,20 @@
+// Times as Feast's clients send them: in ISO 8601, in UTC where no zone is told, or in whole seconds since 1970.
+
+import { type DataType, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
+import type { ColumnParser } from '../row-parser.ts';
+
+/** Past it a number is no seconds (it would be the year 5138), but milliseconds or finer, and which is a guess. */
+const MOST_SECONDS = 100_000_000_000;
+
+/** Undefined for what are no whole seconds. */
+export function epochSeconds(raw: unknown): Micros | undefined {
+  if (typeof raw !== 'number' || !Number.isInteger(raw)) return undefined;
+  return Math.abs(raw) < MOST_SECONDS && Number.isSafeInteger(raw * MICROS_PER_SECOND)
+    ? raw * MICROS_PER_SECOND
+    : undefined;
+}
+
+/** The same parser, and of a timestamp one that takes seconds, too. */
+export function withEpochSeconds(type: DataType, parse: ColumnParser): ColumnParser {
+  return type.kind === 'timestamp' ? (raw) => epochSeconds(raw) ?? parse(raw) : parse;
+}

@@ -1,0 +1,130 @@
+// Endpoints as models of the protocol: asked by request columns, split by their traffic, a version by the variant that has it.
+
+import { invalid, type Scope } from '../../core/index.ts';
+import type { LoadedModel } from '../../models/index.ts';
+import type { Arm } from '../arm.ts';
+import type { ListedEndpoint } from '../catalogue.ts';
+import type { DataPlane } from '../data-plane.ts';
+import type { EndpointPlan } from '../endpoint-plan.ts';
+import type { Snapshots } from '../open-snapshots.ts';
+import type { PredictAnswer } from '../predict.ts';
+import { outputsOf, PREDICTION_ID } from './endpoint-outputs.ts';
+import { rowsOf, tensorOfField } from './endpoint-rows.ts';
+import type { IndexedModel, InferAnswer, InferRequest, ModelMetadata } from './inference-plane.ts';
+import { unknownModel } from './unknown-model.ts';
+
+export interface EndpointModels {
+  /** Names are those of endpoints that there are. Throws HR_UNKNOWN_MODEL for a version that has no traffic. */
+  isReady(name: string, version: string | undefined): boolean;
+  metadata(name: string, version: string | undefined): ModelMetadata;
+  infer(name: string, version: string | undefined, asked: InferRequest, scope: Scope): Promise<InferAnswer>;
+  index(): readonly IndexedModel[];
+  /** Versions with the models that are in memory for them. */
+  loaded(
+    name: string,
+    version: string | undefined,
+  ): readonly { readonly version: string; readonly model: LoadedModel }[];
+  /** Of a model's name: which endpoints serve it, as a sentence; empty where none does. */
+  servedElsewhere(model: string): string;
+}
+
+export function createEndpointModels(
+  snapshots: Snapshots,
+  data: Pick<DataPlane, 'predict' | 'refused'>,
+): EndpointModels {
+  /** None while nothing is applied. */
+  const plans = (): readonly EndpointPlan[] => (snapshots.isLoaded() ? snapshots.plans() : []);
+
+  const planOf = (name: string): EndpointPlan | undefined => plans().find(({ state }) => state.name === name);
+
+  const armsOf = (name: string): readonly Arm[] => planOf(name)?.arms ?? [];
+
+  const versionsOf = (name: string): string[] => [...new Set(armsOf(name).map(({ version }) => String(version)))];
+
+  /** The arm of a version. Throws HR_UNKNOWN_MODEL. */
+  const armOf = (name: string, version: string): Arm => {
+    const arm = armsOf(name).find((one) => String(one.version) === version);
+    if (arm !== undefined) return arm;
+    const versions = versionsOf(name);
+    const rest = versions.length === 0 ? ' None has traffic.' : ` Those with traffic: ${versions.join(', ')}.`;
+    throw unknownModel(name, version, rest);
+  };
+
+  const listed = (name: string): ListedEndpoint => {
+    const { endpoints } = snapshots.catalogue();
+    const found = endpoints.find((endpoint) => endpoint.name === name);
+    if (found === undefined) throw unknownModel(name, undefined, '');
+    return found;
+  };
+
+  /** What the endpoint's prediction takes; what is refused here counts as the endpoint's. */
+  const prepare = (
+    name: string,
+    version: string | undefined,
+    { inputs, outputs }: InferRequest,
+  ): { readonly rows: readonly object[]; readonly forced: string | undefined } => {
+    try {
+      const arm = version === undefined ? undefined : armOf(name, version);
+      const { requestColumns, arms } = snapshots.endpoint(name);
+      const known = new Set([...listed(name).outputs.map((output) => output.name), PREDICTION_ID]);
+      const unknown = outputs?.find((output) => !known.has(output));
+      if (unknown !== undefined) {
+        const message = `is no output of endpoint "${name}"; it gives ${[...known].join(', ')}`;
+        throw invalid([{ path: unknown.slice(0, 100), message }]);
+      }
+      // With one variant alone its version is what every request gets.
+      return { rows: rowsOf(inputs, requestColumns), forced: arms.length > 1 ? arm?.name : undefined };
+    } catch (thrown) {
+      data.refused(name, thrown);
+      throw thrown;
+    }
+  };
+
+  return {
+    isReady: (name, version) => (version === undefined ? armsOf(name).length > 0 : armOf(name, version) !== undefined),
+    metadata(name, version) {
+      if (version !== undefined) armOf(name, version);
+      const { request, outputs } = listed(name);
+      return {
+        name,
+        versions: version === undefined ? versionsOf(name) : [version],
+        platform: 'headrace_endpoint',
+        inputs: request.map((column) => ({
+          ...tensorOfField(column),
+          ...(column.isRequired ? {} : { isOptional: true as const }),
+        })),
+        outputs: [
+          ...outputs.flatMap(({ name: output, types: [type] }) =>
+            type === undefined ? [] : [tensorOfField({ name: output, type })],
+          ),
+          { name: PREDICTION_ID, datatype: 'BYTES', shape: [-1] },
+        ],
+      };
+    },
+    async infer(name, version, asked, scope) {
+      const { rows, forced } = prepare(name, version, asked);
+      const options = { isPartial: false, ...(forced === undefined ? {} : { forced }) };
+      const answer = await data.predict(name, rows, options, scope);
+      return { version: versionOf(answer), outputs: outputsOf(answer, asked.outputs) };
+    },
+    index: () =>
+      plans().flatMap(({ state: { name } }) =>
+        versionsOf(name).map((version): IndexedModel => ({ name, version, state: 'READY', reason: '' })),
+      ),
+    loaded(name, version) {
+      const arms = version === undefined ? armsOf(name) : [armOf(name, version)];
+      const models = new Map(arms.map((arm) => [String(arm.version), arm.graph.model.loaded]));
+      return Array.from(models, ([own, model]) => ({ version: own, model }));
+    },
+    servedElsewhere(model) {
+      const names = plans().flatMap(({ state }) => (state.model === model ? [state.name] : []));
+      return names.length === 0 ? '' : ` That model is served by the name of its endpoint: ${names.join(', ')}.`;
+    },
+  };
+}
+
+function versionOf({ rows }: PredictAnswer): string | undefined {
+  const versions = new Set(rows.flatMap((row) => (row.error === undefined ? [row.arm.version] : [])));
+  const [only] = versions;
+  return versions.size === 1 ? String(only) : undefined;
+}

@@ -1,0 +1,159 @@
+// A batch that is killed at any moment and asked for again: no row is lost, none is there twice, and what comes out is what an
+// undisturbed one gives. And a disk that fills, and two processes at once.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fillDisk, freeDisk } from '../support/fill-disk.ts';
+import { createPredictProject, inputSql, partsOf, readRows, writeRows } from '../support/predict-project.ts';
+import { headrace, headraceJson, MAIN, type Project } from '../support/serving-project.ts';
+import { skipBecause } from '../support/skips.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
+
+const END_MS = Date.UTC(2026, 10, 1);
+const ROWS = 60_000;
+
+let project: Project;
+beforeAll(async () => {
+  project = await createPredictProject(END_MS);
+  await writeRows(project.file('in.parquet'), inputSql(ROWS, END_MS));
+}, 120_000);
+afterAll(() => project?.remove());
+
+const lineFor = (out: string): readonly string[] => [
+  'predict',
+  'shops',
+  '--input',
+  'in.parquet',
+  '--timestamp',
+  'at',
+  '--out',
+  out,
+];
+const rowsOf = (folder: string) => readRows(`SELECT id, probability FROM ${partsOf(folder)}`);
+
+function start(out: string): { readonly child: ChildProcess; readonly ended: Promise<number | null> } {
+  const child = spawn(process.execPath, [MAIN, ...lineFor(out)], { cwd: project.directory, stdio: 'ignore' });
+  return { child, ended: new Promise((resolve) => child.once('exit', (code) => resolve(code))) };
+}
+
+const partsIn = (out: string): readonly string[] =>
+  existsSync(out) ? readdirSync(out).filter((name) => name.startsWith('part-')) : [];
+
+describe('a batch that is killed', () => {
+  it('goes on where it was, and comes out as one that nobody disturbed', async () => {
+    headraceJson(project, lineFor('undisturbed'));
+    const out = project.file('killed');
+    // In its features, at its first part, and then wherever chance says.
+    const moments = [
+      () => existsSync(join(out, '_work')),
+      () => existsSync(join(out, '_job.json')),
+      ...Array.from({ length: 5 }, () => {
+        const dueMs = 300 + Math.random() * 400;
+        let sinceMs: number | undefined;
+        return () => existsSync(join(out, '_job.json')) && performance.now() - (sinceMs ??= performance.now()) > dueMs;
+      }),
+    ];
+    let killed = 0;
+    const standing: number[] = [];
+    for (const isDue of moments) {
+      const { child, ended } = start(out);
+      let isOver = false;
+      void ended.then(() => (isOver = true));
+      while (!isOver && !isDue()) await delay(2);
+      child.kill('SIGKILL');
+      if ((await ended) === null) killed++;
+      standing.push(partsIn(out).length);
+    }
+    expect(killed).toBeGreaterThanOrEqual(2);
+    // What was there stays there.
+    expect(standing).toEqual(standing.toSorted((a, b) => a - b));
+    const result = headraceJson(project, lineFor('killed')) as { rows: number; parts: readonly { rows: number }[] };
+    expect(result.rows).toBe(ROWS);
+    expect(result.parts.reduce((sum, { rows }) => sum + rows, 0)).toBe(ROWS);
+    const rows = await rowsOf(out);
+    expect(rows.length).toBe(ROWS);
+    expect(new Set(rows.map(({ id }) => id)).size).toBe(ROWS);
+    expect(rows).toEqual(await rowsOf(project.file('undisturbed')));
+    expect(readdirSync(out).filter((name) => !name.startsWith('part-'))).toEqual(['_manifest.json']);
+  }, 300_000);
+
+  it('keeps its features and its parts where the sources changed meanwhile', async () => {
+    const out = project.file('changed');
+    const { child, ended } = start(out);
+    while (partsIn(out).length < 2 && child.exitCode === null) await delay(2);
+    child.kill('SIGKILL');
+    await ended;
+    const left = partsIn(out).length;
+    expect(left).toBeGreaterThanOrEqual(2);
+    expect(existsSync(join(out, '_manifest.json'))).toBe(false);
+    // Its features are still there, and are taken: what came to the sources meanwhile counts in no row.
+    await writeRows(
+      project.file('sales.parquet'),
+      `SELECT * REPLACE (amount + 1 AS amount) FROM '${project.file('data/sales.parquet')}'`,
+    );
+    renameSync(project.file('sales.parquet'), project.file('data/sales.parquet'));
+    const result = headraceJson(project, lineFor('changed')) as { resumed: number };
+    expect(result.resumed).toBeGreaterThanOrEqual(left);
+    expect(await rowsOf(out)).toEqual(await rowsOf(project.file('undisturbed')));
+  }, 120_000);
+
+  it('never puts rows of two snapshots of the sources together', async () => {
+    const out = project.file('lost');
+    const { child, ended } = start(out);
+    while (partsIn(out).length < 2 && child.exitCode === null) await delay(2);
+    child.kill('SIGKILL');
+    await ended;
+    expect(existsSync(join(out, '_job.json'))).toBe(true);
+    // The features are gone, as on another machine, and are not to be had again as they were.
+    rmSync(join(out, '_work', 'features.parquet'));
+    await writeRows(
+      project.file('sales.parquet'),
+      `SELECT * REPLACE (amount * 2 AS amount) FROM '${project.file('data/sales.parquet')}'`,
+    );
+    renameSync(project.file('sales.parquet'), project.file('data/sales.parquet'));
+    const result = headraceJson(project, lineFor('lost')) as { resumed: number };
+    expect(result.resumed).toBe(0);
+    headraceJson(project, lineFor('doubled'));
+    expect(await rowsOf(out)).toEqual(await rowsOf(project.file('doubled')));
+    expect(await rowsOf(out)).not.toEqual(await rowsOf(project.file('undisturbed')));
+  }, 120_000);
+});
+
+it('two at once: the second is refused and takes nothing from the first', async () => {
+  const out = project.file('both');
+  const { child, ended } = start(out);
+  while (!existsSync(join(out, '_work', 'lock')) && child.exitCode === null) await delay(2);
+  await delay(20);
+  const second = headrace(project, [...lineFor('both'), '--json']);
+  expect(second.stderr).toMatch(/HR_CONFLICT.*another process is predicting/s);
+  expect(await ended).toBe(0);
+  expect((await rowsOf(out)).length).toBe(ROWS);
+}, 120_000);
+
+const disk = mountSmallDisk(24);
+if (disk === undefined) skipBecause('a batch on a full disk: this user may not mount a small one');
+
+describe.skipIf(disk === undefined)('on a disk that fills', () => {
+  afterAll(() => disk?.remove());
+
+  it('it says so, keeps the parts that are done, and goes on once there is space', async () => {
+    const path = disk?.path ?? '';
+    const out = join(path, 'out');
+    mkdirSync(out);
+    const { child, ended } = start(out);
+    while (partsIn(out).length < 2 && child.exitCode === null) await delay(1);
+    fillDisk(join(path, 'hog'));
+    expect(await ended).not.toBe(0);
+    const left = partsIn(out).length;
+    expect(left).toBeLessThan(8);
+    const refused = headrace(project, [...lineFor(out), '--json']);
+    expect(refused.stderr).toMatch(/HR_STORAGE_FULL.*(Free space)/s);
+    freeDisk(join(path, 'hog'));
+    const result = headraceJson(project, lineFor(out)) as { resumed: number };
+    expect(result.resumed).toBeGreaterThanOrEqual(left);
+    expect((await rowsOf(out)).length).toBe(ROWS);
+  }, 120_000);
+});

@@ -1,0 +1,104 @@
+// Materializes that Feast's clients ask for over HTTP: in a process of its own, one at a time, ended by the server's stop.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openServing, type OpenServing } from '../support/open-serving.ts';
+
+const REPOSITORY = `import { count, csv, endpoint, entity, featureService, featureView, latest, model, parquet, t } from 'headrace';
+export const user = entity('user', { keys: { user: t.string() } });
+export const visits = csv('visits', {
+  path: 'data/visits.csv', columns: { user: t.string(), pages: t.int64(), at: t.timestamp() }, eventTime: 'at',
+});
+export const gone = parquet('gone', {
+  path: 'data/gone-*.parquet', columns: { user: t.string(), pages: t.int64(), at: t.timestamp() }, eventTime: 'at',
+});
+export const browsing = featureView('browsing', { entity: user, source: visits, features: { pages: latest('pages') } });
+export const lost = featureView('lost', { entity: user, source: gone, features: { pages: latest('pages') } });
+export const stored = featureService('stored', [browsing]);
+export const returns = model('returns', { features: stored, outputs: { probability: t.float32() } });
+export const checkout = endpoint('checkout', { model: returns, unit: ['user'] });
+`;
+
+describe('a materialize over HTTP', () => {
+  let open: OpenServing;
+  const write = (lines: readonly string[]): void =>
+    void open.project.write('feature_repo/data/visits.csv', `user,pages,at\n${lines.join('\n')}\n`);
+  const pages = async (user: string): Promise<unknown> => {
+    const asked = { features: ['browsing:pages'], entities: { user: [user] } };
+    const answer = await open.post('/get-online-features', asked);
+    expect(answer.statusCode, answer.body).toBe(200);
+    return (answer.json() as unknown as { results: { values: unknown[] }[] }).results[1]?.values[0];
+  };
+  const detail = (body: string): unknown => JSON.parse(JSON.parse(body) as string);
+  beforeAll(async () => {
+    open = await openServing({ repository: REPOSITORY, features: 1 });
+  }, 60_000);
+  afterAll(() => open.close());
+
+  it('fills a view, wholly and then by what is new', async () => {
+    write(['ada,3,2026-01-01T00:00:00Z']);
+    const body = { start_ts: '2025-12-01T00:00:00', end_ts: '2200-01-01', feature_views: ['browsing'] };
+    const whole = await open.post('/materialize', body);
+    expect([whole.statusCode, whole.body]).toEqual([200, 'null']);
+    expect(await pages('ada')).toBe(3);
+    write(['ada,3,2026-01-01T00:00:00Z', 'bob,4,2026-01-02T00:00:00Z']);
+    const end_ts = new Date().toISOString().replace('Z', '');
+    const part = await open.post('/materialize-incremental', { end_ts, feature_views: ['browsing'] });
+    expect([part.statusCode, part.body]).toEqual([200, 'null']);
+    expect([await pages('ada'), await pages('bob')]).toEqual([3, 4]);
+  });
+
+  it('says which view failed, and why', async () => {
+    const answer = await open.post('/materialize', { disable_event_timestamp: true, feature_views: ['lost'] });
+    expect(answer.statusCode).toBeLessThan(500);
+    expect(detail(answer.body)).toMatchObject({
+      class: 'FeastError',
+      message: expect.stringMatching(/view "lost" could not be materialized: .*gone/),
+    });
+  });
+
+  it('is one at a time, and answered at once where it is asked to be', async () => {
+    const body = { end_ts: '2200-01-01', feature_views: ['browsing'] };
+    const [first, second] = await Promise.all([
+      open.post('/materialize-incremental?async=true', body),
+      open.post('/materialize-incremental', body),
+    ]);
+    expect(first.statusCode, first.body).toBe(202);
+    expect(first.json()).toEqual({ status: 'accepted', feature_views: ['browsing'] });
+    expect(second.statusCode).toBe(409);
+    expect(detail(second.body)).toMatchObject({ message: expect.stringMatching(/HR_CONFLICT: .*under way/) });
+    const again = async () => (await open.post('/materialize-incremental', body)).statusCode;
+    await expect.poll(again, { timeout: 60_000 }).toBe(200);
+  });
+
+  it.each([
+    ['/materialize', {}, 400, /start_ts: expected a time/],
+    ['/materialize', { start_ts: '2026-01-02', end_ts: '2026-01-01' }, 400, /start_ts: expected a time before end_ts/],
+    ['/materialize', { start_ts: 0, end_ts: '2026-01-01' }, 400, /got number 0/],
+    ['/materialize-incremental', { end_ts: 'soon' }, 400, /end_ts/],
+    ['/materialize-incremental', { end_ts: '2026-01-01', feature_views: ['browsin'] }, 404, /Did you mean "browsing"/],
+    [
+      '/materialize-incremental',
+      { end_ts: '2026-01-01', feature_views: 'browsing' },
+      400,
+      /feature_views: expected names/,
+    ],
+    ['/materialize-incremental', { end_ts: '2026-01-01', feature_views: ['__proto__'] }, 404, /no feature view/],
+    ['/materialize-incremental', { end_ts: '2026-01-01', version: 'v2' }, 400, /version/],
+    ['/materialize', [], 400, /the body must be a JSON object/],
+  ])('%s refuses %j', async (path, body, status, message) => {
+    const answer = await open.post(path, body);
+    expect(answer.statusCode).toBe(status);
+    expect(detail(answer.body)).toMatchObject({ message: expect.stringMatching(message) });
+  });
+
+  it('ends with the server, and is told so', async () => {
+    const body = { end_ts: '2200-01-01' };
+    // Nothing is sent before somebody waits for it.
+    const filling = open.post('/materialize-incremental', body).then((answer) => answer);
+    // Its process has begun once a second is refused.
+    await expect.poll(async () => (await open.post('/materialize-incremental', body)).statusCode).toBe(409);
+    const [answer] = await Promise.all([filling, open.serving.stop()]);
+    expect(answer.statusCode).toBe(503);
+    expect(detail(answer.body)).toMatchObject({ message: expect.stringMatching(/^HR_STOPPING: /) });
+  });
+});

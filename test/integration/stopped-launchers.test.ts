@@ -1,0 +1,119 @@
+// Launchers and warm processes that stand still (SIGSTOP): what waits for them has an end, and nothing of them stays.
+
+import { afterEach, describe, expect, it } from 'vitest';
+import type { StepAction } from '../../src/definitions/index.ts';
+import {
+  type ExecutorWorld,
+  openExecutorWorld,
+  processesWith,
+  until,
+  type WorldOptions,
+} from '../support/executor-world.ts';
+
+const worlds: ExecutorWorld[] = [];
+
+function open(options: WorldOptions = {}): ExecutorWorld {
+  const world = openExecutorWorld({ graceMs: 300, cpus: 4, ...options });
+  worlds.push(world);
+  return world;
+}
+
+afterEach(async () => {
+  for (const { driver } of worlds) for (const pid of processesWith(driver)) signal(pid, 'SIGCONT');
+  for (const world of worlds.splice(0)) await world.close();
+});
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // gone
+  }
+}
+
+const shell = (command: string): StepAction => ({ kind: 'shell', command });
+const STOP = 'kill -STOP $PPID; sleep 1000';
+
+async function seconds(work: Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work;
+  return (performance.now() - began) / 1000;
+}
+
+describe('a launcher that a step has stopped', () => {
+  it('is ended with all that it started by a cancel, and the next task has another', { timeout: 60_000 }, async () => {
+    const world = open();
+    const slice = world.slice(await world.order(shell(STOP)), 2);
+    const handles = await world.executor.submit([slice]);
+    const { launcherPid = 0 } = world.executor;
+    await until(() => processesWith(`${slice.id}:`).length >= 2, 'a task');
+    expect(await seconds(world.executor.cancel(handles))).toBeLessThan(15);
+    expect(processesWith(world.driver)).toEqual([]);
+    expect(await world.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
+    expect(world.executor.launcherPid).not.toBe(launcherPid);
+  });
+
+  it('keeps its driver from no end', { timeout: 60_000 }, async () => {
+    const world = open();
+    const slice = world.slice(await world.order(shell(STOP)));
+    await world.executor.submit([slice]);
+    await until(() => processesWith(`${slice.id}:`).length >= 2, 'the task');
+    expect(await seconds(world.executor.close())).toBeLessThan(15);
+    expect(processesWith(world.driver)).toEqual([]);
+  });
+
+  it('keeps no step from its timeout; what it has beside that is lost', { timeout: 60_000 }, async () => {
+    const world = open();
+    const other = world.slice(await world.order(shell('sleep 1000')));
+    const slice = world.slice(await world.order(shell(STOP), { timeoutMs: 500 }));
+    await world.executor.submit([other]);
+    await until(() => processesWith(`${other.id}:`).length >= 1, 'the other');
+    const began = performance.now();
+    await world.executor.submit([slice]);
+    expect(await world.ends(slice)).toMatchObject([
+      { kind: 'failed', cause: 'timeout', reason: 'timed out after 0.5 s' },
+    ]);
+    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(await world.ends(other)).toMatchObject([{ kind: 'lost', reason: expect.stringMatching(/stood still/) }]);
+    expect(processesWith(world.driver)).toEqual([]);
+  });
+
+  it('is ended in the end where nothing else is asked of it', { timeout: 60_000 }, async () => {
+    const world = open({ stillMs: 1500 });
+    const slice = world.slice(await world.order(shell(STOP)));
+    await world.executor.submit([slice]);
+    expect(await world.ends(slice)).toMatchObject([{ kind: 'lost', reason: expect.stringMatching(/stood still/) }]);
+    expect(processesWith(world.driver)).toEqual([]);
+  });
+
+  it('that only works for long is none', { timeout: 60_000 }, async () => {
+    const world = open({ stillMs: 1500 });
+    const [end] = await world.run(shell('sleep 3'));
+    expect(end).toMatchObject({ kind: 'succeeded' });
+  });
+});
+
+describe('a warm process that a task has stopped', () => {
+  const stops = `module.exports = () => require('child_process').execSync('kill -STOP $PPID; sleep 1000');`;
+
+  it('is ended at the timeout', async () => {
+    const world = open();
+    expect(await world.run(await world.task(stops), { timeoutMs: 300 })).toMatchObject([{ cause: 'timeout' }]);
+    expect(processesWith('sleep\u00001000').filter((pid) => processesWith(world.driver).includes(pid))).toEqual([]);
+  });
+
+  it('is ended by a cancel, and by its driver’s end', { timeout: 60_000 }, async () => {
+    const world = open();
+    const action = await world.task(stops);
+    const sleeping = () => processesWith('sleep\u00001000').filter((pid) => processesWith(world.driver).includes(pid));
+    const first = world.slice(await world.order(action));
+    const handles = await world.executor.submit([first]);
+    await until(() => sleeping().length === 1, 'the task');
+    expect(await seconds(world.executor.cancel(handles))).toBeLessThan(15);
+    await until(() => sleeping().length === 0, 'the end of the task');
+    await world.executor.submit([world.slice(await world.order(action, { params: { again: true } }))]);
+    await until(() => sleeping().length === 1, 'the task');
+    expect(await seconds(world.executor.close())).toBeLessThan(15);
+    expect(processesWith(world.driver)).toEqual([]);
+  });
+});

@@ -1,0 +1,81 @@
+// gRPC in the hands of others' clients, as PyPI has them: Triton's (blocking, streaming, asyncio), KServe's, and grpcio's health, reflection and
+// status. And protoc's word on the descriptors that reflection answers from.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeDescriptors } from '../../scripts/proto.ts';
+import { openOipServing } from '../support/oip-models.ts';
+import type { OpenServing } from '../support/open-serving.ts';
+import { bringPackages } from '../support/python-packages.ts';
+import { skipBecause } from '../support/skips.ts';
+
+const DESCRIPTORS = fileURLToPath(new URL('../../proto/descriptors.binpb', import.meta.url));
+const GRPCIO = '1.85.1';
+const CLIENTS = [
+  {
+    name: 'tritonclient-grpc-2.73.0',
+    packages: ['tritonclient[grpc]==2.73.0'],
+    script: 'grpc-triton.py',
+    least: 600,
+  },
+  { name: 'kserve-0.21.0', packages: ['kserve==0.21.0'], script: 'grpc-kserve.py', least: 8 },
+  {
+    name: `grpcio-${GRPCIO}`,
+    packages: ['grpcio', 'grpcio-health-checking', 'grpcio-reflection', 'grpcio-status'].map(
+      (one) => `${one}==${GRPCIO}`,
+    ),
+    script: 'grpc-python.py',
+    least: 15,
+  },
+] as const;
+
+let open: OpenServing;
+beforeAll(async () => {
+  open = await openOipServing({ serve: { grpcPort: 0 } });
+}, 60_000);
+afterAll(() => open.close());
+
+describe.each(CLIENTS)('$name', ({ name, packages, script, least }) => {
+  const brought = bringPackages(name, packages);
+  if (typeof brought === 'string') skipBecause(`gRPC in the hands of ${name}: ${brought}`);
+
+  it.skipIf(typeof brought === 'string')('does all that it can', async () => {
+    const python = join((brought as { bin: string }).bin, 'python');
+    const file = join(import.meta.dirname, '../support', script);
+    const output = await run(python, [file, open.serving.grpcAddress as string, DESCRIPTORS]);
+    const [, checks = '0'] = /^ok (\d+)$/m.exec(output) ?? [];
+    expect(Number(checks)).toBeGreaterThan(least);
+  });
+});
+
+it('the descriptors are those of the .proto files', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-proto-'));
+  try {
+    const file = join(folder, 'descriptors.binpb');
+    const failure = writeDescriptors(file);
+    if (failure !== undefined) {
+      skipBecause(`the descriptors of the .proto files: ${failure}`);
+      context.skip();
+    }
+    const isSame = readFileSync(file).equals(readFileSync(DESCRIPTORS));
+    expect(isSame, 'run `node scripts/bootstrap.mjs scripts/proto.ts`').toBe(true);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 240_000);
+
+/** Its output; rejects where it fails. The server is in this process, which must not wait. */
+function run(program: string, args: readonly string[]): Promise<string> {
+  const child = spawn(program, args, { timeout: 120_000 });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve(output) : reject(new Error(output))));
+  });
+}
