@@ -1,6 +1,7 @@
 // A graph's version outside of a server: registered, refused, and run by whoever evaluates it.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment, registerGraph } from '../../src/app/index.ts';
 import { openVersion } from '../../src/app/open-version.ts';
@@ -100,5 +101,25 @@ describe('a graph', () => {
     } finally {
       await again.close();
     }
+  });
+
+  it('is told by doctor where what it runs can’t be read', async () => {
+    const { models } = await app.registry();
+    const { artifact } = await models.get('table', 1);
+    const folder = project.file('.headrace/artifacts');
+    const found = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith(artifact));
+    expect(found).toHaveLength(1);
+    for (const file of found) rmSync(join(folder, file));
+    const { stdout } = headrace(project, ['doctor', '--json']);
+    const { checks } = JSON.parse(stdout) as { readonly checks: readonly Record<string, string>[] };
+    expect(checks.filter((one) => one['check'] === 'models')).toMatchObject([
+      {
+        state: 'fail',
+        says: expect.stringContaining(
+          'version 1 of "graph" has traffic and can\'t be loaded: node "looked", version 1 of "table"',
+        ),
+        fix: expect.stringContaining('headrace models register table FILE.onnx with the same file'),
+      },
+    ]);
   });
 });
