@@ -35,6 +35,7 @@ export class Call implements CallContext {
   readonly requestId: string;
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
+  readonly credentials: IncomingHttpHeaders;
   readonly path: string;
   readonly parts: CallParts;
   readonly ip: string;
@@ -61,7 +62,8 @@ export class Call implements CallContext {
     this.parts = parts;
     this.#open = open;
     this.stream = stream;
-    this.headers = withHost(headers);
+    this.headers = headers;
+    this.credentials = credentialsOf(headers);
     this.ip = ip;
     this.path = headers[':path'] ?? '';
     this.#method = parts.methods.get(this.path);
@@ -78,6 +80,11 @@ export class Call implements CallContext {
     return this.#method?.role ?? 'known';
   }
 
+  /** Nothing can be sent any more: the client has given the call up, or was given up. */
+  get isGone(): boolean {
+    return this.stream.destroyed || this.stream.closed;
+  }
+
   get isStream(): boolean {
     return this.#method?.kind === 'stream';
   }
@@ -87,10 +94,12 @@ export class Call implements CallContext {
     // A client that goes away ends its call, and is told nothing.
     stream.on('error', () => {});
     stream.once('close', () => this.#closed());
-    stream.once('wantTrailers', () => stream.sendTrailers(this.#trailers));
+    stream.once('wantTrailers', () => {
+      if (!this.isGone) stream.sendTrailers(this.#trailers);
+    });
     try {
       this.#deadlineMs = this.#startMs + (readTimeout(headerOf(this.headers, 'grpc-timeout')) ?? this.#defaultMs());
-      const known = this.parts.gate.identify(this.headers, this.ip, this.role);
+      const known = this.parts.gate.identify(this.credentials, this.ip, this.role);
       if (!(known instanceof Promise)) this.#enter(known);
       else
         known.then(
@@ -150,7 +159,7 @@ export class Call implements CallContext {
   /** Ends well; `message` is the answer of a call that streams nothing. */
   end(message?: Buffer): void {
     if (message !== undefined && !this.mayAnswer()) return;
-    if (this.#ended !== undefined || this.stream.destroyed) return;
+    if (this.#ended !== undefined || this.isGone) return;
     this.#ended = 'well';
     this.#room?.release();
     this.respond();
@@ -165,7 +174,7 @@ export class Call implements CallContext {
     this.#room?.release();
     this.parts.log.failed(() => this.#logged(), error);
     this.#noteRefusal(error);
-    if (this.stream.destroyed) return;
+    if (this.isGone) return;
     const trailers = errorTrailers(error, this.requestId, this.#known?.actor);
     if (this.stream.headersSent) {
       this.#trailers = trailers;
@@ -345,8 +354,14 @@ function headerOf(headers: IncomingHttpHeaders, name: string): string | undefine
   return typeof value === 'string' ? value : undefined;
 }
 
-// HTTP/2 has the host in a header of its own.
-function withHost(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const host = headers[':authority'] ?? headers.host;
-  return host === headers.host ? headers : { ...headers, host };
+// What the gate looks at. HTTP/2 has the host in a header of its own.
+function credentialsOf(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { authorization, origin } = headers;
+  return {
+    authorization,
+    'x-api-key': headers['x-api-key'],
+    host: headers[':authority'] ?? headers.host,
+    origin,
+    'sec-fetch-site': headers['sec-fetch-site'],
+  };
 }

@@ -77,7 +77,7 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
       if (call.dueMs !== undefined && call.dueMs < now) call.late();
       if (call.body === undefined || ticks % 2 === 1) continue;
       // A stream outlives neither the key nor the token that it began with.
-      void gate.stillAdmits(call.headers, call.ip, call.role).then((isAdmitted) => {
+      void gate.stillAdmits(call.credentials, call.ip, call.role).then((isAdmitted) => {
         if (!isAdmitted) call.refuse();
       });
     }
@@ -104,6 +104,7 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
     const isGrpc = headers[':method'] === 'POST' && IS_GRPC.test(headers['content-type'] ?? '');
     if (!isGrpc) {
       stream.on('error', () => {});
+      if (stream.destroyed || stream.closed) return;
       const status = headers[':method'] === 'POST' ? 415 : 405;
       stream.respond({ ':status': status }, { endStream: true });
       if (!stream.readableEnded) stream.close();

@@ -147,7 +147,7 @@ export class StreamBody {
 
   #send(message: Buffer): Promise<void> | undefined {
     const { stream, parts } = this.#call;
-    if (this.#isOver || stream.destroyed || !this.#call.mayAnswer()) return undefined;
+    if (this.#isOver || this.#call.isGone || !this.#call.mayAnswer()) return undefined;
     this.#call.respond();
     if (stream.write(message)) return undefined;
     if (this.#drain === undefined) {
