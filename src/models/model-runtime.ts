@@ -32,6 +32,8 @@ export interface ModelStatistics {
   readonly threadsReplaced: number;
   /** Sum of the runs' times. */
   readonly busyMicros: number;
+  /** Sum of the times that rows waited until their run began, but for shadows' rows. */
+  readonly waitMicros: number;
 }
 
 /** A model version in memory. */

@@ -219,7 +219,7 @@ it('chooses, drops and refuses as the rules say', () => {
           const deadlineMs = nowMs + timeoutMs;
           const scope = scopeOf({ deadlineMs, priority });
           scopes.push(scope);
-          const job = createJob({ count, scope, bind() {}, done() {}, failed() {} }, shape, 4);
+          const job = createJob({ count, scope, bind() {}, done() {}, failed() {} }, nowMs, shape, 4);
           orders.set(job, order);
           const rank = PRIORITIES.indexOf(priority);
           const maySweep = sweptMs < nowMs - 1;

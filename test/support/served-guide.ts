@@ -10,6 +10,8 @@ export interface ServedGuide {
   readonly path: string;
   /** Once the tests run. */
   project(): Project;
+  /** Where the server is, as its commands are told. */
+  environment(): Readonly<Record<string, string>>;
   /** Types it; what its commands print is what it shows. Gives how many outputs it shows. */
   type(): number;
 }
@@ -30,6 +32,7 @@ export function serveGuide(name: string, create: () => Project = createServingPr
   return {
     path,
     project: () => project,
+    environment: () => ({ HEADRACE_URL: server.url }),
     type() {
       const shown = runGuide(path, project, { HEADRACE_URL: server.url });
       for (const { command, shown: expected, printed } of shown) expect(printed, command).toBe(expected);

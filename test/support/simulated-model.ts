@@ -95,7 +95,7 @@ export function simulate(run: SimulatedRun): SimulatedResult {
       priority,
       span: undefined,
     });
-    const job = createJob({ count: rows, scope, bind() {}, done() {}, failed() {} }, '', 4);
+    const job = createJob({ count: rows, scope, bind() {}, done() {}, failed() {} }, atMs, '', 4);
     arrivedAt.set(job, atMs);
     const freeMs = Math.min(
       ...lanes.map(({ estimatedMs, freeMs }) => (freeMs <= atMs ? atMs : atMs + Math.abs(estimatedMs - atMs))),

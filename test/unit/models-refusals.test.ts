@@ -92,7 +92,7 @@ it('is told nothing of what others would have taken, once they are gone and it w
     dropped: (job, reason) => dropped.push(reason === 'deadline' ? dropError(reason, job, 0).message : reason),
   });
   const jobOf = (count: number, deadlineMs: number) =>
-    createJob({ count, scope: scopeOf({ deadlineMs }), bind() {}, done() {}, failed() {} }, '', 0);
+    createJob({ count, scope: scopeOf({ deadlineMs }), bind() {}, done() {}, failed() {} }, 0, '', 0);
   expect(queue.offer(jobOf(8, 300), 0, 0)).toBeUndefined();
   // Behind the first it would be late; but that is late itself by now, which nobody has seen.
   expect(queue.offer(jobOf(1, 481), 330, 330)).toBeUndefined();

@@ -227,7 +227,8 @@ describe('the monitor', () => {
     monitor.watchLog(() => ({ written: 5, dropped: { full: 1 }, queued: 4, queuedBytes: 2000 }));
     monitor.watchInFlight(() => 3);
     monitor.watchInFlightBytes(() => 700);
-    const statistics = { runs: 4, rows: 9, failures: 1, refused: { overloaded: 2 }, queuedRows: 5, memoryBytes: 1000 };
+    const counts = { runs: 4, rows: 9, failures: 1, refused: { overloaded: 2 }, waitMicros: 45_000 };
+    const statistics = { ...counts, queuedRows: 5, memoryBytes: 1000 };
     const loaded = {};
     monitor.watchModels(() => [{ loaded, model: 'delays', version: 3, ...statistics }]);
     const lines = (await shownBy(monitor).prometheus()).split('\n');
@@ -257,6 +258,7 @@ describe('the monitor', () => {
       'headrace_prediction_log_queued 4',
       'headrace_prediction_log_queued_bytes 2000',
       'headrace_model_rows_total{model="delays",version="3"} 9',
+      'headrace_model_wait_seconds_total{model="delays",version="3"} 0.045',
       'headrace_model_refused_total{model="delays",version="3",reason="overloaded"} 2',
       'headrace_model_queued{model="delays",version="3"} 5',
       'headrace_requests_in_flight 3',
@@ -270,7 +272,7 @@ describe('the monitor', () => {
 
   it('counts a model that is loaded anew from its zero, and one that stayed loaded from where it was', () => {
     const totals = createTotals(clock);
-    const rest = { runs: 1, failures: 0, refused: {}, queuedRows: 0, memoryBytes: 0 };
+    const rest = { runs: 1, failures: 0, refused: {}, waitMicros: 3, queuedRows: 0, memoryBytes: 0 };
     const [first, anew] = [{}, {}];
     const told = [
       [[first, 10]],
@@ -290,13 +292,13 @@ describe('the monitor', () => {
     );
     let sequence = 0;
     for (statistics of told) totals.count('own', { sequence: ++sequence, ...monitor.take() });
-    expect(totals.figures().models).toMatchObject([{ runs: 2, rows: 31 + 9 }]);
+    expect(totals.figures().models).toMatchObject([{ runs: 2, rows: 31 + 9, waitMicros: 6 }]);
   });
 
   it('says in the guide what each of a model’s metrics says of itself', async () => {
     const guide = readFileSync(new URL('../../docs/guides/monitoring.md', import.meta.url), 'utf8').toLowerCase();
     const own = metricsOf(await shownBy(monitor).figures()).filter(({ name }) => name.startsWith('headrace.model.'));
-    expect(own).toHaveLength(6);
+    expect(own).toHaveLength(7);
     for (const metric of own) {
       const help = metric.help.slice(0, -1).toLowerCase();
       expect(guide).toMatch(new RegExp(`\\| \`${prometheusName(metric)}\` \\|[^|]*\\| (gauge: )?${help} \\|`));

@@ -60,7 +60,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
   const ownBytes = rowBytes(signature, ownShapes);
   const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
   const running = new Set<Batch>();
-  let [runs, rows, failures, threadsReplaced, busyMs, runningRows] = [0, 0, 0, 0, 0, 0];
+  let [runs, rows, failures, threadsReplaced, busyMs, waitMs, runningRows] = [0, 0, 0, 0, 0, 0, 0];
   let provedMs = -Infinity;
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
@@ -103,8 +103,8 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       }
       if (!(work.count > 0)) return work.failed(new HeadraceError('HR_INVALID', 'there are no rows to predict for.'));
       const { key, bytes } = shapeOf(work);
-      const job = createJob(work, key, bytes);
       const nowMs = performance.now();
+      const job = createJob(work, nowMs, key, bytes);
       const isOld = running.size === 0 && queue.rows === 0 && nowMs - provedMs > OLD_ESTIMATE_MS;
       const reason = queue.offer(job, nowMs, isOld ? undefined : freeMs(nowMs));
       if (reason === undefined) return wake();
@@ -120,6 +120,10 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       }
       running.add(batch);
       runningRows += batch.rows;
+      // Those that run again have waited before, and shadows wait for others by design.
+      if (!batch.isRetry)
+        for (const { job, from, to } of batch.segments)
+          if (job.priority !== 'shadow') waitMs += Math.max(0, startMs - job.cameMs) * (to - from);
       return batch;
     },
     succeeded(batch, outputs, tookMs) {
@@ -177,6 +181,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       refused: { ...refused },
       threadsReplaced,
       busyMicros: Math.round(busyMs * 1000),
+      waitMicros: Math.round(waitMs * 1000),
     }),
     async close(limitMs) {
       isClosed = true;

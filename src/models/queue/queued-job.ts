@@ -14,6 +14,7 @@ export interface QueuedJob {
   readonly work: ModelWork;
   readonly priority: Priority;
   readonly deadlineMs: number;
+  readonly cameMs: number;
   /** Rows of equal shapes share a batch. */
   readonly shapeKey: string;
   /** What a row takes in a batch, in bytes. */
@@ -48,12 +49,13 @@ export interface Batch {
   readonly isRetry: boolean;
 }
 
-export function createJob(work: ModelWork, shapeKey: string, rowBytes: number): QueuedJob {
+export function createJob(work: ModelWork, cameMs: number, shapeKey: string, rowBytes: number): QueuedJob {
   const { priority, deadlineMs } = work.scope;
   return {
     work,
     priority,
     deadlineMs,
+    cameMs,
     shapeKey,
     rowBytes,
     next: 0,

@@ -4,6 +4,7 @@
 import { type ErrorCode, ERRORS, MICROS_PER_SECOND } from '../../core/index.ts';
 import { FAILURE_KINDS } from './failure-kind.ts';
 import type { CellFigures, Figures, ProcessFigures } from './figures.ts';
+import { graphMetrics } from './graph-metrics.ts';
 import { histogramOf, type Labels, type Metric, type Unit } from './metric.ts';
 import { shadowMetrics } from './shadow-metrics.ts';
 
@@ -187,6 +188,9 @@ function minuteMetrics({ minutesDropped, processes }: Figures): Metric[] {
 const FAILED_ROWS =
   'Rows that no run of a model answered: its runtime failed on them, or on others that ran with them.';
 
+// By it servers are added: docs/guides/kubernetes.md.
+const WAIT = 'Time that rows waited for a model until their run began, added up; shadows’ rows are left out.';
+
 function modelMetrics({ models, processes }: Figures): Metric[] {
   const labelsOf = ({ model, version }: { readonly model: string; readonly version: number }): Labels => ({
     model,
@@ -223,6 +227,7 @@ function modelMetrics({ models, processes }: Figures): Metric[] {
     count('headrace.model.runs', '{run}', 'Batches that a model ran.', ({ runs }) => runs),
     count('headrace.model.rows', '{row}', 'Rows that a model answered.', ({ rows }) => rows),
     count('headrace.model.failures', '{row}', FAILED_ROWS, ({ failures: rows }) => rows),
+    count('headrace.model.wait', 's', WAIT, ({ waitMicros }) => waitMicros / MICROS_PER_SECOND),
     {
       name: 'headrace.model.refused',
       unit: '{row}',
@@ -230,6 +235,7 @@ function modelMetrics({ models, processes }: Figures): Metric[] {
       kind: 'counter',
       points: refused,
     },
+    ...graphMetrics(models),
     read('headrace.model.queued', '{row}', 'Rows that wait for a model.', ({ queuedRows }) => queuedRows),
     read('headrace.model.memory', 'By', 'Memory of a model in all processes.', ({ memoryBytes }) => memoryBytes),
   ];

@@ -1,0 +1,15 @@
+// Exits with 0 where the server of this container is ready. The image has no curl.
+
+import { request } from 'node:http';
+
+const port = Number(process.env['HEADRACE_SERVER_PORT'] ?? 8080);
+const asked = request({ host: '127.0.0.1', port, path: '/health/ready', timeout: 2500 }, (answer) => {
+  answer.resume();
+  process.exitCode = answer.statusCode === 200 ? 0 : 1;
+});
+asked.on('timeout', () => asked.destroy(new Error('no answer within 2.5 s')));
+asked.on('error', ({ message }) => {
+  console.error(message);
+  process.exitCode = 1;
+});
+asked.end();
