@@ -68,6 +68,17 @@ describe('a prediction', () => {
     expect(metadata.get('x-request-id')).toHaveLength(1);
   });
 
+  it('tells where its time went', async () => {
+    const inputs = [row({ customer: value('string', 'cid') })];
+    const ask = { endpoint: 'checkout', inputs, return_timings: true };
+    const { answer } = await client.call(`${SERVICE}/Predict`, ask);
+    const [timings] = (answer as { timings: [Record<string, number>] }).timings;
+    expect(timings).toMatchObject({ variant: 'stable', model: 'returns', version: '1', rows: '1' });
+    for (const name of ['features_ms', 'queue_ms', 'inference_ms']) expect(timings[name]).toBeGreaterThanOrEqual(0);
+    const { answer: plain } = await client.call(`${SERVICE}/Predict`, { ...ask, return_timings: false });
+    expect(plain).not.toHaveProperty('timings');
+  });
+
   it('of rows that stand alone has an error in the place of a bad one', async () => {
     const inputs = [
       row({ customer: value('string', 'cid') }),

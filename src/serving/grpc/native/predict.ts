@@ -10,28 +10,39 @@ import { writeMessage, type WireWriter } from '../wire/wire-writer.ts';
 import { noteRow, type RowPlaces, rowsOf } from './read-rows.ts';
 import { statusCode } from './feature-status.ts';
 import { KEY, VALUE } from './value-fields.ts';
+import { writeTimings } from './write-timings.ts';
 import { writeValue } from './write-value.ts';
 
 export interface PredictRequest extends RowPlaces {
   readonly endpoint: string;
   readonly isPartial: boolean;
   readonly returnsFeatures: boolean;
+  readonly returnsTimings: boolean;
   /** Empty: none is asked for. */
   readonly variant: string;
 }
 
-const REQUEST = { endpoint: 1, inputs: 2, partial: 3, returnFeatures: 4, variant: 5 } as const;
+const REQUEST = { endpoint: 1, inputs: 2, partial: 3, returnFeatures: 4, variant: 5, returnTimings: 6 } as const;
 
 /** Throws HR_MALFORMED_PROTOBUF; the rows are looked at later. */
 export function readPredictRequest(bytes: Buffer): PredictRequest {
   const reader = new WireReader(bytes);
-  const request = { endpoint: '', isPartial: false, returnsFeatures: false, variant: '', bytes, places: [] };
+  const request = {
+    endpoint: '',
+    isPartial: false,
+    returnsFeatures: false,
+    returnsTimings: false,
+    variant: '',
+    bytes,
+    places: [],
+  };
   while (reader.next()) {
     if (reader.is(REQUEST.endpoint, DELIMITED)) request.endpoint = reader.text();
     else if (reader.is(REQUEST.inputs, DELIMITED)) noteRow(reader, request);
     else if (reader.is(REQUEST.partial, VARINT)) request.isPartial = reader.bool();
     else if (reader.is(REQUEST.returnFeatures, VARINT)) request.returnsFeatures = reader.bool();
     else if (reader.is(REQUEST.variant, DELIMITED)) request.variant = reader.text();
+    else if (reader.is(REQUEST.returnTimings, VARINT)) request.returnsTimings = reader.bool();
     else reader.skip();
   }
   return request;
@@ -44,15 +55,15 @@ export async function answerPredict(
   scope: Scope,
   tellRows: (errors: readonly HeadraceError[]) => void,
 ): Promise<Buffer> {
-  const { endpoint, isPartial, returnsFeatures, variant } = request;
-  const options = variant === '' ? { isPartial } : { isPartial, forced: variant };
+  const { endpoint, isPartial, returnsFeatures, returnsTimings, variant } = request;
+  const options = { isPartial, returnsTimings, forced: variant === '' ? undefined : variant };
   const answer = await data.predict(endpoint, rowsOf(request), options, scope);
   const failed = answer.rows.flatMap(({ error }) => (error === undefined ? [] : [error]));
   if (failed.length > 0) tellRows(failed);
   return writeMessage((out) => writeAnswer(out, answer, returnsFeatures, scope));
 }
 
-const RESPONSE = { endpoint: 1, predictions: 2 } as const;
+const RESPONSE = { endpoint: 1, predictions: 2, timings: 3 } as const;
 const PREDICTION = {
   id: 1,
   outputs: 2,
@@ -66,7 +77,12 @@ const PREDICTION = {
 } as const;
 const ERROR = { code: 1, detail: 2, path: 3 } as const;
 
-function writeAnswer(out: WireWriter, { plan, rows }: PredictAnswer, returnsFeatures: boolean, { actor }: Scope): void {
+function writeAnswer(
+  out: WireWriter,
+  { plan, rows, timings = [] }: PredictAnswer,
+  returnsFeatures: boolean,
+  { actor }: Scope,
+): void {
   out.text(RESPONSE.endpoint, plan.state.name);
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as PredictionRow;
@@ -82,6 +98,7 @@ function writeAnswer(out: WireWriter, { plan, rows }: PredictAnswer, returnsFeat
     }
     out.end(place);
   }
+  for (const timed of timings) writeTimings(out, RESPONSE.timings, timed);
 }
 
 function writePrediction(
