@@ -232,6 +232,29 @@ describe('what comes to no end', () => {
     expect(held()).toBe(0);
   });
 
+  it('without a deadline of its own a call has the server’s, from its message on', async () => {
+    const scopes: Scope[] = [];
+    const keep: Method = {
+      kind: 'unary',
+      role: 'predict',
+      answer(message, call) {
+        call.permit();
+        scopes.push(call.scope());
+        return frame(message);
+      },
+    };
+    const { connect } = await open(new Map([['/t.T/Keep', keep]]), {
+      limits: { requestTimeoutMs: 300, bodyTimeoutMs: 5000 },
+    });
+    const stream = openCall(connect(), '/t.T/Keep');
+    stream.write(frame(small).subarray(0, 6));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const sentMs = performance.now();
+    stream.end(frame(small).subarray(6));
+    expect(await endOf(stream)).toMatchObject({ grpcStatus: 0 });
+    expect(scopes[0]?.deadlineMs).toBeGreaterThanOrEqual(sentMs + 300);
+  });
+
   it('a deadline that passes before the message came is told', async () => {
     const { connect } = await open(echo, { limits: { bodyTimeoutMs: 600 } });
     const stream = openCall(connect(), '/t.T/Echo', { 'grpc-timeout': '100m' });

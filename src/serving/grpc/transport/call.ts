@@ -98,7 +98,7 @@ export class Call implements CallContext {
       if (!this.isGone) stream.sendTrailers(this.#trailers);
     });
     try {
-      this.#deadlineMs = this.#startMs + (readTimeout(headerOf(this.headers, 'grpc-timeout')) ?? this.#defaultMs());
+      this.#deadlineMs = this.#startMs + (readTimeout(headerOf(this.headers, 'grpc-timeout')) ?? Infinity);
       const known = this.parts.gate.identify(this.credentials, this.ip, this.role);
       if (!(known instanceof Promise)) this.#enter(known);
       else
@@ -220,13 +220,9 @@ export class Call implements CallContext {
     }
   }
 
-  /** Of a stream none: each of its messages has one. */
-  #defaultMs(): number {
-    return this.isStream ? Infinity : this.parts.limits.requestTimeoutMs;
-  }
-
+  /** From a message's arrival: of a call whose client named no deadline, and of each message of a stream. */
   #messageMs(): number {
-    return this.isStream ? this.parts.limits.requestTimeoutMs : Infinity;
+    return this.isStream || this.#deadlineMs === Infinity ? this.parts.limits.requestTimeoutMs : Infinity;
   }
 
   #enter(known: Known): void {
