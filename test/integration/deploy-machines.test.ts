@@ -169,6 +169,11 @@ describe('the systemd unit', () => {
     expect(exposure).toBeLessThan(2);
   });
 
+  it('runs on the Node that the package brings', () => {
+    const program = /^ExecStart=(\S+)\/headrace /m.exec(unit)?.[1];
+    expect(/^Environment=PATH=(.*)$/m.exec(unit)?.[1]?.split(':')[0]).toBe(program);
+  });
+
   it('sets settings that there are, writes where it may, and has the time that a stop takes', () => {
     const example = deployFile('systemd/headrace.env.example');
     const lines = [...example.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => ({ name, value }));
