@@ -7,17 +7,22 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasRedis, startRedis } from '../test/support/redis-server.ts';
 import { assignmentSection } from './assignment.ts';
+import { batchPredictionSection } from './batch-prediction.ts';
 import { checksSection } from './checks.ts';
 import { coldStartSection } from './cold-start.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
+import { feastSection } from './feast.ts';
 import { featuresReadSection } from './features-read.ts';
 import { featuresReadArrowSection } from './features-read-arrow.ts';
+import { grpcSection } from './grpc.ts';
 import { goingBackSection } from './going-back.ts';
+import { graphsSection } from './graphs.ts';
 import { kafkaSection } from './kafka.ts';
 import { FULL_SIZES, localExecutorSection, QUICK_SIZES } from './local-executor.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { monitoringCostSection } from './monitoring-cost.ts';
+import { oipSection } from './oip.ts';
 import { overloadSection } from './overload.ts';
 import { planSection } from './plan.ts';
 import { pythonClientSection } from './python-client.ts';
@@ -57,15 +62,19 @@ const MOST_SECONDS = 6;
 
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'training-set': measureOffline,
+  'batch-prediction': () => batchPredictionSection({ rows: isQuick ? 100_000 : 10_000_000 }),
   s3: () => s3Section({ isQuick }),
   materialize: measureStores,
   checks: () => checksSection(isQuick),
   decode: measureDecode,
   assignment: async () => assignmentSection(isQuick),
   predict: () => predictSection({ isQuick, withRedis }),
+  oip: () => oipSection({ isQuick }),
+  grpc: () => grpcSection({ isQuick }),
   'monitoring-cost': () => monitoringCostSection({ isQuick }),
   'features-read': measureReads,
   'features-read-arrow': measureArrowReads,
+  feast: measureFeastReads,
   definitions: measureLoading,
   plan: () => planSection(isQuick ? 1 : 5),
   versions: measureChange,
@@ -74,6 +83,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'uncovered-cuts': () => uncoveredCutsSection(pushing),
   'push-memory': () => pushMemorySection(pushing),
   kafka: () => kafkaSection({ isQuick }),
+  graphs: () => graphsSection({ isQuick }),
   'slow-model': () => slowModelSection(isQuick ? 2 : 10),
   shadow: () => shadowSection({ isQuick }),
   'going-back': () => goingBackSection({ isQuick }),
@@ -222,6 +232,18 @@ async function measureReads(): Promise<Section> {
   let section: Section = { title: 'Features read', about: 'Not measured: there was no redis-server.', figures: [] };
   await withRedis(async (redisUrl) => {
     section = await featuresReadSection({ redisUrl, rounds: isQuick ? 1 : 5 });
+  });
+  return section;
+}
+
+async function measureFeastReads(): Promise<Section> {
+  let section: Section = {
+    title: 'Features read by Feast’s API',
+    about: 'Not measured: there was no redis-server.',
+    figures: [],
+  };
+  await withRedis(async (redisUrl) => {
+    section = await feastSection({ redisUrl, rounds: isQuick ? 1 : 5 });
   });
   return section;
 }

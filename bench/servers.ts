@@ -6,12 +6,16 @@ import { fileURLToPath } from 'node:url';
 
 export interface BenchServer {
   readonly url: string;
+  /** Host and port of gRPC; empty where it is not served. */
+  readonly grpc: string;
   readonly pid: number;
   stop(): Promise<void>;
 }
 
 export interface StartHeadrace {
   readonly workers?: number;
+  /** gRPC is served where it is given. */
+  readonly grpcPort?: number;
   /** Options of Node itself. */
   readonly node?: readonly string[];
   /** Hears every other line of its stdout. */
@@ -22,9 +26,10 @@ export interface StartHeadrace {
 
 /** The server of the project in `directory`: one worker, unless told otherwise. */
 export function startHeadrace(directory: string, options: StartHeadrace = {}): Promise<BenchServer> {
-  const { workers = 1, node = [], heard, isSilent } = options;
+  const { workers = 1, node = [], grpcPort, heard, isSilent } = options;
   const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
   const args = [...node, main, 'serve', '--port', '0', '--workers', String(workers), '--json'];
+  if (grpcPort !== undefined) args.push('--grpc-port', String(grpcPort));
   return startServer(args, directory, heard, isSilent);
 }
 
@@ -44,15 +49,20 @@ async function startServer(
     stdio: ['ignore', 'pipe', isSilent ? 'ignore' : 'inherit'],
     env: { ...process.env, npm_lifecycle_event: '', HEADRACE_LOG_LEVEL: 'warn' },
   });
-  const url = await new Promise<string>((resolve, reject) => {
+  const { url, grpc = '' } = await new Promise<Announced>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.startsWith('{')) return heard(line);
-      const { url } = JSON.parse(line) as { url?: string };
-      if (url !== undefined) resolve(url);
+      const announced = JSON.parse(line) as Partial<Announced>;
+      if (announced.url !== undefined) resolve(announced as Announced);
     });
     child.once('exit', (code) => reject(new Error(`${args.join(' ')} ended with ${String(code)}`)));
   });
-  return { url, pid: child.pid ?? 0, stop: () => stopChild(child) };
+  return { url, grpc, pid: child.pid ?? 0, stop: () => stopChild(child) };
+}
+
+interface Announced {
+  readonly url: string;
+  readonly grpc?: string;
 }
 
 /** A server that does not stop by itself is ended. */

@@ -158,10 +158,10 @@ export const service = featureService('service', [view]);
 }
 
 const ASOF_PROGRAM = join(import.meta.dirname, 'run-sql.ts');
-const HEADRACE_PROGRAM = join(import.meta.dirname, '../src/cli/main.ts');
+export const HEADRACE_PROGRAM = join(import.meta.dirname, '../src/cli/main.ts');
 
 /** A program of this Node's, from the start of its process to its end. */
-async function runProcess(
+export async function runProcess(
   directory: string,
   line: readonly string[],
 ): Promise<{ seconds: number; peakMegabytes: number }> {
@@ -381,7 +381,7 @@ async function timeTrainingSet(
 }
 
 /** Runs statements in a DuckDB of their own, set up as the product's; gives the last one's seconds. */
-async function runSql(directory: string, memory: string, statements: readonly string[]): Promise<number> {
+export async function runSql(directory: string, memory: string, statements: readonly string[]): Promise<number> {
   const duckdb = await openDuckDb({ tempDirectory: join(directory, 'spill'), memory });
   const connection = await duckdb.connect();
   let seconds = 0;

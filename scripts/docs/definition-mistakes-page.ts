@@ -9,10 +9,10 @@ import { loadDefinitions } from '../../src/definitions/index.ts';
 import { BASE, MISTAKES } from './definition-mistakes.ts';
 
 const NAMES =
-  'container, count, csv, delta, drift, endpoint, entity, evaluate, experiment, featureService, featureView, grid, iceberg, kafka, lastN, latest, materialize, materialized, mean, metric, model, notebook, onDemandView, parquet, pipeline, postgres, promote, pushed, python, query, range, registerModel, rollout, shell, sum, t, task, trainingSet';
+  'container, count, csv, delta, drift, endpoint, ensembleNode, entity, evaluate, experiment, featureService, featureView, functionNode, grid, iceberg, kafka, lastN, latest, materialize, materialized, mean, metric, model, modelNode, notebook, onDemandView, parquet, pipeline, postgres, predict, promote, pushed, python, query, range, registerModel, rollout, routerNode, shell, sum, t, task, trainingSet';
 const IMPORTS = `import { ${NAMES} } from 'headrace';
-import { airport, delays, flights, made, onDemand, scored, scores, service, source, steps, trial } from './base.ts';
-void [airport, delays, flights, made, onDemand, scored, scores, service, source, steps, trial];
+import { airport, delays, flights, graphOf, made, onDemand, scored, scores, service, source, steps, trial } from './base.ts';
+void [airport, delays, flights, graphOf, made, onDemand, scored, scores, service, source, steps, trial];
 `;
 
 /** An example's mistakes; none when it compiles. */

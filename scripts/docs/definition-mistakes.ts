@@ -3,7 +3,7 @@
 
 /** The file that all examples import from, as `./base.ts`. */
 export const BASE = `import {
-  count, endpoint, entity, featureService, featureView, latest, metric, model, parquet, pipeline, type Pipeline, t,
+  count, endpoint, entity, featureService, featureView, type GraphNode, latest, metric, model, parquet, pipeline, type Pipeline, t,
 } from 'headrace';
 
 export const airport = entity('airport', { keys: { airport: t.string() } });
@@ -20,6 +20,7 @@ export const trial = {
   unit: ['airport'], endpoints: [scores], metrics: { goal: [metric('won', { outcome: scores })] },
   arms: { control: { version: 1, weight: 50 }, treatment: { version: 2, weight: 50 } },
 } as const;
+export const graphOf = (graph: GraphNode) => model('g', { features: service, outputs: { p: t.float32() }, graph });
 export const onDemand = { inputs: { r: { x: t.bool() } }, features: { y: t.bool() }, transform: () => ({ y: true }) };
 export const steps = (add: (p: Pipeline) => void): Pipeline => {
   const p = pipeline('train');
@@ -46,6 +47,16 @@ const whenever = (options: string): string =>
 const measured = (metric: string, before = '', more = ''): string =>
   `${before} export default experiment('e', { ...trial, metrics: { goal: [${metric}] }${more} })`.trim();
 const OTHER = `const otherModel = model('other', { features: featureService('rest', [onDemandView('o', onDemand)]), outputs: { p: t.float32() } });`;
+
+/** `before`: statements that the last node needs. */
+const graph = (last: string, before?: string): string =>
+  before === undefined ? `graphOf(${last})` : `${before} export default graphOf(${last})`;
+const M = `const m = modelNode('m', scored);`;
+const S = `const s = functionNode('s', { inputs: { m }, outputs: { s: t.string() }, run: () => ({ s: '' }) });`;
+const fn = (over: { readonly inputs?: string; readonly outputs?: string; readonly run?: string }): string => {
+  const { inputs = '{ m }', outputs = '{ p: t.float32() }', run = '() => ({ p: 1 })' } = over;
+  return `functionNode('n', { inputs: ${inputs}, outputs: ${outputs}, run: ${run} })`;
+};
 
 const transform = (result: string): string =>
   `onDemandView('o', { ...onDemand, transform: ({ r }) => ({ y: ${result} }) })`;
@@ -283,6 +294,51 @@ export const MISTAKES: readonly MistakeGroup[] = [
     ],
   },
   {
+    title: 'Graphs',
+    examples: [
+      graph(`scored`),
+      `model('g', { features: service, outputs: { q: t.float32() }, graph: modelNode('n', scored) })`,
+      `model('g', { features: service, outputs: { p: t.float64() }, graph: modelNode('n', scored) })`,
+      `export const n = modelNode('n', scored)`,
+      graph(
+        `n`,
+        `const inputs = {}; const n = functionNode('n', { inputs, outputs: { p: t.float32() }, run: () => ({ p: 1 }) }); inputs.n = n;`,
+      ),
+      graph(`modelNode('a b', scored)`),
+      graph(`modelNode('n', service)`),
+      graph(
+        `modelNode('n', inner)`,
+        `const inner = model('inner', { features: service, outputs: { p: t.float32() }, graph: modelNode('m', scored) });`,
+      ),
+      graph(`modelNode('n', otherModel)`, OTHER),
+      graph(`modelNode('n', scored, { inputs: ['delays__last'] })`),
+      graph(`modelNode('n', scored, { inputs: { delays__lost: 'delays__last' } })`),
+      graph(`modelNode('n', scored, { inputs: { delays__last: 'delays__lost' } })`),
+      graph(`modelNode('n', scored, { inputs: { delays__last: 3 } })`),
+      graph(`modelNode('n', scored, { inputs: { delays__last: m.out('q') } })`, M),
+      graph(`modelNode('n', scored, { inputs: { delays__last: s.out('s') } })`, `${M} ${S}`),
+      graph(`modelNode('n', scored, { timeoutMs: 0.5 })`),
+      graph(`modelNode('n', scored, { onFailure: 'ignore' })`),
+      graph(`modelNode('n', scored, { onFailure: 'skip' })`),
+      graph(`modelNode('n', scored, { onFailure: { outputs: { p: 'none' } } })`),
+      graph(fn({ inputs: '{}' }), M),
+      graph(fn({ inputs: `{ 'a b': m }` }), M),
+      graph(fn({ inputs: '{ m: 3 }' })),
+      graph(fn({ inputs: '{ features: { delays__last: t.string() } }' })),
+      graph(fn({ outputs: '{}' }), M),
+      graph(fn({ run: `'mean'` }), M),
+      graph(`ensembleNode('n', [m], { by: 'mean' })`, M),
+      graph(`ensembleNode('n', [m, scored], { by: 'mean' })`, M),
+      graph(`ensembleNode('n', [m, s], { by: 'mean' })`, `${M} ${S}`),
+      graph(`ensembleNode('n', [m, m], { by: 'median' })`, M),
+      graph(`ensembleNode('n', [m, m], { by: 'vote' })`, M),
+      graph(`ensembleNode('n', [m, m], { by: 'mean', weights: [1] })`, M),
+      graph(`ensembleNode('n', [m, m], { by: 'mean', minimum: 3 })`, M),
+      graph(`routerNode('n', { inputs: { m }, cases: {}, choose: () => 'm' })`, M),
+      graph(`routerNode('n', { inputs: { m }, cases: { m, s }, choose: () => 'm' })`, `${M} ${S}`),
+    ],
+  },
+  {
     title: 'Experiments',
     examples: [
       `experiment('my trial', trial)`,
@@ -413,6 +469,14 @@ export const MISTAKES: readonly MistakeGroup[] = [
       step(`evaluate(scored, { label: '' })`),
       step(`evaluate(scored, { against: 3 })`),
       step(`evaluate(scored, { slices: 'airport' })`),
+      step(`predict({ input: 'in.parquet', timestamp: 'at' })`),
+      step(`predict({ endpoint: scores, timestamp: 'at' })`),
+      step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', onError: 'skip' })`),
+      step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', version: true })`),
+      step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', version: 2, variant: 'stable' })`),
+      step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', columns: 'id' })`),
+      step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', features: 'all' })`),
+      step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', slices: 0 })`),
       step('promote(scored, {})'),
       step(`promote(scored, { alias: 'champion', endpoint: scores })`),
       step(`promote(scored, { alias: '' })`),

@@ -32,7 +32,8 @@ export {
 export { environmentsDirectory, openRuns } from './open-runs.ts';
 export { openSync } from './open-sync.ts';
 export { openScheduleMetrics, openScheduler, openSchedules } from './open-scheduler.ts';
-export { registerModelFile, type RegisterModel } from './register-model.ts';
+export { registerGraph, type RegisterGraph } from './register-graph.ts';
+export { type RegisteredModel, registerModelFile, type RegisterModel } from './register-model.ts';
 export { isPlainName, registerPlainModel } from './register-plain-model.ts';
 export { describeUnapplied } from './unapplied-files.ts';
 export { environmentName, type Setting, variablesOf } from './settings/setting.ts';

@@ -1,7 +1,7 @@
 // Whether what endpoints serve can still be had: every version that has traffic, read whole from the artifacts.
 
-import { toHeadraceError } from '../core/index.ts';
-import { versionsIn } from '../registry/index.ts';
+import { HeadraceError, messageOf, toHeadraceError } from '../core/index.ts';
+import { graphPins, type ModelVersion, versionsIn } from '../registry/index.ts';
 import type { Finding } from './finding.ts';
 import type { App } from './open-app.ts';
 
@@ -20,16 +20,33 @@ export async function lookAtModels(app: App): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { model, version } of served.values()) {
     try {
-      await getBlob(objects, (await registry.models.get(model, version)).artifact);
+      const { artifact, signature } = await registry.models.get(model, version);
+      await getBlob(objects, artifact);
+      for (const { node, ...pinned } of graphPins(signature)) {
+        const own = await registry.models.get(pinned.model, pinned.version);
+        await getBlob(objects, own.artifact).catch((thrown: unknown) => {
+          throw new NodeUnreadable(node, own, thrown);
+        });
+      }
     } catch (thrown) {
       findings.push({
         check: CHECK,
         state: 'fail',
         says: `version ${version} of "${model}" has traffic and can't be loaded: ${toHeadraceError(thrown).message}`,
-        fix: `headrace models register ${model} FILE.onnx with the same file mends it; or give its traffic to another version`,
+        fix: `headrace models register ${thrown instanceof NodeUnreadable ? thrown.model : model} FILE.onnx with the same file mends it; or give its traffic to another version`,
       });
     }
   }
   if (findings.length > 0 || served.size === 0) return findings;
   return [{ check: CHECK, state: 'ok', says: `all ${served.size} versions with traffic can be read` }];
+}
+
+/** What a graph runs can't be read. */
+class NodeUnreadable extends HeadraceError {
+  readonly model: string;
+
+  constructor(node: string, { model, version }: ModelVersion, thrown: unknown) {
+    super('HR_ARTIFACT_UNREADABLE', `node "${node}", version ${version} of "${model}": ${messageOf(thrown)}`);
+    this.model = model;
+  }
 }

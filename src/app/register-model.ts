@@ -1,7 +1,7 @@
 // Registering a model: the file is read, held against its features and run once before anyone can serve it.
 
 import { createScope, didYouMeanOf, HeadraceError, type Scope, type Value } from '../core/index.ts';
-import { type ModelSpec, resolveService } from '../definitions/index.ts';
+import { type Manifest, type ModelSpec, own, resolveService } from '../definitions/index.ts';
 import type { TrainingSetRecord } from '../offline/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
 import { putBlob } from '../storage/index.ts';
@@ -28,13 +28,12 @@ type RegisterDeps = Pick<App, 'applied' | 'definitionsOf' | 'registry' | 'object
 /** Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE, HR_UNKNOWN_TRAINING_SET; then nothing is kept. */
 export async function registerModelFile(app: RegisterDeps, request: RegisterModel): Promise<RegisteredModel> {
   const { manifest, hash } = await app.applied();
-  const model = Object.hasOwn(manifest.models, request.model) ? manifest.models[request.model] : undefined;
-  if (model === undefined) {
+  const model = specToRegister(manifest, request.model);
+  if (model.graph !== undefined)
     throw new HeadraceError(
-      'HR_UNKNOWN_MODEL',
-      `there is no model "${request.model}".${didYouMeanOf('models', request.model, Object.keys(manifest.models))}`,
+      'HR_INVALID',
+      `model "${model.name}" is made of others, and no file is one of its versions. Register it by \`headrace models register ${model.name} --graph\`.`,
     );
-  }
   if (request.service !== undefined && request.service !== model.service) {
     throw new HeadraceError(
       'HR_MODEL_SIGNATURE',
@@ -71,8 +70,16 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
   }
 }
 
+/** Throws HR_UNKNOWN_MODEL. */
+export function specToRegister(manifest: Manifest, name: string): ModelSpec {
+  const model = own(manifest.models, name);
+  if (model !== undefined) return model;
+  const known = didYouMeanOf('models', name, Object.keys(manifest.models));
+  throw new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${name}".${known}`);
+}
+
 /** Zeros may be where a model divides by one; one that says nothing of any row is found by whoever reads this. */
-function doubtsOf(model: ModelSpec, { version }: ModelVersion, answer: readonly Value[]): string[] {
+export function doubtsOf(model: ModelSpec, { version }: ModelVersion, answer: readonly Value[]): string[] {
   return model.outputs.flatMap(({ name }, at) => {
     const value = answer[at];
     const numbers = typeof value === 'number' ? [value] : value instanceof Float32Array ? [...value] : [];
@@ -99,7 +106,7 @@ async function findTrainingSet(app: RegisterDeps, idOrName: string, service: str
 /** A minute: a model may be slow, and nobody else waits. */
 const SMOKE_TIMEOUT_MS = 60_000;
 
-function smokeScope(name: string): Scope {
+export function smokeScope(name: string): Scope {
   return createScope({
     requestId: 'register',
     traceId: null,
@@ -110,7 +117,8 @@ function smokeScope(name: string): Scope {
   });
 }
 
-function smokeRow(
+/** Zeros, empty texts: whatever is a value of each type. */
+export function smokeRow(
   service: ReturnType<typeof resolveService>,
 ): (number | bigint | boolean | string | Float32Array | Uint8Array | readonly never[])[] {
   return service.features.map(({ type }) => {

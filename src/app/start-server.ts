@@ -39,7 +39,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   checkHost(host, isLoopback(host) || (await isGuarded(app)), isInsecure, app.logger);
   outliveReaders();
   // A server without definitions, or without its store, could only refuse.
-  await app.applied();
+  await needDefinitions(app);
   await (await app.online()).marks('start');
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
@@ -63,6 +63,13 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     limits: options.limits,
     start: { config: file, host, port, ...(grpcPort === undefined ? {} : { grpcPort }), isInsecure },
   });
+}
+
+/** Throws HR_NOTHING_APPLIED, but where there are plain models, and what loading definitions throws. */
+export async function needDefinitions(app: Pick<App, 'registry' | 'applied'>): Promise<void> {
+  const { definitions, plainModels } = await app.registry();
+  const isPlain = (await definitions.current()) === undefined && (await plainModels.list()).length > 0;
+  if (!isPlain) await app.applied();
 }
 
 async function isGuarded(app: App): Promise<boolean> {

@@ -7,7 +7,7 @@ import { openApp } from './open-app.ts';
 import { outlivePrimary, outliveReaders } from './outlive-readers.ts';
 import { allTold, primaryChannel, tell } from './primary-channel.ts';
 import { prepareServing } from './serve-worker.ts';
-import { SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
+import { needDefinitions, SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
 import { type DrainLimits, drainLimits, killLimitMs, STORES_LIMIT_MS } from './stop-limits.ts';
 import type { ToWorker, WorkerStart } from './worker-messages.ts';
 
@@ -44,7 +44,7 @@ async function work(): Promise<void> {
   });
   try {
     // A worker without definitions could only refuse: one that starts again after a crash waits until they are back.
-    await app.applied();
+    await needDefinitions(app);
     const serving = await prepareServing(app, {
       host: start.host,
       port: start.port,

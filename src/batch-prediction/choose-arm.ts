@@ -44,6 +44,10 @@ export async function chooseArm(
   const state = await registry.endpoints.get(endpoint);
   const arms = routedArms(state);
   const { version, variant } = await chosen(registry, state.model, endpoint, arms, choice);
+  if (version.isRetired) {
+    const sentence = `version ${version.version} of model "${version.model}" is retired: no server answers by it. Name another (--model-version)`;
+    throw new HeadraceError('HR_CONFLICT', sentence);
+  }
   const definitions = await definitionsOf(version.manifestHash);
   const spec = version.spec ?? own(definitions.manifest.models, version.model);
   if (spec === undefined) {

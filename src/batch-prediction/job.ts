@@ -1,5 +1,7 @@
 // What a batch is, and what of it is done: documents beside its parts, by which a run that was killed is taken up again.
 
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
 import { HeadraceError } from '../core/index.ts';
 import type { BatchArm } from './choose-arm.ts';
 
@@ -59,6 +61,28 @@ export function askedOf(
 ): AskedJob {
   const { endpoint, variant, model, version, id } = arm;
   return { endpoint, variant, model, version, arm: id, ...asked };
+}
+
+const JOB_SHAPE = Type.Object({
+  job: Type.Literal(1),
+  inputs: Type.Array(Type.Object({ path: Type.String(), size: Type.Number(), identity: Type.String() })),
+  rows: Type.Integer({ minimum: 0 }),
+  partRows: Type.Integer({ minimum: 1 }),
+  inputColumns: Type.Array(Type.String()),
+  featureFile: Type.String(),
+  started_at: Type.String(),
+});
+
+/** Undefined for what no batch of this layout wrote. */
+export function readJob(text: string): Job | undefined {
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  // What was asked for is compared with what is asked for now, member by member.
+  return Value.Check(JOB_SHAPE, found) ? (found as unknown as Job) : undefined;
 }
 
 /** Throws HR_CONFLICT where what lies there is another's, naming the first thing that differs. */

@@ -5,12 +5,15 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimestamp, HeadraceError, type Progress } from '../core/index.ts';
 import {
+  checkColumns,
   identityOf,
   inputFiles,
   type InputPlace,
   type OfflineDeps,
+  type PartOrder,
   type SourceFile,
   writeFeatureFile,
+  writeParts,
 } from '../offline/index.ts';
 import { getBlob, type ObjectStore } from '../storage/index.ts';
 import type { BatchArm } from './choose-arm.ts';
@@ -26,13 +29,11 @@ import {
   type PartRecord,
   partRowsFor,
   partsAmong,
+  readJob,
   refuseOther,
 } from './job.ts';
 import { lockFolder } from './lock-folder.ts';
 import { openOutFolder, type OutFolder, toldOfDisk, WORK } from './out-folder.ts';
-import { checkColumns } from './output-columns.ts';
-import type { PartOrder } from './part-messages.ts';
-import { writeParts } from './part-pool.ts';
 
 export interface BatchDeps {
   /** Their definitions are the arm's. */
@@ -274,17 +275,6 @@ async function readManifest(folder: OutFolder): Promise<Manifest | undefined> {
   const text = await folder.read(MANIFEST);
   // `standing` has read it as a job's; a manifest is written whole.
   return text === undefined ? undefined : (JSON.parse(text) as Manifest);
-}
-
-function readJob(text: string): Job | undefined {
-  try {
-    const found: unknown = JSON.parse(text);
-    // Whoever writes another layout gives it another number.
-    if (typeof found === 'object' && found !== null && 'job' in found && found.job === 1) return found as Job;
-  } catch {
-    return undefined;
-  }
-  return undefined;
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -88,6 +88,8 @@ function projectName(directory: string): string {
 
 // A clone has no program of that name on the PATH: there it is npm that runs it, from any folder.
 function program(variables: Readonly<Record<string, string | undefined>>): string {
+  // Installed in a project: npm finds it from the project's folders.
+  if (variables['npm_command'] === 'exec') return 'npx headrace';
   if (variables['npm_lifecycle_event'] !== 'headrace') return 'headrace';
   return `npm --prefix ${shellWord(resolve(import.meta.dirname, '../..'))} run -s headrace --`;
 }

@@ -1,59 +1,11 @@
 // `headrace models register | list | show | alias`.
 
-import { readFile } from 'node:fs/promises';
-import { formatTimestamp, HeadraceError, messageOf } from '../core/index.ts';
-import type { ModelVersion } from '../registry/index.ts';
+import { formatTimestamp } from '../core/index.ts';
+import { defineCommand, defineGroup } from './command.ts';
+import { describeSignature, presentVersion } from './describe-version.ts';
 import { findPlain, isPlain, listPlain, presentPlain, showPlain } from './plain-models.ts';
-import { describeSignature } from './model-signature.ts';
-import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
-import { isMissing } from './read-event-file.ts';
+import { registerModelCommand } from './register-model.ts';
 import { formatTable } from './table.ts';
-
-const register = defineCommand({
-  usage: 'register <name> <file>',
-  summary:
-    'check an ONNX file against the model’s features, try it once, and register it as the next version; without a definition of the name as a plain model, served at /v2',
-  example: 'headrace models register delay_classifier model.onnx --training-set 3f2a9c1d --alias champion',
-  options: (command) =>
-    command
-      .option('--training-set <id>', 'the training set that it was trained on')
-      .option('--service <name>', 'the feature service that it takes; must be the model’s')
-      .option('--alias <name>', 'an alias to point at it')
-      .option('--metric <name=value>', 'a metric to keep with it; may come several times', collect),
-  async run(context, [name = '', file = ''], options) {
-    const metrics = readMetrics((options['metric'] as readonly string[] | undefined) ?? []);
-    const onnx = await readModelFile(context.path(file));
-    const app = await context.app();
-    const { isPlainName, registerModelFile, registerPlainModel } = await import('../app/index.ts');
-    const trainingSet = textOption(options, 'trainingSet');
-    const service = textOption(options, 'service');
-    const alias = textOption(options, 'alias');
-    // What it was trained on makes it a model with features, which a definition says.
-    if (trainingSet === undefined && service === undefined && (await isPlainName(app, name))) {
-      const plain = await registerPlainModel(app, {
-        model: name,
-        onnx,
-        metrics,
-        ...(alias === undefined ? {} : { alias }),
-      });
-      context.tell(`no definition has "${name}": it is served by its own inputs, at /v2/models/${name}`);
-      return { json: presentPlain(plain), text: describeRegistered(plain) };
-    }
-    const registered = await registerModelFile(app, {
-      model: name,
-      onnx,
-      metrics,
-      ...(trainingSet === undefined ? {} : { trainingSet }),
-      ...(service === undefined ? {} : { service }),
-      ...(alias === undefined ? {} : { alias }),
-    });
-    for (const warning of registered.warnings) context.tell(`warning: ${warning}`);
-    return {
-      json: present(registered),
-      text: describeRegistered(registered),
-    };
-  },
-});
 
 const list = defineCommand({
   usage: 'list',
@@ -107,7 +59,7 @@ const show = defineCommand({
       formatTimestamp(version.createdAtMicros),
     ]);
     return {
-      json: { model: name, versions: versions.map(present) },
+      json: { model: name, versions: versions.map(presentVersion) },
       text: formatTable([
         ['VERSION', 'ALIASES', 'ARTIFACT', 'TRAINING SET', 'RUN', 'SIGNATURE', 'METRICS', 'CREATED'],
         ...rows,
@@ -129,7 +81,7 @@ const alias = defineCommand({
     }
     const { version: number } = await models.resolve(name, version);
     const aliased = await models.setAlias(name, aliasName, number, context.environment.actor);
-    return { json: present(aliased), text: `${name}: ${aliasName} is version ${aliased.version}` };
+    return { json: presentVersion(aliased), text: `${name}: ${aliasName} is version ${aliased.version}` };
   },
 });
 
@@ -158,51 +110,15 @@ const retire = defineCommand({
     }
     const { version: number } = await models.resolve(name, version);
     const retired = await models.retire(name, number, context.environment.actor);
-    return { json: present(retired), text: `${name}: version ${retired.version} is retired` };
+    return { json: presentVersion(retired), text: `${name}: version ${retired.version} is retired` };
   },
 });
 
 export const modelsCommand = defineGroup('models', 'register, list, show, alias and retire models', [
-  register,
+  registerModelCommand,
   list,
   show,
   alias,
   unalias,
   retire,
 ]);
-
-function present(version: ModelVersion): object {
-  const { createdAtMicros, manifestHash, trainingSet, runId, isRetired, spec: _, ...others } = version;
-  return {
-    ...others,
-    training_set: trainingSet,
-    run_id: runId,
-    manifest_hash: manifestHash,
-    retired: isRetired,
-    created_at: formatTimestamp(createdAtMicros),
-  };
-}
-
-function describeRegistered({ model, version, aliases }: Pick<ModelVersion, 'model' | 'version' | 'aliases'>): string {
-  return `${model} version ${version}${aliases.length > 0 ? ` (${aliases.join(', ')})` : ''}`;
-}
-
-async function readModelFile(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (thrown) {
-    if (isMissing(thrown)) throw new HeadraceError('HR_MODEL_UNREADABLE', `there is no file ${file}.`);
-    throw new HeadraceError('HR_MODEL_UNREADABLE', `${file} cannot be read: ${messageOf(thrown)}`);
-  }
-}
-
-function readMetrics(written: readonly string[]): Record<string, number> {
-  return Object.fromEntries(
-    written.map((text) => {
-      const [name, value] = [text.slice(0, text.indexOf('=')), Number(text.slice(text.indexOf('=') + 1))];
-      if (!text.includes('=') || name === '' || !Number.isFinite(value))
-        throw usageError(`--metric takes name=number, got "${text}".`);
-      return [name, value];
-    }),
-  );
-}

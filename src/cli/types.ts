@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Api } from '../client/index.ts';
-import { HeadraceError } from '../core/index.ts';
+import { counted, HeadraceError } from '../core/index.ts';
 import { askServer } from './ask-server.ts';
 import { type CommandContext, type CommandOptions, defineCommand, textOption, usageError } from './command.ts';
 import { checkOutputFile, writeOutputFile } from './output-file.ts';
@@ -42,15 +42,15 @@ export const typesCommand = defineCommand({
       const isSame = (await textAt(path)) === text;
       const told = isSame
         ? `${out} is up to date.`
-        : `${out} is missing or out of date. Write it: headrace types --out ${out}`;
+        : `${out} is missing or out of date. Write it by the same command without --check.`;
       return { json: { path, upToDate: isSame }, text: told, exitCode: isSame ? 0 : 1 };
     }
     await writeOutputFile(path, text);
     const { endpoints, services, sources } = api;
-    const [e, s, p] = [endpoints, services, sources].map((part) => Object.keys(part));
+    const [e, s, p] = [Object.keys(endpoints), Object.keys(services), Object.keys(sources)];
     return {
       json: { path, endpoints: e, services: s, sources: p },
-      text: `${out}: ${e?.length} endpoints, ${s?.length} services, ${p?.length} sources.`,
+      text: `${out}: ${counted(e.length, 'endpoint')}, ${counted(s.length, 'service')}, ${counted(p.length, 'source')}.`,
     };
   },
 });
@@ -70,8 +70,7 @@ async function readApi(context: CommandContext, options: CommandOptions): Promis
   if (textOption(options, 'url') !== undefined)
     return apiOfDocument(await askServer(context, options, '/openapi.json'));
   const app = await context.app('read');
-  const definitions = await app.applied();
-  return appliedApi(definitions, 0);
+  return appliedApi(await app.applied());
 }
 
 async function textAt(path: string): Promise<string | undefined> {

@@ -1,5 +1,6 @@
 // One request to the server: within a deadline, sent again where that does no harm, and its answer read as JSON.
 
+import { type CallClock, startCallClock } from './call-clock.ts';
 import { HeadraceClientError, type Mistake } from './client-error.ts';
 import { isUnsent, reasonOf } from './fetch-failure.ts';
 import { baseOf, type CallOptions, type ClientOptions, patienceOf } from './options.ts';
@@ -61,20 +62,25 @@ export function createAsk(options: ClientOptions, given: Partial<Platform> = {})
     const { isRepeatable } = question;
     const body = question.body === undefined ? undefined : JSON.stringify(question.body);
     const deadline = platform.now() + timeoutMs;
-    const clock = startClock(timeoutMs, call.signal);
+    const clock = startCallClock(timeoutMs, call.signal);
     try {
+      let failed: HeadraceClientError | undefined;
       for (let made = 1; ; made++) {
+        const key = await keyOf(options, base, clock);
         const leftMs = deadline - platform.now();
-        const attempt = { base, question, body, headers: await headersOf(options, question, call, leftMs), clock };
+        // Whoever gives the key took what time there was.
+        if (leftMs <= 0) throw failed ?? lateError(base);
+        const attempt = { base, question, body, headers: headersOf(options, key, question, call, leftMs), clock };
         const told = await tryOnce(attempt, platform);
         if ('answer' in told) return told.answer;
-        told.error.attempts = made;
+        failed = told.error;
+        failed.attempts = made;
         const tries = { made, leftMs: deadline - platform.now(), retries, isRepeatable, chance: platform.chance() };
         const waitMs = clock.end() === undefined ? waitBeforeRetry(told.failure, tries) : undefined;
-        if (waitMs === undefined) throw told.error;
+        if (waitMs === undefined) throw failed;
         await platform.sleep(waitMs, clock.signal);
         const end = clock.end();
-        if (end !== undefined) throw end.by === 'caller' ? end.reason : told.error;
+        if (end !== undefined) throw end.by === 'caller' ? end.reason : failed;
       }
     } finally {
       clock.stop();
@@ -82,64 +88,57 @@ export function createAsk(options: ClientOptions, given: Partial<Platform> = {})
   };
 }
 
-interface Clock {
-  readonly signal: AbortSignal;
-  /** Who ended the call, once somebody did. */
-  end(): { readonly by: 'caller' | 'deadline'; readonly reason: unknown } | undefined;
-  stop(): void;
+/** Rejects with the caller's reason, HR_TIMEOUT, or what the function that gives it throws. */
+async function keyOf({ key }: ClientOptions, base: string, clock: CallClock): Promise<string | undefined> {
+  if (typeof key !== 'function') return key;
+  try {
+    return await clock.within(Promise.resolve(key()));
+  } catch (thrown) {
+    const end = clock.end();
+    if (end === undefined) throw thrown;
+    throw end.by === 'caller' ? end.reason : lateError(base, thrown);
+  }
 }
 
-function startClock(timeoutMs: number, caller: AbortSignal | undefined): Clock {
-  const controller = new AbortController();
-  let ended: ReturnType<Clock['end']>;
-  const endBy = (by: 'caller' | 'deadline'): void => {
-    ended ??= { by, reason: caller?.reason };
-    controller.abort();
-  };
-  const cancelled = (): void => endBy('caller');
-  const timer = setTimeout(() => endBy('deadline'), timeoutMs);
-  if (caller?.aborted === true) cancelled();
-  else caller?.addEventListener('abort', cancelled, { once: true });
-  return {
-    signal: controller.signal,
-    end: () => ended,
-    stop() {
-      clearTimeout(timer);
-      caller?.removeEventListener('abort', cancelled);
-    },
-  };
-}
-
-async function headersOf(
-  { key, headers }: ClientOptions,
+function headersOf(
+  options: ClientOptions,
+  key: string | undefined,
   question: Question,
   { traceparent, requestId }: CallOptions,
   leftMs: number,
-): Promise<Record<string, string>> {
-  const secret = typeof key === 'function' ? await key() : key;
-  // What fetch says of a header that it does not take has its value in it.
-  if (secret !== undefined && !/^[\x21-\x7e]+$/.test(secret)) {
+): Headers {
+  // What fetch says of a header that it does not take has its value in it, and some are secret.
+  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
     throw new HeadraceClientError('key: expected printable ASCII without blanks.', { code: 'HR_INVALID' });
   }
-  const all: Readonly<Record<string, string | undefined>> = {
-    ...headers,
+  const own: Readonly<Record<string, string | undefined>> = {
     accept: 'application/json',
-    ...(question.body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
+    'content-type': question.body === undefined ? undefined : 'application/json',
+    authorization: key === undefined ? undefined : `Bearer ${key}`,
     'x-request-timeout-ms': String(Math.max(1, Math.floor(leftMs))),
     traceparent,
     'x-request-id': requestId,
     ...question.headers,
   };
-  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  const headers = new Headers();
+  for (const [name, value] of [...Object.entries(options.headers ?? {}), ...Object.entries(own)]) {
+    if (value === undefined) continue;
+    try {
+      headers.set(name, value);
+    } catch {
+      const message = 'expected a name and a value that HTTP takes: printable ASCII, on one line';
+      throw new HeadraceClientError(`${name}: ${message}.`, { code: 'HR_INVALID', errors: [{ path: name, message }] });
+    }
+  }
+  return headers;
 }
 
 interface Attempt {
   readonly base: string;
   readonly question: Question;
   readonly body: string | undefined;
-  readonly headers: Record<string, string>;
-  readonly clock: Clock;
+  readonly headers: Headers;
+  readonly clock: CallClock;
 }
 
 type Told = { readonly answer: Answer } | { readonly failure: Failure; readonly error: HeadraceClientError };
@@ -170,7 +169,7 @@ async function tryOnce({ base, question, body, headers, clock }: Attempt, platfo
   return { failure, error };
 }
 
-function broken(base: string, thrown: unknown, clock: Clock): Told {
+function broken(base: string, thrown: unknown, clock: CallClock): Told {
   const end = clock.end();
   if (end?.by === 'caller') throw end.reason;
   if (end?.by === 'deadline') {
@@ -196,6 +195,11 @@ function broken(base: string, thrown: unknown, clock: Clock): Told {
     failure: { kind: 'lost' },
     error: new HeadraceClientError(message, { code: 'HR_CONNECTION_LOST', cause: thrown }),
   };
+}
+
+function lateError(base: string, cause?: unknown): HeadraceClientError {
+  const message = `${base} did not answer in time; \`timeoutMs\` is how long a call may take.`;
+  return new HeadraceClientError(message, { code: 'HR_TIMEOUT', cause });
 }
 
 /** RFC 9457, as the server writes it; OpenFeature's form for flags. */

@@ -35,7 +35,7 @@ export interface Client<A extends Api = Api, F extends AnswerForm = 'json'> {
     options?: O,
   ): Promise<PredictionOf<A, E, F, O>>;
   /** One prediction for each row, in their order; one wrong row and nothing is done. */
-  predict<E extends NameIn<A['endpoints']>, const O extends PredictOptions = PredictOptions>(
+  predictMany<E extends NameIn<A['endpoints']>, const O extends PredictOptions = PredictOptions>(
     endpoint: E,
     rows: readonly PredictRow<A, E>[],
     options?: O,
@@ -53,7 +53,7 @@ export interface Client<A extends Api = Api, F extends AnswerForm = 'json'> {
     options?: CallOptions,
   ): Promise<FeatureRowOf<A, S, F>>;
   /** Features for each row, in their order. */
-  readFeatures<S extends NameIn<A['services']>>(
+  readMany<S extends NameIn<A['services']>>(
     service: S,
     rows: readonly ReadRow<A, S>[],
     options?: CallOptions,
@@ -103,12 +103,14 @@ export function createClient(
 
 /** A client whose questions go to `ask`. */
 export function clientOf(ask: Ask, api: Api | undefined, int64: Int64Form): Client<Api, AnswerForm> {
-  const { predict, predictPartial } = predictions(ask, api, int64);
-  const { readFeatures, readColumns } = featureReads(ask, api, int64);
+  const { predict, predictMany, predictPartial } = predictions(ask, api, int64);
+  const { readFeatures, readMany, readColumns } = featureReads(ask, api, int64);
   const client: Record<keyof Client, unknown> = {
     predict,
+    predictMany,
     predictPartial,
     readFeatures,
+    readMany,
     readColumns,
     push: pushRows(ask),
     tellOutcomes: tellOutcomes(ask),

@@ -39,7 +39,8 @@ function decodeOf(type: string, int64: Int64Form): Decode | undefined {
   if (item !== undefined) return decodeList(item, int64);
   // Which of them it is can't be told.
   if (type.includes('|')) return undefined;
-  if (type.startsWith('vector(')) return (value, path) => Float32Array.from(arrayOf(value, path), toNumber);
+  if (type.startsWith('vector('))
+    return (value, path) => Float32Array.from(arrayOf(value, path), (item, at) => toNumber(item, `${path}[${at}]`));
   switch (type) {
     case 'int64':
       return int64 === 'string' ? undefined : int64 === 'bigint' ? toBigInt : toSafeNumber;
@@ -47,7 +48,7 @@ function decodeOf(type: string, int64: Int64Form): Decode | undefined {
     case 'float64':
       return toNumber;
     case 'bytes':
-      return (value) => Uint8Array.from(atob(String(value)), (character) => character.charCodeAt(0));
+      return toBytes;
     default:
       return undefined;
   }
@@ -65,8 +66,23 @@ const orNull =
   (value, path) =>
     value === null ? null : decode(value, path);
 
-/** 'NaN', 'Infinity' and '-Infinity' are what Number reads, too. */
-const toNumber = (value: unknown): number => Number(value);
+const SPECIAL: ReadonlySet<unknown> = new Set(['NaN', 'Infinity', '-Infinity']);
+
+function toNumber(value: unknown, path: string): number {
+  if (typeof value === 'number') return value;
+  // Number reads them as they are written.
+  if (SPECIAL.has(value)) return Number(value);
+  throw unexpected(path, 'a number', value);
+}
+
+function toBytes(value: unknown, path: string): Uint8Array {
+  try {
+    if (typeof value === 'string') return Uint8Array.from(atob(value), (character) => character.charCodeAt(0));
+  } catch {
+    // No base64.
+  }
+  throw unexpected(path, 'base64', value);
+}
 
 function toBigInt(value: unknown, path: string): bigint {
   if (typeof value === 'string' && /^-?\d{1,19}$/.test(value)) return BigInt(value);

@@ -12,7 +12,8 @@ import type { CallOptions } from './options.ts';
 type Values = Readonly<Record<string, unknown>>;
 
 interface FeatureReads {
-  readFeatures(service: string, rows: object, options?: CallOptions): Promise<unknown>;
+  readFeatures(service: string, row: object, options?: CallOptions): Promise<FeatureRow<Values> | undefined>;
+  readMany(service: string, rows: readonly object[], options?: CallOptions): Promise<FeatureRow<Values>[]>;
   readColumns(service: string, rows: readonly object[], options?: CallOptions): Promise<FeatureColumns<Values>>;
 }
 
@@ -39,11 +40,11 @@ export function featureReads(ask: Ask, api: Api | undefined, int64: Int64Form): 
     return arrayIn(body, 'rows', rows.length).map((row, at) => presentRow(objectIn(row), decode, at));
   };
   return {
-    async readFeatures(service, rows, options = {}) {
-      if (Array.isArray(rows)) return readRows(service, rows as readonly object[], options);
-      const [only] = await readRows(service, [rows], options);
+    async readFeatures(service, row, options = {}) {
+      const [only] = await readRows(service, [row], options);
       return only;
     },
+    readMany: (service, rows, options = {}) => readRows(service, rows, options),
     async readColumns(service, rows, options = {}) {
       const body = objectIn(await send(service, rows, 'columns', options));
       const features = objectIn(body['features']);

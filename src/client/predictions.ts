@@ -3,7 +3,7 @@
 import type { Api } from './api.ts';
 import type { FailedRow, FeatureStatus, Prediction } from './answers.ts';
 import type { Ask } from './ask.ts';
-import { arrayIn, INT64_AS_TEXT, unexpected } from './answer-parts.ts';
+import { arrayIn, INT64_AS_TEXT, objectIn, unexpected } from './answer-parts.ts';
 import type { Int64Form } from './column-values.ts';
 import { type DecodeValues, decoderOf } from './decode-values.ts';
 import { encodeRow } from './encode-row.ts';
@@ -16,7 +16,8 @@ type AnyPrediction = Prediction<Values> & {
 };
 
 interface Predictions {
-  predict(endpoint: string, rows: object, options?: PredictOptions): Promise<unknown>;
+  predict(endpoint: string, row: object, options?: PredictOptions): Promise<unknown>;
+  predictMany(endpoint: string, rows: readonly object[], options?: PredictOptions): Promise<unknown>;
   predictPartial(endpoint: string, rows: readonly object[], options?: PredictOptions): Promise<unknown>;
 }
 
@@ -54,59 +55,38 @@ export function predictions(ask: Ask, api: Api | undefined, int64: Int64Form): P
       options,
     );
     const decode = decodersOf(endpoint);
-    return arrayIn(answer.body, 'predictions', rows.length).map((one, at) => present(one as Wire, decode, at));
+    return arrayIn(answer.body, 'predictions', rows.length).map((one, at) => present(objectIn(one), decode, at));
   };
   return {
-    async predict(endpoint, rows, options = {}) {
-      if (Array.isArray(rows)) return send(endpoint, rows as readonly object[], options, false);
-      const [only] = await send(endpoint, [rows], options, false);
+    async predict(endpoint, row, options = {}) {
+      const [only] = await send(endpoint, [row], options, false);
       return only;
     },
+    predictMany: (endpoint, rows, options = {}) => send(endpoint, rows, options, false),
     predictPartial: (endpoint, rows, options = {}) => send(endpoint, rows, options, true),
   };
 }
 
-/** As the route answers. */
-interface Wire {
-  readonly prediction_id: string;
-  readonly outputs: Values;
-  readonly model: string;
-  readonly version: number;
-  readonly variant: string;
-  readonly fallback_from?: string;
-  readonly features?: Values;
-  readonly statuses?: Readonly<Record<string, FeatureStatus>>;
-  readonly error?: FailedRow['error'];
-}
-
 function present(
-  {
-    prediction_id: predictionId,
-    outputs,
-    model,
-    version,
-    variant,
-    fallback_from: from,
-    features,
-    statuses,
-    error,
-  }: Wire,
+  wire: Values,
   decode: { readonly outputs: DecodeValues; readonly features: DecodeValues },
   at: number,
 ): AnyPrediction | FailedRow {
-  if (error !== undefined) return { error };
-  if (typeof predictionId !== 'string' || outputs === null || typeof outputs !== 'object') {
-    throw unexpected(`predictions[${at}] without an id and outputs`);
-  }
+  const { prediction_id: predictionId, fallback_from: from, features, statuses, error } = wire;
+  // The route's own form.
+  if (error !== undefined) return { error: objectIn(error) as unknown as FailedRow['error'] };
+  if (typeof predictionId !== 'string') throw unexpected(`no prediction_id in predictions[${at}]`);
+  // The route's own forms.
+  const { model, version, variant } = wire as Pick<AnyPrediction, 'model' | 'version' | 'variant'> & Values;
   return {
     predictionId,
-    outputs: decode.outputs(outputs, `predictions[${at}].outputs`),
+    outputs: decode.outputs(objectIn(wire['outputs']), `predictions[${at}].outputs`),
     model,
     version,
     variant,
-    ...(from !== undefined && { fallbackFrom: from }),
-    ...(features !== undefined && { features: decode.features(features, `predictions[${at}].features`) }),
-    ...(statuses !== undefined && { statuses }),
+    ...(typeof from === 'string' && { fallbackFrom: from }),
+    ...(features !== undefined && { features: decode.features(objectIn(features), `predictions[${at}].features`) }),
+    ...(statuses !== undefined && { statuses: objectIn(statuses) as Readonly<Record<string, FeatureStatus>> }),
   };
 }
 

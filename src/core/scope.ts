@@ -34,7 +34,7 @@ export interface Scope {
   /** Throws HR_DEADLINE once the deadline has passed, HR_CANCELLED once nobody waits any more. */
   check(stage: string, rows: number): void;
   /** A claim within this one: cancelled with it. */
-  child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority'>>): Scope;
+  child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority' | 'span'>>): Scope;
 }
 
 /** What a request came over; once it is gone nobody waits for the answer. A socket is one. */
@@ -103,7 +103,7 @@ class RequestScope implements Scope {
     if (performance.now() > this.deadlineMs) throw deadlinePassed(stage, rows);
   }
 
-  child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority'>>): Scope {
+  child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority' | 'span'>>): Scope {
     const { requestId, traceId, actor, deadlineMs, priority, span } = this;
     return new RequestScope({
       requestId,

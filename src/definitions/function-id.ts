@@ -12,6 +12,10 @@ export function taskId(pipeline: string, step: string): string {
   return `pipeline/${pipeline}/${step}`;
 }
 
+export function nodeId(node: string): string {
+  return `node/${node}`;
+}
+
 /** A pipeline's task may do as it likes; all other functions are pure. */
 export function isTaskId(id: string): boolean {
   return id.startsWith('pipeline/');
@@ -28,5 +32,7 @@ export function titleOf(id: string): string {
   if (derive !== null) return `derived column "${derive[2]}" of source "${derive[1]}"`;
   const task = /^pipeline\/([^/]*)\/(.*)$/s.exec(id);
   if (task !== null) return `the task of step "${task[2]}" in pipeline "${task[1]}"`;
+  const node = /^node\/(.*)$/s.exec(id);
+  if (node !== null) return `the function of node "${node[1]}"`;
   return `the transform of on-demand view "${id.replace(/^onDemand\//, '')}"`;
 }

@@ -26,6 +26,7 @@ export {
   model,
   type ServiceShape,
 } from './authoring/feature-service.ts';
+export { ensembleNode, functionNode, type GraphNode, modelNode, routerNode } from './authoring/graph-node.ts';
 export { type Experiment, experiment } from './authoring/experiment.ts';
 export { type FeatureView, featureView } from './authoring/feature-view.ts';
 export { type Metric, metric } from './authoring/metric.ts';
@@ -53,6 +54,7 @@ export { container } from './actions/container.ts';
 export { evaluate } from './actions/evaluate.ts';
 export { materialize } from './actions/materialize.ts';
 export { notebook } from './actions/notebook.ts';
+export { predict } from './actions/predict.ts';
 export { promote } from './actions/promote.ts';
 export { python } from './actions/python.ts';
 export { registerModel } from './actions/register-model.ts';
@@ -68,6 +70,7 @@ export { evaluateBundle } from './bundling/evaluate-bundle.ts';
 export { loadBundled, type LoadBundledOptions, type LoadedBundle } from './bundling/load-bundles.ts';
 export { typeCheck, type TypeCheckOptions } from './checking/type-check.ts';
 export { compileDerive, compileLazyDerive, forgiving, type OnFailedValue } from './calling/call-derive.ts';
+export { compileNodeFunction, compileRouterFunction } from './calling/compile-node-function.ts';
 export { compileTransform, type Transform } from './calling/compile-transform.ts';
 export { fromUser } from './calling/user-value.ts';
 export type { Exported } from './compile/collect.ts';
@@ -76,6 +79,7 @@ export { checkPipeline } from './compile/check-pipeline.ts';
 export { checkManifest } from './compile/manifest-schema.ts';
 export { RESERVED_PREFIX } from './compile/names.ts';
 export { isTaskId } from './function-id.ts';
+export { featureOrigin } from './feature-origin.ts';
 export { functionOf } from './function-of.ts';
 export { loadDefinitions } from './loading/load-definitions.ts';
 export { importModule } from './loading/module-loader.ts';
@@ -103,6 +107,19 @@ export type {
 } from './pipeline-spec.ts';
 export type { StepAction } from './actions/action-kinds.ts';
 export type { RolloutSpec } from './rollout-spec.ts';
+export {
+  type EnsembleNodeSpec,
+  type FunctionNodeSpec,
+  type GraphSpec,
+  inputNodes,
+  type ModelNodeSpec,
+  type NodeFailure,
+  type NodeInput,
+  nodesBefore,
+  type NodeSource,
+  type NodeSpec,
+  type RouterNodeSpec,
+} from './graph-spec.ts';
 export type {
   AppliedFile,
   About,

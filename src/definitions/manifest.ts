@@ -4,6 +4,7 @@
 import type { Condition, DataType, Field, HeadraceError, Micros } from '../core/index.ts';
 import type { OnFail } from './authoring/expect.ts';
 import type { ExperimentSpec } from './experiment-spec.ts';
+import type { GraphSpec } from './graph-spec.ts';
 import type { PipelineSpec } from './pipeline-spec.ts';
 import type { RolloutSpec } from './rollout-spec.ts';
 
@@ -236,6 +237,8 @@ export interface ModelSpec extends About {
   readonly outputs: readonly Field[];
   /** Execution providers in order of preference; default ['cpu']. */
   readonly providers: readonly string[];
+  /** Of a model that is made of others. */
+  readonly graph?: GraphSpec;
 }
 
 export interface EndpointSpec extends About {

@@ -1,9 +1,19 @@
 export { type Binding, compileBinding } from './binding/compile-binding.ts';
 export type { LoadedModel, LoadOptions, ModelRuntime, ModelStatistics, RefusalReason } from './model-runtime.ts';
 export type { Signature, Tensor, TensorData, Tensors, TensorSpec, TensorType } from './tensor.ts';
-export type { BatchInput, ModelCost, ModelWork } from './model-work.ts';
-export { type BatchModel, openBatchModel, type ScoredRow } from './batch-model.ts';
+export type { BatchInput, ModelCost, ModelWork, NodeTiming } from './model-work.ts';
 export { createOnnxRuntime, type OnnxRuntimeOptions } from './onnx/create-onnx-runtime.ts';
+export { compileGraph, type NodeModel } from './graph/compile-graph.ts';
+export {
+  type GraphDocument,
+  type PinnedModel,
+  readGraphDocument,
+  writeGraphDocument,
+} from './graph/graph-document.ts';
+export type { GraphModel } from './graph/graph-model.ts';
+export type { NodeCounts } from './graph/node-meter.ts';
+export { EachRowWork, type RowModel, type SpareRuns } from './each-row.ts';
+export { type BatchModel, openBatchModel, type ScoredRow } from './batch-model.ts';
 export { arrayOf, elementBytes, isText } from './tensor-arrays.ts';
 export { fromHalf, toHalf } from './binding/half.ts';
 export { RUNTIME_FAILED } from './queue/model-core.ts';

@@ -15,12 +15,19 @@ export interface ModelWork {
   readonly scope: Scope;
   /** A row's sizes of each input, in order; only for a signature that leaves some open besides the number of rows. */
   readonly rowShapes?: readonly (readonly number[])[] | undefined;
+  /** Told of each run of a node, where the model is made of others; left out where nobody asks. */
+  readonly timed?: ((timing: NodeTiming) => void) | undefined;
   /**
    * Writes row `index` as row `place` of the batch, inputs in the signature's order. Never throws. May be asked for
    * again: rows of a batch that failed run once more alone.
    */
   bind(index: number, batch: readonly BatchInput[], place: number): void;
-  /** Called once: outputs by the signature's order; the caller's rows begin at `first`. They hold good during the call. */
+  /** The same for rows `from` to `to` (exclusive) at once, `from` as row `place`; rows are bound one by one where it is left out. */
+  bindRows?(from: number, to: number, batch: readonly BatchInput[], place: number): void;
+  /**
+   * Called once: outputs by the signature's order; the caller's rows begin at `first`. They hold good during the call, and are
+   * the work's own from then on where all of their rows are.
+   */
   done(outputs: readonly Tensor[], first: number): void;
   /**
    * Asked once before HR_INFERENCE_FAILED: true when its rows were submitted again, as other works, which are told and
@@ -29,6 +36,21 @@ export interface ModelWork {
   runsAgain?(): boolean;
   /** Called once instead: HR_OVERLOADED, HR_DEADLINE, HR_CANCELLED, HR_INFERENCE_FAILED, HR_MODEL_NOT_READY. */
   failed(error: HeadraceError): void;
+}
+
+/** One run of a graph's node. */
+export interface NodeTiming {
+  readonly node: string;
+  /** Of a model node, the version that it runs; else null. */
+  readonly version: number | null;
+  /** Rows that it answered itself. */
+  readonly rows: number;
+  /** Rows that it failed itself. */
+  readonly failures: number;
+  /** Rows for which declared outputs stood in. */
+  readonly standIns: number;
+  /** From its rows' coming to their answer, their waiting for the model's queue with it; of a router, of choosing alone. */
+  readonly tookMs: number;
 }
 
 /** What a run costs, as measured while the model was opened and refined as it runs: `fixedMicros + rowMicros · rows`. */

@@ -35,7 +35,8 @@ export function inferTensors(
       count,
       scope,
       rowShapes: tensors.map(({ shape }) => shape.slice(1)),
-      bind: (index, batch, place) => bindTensors(tensors, index, batch, place),
+      bind: (index, batch, place) => bindTensors(tensors, index, index + 1, batch, place),
+      bindRows: (from, to, batch, place) => bindTensors(tensors, from, to, batch, place),
       done: (outputs, first) =>
         resolve(
           Object.fromEntries(
@@ -51,17 +52,30 @@ export function inferTensors(
   });
 }
 
-function bindTensors(tensors: readonly Tensor[], index: number, batch: readonly BatchInput[], place: number): void {
+function bindTensors(
+  tensors: readonly Tensor[],
+  from: number,
+  to: number,
+  batch: readonly BatchInput[],
+  place: number,
+): void {
   for (let at = 0; at < tensors.length; at++) {
-    const { data: from } = tensors[at] as Tensor;
-    const { data: to, width } = batch[at] as BatchInput;
-    // Checked to be of one type; the target is the model's own, to be written.
-    for (let i = 0; i < width; i++) (to as unknown as unknown[])[place * width + i] = from[index * width + i];
+    const { data } = tensors[at] as Tensor;
+    const { data: target, width } = batch[at] as BatchInput;
+    if (isText(data)) {
+      // The target is the model's own, to be written.
+      const texts = target as string[];
+      for (let i = from * width; i < to * width; i++) texts[place * width + i - from * width] = data[i] as string;
+    }
+    // Checked to be of one type, so one kind of array.
+    else (target as Float32Array).set((data as Float32Array).subarray(from * width, to * width), place * width);
   }
 }
 
-// A copy: what a run gives belongs to the run.
-function takeRows({ type, shape, data }: Tensor, first: number, count: number): Tensor {
+// A copy where the run was others' as well.
+function takeRows(tensor: Tensor, first: number, count: number): Tensor {
+  const { type, shape, data } = tensor;
+  if (first === 0 && shape[0] === count) return tensor;
   const width = data.length / Math.max(shape[0] ?? 1, 1);
   const part = data.slice(first * width, (first + count) * width) as TensorData;
   return { type, shape: [count, ...shape.slice(1)], data: part };

@@ -63,7 +63,9 @@ export { openTrainingSetFile, type OpenTrainingSetFile } from './training-sets/o
 export { streamArrow } from './arrow/stream-arrow.ts';
 export { openFeatureRows } from './training-sets/read-feature-rows.ts';
 export { type FeatureFile, type FeatureFileRequest, writeFeatureFile } from './batch/feature-file.ts';
-export { BAD_ROW_ADVICE, ERROR_COLUMN, inputFiles, type InputPlace } from './batch/load-input.ts';
+export { ERROR_COLUMN } from './batch/error-column.ts';
+export { inputFiles, type InputPlace } from './batch/load-input.ts';
+export { checkColumns } from './batch/output-columns.ts';
+export type { PartOrder } from './batch/part-messages.ts';
+export { writeParts } from './batch/part-pool.ts';
 export { identityOf, type SourceFile } from './sources/file-identity.ts';
-export { queryWork } from './sources/source-errors.ts';
-export { readerOf, toDuck, type ValueReader } from './duckdb/vector-values.ts';

@@ -256,7 +256,9 @@ function checkName(name: string): void {
 
 async function checkEndpoints(trx: RegistryDb, names: readonly string[]): Promise<readonly string[]> {
   const rows = await trx.selectFrom('registry_endpoints').select('name').where('is_retired', '=', 0).execute();
-  const known = rows.map((row) => row.name);
+  // Plain models are asked by the same right.
+  const plain = await trx.selectFrom('registry_plain_versions').select('model').distinct().execute();
+  const known = [...rows.map((row) => row.name), ...plain.map((row) => row.model)];
   for (const name of names) {
     if (known.includes(name)) continue;
     const sentence = `there is no endpoint "${cited(name)}".${didYouMeanOf('endpoints', name, known)}`;

@@ -37,6 +37,7 @@ export type { RegistryDb } from './store.ts';
 export type { EndpointState, TrafficOwner } from './endpoint-rows.ts';
 export type { EndpointRegistry } from './endpoints.ts';
 export { registryRows } from './object-uses.ts';
+export { type GraphPin, graphPins } from './graph-pins.ts';
 export type { ModelVersion } from './model-versions.ts';
 export type { ModelRegistry, NewModelVersion, RegisteredModel } from './models.ts';
 export type { PlainModel, PlainModelRegistry, PlainVersion } from './plain-models.ts';

@@ -3,6 +3,7 @@
 import { canonicalJson, HeadraceError } from '../core/index.ts';
 import { type Manifest, own, resolveService } from '../definitions/index.ts';
 import { endpointsServing, startTraffic } from './endpoints.ts';
+import { graphsThatRun, refuseRetiredPins } from './graph-pins.ts';
 import { checkAlias, checkMetrics } from './model-names.ts';
 import {
   checkKnown,
@@ -78,6 +79,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         if (spec === undefined) throw unknownModel(model, Object.keys(current.manifest.models));
         if (alias !== undefined) checkAlias(alias);
         checkMetrics(input.metrics ?? {});
+        await refuseRetiredPins(trx, input.signature);
         const earlier = await readVersions(trx, model);
         const isSame = (one: ModelVersion): boolean =>
           one.runId === runId && one.artifact === artifact && !one.isRetired;
@@ -201,13 +203,15 @@ async function pinnedDefinitions(
   throw new HeadraceError('HR_INVALID', `no definitions ${hash.slice(0, 12)} were ever applied here`);
 }
 
-async function refuseInUse(trx: RegistryDb, { model, version, aliases }: ModelVersion): Promise<void> {
+async function refuseInUse(trx: RegistryDb, one: ModelVersion): Promise<void> {
+  const { model, version, aliases } = one;
   const endpoints = await endpointsServing(trx, model, version);
   const uses = [
     ...endpoints.map((name) => `endpoint "${name}" gives it traffic`),
     ...aliases.map(
       (alias) => `alias "${alias}" points at it (\`headrace models unalias ${model} ${alias}\` takes it away)`,
     ),
+    ...(await graphsThatRun(trx, one)),
   ];
   if (uses.length === 0) return;
   throw new HeadraceError('HR_CONFLICT', `version ${version} of model "${model}" is in use: ${uses.join(', ')}`);

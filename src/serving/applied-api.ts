@@ -7,10 +7,11 @@ import { catalogueOf } from './catalogue.ts';
 import { openApiDocument } from './http/openapi/document.ts';
 import { apiOfDocument } from './http/openapi/read-document.ts';
 
-/** By the definitions of `revision` alone: a server adds what its models' versions were trained on. */
-export function appliedApi(definitions: Definitions, revision: number): Api {
+/** By these definitions alone: a server adds what its models' versions were trained on. */
+export function appliedApi(definitions: Definitions): Api {
   const catalogue = catalogueOf({
-    revision,
+    // It stands in no path and no schema.
+    revision: 0,
     definitions,
     versions: [],
     complete: new Set(),

@@ -1,9 +1,10 @@
 // How an arm answers rows: features in one round trip, then one piece of work for the model's queue, and one completion
 // from there to whoever waits.
 
-import { HeadraceError, type Scope } from '../core/index.ts';
-import type { BatchInput, ModelWork, Tensor } from '../models/index.ts';
+import { HeadraceError, type Scope, type Value } from '../core/index.ts';
+import { type BatchInput, EachRowWork, type NodeTiming, type SpareRuns } from '../models/index.ts';
 import type { ArmRow } from './arm.ts';
+import { addNodeTiming, type ArmTiming } from './arm-timing.ts';
 import type { FeatureRow, FeatureRowOrError } from './feature-plan.ts';
 import type { ServedModel } from './served-models.ts';
 
@@ -12,6 +13,7 @@ export function inferRows(
   model: ServedModel,
   features: readonly FeatureRowOrError[],
   scope: Scope,
+  timing?: ArmTiming,
 ): Promise<readonly ArmRow[]> | readonly ArmRow[] {
   const answered = new Array<ArmRow>(features.length);
   const runnable: FeatureRow[] = [];
@@ -30,7 +32,12 @@ export function inferRows(
   }
   if (runnable.length === 0) return answered;
   return new Promise((resolve) => {
-    model.loaded.submit(new RowsWork(model, scope, runnable, places, answered, () => resolve(answered)));
+    const end = (): void => resolve(answered);
+    model.loaded.submit(
+      timing === undefined
+        ? new RowsWork(model, scope, runnable, places, answered, end)
+        : new TimedRowsWork(model, scope, runnable, places, answered, end, timing),
+    );
   });
 }
 
@@ -47,21 +54,13 @@ function checkRow({ binding, readsBehind }: ServedModel, { values, reads }: Feat
   });
 }
 
-/** Enough to find a few rows of thousands; where most fail, the rest fails with them. */
-const MOST_RUNS_AGAIN = 64;
-
 // A class, since one is made for every request.
-class RowsWork implements ModelWork {
-  readonly count: number;
-  readonly scope: Scope;
-  readonly rowShapes: readonly (readonly number[])[] | undefined;
+class RowsWork extends EachRowWork {
   readonly #model: ServedModel;
   readonly #rows: readonly FeatureRow[];
   readonly #places: readonly number[] | undefined;
   readonly #answered: ArmRow[];
   readonly #end: () => void;
-  /** Runs that are left for finding rows that fail, of the whole request. */
-  readonly #spare: { runs: number };
 
   constructor(
     model: ServedModel,
@@ -70,12 +69,9 @@ class RowsWork implements ModelWork {
     places: readonly number[] | undefined,
     answered: ArmRow[],
     end: () => void,
-    spare: { runs: number } = { runs: MOST_RUNS_AGAIN },
+    spare?: SpareRuns,
   ) {
-    this.#spare = spare;
-    this.count = rows.length;
-    this.scope = scope;
-    this.rowShapes = model.binding.rowShapes;
+    super(model, scope, rows.length, spare);
     this.#model = model;
     this.#rows = rows;
     this.#places = places;
@@ -83,59 +79,65 @@ class RowsWork implements ModelWork {
     this.#end = end;
   }
 
-  bind(index: number, batch: readonly BatchInput[], place: number): void {
-    this.#model.binding.bindRow((this.#rows[index] as FeatureRow).values, batch, place);
+  protected valuesOf(index: number): readonly Value[] {
+    return (this.#rows[index] as FeatureRow).values;
   }
 
-  done(outputs: readonly Tensor[], first: number): void {
-    const { binding } = this.#model;
-    for (let i = 0; i < this.count; i++) {
-      const { values: features, statuses } = this.#rows[i] as FeatureRow;
-      try {
-        this.#put(i, { outputs: binding.readRow(outputs, first + i), features, statuses });
-      } catch (thrown) {
-        this.#put(i, { error: asInferenceFailure(thrown) });
-      }
-    }
+  protected answered(index: number, outputs: readonly Value[]): void {
+    const { values: features, statuses } = this.#rows[index] as FeatureRow;
+    this.#answered[this.#placeOf(index)] = { outputs, features, statuses };
+  }
+
+  protected rowFailed(index: number, error: HeadraceError): void {
+    this.#answered[this.#placeOf(index)] = { error };
+  }
+
+  protected ended(): void {
     this.#end();
   }
 
-  /** One row may have spoilt the others: it is looked for by halves, one after the other, within a bound. */
-  runsAgain(): boolean {
-    if (this.count === 1 || this.#spare.runs < 2) return false;
-    this.#spare.runs -= 2;
-    const middle = this.count >> 1;
-    this.#part(middle, this.count, this.#end, (end) => this.#part(0, middle, end));
-    return true;
-  }
-
-  failed(error: HeadraceError): void {
-    for (let i = 0; i < this.count; i++) this.#put(i, { error });
-    this.#end();
-  }
-
-  /** Runs some of the rows, then the rest, then ends. */
-  #part(from: number, to: number, end: () => void, before?: (end: () => void) => void): void {
+  protected part(from: number, to: number, ended: () => void): RowsWork {
     const places = Array.from({ length: to - from }, (_, i) => this.#placeOf(from + i));
     const rows = this.#rows.slice(from, to);
-    const run = (): void =>
-      this.#model.loaded.submit(new RowsWork(this.#model, this.scope, rows, places, this.#answered, end, this.#spare));
-    if (before === undefined) run();
-    else before(run);
+    return new RowsWork(this.#model, this.scope, rows, places, this.#answered, ended, this.spare);
   }
 
   #placeOf(index: number): number {
     return this.#places === undefined ? index : (this.#places[index] as number);
   }
-
-  #put(index: number, row: ArmRow): void {
-    this.#answered[this.#placeOf(index)] = row;
-  }
 }
 
-function asInferenceFailure(thrown: unknown): HeadraceError {
-  if (thrown instanceof HeadraceError) return thrown;
-  return new HeadraceError('HR_INFERENCE_FAILED', `the model's answer can't be read: ${String(thrown)}`, {
-    cause: thrown,
-  });
+/** Notes when its rows began to run, and when they were told of. */
+class TimedRowsWork extends RowsWork {
+  readonly timed: (run: NodeTiming) => void;
+  readonly #timing: ArmTiming;
+  readonly #submittedMs = performance.now();
+  #beganMs: number | undefined;
+
+  constructor(
+    model: ServedModel,
+    scope: Scope,
+    rows: readonly FeatureRow[],
+    places: readonly number[] | undefined,
+    answered: ArmRow[],
+    end: () => void,
+    timing: ArmTiming,
+  ) {
+    super(model, scope, rows, places, answered, end);
+    this.#timing = timing;
+    this.timed = (run) => addNodeTiming(timing, run);
+  }
+
+  override bind(index: number, batch: readonly BatchInput[], place: number): void {
+    this.#beganMs ??= performance.now();
+    super.bind(index, batch, place);
+  }
+
+  protected override ended(): void {
+    const nowMs = performance.now();
+    const beganMs = this.#beganMs ?? nowMs;
+    this.#timing.queueMs = beganMs - this.#submittedMs;
+    this.#timing.inferenceMs = nowMs - beganMs;
+    super.ended();
+  }
 }

@@ -55,7 +55,8 @@ export function compileArms(
       features,
       graph: { kind: 'model', model: own },
       run(rows, scope, at, stage) {
-        if (scope.span !== undefined) return runTraced(scope.span, variant, own, readFeatures, rows, scope, at, stage);
+        if (scope.span !== undefined || stage.timing !== undefined)
+          return runWatched({ variant, own, readFeatures }, rows, scope, at, stage);
         const read = readFeatures(rows, at);
         if (!(read instanceof Promise)) return inferRows(own, read, scope);
         const next = stage.now;
@@ -111,30 +112,37 @@ type ReadFeatures = (
 
 const READING = 'features were read';
 
-/** The same, each stage with a span of its own, which ends with the first row's failure. */
-async function runTraced(
-  span: Span,
-  { name, version }: Pick<Arm, 'name' | 'version'>,
-  model: ServedModel,
-  readFeatures: ReadFeatures,
+interface Watched {
+  readonly variant: Pick<Arm, 'name' | 'version'>;
+  readonly own: ServedModel;
+  readonly readFeatures: ReadFeatures;
+}
+
+/** The same for a request whose stages are told of: by a span of each, which ends with the first row's failure; by its timing. */
+async function runWatched(
+  { variant: { name, version }, own, readFeatures }: Watched,
   rows: readonly RequestRow[],
   scope: Scope,
   at: Micros,
   stage: Stage,
 ): Promise<readonly ArmRow[]> {
+  const { span } = scope;
+  const { timing } = stage;
   const read = async (): Promise<readonly FeatureRowOrError[]> => readFeatures(rows, at);
   const next = stage.now;
   stage.now = READING;
-  const features = await inSpan(span.child('features.read'), read, errorOf);
+  const startMs = performance.now();
+  const features = await inSpan(span?.child('features.read'), read, errorOf);
+  if (timing !== undefined) timing.featuresMs = performance.now() - startMs;
   stage.now = next;
   scope.check(READING, rows.length);
-  const run = span.child('model.run');
-  run.set('headrace.variant', name);
-  run.set('headrace.version', version);
-  run.set('headrace.rows', rows.length);
+  const run = span?.child('model.run');
+  run?.set('headrace.variant', name);
+  run?.set('headrace.version', version);
+  run?.set('headrace.rows', rows.length);
   return inSpan(
     run,
-    async () => inferRows(model, features, scope),
+    async () => inferRows(own, features, run === undefined ? scope : scope.child({ span: run }), timing),
     (row) => row.error,
   );
 }
@@ -142,16 +150,16 @@ async function runTraced(
 const errorOf = (row: FeatureRowOrError): HeadraceError | undefined => (row instanceof HeadraceError ? row : undefined);
 
 async function inSpan<Row>(
-  span: Span,
+  span: Span | undefined,
   work: () => Promise<readonly Row[]>,
   failureOf: (row: Row) => HeadraceError | undefined,
 ): Promise<readonly Row[]> {
   try {
     const rows = await work();
-    span.end(rows.map(failureOf).find((error) => error !== undefined));
+    span?.end(rows.map(failureOf).find((error) => error !== undefined));
     return rows;
   } catch (thrown) {
-    span.end(thrown);
+    span?.end(thrown);
     throw thrown;
   }
 }

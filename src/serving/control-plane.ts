@@ -1,6 +1,6 @@
 // The control plane: which traffic endpoints have, and whether this server answers.
 
-import { messageOf } from '../core/index.ts';
+import { messageOf, toHeadraceError } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
 import {
@@ -29,7 +29,7 @@ export interface ControlPlane {
   /** What became of a revision of the traffic. Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_REVISION. */
   trafficRevision(name: string, revision: number): Promise<TrafficRevision>;
   /**
-   * Whether requests can be answered: definitions are loaded, the server is not stopping, every endpoint with traffic had
+   * Whether requests can be answered: definitions are loaded (where there are plain models, or none are applied), the server is not stopping, every endpoint with traffic had
    * something to serve once, and the store had something of what runs filled once.
    */
   readiness(): Readiness;
@@ -67,10 +67,12 @@ export interface ControlPlaneParts {
   readonly snapshots: Snapshots;
   readonly ingestionStatus: () => IngestionStatus;
   readonly isDraining: () => boolean;
+  /** Whether there are models that are served without definitions. */
+  readonly hasPlainModels: () => boolean;
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
-  const { registry, snapshots, ingestionStatus, isDraining } = parts;
+  const { registry, snapshots, ingestionStatus, isDraining, hasPlainModels } = parts;
   let hasBeenReady = false;
 
   const health = (): DefinitionsHealth => snapshots.health();
@@ -103,7 +105,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       try {
         snapshots.definitions();
       } catch (thrown) {
-        return { isReady: false, reason: messageOf(thrown), health: told };
+        const isAll = toHeadraceError(thrown).code === 'HR_NOTHING_APPLIED' && hasPlainModels();
+        return { isReady: isAll, reason: isAll ? 'ready' : messageOf(thrown), health: told };
       }
       const { otherStore } = told;
       const missing = told.endpoints.filter(({ wanted, served }) => wanted.length > 0 && served.length === 0);

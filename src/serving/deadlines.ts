@@ -1,6 +1,7 @@
 // Requests that wait for something, each until its deadline: one timer looks over all of them, so that none needs its own.
 
 import { deadlinePassed, type Scope } from '../core/index.ts';
+import type { ArmTiming } from './arm-timing.ts';
 
 export interface Deadlines {
   /** What `work` gives; HR_DEADLINE once the scope's deadline passes before. What `work` then gives is dropped. */
@@ -12,6 +13,8 @@ export interface Deadlines {
 export interface Stage {
   now: string;
   readonly rows: number;
+  /** Where the time goes, for a request that asks for it. */
+  readonly timing?: ArmTiming;
 }
 
 interface Waiting {

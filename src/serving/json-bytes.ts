@@ -21,11 +21,46 @@ const LARGEST_KEPT_BYTES = 4 * 1024 * 1024;
 /** Highs of int64 whose numbers are safe integers. */
 const HIGH_SAFE = 2 ** 21;
 
+/** Less is copied sooner than it is lent. */
+const LEAST_LENT_BYTES = 32 * 1024;
+/** Memory that was released and waits: so many pieces, none above the size. */
+const MOST_LENDABLE = 16;
+const LARGEST_LENDABLE_BYTES = 1024 * 1024;
+
+/** An answer, and its end: called once nothing reads the bytes any more, or never. */
+export interface LentBytes {
+  readonly bytes: Buffer;
+  release(): void;
+}
+
+const lendable = createLendable();
+
+function createLendable(): { take(): Buffer | undefined; add(memory: Buffer): void } {
+  const pieces: Buffer[] = [];
+  return {
+    take: () => pieces.pop(),
+    add(memory) {
+      if (pieces.length < MOST_LENDABLE && memory.length <= LARGEST_LENDABLE_BYTES) pieces.push(memory);
+    },
+  };
+}
+
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** From here on a whole double is written with an exponent, which no int has. */
+const LEAST_WITH_EXPONENT = 1e21;
+const POINT_ZERO = Buffer.from('.0');
+
+/** Of a float: whether its text looks like an int's. */
+export function needsPoint(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) < LEAST_WITH_EXPONENT;
+}
 
 /** Not shared: one call writes a whole answer and takes it. */
 export class JsonBytes implements ValueSink {
   length = 0;
+  /** Whether a whole number gets a point: set while floats are written for who tells types by that. */
+  isPointed = false;
   #bytes: Buffer = Buffer.allocUnsafeSlow(SMALLEST_BYTES);
 
   raw(part: Uint8Array): void {
@@ -64,6 +99,7 @@ export class JsonBytes implements ValueSink {
     const end = Number.isFinite(value) ? writeDouble(this.#bytes, this.length, value) : -1;
     if (end >= 0) this.length = end;
     else this.#plain(Number.isFinite(value) ? String(value) : `"${value}"`);
+    if (this.isPointed && needsPoint(value)) this.raw(POINT_ZERO);
   }
 
   int64(high: number, low: number): void {
@@ -135,6 +171,26 @@ export class JsonBytes implements ValueSink {
     this.#bytes.copy(taken, 0, 0, this.length);
     this.reset();
     return taken;
+  }
+
+  /**
+   * What was written, mostly where it lies: a large answer is not copied, and its memory is written to again once it is
+   * released. The next answer begins.
+   */
+  lend(): LentBytes {
+    if (this.length < LEAST_LENT_BYTES) return { bytes: this.take(), release: () => {} };
+    const memory = this.#bytes;
+    const bytes = memory.subarray(0, this.length);
+    this.#bytes = lendable.take() ?? Buffer.allocUnsafeSlow(memory.length);
+    this.length = 0;
+    let isLent = true;
+    return {
+      bytes,
+      release() {
+        if (isLent) lendable.add(memory);
+        isLent = false;
+      },
+    };
   }
 
   /** Forgets what was written: of an answer that failed half-way. */

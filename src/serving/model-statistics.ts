@@ -1,12 +1,15 @@
 // What the models in memory have counted, for whoever holds them: told while they are held, and after that until they have
 // nothing left to count.
 
-import type { LoadedModel } from '../models/index.ts';
+import type { LoadedModel, NodeCounts } from '../models/index.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
 
 export interface ModelHolders {
-  /** From now on the model is told as this version; the call that it gives ends that. */
-  hold(loaded: LoadedModel, model: string, version: number): () => void;
+  /**
+   * From now on the model is told as this version; the call that it gives ends that. `nodes`: of one that is made of others,
+   * what those have counted.
+   */
+  hold(loaded: LoadedModel, model: string, version: number, nodes?: () => readonly NodeCounts[]): () => void;
   /** Each model once, also where several hold it: as the version that has held it longest. */
   statistics(): readonly ModelStatistics[];
 }
@@ -14,6 +17,7 @@ export interface ModelHolders {
 interface Version {
   readonly model: string;
   readonly version: number;
+  readonly nodes: (() => readonly NodeCounts[]) | undefined;
 }
 
 export function createModelHolders(): ModelHolders {
@@ -21,8 +25,8 @@ export function createModelHolders(): ModelHolders {
   /** Those that nobody holds any more, by the version that held them last. */
   const released = new Map<LoadedModel, Version>();
   return {
-    hold(loaded, model, version) {
-      const own = { model, version };
+    hold(loaded, model, version, nodes) {
+      const own = { model, version, nodes };
       let holders = held.get(loaded);
       if (holders === undefined) held.set(loaded, (holders = new Set()));
       holders.add(own);
@@ -35,10 +39,17 @@ export function createModelHolders(): ModelHolders {
     },
     statistics() {
       const told: ModelStatistics[] = [];
-      const tell = (loaded: LoadedModel, { model, version }: Version): boolean => {
+      const tell = (loaded: LoadedModel, { model, version, nodes }: Version): boolean => {
         const { runs, rows, failures, refused, queuedRows, runningRows, waitMicros } = loaded.statistics();
         const counted = { runs, rows, failures, refused: { ...refused }, queuedRows, waitMicros };
-        told.push({ loaded, model, version, ...counted, memoryBytes: loaded.memoryBytes });
+        told.push({
+          loaded,
+          model,
+          version,
+          ...counted,
+          memoryBytes: loaded.memoryBytes,
+          ...(nodes === undefined ? {} : { nodes: nodes() }),
+        });
         return queuedRows + runningRows === 0;
       };
       for (const [loaded, holders] of held) for (const one of [...holders].slice(0, 1)) tell(loaded, one);

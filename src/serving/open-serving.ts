@@ -78,6 +78,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
     snapshots,
     ingestionStatus: () => ingestion.status(),
     isDraining: () => isDraining,
+    hasPlainModels: () => plain.names().length > 0,
   });
   return {
     data,
@@ -87,7 +88,6 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
       data,
       plain,
       readiness: () => control.readiness(),
-      isDraining: () => isDraining,
     }),
     ingest: createIngestPlane(deps, { ...shared, ingestion }),
     control,

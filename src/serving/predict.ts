@@ -15,6 +15,7 @@ import {
 } from '../core/index.ts';
 import type { Route } from '../rollouts/index.ts';
 import type { AnsweredRow, Arm, ArmRow } from './arm.ts';
+import { type ArmTiming, createArmTiming, type TimedArm } from './arm-timing.ts';
 import type { Deadlines, Stage } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { forcedRoute } from './forced-route.ts';
@@ -38,6 +39,8 @@ export interface PredictOptions {
   readonly isPartial: boolean;
   /** Name of the arm that all rows go to, whatever they would be assigned: for whoever has the role `experiment`. */
   readonly forced?: string | undefined;
+  /** The answer tells where its time went. */
+  readonly returnsTimings?: boolean;
 }
 
 export type PredictionRow =
@@ -48,6 +51,8 @@ export interface PredictAnswer {
   readonly plan: EndpointPlan;
   readonly rows: readonly PredictionRow[];
   readonly answeredRows: number;
+  /** Where the time went, by arm; for a request that asks for it. */
+  readonly timings?: readonly TimedArm[];
 }
 
 /**
@@ -58,7 +63,7 @@ export async function predict(
   deps: PredictDeps,
   plan: EndpointPlan,
   inputs: unknown,
-  { isPartial, forced: asked }: PredictOptions,
+  { isPartial, forced: asked, returnsTimings }: PredictOptions,
   scope: Scope,
 ): Promise<PredictAnswer> {
   const startMs = performance.now();
@@ -73,7 +78,8 @@ export async function predict(
   scope.check('the rows were read', parsed.length);
   const at = deps.clock.nowMicros();
   const groups = groupByArm(plan, parsed, scope.requestId, forced);
-  const work = runGroups(groups, scope, at, deps.deadlines);
+  const timings = returnsTimings === true ? groups.map(timedArm) : undefined;
+  const work = runGroups(groups, scope, at, deps.deadlines, timings);
   const results = work instanceof Promise ? await work : work;
   const rows = new Array<PredictionRow>(parsed.length);
   let answeredRows = 0;
@@ -127,7 +133,7 @@ export async function predict(
   if (failed !== undefined) throw failed;
   plan.meter.answered(latencyMicros, answeredRows);
   for (const row of parsed) if (row instanceof HeadraceError) plan.meter.rowFailed(row.code);
-  return { plan, rows, answeredRows };
+  return timings === undefined ? { plan, rows, answeredRows } : { plan, rows, answeredRows, timings };
 }
 
 const PASSED_MS = 50;
@@ -196,12 +202,22 @@ function runGroups(
   scope: Scope,
   at: Micros,
   deadlines: Deadlines,
+  timings: readonly TimedArm[] | undefined,
 ): Results | Promise<Results> {
   const [first] = groups;
   if (first === undefined) return [];
-  if (groups.length > 1) return Promise.all(groups.map(async (group) => runGroup(group, scope, at, deadlines)));
-  const run = runGroup(first, scope, at, deadlines);
+  if (groups.length > 1)
+    return Promise.all(
+      groups.map(async (group, place) => runGroup(group, scope, at, deadlines, timings?.[place]?.timing)),
+    );
+  const run = runGroup(first, scope, at, deadlines, timings?.[0]?.timing);
   return run instanceof Promise ? run.then((rows) => [rows]) : [run];
+}
+
+const WAITS = 'it waited for the model, or the model ran';
+
+function timedArm({ arm, requests }: ArmGroup): TimedArm {
+  return { arm, rows: requests.length, timing: createArmTiming() };
 }
 
 /** What fails from here on is the arm's: one that is late keeps nobody else's rows. */
@@ -210,12 +226,14 @@ function runGroup(
   scope: Scope,
   at: Micros,
   deadlines: Deadlines,
+  timing: ArmTiming | undefined,
 ): readonly ArmRow[] | Promise<readonly ArmRow[]> {
   const failed = (thrown: unknown): readonly ArmRow[] => {
     const error = toHeadraceError(thrown);
     return requests.map(() => ({ error }));
   };
-  const stage: Stage = { now: 'it waited for the model, or the model ran', rows: requests.length };
+  const waits = { now: WAITS, rows: requests.length };
+  const stage: Stage = timing === undefined ? waits : { ...waits, timing };
   // The loop may have been busy since the deadline.
   const inTime = (rows: readonly ArmRow[]): readonly ArmRow[] => {
     scope.check(stage.now, stage.rows);

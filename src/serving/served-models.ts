@@ -7,6 +7,7 @@ import type { ModelStatistics } from '../monitoring/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
 import { getUnchecked, type ObjectStore, sizeOfBlob } from '../storage/index.ts';
 import { createModelHolders } from './model-statistics.ts';
+import { createGraphOpener, type OpenVersion } from './open-graph.ts';
 import { readsBehind } from './reads-behind.ts';
 
 export interface ServedModel {
@@ -49,6 +50,34 @@ export function createServedModels(
   mayBlock: () => boolean,
 ): ServedModels {
   const holders = createModelHolders();
+
+  const openFile: OpenVersion = async ({ model, version, artifact }, { spec, service }) => {
+    const lease = await models
+      .acquire(artifact, () => getUnchecked(objects, artifact), {
+        providers: spec.providers,
+        mayBlock: mayBlock(),
+        sha256: artifact,
+        size: () => sizeOfBlob(objects, artifact),
+      })
+      .catch((thrown: unknown) => {
+        throw naming(model, version, thrown);
+      });
+    try {
+      const loaded = lease.model;
+      const binding = compileBinding(loaded.signature, service, spec);
+      const end = holders.hold(loaded, model, version);
+      const release = (): void => {
+        end();
+        lease.release();
+      };
+      return { loaded, binding, release };
+    } catch (thrown) {
+      lease.release();
+      throw thrown;
+    }
+  };
+  const openGraph = createGraphOpener({ registry, objects, earlierDefinitions, holders, openFile });
+
   return {
     statistics: () => holders.statistics(),
     async acquire(current, version, isReadable) {
@@ -59,30 +88,9 @@ export function createServedModels(
       if (missing.length > 0) throw versionIncomplete(`version ${version} of model "${current.name}"`, missing);
       const service = resolveService(manifest, registered.service);
       const spec = registered.spec ?? current;
-      const { artifact } = registered;
-      const lease = await models
-        .acquire(artifact, () => getUnchecked(objects, artifact), {
-          providers: spec.providers,
-          mayBlock: mayBlock(),
-          sha256: artifact,
-          size: () => sizeOfBlob(objects, artifact),
-        })
-        .catch((thrown: unknown) => {
-          throw naming(current.name, version, thrown);
-        });
-      try {
-        const loaded = lease.model;
-        const binding = compileBinding(loaded.signature, service, spec);
-        const end = holders.hold(loaded, current.name, version);
-        const release = (): void => {
-          end();
-          lease.release();
-        };
-        return { loaded, binding, spec, definitions, service, readsBehind: readsBehind(service), artifact, release };
-      } catch (thrown) {
-        lease.release();
-        throw thrown;
-      }
+      const taken = { definitions, service, spec };
+      const opened = await (spec.graph === undefined ? openFile : openGraph)(registered, taken);
+      return { ...opened, ...taken, readsBehind: readsBehind(service), artifact: registered.artifact };
     },
   };
 }

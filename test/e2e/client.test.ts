@@ -70,7 +70,7 @@ describe('over a network that fails', () => {
   it('reads again over lost answers, and tells outcomes again', async () => {
     const client = open();
     failFirst({ kind: 'cut', afterBytes: 10 }, 2);
-    expect(await client.readFeatures('numbers', [{ customer: 'ada' }])).toHaveLength(1);
+    expect(await client.readMany('numbers', [{ customer: 'ada' }])).toHaveLength(1);
     const { predictionId } = await client.predict('checkout', ROW);
     failFirst({ kind: 'drop' });
     expect(await client.tellOutcomes('checkout', [{ predictionId, value: true }])).toBe(1);
@@ -127,6 +127,29 @@ describe('over a network that fails', () => {
     await expect(open().predict('checkout', ROW, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
+  it('ends at its deadline, and by the caller, also while a key is awaited', async () => {
+    const waiting = createClient({ url: proxy.endpoint, key: () => new Promise(() => {}) });
+    await expect(waiting.predict('checkout', ROW, { timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'HR_TIMEOUT',
+      attempts: 0,
+    });
+    const caller = new AbortController();
+    const asked = waiting.predict('checkout', ROW, { signal: caller.signal });
+    caller.abort('left');
+    await expect(asked).rejects.toBe('left');
+    const none = createClient({ url: proxy.endpoint, key: () => Promise.reject(new Error('the vault is closed')) });
+    await expect(none.health()).rejects.toThrow('the vault is closed');
+    expect(proxy.requests).toBe(0);
+  });
+
+  it('sends no header that HTTP does not take', async () => {
+    const asked = open().predict('checkout', ROW, { requestId: 'a\nb' });
+    await expect(asked).rejects.toMatchObject({ code: 'HR_INVALID', errors: [{ path: 'x-request-id' }] });
+    const secret = createClient({ url: proxy.endpoint, headers: { 'x-api-key': 'hr_x_secret\n1' } });
+    await expect(secret.health()).rejects.not.toThrow('secret');
+    expect(proxy.requests).toBe(0);
+  });
+
   it('tells what is no server of Headrace, and follows it nowhere', async () => {
     failFirst({ kind: 'status', status: 302, headers: { location: server.url } });
     await expect(open().predict('checkout', ROW)).rejects.toMatchObject({ code: 'HR_UNEXPECTED_ANSWER', status: 302 });
@@ -180,7 +203,7 @@ describe('headrace types', () => {
   it('writes the same of what is applied and of a server that runs', () => {
     const [out, url] = ['api.ts', server.url];
     const made = headrace(project, ['types', '--out', out]);
-    expect(made).toMatchObject({ code: 0, stdout: 'api.ts: 1 endpoints, 2 services, 1 sources.\n' });
+    expect(made).toMatchObject({ code: 0, stdout: 'api.ts: 1 endpoint, 2 services, 1 source.\n' });
     const text = readFileSync(project.file(out), 'utf8');
     expect(text).toContain("      request: {\n        customer: 'string',\n        amount: 'float64?',\n      },\n");
     expect(headrace(project, ['types', '--url', url]).stdout).toBe(text);
@@ -188,7 +211,7 @@ describe('headrace types', () => {
     project.write(out, `${text}\n`);
     expect(headrace(project, ['types', '--out', out, '--check'])).toMatchObject({
       code: 1,
-      stdout: 'api.ts is missing or out of date. Write it: headrace types --out api.ts\n',
+      stdout: 'api.ts is missing or out of date. Write it by the same command without --check.\n',
     });
     expect(headrace(project, ['types', '--out', 'none.mjs', '--check'])).toMatchObject({ code: 1 });
   });

@@ -115,6 +115,12 @@ describe('what it says next', () => {
     expect(stdout).toContain(`  npm --prefix ${root} run -s headrace -- apply\n`);
   });
 
+  it('is what works in a project that has it installed, when npx ran it', async () => {
+    const { stdout } = await init(['installed'], { npm_command: 'exec', npm_lifecycle_event: 'npx' });
+    expect(stdout).toContain('  npx headrace apply\n');
+    expect(shellBlocks(parent.file('installed/README.md'))[0]).toContain('npx headrace run train_return_risk\n');
+  });
+
   it('names a Node that reads TypeScript, where the user’s own is older', async () => {
     const old = { ...npmOf(parent.directory), npm_config_user_agent: 'npm/10.8.2 node/v20.20.2 linux x64' };
     expect((await init(['old'], old)).code).toBe(0);

@@ -240,6 +240,13 @@ describe('what is wrong is told', () => {
     );
   });
 
+  it('a version that is retired', () => {
+    headraceJson(project, ['models', 'register', 'score', 'other.onnx']);
+    headraceJson(project, ['models', 'retire', 'score', '3']);
+    const line = ['shops', '--input', 'past.parquet', '--timestamp', 'at', '--out', 'retired'];
+    expect(predict(...line, '--model-version', '3').stderr).toMatch(/HR_CONFLICT.*is retired/s);
+  });
+
   it('two columns of one name', async () => {
     await writeRows(project.file('named.parquet'), `SELECT *, 1 AS version FROM (${inputSql(10, END_MS)})`);
     const line = ['shops', '--input', 'named.parquet', '--timestamp', 'at', '--out', 'named'];

@@ -47,10 +47,23 @@ it('shows what its programs print, and they compile', () => {
     return run.stdout;
   };
   expect(compile()).toBe('');
-  project.write(
-    'ask.ts',
-    "import { createClient } from 'headrace/client';\nimport { api } from './headrace-api.ts';\n" +
-      "await createClient({ url: 'http://shop.example', api }).predict('chekout', { customer: 'ada' });\n",
-  );
-  expect(compile()).toContain(`Argument of type '"chekout"' is not assignable to parameter of type '"checkout"'`);
+  // Mistakes are told in words that name them.
+  const wrong = [
+    "await client.predict('chekout', { customer: 'ada' });",
+    "await client.predict('checkout', { amount: 1 });",
+    "await client.predict('checkout', { customer: 'ada', amont: 1 });",
+    "await client.predictMany('checkout', [{ customer: 'ada', amount: 'much' }]);",
+  ];
+  const head = "import { createClient } from 'headrace/client';\nimport { api } from './headrace-api.ts';\n";
+  project.write('ask.ts', `${head}const client = createClient({ url: 'http://x', api });\n${wrong.join('\n')}\n`);
+  const told = compile().split('\n');
+  for (const [line, words] of [
+    [4, `Argument of type '"chekout"' is not assignable to parameter of type '"checkout"'`],
+    [5, `Property 'customer' is missing in type '{ amount: number; }'`],
+    [6, `'amont' does not exist in type`],
+    [7, `Type 'string' is not assignable to type 'number'`],
+  ] as const) {
+    expect(told.find((one) => one.includes(`ask.ts(${line},`))).toContain(words);
+  }
+  expect(told.join('\n')).toContain("Did you mean to write 'amount'?");
 }, 200_000);

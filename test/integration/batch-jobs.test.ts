@@ -75,9 +75,9 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
   };
   /** Counts what is asked, and does to it what `fault` says. */
   const meddle = (fault: FaultyProxy['fault'] = () => undefined): void => {
-    proxy.fault = (method, path, at) => {
+    proxy.fault = (method, path, headers) => {
       calls.push(path.slice('/v1/'.length));
-      return fault(method, path, at);
+      return fault(method, path, headers);
     };
   };
   const asked = (call: string): number => calls.filter((one) => one === call).length;

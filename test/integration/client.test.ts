@@ -70,7 +70,7 @@ describe('values', () => {
   };
 
   it('of every type are as JSON has them where the client has no columns', async () => {
-    const [full, empty, none] = await client.readFeatures('stored', rows);
+    const [full, empty, none] = await client.readMany('stored', rows);
     expect(full).toEqual({ features: asJson, statuses: {}, eventTimes: { known: AT.toISOString() } });
     expect(new Set(Object.values(empty?.features ?? {}))).toEqual(new Set([null]));
     expect(empty?.statuses).toMatchObject({ known__flag: 'NULL_VALUE' });
@@ -79,7 +79,7 @@ describe('values', () => {
 
   it('are those of TypeScript where it has them, by row and by column', async () => {
     const values = await typed('bigint');
-    const [full, empty] = await values.readFeatures('stored', rows);
+    const [full, empty] = await values.readMany('stored', rows);
     expect(full?.features).toEqual(asValues);
     expect(empty?.features['known__large']).toBe(null);
     const columns = await values.readColumns('stored', rows);
@@ -127,7 +127,7 @@ describe('values', () => {
   });
 
   it('that JSON has no form of are named by row and column, before anything is sent', async () => {
-    await expect(client.readFeatures('stored', [{ account: 1 }, { account: Symbol('x') }])).rejects.toMatchObject({
+    await expect(client.readMany('stored', [{ account: 1 }, { account: Symbol('x') }])).rejects.toMatchObject({
       code: 'HR_INVALID',
       attempts: 0,
       errors: [{ path: 'rows[1].account', message: 'expected a value of a column, got symbol' }],
@@ -150,12 +150,12 @@ describe('predictions', () => {
       variant: 'stable',
     });
     const values = await typed('bigint');
-    const many = await values.predict('checkout', [{ points: 1 }, { points: LARGE }], { features: true });
+    const many = await values.predictMany('checkout', [{ points: 1 }, { points: LARGE }], { features: true });
     expect(many.map(({ outputs, features, statuses }) => [outputs, features, statuses])).toEqual([
       [{ points: 1n }, { label__points: 1n }, { label__points: 'PRESENT' }],
       [{ points: LARGE }, { label__points: LARGE }, { label__points: 'PRESENT' }],
     ]);
-    expect(await client.predict('checkout', [{ points: 1 }], { variant: 'stable' })).toHaveLength(1);
+    expect(await client.predictMany('checkout', [{ points: 1 }], { variant: 'stable' })).toHaveLength(1);
   });
 
   it('stand alone where some may fail', async () => {
@@ -167,7 +167,7 @@ describe('predictions', () => {
   });
 
   it('throw all mistakes of their rows', async () => {
-    const failed = client.predict('checkout', [{ points: 'a' }, {}], { requestId: 'trip-7' });
+    const failed = client.predictMany('checkout', [{ points: 'a' }, {}], { requestId: 'trip-7' });
     await expect(failed).rejects.toBeInstanceOf(HeadraceClientError);
     await expect(failed).rejects.toMatchObject({
       code: 'HR_INVALID',
@@ -226,7 +226,7 @@ describe('the rest', () => {
     let sent: Headers | undefined;
     const traced = createClient({
       url: `${open.serving.url}/`,
-      headers: { 'x-team': 'shop' },
+      headers: { 'x-team': 'shop', TraceParent: 'none' },
       fetch: (url, init) => {
         sent = new Headers(init?.headers);
         return fetch(url, init);

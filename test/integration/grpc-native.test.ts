@@ -2,7 +2,7 @@
 
 import type { ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type GrpcClient, grpcClient } from '../support/grpc-client.ts';
+import { allOf, type GrpcClient, grpcClient } from '../support/grpc-client.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
@@ -132,4 +132,115 @@ describe('a push', () => {
       ],
     });
   });
+});
+
+it('who watches its health is told that it stops, and is let go', async () => {
+  const other = await openServing({
+    repository: REPOSITORY,
+    features: 4,
+    settings: { HEADRACE_SERVER_DRAIN_DELAY_MS: '800' },
+    serve: { grpcPort: 0 },
+  });
+  const watcher = grpcClient(other.serving.grpcAddress as string);
+  try {
+    const stream = watcher.stream('/grpc.health.v1.Health/Watch');
+    stream.write({ service: '' });
+    stream.end();
+    const watched = allOf(stream);
+    await new Promise<void>((resolve) => stream.once('data', () => resolve()));
+    await other.close();
+    const { messages, status } = await watched;
+    expect(messages).toEqual([{ status: 'SERVING' }, { status: 'NOT_SERVING' }]);
+    expect(status.code).toBe(14);
+  } finally {
+    watcher.close();
+  }
+}, 60_000);
+
+describe('outcomes', () => {
+  it('are taken by id and by unit, and a repeat is no second one', async () => {
+    const inputs = [row({ customer: value('string', 'zoe'), amount: value('double', 1) })];
+    const { answer } = await client.call(`${SERVICE}/Predict`, { endpoint: 'checkout', inputs });
+    const [{ prediction_id }] = (answer as { predictions: [{ prediction_id: string }] }).predictions;
+    const outcomes = [
+      { prediction_id, value: value('bool', true) },
+      { unit: [value('string', 'zoe')], at: seconds(Date.now()), within: '1h', value: value('double', 0.5) },
+    ];
+    for (let i = 0; i < 2; i++)
+      expect((await client.call(`${SERVICE}/RecordOutcomes`, { endpoint: 'checkout', outcomes })).answer).toMatchObject(
+        {
+          accepted: '2',
+        },
+      );
+  });
+
+  it('that are none are told of, each with its member', async () => {
+    const outcomes = [
+      { value: value('bytes', Buffer.from('x')), prediction_id: 'p' },
+      { value: value('int64', '9007199254740993'), prediction_id: 'p' },
+      { unit: [value('null', 0)], value: value('bool', true) },
+      { prediction_id: 'x'.repeat(201), value: value('bool', true) },
+    ];
+    const error = await failed(client.call(`${SERVICE}/RecordOutcomes`, { endpoint: 'checkout', outcomes }));
+    expect(error.code).toBe(3);
+    const details = String(error.metadata.get('grpc-status-details-bin')[0]);
+    for (const part of ['outcomes[0].value', 'outcomes[1].value', 'outcomes[2].unit', 'outcomes[3].prediction_id'])
+      expect(details).toContain(part);
+  });
+});
+
+describe('a push again', () => {
+  it('with the same key counts once', async () => {
+    const rows = [purchase('kim', 5, '1', Date.now() - HOUR_MS)];
+    const push = { source: 'purchases', rows, idempotency_key: 'order-7' };
+    expect((await client.call(`${SERVICE}/Push`, push)).answer).toMatchObject({ accepted: '1' });
+    expect((await client.call(`${SERVICE}/Push`, push)).answer).toMatchObject({ accepted: '1', duplicate: true });
+  });
+
+  it('of values that are none of their columns’ types is refused whole', async () => {
+    const wrong = row({
+      customer: value('bytes', Buffer.from('kim')),
+      amount: value('string', '5'),
+      bought_at: value('bool', true),
+    });
+    const error = await failed(
+      client.call(`${SERVICE}/Push`, { source: 'purchases', rows: [purchase('kim', 1, '1', Date.now()), wrong] }),
+    );
+    expect(error).toMatchObject({
+      code: 3,
+      details: expect.stringContaining('rows[1].customer: expected string, got bytes (3)') as string,
+    });
+    expect(String(error.metadata.get('grpc-status-details-bin')[0])).toContain('rows[1].bought_at');
+    const blank = await failed(
+      client.call(`${SERVICE}/Push`, { source: 'purchases', rows: [], idempotency_key: '  ' }),
+    );
+    expect(blank).toMatchObject({ code: 3 });
+    const none = await failed(client.call(`${SERVICE}/Push`, { source: 'purchase', rows: [wrong] }));
+    expect(none).toMatchObject({ code: 5, details: expect.stringContaining('Did you mean "purchases"?') as string });
+  });
+});
+
+it('features by columns are those by rows', async () => {
+  const rows = ['ada', 'bob', 'nobody'].map((customer) =>
+    row({ customer: value('string', customer), amount: value('double', 2) }),
+  );
+  type Cells = Record<string, Record<string, unknown>>;
+  const asked = { service: 'shop_features', rows };
+  const byRow = (await client.call(`${SERVICE}/ReadFeatures`, asked)).answer as {
+    rows: { features: Cells; statuses: Record<string, string>; event_times: Cells }[];
+  };
+  const byColumn = (await client.call(`${SERVICE}/ReadFeatures`, { ...asked, layout: 'LAYOUT_COLUMNS' })).answer as {
+    columns: { name: string; values: Cells[]; statuses?: string[] }[];
+    event_times: { view: string; times: { timestamp_value?: unknown }[] }[];
+  };
+  expect(byColumn.columns.map(({ name }) => name)).toEqual(Object.keys(byRow.rows[0]?.features ?? {}));
+  for (const { name, values, statuses } of byColumn.columns) {
+    expect(values).toEqual(byRow.rows.map(({ features }) => features[name]));
+    const told = byRow.rows.map((one) => one.statuses?.[name] ?? 'FEATURE_STATUS_PRESENT');
+    expect(statuses ?? rows.map(() => 'FEATURE_STATUS_PRESENT')).toEqual(told);
+  }
+  for (const { view, times } of byColumn.event_times)
+    expect(times.map((one) => one.timestamp_value)).toEqual(byRow.rows.map((one) => one.event_times?.[view]));
+  const error = await failed(client.raw(`${SERVICE}/ReadFeatures`, Buffer.from([0x18, 7])));
+  expect(error).toMatchObject({ code: 3, details: expect.stringContaining('layout') as string });
 });

@@ -3,8 +3,10 @@
 
 import { connect as connectTcp } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError, type Scope } from '../../src/core/index.ts';
+import type { Tracing } from '../../src/monitoring/index.ts';
 import type { CallContext, Method, Methods, StreamCall } from '../../src/serving/grpc/transport/method.ts';
 import { endOf, frame, openCall, openTransport, type Transport } from '../support/grpc-transport.ts';
 
@@ -34,7 +36,11 @@ const echo: Methods = new Map<string, Method>([
       kind: 'stream',
       role: 'predict',
       open: (call) => ({
-        message: (message) => call.send(echoOf(message, call)),
+        message(message, release) {
+          const answer = echoOf(message, call);
+          release();
+          return call.send(answer);
+        },
         ended: () => undefined,
         stopping: () => undefined,
         closed() {},
@@ -131,6 +137,41 @@ describe('messages', () => {
     expect(await endOf(stream)).toMatchObject({ grpcStatus: 0, body: Buffer.concat(messages) });
   });
 
+  it('of a stream may be none', async () => {
+    const { connect } = await open(echo);
+    const stream = openCall(connect(), '/t.T/Stream');
+    stream.end();
+    expect(await endOf(stream)).toMatchObject({ grpcStatus: 0, body: Buffer.alloc(0) });
+  });
+
+  it('of a stream that have come are answered though the server stops', async () => {
+    const go = Promise.withResolvers<void>();
+    const slow: Method = {
+      kind: 'stream',
+      role: 'predict',
+      open: (call) => ({
+        async message(message, release) {
+          await go.promise;
+          const answer = echoOf(message, call);
+          release();
+          await call.send(answer);
+        },
+        ended: () => undefined,
+        stopping: () => undefined,
+        closed() {},
+      }),
+    };
+    const { connect, server, held } = await open(new Map<string, Method>([['/t.T/Slow', slow]]));
+    const stream = openCall(connect(), '/t.T/Slow');
+    const messages = Buffer.concat(Array.from({ length: 5 }, (_, at) => frame(Buffer.from(`message ${at}`))));
+    stream.write(messages);
+    await expect.poll(held).toBe(5 * 9);
+    const closing = server.close();
+    go.resolve();
+    expect(await endOf(stream)).toMatchObject({ grpcStatus: 0, body: messages });
+    await closing;
+  });
+
   it('of a stream that are cut end it, after those before', async () => {
     const { connect } = await open(echo);
     const stream = openCall(connect(), '/t.T/Stream');
@@ -138,6 +179,35 @@ describe('messages', () => {
     stream.end(frame(small).subarray(0, 8));
     const ended = await endOf(stream);
     expect(ended).toMatchObject({ grpcStatus: INVALID });
+  });
+
+  it('of a stream are held until they are done with, and no longer', async () => {
+    const done: (() => void)[] = [];
+    const hold: Method = {
+      kind: 'stream',
+      role: 'predict',
+      open: (call) => ({
+        message(_, release) {
+          call.permit();
+          done.push(release);
+          return undefined;
+        },
+        ended: () => undefined,
+        stopping: () => undefined,
+        closed() {},
+      }),
+    };
+    const { connect, held } = await open(new Map<string, Method>([['/t.T/Hold', hold]]));
+    const stream = openCall(connect(), '/t.T/Hold');
+    for (const part of [frame(Buffer.alloc(1000)), frame(Buffer.alloc(500)), frame(Buffer.alloc(70)).subarray(0, 25)])
+      stream.write(part);
+    await expect.poll(held).toBe(1525);
+    done[0]?.();
+    expect(held()).toBe(525);
+    stream.close();
+    await expect.poll(held).toBe(0);
+    for (const release of done) release();
+    expect(held()).toBe(0);
   });
 
   it('past what is held for all are refused, and nothing of them is kept', async () => {
@@ -208,6 +278,59 @@ describe('what comes to no end', () => {
   });
 });
 
+it('no frames of HTTP/2, whatever they say, end more than their connection', async () => {
+  const { port, connect, held } = await open(echo);
+  const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+  // A header block as clients send it: POST, http, /t.T/Echo, application/grpc.
+  const block = Buffer.concat([
+    Buffer.from([0x83, 0x86, 0x04, 9]),
+    Buffer.from('/t.T/Echo'),
+    Buffer.from([0x01, 9]),
+    Buffer.from('127.0.0.1'),
+    Buffer.from([0x0f, 0x10, 16]),
+    Buffer.from('application/grpc'),
+  ]);
+  const h2 = (type: number, flags: number, stream: number, payload: Uint8Array, lie = 0): Buffer => {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(Math.max(0, payload.length + lie), 0, 3);
+    head[3] = type;
+    head[4] = flags;
+    head.writeUInt32BE(stream, 5);
+    return Buffer.concat([head, payload]);
+  };
+  const anyFrame = fc
+    .record({
+      type: fc.integer({ min: 0, max: 12 }),
+      flags: fc.integer({ min: 0, max: 255 }),
+      stream: fc.constantFrom(0, 1, 1, 1, 2, 3, 0x7fffffff),
+      payload: fc.oneof(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.constant(new Uint8Array(block)),
+        fc.constant(new Uint8Array(frame(small))),
+      ),
+      lie: fc.constantFrom(0, 0, 0, 0, -1, 1, 5000),
+    })
+    .map(({ type, flags, stream, payload, lie }) => h2(type, flags, stream, payload, lie));
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyFrame, { minLength: 1, maxLength: 12 }), fc.boolean(), async (frames, isBegun) => {
+      const socket = connectTcp(port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.resume();
+      const begin = isBegun ? [h2(1, 4, 1, block)] : [];
+      socket.write(Buffer.concat([Buffer.from(PREFACE), h2(4, 0, 0, new Uint8Array(0)), ...begin, ...frames]));
+      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 10))]);
+      socket.destroy();
+      await closed;
+    }),
+    { numRuns: 150 },
+  );
+  const stream = openCall(connect(), '/t.T/Echo');
+  stream.end(frame(small));
+  expect(await endOf(stream)).toMatchObject({ grpcStatus: 0, body: frame(small) });
+  await expect.poll(held).toBe(0);
+});
+
 describe('a call that is given up', () => {
   it('cancels its scope, and a later answer goes nowhere', async () => {
     const started = Promise.withResolvers<Scope>();
@@ -260,6 +383,44 @@ describe('bounds', () => {
     const again = openCall(session, '/t.T/Stream');
     again.end(frame(small));
     expect(await endOf(again)).toMatchObject({ grpcStatus: 0 });
+  });
+
+  it('of connections: a further one is closed', async () => {
+    const { connect } = await open(echo, { maxConnections: 2 });
+    for (let i = 0; i < 2; i++) {
+      const stream = openCall(connect(), '/t.T/Echo');
+      stream.end(frame(small));
+      expect(await endOf(stream)).toMatchObject({ grpcStatus: 0 });
+    }
+    const third = connect();
+    await new Promise<void>((resolve) => third.once('close', () => resolve()));
+  });
+
+  it('of streams that take no key apart from the others', async () => {
+    const watch: Method = {
+      kind: 'stream',
+      role: 'open',
+      open: (call) => ({
+        message(message, release) {
+          release();
+          return call.send(frame(message));
+        },
+        ended: () => undefined,
+        stopping: () => undefined,
+        closed() {},
+      }),
+    };
+    const { connect } = await open(new Map<string, Method>([...echo, ['/t.T/Watch', watch]]));
+    const session = connect();
+    const begun = async (path: string): Promise<void> => {
+      const stream = openCall(session, path);
+      stream.write(frame(small));
+      await new Promise<void>((resolve) => stream.once('data', () => resolve()));
+    };
+    for (let i = 0; i < 3; i++) await begun('/t.T/Watch');
+    const more = openCall(session, '/t.T/Watch');
+    expect(await endOf(more)).toMatchObject({ grpcStatus: EXHAUSTED });
+    for (let i = 0; i < 3; i++) await begun('/t.T/Stream');
   });
 
   it('of calls, over connections', async () => {
@@ -324,6 +485,39 @@ describe('a method that fails', () => {
     stream.end(frame(small));
     expect(await endOf(stream)).toMatchObject({ grpcStatus: INTERNAL, body: Buffer.alloc(0) });
   });
+});
+
+it('spans of calls say what was called, how it ended, and in which trace', async () => {
+  const spans: { name: string; parent: string | undefined; told: Record<string, unknown>; ended: unknown }[] = [];
+  const tracing: Tracing = {
+    startRequest(parent, name) {
+      const span = { name, parent, told: {} as Record<string, unknown>, ended: 'not' as unknown };
+      spans.push(span);
+      return {
+        traceId: 'ab'.repeat(16),
+        traceparent: `00-${'ab'.repeat(16)}-${'12'.repeat(8)}-01`,
+        child: () => {
+          throw new Error('nothing is done in it');
+        },
+        set: (key, value) => void (span.told[key] = value),
+        end: (thrown) => void (span.ended = thrown ?? 'well'),
+      };
+    },
+    shutdown: async () => {},
+  };
+  const { connect } = await open(echo, { tracing });
+  const parent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+  for (const bytes of [frame(small), Buffer.alloc(0)]) {
+    const stream = openCall(connect(), '/t.T/Echo', { traceparent: parent, 'x-request-id': 'mine' });
+    stream.end(bytes);
+    expect((await endOf(stream)).headers['traceparent']).toBe(`00-${'ab'.repeat(16)}-${'12'.repeat(8)}-01`);
+  }
+  await expect.poll(() => spans.map(({ ended }) => ended === 'not')).toEqual([false, false]);
+  const told = { 'rpc.system': 'grpc', 'rpc.service': 't.T', 'rpc.method': 'Echo', 'headrace.request_id': 'mine' };
+  expect(spans).toMatchObject([
+    { name: 't.T/Echo', parent, told: { ...told, 'rpc.grpc.status_code': 0 }, ended: 'well' },
+    { name: 't.T/Echo', parent, told: { ...told, 'rpc.grpc.status_code': INVALID }, ended: { code: 'HR_INVALID' } },
+  ]);
 });
 
 describe('a stop', () => {

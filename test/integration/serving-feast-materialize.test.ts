@@ -1,5 +1,6 @@
 // Materializes that Feast's clients ask for over HTTP: in a process of its own, one at a time, ended by the server's stop.
 
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
 
@@ -91,6 +92,17 @@ describe('a materialize over HTTP', () => {
     expect(detail(answer.body)).toMatchObject({ message: expect.stringMatching(message) });
   });
 
+  it.runIf(process.platform === 'linux')('is told that its process was killed, and done by the next', async () => {
+    const body = { end_ts: '2200-01-01', feature_views: ['browsing'] };
+    const filling = open.post('/materialize-incremental', body).then((answer) => answer);
+    await expect.poll(() => fillPids().length, { timeout: 30_000 }).toBe(1);
+    for (const pid of fillPids()) process.kill(pid, 'SIGKILL');
+    const answer = await filling;
+    expect(answer.statusCode, answer.body).toBe(503);
+    expect(detail(answer.body)).toMatchObject({ message: expect.stringMatching(/^HR_JOB_LOST: .*SIGKILL/) });
+    expect((await open.post('/materialize-incremental', body)).statusCode).toBe(200);
+  });
+
   it('ends with the server, and is told so', async () => {
     const body = { end_ts: '2200-01-01' };
     // Nothing is sent before somebody waits for it.
@@ -102,3 +114,17 @@ describe('a materialize over HTTP', () => {
     expect(detail(answer.body)).toMatchObject({ message: expect.stringMatching(/^HR_STOPPING: /) });
   });
 });
+
+/** Processes of materializes that this one has started, by Linux's word. */
+function fillPids(): number[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      const isOwn = new RegExp(`^PPid:\\t${process.pid}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      return isOwn && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('fill-main') ? [Number(pid)] : [];
+    } catch {
+      // It has just ended.
+      return [];
+    }
+  });
+}

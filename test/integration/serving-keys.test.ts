@@ -100,11 +100,17 @@ describe('a server with keys', () => {
       'HEAD /health/ready',
       'GET /health',
       'HEAD /health',
+      'GET /v2/health/live',
+      'HEAD /v2/health/live',
+      'GET /v2/health/ready',
+      'HEAD /v2/health/ready',
     ]);
     expect([...roles].filter(([, role]) => role === 'admin').map(([route]) => route)).toEqual([
       'PUT /v1/endpoints/:endpoint',
       'POST /materialize',
       'POST /materialize-incremental',
+      'POST /v2/repository/models/:endpoint/load',
+      'POST /v2/repository/models/:endpoint/unload',
     ]);
   });
 

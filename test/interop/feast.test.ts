@@ -2,33 +2,38 @@
 // writes, statuses, int64 of all digits, and errors as it raises them.
 
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADA, FEAST_REPOSITORY } from '../support/feast-shop.ts';
+import { headrace, createServingProject, startServe } from '../support/serving-project.ts';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const VERSION = '0.67.0';
 const CLIENT = join(import.meta.dirname, '../support/feast-client.py');
+const GUIDE = join(import.meta.dirname, '../../docs/guides/feast-clients.md');
 const INSTALL_LIMIT_MS = 600_000;
 
 const brought = bringPackages(`feast-${VERSION}`, [`feast==${VERSION}`], INSTALL_LIMIT_MS);
 if (typeof brought === 'string') skipBecause(`Feast's remote online store: ${brought}`);
 
-/** What the client saw. The server is in this process, which must not wait. */
-async function ask(url: string, folder: string): Promise<Seen> {
+/** What it printed. The server may be in this process, which must not wait. */
+async function run(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
   const python = typeof brought === 'string' ? '' : join(brought.bin, 'python');
-  const child = spawn(python, [CLIENT, url, folder], {
-    env: { ...process.env, FEAST_USAGE: 'False' },
-    timeout: 240_000,
-  });
+  const child = spawn(python, args, { cwd, env: { ...process.env, FEAST_USAGE: 'False', ...env }, timeout: 240_000 });
   const said = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => (said[name] += text));
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
   if (code !== 0) throw new Error(`the client ended with ${String(code)}:\n${said.stderr}`);
-  const line = said.stdout.trim().split('\n').at(-1) ?? '';
+  return said.stdout;
+}
+
+/** What the client saw. */
+async function ask(url: string, folder: string): Promise<Seen> {
+  const line = (await run([CLIENT, url, folder], folder)).trim().split('\n').at(-1) ?? '';
   // As text, int64 keep their digits.
   return JSON.parse(line.replaceAll(/(?<=[[ ])-?\d{16,}(?=[,\]])/g, '"$&"')) as Seen;
 }
@@ -138,4 +143,37 @@ describe.skipIf(typeof brought === 'string')('Feast’s remote online store', ()
     expect(seen['httpError']).toBe('PushSourceNotFoundException');
     expect(seen['health']).toBe(200);
   });
+});
+
+describe.skipIf(typeof brought === 'string')('the guide on Feast’s clients', () => {
+  it('shows what its Python prints, by a key’s token, too', async () => {
+    const guide = readFileSync(GUIDE, 'utf8');
+    const blocks = (language: string): readonly string[] =>
+      [...guide.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, text = '']) => text);
+    const [definitions = ''] = blocks('ts');
+    const [store = '', auth = ''] = blocks('yaml');
+    const project = createServingProject();
+    const server = await startServe(project);
+    try {
+      project.write('feature_repo/balances.ts', definitions);
+      expect(headrace(project, ['apply']).code).toBe(0);
+      const folder = dirname(
+        project.write('feast/feature_store.yaml', store.replace('http://127.0.0.1:8080', server.url)),
+      );
+      project.write('feast/guide.py', blocks('python').join('\n'));
+      const shown = blocks('text').join('');
+      await expect.poll(() => run(['guide.py'], folder), { timeout: 120_000 }).toContain(shown);
+      const made = headrace(project, ['keys', 'create', 'feast', '--role', 'read', '--role', 'write', '--json']);
+      const { key } = JSON.parse(made.stdout) as { readonly key: string };
+      project.write('feast/feature_store.yaml', `${store.replace('http://127.0.0.1:8080', server.url)}${auth}`);
+      await expect.poll(async () => (await fetch(`${server.url}/v1/status`)).status).toBe(401);
+      expect(await run(['guide.py'], folder, { HEADRACE_KEY: key })).toContain(shown);
+      await expect(run(['guide.py'], folder, { HEADRACE_KEY: 'hr_wrong' })).rejects.toThrow(
+        /FeastPermissionError: HR_UNAUTH/,
+      );
+    } finally {
+      await server.stop();
+      project.remove();
+    }
+  }, 300_000);
 });

@@ -1,4 +1,4 @@
-// gRPC in the hands of others' clients, as PyPI has them: Triton's (blocking, streaming, asyncio), and grpcio's health, reflection and
+// gRPC in the hands of others' clients, as PyPI has them: Triton's (blocking, streaming, asyncio), KServe's, and grpcio's health, reflection and
 // status. And protoc's word on the descriptors that reflection answers from.
 
 import { spawn } from 'node:child_process';
@@ -22,6 +22,7 @@ const CLIENTS = [
     script: 'grpc-triton.py',
     least: 600,
   },
+  { name: 'kserve-0.21.0', packages: ['kserve==0.21.0'], script: 'grpc-kserve.py', least: 8 },
   {
     name: `grpcio-${GRPCIO}`,
     packages: ['grpcio', 'grpcio-health-checking', 'grpcio-reflection', 'grpcio-status'].map(

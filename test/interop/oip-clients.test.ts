@@ -1,8 +1,11 @@
 // The Open Inference Protocol in the hands of its own clients: Triton's (HTTP, asyncio) and KServe's, as PyPI has them.
 
 import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registerPlainModel } from '../../src/app/index.ts';
+import { linearModel } from '../support/onnx-model.ts';
 import { openOipServing } from '../support/oip-models.ts';
 import type { OpenServing } from '../support/open-serving.ts';
 import { bringPackages } from '../support/python-packages.ts';
@@ -27,6 +30,16 @@ describe.each(CLIENTS)('$name', ({ name, version, extras, script, least }) => {
     const output = await run(python, [join(import.meta.dirname, '../support', script), open.serving.url]);
     const [, checks = '0'] = /^ok (\d+)$/m.exec(output) ?? [];
     expect(Number(checks)).toBeGreaterThan(least);
+  });
+
+  it.skipIf(typeof brought === 'string' || name !== 'tritonclient')('does what the guide shows', async () => {
+    await registerPlainModel(open.app, { model: 'scorer', onnx: linearModel(3) });
+    await open.serving.planes.inference.load('scorer', 'test');
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/triton-clients.md'), 'utf8');
+    const [, code = ''] = /^```python\n([\s\S]*?)^```$/m.exec(guide) ?? [];
+    const script = join(open.project.directory, 'guide.py');
+    writeFileSync(script, code.replace('127.0.0.1:8080', new URL(open.serving.url).host));
+    expect(await run(join((brought as { bin: string }).bin, 'python'), [script])).toBe('[[6.0], [15.0]]\n');
   });
 });
 

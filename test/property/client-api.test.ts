@@ -53,13 +53,13 @@ function read(text: string): unknown {
 
 it('of the flights', () => {
   const manifest = flightsManifest;
-  expect(appliedApi(definitionsOf(manifest), 1)).toEqual(naive(manifest));
+  expect(appliedApi(definitionsOf(manifest))).toEqual(naive(manifest));
 });
 
 it('of any definitions, and so does the module', () => {
   fc.assert(
     fc.property(manifests, (manifest) => {
-      const api = appliedApi(definitionsOf(manifest), 1);
+      const api = appliedApi(definitionsOf(manifest));
       expect(api).toEqual(naive(manifest));
       expect(read(writeApiModule(api, 'js'))).toEqual(api);
       expect(read(writeApiModule(api, 'ts').replace(' as const', ''))).toEqual(api);

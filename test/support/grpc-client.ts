@@ -18,6 +18,7 @@ const FILES = [
   'grpc/health/v1/health.proto',
   'grpc/reflection/v1/reflection.proto',
   'grpc/reflection/v1alpha/reflection.proto',
+  'inference/grpc_service.proto',
 ];
 
 const loaded: PackageDefinition = loadSync(FILES, {
@@ -52,7 +53,8 @@ export interface GrpcClient {
 
 /** `address` is host:port. */
 export function grpcClient(address: string, channel: ChannelCredentials = credentials.createInsecure()): GrpcClient {
-  const client = new Client(address, channel);
+  // Others of the same address would share its connection.
+  const client = new Client(address, channel, { 'grpc.use_local_subchannel_pool': 1 });
   const unary = (
     method: string,
     serialize: (message: never) => Buffer,

@@ -3,6 +3,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
 import { type Logger, silentLogger, systemClock } from '../../src/core/index.ts';
 import { createBytesInFlight } from '../../src/serving/index.ts';
+import type { Tracing } from '../../src/monitoring/index.ts';
 import { createRequestLog, type LoggedRequests } from '../../src/serving/http/request-log.ts';
 import { createGate } from '../../src/serving/http/security/gate.ts';
 import type { CallLimits } from '../../src/serving/grpc/transport/call-parts.ts';
@@ -26,6 +27,7 @@ export async function openTransport(
     readonly logger?: Logger;
     readonly loggedRequests?: LoggedRequests;
     readonly maxBytes?: number;
+    readonly tracing?: Tracing;
   } = {},
 ): Promise<Transport> {
   const { logger = silentLogger, loggedRequests = 'errors' } = given;
@@ -46,7 +48,7 @@ export async function openTransport(
     log: createRequestLog(logger, loggedRequests, () => {}),
     logger,
     loggedRequests,
-    tracing: undefined,
+    tracing: given.tracing,
     requestId: (asked) => asked ?? `r${lastId++}`,
     tls: undefined,
     maxConnections: given.maxConnections ?? 100,

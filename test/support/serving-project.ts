@@ -87,6 +87,8 @@ export function headraceJson(
 
 export interface ServerProcess {
   readonly url: string;
+  /** All that it said of itself. */
+  readonly announced: object;
   readonly process: ChildProcess;
   /** What it logged so far. */
   readonly log: () => string;
@@ -129,11 +131,13 @@ function startServer(
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
       if (!stdout.includes('\n')) return;
-      const { url } = JSON.parse(stdout) as { url?: string };
+      const announced = JSON.parse(stdout) as { url?: string };
+      const { url } = announced;
       // An error: the exit tells of it.
       if (url === undefined) return;
       resolve({
         url,
+        announced,
         process: child,
         log: () => stderr,
         stop() {

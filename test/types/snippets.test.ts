@@ -60,7 +60,7 @@ afterAll(async () => {
 });
 
 const everyName =
-  'container, count, countDistinct, csv, defineConfig, delta, drift, endpoint, entity, evaluate, experiment, featureService, featureView, first, grid, iceberg, kafka, last, lastN, latest, materialize, materialized, max, mean, metric, min, model, mysql, notebook, onDemandView, parquet, pipeline, postgres, promote, pushed, python, query, range, registerModel, rollout, shell, snowflake, sql, stddev, sum, t, task, trainingSet, variance';
+  'container, count, countDistinct, csv, defineConfig, delta, drift, endpoint, ensembleNode, entity, evaluate, experiment, featureService, featureView, first, functionNode, grid, iceberg, kafka, last, lastN, latest, materialize, materialized, max, mean, metric, min, model, modelNode, mysql, notebook, onDemandView, parquet, pipeline, postgres, predict, promote, pushed, python, query, range, registerModel, rollout, routerNode, shell, snowflake, sql, stddev, sum, t, task, trainingSet, variance';
 const everyBase = 'airport, airportDelays, departure, flights, route, routeDelays, service, delayModel, delayEndpoint';
 
 /** The compiler's output by snippet name: an error's first line, and those indented under it. */

@@ -34,6 +34,14 @@ endpoint('careful', {
 export const delayEndpoint = endpoint('delay', { model: delayModel, unit: ['origin', 'destination'] });
 `;
 
+const NODES = `
+const straight = modelNode('straight', delayModel, { timeoutMs: 20, onFailure: { outputs: { probability: 0.1 } } });
+const prepared = functionNode('prepared', {
+  inputs: { features: { origin__mean_delay_7d: t.float64() } }, outputs: { mean: t.float64(), label: t.string() },
+  run: ({ features }) => ({ mean: (features.origin__mean_delay_7d ?? 0) / 2, label: 'x' }),
+});
+`;
+
 export const accepted: Readonly<Record<string, string>> = {
   'every source': `
 const shared = { columns: { id: t.int64(), at: t.timestamp(), n: t.int64(), gone: t.bool() }, eventTime: 'at' } as const;
@@ -55,6 +63,15 @@ const sales = parquet('s', { path: 'x', columns, derive: { double: [t.float64(),
 ] });
 featureView('v', { entity: entity('k', { keys: { kind: t.string() } }), source: sales, features: { last: latest('price'), n: count().over('1d') },
   expect: { notNull: ['last'], between: { n: [1, 1000n] }, fresh: '1d', rowCount: { min: 1 }, onFail: 'fail' } });`,
+  'graphs of models': `${NODES}
+const fed = modelNode('fed', delayModel, { inputs: { origin__mean_delay_7d: prepared.out('mean'), departure__hour: 'departure__hour' } });
+const both = ensembleNode('both', [straight, fed], { by: 'mean', weights: [1, 2], minimum: 1 });
+const way = routerNode('way', { inputs: { prepared }, cases: { a: both, b: fed }, choose: ({ prepared: { mean } }) => (mean === null ? 'a' : 'b') });
+const named = functionNode('named', {
+  inputs: { way, prepared }, outputs: { probability: t.float32(), label: t.string() },
+  run: ({ way: { probability }, prepared }) => ({ probability, label: prepared.label?.toUpperCase() ?? null }),
+});
+endpoint('graph', { model: model('graph', { features: service, outputs: { probability: t.float32(), label: t.string() }, graph: named }), unit: ['origin'] });`,
   'every aggregation': `
 featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: {
   a: latest('tags'), b: count().over('1d'), c: count('delay').over('1d', { hop: '1h' }), d: sum('seats').over('1d'), e: mean('is_late').over('1d'),
@@ -117,7 +134,7 @@ p.step('pod', container({ image: 'python:3.13', command: ['python', '-V'] }), { 
 p.step('batch', container({ image: 'python:3.13' }), { executor: { kind: 'aws-batch', queue: 'q', definition: 'd' } });
 p.step('fill', materialize({ views: [airportDelays, routeDelays] })); p.step('fill_all', materialize());
 p.step('judge', evaluate(delayModel, { label: 'late', slices: ['origin'], against: 'champion' })); p.step('judge_all', evaluate(delayModel));
-p.step('name', promote(delayModel, { alias: 'champion' })); p.step('roll', promote(delayModel, { endpoint: delayEndpoint, plan })); p.step('roll_own', promote(delayModel, { endpoint: delayEndpoint }));`,
+p.step('score', predict({ endpoint: delayEndpoint, input: 's3://lake/{day}.parquet', timestamp: 'at', slices: 8 }), { foreach: range(8) }); p.step('name', promote(delayModel, { alias: 'champion' })); p.step('roll', promote(delayModel, { endpoint: delayEndpoint, plan })); p.step('roll_own', promote(delayModel, { endpoint: delayEndpoint }));`,
   'experiments, metrics and rollouts': `
 const late = metric('late', { outcome: delayEndpoint });
 experiment('all', {
@@ -144,6 +161,34 @@ const SALES = `parquet('s', { path: 'x', columns: { id: t.int64(), kind: t.strin
 const VIEW = `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { last: latest('delay') }, expect: `;
 
 export const refused: Readonly<Record<string, { readonly code: string; readonly message: readonly string[] }>> = {
+  'an output that a node does not have': {
+    code: `${NODES}modelNode('n', delayModel, { inputs: { origin__mean_delay_7d: prepared.out('men') } });`,
+    message: ['"men"', '"mean"'],
+  },
+  'an output of a node taken for another type': {
+    code: `${NODES}functionNode('n', { inputs: { prepared }, outputs: { y: t.float64() }, run: ({ prepared }) => ({ y: prepared.label }) });`,
+    message: ["'string'", "'number'"],
+  },
+  'an output that a function does not declare': {
+    code: `${NODES}functionNode('n', { inputs: { prepared }, outputs: { y: t.float64() }, run: () => ({ y: 1, z: 2 }) });`,
+    message: ['NotDeclaredInOutputs<"z">'],
+  },
+  'a case that a router does not have': {
+    code: `${NODES}routerNode('n', { inputs: { prepared }, cases: { a: straight }, choose: () => 'b' });`,
+    message: ['"b"', '"a"'],
+  },
+  'outputs that stand in and are of another type': {
+    code: `modelNode('n', delayModel, { onFailure: { outputs: { probability: 'low' } } });`,
+    message: ["'string'", "'number'"],
+  },
+  'members of other outputs': {
+    code: `${NODES}ensembleNode('n', [straight, prepared], { by: 'mean' });`,
+    message: ['probability'],
+  },
+  'a graph of other outputs than its model': {
+    code: `${NODES}model('m', { features: service, outputs: { probability: t.float32() }, graph: prepared });`,
+    message: ['probability'],
+  },
   'a column that is expected and is not there': {
     code: `${SALES}{ notNull: ['prize'] } });`,
     message: ['"prize"', '"price"'],

@@ -71,7 +71,7 @@ describe('where an editor finds the types', () => {
 
   const parse = (text: string) =>
     JSON.parse(text.replace(/^\/\/.*\n/, '')) as {
-      compilerOptions: { typeRoots: string[]; paths: { headrace: string[] } };
+      compilerOptions: { typeRoots: string[]; paths: { headrace: string[]; 'headrace/client': string[] } };
     };
 
   it('is told by a relative path where the two lie near each other, else by an absolute one', () => {
@@ -87,6 +87,10 @@ describe('where an editor finds the types', () => {
     // Headrace may lie near the folder, or not.
     const near = (path: string) => nearPath(realpathSync(directory), resolve(path));
     expect(paths.headrace).toEqual(['./node_modules/headrace/dist/index.d.ts', near('src/index.ts')]);
+    expect(paths['headrace/client']).toEqual([
+      './node_modules/headrace/dist/client/index.d.ts',
+      near('src/client/index.ts'),
+    ]);
     expect(typeRoots).toEqual(['./node_modules/@types', near('node_modules/@types')]);
   });
 

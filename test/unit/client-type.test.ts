@@ -139,14 +139,18 @@ it('gives values as JSON has them where there are types alone', async () => {
     expectTypeOf(outputs.probability).toEqualTypeOf<number | 'NaN' | 'Infinity' | '-Infinity' | null>();
     // @ts-expect-error features are asked for.
     void rest.features;
-    const [seen] = await client.predict('checkout', [row], { features: true });
+    const [seen] = await client.predictMany('checkout', [row], { features: true });
     expectTypeOf(seen?.features.here__last_code).toEqualTypeOf<string | null | undefined>();
     // @ts-expect-error no such endpoint.
     await client.predict('chekout', row);
     // @ts-expect-error a column is missing.
     await client.predict('checkout', { origin: 'a', amount: 1 });
     // @ts-expect-error no such column: the server would refuse it beside one that is absent.
-    await client.predict('checkout', { ...row, atT: 'now' }, { nonsense: 1 });
+    await client.predict('checkout', { ...row, atT: 'now' });
+    // @ts-expect-error one row is none of many.
+    await client.predict('checkout', [row]);
+    // @ts-expect-error no such column, in many either.
+    await client.predictMany('checkout', [{ ...row, atT: 'now' }]);
     // @ts-expect-error amount is a number.
     await client.predict('checkout', { ...row, amount: 'much' });
     const { features } = await client.readFeatures('place_features', row);

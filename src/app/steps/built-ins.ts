@@ -10,6 +10,7 @@ export function createBuiltIns(app: App): BuiltInTasks {
       (await import('./register-model.ts')).runRegisterModel(app, action, context),
     materialize: async (action, context) => (await import('./materialize.ts')).runMaterialize(app, action, context),
     evaluate: async (action, context) => (await import('./evaluate.ts')).runEvaluate(app, action, context),
+    predict: async (action, context) => (await import('./predict.ts')).runPredict(app, action, context),
     gc: async (_action, context) => (await import('./gc.ts')).runGc(app, context),
     promote: async (action, context) => (await import('./promote.ts')).runPromote(app, action, context),
   };

@@ -6,6 +6,7 @@ import type { Evaluated } from '../../models/index.ts';
 import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
 import type { ModelVersion } from '../../registry/index.ts';
 import type { App } from '../open-app.ts';
+import { openFile, openVersion, versionTakes } from '../open-version.ts';
 import { evaluationCard } from './evaluation-card.ts';
 import { type ModelInput, modelsOf, type RowsInput, rowsOf } from './evaluation-inputs.ts';
 import { type Scored, type Scorer, scoreRows } from './score-rows.ts';
@@ -129,7 +130,6 @@ async function scorerOf(
   rows: RowsInput,
 ): Promise<Scorer & { readonly artifact: string }> {
   if ('version' in input) return versionScorer(app, await (await app.registry()).models.get(model, input.version));
-  const { getBlob } = await import('../../storage/index.ts');
   const { getTrainingSet } = await import('../../offline/index.ts');
   const { manifest, hash } = await app.applied();
   // It takes what it was trained on, as its registration will see it.
@@ -143,21 +143,18 @@ async function scorerOf(
     const known = didYouMeanOf('models', model, Object.keys(trained.models));
     throw new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${model}".${known}`);
   }
+  const takes = { spec, service: resolveService(trained, spec.service) };
   const { artifact } = input;
-  const onnx = await getBlob(await app.objects(), artifact);
-  return { name: `the new model`, artifact, onnx, spec, service: resolveService(trained, spec.service) };
+  return { name: `the new model`, artifact, ...takes, open: (runtime) => openFile(app, runtime, input, takes) };
 }
 
 async function versionScorer(app: App, version: ModelVersion): Promise<Scorer & { readonly artifact: string }> {
-  const { getBlob } = await import('../../storage/index.ts');
-  const { manifest } = await app.definitionsOf(version.manifestHash);
-  const spec =
-    version.spec ?? (Object.hasOwn(manifest.models, version.model) ? manifest.models[version.model] : undefined);
-  if (spec === undefined) {
-    const sentence = `version ${version.version} of model "${version.model}" is of definitions that have no such model`;
-    throw new HeadraceError('HR_UNKNOWN_MODEL', sentence);
-  }
-  const onnx = await getBlob(await app.objects(), version.artifact);
-  const service = resolveService(manifest, version.service);
-  return { name: `version ${version.version}`, artifact: version.artifact, onnx, spec, service };
+  const { artifact } = version;
+  const takes = await versionTakes(app, version);
+  return {
+    name: `version ${version.version}`,
+    artifact,
+    ...takes,
+    open: (runtime) => openVersion(app, runtime, version),
+  };
 }

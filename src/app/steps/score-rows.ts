@@ -5,17 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createScope, HeadraceError, type Scope, type Value } from '../../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
-import type { Binding, LoadedModel } from '../../models/index.ts';
+import type { ModelRuntime } from '../../models/index.ts';
 import type { App } from '../open-app.ts';
+import type { OpenedModel } from '../open-version.ts';
 import type { RowsInput } from './evaluation-inputs.ts';
 
-/** A model to be run: its file, and the features that it takes. */
+/** A model to be run, and the features that it takes. */
 export interface Scorer {
   /** As people are told of it: `version 3`, `model.onnx`. */
   readonly name: string;
-  readonly onnx: Uint8Array;
   readonly service: ResolvedService;
   readonly spec: ModelSpec;
+  /** Loads it, whatever it is made of. */
+  readonly open: (runtime: ModelRuntime) => Promise<OpenedModel>;
 }
 
 export interface Scored {
@@ -44,21 +46,18 @@ const BATCH_TIMEOUT_MS = 600_000;
 
 /** Throws HR_STEP_FAILED for rows that hold no labels, and for a model that answers no number; else as the runtime does. */
 export async function scoreRows(app: App, request: ScoreRequest): Promise<Scored> {
-  const { compileBinding, createOnnxRuntime } = await import('../../models/index.ts');
+  const { createOnnxRuntime } = await import('../../models/index.ts');
   const runtime = createOnnxRuntime();
-  const loaded: { readonly scorer: Scorer; readonly model: LoadedModel; readonly binding: Binding }[] = [];
+  const loaded: Loaded[] = [];
   try {
-    for (const scorer of request.scorers) {
-      const model = await runtime.load(scorer.onnx, { providers: ['cpu'], mayBlock: true });
-      loaded.push({ scorer, model, binding: compileBinding(model.signature, scorer.service, scorer.spec) });
-    }
+    for (const scorer of request.scorers) loaded.push({ scorer, model: await scorer.open(runtime) });
     return await withFile(app, request.rows, (path) => scoreFile(app, { ...request, path }, loaded));
   } finally {
     for (const { model } of loaded) await model.close();
   }
 }
 
-type Loaded = { readonly scorer: Scorer; readonly model: LoadedModel; readonly binding: Binding };
+type Loaded = { readonly scorer: Scorer; readonly model: OpenedModel };
 
 async function scoreFile(
   app: App,
@@ -85,10 +84,10 @@ async function scoreFile(
         for (const [at, column] of texts.entries()) column.push(batch.texts[row]?.[at] ?? null);
       }
       if (kept.length === 0) continue;
-      for (const [at, { scorer, model, binding }] of loaded.entries()) {
+      for (const [at, { scorer, model }] of loaded.entries()) {
         const own = scorer.service.features.map(({ name }) => places.get(name) ?? 0);
         const given = kept.map((row) => own.map((place): Value => batch.features[row]?.[place] ?? null));
-        const answers = await runRows(model, binding, given, scopeOf(app.environment.actor));
+        const answers = await runRows(model.loaded, model.binding, given, scopeOf(app.environment.actor));
         for (const answer of answers) scores[at]?.push(numberOf(scorer, answer));
       }
     }

@@ -2,7 +2,7 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join, parse, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { nodeTypesFolder, PACKAGE_ENTRY } from '../../core/index.ts';
 
 export const EDITOR_TYPES_FILE = 'tsconfig.headrace.json';
@@ -14,11 +14,15 @@ export function editorTypes(directory: string): string {
   const isReal = real === resolve(directory);
   const place = (path: string): string => (isReal ? nearPath(real, path) : path).split(sep).join('/');
   // A headrace that the project installs itself comes first; on another machine that is the one that is there.
-  const own = './node_modules/headrace/dist/index.d.ts';
-  const entry = place(PACKAGE_ENTRY);
+  const paths = (inside: string): string[] => [
+    ...new Set([
+      `./node_modules/headrace/dist/${inside}index.d.ts`,
+      place(join(dirname(PACKAGE_ENTRY), inside, basename(PACKAGE_ENTRY))),
+    ]),
+  ];
   const compilerOptions = {
     typeRoots: [...new Set(['./node_modules/@types', ...nodeTypeRoots().map(place)])],
-    paths: { headrace: [...new Set([own, entry])] },
+    paths: { headrace: paths(''), 'headrace/client': paths('client/') },
   };
   return `// Written by \`headrace init\`; \`headrace init --repair .\` writes it anew.\n${JSON.stringify({ compilerOptions }, null, 2)}\n`;
 }

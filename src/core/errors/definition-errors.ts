@@ -145,7 +145,7 @@ export const DEFINITION_ERRORS = define({
     status: 404,
     grpc: 'NOT_FOUND',
     title: 'Unknown feature',
-    help: 'The service has no feature of that name.',
+    help: 'The service, or the view, has no feature of that name.',
   },
   HR_UNKNOWN_SERVICE: {
     status: 404,

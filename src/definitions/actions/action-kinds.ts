@@ -5,6 +5,7 @@ import { containerKind, type ContainerSpec } from './container.ts';
 import { evaluateKind, type EvaluateSpec } from './evaluate.ts';
 import { materializeKind, type MaterializeSpec } from './materialize.ts';
 import { notebookKind } from './notebook.ts';
+import { predictKind, type PredictSpec } from './predict.ts';
 import { promoteKind, type PromoteSpec } from './promote.ts';
 import { pythonKind } from './python.ts';
 import { registerModelKind, type RegisterModelSpec } from './register-model.ts';
@@ -31,6 +32,7 @@ type WrittenAction =
   | TrainingSetSpec
   | MaterializeSpec
   | EvaluateSpec
+  | PredictSpec
   | RegisterModelSpec
   | PromoteSpec;
 
@@ -47,6 +49,7 @@ const KINDS: { readonly [Kind in WrittenAction['kind']]: AnyKind & { readonly ki
   trainingSet: trainingSetKind,
   materialize: materializeKind,
   evaluate: evaluateKind,
+  predict: predictKind,
   registerModel: registerModelKind,
   promote: promoteKind,
 };

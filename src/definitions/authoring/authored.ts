@@ -30,6 +30,7 @@ export type Authored =
   | AuthoredOnDemandMember
   | AuthoredService
   | AuthoredModel
+  | AuthoredNode
   | AuthoredEndpoint
   | AuthoredMetric
   | AuthoredExperiment
@@ -155,8 +156,34 @@ export interface AuthoredModel {
   readonly features: AuthoredObject<AuthoredService>;
   readonly outputs: Columns;
   readonly providers: readonly string[];
+  /** The node that answers, of a model that is made of others; as it may come from plain JavaScript. */
+  readonly graph: unknown;
   readonly about: AboutOptions;
 }
+
+/** Options are as they may come from plain JavaScript. */
+export interface AuthoredNode {
+  readonly kind: 'node';
+  readonly nodeKind: 'model' | 'function' | 'ensemble' | 'router';
+  readonly name: string;
+  readonly call: Call;
+  /** Of a model node, the model; of an ensemble, its members. */
+  readonly of: unknown;
+  readonly options: Readonly<Partial<Record<NodeOption, unknown>>>;
+  readonly about: AboutOptions;
+}
+
+export type NodeOption =
+  | 'onFailure'
+  | 'inputs'
+  | 'timeoutMs'
+  | 'outputs'
+  | 'run'
+  | 'by'
+  | 'weights'
+  | 'minimum'
+  | 'cases'
+  | 'choose';
 
 export interface AuthoredEndpoint {
   readonly kind: 'endpoint';

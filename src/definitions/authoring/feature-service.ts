@@ -15,6 +15,7 @@ import {
 import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns, Flat } from './column-type.ts';
+import type { GraphNode } from './graph-node.ts';
 import type { AllOf, FullFeaturesOf, MemberShape, RequestOf } from './member.ts';
 import type { RequestCondition } from './request-condition.ts';
 
@@ -80,6 +81,11 @@ export interface ModelOptions<Q extends string, S = unknown, O extends Columns =
   readonly features: FeatureService<Q, S>;
   /** Named outputs; a classifier's probability is `{ probability: t.float32() }`. */
   readonly outputs: O;
+  /**
+   * The node that answers, of a model that is made of others: its outputs are the model's. Versions of such a model pin a
+   * version of each model in it: `headrace models register NAME --graph`.
+   */
+  readonly graph?: GraphNode<O>;
   /** ONNX execution providers in order of preference. Default: `['cpu']`. */
   readonly providers?: readonly string[];
 }
@@ -88,6 +94,7 @@ const MODEL_OPTIONS: OptionNames<ModelOptions<string>> = {
   ...ABOUT_OPTIONS,
   features: true,
   outputs: true,
+  graph: true,
   providers: true,
 };
 
@@ -96,8 +103,11 @@ export function model<Q extends string, S, O extends Columns>(
   options: ModelOptions<Q, S, O>,
 ): Model<Q, S, O> {
   const call = noteCall(options, MODEL_OPTIONS);
-  const { features, outputs, providers, ...about } = optionsOf(options);
-  return { name, [AUTHORED]: { kind: 'model', name, call, features, outputs, providers: providers ?? ['cpu'], about } };
+  const { features, outputs, graph, providers, ...about } = optionsOf(options);
+  return {
+    name,
+    [AUTHORED]: { kind: 'model', name, call, features, outputs, graph, providers: providers ?? ['cpu'], about },
+  };
 }
 
 /** An address that serves a model; its traffic is split between versions. `E` is its EndpointShape. */

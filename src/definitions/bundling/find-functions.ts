@@ -3,7 +3,7 @@
 import { functionOfTask } from '../actions/task.ts';
 import { type Authored, authored } from '../authoring/authored.ts';
 import { leadsTo } from '../compile/collect.ts';
-import { deriveId, taskId, transformId } from '../function-id.ts';
+import { deriveId, nodeId, taskId, transformId } from '../function-id.ts';
 import type { UserFunction } from '../manifest.ts';
 
 export interface FoundFunction {
@@ -50,6 +50,10 @@ function* functionsOf(object: Authored): Generator<FoundFunction> {
     }
   } else if (object.kind === 'onDemandView') {
     if (isFunction(object.transform)) yield { id: transformId(object.name), fn: object.transform };
+  } else if (object.kind === 'node') {
+    const { run, choose } = object.options;
+    const fn = object.nodeKind === 'router' ? choose : run;
+    if (isFunction(fn)) yield { id: nodeId(object.name), fn };
   } else if (object.kind === 'step') {
     const fn = functionOfTask(object.action);
     if (fn !== undefined) yield { id: taskId(object.pipeline, object.name), fn };

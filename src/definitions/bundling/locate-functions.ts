@@ -1,7 +1,7 @@
 // Finds, in the text, the expression of each function that is plainly given to an authoring function: the call stands at a
 // module's top level, its name is written out, and so is the member that holds the function.
 
-import { deriveId, taskId, transformId } from '../function-id.ts';
+import { deriveId, nodeId, taskId, transformId } from '../function-id.ts';
 import type { ModuleGraph, Target } from './module-graph.ts';
 import { referenceAt, type SourceModule } from './source-module.ts';
 import { constantText, type FunctionNode, isFunction, keyName, type Node, propertyOf } from './syntax.ts';
@@ -27,6 +27,9 @@ export function locateFunctions(graph: ModuleGraph): ReadonlyMap<string, Located
   return new Map([...found].flatMap(([id, located]) => (located === undefined ? [] : [[id, located]])));
 }
 
+/** The option that holds a node's function, by what declares the node. */
+const NODE_FUNCTIONS: Readonly<Partial<Record<string, string>>> = { functionNode: 'run', routerNode: 'choose' };
+
 type Call = Extract<Node, { type: 'CallExpression' }>;
 
 function functionsOf(graph: ModuleGraph, module: SourceModule, call: Call): (readonly [string, Node | undefined])[] {
@@ -37,7 +40,13 @@ function functionsOf(graph: ModuleGraph, module: SourceModule, call: Call): (rea
   if (pipeline !== undefined) {
     return isCallOf(graph, module, second, 'task') ? [[taskId(pipeline, name), second.arguments[0]]] : [];
   }
-  if (headraceName(graph, module, call.callee) === undefined) return [];
+  const called = headraceName(graph, module, call.callee);
+  if (called === undefined) return [];
+  const ofNode = NODE_FUNCTIONS[called];
+  if (ofNode !== undefined) {
+    const run = functionIn(propertyOf(second, ofNode));
+    return run === undefined ? [] : [[nodeId(name), run]];
+  }
   const transform = functionIn(propertyOf(second, 'transform'));
   const derive = propertyOf(second, 'derive')?.value;
   return [

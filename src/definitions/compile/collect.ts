@@ -8,9 +8,11 @@ import {
   type Authored,
   authored,
   type AuthoredAction,
+  type AuthoredNode,
   type AuthoredOf,
 } from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
+import type { NodeOutput } from '../authoring/graph-node.ts';
 import { triggerOf } from '../authoring/trigger.ts';
 import { describeResult } from '../calling/user-value.ts';
 import { aKind, describeAuthored, kindName, type Mistakes } from './mistakes.ts';
@@ -30,6 +32,7 @@ type NamedKind =
   | 'onDemandView'
   | 'service'
   | 'model'
+  | 'node'
   | 'endpoint'
   | 'pipeline'
   | 'experiment'
@@ -75,6 +78,7 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
     onDemandView: ofKind('onDemandView'),
     service: ofKind('service'),
     model: ofKind('model'),
+    node: ofKind('node'),
     endpoint: ofKind('endpoint'),
     pipeline: ofKind('pipeline'),
     experiment: ofKind('experiment'),
@@ -135,7 +139,9 @@ export function leadsTo(object: Authored): readonly unknown[] {
     case 'service':
       return Array.isArray(object.members) ? object.members : [];
     case 'model':
-      return [object.features];
+      return [object.features, object.graph];
+    case 'node':
+      return nodeLeadsTo(object);
     case 'endpoint':
       return [object.model];
     case 'metric':
@@ -152,6 +158,22 @@ export function leadsTo(object: Authored): readonly unknown[] {
     case 'group':
       return [];
   }
+}
+
+function nodeLeadsTo({ of, options }: AuthoredNode): readonly unknown[] {
+  const membersOf = (value: unknown): readonly unknown[] =>
+    value !== null && typeof value === 'object' && authored(value) === undefined ? Object.values(value) : [];
+  return [of, ...itemsOf(of), ...membersOf(options.cases), ...membersOf(options.inputs).map(nodeIn)];
+}
+
+/** What `node.out(…)` gives is of a node; anything else is itself. */
+export function nodeIn(value: unknown): unknown {
+  return isNodeOutput(value) ? value.node : value;
+}
+
+/** Whether a value is what `node.out(…)` gives. */
+export function isNodeOutput(value: unknown): value is NodeOutput {
+  return value !== null && typeof value === 'object' && 'node' in value && authored(value.node)?.kind === 'node';
 }
 
 function queriedObjects(options: AnySourceOptions | undefined): readonly unknown[] {

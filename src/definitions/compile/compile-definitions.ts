@@ -9,6 +9,7 @@ import { own } from '../own.ts';
 import { resolveService } from '../resolve-service.ts';
 import { collect, type Exported, expectKind } from './collect.ts';
 import { compileExperiment } from './compile-experiment.ts';
+import { compileGraphs } from './compile-graph.ts';
 import { compileOnDemandView, refuseCycles } from './compile-on-demand.ts';
 import { compilePipeline } from './compile-pipeline.ts';
 import { compileRollout, refuseSecondPlans } from './compile-rollout.ts';
@@ -76,7 +77,7 @@ export function compileDefinitions(
   // An endpoint's unit is checked against its service resolved, which only sound definitions allow.
   mistakes.throwIfAny();
 
-  const parts: Omit<Manifest, 'endpoints'> = {
+  const flat: Omit<Manifest, 'endpoints'> = {
     format: 1,
     project: options.project,
     entities: Object.fromEntries(entities),
@@ -87,6 +88,7 @@ export function compileDefinitions(
     models: Object.fromEntries(models),
     pipelines: Object.fromEntries(pipelines),
   };
+  const parts = { ...flat, models: compileGraphs(found.model, found.node, flat, functions, mistakes) };
   const endpoints = Object.fromEntries(
     found.endpoint.map((endpoint) => [endpoint.name, compileEndpoint(endpoint, parts, mistakes)]),
   );

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type ErrorDetail, HeadraceError } from '../../core/index.ts';
 import type { Manifest } from '../manifest.ts';
+import { graphSchema as graph } from './graph-schema.ts';
 import { pipelineSchema as pipeline } from './pipeline-schema.ts';
 import { about, anything, closed, dataType, field, fields, files, functionRef, micros, text } from './schema-parts.ts';
 
@@ -165,7 +166,14 @@ const service = Type.Object(
 );
 
 const model = Type.Object(
-  { ...about, name: text, service: text, outputs: fields, providers: Type.Array(text) },
+  {
+    ...about,
+    name: text,
+    service: text,
+    outputs: fields,
+    providers: Type.Array(text),
+    graph: Type.Optional(graph),
+  },
   closed,
 );
 

@@ -17,6 +17,7 @@ const KIND_NAMES: Readonly<Record<Authored['kind'], string>> = {
   onDemandMember: 'on-demand view',
   service: 'feature service',
   model: 'model',
+  node: 'node',
   endpoint: 'endpoint',
   metric: 'metric',
   experiment: 'experiment',

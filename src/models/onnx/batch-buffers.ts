@@ -75,8 +75,14 @@ const MOST_KEPT = 256;
 /** Every row of the batch into its place. */
 export function bindBatch(batch: Batch, { inputs }: BatchBuffers): void {
   let place = 0;
-  for (const { job, from, to } of batch.segments)
-    for (let row = from; row < to; row++) job.work.bind(row, inputs, place++);
+  for (const { job, from, to } of batch.segments) {
+    const { work } = job;
+    if (work.bindRows === undefined) for (let row = from; row < to; row++) work.bind(row, inputs, place++);
+    else {
+      work.bindRows(from, to, inputs, place);
+      place += to - from;
+    }
+  }
 }
 
 export function hasShapes({ rowShapes: own }: BatchBuffers, rowShapes: RowShapes): boolean {

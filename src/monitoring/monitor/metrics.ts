@@ -4,6 +4,7 @@
 import { type ErrorCode, ERRORS, MICROS_PER_SECOND } from '../../core/index.ts';
 import { FAILURE_KINDS } from './failure-kind.ts';
 import type { CellFigures, Figures, ProcessFigures } from './figures.ts';
+import { graphMetrics } from './graph-metrics.ts';
 import { histogramOf, type Labels, type Metric, type Unit } from './metric.ts';
 import { shadowMetrics } from './shadow-metrics.ts';
 
@@ -234,6 +235,7 @@ function modelMetrics({ models, processes }: Figures): Metric[] {
       kind: 'counter',
       points: refused,
     },
+    ...graphMetrics(models),
     read('headrace.model.queued', '{row}', 'Rows that wait for a model.', ({ queuedRows }) => queuedRows),
     read('headrace.model.memory', 'By', 'Memory of a model in all processes.', ({ memoryBytes }) => memoryBytes),
   ];

@@ -19,6 +19,19 @@ export interface ModelStatistics {
   readonly queuedRows: number;
   /** 0 where it is not known. */
   readonly memoryBytes: number;
+  /** Of one that is made of others. */
+  readonly nodes?: readonly NodeStatistics[];
+}
+
+/** What a node of a graph has counted since the graph was loaded. */
+export interface NodeStatistics {
+  readonly node: string;
+  /** Times that it was given rows. */
+  readonly runs: number;
+  readonly rows: number;
+  /** Rows that it failed itself, whatever became of them. */
+  readonly failures: number;
+  readonly micros: number;
 }
 
 export interface ModelCounts {
@@ -29,6 +42,8 @@ export interface ModelCounts {
   readonly failures: number;
   readonly waitMicros: number;
   readonly refused: readonly (readonly [reason: string, count: number])[];
+  /** Left out for none. */
+  readonly nodes?: readonly NodeStatistics[];
 }
 
 export type ModelReading = Pick<ModelStatistics, 'model' | 'version' | 'queuedRows' | 'memoryBytes'>;
@@ -48,6 +63,17 @@ export function createModelDeltas(): (statistics: readonly ModelStatistics[]) =>
 }
 
 function addedSince(now: ModelStatistics, before: ModelStatistics | undefined): ModelCounts {
+  const nodes = now.nodes?.map(({ node, runs, rows, failures, micros }, at): NodeStatistics => {
+    // A graph's nodes never change while it is loaded.
+    const was = before?.nodes?.[at];
+    return {
+      node,
+      runs: runs - (was?.runs ?? 0),
+      rows: rows - (was?.rows ?? 0),
+      failures: failures - (was?.failures ?? 0),
+      micros: micros - (was?.micros ?? 0),
+    };
+  });
   return {
     model: now.model,
     version: now.version,
@@ -56,5 +82,6 @@ function addedSince(now: ModelStatistics, before: ModelStatistics | undefined): 
     failures: now.failures - (before?.failures ?? 0),
     waitMicros: now.waitMicros - (before?.waitMicros ?? 0),
     refused: Object.entries(now.refused).map(([reason, count]) => [reason, count - (before?.refused[reason] ?? 0)]),
+    ...(nodes === undefined ? {} : { nodes }),
   };
 }

@@ -3,7 +3,7 @@
 import { floorTo, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { CellId, Increment, NamedCounts, PackedCell } from './increment.ts';
 import { addShadow, packShadow, type ShadowTally } from '../shadows/shadow-tally.ts';
-import { type ModelCounts, modelKey } from './model-figures.ts';
+import { type ModelCounts, modelKey, type NodeStatistics } from './model-figures.ts';
 import { addPushes, type PushCounts } from './push-tally.ts';
 import { addTally, createTally, isEmpty, type PackedTally, packTally, type Tally, unpackTally } from './tally.ts';
 
@@ -30,6 +30,8 @@ export interface SummedModel {
   readonly failures: number;
   readonly waitMicros: number;
   readonly refused: ReadonlyMap<string, number>;
+  /** By name, of one that is made of others. */
+  readonly nodes: ReadonlyMap<string, NodeStatistics>;
 }
 
 export interface Sums {
@@ -88,7 +90,7 @@ export function packSums(sums: Sums): Increment {
     turnedAway: [...sums.turnedAway],
     exposures: [...sums.exposures],
     logDropped: [...sums.logDropped],
-    models: Array.from(sums.models.values(), ({ refused, ...counts }) => ({ ...counts, refused: [...refused] })),
+    models: Array.from(sums.models.values(), packModel),
     shadows: Array.from(sums.shadows.values(), packShadow),
   };
 }
@@ -154,6 +156,10 @@ function packCell({ id, settled, recent, errors, rowErrors, missing, breakerOpen
   };
 }
 
+function packModel({ refused, nodes, ...counts }: SummedModel): ModelCounts {
+  return { ...counts, refused: [...refused], ...(nodes.size === 0 ? {} : { nodes: [...nodes.values()] }) };
+}
+
 function addModel({ models }: Sums, added: ModelCounts): void {
   const known = models.get(modelKey(added));
   const refused = new Map(known?.refused);
@@ -166,7 +172,26 @@ function addModel({ models }: Sums, added: ModelCounts): void {
     failures: added.failures + (known?.failures ?? 0),
     waitMicros: added.waitMicros + (known?.waitMicros ?? 0),
     refused,
+    nodes: addNodes(known?.nodes, added.nodes),
   });
+}
+
+const NO_NODES: ReadonlyMap<string, NodeStatistics> = new Map();
+
+function addNodes(known = NO_NODES, added: readonly NodeStatistics[] | undefined): ReadonlyMap<string, NodeStatistics> {
+  if (added === undefined) return known;
+  const sums = new Map(known);
+  for (const one of added) {
+    const was = known.get(one.node);
+    sums.set(one.node, {
+      node: one.node,
+      runs: one.runs + (was?.runs ?? 0),
+      rows: one.rows + (was?.rows ?? 0),
+      failures: one.failures + (was?.failures ?? 0),
+      micros: one.micros + (was?.micros ?? 0),
+    });
+  }
+  return sums;
 }
 
 function addCounts(into: Map<string, number>, counts: NamedCounts): void {

@@ -14,15 +14,8 @@ import { fileHash, type SourceFile } from '../sources/file-identity.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import { spineTimes } from '../training-sets/load-spine.ts';
 import { openPlanFacts, type PlanFacts } from '../training-sets/source-facts.ts';
-import {
-  BAD_ROW_ADVICE,
-  BAD_TABLE,
-  ERROR_COLUMN,
-  firstBadRow,
-  type Input,
-  type InputPlace,
-  loadInput,
-} from './load-input.ts';
+import { BAD_ROW_ADVICE, ERROR_COLUMN } from './error-column.ts';
+import { BAD_TABLE, firstBadRow, type Input, type InputPlace, loadInput } from './load-input.ts';
 
 export interface FeatureFileRequest {
   /** Of `deps.definitions`. */

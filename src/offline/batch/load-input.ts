@@ -20,12 +20,11 @@ import {
   SPINE_TABLE,
   withDefaults,
 } from '../training-sets/load-spine.ts';
+import { BAD_ROW_ADVICE, ERROR_COLUMN } from './error-column.ts';
 import { checkOneSchema } from './one-schema.ts';
 
 /** Table of the rows that are set apart: the input's columns, `__hr_spine` and ERROR_COLUMN. */
 export const BAD_TABLE = '__hr_bad_rows';
-/** Why a row has no prediction: the error's code and sentence, as `HR_SPINE: …`. */
-export const ERROR_COLUMN = '__hr_error';
 
 export interface InputPlace {
   /** A Parquet or CSV file or glob, or an address in S3. */
@@ -101,24 +100,22 @@ async function load(
   const part = slice === undefined ? from : `(FROM ${from} ${await rangeOf(connection, from, slice, read)})`;
   const error = errors.length === 0 ? 'NULL' : `CASE ${errors.join(' ')} END`;
   const columns = replaced.length === 0 ? '*' : `* REPLACE (${replaced.join(', ')})`;
-  await read(() =>
-    connection.run(
-      `CREATE OR REPLACE TEMP TABLE __hr_input AS SELECT ${columns}, row_number() OVER () - 1 AS __hr_spine, CAST(${error} AS VARCHAR) AS ${ERROR_COLUMN} FROM ${part}`,
-    ),
-  );
-  const typed = await connection.runAndReadAll('DESCRIBE SELECT * EXCLUDE (__hr_spine, __hr_error) FROM __hr_input');
+  const typed = await read(() => connection.runAndReadAll(`DESCRIBE SELECT ${columns} FROM ${from}`));
   const own = typed.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
   const sql = checkColumns(own, plan);
-  const at = sql.get(plan.timestamp) as string;
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${BAD_TABLE} AS FROM __hr_input WHERE ${ERROR_COLUMN} IS NOT NULL`,
+  await read(() =>
+    connection.run(
+      `CREATE OR REPLACE TEMP TABLE ${SPINE_TABLE} AS SELECT *, epoch_us(${sql.get(plan.timestamp)}) AS __hr_at FROM ` +
+        `(SELECT ${columns}, row_number() OVER () - 1 AS __hr_spine, CAST(${error} AS VARCHAR) AS ${ERROR_COLUMN} FROM ${part})`,
+    ),
   );
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${SPINE_TABLE} AS SELECT * EXCLUDE (${ERROR_COLUMN}), epoch_us(${at}) AS __hr_at FROM __hr_input WHERE ${ERROR_COLUMN} IS NULL`,
+    `CREATE OR REPLACE TEMP TABLE ${BAD_TABLE} AS SELECT * EXCLUDE (__hr_at) FROM ${SPINE_TABLE} WHERE ${ERROR_COLUMN} IS NOT NULL`,
   );
-  await connection.run('DROP TABLE __hr_input');
-  const rows = await countOf(connection, SPINE_TABLE);
   const bad = await countOf(connection, BAD_TABLE);
+  // What the plan makes of a value that can't be what it should is an error.
+  if (bad > 0) await connection.run(`DELETE FROM ${SPINE_TABLE} WHERE ${ERROR_COLUMN} IS NOT NULL`);
+  const rows = await countOf(connection, SPINE_TABLE);
   return { columns: own, rows, total: rows + bad, bad, sql: withDefaults(sql, plan) };
 }
 
@@ -180,8 +177,6 @@ async function csvFiles(
   if (texts.length === 0) return `${scan})`;
   return `${scan}, types = {${texts.map(({ name }) => `${quoteText(name)}: 'VARCHAR'`).join(', ')}})`;
 }
-
-export const BAD_ROW_ADVICE = 'Correct it, or let such rows be told of in a column of the output (--on-error column).';
 
 /** The first row that is set apart: its number from 1, and why. */
 export async function firstBadRow(connection: DuckDBConnection): Promise<HeadraceError | undefined> {

@@ -69,10 +69,14 @@ function placeNamed(executor: string): typeof FLEET | ClusterSpec | undefined {
   return parseJson(executor.slice(CLUSTER.length)) as unknown as ClusterSpec; // put there above alone
 }
 
-/** What Headrace itself knows how to do takes the project's own stores, which no other machine has. */
+/**
+ * What Headrace itself knows how to do takes the project's own stores, which no other machine has. A batch may be sent to
+ * machines that have them, by its step alone.
+ */
 export function placeOf(
   { action, executor }: Pick<StepSpec, 'action' | 'executor'>,
   configured: OrchestratorDeps['executor'],
 ): 'local' | 'fleet' | ClusterSpec {
+  if (action.kind === 'predict') return executor ?? 'local';
   return isBuiltIn(action) ? 'local' : (executor ?? configured);
 }

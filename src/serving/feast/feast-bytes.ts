@@ -1,5 +1,5 @@
 // Values in the JSON of Feast's server. Its clients tell types by how a value is written: a float has its point even where it
-// is whole, and a time is in whole seconds since 1970.
+// is whole (`isPointed`), and a time is in whole seconds since 1970.
 
 import {
   type DataType,
@@ -10,23 +10,11 @@ import {
   toJson,
   type Value,
 } from '../../core/index.ts';
-import { JsonBytes } from '../json-bytes.ts';
-
-const POINT_ZERO = Buffer.from('.0');
-/** From here on a whole double is written with an exponent, which no int has. */
-const LEAST_WITH_EXPONENT = 1e21;
+import { JsonBytes, needsPoint } from '../json-bytes.ts';
 
 export class FeastBytes extends JsonBytes {
-  /** Whether the numbers that come next are floats. Set for each column. */
-  isFloat = false;
-
-  override number(value: number): void {
-    super.number(value);
-    if (this.isFloat && needsPoint(value)) this.raw(POINT_ZERO);
-  }
-
   override timestamp(value: Micros): void {
-    super.number(secondsOf(value));
+    this.number(secondsOf(value));
   }
 
   override value(type: DataType, value: Value): void {
@@ -38,10 +26,6 @@ export class FeastBytes extends JsonBytes {
   time(value: Micros): void {
     super.timestamp(value);
   }
-}
-
-function needsPoint(value: number): boolean {
-  return Number.isInteger(value) && Math.abs(value) < LEAST_WITH_EXPONENT;
 }
 
 function secondsOf(micros: Micros): number {

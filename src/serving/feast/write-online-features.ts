@@ -5,11 +5,12 @@ import { type Field, HeadraceError } from '../../core/index.ts';
 import type { ResolvedService } from '../../definitions/index.ts';
 import { PRESENT, STATUSES } from '../../online/index.ts';
 import type { FeaturesRead } from '../features/read-features.ts';
+import type { LentBytes } from '../json-bytes.ts';
 import type { RequestRow } from '../row-parser.ts';
 import { FeastBytes } from './feast-bytes.ts';
 import { inFeastsName } from './feast-errors.ts';
 
-type WriteOnlineFeatures = (read: Pick<FeaturesRead, 'source' | 'rows'>) => Buffer;
+type WriteOnlineFeatures = (read: Pick<FeaturesRead, 'source' | 'rows'>) => LentBytes;
 
 interface Writers {
   short?: WriteOnlineFeatures;
@@ -22,7 +23,7 @@ const writers = new WeakMap<ResolvedService, Writers>();
  * What was read, as Feast's server answers it. `isFull`: features are `view__feature` and not just `feature`. Throws HR_INVALID
  * where two features have one short name.
  */
-export function writeOnlineFeatures(read: FeaturesRead, isFull: boolean): Buffer {
+export function writeOnlineFeatures(read: FeaturesRead, isFull: boolean): LentBytes {
   const { service } = read;
   let own = writers.get(service);
   if (own === undefined) writers.set(service, (own = {}));
@@ -35,8 +36,9 @@ const COMMA = 44;
 const OPEN = text('{"values":[');
 const STATUS = text('],"statuses":[');
 const TIMES = text('],"event_timestamps":[');
-const CLOSE = text(']}');
-const END = text(']}');
+const NEXT = text(']},{"values":[');
+const END = text(']}]}');
+const NOTHING = text(']}');
 const STATUS_TEXTS = STATUSES.map((status) => text(`"${status}"`));
 const NULL_VALUE = STATUSES.indexOf('NULL_VALUE');
 /** Of what no record has: a join key, and what a function computes. */
@@ -61,12 +63,15 @@ function compile(service: ResolvedService, isFull: boolean): WriteOnlineFeatures
   const present = repeated(STATUS_TEXTS[PRESENT] as Buffer);
   const noTimes = repeated(NO_TIME);
   let codes = new Uint8Array(0);
-  /** Of the answer under way: where each read's times were written, from and to. */
+  /**
+   * Of the answer under way, where each read's times were written, and where what follows the values of a feature of it that all
+   * rows have: its statuses, the same times, and the start of the next column. From and to; 0 before it was.
+   */
   const timesAt = new Int32Array(2 * service.reads.length);
+  const restAt = new Int32Array(2 * service.reads.length);
 
   const writeKey = ({ field, place }: JoinKey, rows: readonly RequestRow[]): void => {
-    out.isFloat = isFloat(field.type.kind);
-    out.raw(OPEN);
+    out.isPointed = isFloat(field.type.kind);
     for (let row = 0; row < rows.length; row++) {
       if (row > 0) out.byte(COMMA);
       out.value(field.type, (rows[row] as RequestRow)[place] ?? null);
@@ -79,7 +84,28 @@ function compile(service: ResolvedService, isFull: boolean): WriteOnlineFeatures
     }
     out.raw(TIMES);
     out.raw(noTimes(rows.length));
-    out.raw(CLOSE);
+    out.raw(NEXT);
+  };
+
+  /** Whether all rows have it. */
+  const writeValues = (source: FeaturesRead['source'], feature: number): boolean => {
+    const { rows } = source;
+    out.isPointed = floats[feature] as boolean;
+    let isPresent = true;
+    for (let row = 0; row < rows; row++) {
+      if (row > 0) out.byte(COMMA);
+      const code = source.give(row, feature, out);
+      codes[row] = code;
+      if (code !== PRESENT) isPresent = false;
+    }
+    return isPresent;
+  };
+
+  const writeStatuses = (rows: number): void => {
+    for (let row = 0; row < rows; row++) {
+      if (row > 0) out.byte(COMMA);
+      out.raw(STATUS_TEXTS[codes[row] as number] as Buffer);
+    }
   };
 
   const writeTimes = (source: FeaturesRead['source'], read: number): void => {
@@ -99,45 +125,42 @@ function compile(service: ResolvedService, isFull: boolean): WriteOnlineFeatures
   };
 
   const writeFeature = (source: FeaturesRead['source'], feature: number): void => {
-    const { rows } = source;
-    out.isFloat = floats[feature] as boolean;
-    out.raw(OPEN);
-    let isPresent = true;
-    for (let row = 0; row < rows; row++) {
-      if (row > 0) out.byte(COMMA);
-      const code = source.give(row, feature, out);
-      codes[row] = code;
-      if (code !== PRESENT) isPresent = false;
-    }
-    out.raw(STATUS);
-    if (isPresent) out.raw(present(rows));
-    else
-      for (let row = 0; row < rows; row++) {
-        if (row > 0) out.byte(COMMA);
-        out.raw(STATUS_TEXTS[codes[row] as number] as Buffer);
-      }
-    out.raw(TIMES);
+    const isPresent = writeValues(source, feature);
     const read = reads[feature];
-    if (read === undefined) out.raw(noTimes(rows));
+    const known = isPresent && read !== undefined ? (restAt[2 * read] as number) : 0;
+    if (known > 0) {
+      out.again(known, restAt[2 * (read as number) + 1] as number);
+      return;
+    }
+    const from = out.length;
+    out.raw(STATUS);
+    if (isPresent) out.raw(present(source.rows));
+    else writeStatuses(source.rows);
+    out.raw(TIMES);
+    if (read === undefined) out.raw(noTimes(source.rows));
     else writeTimes(source, read);
-    out.raw(CLOSE);
+    out.raw(NEXT);
+    if (!isPresent || read === undefined) return;
+    restAt[2 * read] = from;
+    restAt[2 * read + 1] = out.length;
   };
 
   return ({ source, rows }) => {
     if (codes.length < rows.length) codes = new Uint8Array(rows.length);
     timesAt.fill(0);
+    restAt.fill(0);
     try {
       out.raw(head);
-      keys.forEach((key, at) => {
-        if (at > 0) out.byte(COMMA);
-        writeKey(key, rows);
-      });
-      for (let feature = 0; feature < features.length; feature++) {
-        if (feature > 0 || keys.length > 0) out.byte(COMMA);
-        writeFeature(source, feature);
+      if (names.length === 0) out.raw(NOTHING);
+      else {
+        out.raw(OPEN);
+        for (const key of keys) writeKey(key, rows);
+        for (let feature = 0; feature < features.length; feature++) writeFeature(source, feature);
+        // None follows the last.
+        out.length -= NEXT.length;
+        out.raw(END);
       }
-      out.raw(END);
-      return out.take();
+      return out.lend();
     } finally {
       out.reset();
     }

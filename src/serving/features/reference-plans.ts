@@ -36,7 +36,8 @@ export function planReferences(
   compile: (definitions: Definitions, service: ResolvedService) => ReadPlan,
 ): ReadPlan {
   const plans = snapshot.referencePlans;
-  const key = JSON.stringify(references);
+  // No reference that is kept has the separator in it, so one text with as many parts is one list.
+  const key = `${references.length} ${references.join('\0')}`;
   const known = plans.get(key);
   if (known !== undefined) {
     // The one that was asked for last goes last.

@@ -76,9 +76,10 @@ function watch(call: StreamCall, of: (service: string) => number): StreamHandler
   let look = (): void => {};
   const { promise: over, resolve: end } = Promise.withResolvers<void>();
   return {
-    message(message) {
+    message(message, release) {
       if (timer !== undefined) throw new HeadraceError('HR_INVALID', 'Watch takes one message.');
       const service = readService(message);
+      release();
       look = () => {
         const status = of(service);
         if (status === told) return;

@@ -10,6 +10,7 @@ import {
   nearestName,
   type Scope,
 } from '../../core/index.ts';
+import { presentTimings } from '../arm-timing.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { isSentRows } from '../sent-rows.ts';
@@ -84,12 +85,14 @@ function refuseSlips(body: object): void {
 export interface PredictBodyOptions {
   readonly isPartial: boolean;
   readonly returnsFeatures: boolean;
+  readonly returnsTimings: boolean;
 }
 
-const NO_OPTIONS: PredictBodyOptions = { isPartial: false, returnsFeatures: false };
+const NO_OPTIONS: PredictBodyOptions = { isPartial: false, returnsFeatures: false, returnsTimings: false };
 const OPTIONS = new Map<string, keyof PredictBodyOptions>([
   ['partial', 'isPartial'],
   ['return_features', 'returnsFeatures'],
+  ['return_timings', 'returnsTimings'],
 ]);
 
 function readOptions(options: unknown): PredictBodyOptions {
@@ -100,7 +103,7 @@ function readOptions(options: unknown): PredictBodyOptions {
     const path = `options.${name}`;
     const known = OPTIONS.get(name);
     if (known === undefined) {
-      const names = [...OPTIONS.keys()].join(' and ');
+      const names = [...OPTIONS.keys()].join(', ');
       throw invalid([{ path, message: `is not a known option; there are ${names}` }]);
     }
     if (typeof value !== 'boolean')
@@ -110,7 +113,12 @@ function readOptions(options: unknown): PredictBodyOptions {
   return read;
 }
 
-function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean, actor: Actor, int64: Int64Form): string {
+function writeAnswer(
+  { plan, rows, timings }: PredictAnswer,
+  returnsFeatures: boolean,
+  actor: Actor,
+  int64: Int64Form,
+): string {
   let text = plan.answerStart;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as PredictionRow;
@@ -120,5 +128,5 @@ function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean, ac
         ? row.arm.write[int64](row.id, row.row, returnsFeatures)
         : JSON.stringify({ error: rowProblem(row.error, `inputs[${i}]`, actor) });
   }
-  return `${text}]}`;
+  return timings === undefined ? `${text}]}` : `${text}],"timings":${JSON.stringify(presentTimings(timings))}}`;
 }

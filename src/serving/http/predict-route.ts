@@ -91,5 +91,5 @@ function forcedBy({ headers }: FastifyRequest): string | undefined {
 /** What JSON has in its `options`, of a body that is rows alone. */
 function sentOptions({ query }: FastifyRequest): PredictBodyOptions {
   const { partial: isPartial, return_features: returnsFeatures } = queryFlags(query, ['partial', 'return_features']);
-  return { isPartial, returnsFeatures };
+  return { isPartial, returnsFeatures, returnsTimings: false };
 }

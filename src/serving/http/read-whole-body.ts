@@ -10,6 +10,8 @@ export interface BodyBounds {
   /** Of this body alone. */
   readonly limitBytes: number;
   readonly room: BodyRoom;
+  /** Room before a body of several parts in its memory, for those who care where it begins; none when left out. */
+  readonly gapBytes?: number;
 }
 
 /** Gives the body, or HR_TOO_LARGE, HR_OVERLOADED, HR_CANCELLED: then the rest of it is not read. */
@@ -35,12 +37,18 @@ export function readWholeBody(
     if (first === undefined) first = chunk;
     else (chunks ??= [first]).push(chunk);
   };
-  const finish = (): void => done(undefined, chunks === undefined ? (first ?? NOTHING) : Buffer.concat(chunks));
+  const finish = (): void =>
+    done(undefined, chunks === undefined ? (first ?? NOTHING) : joined(chunks, bytes, bounds.gapBytes ?? 0));
   const breakOff = (): void => fail(cancelled('its body was read'));
   request.on('data', add).once('end', finish).once('error', breakOff);
 }
 
 const NOTHING = Buffer.alloc(0);
+
+function joined(chunks: readonly Buffer[], bytes: number, gapBytes: number): Buffer {
+  if (gapBytes === 0) return Buffer.concat(chunks, bytes);
+  return Buffer.concat([Buffer.alloc(gapBytes), ...chunks], gapBytes + bytes).subarray(gapBytes);
+}
 
 /** What refuses a body of `bytes`: its own limit, or that of all bodies where there is no room for `more`. */
 function refusal(

@@ -27,6 +27,7 @@ export const PredictBody = Type.Object({
         partial: Type.Optional(
           Type.Boolean({ description: 'Each row stands alone: one that fails leaves its error in its place' }),
         ),
+        return_timings: Type.Optional(Type.Boolean({ description: 'The answer tells where its time went, in JSON' })),
       },
       { additionalProperties: false },
     ),
@@ -57,9 +58,34 @@ export const FailedRow = Type.Object(
   { description: 'With `options.partial`: in the place of a row that failed' },
 );
 
+const milliseconds = Type.Number({ minimum: 0 });
+const counted = Type.Integer({ minimum: 0 });
+const ArmTimings = Type.Object({
+  variant: Type.String(),
+  model: Type.String(),
+  version: Type.Integer(),
+  rows: counted,
+  features_ms: milliseconds,
+  queue_ms: milliseconds,
+  inference_ms: milliseconds,
+  nodes: Type.Array(
+    Type.Object({
+      node: Type.String(),
+      version: Type.Union([Type.Integer(), Type.Null()]),
+      runs: counted,
+      rows: counted,
+      failures: counted,
+      stand_ins: counted,
+      ms: milliseconds,
+    }),
+    { description: 'Of a model that is made of others' },
+  ),
+});
+
 export const PredictResponse = Type.Object({
   endpoint: Type.String(),
   predictions: Type.Array(Type.Union([Prediction, FailedRow])),
+  timings: Type.Optional(Type.Array(ArmTimings, { description: 'By variant; where `return_timings` asks for it' })),
 });
 
 export const ReadBody = Type.Object(

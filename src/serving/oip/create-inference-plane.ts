@@ -1,8 +1,8 @@
 // The Open Inference Protocol's calls over what a server has: endpoints by the data plane, plain models by their queues.
 
-import { HeadraceError, invalid, type Scope, toHeadraceError } from '../../core/index.ts';
+import { HeadraceError, invalid, type Scope, type Span, toHeadraceError } from '../../core/index.ts';
 import { type LoadedModel, RUNTIME_FAILED, type Tensor, type Tensors } from '../../models/index.ts';
-import type { Monitor } from '../../monitoring/index.ts';
+import type { EndpointMeter, Monitor } from '../../monitoring/index.ts';
 import type { PlainModelRegistry } from '../../registry/index.ts';
 import type { Readiness } from '../control-plane.ts';
 import type { DataPlane } from '../data-plane.ts';
@@ -32,13 +32,20 @@ export interface InferencePlaneParts {
   readonly inFlight: InFlight;
   readonly wake: Wake;
   readonly readiness: () => Readiness;
-  readonly isDraining: () => boolean;
 }
 
 export function createInferencePlane(parts: InferencePlaneParts): InferencePlane {
-  const { registry, monitor, data, snapshots, plain, inFlight, wake, readiness, isDraining } = parts;
+  const { registry, monitor, data, snapshots, plain, inFlight, wake, readiness } = parts;
   const counts = createRequestCounts();
   const endpoints: EndpointModels = createEndpointModels(snapshots, data);
+
+  // Of names that there are, so there are no more meters than those.
+  const meters = new Map<string, EndpointMeter>();
+  const meterOf = (model: string): EndpointMeter => {
+    let meter = meters.get(model);
+    if (meter === undefined) meters.set(model, (meter = monitor.endpoint(model)));
+    return meter;
+  };
 
   /** Which of the two it is. Throws HR_UNKNOWN_MODEL for neither. */
   const isEndpoint = (model: string, version: string | undefined): boolean => {
@@ -59,7 +66,10 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
       const message = `is no output of model "${served.name}"; it gives ${known}`;
       throw invalid([{ path: name.slice(0, 100), message }]);
     }
-    const run = (model: LoadedModel): Promise<Tensors> => model.infer(byName(inputs), scope);
+    const run = (model: LoadedModel): Promise<Tensors> =>
+      scope.span === undefined
+        ? model.infer(byName(inputs), scope)
+        : runTraced(scope.span, served, model, inputs, scope);
     const given = await served.use(scope, run).catch((thrown: unknown) => {
       throw refusedByRuntime(thrown);
     });
@@ -73,12 +83,7 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
   };
 
   const plane: InferencePlane = {
-    isReady() {
-      const { isReady, health } = readiness();
-      // With plain models alone nothing need be applied.
-      const isPlain = health.revision === null && health.notLoaded === null && plain.names().length > 0;
-      return !isDraining() && (isReady || isPlain);
-    },
+    isReady: () => readiness().isReady,
     isModelReady(model, version) {
       if (isEndpoint(model, version)) return endpoints.isReady(model, version);
       return plain.find(model, version).state.state === 'READY';
@@ -100,7 +105,7 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
           throw thrown;
         }
       }
-      const meter = monitor.endpoint(model);
+      const meter = meterOf(model);
       let served: PlainServed | undefined;
       try {
         inFlight.enter();
@@ -123,7 +128,7 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
     },
     refused(model, thrown) {
       if (snapshots.isEndpoint(model)) data.refused(model, thrown);
-      else if (plain.has(model)) monitor.endpoint(model).failed(toHeadraceError(thrown).code);
+      else if (plain.has(model)) meterOf(model).failed(toHeadraceError(thrown).code);
     },
     index() {
       const own = plain
@@ -169,6 +174,26 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
     },
   };
   return plane;
+}
+
+async function runTraced(
+  parent: Span,
+  { version }: PlainServed,
+  model: LoadedModel,
+  inputs: readonly NamedTensor[],
+  scope: Scope,
+): Promise<Tensors> {
+  const span = parent.child('model.run');
+  span.set('headrace.version', Number(version));
+  span.set('headrace.rows', inputs[0]?.shape[0] ?? 1);
+  try {
+    const outputs = await model.infer(byName(inputs), scope);
+    span.end();
+    return outputs;
+  } catch (thrown) {
+    span.end(thrown);
+    throw thrown;
+  }
 }
 
 function byName(inputs: readonly NamedTensor[]): Tensors {

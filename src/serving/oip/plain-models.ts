@@ -145,8 +145,16 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
     return entry;
   };
 
-  const served = ({ model }: Entry, version: PlainVersion): PlainServed => {
-    const own = held.get(keyOf(model.name, version.version));
+  const made = new WeakMap<PlainVersion, PlainServed>();
+  const served = (entry: Entry, version: PlainVersion): PlainServed => {
+    let one = made.get(version);
+    if (one === undefined) made.set(version, (one = serve(entry, version)));
+    return one;
+  };
+  /** Versions are listed anew with each change, so what is made for one lives as long as what it says holds. */
+  const serve = ({ model }: Entry, version: PlainVersion): PlainServed => {
+    const key = keyOf(model.name, version.version);
+    const heldNow = (): HeldVersion | undefined => held.get(key);
     return {
       name: model.name,
       version: String(version.version),
@@ -154,18 +162,19 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
       signature: version.signature as unknown as Signature,
       get state(): PlainServed['state'] {
         if (model.isUnloaded) return { state: 'UNAVAILABLE', reason: 'unloaded' };
+        const own = heldNow();
         if (own !== undefined) return own.state();
         return models.isReady(version.artifact)
           ? { state: 'READY', reason: '' }
           : { state: 'UNAVAILABLE', reason: UNASKED };
       },
       get kept() {
-        return own?.model();
+        return heldNow()?.model();
       },
       async use(scope, work) {
         if (model.isUnloaded)
           throw notReady(model.name, `it is unloaded; POST /v2/repository/models/${model.name}/load loads it`);
-        const ready = own?.model();
+        const ready = heldNow()?.model();
         if (ready !== undefined) return work(ready);
         const lease = await deadlines
           .race(acquire(version), scope, { now: `model "${model.name}" was loaded`, rows: 1 })

@@ -6,7 +6,7 @@ import { invalid } from '../../core/index.ts';
 import { arrayOf, isText, type Tensor, type TensorData, type TensorType } from '../../models/index.ts';
 import { binaryBytes, datatypeOf } from './tensors.ts';
 
-/** A copy. Throws HR_INVALID, at `path`, where the bytes are not `count` elements of the type. */
+/** Numbers are seen where they lie, or copied where no such array may begin. Throws HR_INVALID, at `path`, where the bytes are not `count` elements of the type. */
 export function readRawData(bytes: Buffer, type: TensorType, count: number, path: string): TensorData {
   const size = binaryBytes(type);
   if (size === undefined) return readTexts(bytes, count, path);
@@ -14,10 +14,15 @@ export function readRawData(bytes: Buffer, type: TensorType, count: number, path
     const message = `${count} elements of ${datatypeOf(type)} are ${count * size} bytes, got ${bytes.length}`;
     throw invalid([{ path, message }]);
   }
-  const data = arrayOf(type, count);
-  // What comes need not lie where such an array may begin.
-  if (!isText(data)) new Uint8Array(data.buffer, 0, bytes.length).set(bytes);
+  const data =
+    bytes.byteOffset % size === 0 ? arrayOf(type, count, bytes.buffer, bytes.byteOffset) : copied(bytes, type, count);
   if (type === 'bool') refuseOtherBools(data as Uint8Array, path);
+  return data;
+}
+
+function copied(bytes: Buffer, type: TensorType, count: number): TensorData {
+  const data = arrayOf(type, count);
+  if (!isText(data)) new Uint8Array(data.buffer, 0, bytes.length).set(bytes);
   return data;
 }
 

@@ -13,7 +13,7 @@ import type { Attempt } from '../../step/run-script.ts';
 import { reasonOf } from '../../step/step-failure.ts';
 import { storeLog } from '../../step/store-log.ts';
 
-export type BuiltInKind = 'trainingSet' | 'registerModel' | 'materialize' | 'evaluate' | 'promote' | 'gc';
+export type BuiltInKind = 'trainingSet' | 'registerModel' | 'materialize' | 'evaluate' | 'predict' | 'promote' | 'gc';
 
 export interface BuiltInTaskContext {
   readonly order: StepOrder;
@@ -50,6 +50,7 @@ const KINDS: ReadonlySet<string> = new Set<BuiltInKind>([
   'registerModel',
   'materialize',
   'evaluate',
+  'predict',
   'promote',
   'gc',
 ]);

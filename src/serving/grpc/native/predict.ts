@@ -4,6 +4,7 @@ import type { HeadraceError, Scope } from '../../../core/index.ts';
 import type { DataPlane } from '../../data-plane.ts';
 import { rowProblem } from '../../http/problem.ts';
 import type { PredictAnswer, PredictionRow } from '../../predict.ts';
+import { ofCall } from '../transport/status.ts';
 import { DELIMITED, VARINT, WireReader } from '../wire/wire-reader.ts';
 import { writeMessage, type WireWriter } from '../wire/wire-writer.ts';
 import { noteRow, type RowPlaces, rowsOf } from './read-rows.ts';
@@ -75,7 +76,7 @@ function writeAnswer(out: WireWriter, { plan, rows }: PredictAnswer, returnsFeat
       const { code, detail, path } = rowProblem(row.error, `inputs[${i}]`, actor);
       const error = out.begin(PREDICTION.error);
       out.text(ERROR.code, code);
-      out.text(ERROR.detail, detail);
+      out.text(ERROR.detail, ofCall(detail));
       out.text(ERROR.path, path);
       out.end(error);
     }

@@ -4,6 +4,7 @@ import { HeadraceError, type Scope, toHeadraceError } from '../../../core/index.
 import { toProblem } from '../../http/problem.ts';
 import type { InferencePlane } from '../../oip/inference-plane.ts';
 import type { CallContext, Method, StreamCall, StreamHandler } from '../transport/method.ts';
+import { ofCall } from '../transport/status.ts';
 import { writeMessage } from '../wire/wire-writer.ts';
 import { type AskedInference, type AskedModel, readAskedModel, readInference } from './read-infer-request.ts';
 import { writeInferResponse } from './write-infer-response.ts';
@@ -78,9 +79,10 @@ function streamed(plane: InferencePlane, call: StreamCall): StreamHandler {
       return failed(asked, toHeadraceError(thrown), call);
     }
   };
-  const send = async (answer: Promise<Buffer>): Promise<void> => {
+  const send = async (answer: Promise<Buffer>, release: () => void): Promise<void> => {
     try {
       const message = await answer;
+      release();
       if (!isOver) await call.send(message);
     } catch (thrown) {
       call.fail(thrown);
@@ -91,12 +93,12 @@ function streamed(plane: InferencePlane, call: StreamCall): StreamHandler {
     }
   };
   return {
-    message(message) {
+    message(message, release) {
       running++;
       const answer = answerOf(message);
       // It is waited for in its turn; until then nobody hears of a failure.
       answer.catch(() => {});
-      last = last.then(() => send(answer));
+      last = last.then(() => send(answer, release));
       if (running < MOST_RUNNING) return undefined;
       room ??= Promise.withResolvers<void>();
       return room.promise;
@@ -119,7 +121,7 @@ function failed({ model, version, id }: AskedModel, error: HeadraceError, call: 
   call.rowsFailed([error]);
   const { detail } = toProblem(error, { requestId: call.requestId, actor: call.actor });
   return writeMessage((out) => {
-    out.text(STREAMED.error, detail);
+    out.text(STREAMED.error, ofCall(detail));
     const response = out.begin(STREAMED.response);
     out.text(RESPONSE.model, model);
     if (version !== undefined) out.text(RESPONSE.version, version);

@@ -1,10 +1,13 @@
 // inference.InferParameter and ModelRepositoryParameter: a value by name.
 
-import { DELIMITED, FIXED64, VARINT, type WireReader } from '../wire/wire-reader.ts';
+import { DELIMITED, FIXED64, malformed, VARINT, type WireReader } from '../wire/wire-reader.ts';
 
 const KEY = 1;
 const VALUE = 2;
 const CHOICE = { bool: 1, int64: 2, text: 3, double: 4, uint64: 5 } as const;
+
+/** Far more than any client sends. */
+const MOST_PARAMETERS = 1000;
 
 /** Undefined: a kind that is none of these. */
 export type ParameterValue = boolean | bigint | number | string | undefined;
@@ -22,6 +25,7 @@ export function readParameter(reader: WireReader, into: Parameters): void {
     else reader.skip();
   }
   reader.leave(outer);
+  if (into.size >= MOST_PARAMETERS) throw malformed(`it has more than ${MOST_PARAMETERS} parameters in one place`);
   into.set(name, value);
 }
 

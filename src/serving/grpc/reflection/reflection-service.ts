@@ -44,9 +44,11 @@ function index(files: readonly DescriptorFile[]): Known {
 
 function answerEach(call: StreamCall, known: () => Known): StreamHandler {
   return {
-    message(message) {
+    message(message, release) {
       call.permit();
-      return call.send(writeMessage((out) => answer(out, message, known())));
+      const told = writeMessage((out) => answer(out, message, known()));
+      release();
+      return call.send(told);
     },
     ended: () => undefined,
     stopping: () => undefined,

@@ -39,4 +39,6 @@ export interface CallLimits {
 export interface OpenCalls {
   calls: number;
   streams: number;
+  /** Streams that take no key: strangers' streams keep nobody's away. */
+  openStreams: number;
 }

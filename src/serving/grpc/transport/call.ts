@@ -35,6 +35,7 @@ export class Call implements CallContext {
   readonly requestId: string;
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
+  readonly credentials: IncomingHttpHeaders;
   readonly path: string;
   readonly parts: CallParts;
   readonly ip: string;
@@ -48,6 +49,7 @@ export class Call implements CallContext {
   readonly #trace: CallTrace;
   #known: Known | undefined;
   #isPermitted = false;
+  #countedAs: 'streams' | 'openStreams' | undefined;
   #endpoint: string | undefined;
   /** What it is to change. */
   #object = '';
@@ -60,7 +62,8 @@ export class Call implements CallContext {
     this.parts = parts;
     this.#open = open;
     this.stream = stream;
-    this.headers = withHost(headers);
+    this.headers = headers;
+    this.credentials = credentialsOf(headers);
     this.ip = ip;
     this.path = headers[':path'] ?? '';
     this.#method = parts.methods.get(this.path);
@@ -77,6 +80,11 @@ export class Call implements CallContext {
     return this.#method?.role ?? 'known';
   }
 
+  /** Nothing can be sent any more: the client has given the call up, or was given up. */
+  get isGone(): boolean {
+    return this.stream.destroyed || this.stream.closed;
+  }
+
   get isStream(): boolean {
     return this.#method?.kind === 'stream';
   }
@@ -86,10 +94,12 @@ export class Call implements CallContext {
     // A client that goes away ends its call, and is told nothing.
     stream.on('error', () => {});
     stream.once('close', () => this.#closed());
-    stream.once('wantTrailers', () => stream.sendTrailers(this.#trailers));
+    stream.once('wantTrailers', () => {
+      if (!this.isGone) stream.sendTrailers(this.#trailers);
+    });
     try {
       this.#deadlineMs = this.#startMs + (readTimeout(headerOf(this.headers, 'grpc-timeout')) ?? this.#defaultMs());
-      const known = this.parts.gate.identify(this.headers, this.ip, this.role);
+      const known = this.parts.gate.identify(this.credentials, this.ip, this.role);
       if (!(known instanceof Promise)) this.#enter(known);
       else
         known.then(
@@ -125,22 +135,13 @@ export class Call implements CallContext {
   }
 
   /** One message, unpacked, with room taken for it. */
-  unpacked({ isPacked, bytes }: Frame): Buffer | Promise<Buffer> {
+  unpacked({ isPacked, bytes }: Frame, room = this.#room): Buffer | Promise<Buffer> {
     if (!isPacked) return bytes;
     const { bodyLimitBytes } = this.parts.limits;
     return unpack(bytes, headerOf(this.headers, 'grpc-encoding') ?? 'identity', bodyLimitBytes).then((whole) => {
-      this.#room?.take(whole.length);
+      room?.take(whole.length);
       return whole;
     });
-  }
-
-  take(bytes: number): void {
-    this.#room?.take(bytes);
-  }
-
-  /** Gives back what the messages so far took. */
-  release(): void {
-    this.#room?.release();
   }
 
   respond(): void {
@@ -148,15 +149,19 @@ export class Call implements CallContext {
     this.stream.respond(this.#greeting(), { waitForTrailers: true });
   }
 
+  /** Whether somebody was let in who may be answered; else the call fails. */
+  mayAnswer(): boolean {
+    if (this.#isPermitted || this.role === 'open') return true;
+    this.fail(new Error(`${this.path} was answered, and nobody was let in`));
+    return false;
+  }
+
   /** Ends well; `message` is the answer of a call that streams nothing. */
   end(message?: Buffer): void {
-    if (!this.#isPermitted && this.role !== 'open') {
-      this.fail(new Error(`${this.path} was answered, and nobody was let in`));
-      return;
-    }
-    if (this.#ended !== undefined || this.stream.destroyed) return;
+    if (message !== undefined && !this.mayAnswer()) return;
+    if (this.#ended !== undefined || this.isGone) return;
     this.#ended = 'well';
-    this.release();
+    this.#room?.release();
     this.respond();
     this.stream.end(message);
     this.#leave();
@@ -166,18 +171,20 @@ export class Call implements CallContext {
     if (this.#ended !== undefined) return;
     const error = toHeadraceError(thrown);
     this.#ended = error;
-    this.release();
+    this.#room?.release();
     this.parts.log.failed(() => this.#logged(), error);
     this.#noteRefusal(error);
-    if (this.stream.destroyed) return;
+    if (this.isGone) return;
     const trailers = errorTrailers(error, this.requestId, this.#known?.actor);
     if (this.stream.headersSent) {
       this.#trailers = trailers;
       this.stream.end();
-    } else this.stream.respond({ ...this.#greeting(), ...trailers }, { endStream: true });
+    } else {
+      this.stream.respond({ ...this.#greeting(), ...trailers }, { endStream: true });
+      // What the client still sends is not waited for. Behind other trailers that would overtake them.
+      if (!this.stream.readableEnded) this.stream.close(constants.NGHTTP2_NO_ERROR);
+    }
     this.#leave();
-    // What the client still sends is not waited for.
-    if (!this.stream.readableEnded) this.stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   /** What was waited for has not come in time. */
@@ -243,23 +250,25 @@ export class Call implements CallContext {
     const { maxCalls, maxStreams } = this.parts.limits;
     if (this.#open.calls > maxCalls)
       throw new HeadraceError('HR_OVERLOADED', `${maxCalls} calls are open already. Retry after a second.`);
-    this.#room = this.parts.bytes.open(this.stream);
     if (method.kind === 'unary') return this.#readOne(method);
-    if (this.#open.streams >= maxStreams) {
+    const kind = this.role === 'open' ? 'openStreams' : 'streams';
+    if (this.#open[kind] >= maxStreams) {
       const sentence = `${maxStreams} streams are open already (server.maxStreams). Retry after a second.`;
       throw new HeadraceError('HR_OVERLOADED', sentence);
     }
-    this.#open.streams++;
+    this.#countedAs = kind;
+    this.#open[kind]++;
     this.body = new StreamBody(this, method);
   }
 
   #readOne(method: Extract<Method, { kind: 'unary' }>): void {
+    const room = (this.#room = this.parts.bytes.open(this.stream));
     const frames = new MessageFrames(this.parts.limits.bodyLimitBytes);
     let only: Frame | undefined;
     this.stream.on('data', (chunk: Buffer) => {
       if (this.#ended !== undefined) return;
       this.#guarded(() => {
-        this.take(chunk.length);
+        room.take(chunk.length);
         for (const frame of frames.push(chunk)) {
           if (only !== undefined) throw invalid([{ path: 'message', message: 'expected one, got several' }]);
           only = frame;
@@ -314,8 +323,8 @@ export class Call implements CallContext {
   }
 
   #closed(): void {
-    this.release();
-    if (this.body !== undefined) this.#open.streams--;
+    this.#room?.release();
+    if (this.#countedAs !== undefined) this.#open[this.#countedAs]--;
     this.body?.closed();
     const ended = this.#ended ?? cancelled('it was under way');
     this.#ended = ended;
@@ -345,8 +354,14 @@ function headerOf(headers: IncomingHttpHeaders, name: string): string | undefine
   return typeof value === 'string' ? value : undefined;
 }
 
-// HTTP/2 has the host in a header of its own.
-function withHost(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const host = headers[':authority'] ?? headers.host;
-  return host === headers.host ? headers : { ...headers, host };
+// What the gate looks at. HTTP/2 has the host in a header of its own.
+function credentialsOf(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { authorization, origin } = headers;
+  return {
+    authorization,
+    'x-api-key': headers['x-api-key'],
+    host: headers[':authority'] ?? headers.host,
+    origin,
+    'sec-fetch-site': headers['sec-fetch-site'],
+  };
 }

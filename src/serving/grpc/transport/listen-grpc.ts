@@ -65,8 +65,9 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
   server.maxConnections = maxConnections;
   const sessions = new Set<ServerHttp2Session>();
   const calls = new Set<Call>();
-  const open: OpenCalls = { calls: 0, streams: 0 };
+  const open: OpenCalls = { calls: 0, streams: 0, openStreams: 0 };
   let ticks = 0;
+  let closing: Promise<void> | undefined;
 
   const check = (): void => {
     ticks++;
@@ -76,7 +77,7 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
       if (call.dueMs !== undefined && call.dueMs < now) call.late();
       if (call.body === undefined || ticks % 2 === 1) continue;
       // A stream outlives neither the key nor the token that it began with.
-      void gate.stillAdmits(call.headers, call.ip, call.role).then((isAdmitted) => {
+      void gate.stillAdmits(call.credentials, call.ip, call.role).then((isAdmitted) => {
         if (!isAdmitted) call.refuse();
       });
     }
@@ -86,6 +87,8 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
   server.on('connection', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
   server.on('session', (session) => {
     sessions.add(session);
+    // It was on its way when the listener closed.
+    if (closing !== undefined) session.close();
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
     // One that never says a word of HTTP/2 holds a connection.
     const silent = setTimeout(() => session.destroy(), limits.bodyTimeoutMs).unref();
@@ -101,6 +104,7 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
     const isGrpc = headers[':method'] === 'POST' && IS_GRPC.test(headers['content-type'] ?? '');
     if (!isGrpc) {
       stream.on('error', () => {});
+      if (stream.destroyed || stream.closed) return;
       const status = headers[':method'] === 'POST' ? 415 : 405;
       stream.respond({ ':status': status }, { endStream: true });
       if (!stream.readableEnded) stream.close();
@@ -117,7 +121,6 @@ export function createGrpcServer({ tls, maxConnections, ...parts }: ListenOption
     call.begin();
   });
 
-  let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const call of calls) call.body?.stopping();

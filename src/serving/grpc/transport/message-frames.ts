@@ -40,6 +40,11 @@ export class MessageFrames {
     return this.#prefixBytes > 0;
   }
 
+  /** What has come of the message under way. */
+  get heldBytes(): number {
+    return this.#prefixBytes + this.#held;
+  }
+
   /** Messages that are whole now. Throws HR_TOO_LARGE, and HR_INVALID for a flag that is none. */
   push(chunk: Buffer): Frame[] {
     const frames: Frame[] = [];

@@ -28,8 +28,11 @@ export interface StreamCall extends CallContext {
 }
 
 export interface StreamHandler {
-  /** The next message is given once the promise has resolved; what it rejects with ends the call. */
-  message(message: Buffer): Promise<void> | undefined;
+  /**
+   * The next message is given once the promise has resolved; what it rejects with ends the call. `release` is to be called once
+   * nothing of the message is held any more: until then it counts among the bytes of all bodies.
+   */
+  message(message: Buffer, release: () => void): Promise<void> | undefined;
   /** The client sends no more: the call ends well once the promise has resolved. */
   ended(): Promise<void> | undefined;
   /** The server is stopping: the call ends once the promise has resolved. */

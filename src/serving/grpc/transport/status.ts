@@ -43,13 +43,18 @@ export function errorTrailers(
 ): OutgoingHttpHeaders {
   const problem = toProblem(error, { requestId, actor });
   const status = statusOf(error);
-  const message = cut(problem.detail, LONGEST_MESSAGE);
+  const message = cut(ofCall(problem.detail), LONGEST_MESSAGE);
   return {
     'grpc-status': String(status.code),
     'grpc-message': percentEncoded(message),
     'headrace-code': problem.code,
     'grpc-status-details-bin': statusDetails(status.code, message, problem, requestId).toString('base64'),
   };
+}
+
+/** A sentence by gRPC's words, where it names a header of HTTP. */
+export function ofCall(sentence: string): string {
+  return sentence.replaceAll('X-Request-Timeout-Ms', 'the deadline of the call');
 }
 
 /** As `%E2%82%AC`: what is no printable ASCII, and the sign itself. */

@@ -2,6 +2,7 @@
 // the client reads.
 
 import { invalid } from '../../../core/index.ts';
+import type { BodyRoom } from '../../bytes-in-flight.ts';
 import type { Call } from './call.ts';
 import { type Frame, MessageFrames } from './message-frames.ts';
 import type { StreamCall, StreamHandler, StreamMethod } from './method.ts';
@@ -9,13 +10,23 @@ import type { StreamCall, StreamHandler, StreamMethod } from './method.ts';
 /** Messages that wait for their turn; past it the client is not read any more. */
 const MOST_WAITING = 8;
 
+interface Waiting {
+  readonly frame: Frame;
+  readonly room: BodyRoom;
+}
+
 export class StreamBody {
   readonly #call: Call;
   readonly #frames: MessageFrames;
   readonly #handler: StreamHandler;
-  readonly #waiting: Frame[] = [];
+  readonly #waiting: Waiting[] = [];
+  /** For what has come of the message under way. */
+  readonly #room: BodyRoom;
   #isBusy = false;
   #hasEnded = false;
+  #isStopping = false;
+  /** No message is given any more. */
+  #isEnding = false;
   #isOver = false;
   #drain: PromiseWithResolvers<void> | undefined;
 
@@ -23,6 +34,7 @@ export class StreamBody {
     this.#call = call;
     this.#frames = new MessageFrames(call.parts.limits.bodyLimitBytes);
     const { stream } = call;
+    this.#room = call.parts.bytes.open(stream);
     call.dueMs = undefined;
     this.#handler = method.open(this.#callOf());
     stream.on('data', (chunk: Buffer) => this.#guarded(() => this.#took(chunk)));
@@ -46,8 +58,12 @@ export class StreamBody {
     return this.#drain !== undefined;
   }
 
+  /** What has come is still answered. */
   stopping(): void {
-    void this.#do(() => this.#handler.stopping(), true);
+    this.#isStopping = true;
+    // It waits for something else than messages.
+    if (this.#isEnding) void this.#handler.stopping();
+    else this.#next();
   }
 
   closed(): void {
@@ -77,12 +93,19 @@ export class StreamBody {
   }
 
   #took(chunk: Buffer): void {
-    if (this.#isOver) return;
-    const { limits } = this.#call.parts;
-    this.#call.take(chunk.length);
+    if (this.#isOver || this.#isStopping) return;
+    const { limits, bytes } = this.#call.parts;
+    this.#room.take(chunk.length);
     const wasBegun = this.#frames.isBegun;
     const whole = this.#frames.push(chunk);
-    this.#waiting.push(...whole);
+    // Each message holds its own until it is done with.
+    this.#room.release();
+    for (const frame of whole) {
+      const room = bytes.open(this.#call.stream);
+      room.take(frame.bytes.length);
+      this.#waiting.push({ frame, room });
+    }
+    this.#room.take(this.#frames.heldBytes);
     if (!this.#frames.isBegun) this.#call.dueMs = this.isStalled ? this.#call.dueMs : undefined;
     else if (whole.length > 0 || !wasBegun) this.#call.dueMs = performance.now() + limits.bodyTimeoutMs;
     if (this.#waiting.length >= MOST_WAITING) this.#call.stream.pause();
@@ -91,16 +114,18 @@ export class StreamBody {
 
   #next(): void {
     if (this.#isBusy || this.#isOver) return;
-    const frame = this.#waiting.shift();
-    if (frame === undefined) {
+    const next = this.#waiting.shift();
+    if (next === undefined) {
+      this.#isEnding = this.#hasEnded || this.#isStopping;
       if (this.#hasEnded) void this.#do(() => this.#handler.ended(), true);
+      else if (this.#isStopping) void this.#do(() => this.#handler.stopping(), true);
       return;
     }
     if (this.#waiting.length < MOST_WAITING) this.#call.stream.resume();
     void this.#do(async () => {
-      const message = this.#call.unpacked(frame);
-      await this.#handler.message(message instanceof Promise ? await message : message);
-      if (this.#waiting.length === 0 && !this.#frames.isBegun) this.#call.release();
+      const { frame, room } = next;
+      const message = this.#call.unpacked(frame, room);
+      await this.#handler.message(message instanceof Promise ? await message : message, () => room.release());
     });
   }
 
@@ -122,7 +147,7 @@ export class StreamBody {
 
   #send(message: Buffer): Promise<void> | undefined {
     const { stream, parts } = this.#call;
-    if (this.#isOver || stream.destroyed) return undefined;
+    if (this.#isOver || this.#call.isGone || !this.#call.mayAnswer()) return undefined;
     this.#call.respond();
     if (stream.write(message)) return undefined;
     if (this.#drain === undefined) {

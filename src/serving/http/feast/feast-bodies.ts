@@ -21,11 +21,13 @@ export function parseOnlineFeatures(body: unknown): AskedOnlineFeatures {
     const message = `expected references such as ["airport_delays:mean_delay_7d"], or a "feature_service", got ${describe(features)}`;
     throw invalid([{ path: 'features', message }]);
   }
-  return { features: features.map((one, at) => referenceOf(`features[${at}]`, one)), entities, isFull };
+  return { features: features.map(referenceOf), entities, isFull };
 }
 
 /** `view@latest:feature` is `view:feature`. */
-function referenceOf(path: string, json: unknown): string {
+function referenceOf(json: unknown, at: number): string {
+  if (typeof json === 'string' && !json.includes('@')) return json;
+  const path = `features[${at}]`;
   const reference = textOf(path, json);
   const [, view, version, rest] = /^([^@:]*)@([^:]*)(:.*)$/s.exec(reference) ?? [];
   if (version === undefined) return reference;

@@ -53,7 +53,10 @@ export function addFeastRoutes(scope: FastifyInstance, options: FeastRoutesOptio
       typeof features === 'string'
         ? await data.readFeatures(features, rows, claim)
         : await data.readReferences(features, rows, claim);
-    return reply.header('content-type', JSON_TYPE).send(writeOnlineFeatures(read, isFull));
+    const { bytes, release } = writeOnlineFeatures(read, isFull);
+    // Once the system has all of it. Of a connection that breaks before, the memory is let go.
+    reply.raw.once('finish', release);
+    return reply.header('content-type', JSON_TYPE).send(bytes);
   });
 
   const push = async (request: FastifyRequest, source: string, rows: readonly object[]): Promise<null> => {

@@ -22,7 +22,8 @@ export interface AskedModel {
 
 export interface SentAnswer {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Buffer;
+  /** Parts that follow each other. */
+  readonly body: string | readonly Buffer[];
 }
 
 export const JSON_LENGTH_HEADER = 'inference-header-content-length';
@@ -46,10 +47,15 @@ export async function answerInfer(
   }
   const answer = await plane.infer(model, version, asked, claim);
   const sent = toSent(writeInferAnswer(model, answer, asked.id, asked.isBinary));
-  const encoding = sent.body.length < LEAST_PACKED ? undefined : encodingOf(acceptEncoding);
-  if (encoding === undefined) return sent;
-  const packed = await PACKERS[encoding](sent.body, { level: 1 });
-  return { headers: { ...sent.headers, 'content-encoding': encoding, vary: 'accept-encoding' }, body: packed };
+  const encoding = acceptEncoding === undefined ? undefined : encodingOf(acceptEncoding);
+  if (encoding === undefined || lengthOfBody(sent.body) < LEAST_PACKED) return sent;
+  const whole = typeof sent.body === 'string' ? sent.body : Buffer.concat(sent.body);
+  const packed = await PACKERS[encoding](whole, { level: 1 });
+  return { headers: { ...sent.headers, 'content-encoding': encoding, vary: 'accept-encoding' }, body: [packed] };
+}
+
+export function lengthOfBody(body: SentAnswer['body']): number {
+  return typeof body === 'string' ? Buffer.byteLength(body) : body.reduce((sum, part) => sum + part.length, 0);
 }
 
 function lengthOf(header: string | undefined): number | undefined {
@@ -69,7 +75,7 @@ function toSent({ json, binary }: WrittenAnswer): SentAnswer {
   if (binary === undefined) return { headers: { 'content-type': OIP_JSON }, body: json };
   const start = Buffer.from(json);
   const headers = { 'content-type': 'application/octet-stream', [JSON_LENGTH_HEADER]: String(start.length) };
-  return { headers, body: Buffer.concat([start, ...binary]) };
+  return { headers, body: [start, ...binary] };
 }
 
 /** A small answer fits one packet as it is. */
@@ -77,8 +83,8 @@ const LEAST_PACKED = 1024;
 const PACKERS = { gzip: promisify(gzipLater), deflate: promisify(deflateLater) } as const;
 
 /** The first that is asked for, and not with the weight 0. */
-function encodingOf(accept: string | undefined): keyof typeof PACKERS | undefined {
-  for (const part of accept?.split(',') ?? []) {
+function encodingOf(accept: string): keyof typeof PACKERS | undefined {
+  for (const part of accept.split(',')) {
     const [name = '', weight = ''] = part.split(';').map((word) => word.trim().toLowerCase());
     if ((name === 'gzip' || name === 'deflate') && !/^q=0(?:\.0*)?$/.test(weight)) return name;
   }

@@ -28,7 +28,8 @@ export function readJsonData(
   const elements = target as unknown as unknown[];
   const read = READERS[type];
   const fill = (from: readonly unknown[], start: number): void => {
-    for (let at = 0; at < from.length; at++) {
+    const first = type === 'float32' ? fillFloats(from, target as Float32Array, start) : 0;
+    for (let at = first; at < from.length; at++) {
       const element = read(from[at]);
       if (element === undefined) throw wrong(path, `element ${start + at}: ${misfit(type, from[at])}`);
       elements[start + at] = element;
@@ -41,6 +42,18 @@ export function readJsonData(
   } else if (count === 0) checkEmpty(flat, shape, 0, path);
   else fillNested(flat, shape, 0, 0, { fill, path });
   return target;
+}
+
+/** What nearly all data is, without a call for each: gives the first place that holds something else. */
+function fillFloats(from: readonly unknown[], target: Float32Array, start: number): number {
+  for (let at = 0; at < from.length; at++) {
+    const element = from[at];
+    if (typeof element !== 'number') return at;
+    target[start + at] = element;
+    // An overflow makes an infinity.
+    if (!Number.isFinite(target[start + at])) return at;
+  }
+  return from.length;
 }
 
 interface Filling {

@@ -100,5 +100,6 @@ async function infer(
     },
     () => scopeOf(request, options),
   );
-  void reply.headers(sent.headers).send(sent.body);
+  const { body } = sent;
+  void reply.headers(sent.headers).send(typeof body === 'string' ? body : Buffer.concat(body));
 }

@@ -13,7 +13,7 @@ import type { LoggedRequest, RequestLog } from '../request-log.ts';
 import type { Gate } from '../security/gate.ts';
 import type { Known } from '../security/key-ring.ts';
 import { countHosts } from '../security/request-form.ts';
-import { type AskedModel, answerInfer, JSON_LENGTH_HEADER } from './answer-infer.ts';
+import { type AskedModel, answerInfer, JSON_LENGTH_HEADER, lengthOfBody } from './answer-infer.ts';
 import { OIP_FORM } from './oip-form.ts';
 
 export interface QuickInfer {
@@ -43,7 +43,8 @@ export function inferQuickly(server: Pick<Server, 'listeners' | 'removeListener'
     // The route asks again, and says why not.
     if (known === undefined) return slow(request, response);
     const room = bytes.open(request.socket);
-    readWholeBody(request, { limitBytes, room }, (failure, body) => {
+    const gapBytes = gapBefore(request.headers[JSON_LENGTH_HEADER]);
+    readWholeBody(request, { limitBytes, room, gapBytes }, (failure, body) => {
       answer(parts, request, response, asked, known, failure ?? body, room);
     });
   });
@@ -54,6 +55,12 @@ const PATH = /^\/v2\/models\/([A-Za-z][\w.-]*)(?:\/versions\/([\w.-]+))?\/infer$
 const LENGTH = /^\d{1,15}$/;
 /** Names and values; what has more is looked at by the route. */
 const MOST_RAW_HEADERS = 100;
+
+/** So that the first tensor behind the JSON lies where an array of any type may begin. */
+function gapBefore(jsonLength: string | string[] | undefined): number {
+  const length = Number(jsonLength ?? 0);
+  return Number.isSafeInteger(length) ? (8 - (length % 8)) % 8 : 0;
+}
 
 /** Undefined for whatever is no plain inference request: then the route looks at it. */
 function modelOf(
@@ -121,9 +128,12 @@ function answer(
   answerInfer(inference, asked, body, sent, scope).then(({ headers: own, body: written }) => {
     room.release();
     tellEnd();
-    const length = typeof written === 'string' ? Buffer.byteLength(written) : written.length;
-    response.writeHead(200, { 'x-request-id': requestId, ...own, 'content-length': length });
-    response.end(written);
+    response.writeHead(200, { 'x-request-id': requestId, ...own, 'content-length': lengthOfBody(written) });
+    if (typeof written === 'string') return response.end(written);
+    // As one write, with the headers.
+    response.cork();
+    for (const part of written) response.write(part);
+    return response.end();
   }, fail);
 }
 

@@ -1,7 +1,7 @@
 // A thread of a batch: opens the model once, then writes part after part.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { toHeadraceError } from '../core/index.ts';
+import { toHeadraceError } from '../../core/index.ts';
 import type { PartOrder, PartReply, PartWork } from './part-messages.ts';
 import { openPartWriter } from './part-writer.ts';
 

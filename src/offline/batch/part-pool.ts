@@ -1,7 +1,7 @@
 // A batch's threads: each has the model open and takes the next part when it is free.
 
 import { Worker } from 'node:worker_threads';
-import { HeadraceError, IS_SOURCE, messageOf } from '../core/index.ts';
+import { HeadraceError, IS_SOURCE, messageOf } from '../../core/index.ts';
 import type { PartOrder, PartReply, PartWork } from './part-messages.ts';
 import type { WrittenPart } from './part-writer.ts';
 

@@ -5,10 +5,12 @@ import { statSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { BIGINT, BOOLEAN, DuckDBScalarFunction, type DuckDBStructVector, STRUCT, VARCHAR } from '@duckdb/node-api';
-import { HeadraceError, toHeadraceError, type Value } from '../core/index.ts';
-import { type BatchModel, openBatchModel } from '../models/index.ts';
-import { BAD_ROW_ADVICE, ERROR_COLUMN, queryWork, readerOf, toDuck, type ValueReader } from '../offline/index.ts';
-import { CHUNK_ROWS, nodeDuckType, openDuckDb, quoteName, quoteText } from '../storage/index.ts';
+import { HeadraceError, toHeadraceError, type Value } from '../../core/index.ts';
+import { type BatchModel, openBatchModel } from '../../models/index.ts';
+import { readerOf, toDuck, type ValueReader } from '../duckdb/vector-values.ts';
+import { queryWork } from '../sources/source-errors.ts';
+import { BAD_ROW_ADVICE, ERROR_COLUMN } from './error-column.ts';
+import { CHUNK_ROWS, nodeDuckType, openDuckDb, quoteName, quoteText } from '../../storage/index.ts';
 import { ERROR_OUTPUT, MODEL_COLUMNS } from './output-columns.ts';
 import type { PartOrder, PartWork } from './part-messages.ts';
 

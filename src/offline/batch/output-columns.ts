@@ -1,8 +1,8 @@
 // The columns of a batch's output, in order: the input's, the features where they are asked for, the model's outputs, and what
 // made them.
 
-import { didYouMean, HeadraceError } from '../core/index.ts';
-import type { ModelSpec, ResolvedService } from '../definitions/index.ts';
+import { didYouMean, HeadraceError } from '../../core/index.ts';
+import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
 
 /** After the outputs; `error` only where bad rows are marked. */
 export const MODEL_COLUMNS = ['model', 'version', 'variant'] as const;

@@ -1,7 +1,7 @@
 // What a batch's thread is told and tells.
 
-import type { ErrorCode } from '../core/index.ts';
-import type { ModelSpec, ResolvedService } from '../definitions/index.ts';
+import type { ErrorCode } from '../../core/index.ts';
+import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
 
 /** Given once, at its start. */
 export interface PartWork {

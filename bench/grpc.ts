@@ -1,0 +1,135 @@
+// Inference over gRPC beside a bare server of @grpc/grpc-js that runs the same model: rounds in turn, medians; what both answer is held
+// against each other first.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import protobuf from 'protobufjs';
+import { openApp, readEnvironment, registerPlainModel } from '../src/app/index.ts';
+import { silentLogger } from '../src/core/index.ts';
+import { treesModel } from '../test/support/onnx-model.ts';
+import { callFor, callOnce } from './grpc-load.ts';
+import { rateOf } from './in-turn.ts';
+import { type LoadResult, medianLoad } from './load.ts';
+import type { Figure, Section } from './report.ts';
+import { type BenchServer, startHeadrace, startScript } from './servers.ts';
+
+const [FLOATS, TREES, DEPTH] = [30, 200, 5];
+const MESSAGES = 500;
+const [CONNECTIONS, CALLS] = [4, 64];
+/** Of the bare server's calls a second. */
+const LEAST = 0.7;
+const PATH = '/inference.GRPCInferenceService/ModelInfer';
+
+export async function grpcSection({ isQuick }: { readonly isQuick: boolean }): Promise<Section> {
+  const [seconds, rounds] = isQuick ? [1, 2] : [2, 9];
+  const project = await createProject();
+  const servers: BenchServer[] = [];
+  const figures: Figure[] = [];
+  try {
+    const server = await startHeadrace(project.directory, { grpcPort: 0 });
+    servers.push(server);
+    const bare = await startScript('grpc-bare-server.ts', [project.trees], project.directory);
+    servers.push(bare);
+    const addresses = [server.grpc, bare.url] as const;
+    for (const rows of [1, 64]) {
+      const messages = messagesOf(rows);
+      await checkAlike(addresses, messages.slice(0, 50));
+      const results: [LoadResult[], LoadResult[]] = [[], []];
+      for (let round = -1; round < rounds; round++) {
+        for (const [at, address] of addresses.entries()) {
+          const result = await callFor({
+            address,
+            path: PATH,
+            messages,
+            connections: CONNECTIONS,
+            calls: CALLS,
+            seconds,
+          });
+          // The first round warms both up.
+          if (round >= 0) results[at as 0 | 1].push(result);
+        }
+      }
+      figures.push(figureOf(rows, medianLoad(results[0]), medianLoad(results[1])));
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+    project.remove();
+  }
+  return {
+    title: 'Open Inference Protocol over gRPC',
+    about: `A plain model of ${FLOATS} floats and ${TREES} trees, ${MESSAGES} different messages with raw contents in turn, ${CALLS} calls at once over ${CONNECTIONS} connections; metrics on. The floor is a bare server of @grpc/grpc-js in one process that runs the same model on the same messages.`,
+    figures,
+  };
+}
+
+function figureOf(rows: number, own: LoadResult, bare: LoadResult): Figure {
+  const ratio = own.requestsPerSecond / bare.requestsPerSecond;
+  const isWhole = own.failures + bare.failures === 0;
+  return {
+    name: rows === 1 ? 'one row, one worker' : `${rows} rows, one worker`,
+    value: rateOf(own),
+    floor: `bare: ${rateOf(bare)}`,
+    ratio: ratio.toFixed(3),
+    mustBe: `≥ ${LEAST}`,
+    isReached: ratio >= LEAST && isWhole,
+  };
+}
+
+async function createProject(): Promise<{ readonly directory: string; readonly trees: string; remove(): void }> {
+  const directory = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
+  mkdirSync(join(directory, 'feature_repo'));
+  writeFileSync(join(directory, 'headrace.config.ts'), `export default { project: 'bench_grpc' };\n`);
+  const trees = join(directory, 'trees.onnx');
+  const onnx = treesModel(FLOATS, TREES, DEPTH);
+  writeFileSync(trees, onnx);
+  const environment = { ...readEnvironment({}), workingDirectory: directory };
+  const app = await openApp({ environment, logger: silentLogger });
+  try {
+    await registerPlainModel(app, { model: 'trees', onnx });
+  } finally {
+    await app.close();
+  }
+  return { directory, trees, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+const proto = fileURLToPath(new URL('../proto/', import.meta.url));
+const root = new protobuf.Root();
+root.resolvePath = (_, target) => `${proto}${target.replace(proto, '')}`;
+root.loadSync('inference/grpc_service.proto', { keepCase: true });
+
+function messagesOf(rows: number): readonly Buffer[] {
+  const request = root.lookupType('inference.ModelInferRequest');
+  return Array.from({ length: MESSAGES }, (_, message) => {
+    const data = Float32Array.from({ length: rows * FLOATS }, (__, at) => ((message * 31 + at * 17) % 1000) / 7);
+    const bytes = request
+      .encode({
+        model_name: 'trees',
+        id: String(message),
+        inputs: [{ name: 'x', datatype: 'FP32', shape: [rows, FLOATS] }],
+        raw_input_contents: [Buffer.from(data.buffer)],
+      })
+      .finish();
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(bytes.length, 1);
+    return Buffer.concat([prefix, bytes]);
+  });
+}
+
+async function checkAlike(addresses: readonly string[], messages: readonly Buffer[]): Promise<void> {
+  const response = root.lookupType('inference.ModelInferResponse');
+  const sessions = addresses.map((address) => connect(`http://${address}`));
+  for (const message of messages) {
+    const [own, bare] = await Promise.all(
+      sessions.map(async (session) => {
+        const { status, body } = await callOnce(session, PATH, message);
+        if (status !== '0') throw new Error(`a call was answered with status ${status}`);
+        return JSON.stringify(response.decode(body.subarray(5)).toJSON());
+      }),
+    );
+    if (own !== bare) throw new Error(`the two servers differ: ${own} and ${bare}`);
+  }
+  for (const session of sessions) session.close();
+}

@@ -1,0 +1,82 @@
+// A model's version in memory, for whoever does not serve it: it is evaluated, or tried as part of a graph.
+
+import { HeadraceError } from '../core/index.ts';
+import { type ModelSpec, own, type ResolvedService, resolveService } from '../definitions/index.ts';
+import type { LoadedModel, ModelRuntime, NodeModel, RowModel } from '../models/index.ts';
+import type { ModelVersion } from '../registry/index.ts';
+import { getBlob } from '../storage/index.ts';
+import type { App } from './open-app.ts';
+
+type OpenDeps = Pick<App, 'definitionsOf' | 'registry' | 'objects'>;
+
+/** What a version takes and gives, as when it was registered. */
+export interface VersionTakes {
+  readonly service: ResolvedService;
+  readonly spec: ModelSpec;
+}
+
+export interface OpenedModel extends RowModel {
+  readonly loaded: LoadedModel;
+  close(): Promise<void>;
+}
+
+/** Throws HR_UNKNOWN_MODEL where nothing says what it gives. */
+export async function versionTakes(app: Pick<App, 'definitionsOf'>, version: ModelVersion): Promise<VersionTakes> {
+  const { manifest } = await app.definitionsOf(version.manifestHash);
+  const spec = version.spec ?? own(manifest.models, version.model);
+  if (spec !== undefined) return { service: resolveService(manifest, version.service), spec };
+  const sentence = `version ${version.version} of model "${version.model}" is of definitions that have no such model`;
+  throw new HeadraceError('HR_UNKNOWN_MODEL', sentence);
+}
+
+/** A file, or all that a graph is made of. Throws as loading and binding do; then nothing is left open. */
+export async function openVersion(app: OpenDeps, runtime: ModelRuntime, version: ModelVersion): Promise<OpenedModel> {
+  const { compileGraph, readGraphDocument } = await import('../models/index.ts');
+  const takes = await versionTakes(app, version);
+  if (takes.spec.graph === undefined) return openFile(app, runtime, version, takes);
+  const { nodes } = readGraphDocument(await getBlob(await app.objects(), version.artifact));
+  const models = new Map<string, NodeModel & OpenedModel>();
+  const close = async (): Promise<void> => {
+    for (const one of models.values()) await one.close();
+  };
+  try {
+    const { models: versions } = await app.registry();
+    for (const [name, pinned] of Object.entries(nodes)) {
+      const node = await versions.get(pinned.model, pinned.version);
+      models.set(name, await openNode(app, runtime, node));
+    }
+    const definitions = await app.definitionsOf(version.manifestHash);
+    return { ...compileGraph({ ...takes, definitions, models }), close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+/** A version that is a file, as a graph's node. */
+export async function openNode(
+  app: OpenDeps,
+  runtime: ModelRuntime,
+  version: ModelVersion,
+): Promise<NodeModel & OpenedModel> {
+  const takes = await versionTakes(app, version);
+  return { ...takes, ...(await openFile(app, runtime, version, takes)), version: version.version };
+}
+
+/** `artifact`: of any file in the store, registered or not. */
+export async function openFile(
+  app: Pick<App, 'objects'>,
+  runtime: ModelRuntime,
+  { artifact }: Pick<ModelVersion, 'artifact'>,
+  { service, spec }: VersionTakes,
+): Promise<OpenedModel> {
+  const { compileBinding } = await import('../models/index.ts');
+  const onnx = await getBlob(await app.objects(), artifact);
+  const loaded = await runtime.load(onnx, { providers: ['cpu'], mayBlock: true });
+  try {
+    return { loaded, binding: compileBinding(loaded.signature, service, spec), close: () => loaded.close() };
+  } catch (thrown) {
+    await loaded.close();
+    throw thrown;
+  }
+}

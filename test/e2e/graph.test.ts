@@ -1,0 +1,150 @@
+// An endpoint that is a graph of models, on a real server: what it answers, whose failure is whose, and that a version of it is
+// a version like any other.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createGraphProject, NO_ENTRY } from '../support/graph-project.ts';
+import { headrace, headraceJson, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
+
+let project: Project;
+let server: ServerProcess;
+beforeAll(async () => {
+  project = createGraphProject();
+  headraceJson(project, ['models', 'register', 'graph', '--graph']);
+  server = await startServe(project);
+}, 90_000);
+afterAll(async () => {
+  await server?.stop();
+  project?.remove();
+});
+
+interface Row {
+  readonly outputs?: { readonly probability: number | null; readonly sign?: string };
+  readonly version?: number;
+  readonly error?: { readonly code: string; readonly detail: string };
+}
+
+async function predict(xs: readonly number[], options: object = {}, endpoint = 'served') {
+  const response = await fetch(`${server.url}/v1/endpoints/${endpoint}/predict`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs: xs.map((x) => ({ x })), options }),
+  });
+  const body = (await response.json()) as { readonly predictions: readonly Row[]; readonly detail?: string };
+  return { status: response.status, rows: body.predictions, body };
+}
+
+/** What the repository says, for a row that no function fails; `scale` of the version of `linear`. */
+const expected = (x: number, scale = 1): NonNullable<Row['outputs']> => {
+  if (x < 0) return { probability: (scale * x) / 2, sign: 'low' };
+  if (x >= NO_ENTRY) return { probability: scale * x, sign: 'high' };
+  return { probability: Math.fround((3 * scale * x + 10 * x) / 4), sign: 'high' };
+};
+
+describe('an endpoint that is a graph', { timeout: 60_000 }, () => {
+  it('answers rows that go different ways, in their order', async () => {
+    const xs = [3, -8, 0, 5, -2, 63];
+    const { status, rows } = await predict(xs);
+    expect(status).toBe(200);
+    expect(rows.map(({ outputs }) => outputs)).toEqual(xs.map((x) => expected(x)));
+    expect(rows.map(({ version }) => version)).toEqual(xs.map(() => 1));
+  });
+
+  it('goes without a member that fails, where that is declared', async () => {
+    const { rows } = await predict([NO_ENTRY, 5]);
+    expect(rows.map(({ outputs }) => outputs)).toEqual([expected(NO_ENTRY), expected(5)]);
+  });
+
+  it('fails the row whose function throws, and no other', async () => {
+    const { status, rows } = await predict([4, -13, -6], { partial: true });
+    expect(status).toBe(200);
+    expect(rows.map(({ outputs }) => outputs)).toEqual([expected(4), undefined, expected(-6)]);
+    expect(rows[1]?.error).toMatchObject({ code: 'HR_TRANSFORM_FAILED' });
+    expect(rows[1]?.error?.detail).toContain('node "halved"');
+    expect((await predict([-13])).status).toBe(422);
+  });
+
+  it('tells where the time of a request went, by node', async () => {
+    const { body } = await predict([3, NO_ENTRY, -8], { return_timings: true });
+    const { timings } = body as unknown as { readonly timings: readonly [{ readonly nodes: readonly object[] }] };
+    expect(timings).toMatchObject([{ variant: 'stable', model: 'graph', version: 1, rows: 3 }]);
+    const nodes = Object.fromEntries(
+      (timings[0].nodes as readonly { node: string; runs: number; rows: number; failures: number; ms: number }[]).map(
+        ({ node, runs, rows, failures, ms }) => {
+          expect(ms).toBeGreaterThanOrEqual(0);
+          return [node, [runs, rows, failures]];
+        },
+      ),
+    );
+    expect(nodes).toEqual({
+      routed: [1, 3, 0],
+      straight: [1, 2, 0],
+      looked: [1, 1, 1],
+      both: [1, 2, 0],
+      halved: [1, 1, 0],
+      of_half: [1, 1, 0],
+      named: [1, 3, 0],
+    });
+    const alone = await predict([3], { return_timings: true }, 'alone');
+    expect(alone.body).toMatchObject({ timings: [{ model: 'linear', rows: 1, nodes: [] }] });
+    expect((await predict([3])).body).not.toHaveProperty('timings');
+  });
+
+  it('tells what its nodes have done', async () => {
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    expect(text).toMatch(/headrace_graph_node_rows_total\{model="graph",version="1",node="routed"\} [1-9]/);
+    expect(text).toMatch(/headrace_graph_node_failures_total\{model="graph",version="1",node="looked"\} [1-9]/);
+    expect(text).toMatch(/headrace_graph_node_time_seconds_total\{model="graph",version="1",node="straight"\} 0\.\d/);
+    expect(text).toMatch(/headrace_model_rows_total\{model="linear",version="1"\} [1-9]/);
+  });
+
+  it('pins what it was registered with, whatever an alias says later', async () => {
+    headraceJson(project, ['models', 'alias', 'linear', 'champion', '2']);
+    expect((await predict([-8])).rows[0]?.outputs).toEqual(expected(-8));
+    const pinning = ['models', 'register', 'graph', '--graph', '--node', 'of_half=1'];
+    const { signature, version } = headraceJson(project, pinning) as {
+      readonly version: number;
+      readonly signature: { readonly nodes: Record<string, { version: number }> };
+    };
+    expect(version).toBe(2);
+    const pinned = Object.entries(signature.nodes).map(([name, node]) => `${name}=${node.version}`);
+    expect(pinned.sort()).toEqual(['looked=1', 'of_half=1', 'straight=2']);
+    headraceJson(project, ['endpoints', 'traffic', 'served', 'stable=2:100']);
+    const { rows } = await predict([-8, 3]);
+    expect(rows.map(({ outputs }) => outputs)).toEqual([expected(-8), expected(3, 10)]);
+    expect(rows.map((row) => row.version)).toEqual([2, 2]);
+  });
+
+  it('is rolled out by its versions, and one shadows the other', async () => {
+    headraceJson(project, ['endpoints', 'traffic', 'served', 'stable=2:100', '--shadow', '1:100']);
+    await expect
+      .poll(
+        async () => {
+          expect((await predict([-8])).rows[0]?.version).toBe(2);
+          const text = await (await fetch(`${server.url}/metrics`)).text();
+          return Number(/headrace_shadow_pairs_total\{endpoint="served",version="1"[^}]*\} (\d+)/.exec(text)?.[1] ?? 0);
+        },
+        { timeout: 10_000 },
+      )
+      .toBeGreaterThan(0);
+    const start = ['rollout', 'start', 'served', '--candidate', '1', '--steps', '50,100', '--hold', '10m'];
+    headraceJson(project, ['endpoints', 'traffic', 'served', '--no-shadows']);
+    headraceJson(project, start);
+    await expect
+      .poll(
+        async () =>
+          new Set((await predict(Array.from({ length: 40 }, (_, at) => at))).rows.map(({ version }) => version)),
+        { timeout: 20_000 },
+      )
+      .toEqual(new Set([1, 2]));
+    headraceJson(project, ['rollout', 'promote', 'served', '--reason', 'seen enough']);
+    await expect.poll(async () => (await predict([-8])).rows[0]?.version, { timeout: 20_000 }).toBe(1);
+  });
+
+  it('does not let go of a version that a graph runs', () => {
+    headraceJson(project, ['models', 'alias', 'linear', 'champion', '2']);
+    headraceJson(project, ['endpoints', 'traffic', 'alone', 'stable=2:100']);
+    const { code, stderr } = headrace(project, ['models', 'retire', 'linear', '1']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('version 1 of model "graph" runs it as node "of_half"');
+  });
+});

@@ -1,0 +1,156 @@
+// What `npm pack` makes, as those have it who have no clone: it installs into an empty project, and the steps from nothing to a
+// prediction work there, with its types and its client.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../support/free-port.ts';
+import { createProject, type Project } from '../support/serving-project.ts';
+import { skipBecause } from '../support/skips.ts';
+import { type ShellProcess, shellBlocks, startShell } from '../support/template-project.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const LIMIT_MS = 600_000;
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** As a person types it, with the Node that the machine has and no folder of this clone on the PATH. */
+function type(directory: string, line: string): Run {
+  const { status, stdout, stderr } = spawnSync('bash', ['-e', '-c', line], {
+    cwd: directory,
+    env: bare(),
+    encoding: 'utf8',
+    timeout: LIMIT_MS,
+  });
+  return { code: status, stdout, stderr };
+}
+
+function bare(): NodeJS.ProcessEnv {
+  const path = (process.env['PATH'] ?? '').split(':').filter((folder) => !folder.includes('node_modules'));
+  const others = Object.entries(process.env).filter(([name]) => !/^(npm_|INIT_CWD|NODE_|VITEST|HEADRACE_)/.test(name));
+  return { ...Object.fromEntries(others), PATH: path.join(':') };
+}
+
+function ok(run: Run): string {
+  expect(run.code, `${run.stdout}\n${run.stderr}`).toBe(0);
+  return run.stdout;
+}
+
+const reached = type(ROOT, 'npm view semver version');
+if (reached.code !== 0) skipBecause('the package in an empty project: npm reaches no registry');
+
+describe.skipIf(reached.code !== 0)('the package', { timeout: LIMIT_MS }, () => {
+  let outside: Project;
+  let packed: string;
+  beforeAll(() => {
+    outside = createProject({ 'empty/package.json': '{"name":"empty","private":true,"type":"module"}' });
+    // `prepack` builds it.
+    const pack = type(ROOT, `npm pack --silent --pack-destination '${outside.directory}'`);
+    ok(pack);
+    packed = readdirSync(outside.directory).find((name) => name.endsWith('.tgz')) ?? '';
+  }, LIMIT_MS);
+  // It has some ten thousand files.
+  afterAll(() => outside.remove(), LIMIT_MS);
+  const inEmpty = (line: string) => type(outside.file('empty'), line);
+
+  it('has what its package.json names, and neither sources nor tests', () => {
+    const files = ok(type(outside.directory, `tar -tzf '${packed}'`))
+      .trim()
+      .split('\n')
+      .map((path) => path.replace(/^package\//, ''));
+    const { bin, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      readonly bin: Readonly<Record<string, string>>;
+      readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
+    };
+    const named = [...Object.values(bin), ...Object.values(exports).flatMap((one) => [one.types, one.default])];
+    for (const path of named) expect(files).toContain(path.replace('./', ''));
+    expect(files.filter((path) => /^(src|test|bench|scripts|feature_repo|clients)\//.test(path))).toEqual([]);
+    expect(files.filter((path) => path.startsWith('dist/') && /(?<!\.d)\.ts$/.test(path))).toEqual([]);
+  });
+
+  it('installs into an empty project', () => {
+    ok(inEmpty(`npm install --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error '../${packed}'`));
+    expect(ok(inEmpty('npx headrace --version')).trim()).toMatch(/\d+\.\d+\.\d+/);
+  });
+
+  it('goes from nothing to a prediction by what it says itself', async () => {
+    const said = ok(inEmpty('npx headrace init shop'));
+    const steps = [...said.matchAll(/^ {2}(npx headrace .*)$/gm)].map(([, line = '']) => line);
+    expect(steps).toEqual([
+      'npx headrace apply',
+      'npx headrace materialize --incremental',
+      'npx headrace run train_return_risk',
+      'npx headrace serve',
+    ]);
+    const shop = outside.file('empty/shop');
+    for (const line of steps.slice(0, -1)) ok(type(shop, line));
+    const port = await freePort();
+    // Of the README's block of the second terminal the port is another.
+    const curl = shellBlocks(join(shop, 'README.md')).find((block) => block.startsWith('curl')) ?? '';
+    const server: ShellProcess = startShell(
+      shop,
+      `npx headrace serve --port ${port} --json`,
+      bare() as Record<string, string>,
+    );
+    try {
+      await server.holds('\n');
+      const answer = JSON.parse(ok(type(shop, curl.replace(':8080', `:${port}`)))) as {
+        readonly predictions: readonly {
+          readonly outputs: { readonly probability: number };
+          readonly features: object;
+        }[];
+      };
+      expect(answer.predictions[0]?.outputs.probability).toBeGreaterThan(0.3);
+      expect(answer.predictions[0]?.features).toMatchObject({ basket__discount: 0.3 });
+      // What the program reads in the end is pushed here.
+      ok(type(shop, 'npx headrace push purchases events.jsonl'));
+      ok(type(shop, 'npx headrace types --out api.ts'));
+      outside.write('empty/shop/ask.ts', program(`http://127.0.0.1:${port}`));
+      expect(ok(type(shop, `PATH="$PWD/../node_modules/.bin:$PATH" node ask.ts`))).toBe('true bigint 148.9\n');
+    } finally {
+      await server.stop('SIGTERM');
+    }
+  });
+
+  it('is typed, client and definitions alike', () => {
+    const shop = outside.file('empty/shop');
+    const config = readFileSync(join(shop, 'tsconfig.json'), 'utf8').replace(
+      '"feature_repo"]',
+      '"feature_repo", "ask.ts"]',
+    );
+    outside.write('empty/shop/tsconfig.json', config);
+    expect(existsSync(join(shop, 'ask.ts'))).toBe(true);
+    expect(ok(type(shop, '../node_modules/.bin/tsc -p .'))).toBe('');
+    // A page's bundler: no Node in sight, and every declaration file looked into.
+    const page = `${program('/')
+      .replace(/import type.*\n/, '')
+      .replace('<typeof shop>', '')}export {};\n`;
+    outside.write('empty/shop/page.ts', page);
+    const options = '--strict --noEmit --skipLibCheck false --target es2022 --lib es2022,dom --types ""';
+    const bundler = `${options} --module esnext --moduleResolution bundler --allowImportingTsExtensions`;
+    expect(ok(type(shop, `../node_modules/.bin/tsc --ignoreConfig ${bundler} page.ts`))).toBe('');
+    const wrong = program('http://x.example').replace("'checkout'", "'chekout'");
+    outside.write('empty/shop/ask.ts', wrong);
+    expect(type(shop, '../node_modules/.bin/tsc -p .').stdout).toContain('"chekout"');
+  });
+});
+
+const program = (url: string): string => `import { createClient } from 'headrace/client';
+import type * as shop from './feature_repo/return-risk.ts';
+import { api } from './api.ts';
+
+const url = '${url}';
+const row = { customer: 'ada', amount: 160, discount: 0.3 };
+const { outputs } = await createClient<typeof shop>({ url }).predict('checkout', row);
+const { features } = await createClient({ url, api }).readFeatures('basket_features', row);
+console.log(
+  typeof outputs.probability === 'number',
+  typeof features.customer_purchases__purchases_30d,
+  features.customer_purchases__last_amount,
+);
+`;

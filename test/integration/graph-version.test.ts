@@ -1,0 +1,125 @@
+// A graph's version outside of a server: registered, refused, and run by whoever evaluates it.
+
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type App, openApp, readEnvironment, registerGraph } from '../../src/app/index.ts';
+import { openVersion } from '../../src/app/open-version.ts';
+import { silentLogger } from '../../src/core/index.ts';
+import { createOnnxRuntime, runRows } from '../../src/models/index.ts';
+import { createGraphProject } from '../support/graph-project.ts';
+import { scopeOf } from '../support/model-works.ts';
+import { headrace, headraceJson, type Project } from '../support/serving-project.ts';
+
+let project: Project;
+let app: App;
+const open = (): Promise<App> => {
+  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
+  return openApp({ environment, logger: silentLogger });
+};
+beforeAll(async () => {
+  project = createGraphProject();
+  app = await open();
+}, 60_000);
+afterAll(async () => {
+  await app?.close();
+  project?.remove();
+});
+
+const codeOf = async (work: Promise<unknown>): Promise<string> => {
+  const thrown = await work.catch((error: unknown) => error);
+  return `${(thrown as { code: string }).code}: ${(thrown as Error).message}`;
+};
+
+describe('a graph', () => {
+  it('is registered by its pins, the same document for the same', async () => {
+    const [one, other] = [
+      await registerGraph(app, { model: 'graph', alias: 'champion' }),
+      await registerGraph(app, { model: 'graph', nodes: { straight: '1' } }),
+    ];
+    expect(one).toMatchObject({ version: 1, aliases: ['champion'], warnings: [] });
+    expect(other).toMatchObject({ version: 2, artifact: one.artifact });
+    expect(await registerGraph(app, { model: 'graph', nodes: { straight: 'latest' } })).toMatchObject({ version: 3 });
+    expect(headrace(project, ['models', 'show', 'graph']).stdout).toContain(
+      'looked=table:1 of_half=linear:1 straight=linear:2',
+    );
+  });
+
+  it('is run by its version as it is served', async () => {
+    const { models } = await app.registry();
+    const answers = async (version: number) => {
+      const opened = await openVersion(app, createOnnxRuntime(), await models.get('graph', version));
+      try {
+        return await runRows(opened.loaded, opened.binding, [[3], [-8]], scopeOf());
+      } finally {
+        await opened.close();
+      }
+    };
+    expect(await answers(1)).toEqual([
+      [Math.fround((3 * 3 + 30) / 4), 'high'],
+      [-4, 'low'],
+    ]);
+    expect(await answers(3)).toEqual([
+      [Math.fround((3 * 30 + 30) / 4), 'high'],
+      [-4, 'low'],
+    ]);
+  });
+
+  it('is refused what it is not made of', async () => {
+    const graph = (nodes: Record<string, string>, model = 'graph') => codeOf(registerGraph(app, { model, nodes }));
+    expect(await graph({ straigt: '1' })).toBe(
+      'HR_INVALID: the graph of model "graph" has no model node "straigt". Did you mean "straight"?',
+    );
+    expect(await graph({ straight: '7' })).toMatch(/^HR_UNKNOWN_MODEL: model "linear" has no version or alias "7"/);
+    expect(await graph({}, 'linear')).toMatch(/^HR_INVALID: model "linear" has no graph/);
+    expect(await graph({}, 'nothing')).toMatch(/^HR_UNKNOWN_MODEL/);
+    const { stderr } = headrace(project, ['models', 'register', 'graph', 'one.onnx']);
+    expect(stderr).toContain('model "graph" is made of others, and no file is one of its versions');
+  });
+
+  it.each([
+    [['graph', 'one.onnx', '--graph'], '--graph takes no file'],
+    [['linear', 'one.onnx', '--node', 'a=1'], '--node goes with --graph'],
+    [['graph', '--graph', '--node', 'straight'], '--node takes name=version'],
+    [['graph', '--graph', '--training-set', 'x'], '--training-set does not go with it'],
+    [['graph'], 'name the ONNX file; or --graph'],
+  ])('takes no %j', (args, sentence) => {
+    const { code, stderr } = headrace(project, ['models', 'register', ...args]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(sentence)]);
+  });
+
+  it('takes no version that was trained on features of another meaning', async () => {
+    const file = 'feature_repo/shop.ts';
+    const before = readFileSync(project.file(file), 'utf8');
+    project.write(file, before.replace('({ x: request.x })', '({ x: request.x === null ? null : -request.x })'));
+    headraceJson(project, ['apply', '--yes']);
+    const again = await open();
+    try {
+      expect(await codeOf(registerGraph(again, { model: 'graph' }))).toMatch(
+        /^HR_MODEL_SIGNATURE: node "\w+": version 1 of model "\w+" was trained on another "given__x" than what is applied gives/,
+      );
+    } finally {
+      await again.close();
+    }
+  });
+
+  it('is told by doctor where what it runs can’t be read', async () => {
+    const { models } = await app.registry();
+    const { artifact } = await models.get('table', 1);
+    const folder = project.file('.headrace/artifacts');
+    const found = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith(artifact));
+    expect(found).toHaveLength(1);
+    for (const file of found) rmSync(join(folder, file));
+    const { stdout } = headrace(project, ['doctor', '--json']);
+    const { checks } = JSON.parse(stdout) as { readonly checks: readonly Record<string, string>[] };
+    expect(checks.filter((one) => one['check'] === 'models')).toMatchObject([
+      {
+        state: 'fail',
+        says: expect.stringContaining(
+          'version 1 of "graph" has traffic and can\'t be loaded: node "looked", version 1 of "table"',
+        ),
+        fix: expect.stringContaining('headrace models register table FILE.onnx with the same file'),
+      },
+    ]);
+  });
+});

@@ -1,0 +1,151 @@
+// A batch's model against the serving runtime, row by row: the same outputs bit for bit, the same failures, whatever rows share
+// a run, for models whose rows may share one, may not, and can't.
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createScope, type DataType, type Field, HeadraceError, type Value } from '../../src/core/index.ts';
+import type { ModelSpec, ResolvedService } from '../../src/definitions/index.ts';
+import { compileBinding, createOnnxRuntime, openBatchModel, runRows } from '../../src/models/index.ts';
+import {
+  centeringModel,
+  linearModel,
+  lookUpModel,
+  passThroughModel,
+  singleRowModel,
+  treesModel,
+} from '../support/onnx-model.ts';
+
+const type = (kind: 'float64' | 'float32' | 'int64' | 'string' | 'bool'): DataType => ({ kind });
+const floats = (count: number): Field[] =>
+  Array.from({ length: count }, (_, at) => ({ name: `f${at}`, type: type('float64') }));
+
+const number = fc.oneof(
+  fc.double({ min: -2, max: 2, noNaN: true }),
+  fc.constantFrom(0, -0, 1e30, -1e-30, Infinity, Number.NaN),
+  fc.constant(null),
+);
+const rowsOf = (value: fc.Arbitrary<Value>, width: number) =>
+  fc.array(fc.array(value, { minLength: width, maxLength: width }), { maxLength: 40 });
+
+interface Case {
+  readonly onnx: Uint8Array;
+  readonly features: readonly Field[];
+  readonly outputs: readonly Field[];
+  readonly rows: fc.Arbitrary<Value[][]>;
+}
+
+const probability: Field[] = [{ name: 'probability', type: type('float32') }];
+
+const CASES: Readonly<Record<string, Case>> = {
+  'trees, whose rows share a run': {
+    onnx: treesModel(5, 30, 4),
+    features: floats(5),
+    outputs: probability,
+    rows: rowsOf(number, 5),
+  },
+  'a model of one row a run': {
+    onnx: singleRowModel(3),
+    features: floats(3),
+    outputs: probability,
+    rows: rowsOf(number, 3),
+  },
+  'a model whose rows depend on each other': {
+    onnx: centeringModel(3),
+    features: floats(3),
+    outputs: [{ name: 'centered', type: { kind: 'vector', size: 3 } }],
+    rows: rowsOf(fc.integer({ min: -9, max: 9 }), 3),
+  },
+  'a model that fails on some rows': {
+    onnx: lookUpModel(),
+    features: [{ name: 'x', type: type('float64') }],
+    outputs: [{ name: 'ten', type: type('float32') }],
+    rows: rowsOf(fc.oneof(fc.integer({ min: 0, max: 63 }), fc.integer({ min: 60, max: 70 })), 1),
+  },
+  'texts, whole numbers and booleans, with defaults and without': {
+    onnx: passThroughModel([
+      { name: 'text', type: 'string', shape: [null] },
+      { name: 'id', type: 'int64', shape: [null] },
+      { name: 'flag', type: 'bool', shape: [null] },
+    ]),
+    features: [
+      { name: 'text', type: type('string') },
+      { name: 'id', type: type('int64'), default: 7 },
+      { name: 'flag', type: type('bool') },
+    ],
+    outputs: [
+      { name: 'text_out', type: type('string') },
+      { name: 'id_out', type: type('int64') },
+      { name: 'flag_out', type: type('bool') },
+    ],
+    rows: fc.array(
+      fc.tuple(
+        fc.oneof(fc.string(), fc.constantFrom('', 'ä€😀', 'a\0b'), fc.constant(null)),
+        fc.option(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
+        fc.option(fc.boolean()),
+      ),
+      { maxLength: 40 },
+    ) as fc.Arbitrary<Value[][]>,
+  },
+  'a sum': { onnx: linearModel(2), features: floats(2), outputs: probability, rows: rowsOf(number, 2) },
+};
+
+const scope = () =>
+  createScope({
+    requestId: 'test',
+    traceId: null,
+    actor: { name: 'test', roles: new Set(), endpoints: null },
+    deadlineMs: performance.now() + 60_000,
+    priority: 'batch',
+    span: undefined,
+  });
+
+describe('a batch’s model', () => {
+  it.each(Object.entries(CASES))(
+    'gives what a server gives: %s',
+    async (_, { onnx, features, outputs, rows }) => {
+      const spec: ModelSpec = { name: 'm', service: 's', outputs, providers: ['cpu'] };
+      // A binding needs a service's features alone.
+      const service = {
+        name: 's',
+        reads: [],
+        onDemand: [],
+        requestColumns: [],
+        features,
+      } as unknown as ResolvedService;
+      const loaded = await createOnnxRuntime().load(onnx, { providers: ['cpu'], mayBlock: true });
+      const binding = compileBinding(loaded.signature, service, spec);
+      const model = openBatchModel(onnx, { service, spec, mostRows: 16 });
+      try {
+        await fc.assert(
+          fc.asyncProperty(rows, async (given) => {
+            const got = new Array<readonly Value[] | string>(given.length).fill('never told');
+            let told = 0;
+            // The same array each time, as the caller may give it.
+            const values: Value[] = [];
+            model.score(
+              given.length,
+              (row) => Object.assign(values, given[row]),
+              (row, result) => {
+                told++;
+                got[row] = result instanceof HeadraceError ? result.code : result;
+              },
+            );
+            expect(told).toBe(given.length);
+            for (const [at, row] of given.entries()) {
+              const alone = await runRows(loaded, binding, [row], scope()).then(
+                ([answer]) => answer ?? 'none',
+                (thrown: unknown) => (thrown instanceof HeadraceError ? thrown.code : String(thrown)),
+              );
+              expect(got[at], `row ${at}`).toStrictEqual(alone);
+            }
+          }),
+          { numRuns: 30 },
+        );
+      } finally {
+        model.close();
+        await loaded.close();
+      }
+    },
+    60_000,
+  );
+});
