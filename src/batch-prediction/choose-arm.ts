@@ -35,7 +35,7 @@ export interface ArmDeps {
   readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
 }
 
-/** Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_USAGE where one must be chosen, HR_MODEL_NOT_READY without a version. */
+/** Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_UNSUPPORTED for a graph, HR_USAGE where one must be chosen, HR_MODEL_NOT_READY without a version. */
 export async function chooseArm(
   { registry, applied, definitionsOf }: ArmDeps,
   endpoint: string,
@@ -53,6 +53,10 @@ export async function chooseArm(
   if (spec === undefined) {
     const sentence = `version ${version.version} of model "${version.model}" is of definitions that have no such model`;
     throw new HeadraceError('HR_UNKNOWN_MODEL', sentence);
+  }
+  if (spec.graph !== undefined) {
+    const sentence = `version ${version.version} of model "${version.model}" is a graph of models, and batches run single models: send its rows to the endpoint, or predict by the models that it is made of`;
+    throw new HeadraceError('HR_UNSUPPORTED', sentence);
   }
   const service = resolveService(definitions.manifest, version.service);
   const { artifact } = version;

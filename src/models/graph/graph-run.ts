@@ -51,11 +51,17 @@ interface NodeState {
   pending: Pending;
 }
 
+/** The moment of the last thing that ended: what begins after it begins then, and needs no look at the clock. */
+interface RunClock {
+  nowMs: number;
+}
+
 class GraphRun {
   readonly #given: GraphRunOptions;
   readonly #states: NodeState[];
   /** Places of all rows: the one list that means that. */
   readonly #all: readonly number[];
+  readonly #clock: RunClock = { nowMs: performance.now() };
 
   constructor(given: GraphRunOptions) {
     const { plan, rows } = given;
@@ -100,7 +106,7 @@ class GraphRun {
 
   /** What it takes from has answered. */
   #run(node: PlannedNode, rows: readonly number[]): Pending {
-    const tally = new NodeTally(node, rows.length, this.#given);
+    const tally = new NodeTally(node, rows.length, this.#given, this.#clock);
     switch (node.kind) {
       case 'model':
         return this.#runModel(node, rows, tally);
@@ -162,15 +168,16 @@ class GraphRun {
       if (!(answer instanceof HeadraceError)) this.#put(node, row, pick(node, answer), tally);
       else this.#put(node, row, tally.own(isOwn ? asTimeout(answer, timeoutMs) : answer), tally);
     };
-    // A run can't be stopped: who waits for it goes on without it.
-    const late = (): void => {
-      const error = new HeadraceError('HR_DEADLINE', tooSlow(timeoutMs));
-      const { answers } = this.#state(node.place);
-      for (const row of places) if (answers[row] === undefined) this.#put(node, row, tally.own(error), tally);
-      end();
-    };
-    if (isOwn && timeoutMs !== undefined) timer = setTimeout(late, timeoutMs);
+    if (isOwn && timeoutMs !== undefined) timer = setTimeout(() => this.#giveUp(node, places, tally, end), timeoutMs);
     node.loaded.submit(new NodeWork(node, within, given, 0, tell, end));
+  }
+
+  /** A run can't be stopped: who waits for it goes on without it. */
+  #giveUp(node: PlannedModel, places: readonly number[], tally: NodeTally, end: () => void): void {
+    const error = new HeadraceError('HR_DEADLINE', tooSlow(node.timeoutMs));
+    const { answers } = this.#state(node.place);
+    for (const row of places) if (answers[row] === undefined) this.#put(node, row, tally.own(error), tally);
+    end();
   }
 
   #valuesFor({ sources, others }: PlannedModel, row: number): NodeAnswer {
@@ -294,12 +301,15 @@ class NodeTally {
   readonly #asked: number;
   readonly #given: GraphRunOptions;
   readonly #span: Span | undefined;
-  readonly #startMs = performance.now();
+  readonly #clock: RunClock;
+  readonly #startMs: number;
   // Rows that ran together fail together, by one error.
   #failed: HeadraceError | undefined;
   #named: HeadraceError | undefined;
 
-  constructor(node: PlannedNode, asked: number, given: GraphRunOptions) {
+  constructor(node: PlannedNode, asked: number, given: GraphRunOptions, clock: RunClock) {
+    this.#clock = clock;
+    this.#startMs = clock.nowMs;
     this.#node = node;
     this.#asked = asked;
     this.#given = given;
@@ -316,7 +326,7 @@ class NodeTally {
   }
 
   tookMs(): number {
-    return performance.now() - this.#startMs;
+    return (this.#clock.nowMs = performance.now()) - this.#startMs;
   }
 
   end(tookMs = this.tookMs()): undefined {
@@ -341,7 +351,16 @@ class NodeTally {
 
 function joined(one: Pending, other: Pending): Pending {
   if (one === undefined || other === undefined) return one ?? other;
-  return one === other ? one : Promise.all([one, other]).then(() => {});
+  if (one === other) return one;
+  // Neither rejects, so that what `Promise.all` does beyond counting is not needed.
+  return new Promise((resolve) => {
+    let left = 2;
+    const end = (): void => {
+      if (--left === 0) resolve();
+    };
+    void one.then(end);
+    void other.then(end);
+  });
 }
 
 function pick({ picks }: PlannedModel, outputs: readonly Value[]): readonly Value[] {
