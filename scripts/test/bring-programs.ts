@@ -44,9 +44,17 @@ const servers: readonly Program[] = [
     debianPackage: 'mariadb-server',
     isHere: () => onPath('mariadbd') || existsSync('/usr/sbin/mariadbd'),
   },
+  // Two servers behind it are restarted in turn.
+  { name: 'HAProxy', debianPackage: 'haproxy', isHere: () => onPath('haproxy') },
   // Its promtool checks alert rules.
   { name: 'Prometheus', debianPackage: 'prometheus', isHere: () => onPath('promtool') },
   python,
+];
+
+/** Of the heavy tier: the image is built by them. */
+const builders: readonly Program[] = [
+  { name: 'Buildah', debianPackage: 'buildah', isHere: () => onPath('buildah') },
+  { name: 'debootstrap', debianPackage: 'debootstrap', isHere: () => onPath('debootstrap') },
 ];
 
 const clients: readonly Program[] = [
@@ -74,7 +82,8 @@ const bringable = [
 ];
 
 function bringDebianPrograms(tier: string): void {
-  const missing = (tier === 'interop' ? clients : servers).filter((program) => !program.isHere());
+  const needed = tier === 'interop' ? clients : tier === 'heavy' ? [...servers, ...builders] : servers;
+  const missing = needed.filter((program) => !program.isHere());
   if (missing.length === 0) return;
   const names = missing.map((program) => program.name).join(' and ');
   const packages = missing.map((program) => program.debianPackage);

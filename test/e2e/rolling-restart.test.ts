@@ -1,7 +1,9 @@
 // Two servers behind a balancer, each restarted in turn under load: no request fails, and no push is lost or counts twice.
 
 import { afterEach, describe, expect, it } from 'vitest';
+import { credentials } from '@grpc/grpc-js';
 import { freePort } from '../support/free-port.ts';
+import { grpcClient } from '../support/grpc-client.ts';
 import { type Haproxy, hasHaproxy, startHaproxy } from '../support/haproxy.ts';
 import {
   createServingProject,
@@ -103,5 +105,56 @@ describe.skipIf(!hasHaproxy())('a rolling restart', { timeout: 240_000 }, () => 
     // The load would have told: with both away it fails.
     await Promise.all(servers.map((server) => server.stop()));
     await expect(post('/v1/features/read', { service: 'numbers', rows: [row] })).rejects.toThrow('was answered 503');
+  });
+});
+
+describe('a rolling restart under a client of gRPC that balances by itself', { timeout: 240_000 }, () => {
+  it('fails no call, and each server has its share before and after', async () => {
+    const shop = (project = createServingProject());
+    const ports = [await freePort(), await freePort()] as const;
+    const start = async (port: number): Promise<ServerProcess> => {
+      const server = await startServe(shop, ['--grpc-port', String(port)], {
+        HEADRACE_SERVER_DRAIN_DELAY_MS: '500',
+      });
+      open.push(server);
+      return server;
+    };
+    const servers = await Promise.all(ports.map(start));
+    const answeredBy = async (): Promise<readonly number[]> =>
+      Promise.all(
+        servers.map(async ({ url }) => {
+          const text = await (await fetch(`${url}/metrics`)).text();
+          return Number(/^headrace_requests_total\{endpoint="checkout"\} (\d+)$/m.exec(text)?.[1] ?? 0);
+        }),
+      );
+    const client = grpcClient(
+      `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(',')}`,
+      credentials.createInsecure(),
+      {
+        'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+        'grpc.max_reconnect_backoff_ms': 500,
+      },
+    );
+    const row = { columns: { customer: { string_value: 'ada' }, amount: { double_value: 20 } } };
+    const load = startLoad(
+      async () => {
+        const asked = { endpoint: 'checkout', inputs: [row] };
+        const { answer } = await client.call('/headrace.v1.ServingService/Predict', asked, { timeoutMs: 30_000 });
+        expect(answer).toMatchObject({ predictions: [{ outputs: { probability: { double_value: 0.25 } } }] });
+      },
+      { clients: 6, restMs: 5 },
+    );
+    open.push({ stop: () => load.stop().then(() => client.close()) });
+    await load.more(100);
+    for (const at of [0, 1]) {
+      const before = load.answered();
+      expect(await servers[at]?.stop()).toBe(0);
+      expect(load.answered() - before).toBeGreaterThan(5);
+      servers[at] = await start(ports[at] as number); // One of the two.
+      await expect.poll(async () => (await answeredBy())[at], { timeout: 30_000 }).toBeGreaterThan(10);
+    }
+    await load.stop();
+    expect(load.failed).toEqual([]);
+    for (const count of await answeredBy()) expect(count).toBeGreaterThan(10);
   });
 });

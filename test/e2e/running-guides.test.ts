@@ -86,7 +86,7 @@ describe('what the guides on running it say', () => {
     const others = ['HEADRACE_IMAGE', 'HEADRACE_FOLDER', 'HEADRACE_ADDRESS', 'HEADRACE_URL', 'HEADRACE_'];
     const known = new Set([...SETTINGS.map(({ key }) => environmentName(key)), ...others]);
     for (const [name] of guide(page).matchAll(/\bHEADRACE_[A-Z_0-9]*/g)) expect(known, name).toContain(name);
-    const keys = new Set(SETTINGS.map(({ key }) => String(key)));
+    const keys = new Set(SETTINGS.map(({ key }): string => key));
     for (const [, name = ''] of guide(page).matchAll(
       /`((?:server|pushLog|predictionLog|models|online|offline)\.\w+)`/g,
     ))

@@ -47,6 +47,7 @@ describe('the Dockerfile', () => {
     const last = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
     expect(last.match(/^USER .*$/gm)).toEqual(['USER 10001:10001']);
     expect(last).toMatch(/^HEALTHCHECK .* CMD \["node", "\/opt\/headrace\/health\.mjs"\]$/m);
+    expect(last).toMatch(/^ENV .*\bORT_DISABLE_TELEMETRY=1$/m);
     expect(last.indexOf('USER')).toBeGreaterThan(last.lastIndexOf('RUN'));
   });
 
@@ -144,6 +145,10 @@ function drainOf(text: string): { readonly delayMs: number; readonly timeoutMs: 
 
 describe('the systemd unit', () => {
   const unit = deployFile('systemd/headrace.service');
+
+  it('lets ONNX Runtime tell nobody of what it runs', () => {
+    expect(unit).toMatch(/^Environment=ORT_DISABLE_TELEMETRY=1$/m);
+  });
   const has = spawnSync('systemd-analyze', ['--version']).status === 0;
   if (!has) skipBecause('the systemd unit by systemd-analyze: it is not on this machine (Debian: systemd)');
 
@@ -167,6 +172,11 @@ describe('the systemd unit', () => {
     });
     const exposure = Number(/Overall exposure level for headrace\.service: ([\d.]+)/.exec(run.stdout)?.[1]);
     expect(exposure).toBeLessThan(2);
+  });
+
+  it('runs on the Node that the package brings', () => {
+    const program = /^ExecStart=(\S+)\/headrace /m.exec(unit)?.[1];
+    expect(/^Environment=PATH=(.*)$/m.exec(unit)?.[1]?.split(':')[0]).toBe(program);
   });
 
   it('sets settings that there are, writes where it may, and has the time that a stop takes', () => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import {
   Client,
   type ClientDuplexStream,
+  type ClientOptions,
   credentials,
   type ChannelCredentials,
   Metadata,
@@ -52,9 +53,13 @@ export interface GrpcClient {
 }
 
 /** `address` is host:port. */
-export function grpcClient(address: string, channel: ChannelCredentials = credentials.createInsecure()): GrpcClient {
+export function grpcClient(
+  address: string,
+  channel: ChannelCredentials = credentials.createInsecure(),
+  options: ClientOptions = {},
+): GrpcClient {
   // Others of the same address would share its connection.
-  const client = new Client(address, channel, { 'grpc.use_local_subchannel_pool': 1 });
+  const client = new Client(address, channel, { 'grpc.use_local_subchannel_pool': 1, ...options });
   const unary = (
     method: string,
     serialize: (message: never) => Buffer,
