@@ -7,6 +7,9 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   );
   process.exit(1);
 }
+// ONNX Runtime's build for Linux can report to its makers: nothing of a server goes anywhere that nobody chose. Its native part reads this
+// where it is loaded first, in a thread too, whose own variables it does not see.
+process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
 // Node keeps the compiled code of what is imported from here on, and a command starts in half the time.
 const { enableCompileCache } = await import('node:module');
 enableCompileCache();
