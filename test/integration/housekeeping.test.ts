@@ -68,7 +68,7 @@ const oldBlob = async (text: string): Promise<string> => {
   return hash;
 };
 const register = (artifact: string): Promise<unknown> =>
-  sql`insert into registry_manifests (hash, manifest) values ('m', '{"sources":{},"onDemandViews":{},"pipelines":{}}') on conflict do nothing`
+  sql`insert into registry_manifests (hash, manifest) values ('m', '{"sources":{},"onDemandViews":{},"models":{},"pipelines":{}}') on conflict do nothing`
     .execute(database.tables())
     .then(() =>
       sql`insert into registry_model_versions (model, version, artifact, signature, service, manifest_hash, metrics, created_at, actor, is_retired) values ('m', 1, ${artifact}, '{}', 's', 'm', '{}', 1, 'a', 0)`.execute(
