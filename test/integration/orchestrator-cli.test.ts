@@ -63,7 +63,7 @@ it('runs, lists, shows, logs, resumes and refuses, with documented exit codes', 
 
   const listed = JSON.parse(headrace('runs', 'list', '--json').stdout) as { runs: { id: string; state: string }[] };
   expect(listed.runs.map(({ state }) => state)).toEqual(['failed', 'succeeded']);
-  expect(headrace('runs', 'show', run.id).stdout).toMatch(/sum +succeeded +1\/1 +14/);
+  expect(headrace('runs', 'show', run.id).stdout).toMatch(/sum +succeeded +1\/1 +\S+ s +14/);
   expect(headrace('runs', 'logs', run.id, '--step', 'square').stdout).toMatch(/── square\[0\], attempt 1\nsquaring 0/);
   expect(headrace('runs', 'resume', run.id).code).toBe(0);
   expect(headrace('runs', 'cancel', run.id).stdout).toMatch(/had ended: succeeded/);

@@ -24,7 +24,9 @@ const MACHINE = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 const HIDE = ['sh', '-c', 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', 'sh'];
 const canMakeMachines = spawnSync('unshare', [...MACHINE, ...HIDE, 'true']).status === 0;
 if (!canMakeMachines)
-  skipBecause('a pool of a driver that stands still elsewhere: `unshare --pid`, or a mount in it, is not there, or not allowed');
+  skipBecause(
+    'a pool of a driver that stands still elsewhere: `unshare --pid`, or a mount in it, is not there, or not allowed',
+  );
 
 describe.each(testDatabases('a pool of racing drivers'))('a pool on $name', (databases) => {
   let world: ExecutorWorld;

@@ -44,6 +44,8 @@ process.on('message', (given) => {
       options = message.options;
       host = openHost(message.options);
       runner = openTaskRunner(host, message.options, events);
+      // It has loaded: from here on its silence means that it stands still, and the first step may see to that.
+      tell({ kind: 'pong' });
       void sweepDeadDrivers(message.options.workDirectory);
       break;
     case 'submit':

@@ -42,8 +42,14 @@ export async function sweepDrivers(workDirectory: string, drivers: readonly stri
   return ended;
 }
 
-/** Ends what all drivers that died on this host have left: a launcher that stands still does not do it itself. */
+/**
+ * Ends what drivers of this project that died on this host have left: a launcher that stands still does not do it itself. Other projects'
+ * are left to them.
+ */
 export async function sweepDeadDrivers(workDirectory: string): Promise<void> {
   const drivers = new Set([...processesByMark().keys()].map(driverOfMark));
-  for (const driver of drivers) if (hasDiedHere(driver)) await sweepDriver(workDirectory, driver);
+  for (const driver of drivers) {
+    const isOfProject = existsSync(scratchDirectory(workDirectory, driver));
+    if (isOfProject && hasDiedHere(driver)) await sweepDriver(workDirectory, driver);
+  }
 }
