@@ -17,7 +17,7 @@ export const wait = endpoint('wait', { model: returns, unit: [] });
 const PREDICT = '/headrace.v1.ServingService/Predict';
 const INFER = '/inference.GRPCInferenceService/ModelInfer';
 /** Rounds: a few times as long as a run takes at least; past ten times as long its thread would be given up. */
-const LONG = 600_000;
+const LONG = 2_400_000;
 
 let open: OpenServing;
 let client: GrpcClient;
@@ -53,7 +53,7 @@ it.each([
     await client.call(method, message(0));
     const before = rowsRun();
     const busy = client.call(method, message(LONG));
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await new Promise((resolve) => setTimeout(resolve, 100));
     const calls: { cancel(): void }[] = [];
     const givenUp = Array.from({ length: 30 }, () =>
       client
@@ -61,7 +61,7 @@ it.each([
         .catch((error: unknown) => (error as ServiceError).code),
     );
     const kept = client.call(method, message(2));
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await new Promise((resolve) => setTimeout(resolve, 100));
     for (const call of calls) call.cancel();
     expect(new Set(await Promise.all(givenUp))).toEqual(new Set([1]));
     await Promise.all([busy, kept]);
@@ -74,12 +74,12 @@ it.each([
 it('of a stream that is given up leave it, too, while calls beside it are answered', async () => {
   const before = rowsRun();
   const busy = client.call(INFER, infer(LONG));
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await new Promise((resolve) => setTimeout(resolve, 100));
   const stream = client.stream('/inference.GRPCInferenceService/ModelStreamInfer');
   for (let i = 0; i < 10; i++) stream.write(infer(1));
   const ended = allOf(stream);
   const kept = client.call(PREDICT, predict(2));
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await new Promise((resolve) => setTimeout(resolve, 100));
   stream.cancel();
   expect((await ended).status.code).toBe(1);
   await Promise.all([busy, kept]);
@@ -89,7 +89,7 @@ it('of a stream that is given up leave it, too, while calls beside it are answer
 it('past their deadline are told so, and do not run', async () => {
   const before = rowsRun();
   const busy = client.call(PREDICT, predict(LONG));
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await new Promise((resolve) => setTimeout(resolve, 100));
   const late = await client
     .call(PREDICT, predict(1), { timeoutMs: 40 })
     .catch((error: unknown) => error as ServiceError);
