@@ -37,12 +37,13 @@ import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { OIP_FORM } from './oip/oip-form.ts';
 import { addOipRoutes } from './oip/oip-routes.ts';
-import { inferQuickly } from './oip/quick-infer.ts';
+import { quickInfer } from './oip/quick-infer.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
 import { createSeenCatalogue } from './openapi/seen-catalogue.ts';
 import { addPredictRoute, PREDICT_URL } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
-import { predictQuickly } from './quick-predict.ts';
+import { quickPredict } from './quick-predict.ts';
+import { answerQuickly } from './quick-route.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
 import { createRequestLog, logEveryRequest, type LoggedRequests, logRequest } from './request-log.ts';
 import { addRolloutRoutes } from './rollout-routes.ts';
@@ -274,8 +275,8 @@ export async function createHttpServer(
       requestId,
       isClosing: () => isClosing,
     };
-    predictQuickly(app.server, { dataPlane: data, ...quick });
-    inferQuickly(app.server, { inference, ...quick });
+    answerQuickly(app.server, quick, quickPredict(data));
+    answerQuickly(app.server, quick, quickInfer(inference));
   }
   return { app, roles };
 }
