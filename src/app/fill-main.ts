@@ -7,7 +7,7 @@ import { type FailedVersion, fillOnline } from './fill-online.ts';
 import { MONITOR_NICENESS } from './monitor-duckdb.ts';
 import { openApp } from './open-app.ts';
 import type { FillStart, FromFill } from './start-fill-process.ts';
-import { endWithServer, startedByServer } from './started-by-server.ts';
+import { endWithServer, startedByServer, tellServer } from './started-by-server.ts';
 
 const { config, request } = startedByServer<FillStart>('a materialize');
 endWithServer();
@@ -21,11 +21,11 @@ async function work(): Promise<void> {
     const tell = (line: string): void => app.logger.info({}, line);
     const { failed } = await fillOnline(app, { ...request, dryRun: false }, { progress: silentProgress, tell });
     refuseFailed(failed.filter(({ isRead }) => isRead));
-    await say({ kind: 'filled' });
+    await tellServer({ kind: 'filled' } satisfies FromFill);
   } catch (thrown) {
     const { code, message, status, details } = toHeadraceError(thrown);
     if (status === 500) app.logger.error({ err: thrown }, 'a materialize failed');
-    await say({ kind: 'failed', code, message, details });
+    await tellServer({ kind: 'failed', code, message, details } satisfies FromFill);
   } finally {
     await app.close();
   }
@@ -40,11 +40,4 @@ function refuseFailed(failed: readonly FailedVersion[]): void {
   );
   const sentences = details.map(({ path, message }) => `view "${path}" could not be materialized: ${message}`);
   throw new HeadraceError(toHeadraceError(first.error).code, sentences.join('; '), { details });
-}
-
-function say(message: FromFill): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.connected) process.send?.(message, undefined, undefined, () => resolve());
-    else resolve();
-  });
 }

@@ -6,7 +6,7 @@ import { HeadraceError, messageOf, toHeadraceError } from '../core/index.ts';
 import { experimentReport } from './experiment-reports.ts';
 import { MONITOR_NICENESS, MONITOR_THREADS } from './monitor-duckdb.ts';
 import { openApp } from './open-app.ts';
-import { endWithServer, startedByServer } from './started-by-server.ts';
+import { endWithServer, startedByServer, tellServer } from './started-by-server.ts';
 import { elsewhere, type FromReport, type ReportStart } from './start-report-process.ts';
 
 const { config, experiment, phase } = startedByServer<ReportStart>('a report');
@@ -23,11 +23,11 @@ async function work(): Promise<void> {
     duckDb: (values) => ({ memoryBytes: values['server.reportMemory'], threads: MONITOR_THREADS }),
   });
   try {
-    await tell({ kind: 'made', report: await experimentReport(app, experiment, phase) });
+    await tellServer({ kind: 'made', report: await experimentReport(app, experiment, phase) } satisfies FromReport);
   } catch (thrown) {
     const { code, message, status, details } = outgrown(thrown) ?? toHeadraceError(thrown);
     if (status === 500) app.logger.error({ err: thrown }, 'a report could not be made');
-    await tell({ kind: 'failed', code, message, details });
+    await tellServer({ kind: 'failed', code, message, details } satisfies FromReport);
   } finally {
     await app.close();
   }
@@ -40,11 +40,4 @@ function outgrown(thrown: unknown): HeadraceError | undefined {
     'HR_TOO_LARGE',
     `the report of experiment "${experiment}" needs more memory than a server gives it. ${elsewhere(experiment)}, which has offline.memory, or raise server.reportMemory.`,
   );
-}
-
-function tell(message: FromReport): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.connected) process.send?.(message, undefined, undefined, () => resolve());
-    else resolve();
-  });
 }

@@ -22,3 +22,11 @@ export function endWithServer(leave: () => Promise<void> = () => Promise.resolve
   if (process.connected) process.once('disconnect', end);
   else end();
 }
+
+/** Tells the server what it was asked for; resolves once that is sent, or the server is gone. */
+export function tellServer(message: object): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send?.(message, undefined, undefined, () => resolve());
+    else resolve();
+  });
+}
