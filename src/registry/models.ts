@@ -5,6 +5,7 @@ import { type Manifest, own, resolveService } from '../definitions/index.ts';
 import { endpointsServing, startTraffic } from './endpoints.ts';
 import { graphsThatRun, refuseRetiredPins } from './graph-pins.ts';
 import { checkAlias, checkMetrics } from './model-names.ts';
+import { pointAlias } from './point-alias.ts';
 import {
   checkKnown,
   findVersion,
@@ -107,7 +108,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
             is_retired: 0,
           })
           .execute();
-        if (alias !== undefined) await pointAlias(trx, model, alias, version);
+        if (alias !== undefined) await pointAlias(trx, 'registry_model_aliases', model, alias, version);
         const made = await readVersion(trx, model, version);
         await record({ actor, action: 'model.register', object: `model/${model}`, after: made });
         if (version === 1) await startTraffic(trx, record, model, actor);
@@ -148,7 +149,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         if (before.aliases.includes(alias)) return before;
         if (before.isRetired)
           throw new HeadraceError('HR_CONFLICT', `version ${version} of model "${model}" is retired`);
-        const previous = await pointAlias(trx, model, alias, version);
+        const previous = await pointAlias(trx, 'registry_model_aliases', model, alias, version);
         const object = `model/${model}`;
         await record({
           actor,
@@ -215,15 +216,4 @@ async function refuseInUse(trx: RegistryDb, one: ModelVersion): Promise<void> {
   ];
   if (uses.length === 0) return;
   throw new HeadraceError('HR_CONFLICT', `version ${version} of model "${model}" is in use: ${uses.join(', ')}`);
-}
-
-async function pointAlias(trx: RegistryDb, model: string, alias: string, version: number): Promise<number | null> {
-  const rows = trx.selectFrom('registry_model_aliases').select('version').where('model', '=', model);
-  const previous = await rows.where('alias', '=', alias).executeTakeFirst();
-  await trx
-    .insertInto('registry_model_aliases')
-    .values({ model, alias, version })
-    .onConflict((conflict) => conflict.columns(['model', 'alias']).doUpdateSet({ version }))
-    .execute();
-  return previous?.version ?? null;
 }

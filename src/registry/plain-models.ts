@@ -5,6 +5,7 @@ import { canonicalJson, HeadraceError, invalid, type Json, type Micros, nearestN
 import type { Manifest } from '../definitions/index.ts';
 import { checkAlias, checkMetrics } from './model-names.ts';
 import { findVersion } from './model-versions.ts';
+import { pointAlias } from './point-alias.ts';
 import type { RegistryTables } from './schema.ts';
 import { readCurrent, readJson, type RegistryDb, type RegistryStore } from './store.ts';
 
@@ -88,7 +89,7 @@ export function createPlainModelRegistry(store: RegistryStore): PlainModelRegist
           is_retired: 0,
         };
         await trx.insertInto('registry_plain_versions').values(row).execute();
-        if (alias !== undefined) await pointAlias(trx, model, alias, version);
+        if (alias !== undefined) await pointAlias(trx, 'registry_plain_aliases', model, alias, version);
         const made = await needVersion(trx, model, String(version));
         await record({ actor, action: 'model.register', object: `model/${model}`, after: made });
         return made;
@@ -121,7 +122,7 @@ export function createPlainModelRegistry(store: RegistryStore): PlainModelRegist
         const { version, aliases, isRetired } = await needVersion(trx, model, asked);
         if (isRetired) throw new HeadraceError('HR_CONFLICT', `version ${version} of model "${model}" is retired`);
         if (!aliases.includes(alias)) {
-          const previous = await pointAlias(trx, model, alias, version);
+          const previous = await pointAlias(trx, 'registry_plain_aliases', model, alias, version);
           const change = { before: { alias, version: previous }, after: { alias, version } };
           await record({ actor, action: 'model.alias', object: `model/${model}`, ...change });
         }
@@ -216,17 +217,6 @@ async function needVersion(db: RegistryDb, model: string, asked: string): Promis
   const found = await readPlain(db, model);
   if (found === undefined) throw unknownPlain(model);
   return findVersion(found.versions, model, asked);
-}
-
-async function pointAlias(trx: RegistryDb, model: string, alias: string, version: number): Promise<number | null> {
-  const rows = trx.selectFrom('registry_plain_aliases').select('version').where('model', '=', model);
-  const previous = await rows.where('alias', '=', alias).executeTakeFirst();
-  await trx
-    .insertInto('registry_plain_aliases')
-    .values({ model, alias, version })
-    .onConflict((conflict) => conflict.columns(['model', 'alias']).doUpdateSet({ version }))
-    .execute();
-  return previous?.version ?? null;
 }
 
 function toVersion(
