@@ -57,39 +57,19 @@ export function modelMethods(plane: InferencePlane, version: string): Readonly<R
         });
       },
     },
-    ModelReady: {
-      kind: 'unary',
-      role: 'known',
-      answer(message, call) {
-        const asked = readNamed(message);
-        call.permit(asked.name);
-        return onlyIf(isReady(plane, asked));
-      },
-    },
-    ModelMetadata: {
-      kind: 'unary',
-      role: 'known',
-      answer(message, call) {
-        const asked = readNamed(message);
-        call.permit(asked.name);
-        const metadata = plane.metadata(asked.name, asked.version);
-        return writeMessage((out) => writeMetadata(out, metadata));
-      },
-    },
-    ModelConfig: {
-      kind: 'unary',
-      role: 'read',
-      answer(message, call) {
-        const asked = readNamed(message);
-        call.permit(asked.name);
-        const metadata = plane.metadata(asked.name, asked.version);
-        return writeMessage((out) => {
-          const config = out.begin(ONLY);
-          writeConfig(out, metadata);
-          out.end(config);
-        });
-      },
-    },
+    ModelReady: ofModel('known', (asked) => onlyIf(isReady(plane, asked))),
+    ModelMetadata: ofModel('known', ({ name, version: own }) => {
+      const metadata = plane.metadata(name, own);
+      return writeMessage((out) => writeMetadata(out, metadata));
+    }),
+    ModelConfig: ofModel('read', ({ name, version: own }) => {
+      const metadata = plane.metadata(name, own);
+      return writeMessage((out) => {
+        const config = out.begin(ONLY);
+        writeConfig(out, metadata);
+        out.end(config);
+      });
+    }),
     ModelStatistics: {
       kind: 'unary',
       role: 'read',
@@ -123,6 +103,19 @@ export function modelMethods(plane: InferencePlane, version: string): Readonly<R
           }
         });
       },
+    },
+  };
+}
+
+/** What is asked of one model. */
+function ofModel(role: 'known' | 'read', answer: (asked: Named) => Buffer): Method {
+  return {
+    kind: 'unary',
+    role,
+    answer(message, call) {
+      const asked = readNamed(message);
+      call.permit(asked.name);
+      return answer(asked);
     },
   };
 }
