@@ -2,7 +2,7 @@
 
 import { formatTimestamp } from '../core/index.ts';
 import { graphPins, type ModelVersion } from '../registry/index.ts';
-import { describeSignature as describeTensors } from './model-signature.ts';
+import { describeTensors } from './model-signature.ts';
 
 export function presentVersion(version: ModelVersion): object {
   const { createdAtMicros, manifestHash, trainingSet, runId, isRetired, spec: _, ...others } = version;

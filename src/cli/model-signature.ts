@@ -4,7 +4,7 @@ import type { Json } from '../core/index.ts';
 import type { Signature, TensorSpec } from '../models/index.ts';
 
 /** `features float32[N,22] → probability float32[N,1]`; N is the number of rows, ? any other size that is open. */
-export function describeSignature(signature: Json): string {
+export function describeTensors(signature: Json): string {
   // The registry keeps what the runtime read of the file; a version of before that has null.
   const { inputs, outputs } = (signature ?? { inputs: [], outputs: [] }) as unknown as Signature;
   const tensor = ({ name, type, shape }: TensorSpec): string => {

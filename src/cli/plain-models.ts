@@ -2,7 +2,7 @@
 
 import { formatTimestamp } from '../core/index.ts';
 import type { PlainModel, PlainVersion, Registry } from '../registry/index.ts';
-import { describeSignature } from './model-signature.ts';
+import { describeTensors } from './model-signature.ts';
 import { formatTable } from './table.ts';
 
 export interface ListedPlain {
@@ -37,7 +37,7 @@ export function showPlain({ name, versions }: PlainModel): { readonly json: obje
     String(version),
     aliases.join(' '),
     artifact.slice(0, 12),
-    describeSignature(signature),
+    describeTensors(signature),
     Object.entries(metrics)
       .map(([metric, value]) => `${metric}=${value}`)
       .join(' '),
