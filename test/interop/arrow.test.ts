@@ -1,13 +1,13 @@
 // Features and predictions in the hands of pyarrow: every type in every form that it sends, every column that it reads, and the
 // lines of the guide.
 
-import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ARROW_REPOSITORY } from '../support/arrow-shop.ts';
 import { passThroughModel } from '../support/onnx-model.ts';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
+import { programOutput } from '../support/program-output.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
 
@@ -18,18 +18,6 @@ const GUIDE = join(import.meta.dirname, '../../docs/guides/arrow.md');
 const brought = bringPackages(`pyarrow-${VERSION}`, [`pyarrow==${VERSION}`]);
 if (typeof brought === 'string') skipBecause(`Arrow in pyarrow's hands: ${brought}`);
 const python = typeof brought === 'string' ? '' : join(brought.bin, 'python');
-
-/** Its output; rejects where it fails. The server is in this process, which must not wait. */
-function run(args: readonly string[], cwd?: string): Promise<string> {
-  const child = spawn(python, args, { ...(cwd === undefined ? {} : { cwd }), timeout: 120_000 });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve(output) : reject(new Error(output))));
-  });
-}
 
 describe.skipIf(typeof brought === 'string')('pyarrow', () => {
   let open: OpenServing;
@@ -63,7 +51,7 @@ describe.skipIf(typeof brought === 'string')('pyarrow', () => {
   afterAll(() => open.close());
 
   it('sends and reads every type, and what it reads is what JSON tells', async () => {
-    const [, cases = '0'] = /^ok (\d+)$/m.exec(await run([CLIENT, open.serving.url])) ?? [];
+    const [, cases = '0'] = /^ok (\d+)$/m.exec(await programOutput(python, [CLIENT, open.serving.url])) ?? [];
     expect(Number(cases)).toBeGreaterThan(50);
   });
 
@@ -74,7 +62,7 @@ describe.skipIf(typeof brought === 'string')('pyarrow', () => {
     expect(blocks.length).toBeGreaterThan(0);
     const script = join(open.project.directory, 'guide.py');
     writeFileSync(script, blocks.join('\n').replaceAll('http://127.0.0.1:8080', open.serving.url));
-    const output = await run([script], open.project.directory);
+    const output = await programOutput(python, [script], open.project.directory);
     expect(output).toContain('known__name');
     expect(output).toContain('prediction_id');
   });

@@ -1,7 +1,6 @@
 // gRPC in the hands of others' clients, as PyPI has them: Triton's (blocking, streaming, asyncio), KServe's, and grpcio's health, reflection and
 // status. And protoc's word on the descriptors that reflection answers from.
 
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeDescriptors } from '../../scripts/proto.ts';
 import { openOipServing } from '../support/oip-models.ts';
 import type { OpenServing } from '../support/open-serving.ts';
+import { programOutput } from '../support/program-output.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
 
@@ -46,7 +46,7 @@ describe.each(CLIENTS)('$name', ({ name, packages, script, least }) => {
   it.skipIf(typeof brought === 'string')('does all that it can', async () => {
     const python = join((brought as { bin: string }).bin, 'python');
     const file = join(import.meta.dirname, '../support', script);
-    const output = await run(python, [file, open.serving.grpcAddress as string, DESCRIPTORS]);
+    const output = await programOutput(python, [file, open.serving.grpcAddress as string, DESCRIPTORS]);
     const [, checks = '0'] = /^ok (\d+)$/m.exec(output) ?? [];
     expect(Number(checks)).toBeGreaterThan(least);
   });
@@ -67,15 +67,3 @@ it('the descriptors are those of the .proto files', (context) => {
     rmSync(folder, { recursive: true });
   }
 }, 240_000);
-
-/** Its output; rejects where it fails. The server is in this process, which must not wait. */
-function run(program: string, args: readonly string[]): Promise<string> {
-  const child = spawn(program, args, { timeout: 120_000 });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve(output) : reject(new Error(output))));
-  });
-}

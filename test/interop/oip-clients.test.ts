@@ -1,6 +1,5 @@
 // The Open Inference Protocol in the hands of its own clients: Triton's (HTTP, asyncio) and KServe's, as PyPI has them.
 
-import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import { registerPlainModel } from '../../src/app/index.ts';
 import { linearModel } from '../support/onnx-model.ts';
 import { openOipServing } from '../support/oip-models.ts';
 import type { OpenServing } from '../support/open-serving.ts';
+import { programOutput } from '../support/program-output.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
 
@@ -27,7 +27,7 @@ describe.each(CLIENTS)('$name', ({ name, version, extras, script, least }) => {
 
   it.skipIf(typeof brought === 'string')('does all that it can', async () => {
     const python = join((brought as { bin: string }).bin, 'python');
-    const output = await run(python, [join(import.meta.dirname, '../support', script), open.serving.url]);
+    const output = await programOutput(python, [join(import.meta.dirname, '../support', script), open.serving.url]);
     const [, checks = '0'] = /^ok (\d+)$/m.exec(output) ?? [];
     expect(Number(checks)).toBeGreaterThan(least);
   });
@@ -39,18 +39,6 @@ describe.each(CLIENTS)('$name', ({ name, version, extras, script, least }) => {
     const [, code = ''] = /^```python\n([\s\S]*?)^```$/m.exec(guide) ?? [];
     const script = join(open.project.directory, 'guide.py');
     writeFileSync(script, code.replace('127.0.0.1:8080', new URL(open.serving.url).host));
-    expect(await run(join((brought as { bin: string }).bin, 'python'), [script])).toBe('[[6.0], [15.0]]\n');
+    expect(await programOutput(join((brought as { bin: string }).bin, 'python'), [script])).toBe('[[6.0], [15.0]]\n');
   });
 });
-
-/** Its output; rejects where it fails. The server is in this process, which must not wait. */
-function run(program: string, args: readonly string[]): Promise<string> {
-  const child = spawn(program, args, { timeout: 120_000 });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve(output) : reject(new Error(output))));
-  });
-}
