@@ -4,9 +4,9 @@ import { HeadraceError } from '../../core/index.ts';
 import { resolveService, type StepAction } from '../../definitions/index.ts';
 import type { Evaluated } from '../../models/index.ts';
 import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
-import type { ModelVersion } from '../../registry/index.ts';
+import { type ModelVersion, versionTakes } from '../../registry/index.ts';
 import type { App } from '../open-app.ts';
-import { openFile, openVersion, versionTakes } from '../open-version.ts';
+import { openFile, openVersion } from '../open-version.ts';
 import { specToRegister } from '../register-model.ts';
 import { evaluationCard } from './evaluation-card.ts';
 import { type ModelInput, modelsOf, type RowsInput, rowsOf } from './evaluation-inputs.ts';
@@ -147,7 +147,8 @@ async function scorerOf(
 
 async function versionScorer(app: App, version: ModelVersion): Promise<Scorer & { readonly artifact: string }> {
   const { artifact } = version;
-  const takes = await versionTakes(app, version);
+  const { manifest } = await app.definitionsOf(version.manifestHash);
+  const takes = versionTakes(manifest, version);
   return {
     name: `version ${version.version}`,
     artifact,
