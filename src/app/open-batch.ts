@@ -13,11 +13,10 @@ export interface PredictRequest extends Omit<BatchRequest, 'arm'>, ArmChoice {
 /** Throws as `chooseArm` and `predictFile`. */
 export async function predictInBatch(app: App, request: PredictRequest, progress: Progress): Promise<PredictedFile> {
   const { chooseArm, predictFile } = await import('../batch-prediction/index.ts');
-  const { endpoint, variant, version, ...rest } = request;
   const arm = await chooseArm(
     { registry: await app.registry(), applied: await app.applied(), definitionsOf: app.definitionsOf },
-    endpoint,
-    { ...(variant === undefined ? {} : { variant }), ...(version === undefined ? {} : { version }) },
+    request.endpoint,
+    request,
   );
   const { values } = app.config;
   const deps = {
@@ -29,5 +28,5 @@ export async function predictInBatch(app: App, request: PredictRequest, progress
     spill: join(values['offline.path'], 'spill'),
     scratch: join(values['offline.path'], 'predictions'),
   };
-  return predictFile(deps, { ...rest, arm });
+  return predictFile(deps, { ...request, arm });
 }

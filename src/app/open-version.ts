@@ -1,38 +1,22 @@
 // A model's version in memory, for whoever does not serve it: it is evaluated, or tried as part of a graph.
 
-import { HeadraceError } from '../core/index.ts';
-import { type ModelSpec, own, type ResolvedService, resolveService } from '../definitions/index.ts';
 import type { LoadedModel, ModelRuntime, NodeModel, RowModel } from '../models/index.ts';
-import type { ModelVersion } from '../registry/index.ts';
+import { type ModelVersion, type VersionTakes, versionTakes } from '../registry/index.ts';
 import { getBlob } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 
 type OpenDeps = Pick<App, 'definitionsOf' | 'registry' | 'objects'>;
-
-/** What a version takes and gives, as when it was registered. */
-export interface VersionTakes {
-  readonly service: ResolvedService;
-  readonly spec: ModelSpec;
-}
 
 export interface OpenedModel extends RowModel {
   readonly loaded: LoadedModel;
   close(): Promise<void>;
 }
 
-/** Throws HR_UNKNOWN_MODEL where nothing says what it gives. */
-export async function versionTakes(app: Pick<App, 'definitionsOf'>, version: ModelVersion): Promise<VersionTakes> {
-  const { manifest } = await app.definitionsOf(version.manifestHash);
-  const spec = version.spec ?? own(manifest.models, version.model);
-  if (spec !== undefined) return { service: resolveService(manifest, version.service), spec };
-  const sentence = `version ${version.version} of model "${version.model}" is of definitions that have no such model`;
-  throw new HeadraceError('HR_UNKNOWN_MODEL', sentence);
-}
-
 /** A file, or all that a graph is made of. Throws as loading and binding do; then nothing is left open. */
 export async function openVersion(app: OpenDeps, runtime: ModelRuntime, version: ModelVersion): Promise<OpenedModel> {
   const { compileGraph, readGraphDocument } = await import('../models/index.ts');
-  const takes = await versionTakes(app, version);
+  const definitions = await app.definitionsOf(version.manifestHash);
+  const takes = versionTakes(definitions.manifest, version);
   if (takes.spec.graph === undefined) return openFile(app, runtime, version, takes);
   const { nodes } = readGraphDocument(await getBlob(await app.objects(), version.artifact));
   const models = new Map<string, NodeModel & OpenedModel>();
@@ -45,7 +29,6 @@ export async function openVersion(app: OpenDeps, runtime: ModelRuntime, version:
       const node = await versions.get(pinned.model, pinned.version);
       models.set(name, await openNode(app, runtime, node));
     }
-    const definitions = await app.definitionsOf(version.manifestHash);
     return { ...compileGraph({ ...takes, definitions, models }), close };
   } catch (thrown) {
     await close();
@@ -59,7 +42,8 @@ export async function openNode(
   runtime: ModelRuntime,
   version: ModelVersion,
 ): Promise<NodeModel & OpenedModel> {
-  const takes = await versionTakes(app, version);
+  const { manifest } = await app.definitionsOf(version.manifestHash);
+  const takes = versionTakes(manifest, version);
   return { ...takes, ...(await openFile(app, runtime, version, takes)), version: version.version };
 }
 

@@ -1,8 +1,8 @@
 // The arm by which a batch is predicted: what a server runs for an endpoint's variant, found in the registry.
 
 import { didYouMean, HeadraceError } from '../core/index.ts';
-import { type Definitions, type ModelSpec, own, type ResolvedService, resolveService } from '../definitions/index.ts';
-import type { ModelVersion, Registry } from '../registry/index.ts';
+import { type Definitions, type ModelSpec, own, type ResolvedService } from '../definitions/index.ts';
+import { type ModelVersion, type Registry, versionTakes } from '../registry/index.ts';
 import { routedArms } from '../rollouts/index.ts';
 import { armIdOf } from '../serving/index.ts';
 
@@ -49,16 +49,11 @@ export async function chooseArm(
     throw new HeadraceError('HR_CONFLICT', sentence);
   }
   const definitions = await definitionsOf(version.manifestHash);
-  const spec = version.spec ?? own(definitions.manifest.models, version.model);
-  if (spec === undefined) {
-    const sentence = `version ${version.version} of model "${version.model}" is of definitions that have no such model`;
-    throw new HeadraceError('HR_UNKNOWN_MODEL', sentence);
-  }
+  const { spec, service } = versionTakes(definitions.manifest, version);
   if (spec.graph !== undefined) {
     const sentence = `version ${version.version} of model "${version.model}" is a graph of models, and batches run single models: send its rows to the endpoint, or predict by the models that it is made of`;
     throw new HeadraceError('HR_UNSUPPORTED', sentence);
   }
-  const service = resolveService(definitions.manifest, version.service);
   const { artifact } = version;
   const whenStoreDown = own(applied.manifest.endpoints, endpoint)?.whenStoreDown ?? 'fail';
   return {

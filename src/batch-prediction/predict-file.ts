@@ -1,7 +1,8 @@
 // A file's rows predicted by an endpoint's arm: features as of each row's time, then part after part through the model. What is
 // done stays done: the same call after a kill goes on where it was.
 
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimestamp, HeadraceError, type Progress } from '../core/index.ts';
 import {
@@ -101,14 +102,14 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
     badRows: request.badRows,
     format: request.format,
   });
-  const names = await standing(deps, request, folder, asked);
-  const finished = names.has(MANIFEST) ? await readManifest(folder) : undefined;
+  const found = await standing(deps, request, folder, asked);
+  const { names, begun, finished } = found;
   if (finished !== undefined) {
     await folder.clear();
     return { ...finished, out: folder.name, resumed: finished.parts.length };
   }
-  const { job, featureFile } = await beginJob(deps, request, folder, asked, names);
-  const done = await doneParts(folder, job);
+  const { job, featureFile } = await beginJob(deps, request, folder, asked, found);
+  const done = job === begun ? await doneParts(folder, job, names) : new Map<number, PartRecord>();
   const orders = ordersOf(job, folder).filter(({ index }) => !done.has(index));
   const resumed = done.size;
   const onnx = await getBlob(deps.objects, arm.artifact);
@@ -156,39 +157,51 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
   return { ...manifest, out: folder.name, resumed };
 }
 
-/** What lies there of the same batch; of another one nothing, or it is refused. */
+/** What lies there of the same batch. */
+interface Standing {
+  readonly names: ReadonlySet<string>;
+  readonly begun?: Job;
+  readonly finished?: Manifest;
+}
+
+const NOTHING: Standing = { names: new Set() };
+
+/** Of another batch it is nothing, or that is refused. */
 async function standing(
   deps: BatchDeps,
   { input, overwrites }: BatchRequest,
   folder: OutFolder,
   asked: AskedJob,
-): Promise<ReadonlySet<string>> {
+): Promise<Standing> {
   const names = await folder.names();
-  const text = (names.has(MANIFEST) ? await folder.read(MANIFEST) : undefined) ?? (await folder.read(JOB));
+  const manifest = names.has(MANIFEST) ? await folder.read(MANIFEST) : undefined;
+  const text = manifest ?? (await folder.read(JOB));
   if (text === undefined) {
     const stray = partsAmong(names)[0];
-    if (stray === undefined) return names;
+    if (stray === undefined) return { names };
     if (!overwrites) throw other(folder.name, `${stray} is there, and nothing says what of`);
-    return removeBatch(folder, names);
+    await removeBatch(folder, names);
+    return NOTHING;
   }
   const found = readJob(text);
   try {
     if (found === undefined) throw other(folder.name, 'what it says of itself cannot be read');
     refuseOther(folder.name, found, asked);
     refuseOtherInput(folder.name, found, await inputFiles(input, deps.offline));
-    return names;
+    // A manifest is written whole.
+    return manifest === undefined ? { names, begun: found } : { names, finished: found as Manifest };
   } catch (thrown) {
     if (!overwrites || !(thrown instanceof HeadraceError) || thrown.code !== 'HR_CONFLICT') throw thrown;
-    return removeBatch(folder, names);
+    await removeBatch(folder, names);
+    return NOTHING;
   }
 }
 
-async function removeBatch(folder: OutFolder, names: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+async function removeBatch(folder: OutFolder, names: ReadonlySet<string>): Promise<void> {
   // The parts last: what lies there then is of no batch, and is refused as such.
   for (const name of [MANIFEST, JOB]) if (names.has(name)) await folder.remove(name);
   await rm(join(folder.work, FEATURES), { force: true });
   await removeParts(folder, names);
-  return new Set();
 }
 
 async function removeParts(folder: OutFolder, names: ReadonlySet<string>): Promise<void> {
@@ -209,12 +222,10 @@ async function beginJob(
   request: BatchRequest,
   folder: OutFolder,
   asked: AskedJob,
-  names: ReadonlySet<string>,
+  { names, begun }: Standing,
 ): Promise<{ readonly job: Job; readonly featureFile: string }> {
   const featureFile = join(folder.work, FEATURES);
-  const text = names.has(JOB) ? await folder.read(JOB) : undefined;
-  const before = text === undefined ? undefined : readJob(text);
-  if (before !== undefined && (await isThere(featureFile))) return { job: before, featureFile };
+  if (begun !== undefined && existsSync(featureFile)) return { job: begun, featureFile };
   const { arm, input, timestamp, badRows, columns } = request;
   const made = await writeFeatureFile(deps.offline, {
     service: arm.service.name,
@@ -230,7 +241,7 @@ async function beginJob(
         badRows,
       }),
   });
-  if (before?.featureFile === made.sha256) return { job: before, featureFile };
+  if (begun?.featureFile === made.sha256) return { job: begun, featureFile };
   // Of another snapshot of the sources: rows of both in one batch would not fit together.
   await removeParts(folder, names);
   const job: Job = {
@@ -259,8 +270,7 @@ function ordersOf({ rows, partRows }: Job, { work }: OutFolder): PartOrder[] {
 
 const recordName = (index: number): string => `${WORK}/part-${String(index).padStart(5, '0')}.json`;
 
-async function doneParts(folder: OutFolder, job: Job): Promise<Map<number, PartRecord>> {
-  const names = await folder.names();
+async function doneParts(folder: OutFolder, job: Job, names: ReadonlySet<string>): Promise<Map<number, PartRecord>> {
   const done = new Map<number, PartRecord>();
   for (const { index } of ordersOf(job, folder)) {
     if (!names.has(partName(index, job.format)) || !names.has(recordName(index))) continue;
@@ -269,17 +279,4 @@ async function doneParts(folder: OutFolder, job: Job): Promise<Map<number, PartR
     if (text !== undefined) done.set(index, JSON.parse(text) as PartRecord);
   }
   return done;
-}
-
-async function readManifest(folder: OutFolder): Promise<Manifest | undefined> {
-  const text = await folder.read(MANIFEST);
-  // `standing` has read it as a job's; a manifest is written whole.
-  return text === undefined ? undefined : (JSON.parse(text) as Manifest);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

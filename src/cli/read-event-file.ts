@@ -7,6 +7,7 @@ import type { DataType } from '../core/index.ts';
 import type { SourceSpec } from '../definitions/index.ts';
 import { type DuckDb, quoteName, quoteText } from '../storage/index.ts';
 import { usageError } from './command.ts';
+import { isMissing } from './is-missing.ts';
 
 /** The file's rows as JSON data. Throws HR_USAGE for another ending, HR_SOURCE_UNREADABLE, HR_INVALID naming the line. */
 export async function readEventFile(
@@ -82,11 +83,6 @@ function jsonOf(name: string, type: DataType): string {
     default:
       return column;
   }
-}
-
-/** Whether a read failed because there is no such file. */
-export function isMissing(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
 }
 
 function unreadable(file: string, thrown: unknown): HeadraceError {

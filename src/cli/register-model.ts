@@ -6,7 +6,7 @@ import { HeadraceError, messageOf } from '../core/index.ts';
 import { collect, type CommandContext, type CommandResult, defineCommand, textOption, usageError } from './command.ts';
 import { pinsText, presentVersion } from './describe-version.ts';
 import { presentPlain } from './plain-models.ts';
-import { isMissing } from './read-event-file.ts';
+import { isMissing } from './is-missing.ts';
 
 const NODE_HELP =
   'which version of its model a node of the graph runs: its number, an alias, or latest; may come several times. Default: champion, else the newest';

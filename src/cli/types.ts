@@ -2,9 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Api } from '../client/index.ts';
-import { counted, HeadraceError } from '../core/index.ts';
+import { counted, HeadraceError, messageOf } from '../core/index.ts';
 import { askServer } from './ask-server.ts';
 import { type CommandContext, type CommandOptions, defineCommand, textOption, usageError } from './command.ts';
+import { isMissing } from './is-missing.ts';
 import { checkOutputFile, writeOutputFile } from './output-file.ts';
 import { type ModuleForm, writeApiModule } from './write-api-module.ts';
 
@@ -77,13 +78,7 @@ async function textAt(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined;
-    throw new HeadraceError(
-      'HR_USAGE',
-      `${path} can't be read: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
-      {
-        cause: thrown,
-      },
-    );
+    if (isMissing(thrown)) return undefined;
+    throw new HeadraceError('HR_USAGE', `${path} can't be read: ${messageOf(thrown)}.`, { cause: thrown });
   }
 }

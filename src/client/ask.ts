@@ -172,16 +172,7 @@ async function tryOnce({ base, question, body, headers, clock }: Attempt, platfo
 function broken(base: string, thrown: unknown, clock: CallClock): Told {
   const end = clock.end();
   if (end?.by === 'caller') throw end.reason;
-  if (end?.by === 'deadline') {
-    const error = new HeadraceClientError(
-      `${base} did not answer in time; \`timeoutMs\` is how long a call may take.`,
-      {
-        code: 'HR_TIMEOUT',
-        cause: thrown,
-      },
-    );
-    return { failure: { kind: 'lost' }, error };
-  }
+  if (end?.by === 'deadline') return { failure: { kind: 'lost' }, error: lateError(base, thrown) };
   const why = reasonOf(thrown);
   if (isUnsent(thrown)) {
     const message = `no connection to ${base}: ${why}. Is the server running, and is that its address?`;

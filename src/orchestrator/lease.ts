@@ -11,9 +11,7 @@ export function newOwner(): string {
 
 /** Whether the holder of a lease may still be at work. */
 export function isLeaseLive(owner: string | null, until: Micros, now: Micros): boolean {
-  if (owner === null) return false;
-  const [space, pid] = owner.split('/');
-  return until > now && !(space === ownSpace() && !isProcessAlive(Number(pid)));
+  return owner !== null && until > now && !hasDiedHere(owner);
 }
 
 /** Whether its process ids are this one's: it is, or was, on this host, and in the same container. */

@@ -3,7 +3,8 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.ts';
-import { hasHaproxy, startHaproxy } from '../support/haproxy.ts';
+import { DRAIN_DELAY_MS, hasHaproxy, startHaproxy } from '../support/haproxy.ts';
+import { postJson } from '../support/post-json.ts';
 import { hasRedis, startRedis } from '../support/redis-server.ts';
 import {
   createServingProject,
@@ -19,9 +20,6 @@ import { startLoad } from '../support/steady-load.ts';
 const can = hasRedis() && hasHaproxy();
 if (!can)
   skipBecause('a switch of the online store: it takes redis-server and haproxy (Debian: redis-server, haproxy)');
-
-/** `inter` times `fall` of deploy/balancers/haproxy.cfg, with room for a machine that has much else to do. */
-const DRAIN_DELAY_MS = 4000;
 
 const open: { stop(): Promise<unknown> }[] = [];
 let project: Project | undefined;
@@ -59,17 +57,7 @@ describe.skipIf(!can)('a switch from a blue online store to a green one', { time
     open.push(haproxy);
     await expect.poll(async () => (await fetch(`${haproxy.url}/health/ready`)).status, { timeout: 20_000 }).toBe(200);
 
-    const post = async (url: string, path: string, body: unknown): Promise<Answer> => {
-      const response = await fetch(`${url}${path}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(30_000),
-      });
-      const text = await response.text();
-      if (response.status !== 200) throw new Error(`${path} was answered ${response.status}: ${text}`);
-      return JSON.parse(text) as Answer; // The API's answers.
-    };
+    const post = (url: string, path: string, body: unknown) => postJson(url, path, body) as Promise<Answer>; // The API's answers.
     const read = async (url: string, customer: string) => {
       const { rows } = await post(url, '/v1/features/read', { service: 'numbers', rows: [{ customer, amount: 20 }] });
       return rows[0]?.features ?? {};

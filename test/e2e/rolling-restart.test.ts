@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { credentials } from '@grpc/grpc-js';
 import { freePort } from '../support/free-port.ts';
 import { grpcClient } from '../support/grpc-client.ts';
-import { type Haproxy, hasHaproxy, startHaproxy } from '../support/haproxy.ts';
+import { DRAIN_DELAY_MS, type Haproxy, hasHaproxy, startHaproxy } from '../support/haproxy.ts';
+import { postJson } from '../support/post-json.ts';
 import {
   createServingProject,
   headraceJson,
@@ -17,10 +18,6 @@ import { type SteadyLoad, startLoad } from '../support/steady-load.ts';
 
 if (!hasHaproxy())
   skipBecause('a rolling restart behind a balancer: there is no haproxy on this machine (Debian: haproxy)');
-
-/** `inter` times `fall` of deploy/balancers/haproxy.cfg, with room for a machine that has much else to do. */
-const DRAIN_DELAY_MS = 4000;
-const JSON_TYPE = { 'content-type': 'application/json' };
 
 const open: { stop(): Promise<unknown> }[] = [];
 let project: Project | undefined;
@@ -52,17 +49,7 @@ describe.skipIf(!hasHaproxy())('a rolling restart', { timeout: 240_000 }, () => 
     open.push(haproxy);
     await expect.poll(async () => (await fetch(`${haproxy.url}/health/ready`)).status, { timeout: 20_000 }).toBe(200);
 
-    const post = async (path: string, body: unknown): Promise<Answer> => {
-      const response = await fetch(`${haproxy.url}${path}`, {
-        method: 'POST',
-        headers: JSON_TYPE,
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(30_000),
-      });
-      const text = await response.text();
-      if (response.status !== 200) throw new Error(`${path} was answered ${response.status}: ${text}`);
-      return JSON.parse(text) as Answer; // The API's answers.
-    };
+    const post = (path: string, body: unknown) => postJson(haproxy.url, path, body) as Promise<Answer>; // The API's answers.
     let pushed = 0;
     const row = { customer: 'ada', amount: 20 };
     const load: SteadyLoad = startLoad(

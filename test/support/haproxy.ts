@@ -12,6 +12,9 @@ import { freePort } from './free-port.ts';
 
 const START_LIMIT_MS = 10_000;
 
+/** `inter` times `fall` of deploy/balancers/haproxy.cfg, with room for a machine that has much else to do. */
+export const DRAIN_DELAY_MS = 4000;
+
 export const hasHaproxy = (): boolean => spawnSync('haproxy', ['-v']).status === 0;
 
 export interface Haproxy {

@@ -1,12 +1,13 @@
 // The evaluation of a model as a step: its figures on rows that the steps before made, by slices, beside another version's.
 
-import { didYouMeanOf, HeadraceError } from '../../core/index.ts';
+import { HeadraceError } from '../../core/index.ts';
 import { resolveService, type StepAction } from '../../definitions/index.ts';
 import type { Evaluated } from '../../models/index.ts';
 import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
-import type { ModelVersion } from '../../registry/index.ts';
+import { type ModelVersion, versionTakes } from '../../registry/index.ts';
 import type { App } from '../open-app.ts';
-import { openFile, openVersion, versionTakes } from '../open-version.ts';
+import { openFile, openVersion } from '../open-version.ts';
+import { specToRegister } from '../register-model.ts';
 import { evaluationCard } from './evaluation-card.ts';
 import { type ModelInput, modelsOf, type RowsInput, rowsOf } from './evaluation-inputs.ts';
 import { type Scored, type Scorer, scoreRows } from './score-rows.ts';
@@ -138,11 +139,7 @@ async function scorerOf(
     record === undefined || record.manifestHash === hash
       ? manifest
       : (await app.definitionsOf(record.manifestHash)).manifest;
-  const spec = Object.hasOwn(trained.models, model) ? trained.models[model] : undefined;
-  if (spec === undefined) {
-    const known = didYouMeanOf('models', model, Object.keys(trained.models));
-    throw new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${model}".${known}`);
-  }
+  const spec = specToRegister(trained, model);
   const takes = { spec, service: resolveService(trained, spec.service) };
   const { artifact } = input;
   return { name: `the new model`, artifact, ...takes, open: (runtime) => openFile(app, runtime, input, takes) };
@@ -150,7 +147,8 @@ async function scorerOf(
 
 async function versionScorer(app: App, version: ModelVersion): Promise<Scorer & { readonly artifact: string }> {
   const { artifact } = version;
-  const takes = await versionTakes(app, version);
+  const { manifest } = await app.definitionsOf(version.manifestHash);
+  const takes = versionTakes(manifest, version);
   return {
     name: `version ${version.version}`,
     artifact,

@@ -7,7 +7,7 @@ import { quoteName, quoteText } from '../../storage/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { hashFiles, type SourceFile } from '../sources/file-identity.ts';
 import { pinPath } from '../sources/pin-path.ts';
-import { readPinned } from '../sources/pinned-snapshot.ts';
+import { type PinnedSnapshot, readPinned } from '../sources/pinned-snapshot.ts';
 import type { SourceDeps } from '../sources/source-deps.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { castSql, duckType } from '../sources/sql-text.ts';
@@ -51,9 +51,8 @@ export async function loadInput(
   plan: TrainingSetPlan,
   deps: SourceDeps,
 ): Promise<Input> {
-  const owner = 'the input';
-  const what = `the input ${place.path} cannot be read`;
-  const pinned = await pinPath({ ...place, format: 'parquet', owner, isHeld: false }, deps);
+  const what = unreadable(place);
+  const pinned = await pinInput(place, deps);
   return readPinned([pinned], what, async () => {
     const names = pinned.files.map(({ path }) => path);
     const read = <T>(work: () => Promise<T>): Promise<T> => queryWork(what, 'HR_SOURCE_UNREADABLE', work);
@@ -62,15 +61,20 @@ export async function loadInput(
       ? await csvFiles(connection, pinned.paths, plan, read)
       : parquetFiles(pinned.paths);
     const loaded = await load(connection, from, place, plan, read);
-    return { ...loaded, files: (await hashFiles(pinned)) satisfies readonly SourceFile[] };
+    return { ...loaded, files: await hashFiles(pinned) };
   });
 }
 
 /** The files as they are now: what they hold, by their identities. Throws as `loadInput`. */
 export async function inputFiles(place: InputPlace, deps: SourceDeps): Promise<readonly SourceFile[]> {
-  const pinned = await pinPath({ ...place, format: 'parquet', owner: 'the input', isHeld: false }, deps);
-  return readPinned([pinned], `the input ${place.path} cannot be read`, () => hashFiles(pinned));
+  const pinned = await pinInput(place, deps);
+  return readPinned([pinned], unreadable(place), () => hashFiles(pinned));
 }
+
+const pinInput = (place: InputPlace, deps: SourceDeps): Promise<PinnedSnapshot> =>
+  pinPath({ ...place, format: 'parquet', owner: 'the input', isHeld: false }, deps);
+
+const unreadable = ({ path }: InputPlace): string => `the input ${path} cannot be read`;
 
 type Read = <T>(work: () => Promise<T>) => Promise<T>;
 
@@ -81,11 +85,15 @@ async function load(
   plan: TrainingSetPlan,
   read: Read,
 ): Promise<Omit<Input, 'files'>> {
-  const described = await read(() => connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`));
-  const found = described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
+  const columnsOf = async (query: string): Promise<Input['columns']> => {
+    const described = await read(() => connection.runAndReadAll(`DESCRIBE ${query}`));
+    return described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
+  };
+  const found = await columnsOf(`SELECT * FROM ${from}`);
   checkColumns(found, plan);
   const types = new Map(found.map(({ name, type }) => [name.toLowerCase(), type]));
   const errors: string[] = [];
+  const texts: string[] = [];
   const replaced: string[] = [];
   for (const field of neededColumns(plan)) {
     const type = types.get(field.name.toLowerCase()) ?? '';
@@ -95,13 +103,17 @@ async function load(
     const cast = castSql(quoteName(field.name), type, field.type);
     if (type !== 'VARCHAR' || type === duckType(field.type) || cast === undefined) continue;
     const name = found.find((column) => column.name.toLowerCase() === field.name.toLowerCase())?.name ?? field.name;
+    texts.push(`NULL::VARCHAR AS ${quoteName(name)}`);
     replaced.push(`CASE WHEN NOT coalesce(${bad ?? 'false'}, false) THEN ${cast} END AS ${quoteName(name)}`);
   }
   const part = slice === undefined ? from : `(FROM ${from} ${await rangeOf(connection, from, slice, read)})`;
   const error = errors.length === 0 ? 'NULL' : `CASE ${errors.join(' ')} END`;
   const columns = replaced.length === 0 ? '*' : `* REPLACE (${replaced.join(', ')})`;
-  const typed = await read(() => connection.runAndReadAll(`DESCRIBE SELECT ${columns} FROM ${from}`));
-  const own = typed.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
+  // Of the texts alone: to look at a CSV once more is to read it whole.
+  const castColumns =
+    texts.length === 0 ? [] : await columnsOf(`SELECT ${replaced.join(', ')} FROM (SELECT ${texts.join(', ')})`);
+  const castTypes = new Map(castColumns.map(({ name, type }) => [name, type]));
+  const own = found.map(({ name, type }) => ({ name, type: castTypes.get(name) ?? type }));
   const sql = checkColumns(own, plan);
   await read(() =>
     connection.run(

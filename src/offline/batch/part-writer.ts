@@ -2,12 +2,12 @@
 // which the model is a function. Memory is that of a chunk and of a row group, however many rows there are.
 
 import { statSync } from 'node:fs';
-import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { BIGINT, BOOLEAN, DuckDBScalarFunction, type DuckDBStructVector, STRUCT, VARCHAR } from '@duckdb/node-api';
 import { HeadraceError, toHeadraceError, type Value } from '../../core/index.ts';
 import { type BatchModel, openBatchModel } from '../../models/index.ts';
 import { readerOf, toDuck, type ValueReader } from '../duckdb/vector-values.ts';
+import { fileHash } from '../sources/file-identity.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { BAD_ROW_ADVICE, ERROR_COLUMN } from './error-column.ts';
 import { CHUNK_ROWS, nodeDuckType, openDuckDb, quoteName, quoteText } from '../../storage/index.ts';
@@ -53,11 +53,7 @@ export async function openPartWriter(work: PartWork, onScored: (rows: number) =>
         await queryWork(`${path} cannot be written`, 'HR_STORAGE_UNAVAILABLE', () =>
           connection.run(`COPY (SELECT ${selected(work).join(', ')} FROM ${rows}) TO ${quoteText(path)} (${how})`),
         );
-        const bytes = statSync(path).size;
-        const sha256 = createHash('sha256')
-          .update(await readFile(path))
-          .digest('hex');
-        return { failed: count.failed, bytes, sha256 };
+        return { failed: count.failed, bytes: statSync(path).size, sha256: await fileHash(path) };
       } catch (thrown) {
         await rm(path, { force: true });
         throw thrown;

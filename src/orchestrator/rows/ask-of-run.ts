@@ -6,7 +6,7 @@ import { type Clock, stringifyJson } from '../../core/index.ts';
 import type { PipelineSpec } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { createEventWriter } from './add-event.ts';
-import { createCancels } from './cancel-run.ts';
+import { createCancels, createRowCancels } from './cancel-run.ts';
 import { createRegroup } from './regroup-run.ts';
 import { CancelledSinceError, createRowLock, leaseLeft, refuseElsewhere, refuseHeld } from './run-lease.ts';
 import type { RunStore } from './run-store.ts';
@@ -72,25 +72,16 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
   );
   const repeatSteps = statement(
     kind,
-    `update pipeline_steps set state = 'waiting', retry = retry + failed + cancelled + succeeded, failed = 0, cancelled = 0,
-       succeeded = 0, error = null, ended_at = null where run_id = ? and not ${isNamed}`,
+    `update pipeline_steps set ${wait}, retry = retry + failed + cancelled + succeeded, failed = 0, cancelled = 0,
+       succeeded = 0 where run_id = ? and not ${isNamed}`,
   );
   const repeatGroups = statement(
     kind,
-    `update pipeline_steps set state = 'waiting', running = next_index, succeeded = 0, failed = 0, cancelled = 0, error = null, ended_at = null where run_id = ? and ${isNamed}`,
+    `update pipeline_steps set ${wait}, running = next_index, succeeded = 0, failed = 0, cancelled = 0 where run_id = ? and ${isNamed}`,
   );
 
   // Of what the pipeline has no more nothing would ever end.
-  const endUnknownTasks = statement(
-    kind,
-    `update pipeline_tasks set state = 'cancelled', ended_at = ?
-     where run_id = ? and state <> 'succeeded' and state in ('running', 'retry') and not ${isNamed}`,
-  );
-  const endUnknownSteps = statement(
-    kind,
-    `update pipeline_steps set state = 'cancelled', cancelled = cancelled + running + retry, running = 0, retry = 0, ended_at = ?
-     where run_id = ? and state in ('waiting', 'open') and not ${isNamed}`,
-  );
+  const cancelUnknown = createRowCancels(kind, `and not ${isNamed}`);
 
   const regroup = createRegroup(kind);
 
@@ -115,10 +106,7 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
       await repeatSteps(trx, id, groupNames);
       await repeatGroups(trx, id, groupNames);
     }
-    const known = namesOf([...steps, ...groups]);
-    const at = clock.nowMicros();
-    await endUnknownTasks(trx, at, id, known);
-    await endUnknownSteps(trx, at, id, known);
+    await cancelUnknown(trx, clock.nowMicros(), id, namesOf([...steps, ...groups]));
   };
 
   return {

@@ -14,6 +14,27 @@ export interface Cancels {
   unlessAtWork(trx: Db, id: string, at: Micros, reason?: string): Promise<boolean>;
 }
 
+/** Cancels what of a run's tasks and steps has not ended; of those alone that `where` leaves, which takes the values that come last. */
+export function createRowCancels(
+  kind: DatabaseKind,
+  where = '',
+): (trx: Db, at: Micros, id: string, ...values: readonly string[]) => Promise<void> {
+  const cancelTasks = statement(
+    kind,
+    `update pipeline_tasks set state = 'cancelled', ended_at = ?
+     where run_id = ? and state <> 'succeeded' and state in ('running', 'retry') ${where}`,
+  );
+  const cancelSteps = statement(
+    kind,
+    `update pipeline_steps set state = 'cancelled', cancelled = cancelled + running + retry, running = 0, retry = 0, ended_at = ?
+     where run_id = ? and state in ('waiting', 'open') ${where}`,
+  );
+  return async (...given) => {
+    await cancelTasks(...given);
+    await cancelSteps(...given);
+  };
+}
+
 export function createCancels(kind: DatabaseKind): Cancels {
   const addEvent = createEventWriter(kind);
   const endPools = createPoolEnd(kind);
@@ -27,23 +48,13 @@ export function createCancels(kind: DatabaseKind): Cancels {
     `update pipeline_runs set state = 'cancelled', cancel_requested = 1, driver = null, lease_until = 0, epoch = epoch + 1,
        ended_at = ?, error = ? where id = ?`,
   );
-  const cancelTasks = statement(
-    kind,
-    `update pipeline_tasks set state = 'cancelled', ended_at = ?
-     where run_id = ? and state <> 'succeeded' and state in ('running', 'retry')`,
-  );
-  const cancelSteps = statement(
-    kind,
-    `update pipeline_steps set state = 'cancelled', cancelled = cancelled + running + retry, running = 0, retry = 0, ended_at = ?
-     where run_id = ? and state in ('waiting', 'open')`,
-  );
+  const cancelRows = createRowCancels(kind);
   return {
     async unlessAtWork(trx, id, at, reason) {
       if ((await runsElsewhere(trx, id, id)).rows.length > 0) return false;
       await cancelRun(trx, at, reason ?? null, id);
       await endPools(trx, id);
-      await cancelTasks(trx, at, id);
-      await cancelSteps(trx, at, id);
+      await cancelRows(trx, at, id);
       await addEvent(trx, id, at, 'cancelled', reason);
       return true;
     },

@@ -57,24 +57,23 @@ function unescaped(text: string): string {
 }
 
 function isUsable(folder: string): boolean {
-  const probe = join(folder, `${PROBE}${process.pid}`);
-  try {
+  return canHold(folder, (probe) => {
     accessSync(join(folder, 'cgroup.procs'));
-    if (!wordsOf(join(folder, 'cgroup.controllers')).includes('memory')) return false;
+    if (!wordsOf(join(folder, 'cgroup.controllers')).includes('memory')) throw new Error('no memory controller');
     if (!wordsOf(join(folder, 'cgroup.subtree_control')).includes('memory')) handOn(folder);
     makeGroup(probe, 2 ** 30);
-    return canEnter(probe);
-  } catch {
-    return false;
-  } finally {
-    void removeGroup(probe);
-  }
+  });
 }
 
 function isHolding(folder: string): boolean {
+  return canHold(folder, mkdirSync);
+}
+
+/** Whether a group can be made there, and a process be put into it. `make` throws where it can't. */
+function canHold(folder: string, make: (group: string) => void): boolean {
   const probe = join(folder, `${PROBE}${process.pid}`);
   try {
-    mkdirSync(probe);
+    make(probe);
     return canEnter(probe);
   } catch {
     return false;

@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { descendants } from './process-tree.ts';
+import { descendants, killProcess } from './process-tree.ts';
 
 export const MARK = 'HEADRACE_ATTEMPT';
 
@@ -49,7 +49,7 @@ export async function killMarked(
     const found = new Set([...markedProcesses(isMeant), ...family]);
     found.delete(process.pid);
     if (but !== undefined) found.delete(but);
-    for (const pid of found) kill(pid);
+    for (const pid of found) killProcess(pid);
     clean = found.size === 0 ? clean + 1 : 0;
     // What sleeps in the kernel goes only once that lets it.
     waitMs = found.size === 0 ? 1 : Math.min(100, waitMs * 2);
@@ -80,12 +80,4 @@ function markOf(pid: string): string | undefined {
     return environment.toString('utf8', at + NAME.length, end === -1 ? environment.length : end);
   }
   return undefined;
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // gone
-  }
 }

@@ -7,6 +7,7 @@ import { sha256Hex } from '../../core/index.ts';
 import { findGroupsFolder, findHoldingFolder } from './groups-folder.ts';
 import { hasKilled, makeGroup, processesIn, removeGroup } from './memory-group.ts';
 import type { MemoryLimit } from './memory-limits.ts';
+import { killProcess } from './process-tree.ts';
 
 /** Names, in a driver's scratch folder, where its groups are: a folder a line. */
 const NOTE = 'memory-groups';
@@ -47,7 +48,7 @@ export function openMemoryGroups(driver: string, scratch: string): MemoryGroups 
       watch() {}, // the kernel does
       hasKilled: () => limitBytes !== null && hasKilled(group),
       endOthers(pid) {
-        for (const other of processesIn(group)) if (other !== pid) kill(other);
+        for (const other of processesIn(group)) if (other !== pid) killProcess(other);
       },
       close: async () => await removeGroup(group),
     };
@@ -67,14 +68,6 @@ export function openMemoryGroups(driver: string, scratch: string): MemoryGroups 
 function once<R>(find: () => R): () => R {
   let found: { readonly value: R } | undefined;
   return () => (found ??= { value: find() }).value;
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // gone
-  }
 }
 
 /** Ends everything in the groups that a driver has left, and removes them. */

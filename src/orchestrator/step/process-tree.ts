@@ -12,13 +12,18 @@ export function killTree(pid: number): void {
   // Stopped first, so that nothing new starts between the look and the kill; the caller itself must go on.
   if (pid !== process.pid) signal(-pid, 'SIGSTOP');
   const family = descendants(pid);
-  for (const member of family) signal(member, 'SIGKILL');
+  for (const member of family) killProcess(member);
   killGroup(pid);
 }
 
 /** Kills what is left of a group whose leader may be gone. Windows has no groups: there it does nothing. */
 export function killGroup(pid: number): void {
   if (process.platform !== 'win32') signal(-pid, 'SIGKILL');
+}
+
+/** Kills one process. What is gone already is no error. */
+export function killProcess(pid: number): void {
+  signal(pid, 'SIGKILL');
 }
 
 /** All processes below one, at this moment. */
