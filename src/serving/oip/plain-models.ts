@@ -2,12 +2,13 @@
 // that answers a request that names none, and those with an alias, are kept; others are loaded when they are asked for, and
 // stay while there is room.
 
-import { HeadraceError, type Logger, messageOf, type Scope, toHeadraceError, within } from '../../core/index.ts';
+import { HeadraceError, type Logger, type Scope, toHeadraceError, within } from '../../core/index.ts';
 import type { LoadedModel, ModelRepository, Signature } from '../../models/index.ts';
 import type { ModelStatistics } from '../../monitoring/index.ts';
 import type { PlainModel, PlainModelRegistry, PlainVersion, Registry } from '../../registry/index.ts';
 import { getUnchecked, type ObjectStore, sizeOfBlob } from '../../storage/index.ts';
 import type { Deadlines } from '../deadlines.ts';
+import { createLooks } from '../looks.ts';
 import { createModelHolders } from '../model-statistics.ts';
 import type { IndexedModel } from './inference-plane.ts';
 import { createHeldVersion, type HeldVersion } from './held-version.ts';
@@ -66,8 +67,6 @@ interface Entry {
 const STABLE = 'stable';
 const LATEST = 'latest';
 const PROVIDERS = ['cpu'];
-/** A registry that says nothing must not keep the next look away. */
-const LOOK_LIMIT_MS = 5000;
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
 export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean): PlainModels {
@@ -77,8 +76,6 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
   /** By model and number. */
   const held = new Map<string, HeldVersion>();
   let seenToken = -1;
-  let refreshing: Promise<void> | undefined;
-  let toldOf = '';
   let isClosed = false;
 
   const acquire = ({ artifact }: PlainVersion): ReturnType<ModelRepository['acquire']> =>
@@ -122,22 +119,8 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
     }
     hold();
   };
-  const lookInTime = (isFresh: boolean): Promise<void> =>
-    within(look(isFresh), LOOK_LIMIT_MS, () => {
-      throw new HeadraceError('HR_STORAGE_UNAVAILABLE', `nothing came within ${LOOK_LIMIT_MS / 1000} s; looking again`);
-    });
-
-  const refreshOnce = async (): Promise<void> => {
-    try {
-      await lookInTime(false);
-      toldOf = '';
-    } catch (thrown) {
-      const reason = messageOf(thrown);
-      if (toldOf !== reason) logger.error({ reason }, 'could not look for changes of models');
-      toldOf = reason;
-    }
-    refreshing = undefined;
-  };
+  const looks = createLooks({ look, logger, whenFailed: 'could not look for changes of models' });
+  const allLoaded = (): Promise<unknown> => Promise.all(Array.from(held.values(), (one) => one.settled()));
 
   const entryOf = (name: string, version: string | undefined): Entry => {
     const entry = entries.get(name);
@@ -191,16 +174,13 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
   };
 
   return {
-    refresh: () => (refreshing ??= refreshOnce()),
+    refresh: looks.refresh,
     async catchUp() {
-      while (refreshing !== undefined) await refreshing;
-      const looking = lookInTime(true);
-      refreshing = looking.catch(() => undefined).then(() => (refreshing = undefined));
-      await looking;
-      await Promise.all(Array.from(held.values(), (one) => one.settled()));
+      await looks.catchUp();
+      await allLoaded();
     },
     async settled(limitMs) {
-      await within(Promise.all(Array.from(held.values(), (one) => one.settled())), limitMs);
+      await within(allLoaded(), limitMs);
     },
     names: () => [...entries.keys()],
     has: (name) => entries.has(name),
@@ -220,7 +200,7 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
     modelStatistics: () => holders.statistics(),
     async close() {
       isClosed = true;
-      await refreshing;
+      await looks.settled();
       hold();
     },
   };
