@@ -38,7 +38,7 @@ export type { EndpointState, TrafficOwner } from './endpoint-rows.ts';
 export type { EndpointRegistry } from './endpoints.ts';
 export { registryRows } from './object-uses.ts';
 export { type GraphPin, graphPins } from './graph-pins.ts';
-export type { ModelVersion } from './model-versions.ts';
+export { LATEST, type ModelVersion } from './model-versions.ts';
 export type { ModelRegistry, NewModelVersion, RegisteredModel } from './models.ts';
 export type { PlainModel, PlainModelRegistry, PlainVersion } from './plain-models.ts';
 export { openRegistry, type Registry } from './registry.ts';

@@ -3,10 +3,17 @@
 // stay while there is room.
 
 import { HeadraceError, type Logger, type Scope, toHeadraceError, within } from '../../core/index.ts';
-import type { LoadedModel, ModelRepository, Signature } from '../../models/index.ts';
+import type { LoadedModel, ModelLease, ModelRepository, Signature } from '../../models/index.ts';
 import type { ModelStatistics } from '../../monitoring/index.ts';
-import type { PlainModel, PlainModelRegistry, PlainVersion, Registry } from '../../registry/index.ts';
-import { getUnchecked, type ObjectStore, sizeOfBlob } from '../../storage/index.ts';
+import {
+  LATEST,
+  type PlainModel,
+  type PlainModelRegistry,
+  type PlainVersion,
+  type Registry,
+} from '../../registry/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
+import { createAcquireFile } from '../acquire-file.ts';
 import type { Deadlines } from '../deadlines.ts';
 import { createLooks } from '../looks.ts';
 import { createModelHolders } from '../model-statistics.ts';
@@ -65,7 +72,6 @@ interface Entry {
 
 /** What answers a request that names no version, where there is such an alias; else the newest. */
 const STABLE = 'stable';
-const LATEST = 'latest';
 const PROVIDERS = ['cpu'];
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
@@ -78,13 +84,8 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
   let seenToken = -1;
   let isClosed = false;
 
-  const acquire = ({ artifact }: PlainVersion): ReturnType<ModelRepository['acquire']> =>
-    models.acquire(artifact, () => getUnchecked(objects, artifact), {
-      providers: PROVIDERS,
-      mayBlock: mayBlock(),
-      sha256: artifact,
-      size: () => sizeOfBlob(objects, artifact),
-    });
+  const acquireFile = createAcquireFile({ objects, models }, mayBlock);
+  const acquire = ({ artifact }: PlainVersion): Promise<ModelLease> => acquireFile(artifact, PROVIDERS);
 
   /** Holds what is wanted and lets go of the rest; of what was unloaded the memory, too. */
   const hold = (): void => {
