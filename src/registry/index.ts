@@ -39,7 +39,7 @@ export type { EndpointRegistry } from './endpoints.ts';
 export { registryRows } from './object-uses.ts';
 export { type GraphPin, graphPins } from './graph-pins.ts';
 export { type VersionTakes, versionTakes } from './version-takes.ts';
-export type { ModelVersion } from './model-versions.ts';
+export { LATEST, type ModelVersion } from './model-versions.ts';
 export type { ModelRegistry, NewModelVersion, RegisteredModel } from './models.ts';
 export type { PlainModel, PlainModelRegistry, PlainVersion } from './plain-models.ts';
 export { openRegistry, type Registry } from './registry.ts';

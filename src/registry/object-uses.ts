@@ -22,10 +22,7 @@ async function* registryObjects(opened: Kysely<unknown>): AsyncIterable<ObjectUs
   // The registry's own tables are in it.
   const db = opened as Kysely<RegistryTables>;
   const models = await db.selectFrom('registry_model_versions').select(['model', 'version', 'artifact']).execute();
-  for (const { model, version, artifact } of models) {
-    yield { key: blobKey(artifact), what: `version ${version} of model ${model}`, ifGone: 'lost' };
-  }
-  for (const { model, version, artifact } of await readPlainArtifacts(db)) {
+  for (const { model, version, artifact } of [...models, ...(await readPlainArtifacts(db))]) {
     yield { key: blobKey(artifact), what: `version ${version} of model ${model}`, ifGone: 'lost' };
   }
   for (let after = ''; ; ) {

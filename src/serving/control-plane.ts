@@ -29,8 +29,9 @@ export interface ControlPlane {
   /** What became of a revision of the traffic. Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_REVISION. */
   trafficRevision(name: string, revision: number): Promise<TrafficRevision>;
   /**
-   * Whether requests can be answered: definitions are loaded (where there are plain models, or none are applied), the server is not stopping, every endpoint with traffic had
-   * something to serve once, and the store had something of what runs filled once.
+   * Whether requests can be answered: definitions are loaded (where there are plain models, or none are applied), the server
+   * is not stopping, every endpoint with traffic had something to serve once, and the store had something of what runs filled
+   * once.
    */
   readiness(): Readiness;
   /** What is served by. Throws HR_NOTHING_APPLIED. */

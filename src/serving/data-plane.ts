@@ -3,7 +3,7 @@
 
 import { createPredictionIds, type HeadraceError, type Scope, toHeadraceError } from '../core/index.ts';
 import { failureKind } from '../monitoring/index.ts';
-import { createDeadlines } from './deadlines.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS } from './feature-plan.ts';
 import { type FeaturesRead, readFeatures } from './features/read-features.ts';
@@ -27,22 +27,18 @@ export interface DataPlane {
   refused(endpoint: string, thrown: unknown): void;
 }
 
-export interface OwnDataPlane extends DataPlane {
-  close(): void;
-}
-
 export interface DataPlaneParts {
   readonly snapshots: Snapshots;
   readonly inFlight: InFlight;
   readonly wake: Wake;
   readonly truths: RequestTruths;
+  readonly deadlines: Deadlines;
 }
 
 export function createDataPlane(
   deps: Pick<ServingDeps, 'clock' | 'limits' | 'monitor'>,
-  { snapshots, inFlight, wake, truths }: DataPlaneParts,
-): OwnDataPlane {
-  const deadlines = createDeadlines();
+  { snapshots, inFlight, wake, truths, deadlines }: DataPlaneParts,
+): DataPlane {
   const predictDeps = { clock: deps.clock, limits: deps.limits, deadlines, nextId: createPredictionIds() };
 
   const { monitor } = deps;
@@ -120,6 +116,5 @@ export function createDataPlane(
     refused(endpoint, thrown) {
       if (snapshots.isEndpoint(endpoint)) monitor.endpoint(endpoint).failed(toHeadraceError(thrown).code);
     },
-    close: () => deadlines.close(),
   };
 }

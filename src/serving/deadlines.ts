@@ -14,7 +14,7 @@ export interface Stage {
   now: string;
   readonly rows: number;
   /** Where the time goes, for a request that asks for it. */
-  readonly timing?: ArmTiming;
+  readonly timing?: ArmTiming | undefined;
 }
 
 interface Waiting {

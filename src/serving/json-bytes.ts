@@ -47,20 +47,9 @@ function createLendable(): { take(): Buffer | undefined; add(memory: Buffer): vo
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** From here on a whole double is written with an exponent, which no int has. */
-const LEAST_WITH_EXPONENT = 1e21;
-const POINT_ZERO = Buffer.from('.0');
-
-/** Of a float: whether its text looks like an int's. */
-export function needsPoint(value: number): boolean {
-  return Number.isInteger(value) && Math.abs(value) < LEAST_WITH_EXPONENT;
-}
-
 /** Not shared: one call writes a whole answer and takes it. */
 export class JsonBytes implements ValueSink {
   length = 0;
-  /** Whether a whole number gets a point: set while floats are written for who tells types by that. */
-  isPointed = false;
   #bytes: Buffer = Buffer.allocUnsafeSlow(SMALLEST_BYTES);
 
   raw(part: Uint8Array): void {
@@ -99,7 +88,6 @@ export class JsonBytes implements ValueSink {
     const end = Number.isFinite(value) ? writeDouble(this.#bytes, this.length, value) : -1;
     if (end >= 0) this.length = end;
     else this.#plain(Number.isFinite(value) ? String(value) : `"${value}"`);
-    if (this.isPointed && needsPoint(value)) this.raw(POINT_ZERO);
   }
 
   int64(high: number, low: number): void {

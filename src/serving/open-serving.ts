@@ -11,7 +11,7 @@ import type { ServingDeps } from './serving-deps.ts';
 import { createInferencePlane } from './oip/create-inference-plane.ts';
 import type { InferencePlane } from './oip/inference-plane.ts';
 import { createPlainModels } from './oip/plain-models.ts';
-import { openSnapshots } from './open-snapshots.ts';
+import { FIRST_LOAD_MS, openSnapshots } from './open-snapshots.ts';
 import { createRequestTruths } from './request-truths.ts';
 import { openShadows } from './shadow/open-shadows.ts';
 import { createWake } from './wake.ts';
@@ -26,8 +26,6 @@ export interface ServingPlanes {
   close(): Promise<void>;
 }
 
-/** Before the first answer there is time to load. */
-const FIRST_LOAD_MS = 30_000;
 const POLL_MS = 300;
 /** How soon a run that asks is answered. */
 const LOOK_MS = 200;
@@ -72,7 +70,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
 
   deps.monitor.watchModels(() => [...snapshots.modelStatistics(), ...plain.modelStatistics()]);
   const shared = { snapshots, inFlight, wake };
-  const data = createDataPlane(deps, { ...shared, truths });
+  const data = createDataPlane(deps, { ...shared, truths, deadlines });
   const control = createControlPlane({
     registry: deps.registry,
     snapshots,
@@ -97,7 +95,6 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
     async close() {
       isDraining = true;
       clearInterval(timer);
-      data.close();
       deadlines.close();
       await shadows.close();
       await ingestion.close();

@@ -49,7 +49,7 @@ export interface Snapshots {
 }
 
 /** Before the first answer there is time to load. */
-const FIRST_LOAD_MS = 30_000;
+export const FIRST_LOAD_MS = 30_000;
 
 /** `truths`: which endpoints fail at every request. */
 export async function openSnapshots(

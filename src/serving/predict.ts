@@ -214,8 +214,6 @@ function runGroups(
   return run instanceof Promise ? run.then((rows) => [rows]) : [run];
 }
 
-const WAITS = 'it waited for the model, or the model ran';
-
 function timedArm({ arm, requests }: ArmGroup): TimedArm {
   return { arm, rows: requests.length, timing: createArmTiming() };
 }
@@ -232,8 +230,7 @@ function runGroup(
     const error = toHeadraceError(thrown);
     return requests.map(() => ({ error }));
   };
-  const waits = { now: WAITS, rows: requests.length };
-  const stage: Stage = timing === undefined ? waits : { ...waits, timing };
+  const stage: Stage = { now: 'it waited for the model, or the model ran', rows: requests.length, timing };
   // The loop may have been busy since the deadline.
   const inTime = (rows: readonly ArmRow[]): readonly ArmRow[] => {
     scope.check(stage.now, stage.rows);

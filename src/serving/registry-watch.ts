@@ -1,7 +1,7 @@
 // Looks again and again at what the registry says, has it loaded when it changed, and tells the registry what this server
 // serves by it. One look at a time; one that hangs is given up, and what it still finds is not taken.
 
-import { HeadraceError, messageOf, within } from '../core/index.ts';
+import { createLooks } from './looks.ts';
 import { createRedactionCheck } from './redaction-check.ts';
 import type { RequestTruths } from './request-truths.ts';
 import { createSelfReport } from './self-report.ts';
@@ -23,8 +23,6 @@ const CHECK_EVERY_MS = 1000;
 /** What is lacking is looked for again after this, then after twice as long each time, up to a minute. */
 const RETRY_MS = 1000;
 const MOST_RETRY_MS = 60_000;
-/** A registry or a store that says nothing must not keep the next look away. */
-const LOOK_LIMIT_MS = 5000;
 
 /** `failing`: which endpoints fail at every request. */
 export function createRegistryWatch(
@@ -42,8 +40,6 @@ export function createRegistryWatch(
   let retryAt = 0;
   let retryMs = RETRY_MS;
   let lastCheck = -Infinity;
-  let refreshing: Promise<void> | undefined;
-  let toldOf = '';
 
   const tell = (): Promise<void> => report.tell(loader.current(), loader.failure()?.error ?? null, loader.prepared());
 
@@ -96,12 +92,6 @@ export function createRegistryWatch(
     await directory.refresh();
   };
 
-  const look = (): Promise<void> =>
-    within(lookOnce(), LOOK_LIMIT_MS, () => {
-      const sentence = `nothing came within ${LOOK_LIMIT_MS / 1000} s; looking again`;
-      throw new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence);
-    });
-
   /** Versions that are being filled may be complete by now. */
   const checkWaiting = async (): Promise<void> => {
     const waiting = loader.waiting();
@@ -110,33 +100,23 @@ export function createRegistryWatch(
     await deps.completeVersions(waiting);
   };
 
-  const refreshOnce = async (): Promise<void> => {
-    try {
-      await look();
+  const looks = createLooks({
+    look: lookOnce,
+    async goOn() {
       await checkWaiting();
       redactionCheck.look(loader.current());
       await storeCheck.look(loader.current());
-      toldOf = '';
-    } catch (thrown) {
-      const reason = messageOf(thrown);
-      if (toldOf !== reason) logger.error({ reason }, 'could not look for changes');
-      toldOf = reason;
-    }
-    refreshing = undefined;
-  };
+    },
+    logger,
+    whenFailed: 'could not look for changes',
+  });
 
   return {
-    refresh: () => (refreshing ??= refreshOnce()),
-    async catchUp() {
-      while (refreshing !== undefined) await refreshing;
-      const looking = look();
-      // Others that come meanwhile wait for it.
-      refreshing = looking.catch(() => undefined).then(() => (refreshing = undefined));
-      await looking;
-    },
+    refresh: looks.refresh,
+    catchUp: looks.catchUp,
     storeHealth: () => storeCheck.health(),
     async close() {
-      await refreshing;
+      await looks.settled();
       // One that was given up may still run, and would tell that this server is there.
       latest++;
       await report.leave();

@@ -5,7 +5,8 @@ import { type Definitions, type ModelSpec, type ResolvedService, resolveService 
 import { type Binding, compileBinding, type LoadedModel, type ModelRepository } from '../models/index.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
-import { getUnchecked, type ObjectStore, sizeOfBlob } from '../storage/index.ts';
+import type { ObjectStore } from '../storage/index.ts';
+import { createAcquireFile } from './acquire-file.ts';
 import { createModelHolders } from './model-statistics.ts';
 import { createGraphOpener, type OpenVersion } from './open-graph.ts';
 import { readsBehind } from './reads-behind.ts';
@@ -50,18 +51,12 @@ export function createServedModels(
   mayBlock: () => boolean,
 ): ServedModels {
   const holders = createModelHolders();
+  const acquireFile = createAcquireFile({ objects, models }, mayBlock);
 
   const openFile: OpenVersion = async ({ model, version, artifact }, { spec, service }) => {
-    const lease = await models
-      .acquire(artifact, () => getUnchecked(objects, artifact), {
-        providers: spec.providers,
-        mayBlock: mayBlock(),
-        sha256: artifact,
-        size: () => sizeOfBlob(objects, artifact),
-      })
-      .catch((thrown: unknown) => {
-        throw naming(model, version, thrown);
-      });
+    const lease = await acquireFile(artifact, spec.providers).catch((thrown: unknown) => {
+      throw naming(model, version, thrown);
+    });
     try {
       const loaded = lease.model;
       const binding = compileBinding(loaded.signature, service, spec);

@@ -10,9 +10,21 @@ import {
   toJson,
   type Value,
 } from '../../core/index.ts';
-import { JsonBytes, needsPoint } from '../json-bytes.ts';
+import { JsonBytes } from '../json-bytes.ts';
+
+/** From here on a whole double is written with an exponent, which no int has. */
+const LEAST_WITH_EXPONENT = 1e21;
+const POINT_ZERO = Buffer.from('.0');
 
 export class FeastBytes extends JsonBytes {
+  /** Whether a whole number gets a point: set while floats are written. */
+  isPointed = false;
+
+  override number(value: number): void {
+    super.number(value);
+    if (this.isPointed && needsPoint(value)) this.raw(POINT_ZERO);
+  }
+
   override timestamp(value: Micros): void {
     this.number(secondsOf(value));
   }
@@ -26,6 +38,11 @@ export class FeastBytes extends JsonBytes {
   time(value: Micros): void {
     super.timestamp(value);
   }
+}
+
+/** Of a float: whether its text looks like an int's. */
+function needsPoint(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) < LEAST_WITH_EXPONENT;
 }
 
 function secondsOf(micros: Micros): number {

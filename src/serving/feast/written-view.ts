@@ -1,8 +1,9 @@
 // A write to a view, as Feast's clients do it, as a push of events: of a view that is no more than the newest row of a source
 // that is pushed. What is computed from events can't be written, and is told so.
 
-import { didYouMeanOf, HeadraceError } from '../../core/index.ts';
+import { HeadraceError } from '../../core/index.ts';
 import { type EntitySpec, type Manifest, own, type SourceSpec, type ViewSpec } from '../../definitions/index.ts';
+import { unknownFeatureView } from '../features/unknown-view.ts';
 import { type JsonRow, pushedRows } from './pushed-rows.ts';
 
 export interface WrittenView {
@@ -14,11 +15,7 @@ export interface WrittenView {
 /** Throws HR_UNKNOWN_VIEW, and HR_INVALID where the view is not written to, or `df` holds no rows. */
 export function writtenView(manifest: Manifest, name: string, df: unknown): WrittenView {
   const view = own(manifest.views, name);
-  if (view === undefined) {
-    const known = Object.keys(manifest.views);
-    const sentence = `there is no feature view "${name.slice(0, 200)}".${didYouMeanOf('views', name, known)}`;
-    throw new HeadraceError('HR_UNKNOWN_VIEW', sentence);
-  }
+  if (view === undefined) throw unknownFeatureView(name, Object.keys(manifest.views));
   // A valid manifest has both.
   const source = own(manifest.sources, view.source) as SourceSpec;
   const entity = own(manifest.entities, view.entity) as EntitySpec;

@@ -15,6 +15,7 @@ import {
 import { versionIncomplete } from '../../registry/index.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { ReadPlan } from './read-plan.ts';
+import { unknownFeatureView } from './unknown-view.ts';
 
 /** What the monitor counts such reads under. No service has it: a name has no space. */
 export const BY_REFERENCE = '(by reference)';
@@ -115,9 +116,7 @@ function memberOf(manifest: Manifest, reference: string): ServiceMember {
     checkFeature(view, feature, computed.features);
     return { kind: 'onDemand', role: view, view, features: [feature] };
   }
-  const known = [...Object.keys(manifest.views), ...Object.keys(manifest.onDemandViews)];
-  const sentence = `there is no feature view "${shown(view)}".${didYouMeanOf('views', view, known)}`;
-  throw new HeadraceError('HR_UNKNOWN_VIEW', sentence);
+  throw unknownFeatureView(view, [...Object.keys(manifest.views), ...Object.keys(manifest.onDemandViews)]);
 }
 
 function checkFeature(view: string, feature: string, features: readonly Field[]): void {

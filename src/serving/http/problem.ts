@@ -111,7 +111,7 @@ export function sendProblem(
   form: ProblemForm = PROBLEM,
 ): FastifyReply {
   const error = fromHttp(thrown, request.headers['content-type']);
-  const status = form.statusOf?.(error.code) ?? ERRORS[error.code].status;
+  const status = statusIn(form, error);
   failSpan(request, error);
   noteProblem(request, error);
   log.failed(() => loggedRequest(request), error);
@@ -134,7 +134,7 @@ export function writeProblem(
   form: ProblemForm = PROBLEM,
 ): void {
   const { requestId } = told;
-  const status = form.statusOf?.(error.code) ?? ERRORS[error.code].status;
+  const status = statusIn(form, error);
   const body = Buffer.from(JSON.stringify(form.of(toProblem(error, told), { params: {} })));
   const headers = { 'x-request-id': requestId, 'content-type': form.type, 'content-length': body.length };
   const isWhole = response.req.readableEnded;
@@ -142,6 +142,10 @@ export function writeProblem(
   response.writeHead(status, status === 429 || status === 503 ? { ...headers, 'retry-after': '1' } : headers);
   if (isWhole) response.end(body);
   else answerThenDrain(body, response.req).pipe(response);
+}
+
+function statusIn(form: ProblemForm, { code }: HeadraceError): number {
+  return form.statusOf?.(code) ?? ERRORS[code].status;
 }
 
 interface FrameworkError {

@@ -1,6 +1,6 @@
 // The Open Inference Protocol's calls over what a server has: endpoints by the data plane, plain models by their queues.
 
-import { HeadraceError, invalid, type Scope, type Span, toHeadraceError } from '../../core/index.ts';
+import { compareTexts, HeadraceError, type Scope, type Span, toHeadraceError } from '../../core/index.ts';
 import { type LoadedModel, RUNTIME_FAILED, type Tensor, type Tensors } from '../../models/index.ts';
 import type { EndpointMeter, Monitor } from '../../monitoring/index.ts';
 import type { PlainModelRegistry } from '../../registry/index.ts';
@@ -19,6 +19,7 @@ import type {
   ModelMetadata,
 } from './inference-plane.ts';
 import type { PlainModels, PlainServed } from './plain-models.ts';
+import { refuseOtherOutputs } from './request-rules.ts';
 import { createRequestCounts } from './request-counts.ts';
 import { describeTensor, type NamedTensor } from './tensors.ts';
 import { unknownModel } from './unknown-model.ts';
@@ -60,12 +61,8 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
     scope: Scope,
   ): Promise<InferAnswer> => {
     const { signature } = served;
-    for (const name of outputs ?? []) {
-      if (signature.outputs.some((output) => output.name === name)) continue;
-      const known = signature.outputs.map((output) => output.name).join(', ');
-      const message = `is no output of model "${served.name}"; it gives ${known}`;
-      throw invalid([{ path: name.slice(0, 100), message }]);
-    }
+    const known = signature.outputs.map(({ name }) => name);
+    if (outputs !== undefined) refuseOtherOutputs(outputs, new Set(known), `model "${served.name}"`);
     const run = (model: LoadedModel): Promise<Tensors> =>
       scope.span === undefined
         ? model.infer(byName(inputs), scope)
@@ -73,8 +70,10 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
     const given = await served.use(scope, run).catch((thrown: unknown) => {
       throw refusedByRuntime(thrown);
     });
-    const names = outputs ?? signature.outputs.map(({ name }) => name);
-    return { version: served.version, outputs: names.map((name) => ({ ...(given[name] as Tensor), name })) };
+    return {
+      version: served.version,
+      outputs: (outputs ?? known).map((name) => ({ ...(given[name] as Tensor), name })),
+    };
   };
 
   const figuresOf = (name: string, version: string, model: LoadedModel | undefined): ModelFigures => {
@@ -115,7 +114,7 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
           served = plain.find(model, version);
           const answer = await inferPlain(served, asked, scope);
           counts.answered(model, served.version, startMs);
-          meter.answered(Math.round((performance.now() - startMs) * 1000), rowsOf(asked));
+          meter.answered(Math.round((performance.now() - startMs) * 1000), rowsOf(asked.inputs));
           return answer;
         } finally {
           inFlight.leave();
@@ -137,7 +136,7 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
         .flatMap((name) =>
           plain.versions(name).map(({ version, state }): IndexedModel => ({ name, version, ...state })),
         );
-      return [...endpoints.index(), ...own].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+      return [...endpoints.index(), ...own].sort((a, b) => compareTexts(a.name, b.name));
     },
     async load(model, actor) {
       // It may have been registered a moment ago.
@@ -185,7 +184,7 @@ async function runTraced(
 ): Promise<Tensors> {
   const span = parent.child('model.run');
   span.set('headrace.version', Number(version));
-  span.set('headrace.rows', inputs[0]?.shape[0] ?? 1);
+  span.set('headrace.rows', rowsOf(inputs));
   try {
     const outputs = await model.infer(byName(inputs), scope);
     span.end();
@@ -202,7 +201,7 @@ function byName(inputs: readonly NamedTensor[]): Tensors {
   return tensors;
 }
 
-function rowsOf({ inputs }: InferRequest): number {
+function rowsOf(inputs: readonly NamedTensor[]): number {
   return inputs[0]?.shape[0] ?? 1;
 }
 
@@ -227,8 +226,6 @@ function refusedByRuntime(thrown: unknown): unknown {
 
 /** Metrics count what the runtime refused as what it was. */
 function codeOf(thrown: unknown): ReturnType<typeof toHeadraceError>['code'] {
-  const { cause } = toHeadraceError(thrown);
-  return cause instanceof HeadraceError && cause.code === 'HR_INFERENCE_FAILED'
-    ? cause.code
-    : toHeadraceError(thrown).code;
+  const { cause, code } = toHeadraceError(thrown);
+  return cause instanceof HeadraceError && cause.code === 'HR_INFERENCE_FAILED' ? cause.code : code;
 }

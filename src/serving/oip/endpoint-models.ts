@@ -1,6 +1,6 @@
 // Endpoints as models of the protocol: asked by request columns, split by their traffic, a version by the variant that has it.
 
-import { invalid, type Scope } from '../../core/index.ts';
+import type { Scope } from '../../core/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
 import type { Arm } from '../arm.ts';
 import type { ListedEndpoint } from '../catalogue.ts';
@@ -11,6 +11,7 @@ import type { PredictAnswer } from '../predict.ts';
 import { outputsOf, PREDICTION_ID } from './endpoint-outputs.ts';
 import { rowsOf, tensorOfField } from './endpoint-rows.ts';
 import type { IndexedModel, InferAnswer, InferRequest, ModelMetadata } from './inference-plane.ts';
+import { refuseOtherOutputs } from './request-rules.ts';
 import { unknownModel } from './unknown-model.ts';
 
 export interface EndpointModels {
@@ -39,13 +40,12 @@ export function createEndpointModels(
 
   const armsOf = (name: string): readonly Arm[] => planOf(name)?.arms ?? [];
 
-  const versionsOf = (name: string): string[] => [...new Set(armsOf(name).map(({ version }) => String(version)))];
-
   /** The arm of a version. Throws HR_UNKNOWN_MODEL. */
   const armOf = (name: string, version: string): Arm => {
-    const arm = armsOf(name).find((one) => String(one.version) === version);
+    const arms = armsOf(name);
+    const arm = arms.find((one) => String(one.version) === version);
     if (arm !== undefined) return arm;
-    const versions = versionsOf(name);
+    const versions = versionsOf(arms);
     const rest = versions.length === 0 ? ' None has traffic.' : ` Those with traffic: ${versions.join(', ')}.`;
     throw unknownModel(name, version, rest);
   };
@@ -66,11 +66,9 @@ export function createEndpointModels(
     try {
       const arm = version === undefined ? undefined : armOf(name, version);
       const { requestColumns, arms } = snapshots.endpoint(name);
-      const known = new Set([...listed(name).outputs.map((output) => output.name), PREDICTION_ID]);
-      const unknown = outputs?.find((output) => !known.has(output));
-      if (unknown !== undefined) {
-        const message = `is no output of endpoint "${name}"; it gives ${[...known].join(', ')}`;
-        throw invalid([{ path: unknown.slice(0, 100), message }]);
+      if (outputs !== undefined) {
+        const known = new Set([...listed(name).outputs.map((output) => output.name), PREDICTION_ID]);
+        refuseOtherOutputs(outputs, known, `endpoint "${name}"`);
       }
       // With one variant alone its version is what every request gets.
       return { rows: rowsOf(inputs, requestColumns), forced: arms.length > 1 ? arm?.name : undefined };
@@ -87,7 +85,7 @@ export function createEndpointModels(
       const { request, outputs } = listed(name);
       return {
         name,
-        versions: version === undefined ? versionsOf(name) : [version],
+        versions: version === undefined ? versionsOf(armsOf(name)) : [version],
         platform: 'headrace_endpoint',
         inputs: request.map((column) => ({
           ...tensorOfField(column),
@@ -103,13 +101,12 @@ export function createEndpointModels(
     },
     async infer(name, version, asked, scope) {
       const { rows, forced } = prepare(name, version, asked);
-      const options = { isPartial: false, ...(forced === undefined ? {} : { forced }) };
-      const answer = await data.predict(name, rows, options, scope);
+      const answer = await data.predict(name, rows, { isPartial: false, forced }, scope);
       return { version: versionOf(answer), outputs: outputsOf(answer, asked.outputs) };
     },
     index: () =>
-      plans().flatMap(({ state: { name } }) =>
-        versionsOf(name).map((version): IndexedModel => ({ name, version, state: 'READY', reason: '' })),
+      plans().flatMap(({ state: { name }, arms }) =>
+        versionsOf(arms).map((version): IndexedModel => ({ name, version, state: 'READY', reason: '' })),
       ),
     loaded(name, version) {
       const arms = version === undefined ? armsOf(name) : [armOf(name, version)];
@@ -121,6 +118,10 @@ export function createEndpointModels(
       return names.length === 0 ? '' : ` That model is served by the name of its endpoint: ${names.join(', ')}.`;
     },
   };
+}
+
+function versionsOf(arms: readonly Arm[]): string[] {
+  return [...new Set(arms.map(({ version }) => String(version)))];
 }
 
 function versionOf({ rows }: PredictAnswer): string | undefined {

@@ -45,11 +45,11 @@ export function rowsOf(inputs: readonly NamedTensor[], columns: readonly Field[]
     mistakes.push({ path: unknown.name.slice(0, 100), message });
   }
   const rows = inputs[0]?.shape[0] ?? 1;
-  for (const { name, type } of columns) {
+  for (const column of columns) {
+    const { name, type } = column;
     const input = byName.get(name);
     if (input === undefined) {
-      if (!mayLack(columns.find((column) => column.name === name) as Field))
-        mistakes.push({ path: name, message: 'the input is missing' });
+      if (!mayLack(column)) mistakes.push({ path: name, message: 'the input is missing' });
     } else {
       const message = shapeMistake(input, type, rows);
       if (message !== undefined) mistakes.push({ path: name, message });

@@ -2,12 +2,20 @@
 // that answers a request that names none, and those with an alias, are kept; others are loaded when they are asked for, and
 // stay while there is room.
 
-import { HeadraceError, type Logger, messageOf, type Scope, toHeadraceError, within } from '../../core/index.ts';
-import type { LoadedModel, ModelRepository, Signature } from '../../models/index.ts';
+import { HeadraceError, type Logger, type Scope, toHeadraceError, within } from '../../core/index.ts';
+import type { LoadedModel, ModelLease, ModelRepository, Signature } from '../../models/index.ts';
 import type { ModelStatistics } from '../../monitoring/index.ts';
-import type { PlainModel, PlainModelRegistry, PlainVersion, Registry } from '../../registry/index.ts';
-import { getUnchecked, type ObjectStore, sizeOfBlob } from '../../storage/index.ts';
+import {
+  LATEST,
+  type PlainModel,
+  type PlainModelRegistry,
+  type PlainVersion,
+  type Registry,
+} from '../../registry/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
+import { createAcquireFile } from '../acquire-file.ts';
 import type { Deadlines } from '../deadlines.ts';
+import { createLooks } from '../looks.ts';
 import { createModelHolders } from '../model-statistics.ts';
 import type { IndexedModel } from './inference-plane.ts';
 import { createHeldVersion, type HeldVersion } from './held-version.ts';
@@ -64,10 +72,7 @@ interface Entry {
 
 /** What answers a request that names no version, where there is such an alias; else the newest. */
 const STABLE = 'stable';
-const LATEST = 'latest';
 const PROVIDERS = ['cpu'];
-/** A registry that says nothing must not keep the next look away. */
-const LOOK_LIMIT_MS = 5000;
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
 export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean): PlainModels {
@@ -77,17 +82,10 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
   /** By model and number. */
   const held = new Map<string, HeldVersion>();
   let seenToken = -1;
-  let refreshing: Promise<void> | undefined;
-  let toldOf = '';
   let isClosed = false;
 
-  const acquire = ({ artifact }: PlainVersion): ReturnType<ModelRepository['acquire']> =>
-    models.acquire(artifact, () => getUnchecked(objects, artifact), {
-      providers: PROVIDERS,
-      mayBlock: mayBlock(),
-      sha256: artifact,
-      size: () => sizeOfBlob(objects, artifact),
-    });
+  const acquireFile = createAcquireFile({ objects, models }, mayBlock);
+  const acquire = ({ artifact }: PlainVersion): Promise<ModelLease> => acquireFile(artifact, PROVIDERS);
 
   /** Holds what is wanted and lets go of the rest; of what was unloaded the memory, too. */
   const hold = (): void => {
@@ -122,22 +120,8 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
     }
     hold();
   };
-  const lookInTime = (isFresh: boolean): Promise<void> =>
-    within(look(isFresh), LOOK_LIMIT_MS, () => {
-      throw new HeadraceError('HR_STORAGE_UNAVAILABLE', `nothing came within ${LOOK_LIMIT_MS / 1000} s; looking again`);
-    });
-
-  const refreshOnce = async (): Promise<void> => {
-    try {
-      await lookInTime(false);
-      toldOf = '';
-    } catch (thrown) {
-      const reason = messageOf(thrown);
-      if (toldOf !== reason) logger.error({ reason }, 'could not look for changes of models');
-      toldOf = reason;
-    }
-    refreshing = undefined;
-  };
+  const looks = createLooks({ look, logger, whenFailed: 'could not look for changes of models' });
+  const allLoaded = (): Promise<unknown> => Promise.all(Array.from(held.values(), (one) => one.settled()));
 
   const entryOf = (name: string, version: string | undefined): Entry => {
     const entry = entries.get(name);
@@ -191,16 +175,13 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
   };
 
   return {
-    refresh: () => (refreshing ??= refreshOnce()),
+    refresh: looks.refresh,
     async catchUp() {
-      while (refreshing !== undefined) await refreshing;
-      const looking = lookInTime(true);
-      refreshing = looking.catch(() => undefined).then(() => (refreshing = undefined));
-      await looking;
-      await Promise.all(Array.from(held.values(), (one) => one.settled()));
+      await looks.catchUp();
+      await allLoaded();
     },
     async settled(limitMs) {
-      await within(Promise.all(Array.from(held.values(), (one) => one.settled())), limitMs);
+      await within(allLoaded(), limitMs);
     },
     names: () => [...entries.keys()],
     has: (name) => entries.has(name),
@@ -220,7 +201,7 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
     modelStatistics: () => holders.statistics(),
     async close() {
       isClosed = true;
-      await refreshing;
+      await looks.settled();
       hold();
     },
   };

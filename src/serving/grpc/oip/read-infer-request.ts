@@ -4,6 +4,7 @@ import { invalid } from '../../../core/index.ts';
 import type { InferRequest } from '../../oip/inference-plane.ts';
 import { readRawData } from '../../oip/raw-data.ts';
 import { elementsOf, KNOWN_DATATYPES, type NamedTensor, tensorTypeOf } from '../../oip/tensors.ts';
+import { MOST_DIMENSIONS, noClasses, noSequences, noSharedMemory, refuseTwice } from '../../oip/request-rules.ts';
 import { DELIMITED, VARINT, WireReader } from '../wire/wire-reader.ts';
 import { type Parameters, type ParameterValue, readParameter } from './infer-parameter.ts';
 import { readContents } from './read-contents.ts';
@@ -31,8 +32,6 @@ export interface AskedInference extends InferRequest {
 const REQUEST = { model: 1, version: 2, id: 3, parameters: 4, inputs: 5, outputs: 6, raw: 7 } as const;
 const INPUT = { name: 1, datatype: 2, shape: 3, parameters: 4, contents: 5 } as const;
 const OUTPUT = { name: 1, parameters: 2 } as const;
-/** What a tensor's shape may have; far more than any model's. */
-const MOST_DIMENSIONS = 32;
 const MOST_TENSORS = 10_000;
 
 /** Throws HR_MALFORMED_PROTOBUF. */
@@ -129,8 +128,7 @@ function readOutput(reader: WireReader, path: string): string {
   }
   reader.leave(outer);
   refuseSharedMemory(parameters, path);
-  if (!isZero(parameters.get('classification')))
-    throw wrong(`${path}.parameters.classification`, 'classes are not ranked here; ask for the scores');
+  if (!isZero(parameters.get('classification'))) throw noClasses(path);
   if (name === '') throw wrong(`${path}.name`, 'expected a name, got none');
   return name;
 }
@@ -162,8 +160,7 @@ type Options = Pick<AskedInference, 'timeoutMs' | 'isPatient' | 'saysFinal'>;
 
 /** Others are the models' own in other servers; here no model reads any. */
 function readOptions(parameters: Parameters): Options {
-  if (!isZero(parameters.get('sequence_id')))
-    throw wrong('parameters.sequence_id', 'sequences are not served: every request stands alone');
+  if (!isZero(parameters.get('sequence_id'))) throw noSequences();
   const timeoutMicros = wholeOf(parameters.get('timeout'), 'parameters.timeout');
   return {
     timeoutMs: timeoutMicros === 0 ? undefined : timeoutMicros / 1000,
@@ -184,16 +181,7 @@ function wholeOf(value: ParameterValue, path: string): number {
 }
 
 function refuseSharedMemory(parameters: Parameters, path: string): void {
-  if (!parameters.has('shared_memory_region')) return;
-  throw wrong(`${path}.parameters.shared_memory_region`, 'shared memory is not served; send the data with the request');
-}
-
-function refuseTwice(names: readonly string[], path: string): void {
-  const known = new Set<string>();
-  for (const name of names) {
-    if (known.has(name)) throw wrong(path, `${JSON.stringify(name.slice(0, 80))} comes twice`);
-    known.add(name);
-  }
+  if (parameters.has('shared_memory_region')) throw noSharedMemory(path);
 }
 
 function wrong(path: string, message: string): Error {

@@ -1,8 +1,9 @@
 // The bodies of Feast's requests for materializing: a range of time, or up to a time, of some views or of all.
 
-import { describe, didYouMeanOf, HeadraceError, invalid, type Micros, parseTimestamp } from '../../../core/index.ts';
+import { describe, invalid, type Micros, parseTimestamp } from '../../../core/index.ts';
 import { type Manifest, own } from '../../../definitions/index.ts';
 import type { AskedMaterialize } from '../../feast/materialize.ts';
+import { unknownFeatureView } from '../../features/unknown-view.ts';
 import { membersOf } from './feast-bodies.ts';
 
 /** Of `/materialize`. A time that has not come yet is now. Throws HR_INVALID, HR_UNKNOWN_VIEW. */
@@ -50,6 +51,5 @@ function viewsOf(
 function viewOf(path: string, name: unknown, { views }: Manifest): string {
   if (typeof name !== 'string') throw invalid([{ path, message: `expected text, got ${describe(name)}` }]);
   if (own(views, name) !== undefined) return name;
-  const others = didYouMeanOf('views', name, Object.keys(views));
-  throw new HeadraceError('HR_UNKNOWN_VIEW', `there is no feature view "${name.slice(0, 200)}".${others}`);
+  throw unknownFeatureView(name, Object.keys(views));
 }

@@ -11,6 +11,7 @@ import {
   type NamedTensor,
   tensorTypeOf,
 } from '../../oip/tensors.ts';
+import { MOST_DIMENSIONS, noClasses, noSequences, noSharedMemory, refuseTwice } from '../../oip/request-rules.ts';
 import { readJsonData } from './json-data.ts';
 import { parseLenientJson } from './lenient-json.ts';
 import { rawTensor } from './raw-tensor.ts';
@@ -25,9 +26,6 @@ export interface InferBody extends InferRequest {
   /** Whether an output goes as binary data. */
   readonly isBinary: (output: string) => boolean;
 }
-
-/** What a tensor's shape may have; far more than any model's. */
-const MOST_DIMENSIONS = 32;
 
 /**
  * `jsonLength`: of the JSON at the body's begin, as its header says; undefined: all of it. `inputs` gives what the model takes,
@@ -53,7 +51,10 @@ export function readInferBody(
     const message = `${body.length - cursor.at} bytes are left after the tensors that say binary_data_size`;
     throw invalid([{ path: 'body', message }]);
   }
-  refuseTwice(tensors, 'inputs');
+  refuseTwice(
+    tensors.map(({ name }) => name),
+    'inputs',
+  );
   const id = members['id'];
   if (id !== undefined && typeof id !== 'string')
     throw invalid([{ path: 'id', message: `expected text, got ${describe(id)}` }]);
@@ -121,8 +122,7 @@ function readOptions(json: unknown): Options {
   const timeout = wholeOf(said['timeout'], 'parameters.timeout');
   const priority = wholeOf(said['priority'], 'parameters.priority');
   const sequence = said['sequence_id'];
-  if (sequence !== undefined && sequence !== 0 && sequence !== '')
-    throw wrong('parameters.sequence_id', 'sequences are not served: every request stands alone');
+  if (sequence !== undefined && sequence !== 0 && sequence !== '') throw noSequences();
   return {
     timeoutMicros: timeout === 0 ? undefined : timeout,
     isPatient: (priority ?? 0) > 1,
@@ -145,24 +145,14 @@ function readOutputs(json: unknown, isAllBinary: boolean): Pick<InferBody, 'outp
     const said = parameters === undefined ? {} : needObject(parameters, `${path}.parameters`);
     refuseSharedMemory(said, path);
     const classes = said['classification'];
-    if (classes !== undefined && classes !== 0)
-      throw wrong(`${path}.parameters.classification`, 'classes are not ranked here; ask for the scores');
+    if (classes !== undefined && classes !== 0) throw noClasses(path);
     binary.set(name, flagOf(said['binary_data'], `${path}.parameters.binary_data`) ?? isAllBinary);
   });
   return { outputs: [...binary.keys()], isBinary: (name) => binary.get(name) === true };
 }
 
 function refuseSharedMemory(said: Members, path: string): void {
-  if (said['shared_memory_region'] === undefined) return;
-  throw wrong(`${path}.parameters.shared_memory_region`, 'shared memory is not served; send the data with the request');
-}
-
-function refuseTwice(tensors: readonly NamedTensor[], path: string): void {
-  const known = new Set<string>();
-  for (const { name } of tensors) {
-    if (known.has(name)) throw wrong(path, `${JSON.stringify(name.slice(0, 80))} comes twice`);
-    known.add(name);
-  }
+  if (said['shared_memory_region'] !== undefined) throw noSharedMemory(path);
 }
 
 const MEMBERS = ['inputs', 'outputs', 'parameters', 'id'];
