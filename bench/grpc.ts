@@ -4,6 +4,7 @@
 import { connect } from 'node:http2';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import { frame } from '../test/support/grpc-transport.ts';
 import { treesModel } from '../test/support/onnx-model.ts';
 import { callFor, callOnce } from './grpc-load.ts';
 import { rateOf, takeTurns } from './in-turn.ts';
@@ -79,9 +80,7 @@ function messagesOf(rows: number): readonly Buffer[] {
         raw_input_contents: [Buffer.from(data.buffer)],
       })
       .finish();
-    const prefix = Buffer.alloc(5);
-    prefix.writeUInt32BE(bytes.length, 1);
-    return Buffer.concat([prefix, bytes]);
+    return frame(bytes);
   });
 }
 
