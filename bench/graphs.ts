@@ -3,27 +3,17 @@
 
 import { createScope, type Scope, type Value } from '../src/core/index.ts';
 import {
-  compileDefinitions,
-  type Definitions,
   featureService,
   functionNode,
   type GraphNode,
   model,
   modelNode,
   onDemandView,
-  resolveService,
   t,
 } from '../src/definitions/index.ts';
-import {
-  compileBinding,
-  compileGraph,
-  createOnnxRuntime,
-  type LoadedModel,
-  type NodeModel,
-  type RowModel,
-  runRows,
-} from '../src/models/index.ts';
+import { type LoadedModel, type RowModel, runRows } from '../src/models/index.ts';
 import { treesModel } from '../test/support/onnx-model.ts';
+import { openGraph } from '../test/support/open-graph.ts';
 import { median } from './median.ts';
 import type { Figure, Section } from './report.ts';
 
@@ -133,22 +123,7 @@ interface Opened {
 
 async function open(last: GraphNode<typeof outputs>): Promise<Opened> {
   const whole = model('whole', { features, outputs, graph: last });
-  const definitions = compileDefinitions([{ file: 'bench.ts', name: 'whole', value: whole }], {
-    project: 'bench',
-    directory: '.',
-  });
-  const { manifest } = definitions;
-  const spec = manifest.models['whole'] as Definitions['manifest']['models'][string];
-  const service = resolveService(manifest, 'features');
-  const runtime = createOnnxRuntime();
-  const models = new Map<string, NodeModel>();
-  for (const node of spec.graph?.nodes ?? []) {
-    if (node.kind !== 'model') continue;
-    const own = manifest.models[node.model] as typeof spec;
-    const loaded = await runtime.load(treesModel(FEATURES, TREES, DEPTH), { providers: ['cpu'], mayBlock: true });
-    const binding = compileBinding(loaded.signature, service, own);
-    models.set(node.name, { version: 1, loaded, binding, service, spec: own });
-  }
+  const { spec, models, ...graph } = await openGraph(whole, () => treesModel(FEATURES, TREES, DEPTH));
   const nodes = (spec.graph?.nodes ?? []).map((node) => {
     const own = models.get(node.name);
     if (own !== undefined)
@@ -157,7 +132,7 @@ async function open(last: GraphNode<typeof outputs>): Promise<Opened> {
     return async (rows: readonly (readonly Value[])[]) => rows.map(([a, b]) => run({ a: Number(a), b: Number(b) }));
   });
   return {
-    graph: compileGraph({ spec, service, definitions, models }),
+    graph,
     nodes,
     async close() {
       for (const { loaded } of models.values()) await loaded.close();

@@ -1,18 +1,15 @@
 // Inference over gRPC beside a bare server of @grpc/grpc-js that runs the same model: rounds in turn, medians; what both answer is held
 // against each other first.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
-import { openApp, readEnvironment, registerPlainModel } from '../src/app/index.ts';
-import { silentLogger } from '../src/core/index.ts';
+import { frame } from '../test/support/grpc-transport.ts';
 import { treesModel } from '../test/support/onnx-model.ts';
 import { callFor, callOnce } from './grpc-load.ts';
-import { rateOf } from './in-turn.ts';
-import { type LoadResult, medianLoad } from './load.ts';
+import { rateOf, takeTurns } from './in-turn.ts';
+import type { LoadResult } from './load.ts';
+import { createPlainProject } from './plain-project.ts';
 import type { Figure, Section } from './report.ts';
 import { type BenchServer, startHeadrace, startScript } from './servers.ts';
 
@@ -25,34 +22,22 @@ const PATH = '/inference.GRPCInferenceService/ModelInfer';
 
 export async function grpcSection({ isQuick }: { readonly isQuick: boolean }): Promise<Section> {
   const [seconds, rounds] = isQuick ? [1, 2] : [2, 9];
-  const project = await createProject();
+  const project = await createPlainProject({ trees: treesModel(FLOATS, TREES, DEPTH) });
   const servers: BenchServer[] = [];
   const figures: Figure[] = [];
   try {
     const server = await startHeadrace(project.directory, { grpcPort: 0 });
     servers.push(server);
-    const bare = await startScript('grpc-bare-server.ts', [project.trees], project.directory);
+    const bare = await startScript('grpc-bare-server.ts', [project.fileOf('trees')], project.directory);
     servers.push(bare);
     const addresses = [server.grpc, bare.url] as const;
     for (const rows of [1, 64]) {
       const messages = messagesOf(rows);
       await checkAlike(addresses, messages.slice(0, 50));
-      const results: [LoadResult[], LoadResult[]] = [[], []];
-      for (let round = -1; round < rounds; round++) {
-        for (const [at, address] of addresses.entries()) {
-          const result = await callFor({
-            address,
-            path: PATH,
-            messages,
-            connections: CONNECTIONS,
-            calls: CALLS,
-            seconds,
-          });
-          // The first round warms both up.
-          if (round >= 0) results[at as 0 | 1].push(result);
-        }
-      }
-      figures.push(figureOf(rows, medianLoad(results[0]), medianLoad(results[1])));
+      const load = { path: PATH, messages, connections: CONNECTIONS, calls: CALLS };
+      const calls = addresses.map((address) => (span: number) => callFor({ ...load, address, seconds: span }));
+      const [own, floor] = (await takeTurns(calls, seconds, rounds)) as [LoadResult, LoadResult];
+      figures.push(figureOf(rows, own, floor));
     }
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
@@ -78,23 +63,6 @@ function figureOf(rows: number, own: LoadResult, bare: LoadResult): Figure {
   };
 }
 
-async function createProject(): Promise<{ readonly directory: string; readonly trees: string; remove(): void }> {
-  const directory = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
-  mkdirSync(join(directory, 'feature_repo'));
-  writeFileSync(join(directory, 'headrace.config.ts'), `export default { project: 'bench_grpc' };\n`);
-  const trees = join(directory, 'trees.onnx');
-  const onnx = treesModel(FLOATS, TREES, DEPTH);
-  writeFileSync(trees, onnx);
-  const environment = { ...readEnvironment({}), workingDirectory: directory };
-  const app = await openApp({ environment, logger: silentLogger });
-  try {
-    await registerPlainModel(app, { model: 'trees', onnx });
-  } finally {
-    await app.close();
-  }
-  return { directory, trees, remove: () => rmSync(directory, { recursive: true, force: true }) };
-}
-
 const proto = fileURLToPath(new URL('../proto/', import.meta.url));
 const root = new protobuf.Root();
 root.resolvePath = (_, target) => `${proto}${target.replace(proto, '')}`;
@@ -112,9 +80,7 @@ function messagesOf(rows: number): readonly Buffer[] {
         raw_input_contents: [Buffer.from(data.buffer)],
       })
       .finish();
-    const prefix = Buffer.alloc(5);
-    prefix.writeUInt32BE(bytes.length, 1);
-    return Buffer.concat([prefix, bytes]);
+    return frame(bytes);
   });
 }
 

@@ -11,10 +11,20 @@ export async function inTurn(
   seconds: number,
   rounds: number,
 ): Promise<LoadResult[]> {
+  const posts = loads.map((load) => (span: number) => postFor({ ...load, connections, seconds: span }));
+  return takeTurns(posts, seconds, rounds);
+}
+
+/** The same of loads of any kind, each for so many seconds. */
+export async function takeTurns(
+  loads: readonly ((seconds: number) => Promise<LoadResult>)[],
+  seconds: number,
+  rounds: number,
+): Promise<LoadResult[]> {
   const results: LoadResult[][] = loads.map(() => []);
   for (let round = -1; round < rounds; round++) {
     for (const [at, load] of loads.entries()) {
-      const result = await postFor({ ...load, connections, seconds: round < 0 ? WARM_SECONDS : seconds });
+      const result = await load(round < 0 ? WARM_SECONDS : seconds);
       if (round >= 0) results[at]?.push(result);
     }
   }

@@ -1,14 +1,10 @@
 // The Open Inference Protocol over HTTP beside its floors: one row against ack, many rows against a bare route that parses, runs
 // and stringifies, and a binary tensor against an echo. Loads in turn, medians; what is answered is checked first.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openApp, readEnvironment, registerPlainModel } from '../src/app/index.ts';
-import { silentLogger } from '../src/core/index.ts';
 import { passThroughModel, treesModel } from '../test/support/onnx-model.ts';
 import { inTurn, rateOf } from './in-turn.ts';
 import type { Load, LoadResult } from './load.ts';
+import { createPlainProject } from './plain-project.ts';
 import type { Figure, Section } from './report.ts';
 import { type BenchServer, startHeadrace, startScript } from './servers.ts';
 
@@ -26,7 +22,10 @@ type Target = Pick<Load, 'url' | 'body' | 'headers'>;
 
 export async function oipSection({ isQuick }: { readonly isQuick: boolean }): Promise<Section> {
   const [seconds, rounds] = isQuick ? [1, 2] : [2, 9];
-  const project = await createProject();
+  const project = await createPlainProject({
+    trees: treesModel(FLOATS, TREES, DEPTH),
+    same: passThroughModel([{ name: 'x', type: 'float32', shape: [null, BINARY_FLOATS] }]),
+  });
   const servers: BenchServer[] = [];
   const started = async (server: Promise<BenchServer>): Promise<string> => {
     const { url } = await server;
@@ -39,7 +38,7 @@ export async function oipSection({ isQuick }: { readonly isQuick: boolean }): Pr
     const two = await started(startHeadrace(project.directory, { workers: 2 }));
     const row = bodiesOf(1);
     const rows = bodiesOf(ROWS);
-    const bare = await started(startScript('parse-run-server.ts', [project.trees], project.directory));
+    const bare = await started(startScript('parse-run-server.ts', [project.fileOf('trees')], project.directory));
     const answer = await checkAlike(`${one}${TREES_URL}`, `${bare}/infer`, [...row.slice(0, 20), ...rows.slice(0, 20)]);
     const ack = await started(startScript('ack-server.ts', [String(answer)], project.directory));
     const echo = await started(startScript('echo-server.ts', [], project.directory));
@@ -88,27 +87,6 @@ export async function oipSection({ isQuick }: { readonly isQuick: boolean }): Pr
 }
 
 const TREES_URL = '/v2/models/trees/infer';
-
-async function createProject(): Promise<{ readonly directory: string; readonly trees: string; remove(): void }> {
-  const directory = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
-  mkdirSync(join(directory, 'feature_repo'));
-  writeFileSync(join(directory, 'headrace.config.ts'), `export default { project: 'bench_oip' };\n`);
-  const trees = join(directory, 'trees.onnx');
-  const onnx = treesModel(FLOATS, TREES, DEPTH);
-  writeFileSync(trees, onnx);
-  const app = await openApp({
-    environment: { ...readEnvironment({}), workingDirectory: directory },
-    logger: silentLogger,
-  });
-  try {
-    await registerPlainModel(app, { model: 'trees', onnx });
-    const same = passThroughModel([{ name: 'x', type: 'float32', shape: [null, BINARY_FLOATS] }]);
-    await registerPlainModel(app, { model: 'same', onnx: same });
-  } finally {
-    await app.close();
-  }
-  return { directory, trees, remove: () => rmSync(directory, { recursive: true, force: true }) };
-}
 
 function bodiesOf(rows: number): readonly string[] {
   return Array.from({ length: BODIES }, (_, body) => {

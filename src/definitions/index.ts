@@ -108,7 +108,6 @@ export type {
 export type { StepAction } from './actions/action-kinds.ts';
 export type { RolloutSpec } from './rollout-spec.ts';
 export {
-  type EnsembleNodeSpec,
   type FunctionNodeSpec,
   type GraphSpec,
   inputNodes,

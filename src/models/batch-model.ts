@@ -4,6 +4,7 @@
 import { HeadraceError, messageOf, type Value } from '../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../definitions/index.ts';
 import { compileBinding } from './binding/compile-binding.ts';
+import { asInferenceFailure } from './each-row.ts';
 import type { BatchInput } from './model-work.ts';
 import { createBuffers, createFeeds } from './onnx/batch-buffers.ts';
 import { measureModel } from './onnx/measure-model.ts';
@@ -63,7 +64,7 @@ export function openBatchModel(onnx: Uint8Array, options: BatchModelOptions): Ba
       try {
         outputs = run(to - from);
       } catch (thrown) {
-        if (to - from === 1) return scored(rows[from] as number, asFailure(thrown));
+        if (to - from === 1) return scored(rows[from] as number, asInferenceFailure(thrown));
         // One row may have spoilt the others: it is looked for by halves.
         const middle = (from + to) >> 1;
         for (const [start, end] of [
@@ -81,7 +82,7 @@ export function openBatchModel(onnx: Uint8Array, options: BatchModelOptions): Ba
       try {
         return binding.readRow(outputs, place);
       } catch (thrown) {
-        return asFailure(thrown);
+        return asInferenceFailure(thrown);
       }
     };
     return {
@@ -123,12 +124,4 @@ type Finish = (
 
 function textsOf(inputs: readonly BatchInput[], rows: number): (readonly string[] | null)[] {
   return inputs.map(({ data, width }) => (isText(data) ? data.slice(0, rows * width) : null));
-}
-
-function asFailure(thrown: unknown): HeadraceError {
-  return thrown instanceof HeadraceError
-    ? thrown
-    : new HeadraceError('HR_INFERENCE_FAILED', `the model's answer can't be read: ${messageOf(thrown)}`, {
-        cause: thrown,
-      });
 }

@@ -78,7 +78,8 @@ export abstract class EachRowWork implements ModelWork {
   }
 }
 
-function asInferenceFailure(thrown: unknown): HeadraceError {
+/** What kept a model's answer from being read, as a row's failure. */
+export function asInferenceFailure(thrown: unknown): HeadraceError {
   if (thrown instanceof HeadraceError) return thrown;
   return new HeadraceError('HR_INFERENCE_FAILED', `the model's answer can't be read: ${String(thrown)}`, {
     cause: thrown,

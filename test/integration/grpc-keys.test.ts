@@ -1,6 +1,8 @@
 // gRPC on a server with keys, over TLS: who may call what, keys that end, what the audit log and the log tell.
 
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Logger, type Role, ROLES } from '../../src/core/index.ts';
@@ -24,21 +26,22 @@ const note =
     void logged.push({ level, ...fields, message });
 const logger: Logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
 
+const folder = mkdtempSync(join(tmpdir(), 'headrace-grpc-tls-'));
 let open: OpenServing;
 let registry: Registry;
 let client: GrpcClient;
 beforeAll(async () => {
   const { cert, key } = makeCertificate('grpc');
-  const folder = await import('node:fs').then(({ mkdtempSync }) => mkdtempSync('/tmp/headrace-grpc-tls-'));
-  writeFileSync(`${folder}/cert.pem`, cert);
-  writeFileSync(`${folder}/key.pem`, key);
+  const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  writeFileSync(certFile, cert);
+  writeFileSync(keyFile, key);
   open = await openServing({
     repository: `${REPOSITORY}export const other = endpoint('other', { model: returns, unit: ['customer'] });\n`,
     features: 4,
     logger,
     settings: {
-      HEADRACE_SERVER_TLS_CERT: `${folder}/cert.pem`,
-      HEADRACE_SERVER_TLS_KEY: `${folder}/key.pem`,
+      HEADRACE_SERVER_TLS_CERT: certFile,
+      HEADRACE_SERVER_TLS_KEY: keyFile,
       HEADRACE_LOG_REQUESTS: 'all',
     },
     serve: { grpcPort: 0 },
@@ -49,6 +52,7 @@ beforeAll(async () => {
 afterAll(async () => {
   client.close();
   await open.close();
+  rmSync(folder, { recursive: true });
 });
 
 const row = { columns: { customer: { string_value: 'ada' }, amount: { double_value: 1 } } };

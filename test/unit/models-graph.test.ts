@@ -3,7 +3,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { HeadraceError, type Span } from '../../src/core/index.ts';
 import {
-  compileDefinitions,
   ensembleNode,
   featureService,
   functionNode,
@@ -11,20 +10,13 @@ import {
   model,
   modelNode,
   onDemandView,
-  resolveService,
   routerNode,
   t,
 } from '../../src/definitions/index.ts';
-import {
-  compileBinding,
-  compileGraph,
-  createOnnxRuntime,
-  type LoadedModel,
-  type NodeModel,
-  type NodeTiming,
-} from '../../src/models/index.ts';
+import type { LoadedModel, NodeTiming } from '../../src/models/index.ts';
 import { scopeOf } from '../support/model-works.ts';
 import { linearModel, lookUpModel, patientModel } from '../support/onnx-model.ts';
+import { type OpenGraph, openGraph } from '../support/open-graph.ts';
 import { answersOf } from '../support/row-answers.ts';
 
 const given = onDemandView('given', {
@@ -47,26 +39,12 @@ const FILES: Readonly<Record<string, () => Uint8Array>> = {
 const open: LoadedModel[] = [];
 afterAll(() => Promise.all(open.map((one) => one.close())));
 
-async function graphOf(node: GraphNode<typeof outputs>): Promise<ReturnType<typeof compileGraph>> {
-  const graph = model('graph', { features, outputs, graph: node });
-  const definitions = compileDefinitions([{ file: 'a.ts', name: 'graph', value: graph }], {
-    project: 'test',
-    directory: '.',
-  });
-  const { manifest } = definitions;
-  const spec = manifest.models['graph'] as (typeof manifest.models)[string];
-  const service = resolveService(manifest, 'features');
-  const models = new Map<string, NodeModel>();
-  for (const one of spec.graph?.nodes ?? []) {
-    if (one.kind !== 'model') continue;
-    const own = manifest.models[one.model] as typeof spec;
-    const onnx = (FILES[one.model] as () => Uint8Array)();
-    const loaded = await createOnnxRuntime().load(onnx, { providers: ['cpu'], mayBlock: true });
-    open.push(loaded);
-    const binding = compileBinding(loaded.signature, service, own);
-    models.set(one.name, { version: 1, loaded, binding, service, spec: own });
-  }
-  return compileGraph({ spec, service, definitions, models });
+async function graphOf(node: GraphNode<typeof outputs>): Promise<OpenGraph> {
+  const graph = await openGraph(model('graph', { features, outputs, graph: node }), (name) =>
+    (FILES[name] as () => Uint8Array)(),
+  );
+  open.push(...Array.from(graph.models.values(), ({ loaded }) => loaded));
+  return graph;
 }
 
 const shown = (told: Awaited<ReturnType<typeof answersOf>>) =>

@@ -2,13 +2,13 @@
 
 import type { Field, Value } from '../../core/index.ts';
 import type { OnDemandViewSpec, UserFunction } from '../manifest.ts';
-import { compileRowFunction } from './compile-row-function.ts';
+import { compileRowFunction, type GiveInputs } from './compile-row-function.ts';
 
 /**
  * Takes each input's values in the order of its fields; gives the features' values in the view's order. A request column that
  * is null is its default, whoever calls: online, a training set and an audit see the same.
  */
-export type Transform = (inputs: Readonly<Record<string, readonly Value[]>>) => Value[];
+export type Transform = GiveInputs<Value[]>;
 
 /**
  * Builds the caller of a view's transform. `inputFields` are the fields of each input by its name.

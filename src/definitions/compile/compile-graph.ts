@@ -8,7 +8,7 @@ import type { Manifest, ModelSpec } from '../manifest.ts';
 import { own } from '../own.ts';
 import { resolveService } from '../resolve-service.ts';
 import { expectKind, leadsTo } from './collect.ts';
-import { compileNode, type NodeContext } from './compile-node.ts';
+import { compileNode, type NodeContext, optionsPlace } from './compile-node.ts';
 import type { FunctionTable } from './function-table.ts';
 import type { Mistakes } from './mistakes.ts';
 import { showName } from './names.ts';
@@ -106,7 +106,7 @@ function checkSkips(
       mistakes.add(
         node,
         `onFailure is 'skip', which is for members of ensembles alone, and ${user}. Give outputs that stand in, or let the row fail`,
-        [node.nodeKind === 'model' || node.nodeKind === 'ensemble' ? 2 : 1, 'onFailure'],
+        [optionsPlace(node), 'onFailure'],
       );
   }
 }

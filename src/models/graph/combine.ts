@@ -2,7 +2,7 @@
 
 import type { Field, Value } from '../../core/index.ts';
 
-/** As `PlannedEnsemble` has it. */
+/** Of one row: what members of the ensemble gave, those that failed left out; `members` are their places among all. */
 export type Combine = (given: readonly (readonly Value[])[], members: readonly number[]) => readonly Value[];
 
 /** `weights`: of all members, in their order. */

@@ -6,7 +6,6 @@ import {
   compileNodeFunction,
   compileRouterFunction,
   type Definitions,
-  type EnsembleNodeSpec,
   functionOf,
   inputNodes,
   type ModelNodeSpec,
@@ -101,7 +100,7 @@ function planNode(node: NodeSpec, place: number, context: Context): PlannedNode 
         kind: 'ensemble',
         before: placesOf(node.members),
         minimum: node.minimum,
-        combine: combineOf(node),
+        combine: compileCombine(node.by, outputs, node.weights ?? node.members.map(() => 1)),
       };
     case 'router':
       return {
@@ -113,10 +112,6 @@ function planNode(node: NodeSpec, place: number, context: Context): PlannedNode 
         choose: compileRouterFunction(node, functionOf(context.definitions, node.function), fieldsOf),
       };
   }
-}
-
-function combineOf({ by, outputs, members, weights }: EnsembleNodeSpec): ReturnType<typeof compileCombine> {
-  return compileCombine(by, outputs, weights ?? members.map(() => 1));
 }
 
 function planModel(node: ModelNodeSpec, context: Context) {

@@ -3,6 +3,7 @@
 import type { Field, Value } from '../../core/index.ts';
 import type { RowModel } from '../each-row.ts';
 import type { LoadedModel } from '../model-runtime.ts';
+import type { Combine } from './combine.ts';
 
 export interface GraphPlan {
   /** Each after those that it takes from. */
@@ -67,8 +68,7 @@ export interface PlannedEnsemble extends PlannedCommon {
   readonly kind: 'ensemble';
   readonly before: readonly number[];
   readonly minimum: number;
-  /** Of one row: what its members gave, those that failed left out; `members` are their places in `before`. */
-  readonly combine: (given: readonly (readonly Value[])[], members: readonly number[]) => readonly Value[];
+  readonly combine: Combine;
 }
 
 export interface PlannedRouter extends PlannedCommon {

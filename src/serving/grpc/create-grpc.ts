@@ -33,14 +33,13 @@ export function createGrpc(
   planes: Pick<ServingPlanes, 'data' | 'ingest' | 'control' | 'inference'>,
   { logger, loggedRequests, onTurnedAway, security, ...options }: GrpcOptions,
 ): GrpcServer {
-  const services = [NATIVE_SERVICE, OIP_SERVICE];
   let lastId = 0;
   return createGrpcServer({
     ...options,
     methods: new Map([
       ...nativeService(planes),
       ...oipService(planes.inference, options.version),
-      ...healthService(planes.control, () => services),
+      ...healthService(planes.control, [NATIVE_SERVICE, OIP_SERVICE]),
       ...reflectionService(),
     ]),
     gate: security.gate,

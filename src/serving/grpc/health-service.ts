@@ -22,11 +22,11 @@ const LOOK_MS = 250;
 /** `services`: full names, beside the empty one, which is the server. */
 export function healthService(
   control: Pick<ControlPlane, 'readiness'>,
-  services: () => readonly string[],
+  services: readonly string[],
 ): [path: string, method: Method][] {
   const now = (): number => (control.readiness().isReady ? SERVING : NOT_SERVING);
   const of = (service: string): number | undefined =>
-    service === '' || services().includes(service) ? now() : undefined;
+    service === '' || services.includes(service) ? now() : undefined;
   return [
     [
       '/grpc.health.v1.Health/Check',
@@ -37,7 +37,7 @@ export function healthService(
           const service = readService(message);
           const status = of(service);
           if (status === undefined) {
-            const known = services().join(', ');
+            const known = services.join(', ');
             const sentence = `there is no service "${service.slice(0, 200)}"; there are ${known}.`;
             throw new HeadraceError('HR_UNKNOWN_ROUTE', sentence);
           }
@@ -52,7 +52,7 @@ export function healthService(
         role: 'open',
         answer: () =>
           writeMessage((out) => {
-            for (const service of ['', ...services()]) {
+            for (const service of ['', ...services]) {
               const entry = out.begin(STATUSES);
               out.text(ENTRY.key, service);
               const value = out.begin(ENTRY.value);

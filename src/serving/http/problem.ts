@@ -103,6 +103,11 @@ function listed(errors: readonly ErrorDetail[]): string {
   return `${told.join('; ')}${more}`;
 }
 
+/** Whether the same request may do in a second: there was too much, or a part was not ready. `status`: HTTP's. */
+export function isRetryable(status: number): boolean {
+  return status === 429 || status === 503;
+}
+
 export function sendProblem(
   reply: FastifyReply,
   request: FastifyRequest,
@@ -115,7 +120,7 @@ export function sendProblem(
   failSpan(request, error);
   noteProblem(request, error);
   log.failed(() => loggedRequest(request), error);
-  if (status === 429 || status === 503) reply.header('retry-after', '1');
+  if (isRetryable(status)) reply.header('retry-after', '1');
   const problem = toProblem(error, { requestId: request.id, actor: request.actor });
   const body = Buffer.from(JSON.stringify(form.of(problem, request)));
   reply.code(status).header('content-type', form.type);
@@ -139,7 +144,7 @@ export function writeProblem(
   const headers = { 'x-request-id': requestId, 'content-type': form.type, 'content-length': body.length };
   const isWhole = response.req.readableEnded;
   if (!isWhole) response.setHeader('connection', 'close');
-  response.writeHead(status, status === 429 || status === 503 ? { ...headers, 'retry-after': '1' } : headers);
+  response.writeHead(status, isRetryable(status) ? { ...headers, 'retry-after': '1' } : headers);
   if (isWhole) response.end(body);
   else answerThenDrain(body, response.req).pipe(response);
 }

@@ -61,7 +61,8 @@ export function quoted(header: string): string {
   return JSON.stringify(header.length > MOST_SHOWN ? `${header.slice(0, MOST_SHOWN)}…` : header);
 }
 
-const MAX_TIMEOUT_MS = 3_600_000;
+/** What a request may take. */
+export const MAX_TIMEOUT_MS = 3_600_000;
 
 function readTimeout(text: string | readonly string[]): number {
   const value = typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : NaN;
@@ -71,11 +72,20 @@ function readTimeout(text: string | readonly string[]): number {
   throw invalid([{ path: 'X-Request-Timeout-Ms', message }]);
 }
 
+export const LONGEST_IDEMPOTENCY_KEY = 255;
+
+export function isIdempotencyKey(key: string): boolean {
+  return key.trim() !== '' && key.length <= LONGEST_IDEMPOTENCY_KEY;
+}
+
 /** The Idempotency-Key header. Throws HR_INVALID when it is too long. */
 export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
-  if (typeof key !== 'string' || key.trim() === '' || key.length > 255)
-    throw new HeadraceError('HR_INVALID', 'Idempotency-Key: expected one key of 1 to 255 characters that is not blank');
+  if (typeof key !== 'string' || !isIdempotencyKey(key))
+    throw new HeadraceError(
+      'HR_INVALID',
+      `Idempotency-Key: expected one key of 1 to ${LONGEST_IDEMPOTENCY_KEY} characters that is not blank`,
+    );
   return key;
 }

@@ -4,7 +4,6 @@ import {
   type DataType,
   type ErrorDetail,
   formatTimestamp,
-  HeadraceError,
   INVALID,
   invalid,
   noteMistake,
@@ -13,6 +12,7 @@ import {
 } from '../../../core/index.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import type { IngestPlane } from '../../ingest-plane.ts';
+import { isIdempotencyKey, LONGEST_IDEMPOTENCY_KEY } from '../../http/request-context.ts';
 import { DELIMITED, WireReader } from '../wire/wire-reader.ts';
 import { writeMessage } from '../wire/wire-writer.ts';
 import { noteRow, readColumns, type RowPlaces } from './read-rows.ts';
@@ -25,7 +25,6 @@ export interface PushRequest extends RowPlaces {
 }
 
 const REQUEST = { source: 1, rows: 2, idempotencyKey: 3 } as const;
-const LONGEST_KEY = 255;
 
 /** Throws HR_MALFORMED_PROTOBUF, and HR_INVALID for a key that is too long or blank. */
 export function readPushRequest(bytes: Buffer): PushRequest {
@@ -38,11 +37,9 @@ export function readPushRequest(bytes: Buffer): PushRequest {
     else reader.skip();
   }
   const { idempotencyKey: key } = request;
-  if (key !== '' && (key.trim() === '' || key.length > LONGEST_KEY)) {
-    const message = `expected 1 to ${LONGEST_KEY} characters that are not blank, or none`;
-    throw new HeadraceError('HR_INVALID', `idempotency_key: ${message}`, {
-      details: [{ path: 'idempotency_key', message }],
-    });
+  if (key !== '' && !isIdempotencyKey(key)) {
+    const message = `expected 1 to ${LONGEST_IDEMPOTENCY_KEY} characters that are not blank, or none`;
+    throw invalid([{ path: 'idempotency_key', message }]);
   }
   return request;
 }

@@ -1,11 +1,10 @@
 // The header `grpc-timeout` (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md): up to eight digits and a unit.
 
 import { invalid } from '../../../core/index.ts';
+import { MAX_TIMEOUT_MS } from '../../http/request-context.ts';
 
 const TIMEOUT = /^(\d{1,8})([HMSmun])$/;
 const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
-/** As an HTTP request's. */
-const MAX_TIMEOUT_MS = 3_600_000;
 
 /** Milliseconds; undefined where the call has none. Throws HR_INVALID. */
 export function readTimeout(header: string | undefined): number | undefined {

@@ -3,7 +3,7 @@
 
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { type Actor, ERRORS, type GrpcStatus, type HeadraceError } from '../../../core/index.ts';
-import { toProblem } from '../../http/problem.ts';
+import { isRetryable, toProblem } from '../../http/problem.ts';
 import { PREFIX_BYTES, writeMessage } from '../wire/wire-writer.ts';
 
 /** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
@@ -119,7 +119,7 @@ function statusDetails(
         }
       });
     }
-    if (problem.status === 429 || problem.status === 503) {
+    if (isRetryable(problem.status)) {
       detail('RetryInfo', () => {
         const delay = out.begin(RETRY.delay);
         out.int(SECONDS, 1);

@@ -47,13 +47,12 @@ export class WireWriter {
   /** A whole number from −2⁵³ to 2⁵³, as an int32, an int64 or an enum has it. */
   int(field: number, value: number): void {
     this.#tag(field, VARINT);
-    if (value < 0) this.#bits(Math.floor(value / 2 ** 32), value >>> 0);
-    else this.#varint(value);
+    this.#signed(value);
   }
 
   int64(field: number, value: bigint): void {
     this.#tag(field, VARINT);
-    this.#bits(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asUintN(32, value)));
+    this.#bigint(value);
   }
 
   /** high × 2³² + low; `high` is signed, `low` is not. */
@@ -116,13 +115,12 @@ export class WireWriter {
 
   packedInt(value: number): void {
     this.#reserve(LONGEST_VARINT);
-    if (value < 0) this.#bits(Math.floor(value / 2 ** 32), value >>> 0);
-    else this.#varint(value);
+    this.#signed(value);
   }
 
   packedInt64(value: bigint): void {
     this.#reserve(LONGEST_VARINT);
-    this.#bits(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asUintN(32, value)));
+    this.#bigint(value);
   }
 
   /** A copy of what was written, as one message of gRPC that is not packed. */
@@ -144,6 +142,15 @@ export class WireWriter {
   #tag(field: number, wire: number): void {
     this.#reserve(2 * LONGEST_VARINT);
     this.#varint(field * 8 + wire);
+  }
+
+  #signed(value: number): void {
+    if (value < 0) this.#bits(Math.floor(value / 2 ** 32), value >>> 0);
+    else this.#varint(value);
+  }
+
+  #bigint(value: bigint): void {
+    this.#bits(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asUintN(32, value)));
   }
 
   #varint(value: number): void {
