@@ -153,7 +153,7 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
       await until('often', 0, two);
       if (server === undefined) {
         // Somebody holds it, for longer than anybody waits.
-        const held = new DatabaseSync(sqliteFile());
+        const held = new DatabaseSync(sqliteFile(), { timeout: 10_000 });
         held.exec('begin immediate');
         await delay(8000);
         held.exec('rollback');
