@@ -135,6 +135,7 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
       const now = Date.now() / 1000;
       await until('often', now + 8, logs);
       await until('materialize:history', now + 3, logs);
+      await untilSo('enough ticks of gc', async () => (await all('headrace:gc')).length > 3, logs);
       await expectEach('often', 2);
       await expectEach('materialize:history', 3);
       await expectEach('headrace:gc', 5);
