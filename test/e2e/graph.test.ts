@@ -95,6 +95,9 @@ describe('an endpoint that is a graph', { timeout: 60_000 }, () => {
     expect(text).toMatch(/headrace_graph_node_failures_total\{model="graph",version="1",node="looked"\} [1-9]/);
     expect(text).toMatch(/headrace_graph_node_time_seconds_total\{model="graph",version="1",node="straight"\} 0\.\d/);
     expect(text).toMatch(/headrace_model_rows_total\{model="linear",version="1"\} [1-9]/);
+    // Its rows waited for its nodes' models.
+    expect(text).toMatch(/headrace_model_wait_seconds_total\{model="graph",version="1"\} [\d.]*[1-9]/);
+    expect(text).toMatch(/headrace_model_queued\{model="graph",version="1"\} 0/);
   });
 
   it('pins what it was registered with, whatever an alias says later', async () => {

@@ -11,6 +11,7 @@ import type {
   PlannedNode,
   PlannedRouter,
 } from './graph-plan.ts';
+import type { GraphQueue } from './graph-queue.ts';
 import type { NodeMeter } from './node-meter.ts';
 import { NodeWork } from './node-work.ts';
 
@@ -20,6 +21,7 @@ export type NodeAnswer = readonly Value[] | HeadraceError;
 export interface GraphRunOptions {
   readonly plan: GraphPlan;
   readonly meters: readonly NodeMeter[];
+  readonly queue: GraphQueue;
   /** Feature values, in the order of the graph's service. */
   readonly rows: readonly (readonly Value[])[];
   readonly scope: Scope;
@@ -148,7 +150,7 @@ class GraphRun {
     tally: NodeTally,
     ended: () => void,
   ): void {
-    const { scope } = this.#given;
+    const { scope, queue } = this.#given;
     const { timeoutMs } = node;
     const untilMs = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
     const isOwn = untilMs < scope.deadlineMs;
@@ -169,7 +171,7 @@ class GraphRun {
       else this.#put(node, row, tally.own(isOwn ? asTimeout(answer, timeoutMs) : answer), tally);
     };
     if (isOwn && timeoutMs !== undefined) timer = setTimeout(() => this.#giveUp(node, places, tally, end), timeoutMs);
-    node.loaded.submit(new NodeWork(node, within, given, 0, tell, end));
+    node.loaded.submit(new NodeWork(node, queue, within, given, 0, tell, end));
   }
 
   /** A run can't be stopped: who waits for it goes on without it. */

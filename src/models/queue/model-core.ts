@@ -122,8 +122,11 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       runningRows += batch.rows;
       // Those that run again have waited before, and shadows wait for others by design.
       if (!batch.isRetry)
-        for (const { job, from, to } of batch.segments)
-          if (job.priority !== 'shadow') waitMs += Math.max(0, startMs - job.cameMs) * (to - from);
+        for (const { job, from, to } of batch.segments) {
+          const waitedMs = Math.max(0, startMs - job.cameMs);
+          if (job.priority !== 'shadow') waitMs += waitedMs * (to - from);
+          job.work.began?.(to - from, waitedMs);
+        }
       return batch;
     },
     succeeded(batch, outputs, tookMs) {
