@@ -1,7 +1,9 @@
 // An endpoint that is a graph of models, on a real server: what it answers, whose failure is whose, and that a version of it is
 // a version like any other.
 
+import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { grpcClient } from '../support/grpc-client.ts';
 import { createGraphProject, NO_ENTRY } from '../support/graph-project.ts';
 import { headrace, headraceJson, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
 
@@ -10,7 +12,7 @@ let server: ServerProcess;
 beforeAll(async () => {
   project = createGraphProject();
   headraceJson(project, ['models', 'register', 'graph', '--graph']);
-  server = await startServe(project);
+  server = await startServe(project, ['--grpc-port', '0']);
 }, 90_000);
 afterAll(async () => {
   await server?.stop();
@@ -87,6 +89,46 @@ describe('an endpoint that is a graph', { timeout: 60_000 }, () => {
     const alone = await predict([3], { return_timings: true }, 'alone');
     expect(alone.body).toMatchObject({ timings: [{ model: 'linear', rows: 1, nodes: [] }] });
     expect((await predict([3])).body).not.toHaveProperty('timings');
+  });
+
+  it('tells the same of its nodes over gRPC and in Arrow', async () => {
+    const xs = [3, NO_ENTRY, -8];
+    const { body } = await predict(xs, { return_timings: true });
+    type Told = { readonly node: string } & Readonly<Record<string, unknown>>;
+    const counts = (nodes: readonly Told[]) =>
+      nodes
+        .map(({ node, ...told }) => ({
+          node,
+          // gRPC has no null, and whole numbers as text.
+          ...Object.fromEntries(
+            ['version', 'runs', 'rows', 'failures', 'stand_ins'].map((name) => [name, Number(told[name] ?? 0)]),
+          ),
+        }))
+        .sort((a, b) => (a.node < b.node ? -1 : 1));
+    const [{ nodes }] = (body as unknown as { timings: [{ nodes: readonly Told[] }] }).timings;
+    expect(nodes).toHaveLength(7);
+
+    const client = grpcClient((server.announced as unknown as { grpc: string }).grpc);
+    try {
+      const inputs = xs.map((x) => ({ columns: { x: { double_value: x } } }));
+      const message = { endpoint: 'served', inputs, return_timings: true };
+      const { answer } = await client.call('/headrace.v1.ServingService/Predict', message);
+      const [told] = (answer as { timings: [{ nodes: readonly Told[] }] }).timings;
+      expect(counts(told.nodes)).toEqual(counts(nodes));
+      for (const { ms } of told.nodes) expect(ms).toBeGreaterThanOrEqual(0);
+    } finally {
+      client.close();
+    }
+
+    const response = await fetch(`${server.url}/v1/endpoints/served/predict`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/vnd.apache.arrow.stream' },
+      body: JSON.stringify({ inputs: xs.map((x) => ({ x })), options: { return_timings: true } }),
+    });
+    const { metadata } = tableFromIPC(Buffer.from(await response.arrayBuffer())).schema;
+    const [told] = JSON.parse(metadata.get('timings') ?? '') as [{ readonly nodes: readonly Told[] }];
+    expect(counts(told.nodes)).toEqual(counts(nodes));
+    for (const { ms } of told.nodes) expect(ms).toBeGreaterThanOrEqual(0);
   });
 
   it('tells what its nodes have done', async () => {
