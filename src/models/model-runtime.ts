@@ -37,6 +37,8 @@ export interface ModelStatistics {
    * they waited at the models of its nodes.
    */
   readonly waitMicros: number;
+  /** Rows that those times are of. */
+  readonly waitedRows: number;
 }
 
 /** A model version in memory. */

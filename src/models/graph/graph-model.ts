@@ -23,7 +23,7 @@ export function createGraphModel(plan: GraphPlan): GraphModel {
   const meters = plan.nodes.map((node) => createNodeMeter(node.name, node.kind === 'model' ? node.version : null));
   const models = plan.nodes.filter((node) => node.kind === 'model');
   const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
-  const queue: GraphQueue = { rows: 0, waitMs: 0 };
+  const queue: GraphQueue = { rows: 0, waitMs: 0, waitedRows: 0 };
   let [runs, rows, failures, runningRows, busyMs] = [0, 0, 0, 0, 0];
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
@@ -72,6 +72,7 @@ export function createGraphModel(plan: GraphPlan): GraphModel {
     statistics: (): ModelStatistics => ({
       queuedRows: queue.rows,
       waitMicros: Math.round(queue.waitMs * 1000),
+      waitedRows: queue.waitedRows,
       // Those that wait for a node's model among them.
       runningRows,
       runs,

@@ -5,4 +5,6 @@ export interface GraphQueue {
   rows: number;
   /** Times that rows waited at the models until their run began, added up; shadows' rows are left out. */
   waitMs: number;
+  /** Rows that those times are of, each at each model. */
+  waitedRows: number;
 }

@@ -41,7 +41,9 @@ export class NodeWork extends EachRowWork {
 
   began(rows: number, waitedMs: number): void {
     this.#leave(Math.min(rows, this.#waiting));
-    if (this.scope.priority !== 'shadow') this.#queue.waitMs += waitedMs * rows;
+    if (this.scope.priority === 'shadow') return;
+    this.#queue.waitMs += waitedMs * rows;
+    this.#queue.waitedRows += rows;
   }
 
   protected valuesOf(index: number): readonly Value[] {

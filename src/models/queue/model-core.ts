@@ -60,7 +60,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
   const ownBytes = rowBytes(signature, ownShapes);
   const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
   const running = new Set<Batch>();
-  let [runs, rows, failures, threadsReplaced, busyMs, waitMs, runningRows] = [0, 0, 0, 0, 0, 0, 0];
+  let [runs, rows, failures, threadsReplaced, busyMs, waitMs, waitedRows, runningRows] = [0, 0, 0, 0, 0, 0, 0, 0];
   let provedMs = -Infinity;
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
@@ -124,7 +124,10 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       if (!batch.isRetry)
         for (const { job, from, to } of batch.segments) {
           const waitedMs = Math.max(0, startMs - job.cameMs);
-          if (job.priority !== 'shadow') waitMs += waitedMs * (to - from);
+          if (job.priority !== 'shadow') {
+            waitMs += waitedMs * (to - from);
+            waitedRows += to - from;
+          }
           job.work.began?.(to - from, waitedMs);
         }
       return batch;
@@ -185,6 +188,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       threadsReplaced,
       busyMicros: Math.round(busyMs * 1000),
       waitMicros: Math.round(waitMs * 1000),
+      waitedRows,
     }),
     async close(limitMs) {
       isClosed = true;
