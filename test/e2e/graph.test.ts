@@ -5,6 +5,7 @@ import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { grpcClient } from '../support/grpc-client.ts';
 import { createGraphProject, NO_ENTRY } from '../support/graph-project.ts';
+import { partsOf, readRows } from '../support/predict-project.ts';
 import { headrace, headraceJson, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
 
 let project: Project;
@@ -140,6 +141,37 @@ describe('an endpoint that is a graph', { timeout: 60_000 }, () => {
     // Its rows waited for its nodes' models.
     expect(text).toMatch(/headrace_model_wait_seconds_total\{model="graph",version="1"\} [\d.]*[1-9]/);
     expect(text).toMatch(/headrace_model_queued\{model="graph",version="1"\} 0/);
+  });
+
+  it('answers a file’s rows as it answers them online, row by row', async () => {
+    // A row of each way, of each failure, and enough that they share runs.
+    const xs = [3, -8, 0, NO_ENTRY, -13, 5, -2, 63, ...Array.from({ length: 3000 }, (_, at) => (at % 140) - 70)];
+    const lines = xs.map((x, at) => `${at},${x},2026-01-01T00:00:00Z`);
+    project.write('rows.csv', `id,x,at\n${lines.join('\n')}\n`);
+    const line = ['predict', 'served', '--input', 'rows.csv', '--timestamp', 'at'];
+    const marked = [...line, '--out', 'batch', '--on-error', 'column', '--columns', 'id'];
+    const told = headraceJson(project, marked);
+    const unlucky = xs.filter((x) => x === -13).length;
+    expect(told).toMatchObject({ rows: xs.length, failed: unlucky, model: 'graph', version: 1, variant: 'stable' });
+    const made = await readRows(`FROM ${partsOf(project.file('batch'))} ORDER BY id`);
+    expect(made).toHaveLength(xs.length);
+    const online: Row[] = [];
+    // Few at once: where many rows of a request break a run, those beside them may fail with them.
+    for (let at = 0; at < xs.length; at += 16)
+      online.push(...(await predict(xs.slice(at, at + 16), { partial: true })).rows);
+    for (const [at, { outputs, error }] of online.entries()) {
+      const { probability, sign, error: why } = made[at] as Record<string, unknown>;
+      if (outputs === undefined) {
+        expect([probability, sign]).toEqual([null, null]);
+        // A request says which of its rows it is.
+        expect(why, `row ${at}`).toBe(`${error?.code}: ${error?.detail.replace(/^inputs\[\d+\]: /, '')}`);
+      } else
+        expect([probability, sign, why], `row ${at}, x ${xs[at]}`).toEqual([outputs.probability, outputs.sign, null]);
+    }
+    expect(headrace(project, [...line, '--out', 'failing'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/HR_TRANSFORM_FAILED: the input's row 5: node "halved"/),
+    });
   });
 
   it('pins what it was registered with, whatever an alias says later', async () => {

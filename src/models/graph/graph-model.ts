@@ -18,8 +18,8 @@ export interface GraphModel {
   nodeCounts(): readonly NodeCounts[];
 }
 
-/** Its nodes' models are whoever's that loaded them: closing the graph closes none. */
-export function createGraphModel(plan: GraphPlan): GraphModel {
+/** Its nodes' models are whoever's that loaded them: closing the graph closes none. `mostRunsAgain` as `CompileGraph` has it. */
+export function createGraphModel(plan: GraphPlan, mostRunsAgain?: number): GraphModel {
   const meters = plan.nodes.map((node) => createNodeMeter(node.name, node.kind === 'model' ? node.version : null));
   const models = plan.nodes.filter((node) => node.kind === 'model');
   const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
@@ -61,7 +61,8 @@ export function createGraphModel(plan: GraphPlan): GraphModel {
       const batch: readonly BatchInput[] = [{ data: given as unknown as TensorData, width: 1 }];
       for (let index = 0; index < work.count; index++) work.bind(index, batch, index);
       runningRows += work.count;
-      const answers = runGraph({ plan, meters, queue, rows: given, scope: work.scope, timed: work.timed });
+      const { scope, timed } = work;
+      const answers = runGraph({ plan, meters, queue, rows: given, scope, timed, mostRunsAgain });
       if (answers instanceof Promise) void answers.then((told) => tell(work, told, startMs));
       else tell(work, answers, startMs);
     },
