@@ -11,6 +11,7 @@ import {
   inputFiles,
   type InputPlace,
   type OfflineDeps,
+  type PartModel,
   type PartOrder,
   type SourceFile,
   writeFeatureFile,
@@ -34,6 +35,7 @@ import {
   refuseOther,
 } from './job.ts';
 import { lockFolder } from './lock-folder.ts';
+import { readFiles } from './read-graph.ts';
 import { openOutFolder, type OutFolder, toldOfDisk, WORK } from './out-folder.ts';
 
 export interface BatchDeps {
@@ -112,7 +114,10 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
   const done = job === begun ? await doneParts(folder, job, names) : new Map<number, PartRecord>();
   const orders = ordersOf(job, folder).filter(({ index }) => !done.has(index));
   const resumed = done.size;
-  const onnx = await getBlob(deps.objects, arm.artifact);
+  const model: PartModel =
+    arm.graph === undefined
+      ? { kind: 'file', onnx: await getBlob(deps.objects, arm.artifact) }
+      : await readFiles(deps.objects, arm.graph);
   deps.progress.start('predict', job.rows, 'rows');
   let rows = [...done.values()].reduce((sum, part) => sum + part.rows, 0);
   await writeParts({
@@ -123,7 +128,7 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
       featureFile,
       service: arm.service,
       spec: arm.spec,
-      onnx,
+      model,
       version: arm.version,
       variant: arm.variant,
       columns: request.columns ?? job.inputColumns,

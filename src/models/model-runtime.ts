@@ -17,9 +17,9 @@ export type RefusalReason =
 
 /** Counts since the model was loaded; never backwards. A row that came ends in one of `rows`, `failures` and `refused`. */
 export interface ModelStatistics {
-  /** Now waiting. */
+  /** Now waiting; of a model that is made of others, at the models of its nodes: a row that waits at two counts twice. */
   readonly queuedRows: number;
-  /** Now running. */
+  /** Now running; of a model that is made of others, waiting for its nodes' models, too. */
   readonly runningRows: number;
   readonly runs: number;
   /** Rows that a model answered. */
@@ -32,8 +32,13 @@ export interface ModelStatistics {
   readonly threadsReplaced: number;
   /** Sum of the runs' times. */
   readonly busyMicros: number;
-  /** Sum of the times that rows waited until their run began, but for shadows' rows. */
+  /**
+   * Sum of the times that rows waited until their run began, but for shadows' rows; of a model that is made of others, of what
+   * they waited at the models of its nodes.
+   */
   readonly waitMicros: number;
+  /** Rows that those times are of. */
+  readonly waitedRows: number;
 }
 
 /** A model version in memory. */

@@ -56,6 +56,34 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
     for (const one of worlds.splice(0)) await one.close();
   });
 
+  describe('hands slices of a batch', () => {
+    const batch = {
+      kind: 'predict',
+      endpoint: 'shops',
+      input: 's3://bucket/rows.parquet',
+      timestamp: 'at',
+      onError: 'fail',
+      format: 'parquet',
+      slices: 3,
+    } as const satisfies StepAction;
+
+    it.skipIf(isContained)('to whoever has the project, each with its item', async () => {
+      // Workers are processes of their own, which are given the like.
+      const made = await world({ builtIns: { predict: async (_, { item }) => ({ item }) } });
+      const ends = await made.run(batch, range(3), 3);
+      const values = await Promise.all(ends.map((end) => made.value(end)));
+      expect(values).toMatchObject([{ item: 0 }, { item: 1 }, { item: 2 }]);
+    });
+
+    // Its containers have no project here; test/integration/predict-step.test.ts gives them one.
+    it.runIf(isContained)('to its containers, and tells that they have no project', async () => {
+      const made = await world();
+      const reason = expect.stringContaining(`it needs the project's configuration`);
+      const failed = { kind: 'failed', cause: 'exit', reason, isFinal: true };
+      expect(await made.run(batch, range(3), 3)).toMatchObject([failed, failed, failed]);
+    });
+  });
+
   describe('tells how a task ended', () => {
     it('with the result of a function, which gets its needs, item and the rest', async () => {
       const made = await world();

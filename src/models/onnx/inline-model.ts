@@ -112,7 +112,8 @@ function passedMs(before: NodeJS.CpuUsage): number {
   return (user + system) / 1000;
 }
 
-function compileRun(session: OrtSession): (batch: Batch) => Tensor[] {
+/** Runs a batch in memory that is kept from one to the next. */
+export function compileRun(session: OrtSession): (batch: Batch) => Tensor[] {
   const { signature } = session;
   const own = rowShapesOf(signature);
   let buffers: BatchBuffers | undefined;
