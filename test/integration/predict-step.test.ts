@@ -150,7 +150,14 @@ describe('predict', () => {
         check() {},
         open: async ({ kind, pack = 1 }, run, driver) =>
           openClusterExecutor({
-            ...{ kind, pack, run, driver, objects, env, command: STEP_COMMAND, logger: silentLogger },
+            kind,
+            pack,
+            run,
+            driver,
+            objects,
+            env,
+            command: STEP_COMMAND,
+            logger: silentLogger,
             jobs: cluster.open(),
           }),
       };
