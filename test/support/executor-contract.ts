@@ -571,7 +571,7 @@ time.sleep(1000)'`;
           execArgv: ['--conditions=headrace-source'],
         });
         await once(driver, 'message');
-        await until(() => processesWith(env.LEFT_BY).length >= 4, 'its processes');
+        await until(() => sleepsOf(env.LEFT_BY).length === 2, 'its processes');
         driver.kill('SIGKILL');
         await until(() => processesWith('HEADRACE_ATTEMPT=lonely-driver:').length === 0, 'their end');
         expect(readFileSync(place, 'utf8')).toBe('x\nx\n');
@@ -586,7 +586,7 @@ time.sleep(1000)'`;
         const env = { LEFT_BY: `${made.driver}-launcher` };
         const slice = made.slice(await made.order(shell('setsid sleep 1000; sleep 1000'), { env }), 4);
         await made.executor.submit([slice]);
-        await until(() => processesWith(env.LEFT_BY).length >= 4, 'its processes');
+        await until(() => sleepsOf(env.LEFT_BY).length === 2, 'its processes');
         process.kill(made.executor.launcherPid ?? 0, 'SIGKILL');
         const ends = await made.ends(slice);
         expect(ends.map(({ kind }) => kind)).toEqual(['lost', 'lost', 'lost', 'lost']);
@@ -841,4 +841,10 @@ print(most)'`;
     expect(readdirSync(join(made.directory, 'work', 'scratch'))).toEqual([]);
     expect(await putBlob(made.objects, Buffer.from('x'))).toBeDefined();
   });
+}
+
+/** Of processes with this in their environment those that sleep: others may still wait for their turn. */
+function sleepsOf(text: string): readonly number[] {
+  const sleeping = new Set(processesWith('sleep\u00001000'));
+  return processesWith(text).filter((pid) => sleeping.has(pid));
 }
