@@ -13,7 +13,6 @@ import {
 } from '../core/index.ts';
 import { versionsRead } from '../registry/index.ts';
 import type { Arm, ArmId, ArmRow, ArmWriters, WriteRow } from './arm.ts';
-import { inferRows } from './arm-run.ts';
 import { logSink, meterSink } from './arm-sinks.ts';
 import type { Stage } from './deadlines.ts';
 import type { CompileEndpoint, ServedVariant } from './served-variants.ts';
@@ -22,7 +21,7 @@ import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
 import type { RequestRow } from './row-parser.ts';
 import { compileLoggedRoutes } from './logged-routes.ts';
 import type { HeldCaches } from './response-cache/hold-caches.ts';
-import { inferCached, type RowCache } from './response-cache/infer-cached.ts';
+import { compileInfer, type Infer } from './response-cache/compile-infer.ts';
 import type { ServedModel } from './served-models.ts';
 
 /** In the order of `served`; arms that read alike share a feature plan. `caches`: theirs, by id. */
@@ -113,18 +112,6 @@ type ReadFeatures = (
   rows: readonly RequestRow[],
   at: number,
 ) => readonly FeatureRowOrError[] | Promise<readonly FeatureRowOrError[]>;
-
-type Infer = (
-  features: readonly FeatureRowOrError[],
-  scope: Scope,
-  stage: Stage,
-) => readonly ArmRow[] | Promise<readonly ArmRow[]>;
-
-function compileInfer(own: ServedModel, cache: RowCache | undefined): Infer {
-  if (cache === undefined) return (features, scope, { timing }) => inferRows(own, features, scope, timing);
-  return (features, scope, { timing, isProbe }) =>
-    isProbe === true ? inferRows(own, features, scope, timing) : inferCached(own, cache, features, scope, timing);
-}
 
 const READING = 'features were read';
 

@@ -7,7 +7,7 @@ import { registerModelFile } from '../../src/app/index.ts';
 import { queryPredictionLog } from '../../src/monitoring/index.ts';
 import { type GrpcClient, grpcClient } from '../support/grpc-client.ts';
 import { NOT_IN_TABLE, ONE_NUMBER } from '../support/one-number.ts';
-import { linearModel, lookUpModel } from '../support/onnx-model.ts';
+import { centeringModel, linearModel, lookUpModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 
 const REPOSITORY = `${ONE_NUMBER.replace("unit: ['x'] }", "unit: ['x'], cache: { ttl: '1h' } }")}
@@ -18,7 +18,7 @@ let on: OpenServing;
 let grpc: GrpcClient;
 beforeAll(async () => {
   on = await openServing({ repository: REPOSITORY, features: 1, onnx: linearModel(1), serve: { grpcPort: 0 } });
-  for (const onnx of [linearModel(1, { scale: 2 }), lookUpModel()])
+  for (const onnx of [linearModel(1, { scale: 2 }), lookUpModel(), centeringModel(1)])
     await registerModelFile(on.app, { model: 'returns', onnx: Buffer.from(onnx) });
   grpc = grpcClient(on.serving.grpcAddress as string);
 }, 60_000);
@@ -163,6 +163,17 @@ describe('a version', () => {
       expect(predictions[0]).toMatchObject({ error: { code: 'HR_INFERENCE_FAILED' } });
     }
     expect(await counted()).toEqual({ hit: 1, miss: 3, shared: 0 });
+  });
+});
+
+describe('a model that answers rows by each other', () => {
+  it('answers those that come together as ever, and keeps what comes alone', async () => {
+    await serve(4);
+    for (let i = 0; i < 2; i++)
+      expect(await predict([1, 3])).toMatchObject({ outputs: [-1, 1], timing: { cached_rows: 0 } });
+    for (const cached of [0, 1])
+      expect(await predict([3])).toMatchObject({ outputs: [0], timing: { cached_rows: cached } });
+    expect(await predict([1, 3])).toMatchObject({ outputs: [-1, 1], timing: { cached_rows: 0 } });
   });
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
 import type { ArmRow } from '../../src/serving/arm.ts';
 import { createArmTiming } from '../../src/serving/arm-timing.ts';
+import { compileInfer } from '../../src/serving/response-cache/compile-infer.ts';
 import { inferCached } from '../../src/serving/response-cache/infer-cached.ts';
 import { createResponseCaches } from '../../src/serving/response-cache/response-caches.ts';
 import { createCachedModel, type CachedModel, type HeldWork, rowOf } from '../support/cached-model.ts';
@@ -19,7 +20,7 @@ function open(options: Parameters<typeof createCachedModel>[0] = {}) {
   const rowCache = made.cacheOf(caches.hold({ endpoint: 'e', arm: 'v1' }, SPEC));
   const ask = async (rows: readonly (typeof A)[], scope = scopeOf(), timing = createArmTiming()) =>
     inferCached(made.model, rowCache, rows, scope, timing);
-  return { ...made, ask, counts: () => caches.statistics()[0] };
+  return { ...made, rowCache, ask, counts: () => caches.statistics()[0] };
 }
 
 const first = ({ held }: Pick<CachedModel, 'held'>): HeldWork => {
@@ -173,6 +174,36 @@ describe('equal rows at once', () => {
     expect(codes(await one)).toEqual(['HR_CANCELLED']);
     for (const work of opened.held.splice(0)) work.succeed();
     expect(codes([...(await other), ...(await late)])).toEqual(['ran', 'ran']);
+  });
+});
+
+describe('a probe', () => {
+  it('runs whatever is kept, and keeps nothing itself', async () => {
+    const opened = open();
+    const asked = opened.ask([A]);
+    first(opened).succeed();
+    await asked;
+    const infer = compileInfer(opened.model, opened.rowCache);
+    const probed = infer([A, B], scopeOf(), { isProbe: true });
+    expect(opened.held[0]?.work.count).toBe(2);
+    first(opened).succeed();
+    expect(codes(await probed)).toEqual(['ran', 'ran']);
+    expect(codes(await infer([A], scopeOf(), {}))).toEqual(['cached']);
+    expect(opened.counts()).toMatchObject({ entries: 1 });
+  });
+});
+
+describe('an arm without a cache', () => {
+  it('runs every row', async () => {
+    const opened = open();
+    const infer = compileInfer(opened.model, undefined);
+    for (let i = 0; i < 2; i++) {
+      const asked = infer([A, A], scopeOf(), {});
+      expect(opened.held[0]?.work.count).toBe(2);
+      first(opened).succeed();
+      expect(codes(await asked)).toEqual(['ran', 'ran']);
+    }
+    expect(opened.counts()).toMatchObject({ hits: 0, misses: 0, entries: 0 });
   });
 });
 

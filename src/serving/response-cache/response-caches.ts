@@ -89,26 +89,28 @@ export function createResponseCaches({
     bytes -= entry.bytes;
   };
 
-  /** The least recently asked for, of the endpoint or of all. */
-  const evict = (from: Iterable<KeptEndpoint>): void => {
-    let oldest: Entry | undefined;
-    for (const { recency } of from) {
+  const evict = (entry: Entry | undefined): void => {
+    if (entry === undefined) return;
+    entry.of.endpoint.evictions++;
+    remove(entry);
+  };
+  /** Of all endpoints. */
+  const oldest = (): Entry | undefined => {
+    let found: Entry | undefined;
+    for (const { recency } of endpoints.values()) {
       const { last } = recency;
-      if (last !== undefined && (oldest === undefined || last.used < oldest.used)) oldest = last;
+      if (last !== undefined && (found === undefined || last.used < found.used)) found = last;
     }
-    if (oldest === undefined) return;
-    oldest.of.endpoint.evictions++;
-    remove(oldest);
+    return found;
   };
 
-  const fit = (endpoint: KeptEndpoint, more: { readonly entries: number; readonly bytes: number }): void => {
-    const { spec } = endpoint;
-    while (
-      endpoint.entries > 0 &&
-      (endpoint.entries + more.entries > spec.maxEntries || endpoint.bytes + more.bytes > spec.maxBytes)
-    )
-      evict([endpoint]);
-    while (bytes > 0 && bytes + more.bytes > maxBytes) evict(endpoints.values());
+  /** Makes room for so much more. */
+  const fit = (endpoint: KeptEndpoint, moreEntries: number, moreBytes: number): void => {
+    const { spec, recency } = endpoint;
+    const isPast = (): boolean =>
+      endpoint.entries + moreEntries > spec.maxEntries || endpoint.bytes + moreBytes > spec.maxBytes;
+    while (endpoint.entries > 0 && isPast()) evict(recency.last);
+    while (bytes > 0 && bytes + moreBytes > maxBytes) evict(oldest());
   };
 
   const endpointOf = (name: string, spec: CacheSpec): KeptEndpoint => {
@@ -119,7 +121,7 @@ export function createResponseCaches({
       endpoints.set(name, endpoint);
     }
     endpoint.spec = spec;
-    fit(endpoint, { entries: 0, bytes: 0 });
+    fit(endpoint, 0, 0);
     return endpoint;
   };
 
@@ -153,7 +155,7 @@ export function createResponseCaches({
           if (before !== undefined) remove(before);
           const own = entryBytes(key, outputs);
           if (own > spec.maxBytes || own > maxBytes) return;
-          fit(endpoint, { entries: 1, bytes: own });
+          fit(endpoint, 1, own);
           const entry: Entry = {
             key,
             outputs,
