@@ -1,4 +1,5 @@
 export { type Binding, compileBinding } from './binding/compile-binding.ts';
+export type { RowKey } from './binding/row-key.ts';
 export type { LoadedModel, LoadOptions, ModelRuntime, ModelStatistics, RefusalReason } from './model-runtime.ts';
 export type { Signature, Tensor, TensorData, Tensors, TensorSpec, TensorType } from './tensor.ts';
 export type { BatchInput, ModelCost, ModelWork, NodeTiming } from './model-work.ts';

@@ -48,6 +48,8 @@ export interface LoadedModel {
   readonly cost: ModelCost;
   /** Where it runs now: a model on the event loop whose runs are slow, by now, moves to a thread and stays there. */
   readonly placement: 'inline' | 'threads';
+  /** Rows that are submitted together are answered by each other; those of several works never are. */
+  readonly mixesRows?: boolean;
   /** Bytes of the artifact times the copies of it in memory: what the model is counted as. */
   readonly memoryBytes: number;
   /**

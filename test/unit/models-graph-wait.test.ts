@@ -23,6 +23,7 @@ const binding: Binding = {
   readRow: () => [1],
   shown: (values) => values,
   rowShapes: undefined,
+  compileKey: undefined,
 };
 
 /** A model whose runs begin when the test says so. */

@@ -135,6 +135,8 @@ function graphBinding(plan: GraphPlan): Binding {
       }
       return changed ?? values;
     },
+    // Functions may answer by more, and what stands in for a node that failed once is no answer to keep.
+    compileKey: undefined,
     rowShapes: undefined,
   };
 }

@@ -182,6 +182,7 @@ function loaded(
   let closing: Promise<void> | undefined;
   return {
     signature,
+    mixesRows: mode === 'single',
     memoryBytes,
     get placement() {
       return placement();

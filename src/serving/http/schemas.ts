@@ -65,6 +65,7 @@ const ArmTimings = Type.Object({
   model: Type.String(),
   version: Type.Integer(),
   rows: counted,
+  cached_rows: counted,
   features_ms: milliseconds,
   queue_ms: milliseconds,
   inference_ms: milliseconds,
