@@ -16,6 +16,7 @@ import {
   writeFeatureFile,
   writeParts,
 } from '../offline/index.ts';
+import type { ProvidersOf } from '../serving/index.ts';
 import { getBlob, type ObjectStore } from '../storage/index.ts';
 import type { BatchArm } from './choose-arm.ts';
 import {
@@ -41,6 +42,9 @@ export interface BatchDeps {
   readonly offline: OfflineDeps;
   readonly objects: ObjectStore;
   readonly progress: Progress;
+  readonly providersOf: ProvidersOf;
+  /** See `OnnxRuntimeOptions`. */
+  readonly providerShare: number;
   /** Threads that predict. */
   readonly threads: number;
   /** Of all threads together. */
@@ -122,7 +126,8 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
     work: {
       featureFile,
       service: arm.service,
-      spec: arm.spec,
+      spec: { ...arm.spec, providers: deps.providersOf(arm.spec.name, arm.spec.providers) },
+      providerShare: deps.providerShare,
       onnx,
       version: arm.version,
       variant: arm.variant,

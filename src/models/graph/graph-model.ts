@@ -45,6 +45,7 @@ export function createGraphModel(plan: GraphPlan): GraphModel {
       return costOf(models);
     },
     placement: 'inline',
+    nodesByProvider: undefined,
     memoryBytes: 0,
     submit(work) {
       if (isClosed) {

@@ -31,8 +31,8 @@ export interface PartWriter {
 
 /** `onScored` is told of rows that are through the model. Throws as `openBatchModel`. */
 export async function openPartWriter(work: PartWork, onScored: (rows: number) => void): Promise<PartWriter> {
-  const { service, spec, featureFile } = work;
-  const model = openBatchModel(work.onnx, { service, spec, mostRows: CHUNK_ROWS });
+  const { service, spec, providerShare, featureFile } = work;
+  const model = openBatchModel(work.onnx, { service, spec, mostRows: CHUNK_ROWS, providerShare });
   const duckdb = await openDuckDb({
     tempDirectory: work.spill,
     memory: `${Math.max(128, Math.floor(work.memoryBytes / 1e6))}MB`,
