@@ -277,6 +277,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `model('m', { features: delays, outputs: { p: t.float32() } })`,
       `model('m', { features: service, outputs: {} })`,
       `model('m', { features: service, outputs: { p: t.float32() }, providers: 'cpu' })`,
+      `model('m', { features: service, outputs: { p: t.float32() }, providers: ['cuda12'] })`,
       `endpoint('e', { model: service })`,
       `endpoint('e', { model: scored, unit: 'airport' })`,
       `endpoint('e', { model: scored, unit: ['airprt'] })`,

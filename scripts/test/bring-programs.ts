@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBrowser } from '../../test/support/browser.ts';
+import { SWIFTSHADER } from '../../test/support/gpu.ts';
 import { bringKafka, findKafka } from '../../test/support/kafka-program.ts';
 import { bringKubernetes, findKubernetes } from '../../test/support/kubernetes-programs.ts';
 import { bringRegistry, findRegistry } from '../../test/support/registry-program.ts';
@@ -51,10 +52,16 @@ const servers: readonly Program[] = [
   python,
 ];
 
-/** Of the heavy tier: the image is built by them. */
+/** Of the heavy tier: the image is built by the first two, and a model runs on what the others take for a GPU. */
 const builders: readonly Program[] = [
   { name: 'Buildah', debianPackage: 'buildah', isHere: () => onPath('buildah') },
   { name: 'debootstrap', debianPackage: 'debootstrap', isHere: () => onPath('debootstrap') },
+  {
+    name: 'Vulkan',
+    debianPackage: 'libvulkan1',
+    isHere: () => exitsWell('sh', ['-c', 'ldconfig -p | grep -q libvulkan.so.1']),
+  },
+  { name: 'SwiftShader', debianPackage: 'chromium-common', isHere: () => existsSync(SWIFTSHADER) },
 ];
 
 const clients: readonly Program[] = [

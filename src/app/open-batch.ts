@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { ArmChoice, BatchRequest, PredictedFile } from '../batch-prediction/index.ts';
 import type { Progress } from '../core/index.ts';
+import { providersOf } from './model-providers.ts';
 import type { App } from './open-app.ts';
 
 export interface PredictRequest extends Omit<BatchRequest, 'arm'>, ArmChoice {
@@ -28,6 +29,8 @@ export async function predictInBatch(app: App, request: PredictRequest, progress
     offline: { ...(await app.offline(progress)), definitions: arm.definitions },
     objects: await app.objects(),
     progress,
+    providersOf: providersOf(values),
+    providerShare: values['models.providerShare'],
     threads: values['offline.threads'] ?? availableParallelism(),
     memoryBytes: values['offline.memory'],
     spill: join(values['offline.path'], 'spill'),

@@ -4,10 +4,19 @@ import { resolve } from 'node:path';
 import { describe, formatDuration, parseDuration } from '../core/index.ts';
 import { type ExecutorSpec, readExecutor } from '../definitions/index.ts';
 import { isCron, isTimeZone } from '../definitions/index.ts';
+import { parseProviders, type ProvidersByModel } from './parse-providers.ts';
 import type { Setting } from './settings/setting.ts';
 
 export type ParsedSetting =
-  | { readonly value: string | number | boolean | Readonly<Record<string, number>> | Exclude<ExecutorSpec, string> }
+  | {
+      readonly value:
+        | string
+        | number
+        | boolean
+        | Readonly<Record<string, number>>
+        | Exclude<ExecutorSpec, string>
+        | ProvidersByModel;
+    }
   | { readonly expected: string };
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -71,6 +80,8 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
             expected: `"local", "fleet", { kind: "kubernetes", namespace, image, pack?, template? } or { kind: "aws-batch", queue, definition, pack? }${mistake === undefined || value === undefined ? '' : ` (${mistake})`}`,
           };
     }
+    case 'providers':
+      return parseProviders(jsonOf(raw));
     case 'cron':
       return isCron(raw) ? { value: String(raw) } : { expected: 'a cron expression such as "0 3 * * *"' };
     case 'timezone':

@@ -26,11 +26,13 @@ export function presentModels({
     limit_bytes: limitBytes,
     ...others,
     failed_loads: failedLoads,
-    loaded: models.map(({ id, state, holders, placement = null, memoryBytes: bytes }) => ({
+    loaded: models.map(({ id, state, holders, providers, placement = null, nodesByProvider, memoryBytes: bytes }) => ({
       artifact: id,
       state,
       holders,
       placement,
+      providers,
+      nodes_by_provider: nodesByProvider ?? null,
       memory_bytes: bytes,
     })),
   };

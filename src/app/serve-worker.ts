@@ -20,6 +20,7 @@ import { pidSpace } from '../core/index.ts';
 import { backgroundJobs } from './background/jobs.ts';
 import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
+import { providersOf } from './model-providers.ts';
 import { monitoringReads } from './monitoring-reads.ts';
 import type { App } from './open-app.ts';
 import { openScheduleMetrics } from './open-scheduler.ts';
@@ -137,12 +138,20 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   monitor.watchMinutes(() => minutes.writer.figures());
   const runtime = createOnnxRuntime({
     workerThreads: values['models.threads'],
+    providerShare: values['models.providerShare'],
     maxBatchRows: values['models.maxBatchRows'],
     maxQueuedRows: values['models.maxQueuedRows'],
   });
   const models = createModelRepository({
     runtime,
     memoryBytes: values['models.memory'],
+    loaded({ id, providers, nodesByProvider, placement }) {
+      const isAccelerated = providers.some((provider) => provider !== 'cpu');
+      logger[isAccelerated ? 'info' : 'debug'](
+        { artifact: id, providers, nodesByProvider: nodesByProvider ?? null, placement },
+        'a model is in memory',
+      );
+    },
   });
   const planes = await openServing({
     registry: await app.registry(),
@@ -150,6 +159,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     storePlace: await app.storePlace(),
     objects: await app.objects(),
     models,
+    providersOf: providersOf(values),
     definitionsOf: (hash) => app.definitionsOf(hash),
     earlierDefinitions: (hash) => app.earlierDefinitions(hash),
     completeVersions: async (waiting) => completeVersions(await app.completeness(), waiting),

@@ -2,6 +2,7 @@
 // from it.
 
 import type { ExecutorSpec } from '../definitions/index.ts';
+import type { ProvidersByModel } from './parse-providers.ts';
 import { DATA_SETTINGS } from './settings/data-settings.ts';
 import { MONITORING_SETTINGS } from './settings/monitoring-settings.ts';
 import { RETENTION_SETTINGS } from './settings/retention-settings.ts';
@@ -25,7 +26,9 @@ type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'ratio' | 'size
       ? Readonly<Record<string, number>>
       : S['kind'] extends 'executor'
         ? ExecutorSpec
-        : string;
+        : S['kind'] extends 'providers'
+          ? ProvidersByModel
+          : string;
 type Optional<S extends Settings> = S extends { default: unknown } | { required: true } ? never : undefined;
 
 /** Every setting by its dotted key, checked: paths absolute, sizes in bytes, durations in microseconds. */

@@ -1,6 +1,7 @@
 // A file's rows predicted by an endpoint's arm: features as of each row's time, then part after part through the model. What is
 // done stays done: the same call after a kill goes on where it was.
 
+import type { ModelSpec } from '../definitions/index.ts';
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ import {
   writeFeatureFile,
   writeParts,
 } from '../offline/index.ts';
+import type { ProvidersOf } from '../serving/index.ts';
 import { getBlob, type ObjectStore } from '../storage/index.ts';
 import type { BatchArm } from './choose-arm.ts';
 import {
@@ -43,6 +45,9 @@ export interface BatchDeps {
   readonly offline: OfflineDeps;
   readonly objects: ObjectStore;
   readonly progress: Progress;
+  readonly providersOf: ProvidersOf;
+  /** See `OnnxRuntimeOptions`. */
+  readonly providerShare: number;
   /** Threads that predict. */
   readonly threads: number;
   /** Of all threads together. */
@@ -114,10 +119,11 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
   const done = job === begun ? await doneParts(folder, job, names) : new Map<number, PartRecord>();
   const orders = ordersOf(job, folder).filter(({ index }) => !done.has(index));
   const resumed = done.size;
+  const here = (spec: ModelSpec): ModelSpec => ({ ...spec, providers: deps.providersOf(spec.name, spec.providers) });
   const model: PartModel =
     arm.graph === undefined
       ? { kind: 'file', onnx: await getBlob(deps.objects, arm.artifact) }
-      : await readFiles(deps.objects, arm.graph);
+      : await readFiles(deps.objects, arm.graph, here);
   deps.progress.start('predict', job.rows, 'rows');
   let rows = [...done.values()].reduce((sum, part) => sum + part.rows, 0);
   await writeParts({
@@ -127,7 +133,8 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
     work: {
       featureFile,
       service: arm.service,
-      spec: arm.spec,
+      spec: here(arm.spec),
+      providerShare: deps.providerShare,
       model,
       version: arm.version,
       variant: arm.variant,

@@ -1,6 +1,6 @@
 // What a graph's version is made of, for threads that open it themselves: the version that each node pins, and its functions' code.
 
-import { type Definitions, functionOf, type GraphSpec } from '../definitions/index.ts';
+import { type Definitions, functionOf, type GraphSpec, type ModelSpec } from '../definitions/index.ts';
 import { readGraphDocument } from '../models/index.ts';
 import type { PartModel, PartNode } from '../offline/index.ts';
 import { pinnedVersion, type Registry, versionTakes } from '../registry/index.ts';
@@ -48,14 +48,18 @@ function codeOf({ nodes }: GraphSpec, definitions: Definitions): ReadonlyMap<str
   return code;
 }
 
-/** The same with the files, each read once. Throws HR_ARTIFACT_UNREADABLE, HR_STORAGE_UNAVAILABLE. */
-export async function readFiles(objects: ObjectStore, { nodes, functions }: ArmGraph): Promise<PartModel> {
+/** The same with the files, each read once. `here` gives a model the providers of this machine. Throws HR_ARTIFACT_UNREADABLE, HR_STORAGE_UNAVAILABLE. */
+export async function readFiles(
+  objects: ObjectStore,
+  { nodes, functions }: ArmGraph,
+  here: (spec: ModelSpec) => ModelSpec,
+): Promise<PartModel> {
   const files = new Map<string, Uint8Array>();
   const read = new Map<string, PartNode>();
   for (const [name, node] of nodes) {
     const onnx = files.get(node.artifact) ?? (await getBlob(objects, node.artifact));
     files.set(node.artifact, onnx);
-    read.set(name, { ...node, onnx });
+    read.set(name, { ...node, spec: here(node.spec), onnx });
   }
   return { kind: 'graph', nodes: read, functions };
 }

@@ -79,6 +79,7 @@ export {
 } from './scope.ts';
 export { syncPath } from './sync-path.ts';
 export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
+export { providersMistake, readProvider } from './execution-providers.ts';
 export { MOST_MISTAKES, noteMistake } from './input-mistakes.ts';
 export { reportUnknownMembers } from './unknown-members.ts';
 export {

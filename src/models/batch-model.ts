@@ -7,7 +7,7 @@ import { compileBinding } from './binding/compile-binding.ts';
 import { asInferenceFailure } from './each-row.ts';
 import type { BatchInput } from './model-work.ts';
 import { createBuffers, createFeeds } from './onnx/batch-buffers.ts';
-import { measureModel } from './onnx/measure-model.ts';
+import { openMeasured } from './onnx/open-measured.ts';
 import { openSession } from './onnx/ort-session.ts';
 import { rowShapesOf } from './row-shapes.ts';
 import type { Tensor } from './tensor.ts';
@@ -31,19 +31,24 @@ export interface BatchModelOptions {
   readonly service: ResolvedService;
   readonly spec: ModelSpec;
   readonly mostRows: number;
+  /** Of `OnnxRuntimeOptions`. */
+  readonly providerShare?: number;
 }
 
 /**
- * Throws HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE, HR_UNSUPPORTED for a provider that isn't there, HR_OVERLOADED without
- * memory.
+ * Throws HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE, HR_UNSUPPORTED for a provider that isn't there and for nodes that run
+ * elsewhere than the providers say, HR_OVERLOADED without memory.
  */
 export function openBatchModel(onnx: Uint8Array, options: BatchModelOptions): BatchModel {
   const { service, spec } = options;
-  const session = openSession(onnx, spec.providers, 1);
+  const { providers } = spec;
+  const { session, measured } = openMeasured({ providers, providerShare: options.providerShare ?? 1 }, (profile) =>
+    openSession(onnx, providers, 1, profile),
+  );
   try {
     const { signature } = session;
     const binding = compileBinding(signature, service, spec);
-    const mostRows = measureModel(session).mode === 'joined' ? options.mostRows : 1;
+    const mostRows = measured.mode === 'joined' ? options.mostRows : 1;
     const { inputs, ...buffers } = createBuffers(
       signature,
       binding.rowShapes ?? rowShapesOf(signature),

@@ -50,6 +50,11 @@ export interface LoadedModel {
   readonly placement: 'inline' | 'threads';
   /** Rows that are submitted together are answered by each other; those of several works never are. */
   readonly mixesRows?: boolean;
+  /**
+   * How many of its nodes were seen to run on each execution provider, by the names that definitions have for those, when it
+   * was opened. Undefined where nothing was seen: of one that is made of others, or that took no row of the runtime's making.
+   */
+  readonly nodesByProvider: Readonly<Record<string, number>> | undefined;
   /** Bytes of the artifact times the copies of it in memory: what the model is counted as. */
   readonly memoryBytes: number;
   /**
@@ -68,6 +73,7 @@ export interface LoadedModel {
 }
 
 export interface LoadOptions {
+  /** Execution providers in order, a device of one as `cuda:1`. */
   readonly providers: readonly string[];
   /** Nobody waits for the event loop yet (before listening): a model may be opened on it whatever that takes. */
   readonly mayBlock?: boolean;
@@ -82,7 +88,7 @@ export interface ModelRuntime {
   inspect(onnx: Uint8Array): Promise<Signature>;
   /**
    * Opens a model in a thread first, which checks, warms and measures it. Throws as `inspect`, HR_UNSUPPORTED for a
-   * provider that isn't there, HR_ARTIFACT_UNREADABLE for bytes of another hash, HR_MODEL_NOT_READY when the thread ends
+   * provider that isn't there and for a model whose nodes run elsewhere than its providers say, HR_ARTIFACT_UNREADABLE for bytes of another hash, HR_MODEL_NOT_READY when the thread ends
    * or takes too long, HR_OVERLOADED without memory.
    */
   load(onnx: Uint8Array, options: LoadOptions): Promise<LoadedModel>;

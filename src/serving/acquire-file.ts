@@ -3,19 +3,31 @@
 import type { ModelLease, ModelRepository } from '../models/index.ts';
 import { getUnchecked, type ObjectStore, sizeOfBlob } from '../storage/index.ts';
 
-/** Throws what loading it throws; loading checks the file by its hash. */
-export type AcquireFile = (artifact: string, providers: readonly string[]) => Promise<ModelLease>;
+/**
+ * `providers`: as the model's definition has them. Throws what loading it throws; loading checks the file by its hash.
+ */
+export type AcquireFile = (
+  artifact: string,
+  of: { readonly model: string; readonly providers: readonly string[] },
+) => Promise<ModelLease>;
+
+/** The providers that a model of this name is loaded with, where its definition has these. */
+export type ProvidersOf = (model: string, declared: readonly string[]) => readonly string[];
 
 export interface AcquireFileDeps {
   readonly objects: ObjectStore;
   readonly models: ModelRepository;
+  readonly providersOf: ProvidersOf;
 }
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
-export function createAcquireFile({ objects, models }: AcquireFileDeps, mayBlock: () => boolean): AcquireFile {
-  return (artifact, providers) =>
+export function createAcquireFile(
+  { objects, models, providersOf }: AcquireFileDeps,
+  mayBlock: () => boolean,
+): AcquireFile {
+  return (artifact, { model, providers }) =>
     models.acquire(artifact, () => getUnchecked(objects, artifact), {
-      providers,
+      providers: providersOf(model, providers),
       mayBlock: mayBlock(),
       sha256: artifact,
       size: () => sizeOfBlob(objects, artifact),

@@ -1,3 +1,4 @@
+export type { ProvidersOf } from './acquire-file.ts';
 export { appliedApi } from './applied-api.ts';
 export { armId as armIdOf } from './compile-arms.ts';
 export { createBytesInFlight } from './bytes-in-flight.ts';

@@ -48,6 +48,7 @@ export function createModelHolders(): ModelHolders {
           version,
           ...counted,
           memoryBytes: loaded.memoryBytes,
+          nodesByProvider: loaded.nodesByProvider,
           ...(nodes === undefined ? {} : { nodes: nodes() }),
         });
         return queuedRows + runningRows === 0;

@@ -6,7 +6,7 @@ import { type Binding, compileBinding, type LoadedModel, type ModelRepository } 
 import type { ModelStatistics } from '../monitoring/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
 import type { ObjectStore } from '../storage/index.ts';
-import { createAcquireFile } from './acquire-file.ts';
+import { createAcquireFile, type ProvidersOf } from './acquire-file.ts';
 import { createModelHolders } from './model-statistics.ts';
 import { createGraphOpener, type OpenVersion } from './open-graph.ts';
 import { readsBehind } from './reads-behind.ts';
@@ -42,19 +42,20 @@ export interface ServedModelsDeps {
   readonly registry: Registry;
   readonly objects: ObjectStore;
   readonly models: ModelRepository;
+  readonly providersOf: ProvidersOf;
   readonly earlierDefinitions: (manifestHash: string) => Promise<Definitions>;
 }
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
 export function createServedModels(
-  { registry, objects, models, earlierDefinitions }: ServedModelsDeps,
+  { registry, objects, models, providersOf, earlierDefinitions }: ServedModelsDeps,
   mayBlock: () => boolean,
 ): ServedModels {
   const holders = createModelHolders();
-  const acquireFile = createAcquireFile({ objects, models }, mayBlock);
+  const acquireFile = createAcquireFile({ objects, models, providersOf }, mayBlock);
 
   const openFile: OpenVersion = async ({ model, version, artifact }, { spec, service }) => {
-    const lease = await acquireFile(artifact, spec.providers).catch((thrown: unknown) => {
+    const lease = await acquireFile(artifact, { model, providers: spec.providers }).catch((thrown: unknown) => {
       throw naming(model, version, thrown);
     });
     try {

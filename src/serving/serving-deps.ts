@@ -8,6 +8,7 @@ import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, StorePlace } from '../online/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { ObjectStore } from '../storage/index.ts';
+import type { ProvidersOf } from './acquire-file.ts';
 
 export interface ServingDeps {
   readonly registry: Registry;
@@ -26,6 +27,7 @@ export interface ServingDeps {
   readonly objects: ObjectStore;
   /** Closed by whoever opened it, after serving. */
   readonly models: ModelRepository;
+  readonly providersOf: ProvidersOf;
   readonly ingestion: IngestionDeps;
   readonly predictionLog: PredictionLog;
   /** What the log redacts, to be told where no endpoint has it; nothing where another worker tells. */

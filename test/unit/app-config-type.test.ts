@@ -41,6 +41,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
       keep: '90d, delay=400d',
       redact: 'customer',
     },
+    models: { providers: { ranker: ['cuda', 'cpu'], '*': ['cpu'] }, providerShare: 0.9 },
     server: {
       host: '127.0.0.1',
       port: 1,

@@ -74,6 +74,25 @@ describe('a configuration', () => {
       );
   });
 
+  it('takes execution providers of all models and by name, in the file and from the environment', () => {
+    const providers = (models: object, environment: Record<string, string> = {}): unknown =>
+      checkConfig({ project: 'p', models }, FILE, environment).values['models.providers'];
+    expect(providers({})).toBeUndefined();
+    expect(providers({ providers: ['cuda:1', 'cpu'] })).toEqual({ '*': ['cuda:1', 'cpu'] });
+    expect(providers({ providers: { ranker: ['cuda', 'cpu'], '*': 'cpu' } })).toEqual({
+      ranker: ['cuda', 'cpu'],
+      '*': ['cpu'],
+    });
+    expect(providers({ providers: 'cpu' }, { HEADRACE_MODELS_PROVIDERS: 'cuda, cpu' })).toEqual({
+      '*': ['cuda', 'cpu'],
+    });
+    expect(providers({}, { HEADRACE_MODELS_PROVIDERS: '{"ranker": ["cuda"]}' })).toEqual({ ranker: ['cuda'] });
+    for (const bad of [4, [], [4], { '': ['cpu'] }, { ranker: [] }, { ranker: 4 }])
+      expect(() => providers({ providers: bad })).toThrow(/models\.providers expected execution providers in order/);
+    expect(() => providers({ providers: { ranker: ['gpu'] } })).toThrow(/ranker: "gpu" is no execution provider/);
+    expect(() => providers({ providers: 'cpu,cuda' })).toThrow(/nothing comes after it/);
+  });
+
   it.each([
     [{ project: 'p', server: { port: '80' } }, {}, undefined],
     [

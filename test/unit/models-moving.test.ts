@@ -127,7 +127,13 @@ it('waits for a thread that could not be opened at first, and tells those in tim
     async openAnother() {
       if (++attempts < 4) throw new Error('no memory');
       const thread = startThread();
-      const order = { onnx: new Uint8Array(onnx), providers: cpu, intraOpThreads: 1, measures: false };
+      const order = {
+        onnx: new Uint8Array(onnx),
+        providers: cpu,
+        intraOpThreads: 1,
+        measures: false,
+        providerShare: 1,
+      };
       await thread.open(order, 10_000);
       return thread;
     },

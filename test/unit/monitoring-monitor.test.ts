@@ -298,7 +298,7 @@ describe('the monitor', () => {
   it('says in the guide what each of a model’s metrics says of itself', async () => {
     const guide = readFileSync(new URL('../../docs/guides/monitoring.md', import.meta.url), 'utf8').toLowerCase();
     const own = metricsOf(await shownBy(monitor).figures()).filter(({ name }) => name.startsWith('headrace.model.'));
-    expect(own).toHaveLength(7);
+    expect(own).toHaveLength(8);
     for (const metric of own) {
       const help = metric.help.slice(0, -1).toLowerCase();
       expect(guide).toMatch(new RegExp(`\\| \`${prometheusName(metric)}\` \\|[^|]*\\| (gauge: )?${help} \\|`));

@@ -212,6 +212,17 @@ export const DATA_SETTINGS = [
     help: 'Threads of one model in a worker, where it is too slow for the event loop; each has a copy of it, and runs one batch at a time.',
   },
   {
+    key: 'models.providers',
+    kind: 'providers',
+    help: 'Execution providers on this machine, in order, whatever the definitions say: `cuda,cpu` for all models, or by name, `{ ranker: ["cuda", "cpu"], "*": ["cpu"] }`, where `*` is every model that is not named; `cuda:1` is the second device. When left out a model runs as its definition says, and one without a definition on the CPU.',
+  },
+  {
+    key: 'models.providerShare',
+    kind: 'ratio',
+    default: 1,
+    help: 'Share of a model’s nodes that must be seen to run on its providers before the CPU when it is loaded, from 0 to 1; nodes that only compute sizes may run on the CPU. A model with less is not loaded. 0: anything goes.',
+  },
+  {
     key: 'models.maxBatchRows',
     kind: 'integer',
     default: 256,

@@ -1,6 +1,6 @@
 // What is known of a setting: its key, type, default and what it does.
 
-/** `counts`: whole numbers of 1 and more by name, as an object or as `a=1,b=2`. `executor`: a word, or an object that names a cluster; in a variable that object's JSON. `rules`: one value, as a number or a text, or a text of several; whoever uses them reads them. */
+/** `counts`: whole numbers of 1 and more by name, as an object or as `a=1,b=2`. `executor`: a word, or an object that names a cluster; in a variable that object's JSON. `providers`: execution providers in order, with commas or as a list, or of models by name as an object (`*`: those that it does not name); in a variable that object's JSON. `rules`: one value, as a number or a text, or a text of several; whoever uses them reads them. */
 export type SettingKind =
   | 'text'
   | 'path'
@@ -15,7 +15,8 @@ export type SettingKind =
   | 'timezone'
   | 'rules'
   | 'counts'
-  | 'executor';
+  | 'executor'
+  | 'providers';
 
 export interface Setting {
   /** As in headrace.config.ts: `online.url`. */

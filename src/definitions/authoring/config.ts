@@ -91,6 +91,10 @@ export interface HeadraceConfig {
     readonly cacheMemory?: string | number;
     /** Threads of one model in a worker, where it is too slow for the event loop. */
     readonly threads?: number;
+    /** Execution providers in order, of all models or by name (`*`: the rest), in the place of what definitions say. */
+    readonly providers?: string | readonly string[] | Readonly<Record<string, readonly string[]>>;
+    /** Share of a model's nodes that must run on its providers before the CPU, from 0 to 1. */
+    readonly providerShare?: number;
     /** Most rows of one run of a model; a request with more is answered by several. */
     readonly maxBatchRows?: number;
     /** Rows that may wait for one model in a worker; past it the answer is 429. */

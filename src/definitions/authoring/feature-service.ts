@@ -86,7 +86,11 @@ export interface ModelOptions<Q extends string, S = unknown, O extends Columns =
    * version of each model in it: `headrace models register NAME --graph`.
    */
   readonly graph?: GraphNode<O>;
-  /** ONNX execution providers in order of preference. Default: `['cpu']`. */
+  /**
+   * ONNX execution providers in order: `['cuda', 'cpu']` runs on the first NVIDIA GPU and lets the CPU compute sizes. A server
+   * that lacks one, or sees nodes run elsewhere, does not load the model; its `models.providers` may say others. Default:
+   * `['cpu']`.
+   */
   readonly providers?: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 // The compile step: everything a feature repository exports, to one manifest that the rest of the system trusts.
 
-import { contentHash, didYouMean } from '../../core/index.ts';
+import { contentHash, didYouMean, providersMistake } from '../../core/index.ts';
 import type { Authored, AuthoredEndpoint, AuthoredModel } from '../authoring/authored.ts';
 import { describeResult } from '../calling/user-value.ts';
 import { compileAssignment } from './compile-assignment.ts';
@@ -135,6 +135,10 @@ function compileModel(model: AuthoredModel, mistakes: Mistakes): ModelSpec {
     mistakes.add(model, 'it has no outputs: name them in `outputs: { probability: t.float32() }`', [1, 'outputs']);
   if (!isTexts(model.providers) || model.providers.length === 0)
     mistakes.add(model, "providers must name at least one execution provider: ['cpu']", [1, 'providers']);
+  else {
+    const mistake = providersMistake(model.providers);
+    if (mistake !== undefined) mistakes.add(model, `providers: ${mistake}`, [1, 'providers']);
+  }
   return {
     ...compileAbout(model, model.about, [1], mistakes),
     name: model.name,

@@ -28,10 +28,13 @@ export interface BatchGraphOptions {
   readonly functions: Definitions['functions'];
   /** Of a run of a node's model. */
   readonly mostRows: number;
+  /** Of `OnnxRuntimeOptions`. */
+  readonly providerShare?: number;
 }
 
 /** Throws as opening each node's model and as `compileGraph`; then nothing is left open. */
-export function openBatchGraph({ service, spec, nodes, functions, mostRows }: BatchGraphOptions): BatchModel {
+export function openBatchGraph(options: BatchGraphOptions): BatchModel {
+  const { service, spec, nodes, functions, mostRows, providerShare } = options;
   const open = new Map<string, DirectModel>();
   const close = (): void => open.forEach((model) => model.close());
   try {
@@ -39,7 +42,7 @@ export function openBatchGraph({ service, spec, nodes, functions, mostRows }: Ba
     for (const [name, { version, artifact, onnx, ...takes }] of nodes) {
       const { providers } = takes.spec;
       const key = JSON.stringify([artifact, providers]);
-      const direct = open.get(key) ?? openDirectModel(onnx, { providers, mostRows });
+      const direct = open.get(key) ?? openDirectModel(onnx, { providers, mostRows, providerShare });
       open.set(key, direct);
       const binding = compileBinding(direct.signature, takes.service, takes.spec);
       models.set(name, { version, ...takes, loaded: asLoaded(direct), binding });
@@ -125,11 +128,12 @@ function withoutTimeouts(spec: ModelSpec): ModelSpec {
 }
 
 /** What a graph asks of a model; it is closed by whoever opened it. */
-function asLoaded({ signature, submit, statistics }: DirectModel): LoadedModel {
+function asLoaded({ signature, nodesByProvider, submit, statistics }: DirectModel): LoadedModel {
   return {
     signature,
     cost: { fixedMicros: 0, rowMicros: 0, loadMicros: 0 },
     placement: 'inline',
+    nodesByProvider,
     memoryBytes: 0,
     submit,
     infer: () => Promise.reject(new HeadraceError('HR_UNSUPPORTED', 'a batch takes rows of features, not tensors.')),

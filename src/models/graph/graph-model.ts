@@ -47,6 +47,7 @@ export function createGraphModel(plan: GraphPlan, mostRunsAgain?: number): Graph
       return costOf(models);
     },
     placement: 'inline',
+    nodesByProvider: undefined,
     memoryBytes: 0,
     submit(work) {
       if (isClosed) {

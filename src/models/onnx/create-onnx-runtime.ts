@@ -23,6 +23,11 @@ export interface OnnxRuntimeOptions {
   readonly workerThreads?: number;
   /** Threads inside one inference. Default 1. */
   readonly intraOpThreads?: number;
+  /**
+   * Share of a model's nodes, but those of shapes, that have to be seen to run on its providers before the CPU: 0 to 1; with 0
+   * nothing of its providers is held against what ran. Default 1.
+   */
+  readonly providerShare?: number;
   /** Default 256. */
   readonly maxBatchRows?: number;
   /** Rows that may wait for one model, of all callers. Default 4096. */
@@ -62,6 +67,7 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
     inlineLoadMicros: 20_000,
     workerThreads: 1,
     intraOpThreads: 1,
+    providerShare: 1,
     maxBatchRows: 256,
     maxQueuedRows: 4096,
     maxQueuedBytes: 64 * 1024 * 1024,
@@ -81,8 +87,11 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
   const opening = createOpeningThreads(MOST_OPENING, start);
   const open = (
     thread: ModelThread,
-    order: Omit<Parameters<ModelThread['open']>[0], 'intraOpThreads'>,
-  ): Promise<Opened> => thread.open({ ...order, intraOpThreads: options.intraOpThreads }, options.openLimitMs);
+    order: Omit<Parameters<ModelThread['open']>[0], 'intraOpThreads' | 'providerShare'>,
+  ): Promise<Opened> => {
+    const { intraOpThreads, providerShare, openLimitMs } = options;
+    return thread.open({ ...order, intraOpThreads, providerShare }, openLimitMs);
+  };
 
   return {
     isRunning: () => [...threads].some(({ isAtWork }) => isAtWork),
@@ -111,7 +120,9 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
           }
         };
         const { silenceFloorMs } = options;
-        const isInline = isQuick && (mayBlock || loadMicros <= options.inlineLoadMicros);
+        // A run on a device keeps its thread waiting, however quick it was.
+        const isOnCpu = providers.every((provider) => provider === 'cpu');
+        const isInline = isOnCpu && isQuick && (mayBlock || loadMicros <= options.inlineLoadMicros);
         if (isInline && !options.isUnbounded(new Uint8Array(shared))) {
           await thread.unload();
           // The runtime reads no shared memory.
@@ -125,7 +136,7 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
             silenceFloorMs,
             longMs: LONG_TIMES * inlineMs,
             tooLongMs: TOO_LONG_TIMES * inlineMs,
-            isAlone: options.intraOpThreads === 1 && providers.every((provider) => provider === 'cpu'),
+            isAlone: options.intraOpThreads === 1,
           });
           // One copy is kept for the thread that it may have to go on in, which then takes the session's place.
           return { result: loaded(opened, core, () => core.placement, 2 * bytes), isFree: true };
@@ -170,7 +181,7 @@ function coreOptions(
 }
 
 function loaded(
-  { signature, mode }: Opened,
+  { signature, mode, nodesByProvider }: Opened,
   core: ThreadedModel | InlineModel,
   placement: () => LoadedModel['placement'],
   memoryBytes: number,
@@ -184,6 +195,7 @@ function loaded(
     signature,
     mixesRows: mode === 'single',
     memoryBytes,
+    nodesByProvider,
     get placement() {
       return placement();
     },

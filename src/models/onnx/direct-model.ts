@@ -6,11 +6,12 @@ import { createModelCore, type ModelCore } from '../queue/model-core.ts';
 import type { RunCost } from '../queue/run-cost.ts';
 import type { Tensor } from '../tensor.ts';
 import { compileRun } from './inline-model.ts';
-import { measureModel } from './measure-model.ts';
+import { type MeasuredSession, openMeasured } from './open-measured.ts';
 import { type OrtSession, openSession } from './ort-session.ts';
 
 export interface DirectModel extends Pick<ModelCore, 'submit' | 'statistics'> {
   readonly signature: OrtSession['signature'];
+  readonly nodesByProvider: MeasuredSession['nodesByProvider'];
   close(): void;
 }
 
@@ -18,11 +19,15 @@ export interface DirectModelOptions {
   readonly providers: readonly string[];
   /** Of a run, where rows may share one. */
   readonly mostRows: number;
+  /** Of `OnnxRuntimeOptions`. */
+  readonly providerShare?: number | undefined;
 }
 
 /** Throws as `openBatchModel`. */
-export function openDirectModel(onnx: Uint8Array, { providers, mostRows }: DirectModelOptions): DirectModel {
-  const session = openSession(onnx, providers, 1);
+export function openDirectModel(onnx: Uint8Array, options: DirectModelOptions): DirectModel {
+  const { providers, mostRows, providerShare = 1 } = options;
+  const opened = openMeasured({ providers, providerShare }, (profile) => openSession(onnx, providers, 1, profile));
+  const { session, measured, nodesByProvider } = opened;
   try {
     const { signature } = session;
     const run = compileRun(session);
@@ -30,7 +35,7 @@ export function openDirectModel(onnx: Uint8Array, { providers, mostRows }: Direc
     const core = createModelCore({
       signature,
       // Rows that can't share a run with others have one each.
-      mode: measureModel(session).mode === 'joined' ? 'joined' : 'rowwise',
+      mode: measured.mode === 'joined' ? 'joined' : 'rowwise',
       cost: costOfNothing(mostRows),
       lanes: 1,
       maxQueuedRows: Infinity,
@@ -56,7 +61,8 @@ export function openDirectModel(onnx: Uint8Array, { providers, mostRows }: Direc
         }
       },
     });
-    return { signature, submit: core.submit, statistics: core.statistics, close: () => session.release() };
+    const { submit, statistics } = core;
+    return { signature, nodesByProvider, submit, statistics, close: () => session.release() };
   } catch (thrown) {
     session.release();
     throw thrown;

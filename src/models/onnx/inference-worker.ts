@@ -5,7 +5,7 @@ import { HeadraceError, sha256Hex, toHeadraceError } from '../../core/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { isText } from '../tensor-arrays.ts';
 import { createBuffers, createFeeds } from './batch-buffers.ts';
-import { measureModel } from './measure-model.ts';
+import { openMeasured } from './open-measured.ts';
 import { openSession, type OrtSession, toOrt } from './ort-session.ts';
 import type { SlotMemory, ThreadOrder, ThreadReply } from './thread-messages.ts';
 
@@ -57,32 +57,34 @@ function obey(order: ThreadOrder): void {
   }
 }
 
-function open({ onnx, providers, intraOpThreads, measures, sha256 }: Extract<ThreadOrder, { kind: 'open' }>): void {
+function open({ onnx, measures, sha256, ...order }: Extract<ThreadOrder, { kind: 'open' }>): void {
+  const { providers, intraOpThreads } = order;
   const found = sha256 === undefined ? undefined : sha256Hex(onnx);
   if (found !== sha256)
     throw new HeadraceError('HR_ARTIFACT_UNREADABLE', `artifact ${sha256} is damaged: its content hashes to ${found}`);
   bytes = onnx;
   // The runtime reads no shared memory.
   const own = onnx.buffer instanceof ArrayBuffer ? onnx : new Uint8Array(onnx);
-  const startMs = performance.now();
-  const before = process.threadCpuUsage();
-  const next = openSession(own, providers, intraOpThreads);
-  const { user, system } = process.threadCpuUsage(before);
-  const passedMicros = (performance.now() - startMs) * 1000;
-  // By the thread's own time where all is done in it: on a busy machine the clock would count what others do.
-  const isAlone = intraOpThreads === 1 && providers.every((provider) => provider === 'cpu');
-  const loadMicros = isAlone ? Math.min(passedMicros, user + system + TICK_MICROS) : passedMicros;
-  try {
-    const measured = measures
-      ? measureModel(next)
-      : ({ mode: 'single', isMeasured: false, fixedMicros: 0, rowMicros: 0 } as const);
-    session = next;
-    reply({ opened: { signature: next.signature, ...measured, loadMicros } });
-  } catch (thrown) {
-    next.release();
-    throw thrown;
-  }
+  let loadMicros = 0;
+  const openTimed = (profilePrefix?: string): OrtSession => {
+    const startMs = performance.now();
+    const before = process.threadCpuUsage();
+    const next = openSession(own, providers, intraOpThreads, profilePrefix);
+    const { user, system } = process.threadCpuUsage(before);
+    const passedMicros = (performance.now() - startMs) * 1000;
+    // By the thread's own time where all is done in it: on a busy machine the clock would count what others do.
+    const isAlone = intraOpThreads === 1 && providers.every((provider) => provider === 'cpu');
+    loadMicros = isAlone ? Math.min(passedMicros, user + system + TICK_MICROS) : passedMicros;
+    return next;
+  };
+  const { measured, nodesByProvider, ...opened } = measures
+    ? openMeasured(order, openTimed)
+    : { session: openTimed(), measured: UNMEASURED, nodesByProvider: undefined };
+  ({ session } = opened);
+  reply({ opened: { signature: session.signature, ...measured, loadMicros, nodesByProvider } });
 }
+
+const UNMEASURED = { mode: 'single', isMeasured: false, fixedMicros: 0, rowMicros: 0 } as const;
 
 function opened(): OrtSession {
   if (session === undefined) throw new Error('no model is open in this thread');

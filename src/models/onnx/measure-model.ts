@@ -22,12 +22,20 @@ const RUNS = 5;
 const ENOUGH_MS = 200;
 const BATCH_ROWS = 32;
 
+export interface Measuring {
+  /** Called after the first run, where that succeeds. */
+  readonly ranOnce: () => void;
+  /** By how much of it, or of 1, a row's answer in a batch may differ from the one that it gets alone. */
+  readonly tolerance: number;
+}
+
 /** Throws HR_MODEL_UNREADABLE when the model fails on one row although its shapes are known. */
-export function measureModel(session: OrtSession): Measured {
+export function measureModel(session: OrtSession, { ranOnce, tolerance }: Measuring): Measured {
   const { signature } = session;
   let oneMs: number;
   try {
     session.run(smokeInputs(signature, 1).map(toOrt));
+    ranOnce();
     oneMs = timeRuns(session, 1);
   } catch (thrown) {
     // With a size that only the caller knows, one row of our making may be wrong: no verdict then.
@@ -40,7 +48,7 @@ export function measureModel(session: OrtSession): Measured {
   const oneMicros = oneMs * 1000;
   if (signature.inputs.length > 0 && signature.inputs.every(({ shape }) => shape[0] === 1))
     return { mode: 'rowwise', fixedMicros: oneMicros, rowMicros: 0, isMeasured: true };
-  const mode = canJoin(session) ? 'joined' : 'single';
+  const mode = canJoin(session, tolerance) ? 'joined' : 'single';
   const rowMicros = rowCost(session, oneMs) * 1000;
   return { mode, fixedMicros: Math.max(oneMicros - rowMicros, 0), rowMicros, isMeasured: true };
 }
@@ -72,7 +80,7 @@ function timeRuns(session: OrtSession, rows: number): number {
 }
 
 // Rows are independent when a batch of three different rows gives, row by row, what each gives alone.
-function canJoin(session: OrtSession): boolean {
+function canJoin(session: OrtSession, tolerance: number): boolean {
   const { inputs } = session.signature;
   if (inputs.length === 0 || inputs.some(({ shape }) => shape[0] !== null)) return false;
   try {
@@ -81,7 +89,7 @@ function canJoin(session: OrtSession): boolean {
     if (together.some(({ shape }) => shape[0] !== 3)) return false;
     for (let row = 0; row < 3; row++) {
       const alone = session.run(three.map((tensor) => toOrt(takeRow(tensor, row))));
-      if (!together.every((tensor, at) => isClose(takeRow(tensor, row), alone[at] as Tensor))) return false;
+      if (!together.every((tensor, at) => isClose(takeRow(tensor, row), alone[at] as Tensor, tolerance))) return false;
     }
     return true;
   } catch {
@@ -95,12 +103,12 @@ function takeRow({ type, shape, data }: Tensor, row: number): Tensor {
   return { type, shape: [1, ...shape.slice(1)], data: part };
 }
 
-function isClose(left: Tensor, right: Tensor): boolean {
+function isClose(left: Tensor, right: Tensor, tolerance: number): boolean {
   if (left.data.length !== right.data.length) return false;
   return Array.prototype.every.call(left.data, (value: number | bigint | string, index: number) => {
     const other = right.data[index];
     if (typeof value !== 'number' || typeof other !== 'number') return value === other;
-    return Object.is(value, other) || Math.abs(value - other) <= 1e-4 * Math.max(1, Math.abs(value));
+    return Object.is(value, other) || Math.abs(value - other) <= tolerance * Math.max(1, Math.abs(value));
   });
 }
 

@@ -1,22 +1,37 @@
 // One ONNX Runtime session: opened with our options, its signature in our words, runs that block their thread.
 
-import { HeadraceError, messageOf } from '../../core/index.ts';
+import { HeadraceError, messageOf, readProvider } from '../../core/index.ts';
 import type { Signature, Tensor, TensorData, TensorSpec, TensorType } from '../tensor.ts';
-import { createNativeSession, listProviders, type NativeEdge, type NativeSession, OrtTensor } from './ort-library.ts';
+import {
+  createNativeSession,
+  listProviders,
+  type NativeEdge,
+  type NativeSession,
+  OrtTensor,
+  whyNoLibrary,
+} from './ort-library.ts';
 
 export interface OrtSession {
   readonly signature: Signature;
   /** Inputs and outputs in the signature's order. Blocks the thread while the model computes. Throws what the model does. */
   run(inputs: readonly OrtTensor[]): Tensor[];
+  /** Of one that was opened with a profile: writes it, and goes on without. */
+  endProfiling(): void;
   release(): void;
 }
 
 /**
  * Blocks the thread while it loads. Throws HR_MODEL_UNREADABLE (corrupt, unknown operator), HR_MODEL_SIGNATURE (maps,
- * sequences), HR_UNSUPPORTED (a provider that was asked for and isn't there), HR_OVERLOADED (no memory for it now).
+ * sequences), HR_UNSUPPORTED (a provider that was asked for and isn't there, or a device of it), HR_OVERLOADED (no memory for it
+ * now). `profilePrefix`: how the path begins of a profile of what it runs.
  */
-export function openSession(onnx: Uint8Array, providers: readonly string[], threads: number): OrtSession {
-  const session = open(onnx, providers, threads);
+export function openSession(
+  onnx: Uint8Array,
+  providers: readonly string[],
+  threads: number,
+  profilePrefix?: string,
+): OrtSession {
+  const session = open(onnx, providers, threads, profilePrefix);
   try {
     const signature = {
       inputs: session.inputMetadata.map(specOf),
@@ -32,6 +47,7 @@ export function openSession(onnx: Uint8Array, providers: readonly string[], thre
         const results = session.run(feeds, fetches, {});
         return signature.outputs.map(({ name }) => fromOrt(results[name] as OrtTensor));
       },
+      endProfiling: () => session.endProfiling(),
       release: () => session.dispose(),
     };
   } catch (thrown) {
@@ -50,10 +66,15 @@ function fromOrt({ type, dims, data }: OrtTensor): Tensor {
   return { type: type as TensorType, shape: dims, data: data as TensorData };
 }
 
-function open(onnx: Uint8Array, providers: readonly string[], threads: number): NativeSession {
+function open(
+  onnx: Uint8Array,
+  providers: readonly string[],
+  threads: number,
+  profilePrefix: string | undefined,
+): NativeSession {
   const known = listProviders();
-  const absent = providers.find((provider) => !known.includes(provider));
-  if (absent !== undefined) throw unavailable(absent, `this build of ONNX Runtime has ${known.join(', ')}`);
+  const absent = providers.find((provider) => !known.some(({ name }) => name === nameOf(provider)));
+  if (absent !== undefined) throw unavailable(absent, 'this build of ONNX Runtime has no such');
   // An empty file makes the runtime read past its end on some versions; it is no model anyway.
   if (onnx.byteLength === 0)
     throw new HeadraceError('HR_MODEL_UNREADABLE', 'the file is empty; expected an ONNX model');
@@ -61,33 +82,62 @@ function open(onnx: Uint8Array, providers: readonly string[], threads: number): 
   try {
     // The native part takes no shared memory here.
     session.loadModel(onnx.buffer as ArrayBuffer, onnx.byteOffset, onnx.byteLength, {
-      executionProviders: [...providers],
+      executionProviders: providers.map(nativeProvider),
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       // Errors come back as exceptions; the runtime's own lines on stderr would only double them.
       logSeverityLevel: 4,
       // A spinning pool takes cores from the other workers while it has nothing to do.
       extra: { session: { 'intra_op.allow_spinning': '0', 'inter_op.allow_spinning': '0' } },
+      ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
     });
     return session;
   } catch (thrown) {
     const reason = messageOf(thrown);
-    const accelerator = providers.find((provider) => provider !== 'cpu');
-    if (accelerator !== undefined && /provider|library|\.so|\.dll/i.test(reason))
-      throw unavailable(accelerator, reason, thrown);
     if (/bad_alloc|bad allocation|failed to allocate|out of memory/i.test(reason))
       throw new HeadraceError(
         'HR_OVERLOADED',
         `there is no memory for the model now (${reason}). Unload others, or give the server more.`,
         { cause: thrown },
       );
+    const accelerator = providers.find((provider) => provider !== 'cpu');
+    // What the CPU can load is a model: the fault lies with the provider, or with the device.
+    if (accelerator !== undefined && loadsOnCpu(onnx)) {
+      const isBundled = known.some(({ name, bundled }) => bundled && name === nameOf(accelerator));
+      const why = isBundled ? undefined : whyNoLibrary(nameOf(accelerator));
+      throw unavailable(accelerator, why === undefined ? reason : `${reason} (${why})`, thrown);
+    }
     const sentence = `the file is no ONNX model that this runtime can load (${reason}). Export it again, and check that it was copied whole.`;
     throw new HeadraceError('HR_MODEL_UNREADABLE', sentence, { cause: thrown });
   }
 }
 
+/** A name, or what the package takes for a device of it. Options of ONNX Runtime that the package does not pass on can't be given. */
+function nativeProvider(text: string): string | { readonly name: string; readonly deviceId: number } {
+  const { name, device } = readProvider(text) ?? { name: text, device: undefined };
+  return device === undefined ? name : { name, deviceId: device };
+}
+
+function loadsOnCpu(onnx: Uint8Array): boolean {
+  try {
+    open(onnx, ['cpu'], 1, undefined).dispose();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function nameOf(provider: string): string {
+  return readProvider(provider)?.name ?? provider;
+}
+
 function unavailable(provider: string, reason: string, cause?: unknown): HeadraceError {
-  const sentence = `the execution provider "${provider}" is not available here: ${reason}. Install it, or list only "cpu" in the model's providers.`;
+  const known = listProviders();
+  const names = (bundled: boolean): string =>
+    known.flatMap((one) => (one.bundled === bundled ? [one.name] : [])).join(', ');
+  const more = names(false) === '' ? '' : `, and where their libraries are installed ${names(false)}`;
+  const there = `It has ${names(true)}${more}`;
+  const sentence = `the execution provider "${provider}" is not available here: ${reason.trim()}. ${there}. Install what it needs (docs/guides/gpu.md), or let the model run on "cpu": its providers, or models.providers.`;
   return new HeadraceError('HR_UNSUPPORTED', sentence, { cause });
 }
 

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../../core/index.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
+import type { NodesByProvider } from './node-providers.ts';
 import type { RowShapes } from '../row-shapes.ts';
 
 export type ThreadOrder =
@@ -12,8 +13,10 @@ export type ThreadOrder =
       readonly onnx: Uint8Array;
       readonly providers: readonly string[];
       readonly intraOpThreads: number;
-      /** Whether to run and measure it. */
+      /** Whether to run and measure it, and to see where its nodes run. */
       readonly measures: boolean;
+      /** See `proveProviders`. */
+      readonly providerShare: number;
       /** What the bytes must hash to. */
       readonly sha256?: string | undefined;
     }
@@ -48,6 +51,7 @@ export interface Opened {
   readonly fixedMicros: number;
   readonly rowMicros: number;
   readonly loadMicros: number;
+  readonly nodesByProvider: NodesByProvider | undefined;
 }
 
 export type ThreadReply =

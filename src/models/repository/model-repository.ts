@@ -20,6 +20,7 @@ export interface RepositoryModel {
   readonly memoryBytes: number;
   /** Undefined while it loads. */
   readonly placement: LoadedModel['placement'] | undefined;
+  readonly nodesByProvider: LoadedModel['nodesByProvider'];
   readonly statistics: ModelStatistics | undefined;
 }
 
@@ -63,6 +64,8 @@ export interface ModelRepositoryOptions {
   readonly runtime: ModelRuntime;
   /** All models together. Default 2 GiB. */
   readonly memoryBytes?: number;
+  /** Told of each model that was loaded. */
+  readonly loaded?: (model: RepositoryModel) => void;
 }
 
 interface Entry {
@@ -80,6 +83,7 @@ const DEFAULT_BYTES = 2 * 1024 ** 3;
 export function createModelRepository({
   runtime,
   memoryBytes: limit = DEFAULT_BYTES,
+  loaded = () => {},
 }: ModelRepositoryOptions): ModelRepository {
   // In the order of their last use.
   const entries = new Map<string, Entry>();
@@ -135,6 +139,7 @@ export function createModelRepository({
       await makeRoom(entry, model.memoryBytes);
       if (isClosed) throw stopping();
       entry.model = model;
+      loaded(told(entry));
       return model;
     } catch (thrown) {
       await model.close();
@@ -201,15 +206,7 @@ export function createModelRepository({
       loads,
       failedLoads,
       evictions,
-      models: [...entries.values()].map(({ id, providers, model, holders, bytes }) => ({
-        id,
-        providers,
-        state: model === undefined ? ('loading' as const) : ('ready' as const),
-        holders,
-        memoryBytes: bytes,
-        placement: model?.placement,
-        statistics: model?.statistics(),
-      })),
+      models: [...entries.values()].map(told),
     }),
     async close() {
       isClosed = true;
@@ -218,6 +215,19 @@ export function createModelRepository({
       for (const entry of all) if (entry.model !== undefined && entries.has(entry.key)) void drop(entry, entry.model);
       await Promise.all(closing);
     },
+  };
+}
+
+function told({ id, providers, model, holders, bytes }: Entry): RepositoryModel {
+  return {
+    id,
+    providers,
+    state: model === undefined ? 'loading' : 'ready',
+    holders,
+    memoryBytes: bytes,
+    placement: model?.placement,
+    nodesByProvider: model?.nodesByProvider,
+    statistics: model?.statistics(),
   };
 }
 

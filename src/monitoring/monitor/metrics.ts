@@ -240,6 +240,18 @@ function modelMetrics({ models, processes }: Figures): Metric[] {
     ...graphMetrics(models),
     read('headrace.model.queued', '{row}', 'Rows that wait for a model.', ({ queuedRows }) => queuedRows),
     read('headrace.model.memory', 'By', 'Memory of a model in all processes.', ({ memoryBytes }) => memoryBytes),
+    {
+      name: 'headrace.model.nodes',
+      unit: '{node}',
+      help: 'Nodes of a model that were seen to run on an execution provider when it was loaded, in the latest process.',
+      kind: 'gauge',
+      points: processes.models.flatMap((one) =>
+        Object.entries(one.nodesByProvider ?? {}).map(([provider, value]) => ({
+          labels: { ...labelsOf(one), provider },
+          value,
+        })),
+      ),
+    },
   ];
 }
 

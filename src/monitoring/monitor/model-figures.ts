@@ -19,6 +19,8 @@ export interface ModelStatistics {
   readonly queuedRows: number;
   /** 0 where it is not known. */
   readonly memoryBytes: number;
+  /** How many of its nodes were seen to run on each execution provider. */
+  readonly nodesByProvider?: Readonly<Record<string, number>> | undefined;
   /** Of one that is made of others. */
   readonly nodes?: readonly NodeStatistics[];
 }
@@ -46,7 +48,10 @@ export interface ModelCounts {
   readonly nodes?: readonly NodeStatistics[];
 }
 
-export type ModelReading = Pick<ModelStatistics, 'model' | 'version' | 'queuedRows' | 'memoryBytes'>;
+export type ModelReading = Pick<
+  ModelStatistics,
+  'model' | 'version' | 'queuedRows' | 'memoryBytes' | 'nodesByProvider'
+>;
 
 export const modelKey = ({ model, version }: Pick<ModelStatistics, 'model' | 'version'>): string =>
   JSON.stringify([model, version]);

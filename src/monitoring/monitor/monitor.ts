@@ -226,11 +226,12 @@ export function createMonitor(clock: Clock): Monitor {
           minutesWaiting: minutes.waiting,
           backlog: watched.pushes(),
           certificateEndsMicros: watched.certificateEnds(),
-          models: models.map(({ model, version, queuedRows, memoryBytes }) => ({
+          models: models.map(({ model, version, queuedRows, memoryBytes, nodesByProvider }) => ({
             model,
             version,
             queuedRows,
             memoryBytes,
+            nodesByProvider,
           })),
           caches: caches.map(({ endpoint, entries, bytes }) => ({ endpoint, entries, bytes })),
         },

@@ -7,7 +7,9 @@ import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
 export interface PartWork {
   readonly featureFile: string;
   readonly service: ResolvedService;
+  /** With the providers of this machine. */
   readonly spec: ModelSpec;
+  readonly providerShare: number;
   readonly model: PartModel;
   readonly version: number;
   readonly variant: string | null;

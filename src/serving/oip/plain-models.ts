@@ -19,7 +19,7 @@ import {
   type Registry,
 } from '../../registry/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
-import { createAcquireFile } from '../acquire-file.ts';
+import { createAcquireFile, type ProvidersOf } from '../acquire-file.ts';
 import type { Deadlines } from '../deadlines.ts';
 import { createLooks } from '../looks.ts';
 import { createModelHolders } from '../model-statistics.ts';
@@ -64,6 +64,7 @@ export interface PlainModelsDeps {
   readonly registry: Pick<Registry, 'changeToken'> & { readonly plainModels: Pick<PlainModelRegistry, 'list'> };
   readonly objects: ObjectStore;
   readonly models: ModelRepository;
+  readonly providersOf: ProvidersOf;
   readonly logger: Logger;
   readonly deadlines: Deadlines;
 }
@@ -82,7 +83,7 @@ const PROVIDERS = ['cpu'];
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
 export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean): PlainModels {
-  const { registry, objects, models, logger, deadlines } = deps;
+  const { registry, objects, models, providersOf, logger, deadlines } = deps;
   const holders = createModelHolders();
   let entries: ReadonlyMap<string, Entry> = new Map();
   /** By model and number. */
@@ -90,8 +91,9 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
   let seenToken = -1;
   let isClosed = false;
 
-  const acquireFile = createAcquireFile({ objects, models }, mayBlock);
-  const acquire = ({ artifact }: PlainVersion): Promise<ModelLease> => acquireFile(artifact, PROVIDERS);
+  const acquireFile = createAcquireFile({ objects, models, providersOf }, mayBlock);
+  const acquire = ({ artifact, model }: PlainVersion): Promise<ModelLease> =>
+    acquireFile(artifact, { model, providers: PROVIDERS });
 
   /** Holds what is wanted and lets go of the rest; of what was unloaded the memory, too. */
   const hold = (): void => {

@@ -1,0 +1,51 @@
+// A session that is opened, run once, measured, and whose nodes were seen to run where they should.
+
+import { type Measured, measureModel } from './measure-model.ts';
+import { type NodesByProvider, openProfile, proveProviders } from './node-providers.ts';
+import type { OrtSession } from './ort-session.ts';
+
+export interface MeasuredSession {
+  readonly session: OrtSession;
+  readonly measured: Measured;
+  /** Undefined where nothing was seen, and all may be. */
+  readonly nodesByProvider: NodesByProvider | undefined;
+}
+
+export interface Placing {
+  readonly providers: readonly string[];
+  /** See `proveProviders`. */
+  readonly providerShare: number;
+}
+
+/** Where sums are added up in another order, and where factors have ten bits besides (TensorFloat-32, by a batch's size). */
+const [EXACT, ON_DEVICES] = [1e-4, 5e-3];
+
+/** `open` opens the session with a profile, which has ended before anything is measured. Throws as it, `measureModel` and `proveProviders`. */
+export function openMeasured(
+  { providers, providerShare }: Placing,
+  open: (profilePrefix: string | undefined) => OrtSession,
+): MeasuredSession {
+  const profile = openProfile();
+  try {
+    const session = open(profile?.prefix);
+    try {
+      let isProfiled = profile !== undefined;
+      const endProfile = (): void => {
+        if (isProfiled) session.endProfiling();
+        isProfiled = false;
+      };
+      const measured = measureModel(session, {
+        ranOnce: endProfile,
+        tolerance: providers.every((provider) => provider === 'cpu') ? EXACT : ON_DEVICES,
+      });
+      endProfile();
+      const nodes = measured.isMeasured ? profile?.read() : undefined;
+      return { session, measured, nodesByProvider: proveProviders(nodes, providers, providerShare) };
+    } catch (thrown) {
+      session.release();
+      throw thrown;
+    }
+  } finally {
+    profile?.discard();
+  }
+}

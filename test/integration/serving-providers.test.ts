@@ -1,0 +1,45 @@
+// Models of a server whose providers are not here: they are not loaded, whoever asks is told why, and the others serve.
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { registerPlainModel } from '../../src/app/register-plain-model.ts';
+import { linearModel } from '../support/onnx-model.ts';
+import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { REPOSITORY } from '../support/serving-project.ts';
+
+let open: OpenServing;
+beforeAll(async () => {
+  open = await openServing({
+    repository: REPOSITORY,
+    features: 4,
+    // Of a system of another maker, so that no machine that runs this has it.
+    settings: { HEADRACE_MODELS_PROVIDERS: '{"returns": ["coreml", "cpu"], "elsewhere": ["coreml"]}' },
+  });
+  await registerPlainModel(open.app, { model: 'elsewhere', onnx: linearModel(2) });
+  await registerPlainModel(open.app, { model: 'here', onnx: linearModel(2) });
+});
+afterAll(() => open.close());
+
+const infer = (model: string) =>
+  open.post(`/v2/models/${model}/infer`, { inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data: [1, 2] }] });
+
+it('an endpoint says what its model wants and what there is, and predicts nothing in its place', async () => {
+  const reason = /version 1 of model "returns": the execution provider "coreml" is not available here: .* It has cpu/;
+  const health = await open.serving.server.inject('/health/ready');
+  expect(health.statusCode).toBe(503);
+  expect(health.body).toMatch(/coreml/);
+  const answer = await open.post('/v1/endpoints/checkout/predict', { inputs: [{ customer: 'ada', amount: 1 }] });
+  expect(answer.statusCode).toBe(503);
+  const endpoint = await open.serving.server.inject('/v1/endpoints/checkout');
+  expect((endpoint.json() as { reason: string }).reason).toMatch(reason);
+});
+
+it('a model without a definition runs as the setting says of its name, on the CPU where that says nothing', async () => {
+  await expect.poll(async () => (await infer('here')).statusCode).toBe(200);
+  const answer = await infer('elsewhere');
+  expect(answer.statusCode).toBe(503);
+  expect(answer.body).toMatch(/\\"coreml\\" is not available here/);
+  const status = (await open.serving.server.inject('/v1/status')).json() as { models: { loaded: object[] } };
+  expect(status.models.loaded).toMatchObject([{ providers: ['cpu'], nodes_by_provider: { cpu: 1 } }]);
+  const metrics = (await open.serving.server.inject('/metrics')).body;
+  expect(metrics).toMatch(/^headrace_model_nodes\{model="here",version="1",provider="cpu"\} 1$/m);
+});

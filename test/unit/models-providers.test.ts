@@ -1,0 +1,179 @@
+// Where a model's nodes run: seen in a profile of the runtime's own, and refused where they run elsewhere than was asked for.
+
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { providersMistake } from '../../src/core/index.ts';
+import { createOnnxRuntime, type LoadedModel } from '../../src/models/index.ts';
+import { type NodeRun, openProfile, proveProviders, readNodes } from '../../src/models/onnx/node-providers.ts';
+import { openMeasured } from '../../src/models/onnx/open-measured.ts';
+import { openSession } from '../../src/models/onnx/ort-session.ts';
+import { classifierModel, constantModel, mlpModel, treesModel } from '../support/onnx-model.ts';
+
+const open: LoadedModel[] = [];
+let temporary: string;
+beforeEach(() => {
+  temporary = mkdtempSync(join(tmpdir(), 'headrace-providers-'));
+  // Threads that start from now on have it, too.
+  vi.stubEnv('TMPDIR', temporary);
+});
+afterEach(async () => {
+  for (const model of open.splice(0)) await model.close();
+  vi.unstubAllEnvs();
+  rmSync(temporary, { recursive: true });
+});
+const load = async (onnx: Uint8Array, providers: readonly string[], options = {}): Promise<LoadedModel> => {
+  const model = await createOnnxRuntime(options).load(onnx, { providers, mayBlock: true });
+  open.push(model);
+  return model;
+};
+/** What is left of profiles. */
+const profiles = (): string[] => readdirSync(temporary);
+
+/** What a session on the CPU is claimed to be. */
+function claim(onnx: Uint8Array, providers: readonly string[], providerShare = 1) {
+  const { session, nodesByProvider } = openMeasured({ providers, providerShare }, (profile) =>
+    openSession(onnx, ['cpu'], 1, profile),
+  );
+  session.release();
+  return nodesByProvider;
+}
+
+describe('a model', () => {
+  it.each([
+    ['trees', treesModel(12, 20, 4), ['TreeEnsembleRegressor', 'Sigmoid']],
+    ['a constant', constantModel(2, 0.5), undefined],
+    ['a classifier', classifierModel(3), undefined],
+  ])('of %s on the CPU is seen to run there', async (_what, onnx, ops) => {
+    const model = await load(onnx, ['cpu']);
+    expect(Object.keys(model.nodesByProvider ?? {})).toEqual(['cpu']);
+    if (ops !== undefined) expect(model.nodesByProvider).toEqual({ cpu: ops.length });
+    expect(profiles()).toEqual([]);
+  });
+
+  it('is no slower for it, nor watched any longer: the profile ends before anything is measured', () => {
+    const seen: (readonly NodeRun[] | undefined)[] = [];
+    const profile = openProfile();
+    const session = openSession(treesModel(12, 20, 4), ['cpu'], 1, profile?.prefix);
+    session.endProfiling();
+    seen.push(profile?.read());
+    session.release();
+    profile?.discard();
+    // Nothing ran while it was watched.
+    expect(seen).toEqual([[]]);
+  });
+
+  it('that is claimed to run elsewhere is refused, by the nodes that did not', () => {
+    const onnx = mlpModel(12, 16);
+    expect(() => claim(onnx, ['cuda', 'cpu'])).toThrow(
+      /none of its \d nodes ran on "cuda", the first of its providers: .*"? on cpu/,
+    );
+    expect(() => claim(onnx, ['cuda'])).toThrow(/nodes ran elsewhere than on cuda: .* on cpu/);
+    expect(() => claim(onnx, ['webgpu', 'cpu'])).toThrow(/"webgpu"/);
+    expect(claim(onnx, ['cpu'])).toEqual(claim(onnx, ['cuda', 'cpu'], 0));
+    expect(profiles()).toEqual([]);
+  });
+
+  it('that can’t be seen runs on the CPU, and nowhere else', () => {
+    vi.stubEnv('TMPDIR', '/nowhere/at/all');
+    const onnx = mlpModel(12, 16);
+    expect(claim(onnx, ['cpu'])).toBeUndefined();
+    expect(() => claim(onnx, ['cuda', 'cpu'])).toThrow(/nothing shows whether it runs on "cuda"/);
+    expect(claim(onnx, ['cuda', 'cpu'], 0)).toBeUndefined();
+  });
+
+  it('is refused where its provider is not there, by what there is', async () => {
+    await expect(load(mlpModel(12, 16), ['coreml', 'cpu'])).rejects.toMatchObject({
+      code: 'HR_UNSUPPORTED',
+      message: expect.stringMatching(
+        /"coreml" is not available here: this build of ONNX Runtime has no such\. It has cpu.*gpu\.md/,
+      ),
+    });
+  });
+});
+
+const ran = (provider: string, op = 'MatMul', isOfShapes = false): NodeRun => ({ name: op, op, provider, isOfShapes });
+
+describe('what ran', () => {
+  const sizes = [ran('cpu', 'Gather', true), ran('cpu', 'Concat', true)];
+  const nine = Array.from({ length: 9 }, () => ran('cuda'));
+
+  it('may compute sizes on the CPU where that is named, and nothing else', () => {
+    expect(proveProviders([...nine, ...sizes], ['cuda:1', 'cpu'], 1)).toEqual({ cuda: 9, cpu: 2 });
+    expect(() => proveProviders([...nine, ...sizes], ['cuda'], 1)).toThrow(/2 of its 11 nodes .* Name "cpu" last/);
+    expect(() => proveProviders([...nine, ran('cpu', 'Resize')], ['cuda', 'cpu'], 1)).toThrow(
+      /1 of its 10 nodes fell to the CPU: Resize "Resize" on cpu\. models\.providerShare wants 1/,
+    );
+  });
+
+  it('may do so by share', () => {
+    const nodes = [...nine, ran('cpu', 'Resize'), ...sizes];
+    expect(proveProviders(nodes, ['cuda', 'cpu'], 0.9)).toEqual({ cuda: 9, cpu: 3 });
+    expect(() => proveProviders(nodes, ['cuda', 'cpu'], 0.91)).toThrow(/fell to the CPU/);
+  });
+
+  it('may be on any that is named, and some of it on the first', () => {
+    const named = ['tensorrt', 'cuda', 'cpu'];
+    expect(proveProviders([ran('tensorrt'), ...nine], named, 1)).toEqual({ tensorrt: 1, cuda: 9 });
+    expect(() => proveProviders(nine, named, 1)).toThrow(/none of its 9 nodes ran on "tensorrt"/);
+  });
+
+  it('names few nodes of many', () => {
+    const many = Array.from({ length: 40 }, (_, at) => ran('cpu', `Op${at}`));
+    expect(() => proveProviders([ran('cuda'), ...many], ['cuda', 'cpu'], 1)).toThrow(/Op4 "Op4" on cpu and 35 more/);
+  });
+});
+
+describe('a profile', () => {
+  const event = (name: string, args: object, cat = 'Node'): object => ({ cat, name, args, ph: 'X', ts: 1, dur: 1 });
+  const shapes = { input_type_shape: [{ int64: [3] }], output_type_shape: [{ bool: [1] }] };
+
+  it('gives each node once, without copies between devices, and which of them compute sizes', () => {
+    const matMul = { op_name: 'MatMul', provider: 'CUDAExecutionProvider', node_index: '0' };
+    const profile = [
+      { cat: 'Session', name: 'model_run', args: {} },
+      event('mm_kernel_time', { ...matMul, input_type_shape: [{ float: [1] }], output_type_shape: [{ float: [1] }] }),
+      event('mm_kernel_time', matMul),
+      event('gather_kernel_time', { op_name: 'Gather', provider: 'CPUExecutionProvider', node_index: '1', ...shapes }),
+      event('Memcpy_kernel_time', { op_name: 'MemcpyFromHost', provider: 'CUDAExecutionProvider', node_index: '2' }),
+      event('x_kernel_time', { op_name: 'Relu', provider: 'NewExecutionProvider', node_index: '3' }),
+    ];
+    expect(readNodes(JSON.stringify(profile))).toEqual([
+      { name: 'mm', op: 'MatMul', provider: 'cuda', isOfShapes: false },
+      { name: 'gather', op: 'Gather', provider: 'cpu', isOfShapes: true },
+      { name: 'x', op: 'Relu', provider: 'NewExecutionProvider', isOfShapes: false },
+    ]);
+  });
+
+  it('that is none is no proof', () => {
+    expect(() => readNodes('[{"cat":"Node"')).toThrow(SyntaxError);
+    expect(() => readNodes('{}')).toThrow(/a list of events/);
+    const profile = openProfile();
+    expect(profile?.read()).toBeUndefined();
+    profile?.discard();
+    expect(existsSync(profile?.prefix ?? '')).toBe(false);
+  });
+});
+
+describe('providers in order', () => {
+  it.each([[['cpu']], [['cuda', 'cpu']], [['cuda:1', 'cpu']], [['tensorrt', 'cuda', 'cpu']], [['webgpu']]])(
+    '%j are taken',
+    (providers) => {
+      expect(providersMistake(providers)).toBeUndefined();
+    },
+  );
+
+  it.each([
+    [['gpu'], '"gpu" is no execution provider: they are cpu, cuda'],
+    [['cude'], 'Did you mean "cuda"?'],
+    [['cpu', 'cuda'], '"cpu" takes every node, so nothing comes after it'],
+    [['cuda', 'cuda'], '"cuda" is named twice'],
+    [['cuda:x'], '"cuda:x" is no device of "cuda": write "cuda" or "cuda:1"'],
+    [['cpu:1'], '"cpu:1" is no device of "cpu": it has none to choose'],
+    [['cuda:01'], 'is no device'],
+    [[''], 'is no execution provider'],
+  ])('%j are refused', (providers, says) => {
+    expect(providersMistake(providers)).toContain(says);
+  });
+});
