@@ -20,6 +20,7 @@ export async function predictInBatch(app: App, request: PredictRequest, progress
       objects: await app.objects(),
       applied: await app.applied(),
       definitionsOf: app.definitionsOf,
+      earlierDefinitions: app.earlierDefinitions,
     },
     request.endpoint,
     request,

@@ -38,6 +38,8 @@ export interface ArmDeps {
   readonly objects: ObjectStore;
   readonly applied: Definitions;
   readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
+  /** The same where functions may be lost, which nobody asks for. */
+  readonly earlierDefinitions: (manifestHash: string) => Promise<Definitions>;
 }
 
 /**

@@ -16,12 +16,13 @@ export interface ArmGraph {
 export interface GraphDeps {
   readonly registry: Pick<Registry, 'models'>;
   readonly objects: ObjectStore;
-  readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
+  /** Of a node's version what it takes is asked for, and no function. */
+  readonly earlierDefinitions: (manifestHash: string) => Promise<Definitions>;
 }
 
 /** `artifact`: the graph's document. Throws HR_ARTIFACT_UNREADABLE, HR_MODEL_UNREADABLE, HR_UNKNOWN_MODEL, HR_CODE_MISSING. */
 export async function readGraph(
-  { registry, objects, definitionsOf }: GraphDeps,
+  { registry, objects, earlierDefinitions }: GraphDeps,
   artifact: string,
   graph: GraphSpec,
   definitions: Definitions,
@@ -29,7 +30,7 @@ export async function readGraph(
   const nodes = new Map<string, Omit<PartNode, 'onnx'>>();
   for (const [name, pinned] of Object.entries(readGraphDocument(await getBlob(objects, artifact)).nodes)) {
     const node = await pinnedVersion(registry, { node: name, ...pinned });
-    const { manifest } = await definitionsOf(node.manifestHash);
+    const { manifest } = await earlierDefinitions(node.manifestHash);
     nodes.set(name, { version: node.version, artifact: node.artifact, ...versionTakes(manifest, node) });
   }
   return { nodes, functions: codeOf(graph, definitions) };
