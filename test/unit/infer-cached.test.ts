@@ -162,6 +162,19 @@ describe('equal rows at once', () => {
     }
   });
 
+  it('wait for the more urgent run also when the first one ends before it', async () => {
+    const opened = open();
+    const nowMs = performance.now();
+    const slow = opened.ask([A], scopeOf({ deadlineMs: nowMs + 60_000 }));
+    const quick = opened.ask([A], scopeOf({ deadlineMs: nowMs + 1000 }));
+    first(opened).fail(NO);
+    await slow;
+    const next = opened.ask([A], scopeOf({ deadlineMs: nowMs + 2000 }));
+    expect(opened.held).toHaveLength(1);
+    first(opened).succeed();
+    expect(codes([...(await quick), ...(await next)])).toEqual(['ran', 'cached']);
+  });
+
   it('run for those who stay where the first one has gone', async () => {
     const opened = open();
     const gone = scopeOf();
