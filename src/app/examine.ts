@@ -11,6 +11,7 @@ import { unknownVariables } from './load-config.ts';
 import type { Finding } from './finding.ts';
 import { lookAtExtensions } from './look-at-extensions.ts';
 import { lookAtModels } from './look-at-models.ts';
+import { lookAtProviders } from './look-at-providers.ts';
 import type { App } from './open-app.ts';
 import { logBrokers } from './open-log.ts';
 import { NO_TOPIC } from './settings/data-settings.ts';
@@ -64,7 +65,7 @@ export async function examine(open: () => Promise<App>, environment: Environment
   if (values['pushLog.topic'] !== NO_TOPIC)
     findings.push(await look('push log', 'check pushLog.topic and pushLog.brokers', () => describeTopic(app)));
   // Of a registry that can't be read, its own check tells.
-  if (registry.state === 'ok') findings.push(...(await lookAtModels(app)));
+  if (registry.state === 'ok') findings.push(...(await lookAtModels(app)), ...(await lookAtProviders(app)));
   findings.push(...(await lookForExtensions(app)));
   if (values['predictionLog.sample'] !== '1' || values['predictionLog.keep'] !== undefined)
     findings.push(await look('prediction log', 'correct the rule', () => describeLogRules(values)));

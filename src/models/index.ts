@@ -4,6 +4,7 @@ export type { LoadedModel, LoadOptions, ModelRuntime, ModelStatistics, RefusalRe
 export type { Signature, Tensor, TensorData, Tensors, TensorSpec, TensorType } from './tensor.ts';
 export type { BatchInput, ModelCost, ModelWork, NodeTiming } from './model-work.ts';
 export { createOnnxRuntime, type OnnxRuntimeOptions } from './onnx/create-onnx-runtime.ts';
+export { tryProvider } from './onnx/try-provider.ts';
 export { compileGraph, type NodeModel } from './graph/compile-graph.ts';
 export {
   type GraphDocument,

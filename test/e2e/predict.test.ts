@@ -51,6 +51,17 @@ async function askServer(inputs: readonly object[]): Promise<readonly Prediction
 }
 
 describe('a batch', () => {
+  it('runs on the providers of this machine, and nowhere else where one is missing', () => {
+    const where = { HEADRACE_MODELS_PROVIDERS: 'coreml,cpu' };
+    const args = ['predict', 'shops', '--input', project.file('past.parquet'), '--timestamp', 'at', '--out'];
+    const { code, stdout } = headrace(project, [...args, project.file('nowhere'), '--json'], where);
+    expect(code).toBe(1);
+    expect((JSON.parse(stdout) as { error: object }).error).toMatchObject({
+      code: 'HR_UNSUPPORTED',
+      message: expect.stringContaining('"coreml" is not available here'),
+    });
+  });
+
   it('answers what the server answers for the same rows at the same time, bit for bit', async () => {
     // No sale lies within ten minutes of where a window begins or ends.
     const at = `TIMESTAMP '${new Date().toISOString().replace('Z', '')}'`;

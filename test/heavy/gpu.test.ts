@@ -3,7 +3,7 @@
 // but CUDA itself is seen to work.
 
 import { afterEach, describe, expect, it } from 'vitest';
-import { createOnnxRuntime, type LoadedModel, type Tensor } from '../../src/models/index.ts';
+import { createOnnxRuntime, type LoadedModel, type Tensor, tryProvider } from '../../src/models/index.ts';
 import { gpuMemoryUsed, hasGpu, hasWebGpu } from '../support/gpu.ts';
 import { infer, submitRows } from '../support/model-works.ts';
 import { classifierModel, linearModel, mlpModel, treesModel } from '../support/onnx-model.ts';
@@ -29,6 +29,14 @@ const rows = (count: number, width: number): Tensor => ({
   shape: [count, width],
   data: Float32Array.from({ length: count * width }, (_, at) => Math.sin(at)),
 });
+
+it.skipIf(!accelerators.some(({ isHere }) => isHere))(
+  'the least model runs on each that is here',
+  { timeout: 120_000 },
+  async () => {
+    for (const { provider, isHere } of accelerators) if (isHere) await tryProvider(provider);
+  },
+);
 
 describe.each(accelerators)('a model on $provider', ({ provider, isHere }) => {
   const there = [provider, 'cpu'];

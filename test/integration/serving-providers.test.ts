@@ -1,16 +1,21 @@
 // Models of a server whose providers are not here: they are not loaded, whoever asks is told why, and the others serve.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Logger, silentLogger } from '../../src/core/index.ts';
 import { registerPlainModel } from '../../src/app/register-plain-model.ts';
+import { lookAtProviders } from '../../src/app/look-at-providers.ts';
 import { linearModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
+const logged: object[] = [];
+const logger: Logger = { ...silentLogger, debug: (fields) => void logged.push(fields as object) };
 let open: OpenServing;
 beforeAll(async () => {
   open = await openServing({
     repository: REPOSITORY,
     features: 4,
+    logger,
     // Of a system of another maker, so that no machine that runs this has it.
     settings: { HEADRACE_MODELS_PROVIDERS: '{"returns": ["coreml", "cpu"], "elsewhere": ["coreml"]}' },
   });
@@ -41,5 +46,17 @@ it('a model without a definition runs as the setting says of its name, on the CP
   const status = (await open.serving.server.inject('/v1/status')).json() as { models: { loaded: object[] } };
   expect(status.models.loaded).toMatchObject([{ providers: ['cpu'], nodes_by_provider: { cpu: 1 } }]);
   const metrics = (await open.serving.server.inject('/metrics')).body;
+  expect(logged).toContainEqual(expect.objectContaining({ providers: ['cpu'], nodesByProvider: { cpu: 1 } }));
   expect(metrics).toMatch(/^headrace_model_nodes\{model="here",version="1",provider="cpu"\} 1$/m);
+});
+
+it('the doctor says which providers can’t be had, and who wants them', async () => {
+  expect(await lookAtProviders(open.app)).toEqual([
+    {
+      check: 'provider coreml',
+      state: 'fail',
+      says: expect.stringMatching(/not available here: .* \(for models\.providers, model "returns"\)$/),
+      fix: expect.stringContaining('docs/guides/gpu.md'),
+    },
+  ]);
 });

@@ -8,7 +8,7 @@ import { providersMistake } from '../../src/core/index.ts';
 import { createOnnxRuntime, type LoadedModel } from '../../src/models/index.ts';
 import { type NodeRun, openProfile, proveProviders, readNodes } from '../../src/models/onnx/node-providers.ts';
 import { openMeasured } from '../../src/models/onnx/open-measured.ts';
-import { openSession } from '../../src/models/onnx/ort-session.ts';
+import { briefly, openSession } from '../../src/models/onnx/ort-session.ts';
 import { classifierModel, constantModel, mlpModel, treesModel } from '../support/onnx-model.ts';
 
 const open: LoadedModel[] = [];
@@ -91,6 +91,14 @@ describe('a model', () => {
       ),
     });
   });
+});
+
+it('what CUDA says is told without where in the runtime’s source', () => {
+  // As the library of CUDA said it where there was no device.
+  const said =
+    '/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:146 void onnxruntime::CudaCall(ERRTYPE, const char*) [with ERRTYPE = cudaError; bool THRW = true] CUDA failure 100: no CUDA-capable device is detected ; GPU=-1 ; hostname=vm ; file=/onnxruntime_src/x.cc ; line=352 ; expr=cudaSetDevice(info_.device_id);';
+  expect(briefly(said)).toBe('CUDA failure 100: no CUDA-capable device is detected');
+  expect(briefly('/onnxruntime_src/a/webgpu_context.cc:136 was false. No adapters\n')).toBe('was false. No adapters');
 });
 
 const ran = (provider: string, op = 'MatMul', isOfShapes = false): NodeRun => ({ name: op, op, provider, isOfShapes });

@@ -105,7 +105,8 @@ function open(
     if (accelerator !== undefined && loadsOnCpu(onnx)) {
       const isBundled = known.some(({ name, bundled }) => bundled && name === nameOf(accelerator));
       const why = isBundled ? undefined : whyNoLibrary(nameOf(accelerator));
-      throw unavailable(accelerator, why === undefined ? reason : `${reason} (${why})`, thrown);
+      const said = briefly(reason);
+      throw unavailable(accelerator, why === undefined ? said : `${said} (${why})`, thrown);
     }
     const sentence = `the file is no ONNX model that this runtime can load (${reason}). Export it again, and check that it was copied whole.`;
     throw new HeadraceError('HR_MODEL_UNREADABLE', sentence, { cause: thrown });
@@ -116,6 +117,13 @@ function open(
 function nativeProvider(text: string): string | { readonly name: string; readonly deviceId: number } {
   const { name, device } = readProvider(text) ?? { name: text, device: undefined };
   return device === undefined ? name : { name, deviceId: device };
+}
+
+/** Without the places in the runtime's own source that it tells of. */
+export function briefly(reason: string): string {
+  return (
+    /\bCUDA failure \d+: [^;]*[^; ]/.exec(reason)?.[0] ?? reason.replaceAll(/\/onnxruntime_src\/\S+ ?/g, '').trim()
+  );
 }
 
 function loadsOnCpu(onnx: Uint8Array): boolean {
@@ -137,7 +145,7 @@ function unavailable(provider: string, reason: string, cause?: unknown): Headrac
     known.flatMap((one) => (one.bundled === bundled ? [one.name] : [])).join(', ');
   const more = names(false) === '' ? '' : `, and where their libraries are installed ${names(false)}`;
   const there = `It has ${names(true)}${more}`;
-  const sentence = `the execution provider "${provider}" is not available here: ${reason.trim()}. ${there}. Install what it needs (docs/guides/gpu.md), or let the model run on "cpu": its providers, or models.providers.`;
+  const sentence = `the execution provider "${provider}" is not available here: ${reason}. ${there}. Install what it needs (docs/guides/gpu.md), or let the model run on "cpu": its providers, or models.providers.`;
   return new HeadraceError('HR_UNSUPPORTED', sentence, { cause });
 }
 
