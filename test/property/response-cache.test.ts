@@ -1,13 +1,14 @@
 // A cache beside a naive one: a map by the JSON of exact model inputs, with the time that each was stored at. Requests of random
-// rows, versions that come and go, time that passes.
+// rows, versions that come and go, time that passes; and runs that end in any order, fail, and are given up.
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Value } from '../../src/core/index.ts';
+import { HeadraceError, type Priority, type Scope, type Value } from '../../src/core/index.ts';
+import type { ArmRow } from '../../src/serving/arm.ts';
 import { inferCached } from '../../src/serving/response-cache/infer-cached.ts';
 import { createResponseCaches } from '../../src/serving/response-cache/response-caches.ts';
 import { createCachedModel, rowOf } from '../support/cached-model.ts';
-import { scopeOf } from '../support/model-works.ts';
+import { type OwnScope, scopeOf } from '../support/model-works.ts';
 
 const TTL_MS = 100;
 const numbers = fc.constantFrom<Value>(0, -0, NaN, null, 1, 0.1, Math.fround(0.1), Infinity, 16_777_217);
@@ -142,5 +143,71 @@ it('never answers otherwise within bounds, and never passes them', async () => {
       }
     }),
     { numRuns: 200 },
+  );
+});
+
+const races = fc.array(
+  fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        ask: fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 4 }),
+        deadline: fc.integer({ min: 1, max: 3 }),
+        priority: fc.constantFrom<Priority>('online', 'batch'),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ end: fc.nat({ max: 5 }), isFailing: fc.boolean() }) },
+    { weight: 1, arbitrary: fc.record({ leave: fc.nat({ max: 5 }) }) },
+  ),
+  { maxLength: 30 },
+);
+
+it('answers everybody in whatever order runs end, fail and are given up, and none by the failure of another’s', async () => {
+  await fc.assert(
+    fc.asyncProperty(races, async (steps) => {
+      const startMs = performance.now();
+      const { model, held, cacheOf } = createCachedModel({});
+      const rowCache = cacheOf(
+        createResponseCaches({ maxBytes: 1e9 }).hold(
+          { endpoint: 'e', arm: 'v1' },
+          { ttlMicros: 1e9, maxBytes: 1e9, maxEntries: 1e6 },
+        ),
+      );
+      const failed = new Set<Scope>();
+      const asked: {
+        readonly texts: readonly string[];
+        readonly scope: OwnScope;
+        readonly rows: Promise<readonly ArmRow[]>;
+      }[] = [];
+      const end = (at: number, isFailing: boolean): void => {
+        const [one] = held.splice(at % Math.max(held.length, 1), 1);
+        if (one === undefined) return;
+        if (!isFailing && !one.work.scope.isCancelled) return one.succeed();
+        failed.add(one.work.scope);
+        one.fail(new HeadraceError('HR_INFERENCE_FAILED', 'no'));
+      };
+      for (const step of steps) {
+        if ('end' in step) end(step.end, step.isFailing);
+        else if ('leave' in step) asked[step.leave % Math.max(asked.length, 1)]?.scope.cancel();
+        else {
+          const scope = scopeOf({ deadlineMs: startMs + step.deadline * 60_000, priority: step.priority });
+          const features = step.ask.map((text) => rowOf(1, 2, 3n, text));
+          const rows = (async () => inferCached(model, rowCache, features, scope))();
+          asked.push({ texts: step.ask, scope, rows });
+        }
+      }
+      // What fails has others run after all.
+      while (held.length > 0) end(0, false);
+      for (const { texts, scope, rows } of asked) {
+        const answered = await rows;
+        expect(answered).toHaveLength(texts.length);
+        for (const [at, row] of answered.entries()) {
+          if (row.error !== undefined) expect(failed).toContain(scope);
+          else expect(row.outputs[0]).toMatch(new RegExp(` "${texts[at]}"$`));
+        }
+      }
+      expect(rowCache.cache.flights.size).toBe(0);
+    }),
+    { numRuns: 500 },
   );
 });
