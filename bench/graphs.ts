@@ -1,7 +1,7 @@
 // What a graph costs over its nodes: the same rows through a graph of three nodes, and through each of its nodes alone, one
 // after the other, in rounds taken in turn. No HTTP and no features: what is measured is what a graph adds.
 
-import { createScope, type Scope, type Value } from '../src/core/index.ts';
+import type { Value } from '../src/core/index.ts';
 import {
   featureService,
   functionNode,
@@ -16,6 +16,7 @@ import { treesModel } from '../test/support/onnx-model.ts';
 import { openGraph } from '../test/support/open-graph.ts';
 import { median } from './median.ts';
 import type { Figure, Section } from './report.ts';
+import { benchScope, threadTimes, together } from './thread-times.ts';
 
 const FEATURES = 30;
 const [TREES, DEPTH] = [200, 6];
@@ -57,11 +58,11 @@ export async function graphsSection({ isQuick }: { readonly isQuick: boolean }):
       const asked = rowsOf(rows);
       // Nodes of one graph are asked with as much at once as the graph is.
       const askGraph = (): Promise<unknown> =>
-        together(atOnce, () => runRows(graph.loaded, graph.binding, asked, scope()));
+        together(atOnce, () => runRows(graph.loaded, graph.binding, asked, benchScope()));
       const askNodes = async (): Promise<void> => {
         for (const run of nodes) await together(atOnce, () => run(asked));
       };
-      const measured = await inTurn(askGraph, askNodes, rounds, roundMs);
+      const measured = await threadTimes(askGraph, askNodes, rounds, roundMs);
       const ratio = median(measured.map(([a, b]) => a / b));
       const micros = (which: 0 | 1): string =>
         `${((1000 * median(measured.map((round) => round[which]))) / atOnce).toFixed(0)} µs`;
@@ -81,39 +82,6 @@ export async function graphsSection({ isQuick }: { readonly isQuick: boolean }):
 
 const ABOUT = `Rows of ${FEATURES} features through graphs of three nodes, and through their nodes alone one after the other, in the process and without HTTP: models are ${TREES} trees of depth ${DEPTH}. The thread’s own time for a request, models and all; the ratio is the median of rounds that take turns.`;
 
-/** Milliseconds of the thread's own time for one call of each, by round: what others do on the machine is no cost of a graph's. */
-async function inTurn(
-  a: () => Promise<unknown>,
-  b: () => Promise<unknown>,
-  rounds: number,
-  roundMs: number,
-): Promise<readonly (readonly [number, number])[]> {
-  const found: (readonly [number, number])[] = [];
-  for (let round = -2; round < rounds; round++) {
-    const pair = [await timed(a, roundMs), await timed(b, roundMs)] as const;
-    // The first two warm up.
-    if (round >= 0) found.push(pair);
-  }
-  return found;
-}
-
-async function timed(work: () => Promise<unknown>, ms: number): Promise<number> {
-  const startMs = performance.now();
-  const before = process.threadCpuUsage();
-  let calls = 0;
-  do {
-    await work();
-    calls++;
-  } while (performance.now() - startMs < ms);
-  const { user, system } = process.threadCpuUsage(before);
-  return (user + system) / 1000 / calls;
-}
-
-async function together(count: number, work: () => Promise<unknown>): Promise<void> {
-  if (count === 1) await work();
-  else await Promise.all(Array.from({ length: count }, work));
-}
-
 interface Opened {
   readonly graph: RowModel & { readonly loaded: LoadedModel };
   /** Each node alone. */
@@ -127,7 +95,7 @@ async function open(last: GraphNode<typeof outputs>): Promise<Opened> {
   const nodes = (spec.graph?.nodes ?? []).map((node) => {
     const own = models.get(node.name);
     if (own !== undefined)
-      return (rows: readonly (readonly Value[])[]) => runRows(own.loaded, own.binding, rows, scope());
+      return (rows: readonly (readonly Value[])[]) => runRows(own.loaded, own.binding, rows, benchScope());
     const run = ({ a, b }: { readonly a: number; readonly b: number }) => ({ probability: (a + b) / 2 });
     return async (rows: readonly (readonly Value[])[]) => rows.map(([a, b]) => run({ a: Number(a), b: Number(b) }));
   });
@@ -143,16 +111,3 @@ async function open(last: GraphNode<typeof outputs>): Promise<Opened> {
 function rowsOf(count: number): readonly (readonly Value[])[] {
   return Array.from({ length: count }, (_, row) => Array.from({ length: FEATURES }, (_, at) => Math.sin(row + at)));
 }
-
-function scope(): Scope {
-  return createScope({
-    requestId: 'bench',
-    traceId: null,
-    actor: ACTOR,
-    deadlineMs: performance.now() + 10_000,
-    priority: 'online',
-    span: undefined,
-  });
-}
-
-const ACTOR = { name: 'bench', roles: new Set<never>(), endpoints: null };

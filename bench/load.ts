@@ -80,7 +80,7 @@ export function medianLoad(results: readonly LoadResult[]): LoadResult {
 
 // wrk's one thread shares its bodies among all connections, so neighbours differ by themselves.
 function luaOf(bodies: readonly Body[], headers: Readonly<Record<string, string>>): string {
-  const names = Object.entries(headers).map(([name, value]) => `wrk.headers[${luaText(name)}] = ${luaText(value)}\n`);
+  const names = Object.entries(headers).map(([name, value]) => `wrk.headers[ ${luaText(name)} ] = ${luaText(value)}\n`);
   const setting = `wrk.method = "POST"\n${names.join('')}`;
   if (bodies.length === 1) return `${setting}wrk.body = ${luaText(bodies[0] ?? '')}\n`;
   const requests = bodies.map((body) => `requests[#requests + 1] = wrk.format(nil, nil, nil, ${luaText(body)})`);
@@ -89,8 +89,9 @@ function luaOf(bodies: readonly Body[], headers: Readonly<Record<string, string>
 
 /** Any bytes. */
 function luaText(body: Body): string {
-  if (typeof body === 'string') return `[[${body}]]`;
-  return `"${Array.from(body, (byte) => `\\${String(byte).padStart(3, '0')}`).join('')}"`;
+  // A long bracket of its own level: nested arrays end with the plain one.
+  if (typeof body === 'string' && !/\]=+\]|[\r\n]/.test(body)) return `[==[${body}]==]`;
+  return `"${Array.from(Buffer.from(body), (byte) => `\\${String(byte).padStart(3, '0')}`).join('')}"`;
 }
 
 async function byAutocannon(load: Load): Promise<LoadResult> {

@@ -36,6 +36,7 @@ import {
 } from './push-sections.ts';
 import { type Figure, intoPage, type Section, toText, whole } from './report.ts';
 import { pipelinesSection } from './pipelines.ts';
+import { responseCacheSection } from './response-cache.ts';
 import { resumeSection } from './resume.ts';
 import { runRowsSection } from './run-rows.ts';
 import { s3Section } from './s3.ts';
@@ -84,6 +85,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'push-memory': () => pushMemorySection(pushing),
   kafka: () => kafkaSection({ isQuick }),
   graphs: () => graphsSection({ isQuick }),
+  'response-cache': () => responseCacheSection({ isQuick }),
   'slow-model': () => slowModelSection(isQuick ? 2 : 10),
   shadow: () => shadowSection({ isQuick }),
   'going-back': () => goingBackSection({ isQuick }),

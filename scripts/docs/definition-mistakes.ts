@@ -292,6 +292,11 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `endpoint('e', { model: scored, holdout: 5 })`,
       `endpoint('e', { model: scored, holdout: { name: 'my holdout', percent: 5 } })`,
       `endpoint('e', { model: scored, holdout: { name: 'held', percent: 0.005 } })`,
+      `endpoint('e', { model: scored, cache: '10s' })`,
+      `endpoint('e', { model: scored, cache: { ttl: 'soon' } })`,
+      `endpoint('e', { model: scored, cache: { ttl: '10s', maxRows: 5 } })`,
+      `endpoint('e', { model: scored, cache: { ttl: '10s', maxBytes: 0.5 } })`,
+      `export const g = graphOf(modelNode('n', scored)); export default endpoint('e', { model: g, cache: { ttl: '10s' } })`,
     ],
   },
   {

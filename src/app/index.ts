@@ -24,6 +24,7 @@ export { migrateTables } from './migrate-tables.ts';
 export { type App, openApp, type OpenAppOptions } from './open-app.ts';
 export { type Consumer, openConsumer } from './open-consumer.ts';
 export {
+  hasProject,
   openOrchestrator,
   type OpenOrchestratorOptions,
   openTaskExecutor,

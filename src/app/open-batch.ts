@@ -15,7 +15,13 @@ export interface PredictRequest extends Omit<BatchRequest, 'arm'>, ArmChoice {
 export async function predictInBatch(app: App, request: PredictRequest, progress: Progress): Promise<PredictedFile> {
   const { chooseArm, predictFile } = await import('../batch-prediction/index.ts');
   const arm = await chooseArm(
-    { registry: await app.registry(), applied: await app.applied(), definitionsOf: app.definitionsOf },
+    {
+      registry: await app.registry(),
+      objects: await app.objects(),
+      applied: await app.applied(),
+      definitionsOf: app.definitionsOf,
+      earlierDefinitions: app.earlierDefinitions,
+    },
     request.endpoint,
     request,
   );

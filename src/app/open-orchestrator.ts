@@ -54,15 +54,19 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
  */
 export async function openTaskExecutor(app: App, driver: string, slots?: number): Promise<Executor> {
   const { openLocalExecutor } = await import('../orchestrator/index.ts');
-  const hasProject = existsSync(app.config.file);
   return openLocalExecutor({
     ...machineOf(app, driver),
     objects: await app.objects(),
-    repository: hasProject ? app.config.values.repo : app.environment.workingDirectory,
-    builtIns: hasProject ? createBuiltIns(app) : {},
+    repository: hasProject(app) ? app.config.values.repo : app.environment.workingDirectory,
+    builtIns: hasProject(app) ? createBuiltIns(app) : {},
     onEnvironment: logBuilds(app),
     ...(slots === undefined ? {} : { cpus: slots }),
   });
+}
+
+/** Whether it is opened where a project's configuration is: elsewhere nothing that takes the project's stores can be done. */
+export function hasProject(app: App): boolean {
+  return existsSync(app.config.file);
 }
 
 function logBuilds({ logger }: App): (build: EnvironmentBuild) => void {

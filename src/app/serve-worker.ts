@@ -184,6 +184,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
       maxInFlight: values['server.maxInFlight'],
       maxRows: values['server.maxRows'],
       requestTimeoutMs: values['server.requestTimeoutMs'],
+      cacheBytes: values['models.cacheMemory'],
     },
     writerLimitMs: WRITER_LIMIT_MS,
   });

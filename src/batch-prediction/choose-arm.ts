@@ -5,6 +5,8 @@ import { type Definitions, type ModelSpec, own, type ResolvedService } from '../
 import { type ModelVersion, type Registry, versionTakes } from '../registry/index.ts';
 import { routedArms } from '../rollouts/index.ts';
 import { armIdOf } from '../serving/index.ts';
+import type { ObjectStore } from '../storage/index.ts';
+import { type ArmGraph, readGraph } from './read-graph.ts';
 
 /** Neither: the endpoint's only variant. */
 export interface ArmChoice {
@@ -27,20 +29,25 @@ export interface BatchArm {
   readonly service: ResolvedService;
   /** Those that the version was trained on. */
   readonly definitions: Definitions;
+  /** Of a version that is made of others. */
+  readonly graph?: ArmGraph;
 }
 
 export interface ArmDeps {
   readonly registry: Registry;
+  readonly objects: ObjectStore;
   readonly applied: Definitions;
   readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
+  /** The same where functions may be lost, which nobody asks for. */
+  readonly earlierDefinitions: (manifestHash: string) => Promise<Definitions>;
 }
 
-/** Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_UNSUPPORTED for a graph, HR_USAGE where one must be chosen, HR_MODEL_NOT_READY without a version. */
-export async function chooseArm(
-  { registry, applied, definitionsOf }: ArmDeps,
-  endpoint: string,
-  choice: ArmChoice,
-): Promise<BatchArm> {
+/**
+ * Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_USAGE where one must be chosen, HR_MODEL_NOT_READY without a version, and of a
+ * graph what `readGraph` does.
+ */
+export async function chooseArm(deps: ArmDeps, endpoint: string, choice: ArmChoice): Promise<BatchArm> {
+  const { registry, applied, definitionsOf } = deps;
   const state = await registry.endpoints.get(endpoint);
   const arms = routedArms(state);
   const { version, variant } = await chosen(registry, state.model, endpoint, arms, choice);
@@ -50,10 +57,7 @@ export async function chooseArm(
   }
   const definitions = await definitionsOf(version.manifestHash);
   const { spec, service } = versionTakes(definitions.manifest, version);
-  if (spec.graph !== undefined) {
-    const sentence = `version ${version.version} of model "${version.model}" is a graph of models, and batches run single models: send its rows to the endpoint, or predict by the models that it is made of`;
-    throw new HeadraceError('HR_UNSUPPORTED', sentence);
-  }
+  const graph = spec.graph === undefined ? undefined : await readGraph(deps, version.artifact, spec.graph, definitions);
   const { artifact } = version;
   const whenStoreDown = own(applied.manifest.endpoints, endpoint)?.whenStoreDown ?? 'fail';
   return {
@@ -66,6 +70,7 @@ export async function chooseArm(
     spec,
     service,
     definitions,
+    ...(graph === undefined ? {} : { graph }),
   };
 }
 

@@ -1,6 +1,7 @@
 // A file's rows predicted by an endpoint's arm: features as of each row's time, then part after part through the model. What is
 // done stays done: the same call after a kill goes on where it was.
 
+import type { ModelSpec } from '../definitions/index.ts';
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import {
   inputFiles,
   type InputPlace,
   type OfflineDeps,
+  type PartModel,
   type PartOrder,
   type SourceFile,
   writeFeatureFile,
@@ -35,6 +37,7 @@ import {
   refuseOther,
 } from './job.ts';
 import { lockFolder } from './lock-folder.ts';
+import { readFiles } from './read-graph.ts';
 import { openOutFolder, type OutFolder, toldOfDisk, WORK } from './out-folder.ts';
 
 export interface BatchDeps {
@@ -116,7 +119,11 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
   const done = job === begun ? await doneParts(folder, job, names) : new Map<number, PartRecord>();
   const orders = ordersOf(job, folder).filter(({ index }) => !done.has(index));
   const resumed = done.size;
-  const onnx = await getBlob(deps.objects, arm.artifact);
+  const here = (spec: ModelSpec): ModelSpec => ({ ...spec, providers: deps.providersOf(spec.name, spec.providers) });
+  const model: PartModel =
+    arm.graph === undefined
+      ? { kind: 'file', onnx: await getBlob(deps.objects, arm.artifact) }
+      : await readFiles(deps.objects, arm.graph, here);
   deps.progress.start('predict', job.rows, 'rows');
   let rows = [...done.values()].reduce((sum, part) => sum + part.rows, 0);
   await writeParts({
@@ -126,9 +133,9 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
     work: {
       featureFile,
       service: arm.service,
-      spec: { ...arm.spec, providers: deps.providersOf(arm.spec.name, arm.spec.providers) },
+      spec: here(arm.spec),
       providerShare: deps.providerShare,
-      onnx,
+      model,
       version: arm.version,
       variant: arm.variant,
       columns: request.columns ?? job.inputColumns,

@@ -18,7 +18,7 @@ export const workerCommand = defineCommand({
       .option('--artifacts <url>', 'where the artifact store lies (default: as configured)'),
   async run(context, _args, options) {
     const slots = wholeNumberOption(options, 'slots', 1, 4096) ?? availableParallelism();
-    const { openTaskExecutor, stopSignal } = await import('../app/index.ts');
+    const { hasProject, openTaskExecutor, stopSignal } = await import('../app/index.ts');
     const { serveFleet } = await import('../orchestrator/index.ts');
     const places = {
       'registry.url': textOption(options, 'registry'),
@@ -37,6 +37,7 @@ export const workerCommand = defineCommand({
       openExecutor: (name) => openTaskExecutor(app, name, slots),
       slots,
       memoryBytes: totalmem(),
+      hasProject: hasProject(app),
       logger: app.logger,
       drain: drain.signal,
       hurry: hurry.signal,

@@ -123,6 +123,7 @@ export type {
   AppliedFile,
   About,
   Aggregation,
+  CacheSpec,
   Definitions,
   DeriveSpec,
   EndpointSpec,

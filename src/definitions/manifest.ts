@@ -252,6 +252,15 @@ export interface EndpointSpec extends About {
   readonly holdout?: Holdout;
   /** What a prediction does when the online store is down. */
   readonly whenStoreDown: 'fail' | 'defaults';
+  /** What is kept of the models' answers; left out where nothing is. */
+  readonly cache?: CacheSpec;
+}
+
+/** Bounds of what a worker keeps for one endpoint. */
+export interface CacheSpec {
+  readonly ttlMicros: Micros;
+  readonly maxBytes: number;
+  readonly maxEntries: number;
 }
 
 /** Rows of which a condition holds get one variant, whatever their unit. */

@@ -1,4 +1,5 @@
 export { type Binding, compileBinding } from './binding/compile-binding.ts';
+export type { RowKey } from './binding/row-key.ts';
 export type { LoadedModel, LoadOptions, ModelRuntime, ModelStatistics, RefusalReason } from './model-runtime.ts';
 export type { Signature, Tensor, TensorData, Tensors, TensorSpec, TensorType } from './tensor.ts';
 export type { BatchInput, ModelCost, ModelWork, NodeTiming } from './model-work.ts';
@@ -15,7 +16,8 @@ export type { GraphModel } from './graph/graph-model.ts';
 export type { NodeCounts } from './graph/node-meter.ts';
 export { EachRowWork, type RowModel, type SpareRuns } from './each-row.ts';
 export { type BatchModel, openBatchModel, type ScoredRow } from './batch-model.ts';
-export { arrayOf, elementBytes, isText } from './tensor-arrays.ts';
+export { openBatchGraph } from './graph/batch-graph.ts';
+export { arrayOf, elementBytes, isText, requestArrayOf } from './tensor-arrays.ts';
 export { fromHalf, toHalf } from './binding/half.ts';
 export { RUNTIME_FAILED } from './queue/model-core.ts';
 export { runRows } from './run-rows.ts';

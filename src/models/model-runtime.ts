@@ -17,9 +17,9 @@ export type RefusalReason =
 
 /** Counts since the model was loaded; never backwards. A row that came ends in one of `rows`, `failures` and `refused`. */
 export interface ModelStatistics {
-  /** Now waiting. */
+  /** Now waiting; of a model that is made of others, at the models of its nodes: a row that waits at two counts twice. */
   readonly queuedRows: number;
-  /** Now running. */
+  /** Now running; of a model that is made of others, waiting for its nodes' models, too. */
   readonly runningRows: number;
   readonly runs: number;
   /** Rows that a model answered. */
@@ -32,8 +32,13 @@ export interface ModelStatistics {
   readonly threadsReplaced: number;
   /** Sum of the runs' times. */
   readonly busyMicros: number;
-  /** Sum of the times that rows waited until their run began, but for shadows' rows. */
+  /**
+   * Sum of the times that rows waited until their run began, but for shadows' rows; of a model that is made of others, of what
+   * they waited at the models of its nodes.
+   */
   readonly waitMicros: number;
+  /** Rows that those times are of. */
+  readonly waitedRows: number;
 }
 
 /** A model version in memory. */
@@ -43,6 +48,8 @@ export interface LoadedModel {
   readonly cost: ModelCost;
   /** Where it runs now: a model on the event loop whose runs are slow, by now, moves to a thread and stays there. */
   readonly placement: 'inline' | 'threads';
+  /** Rows that are submitted together are answered by each other; those of several works never are. */
+  readonly mixesRows?: boolean;
   /**
    * How many of its nodes were seen to run on each execution provider, by the names that definitions have for those, when it
    * was opened. Undefined where nothing was seen: of one that is made of others, or that took no row of the runtime's making.

@@ -18,6 +18,11 @@ export interface ModelWork {
   /** Told of each run of a node, where the model is made of others; left out where nobody asks. */
   readonly timed?: ((timing: NodeTiming) => void) | undefined;
   /**
+   * Told each time that some of its rows begin to run: how many, and how long each of them has waited. Rows that run once more
+   * are not told of again. Left out where nobody asks.
+   */
+  began?(rows: number, waitedMs: number): void;
+  /**
    * Writes row `index` as row `place` of the batch, inputs in the signature's order. Never throws. May be asked for
    * again: rows of a batch that failed run once more alone.
    */

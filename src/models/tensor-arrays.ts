@@ -27,6 +27,23 @@ export function arrayOf(type: TensorType, size: number, buffer?: ArrayBufferLike
   return buffer === undefined ? new Constructor(size) : new Constructor(buffer as ArrayBuffer, offset, size);
 }
 
+const SLAB_BYTES = 16 * 1024;
+/** In bytes. */
+const MOST_IN_SLAB = 1024;
+let slab = new ArrayBuffer(SLAB_BYTES);
+let slabUsed = 0;
+
+/** As `arrayOf`, for what a request brings: small arrays lie side by side, since memory for each alone takes longer to get than to fill. */
+export function requestArrayOf(type: TensorType, size: number): TensorData {
+  // Each begins where one of any type may.
+  const bytes = Math.ceil((size * elementBytes(type)) / 8) * 8;
+  if (type === 'string' || bytes > MOST_IN_SLAB) return arrayOf(type, size);
+  if (slabUsed + bytes > SLAB_BYTES) [slab, slabUsed] = [new ArrayBuffer(SLAB_BYTES), 0];
+  const array = arrayOf(type, size, slab, slabUsed);
+  slabUsed += bytes;
+  return array;
+}
+
 /** Bytes of one element; 0 for a string, which lies elsewhere. */
 export function elementBytes(type: TensorType): number {
   return type === 'string' ? 0 : ARRAYS[type].BYTES_PER_ELEMENT;

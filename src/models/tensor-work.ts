@@ -5,14 +5,20 @@ import type { Signature, Tensor, TensorData, Tensors } from './tensor.ts';
 import type { BatchInput, ModelWork } from './model-work.ts';
 import { isText } from './tensor-arrays.ts';
 
-/** Work that runs by itself, on tensors as they are: rows of a model whose rows depend on each other. */
-export interface WholeWork extends ModelWork {
+/** Work whose rows lie in tensors already. */
+export interface TensorWork extends ModelWork {
   /** In the signature's order. */
   readonly tensors: readonly Tensor[];
+  /** Its rows depend on each other: they run by themselves and all at once. */
+  readonly isWhole: boolean;
 }
 
-export function isWhole(work: ModelWork): work is WholeWork {
+export function hasTensors(work: ModelWork): work is TensorWork {
   return 'tensors' in work;
+}
+
+export function isWhole(work: ModelWork): boolean {
+  return hasTensors(work) && work.isWhole;
 }
 
 /**
@@ -21,7 +27,7 @@ export function isWhole(work: ModelWork): work is WholeWork {
  */
 export function inferTensors(
   signature: Signature,
-  submit: (work: ModelWork | WholeWork) => void,
+  submit: (work: TensorWork) => void,
   inputs: Tensors,
   scope: Scope,
   runsWhole: boolean,
@@ -31,7 +37,7 @@ export function inferTensors(
     if (mistake !== undefined) return reject(new HeadraceError('HR_INVALID', `${mistake}.`));
     const tensors = signature.inputs.map(({ name }) => inputs[name] as Tensor);
     const count = tensors[0]?.shape[0] ?? 1;
-    const work: ModelWork = {
+    submit({
       count,
       scope,
       rowShapes: tensors.map(({ shape }) => shape.slice(1)),
@@ -47,8 +53,9 @@ export function inferTensors(
           ),
         ),
       failed: reject,
-    };
-    submit(runsWhole ? { ...work, tensors } : work);
+      tensors,
+      isWhole: runsWhole,
+    });
   });
 }
 

@@ -12,6 +12,7 @@ export {
   type EndpointMeter,
   type ServiceMeter,
 } from './monitor/monitor.ts';
+export type { CacheStatistics } from './monitor/cache-figures.ts';
 export type { ModelStatistics } from './monitor/model-figures.ts';
 export type { PushOutcome } from './monitor/push-tally.ts';
 export type { MonitorSnapshot } from './monitor/snapshot.ts';

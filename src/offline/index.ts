@@ -66,6 +66,6 @@ export { type FeatureFile, type FeatureFileRequest, writeFeatureFile } from './b
 export { ERROR_COLUMN } from './batch/error-column.ts';
 export { inputFiles, type InputPlace } from './batch/load-input.ts';
 export { checkColumns } from './batch/output-columns.ts';
-export type { PartOrder } from './batch/part-messages.ts';
+export type { PartModel, PartNode, PartOrder } from './batch/part-messages.ts';
 export { writeParts } from './batch/part-pool.ts';
 export { identityOf, type SourceFile } from './sources/file-identity.ts';

@@ -19,6 +19,11 @@ export function checkRunnable(
   }
 }
 
+/** Of a container: what is there once it is gone. */
+function isOutside(out: string | undefined): boolean {
+  return out !== undefined && /^(\/|s3:\/\/)/i.test(out);
+}
+
 function mistakesOf(step: StepSpec, configured: OrchestratorDeps['executor']): readonly string[] {
   const { name, action, secrets = {} } = step;
   const place = placeOf(step, configured);
@@ -36,6 +41,11 @@ function mistakesOf(step: StepSpec, configured: OrchestratorDeps['executor']): r
     ...(kind === 'kubernetes' && action.kind === 'container' && action.command.length === 0
       ? [
           `step "${name}" gives no command for the image ${action.image}, and its own is not known in a pod: write \`command\``,
+        ]
+      : []),
+    ...(typeof place === 'object' && action.kind === 'predict' && !isOutside(action.out)
+      ? [
+          `step "${name}" would leave its predictions in a folder of its container, which ends with it: name out: 's3://…', or the absolute path of a volume that its containers share`,
         ]
       : []),
     ...(foreign === undefined

@@ -11,6 +11,22 @@ export interface GraphPin {
   readonly version: number;
 }
 
+/**
+ * The version that a graph's document names for a node. Throws HR_UNKNOWN_MODEL, and HR_ARTIFACT_UNREADABLE where it is not the
+ * file that the graph was registered with.
+ */
+export async function pinnedVersion(
+  { models }: { readonly models: { get(model: string, version: number): Promise<ModelVersion> } },
+  { node, model, version, artifact }: GraphPin & { readonly artifact: string },
+): Promise<ModelVersion> {
+  const found = await models.get(model, version);
+  if (found.artifact === artifact) return found;
+  throw new HeadraceError(
+    'HR_ARTIFACT_UNREADABLE',
+    `node "${node}": version ${version} of model "${model}" is not the file that the graph was registered with. Register the graph again.`,
+  );
+}
+
 /** None of a version that is a file. */
 export function graphPins(signature: unknown): readonly GraphPin[] {
   if (signature === null || typeof signature !== 'object' || !('nodes' in signature)) return [];

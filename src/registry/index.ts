@@ -37,7 +37,7 @@ export type { RegistryDb } from './store.ts';
 export type { EndpointState, TrafficOwner } from './endpoint-rows.ts';
 export type { EndpointRegistry } from './endpoints.ts';
 export { registryRows } from './object-uses.ts';
-export { type GraphPin, graphPins } from './graph-pins.ts';
+export { type GraphPin, graphPins, pinnedVersion } from './graph-pins.ts';
 export { type VersionTakes, versionTakes } from './version-takes.ts';
 export { LATEST, type ModelVersion } from './model-versions.ts';
 export type { ModelRegistry, NewModelVersion, RegisteredModel } from './models.ts';

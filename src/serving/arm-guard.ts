@@ -4,6 +4,7 @@
 import { createScope, type ErrorCode, HeadraceError, type Micros, within } from '../core/index.ts';
 import { failureKind } from '../monitoring/index.ts';
 import type { Arm, ArmRow } from './arm.ts';
+import type { Stage } from './deadlines.ts';
 import type { HeldBreaker, OpenBreaker } from './breakers.ts';
 import type { RequestRow } from './row-parser.ts';
 
@@ -39,7 +40,7 @@ export function guardArm(arm: Arm, { breaker, standIn, limitMs, hold }: GuardPar
     let verdict: boolean | undefined;
     try {
       const scope = createScope({ ...PROBE, deadlineMs: startMs + limitMs });
-      const stage = { now: 'the model ran', rows: requests.length };
+      const stage: Stage = { now: 'the model ran', rows: requests.length, isProbe: true };
       const late = (): ArmRow[] => [{ error: new HeadraceError('HR_DEADLINE', 'the probe took too long.') }];
       const rows = await within(Promise.resolve(arm.run(requests, scope, at, stage)), limitMs, late);
       verdict = isFailing(rows, true, true);

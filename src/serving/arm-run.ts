@@ -32,16 +32,31 @@ export function inferRows(
   }
   if (runnable.length === 0) return answered;
   return new Promise((resolve) => {
-    const end = (): void => resolve(answered);
-    model.loaded.submit(
-      timing === undefined
-        ? new RowsWork(model, scope, runnable, places, answered, end)
-        : new TimedRowsWork(model, scope, runnable, places, answered, end, timing),
-    );
+    submitRows(model, runnable, places, answered, scope, timing, () => resolve(answered));
   });
 }
 
-function checkRow({ binding, readsBehind }: ServedModel, { values, reads }: FeatureRow): HeadraceError | undefined {
+/** Rows that `checkRow` has passed, as one work; their answers go to `places` of `answered`, and `end` is called after the last. */
+export function submitRows(
+  model: ServedModel,
+  rows: readonly FeatureRow[],
+  places: readonly number[] | undefined,
+  answered: ArmRow[],
+  scope: Scope,
+  timing: ArmTiming | undefined,
+  end: () => void,
+): void {
+  model.loaded.submit(
+    timing === undefined
+      ? new RowsWork(model, scope, rows, places, answered, end)
+      : new TimedRowsWork(model, scope, rows, places, answered, end, timing),
+  );
+}
+
+export function checkRow(
+  { binding, readsBehind }: ServedModel,
+  { values, reads }: FeatureRow,
+): HeadraceError | undefined {
   const error = binding.check(values);
   if (error?.code !== 'HR_NULL_FEATURE') return error;
   // What a transform made of several views may be null by any of them: of a key that one knows that is no unknown key.

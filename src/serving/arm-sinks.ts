@@ -51,6 +51,7 @@ export function logSink(log: ArmLog, loggedRoutes: LoggedRoutes): ArmSink {
     features: NOTHING,
     statuses: NOTHING,
     outputs: NOTHING,
+    isCached: false,
   };
   return (batch) => {
     if (!batch.isAnswered) return;
@@ -73,6 +74,7 @@ export function logSink(log: ArmLog, loggedRoutes: LoggedRoutes): ArmSink {
       record.features = row.features;
       record.statuses = row.statuses;
       record.outputs = row.outputs;
+      record.isCached = row.isCached === true;
       log.append(record);
     }
     // Nobody's rows are held on to.

@@ -10,6 +10,8 @@ export interface ArmTiming {
   queueMs: number;
   /** From then on, until all rows were told of. */
   inferenceMs: number;
+  /** Rows that the model did not run for: it had run for equal ones. */
+  cachedRows: number;
   /** By name, of a model that is made of others; a node's runs are one. */
   readonly nodes: Map<string, NodeSum>;
 }
@@ -25,7 +27,7 @@ export interface TimedArm {
 }
 
 export function createArmTiming(): ArmTiming {
-  return { featuresMs: 0, queueMs: 0, inferenceMs: 0, nodes: new Map() };
+  return { featuresMs: 0, queueMs: 0, inferenceMs: 0, cachedRows: 0, nodes: new Map() };
 }
 
 export function addNodeTiming({ nodes }: ArmTiming, run: NodeTiming): void {
@@ -49,6 +51,7 @@ export function presentTimings(timed: readonly TimedArm[]): readonly object[] {
     model: arm.graph.model.spec.name,
     version: arm.version,
     rows,
+    cached_rows: timing.cachedRows,
     features_ms: round(timing.featuresMs),
     queue_ms: round(timing.queueMs),
     inference_ms: round(timing.inferenceMs),

@@ -53,6 +53,8 @@ export interface AnsweredRow {
   /** In the service's order, as they were read. */
   readonly features: readonly Value[];
   readonly statuses: readonly Status[];
+  /** The model ran for an equal row, not for this one. */
+  readonly isCached?: true;
 }
 
 export interface FailedRow {

@@ -13,7 +13,6 @@ import {
 } from '../core/index.ts';
 import { versionsRead } from '../registry/index.ts';
 import type { Arm, ArmId, ArmRow, ArmWriters, WriteRow } from './arm.ts';
-import { inferRows } from './arm-run.ts';
 import { logSink, meterSink } from './arm-sinks.ts';
 import type { Stage } from './deadlines.ts';
 import type { CompileEndpoint, ServedVariant } from './served-variants.ts';
@@ -21,13 +20,16 @@ import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRowOrError } from './f
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
 import type { RequestRow } from './row-parser.ts';
 import { compileLoggedRoutes } from './logged-routes.ts';
+import type { HeldCaches } from './response-cache/hold-caches.ts';
+import { compileInfer, type Infer } from './response-cache/compile-infer.ts';
 import type { ServedModel } from './served-models.ts';
 
-/** In the order of `served`; arms that read alike share a feature plan. */
+/** In the order of `served`; arms that read alike share a feature plan. `caches`: theirs, by id. */
 export function compileArms(
   given: CompileEndpoint,
   served: readonly ServedVariant[],
   requestColumns: readonly Field[],
+  caches: Pick<HeldCaches, 'of'>,
 ): readonly Arm[] {
   const { state, spec, model, planFeatures, monitor, predictionLog } = given;
   const plans = new Map<string, FeaturePlan>();
@@ -48,6 +50,7 @@ export function compileArms(
       unitFields: spec.unit,
     });
     const readFeatures = compileRead(features, spec.whenStoreDown === 'defaults');
+    const infer = compileInfer(own, caches.of(id));
     return {
       id,
       name: variant.name,
@@ -56,15 +59,15 @@ export function compileArms(
       graph: { kind: 'model', model: own },
       run(rows, scope, at, stage) {
         if (scope.span !== undefined || stage.timing !== undefined)
-          return runWatched({ variant, own, readFeatures }, rows, scope, at, stage);
+          return runWatched({ variant, infer, readFeatures }, rows, scope, at, stage);
         const read = readFeatures(rows, at);
-        if (!(read instanceof Promise)) return inferRows(own, read, scope);
+        if (!(read instanceof Promise)) return infer(read, scope, stage);
         const next = stage.now;
         stage.now = READING;
         return read.then((answered) => {
           stage.now = next;
           scope.check(READING, rows.length);
-          return inferRows(own, answered, scope);
+          return infer(answered, scope, stage);
         });
       },
       write: compileWriters(model.name, variant, own),
@@ -114,13 +117,13 @@ const READING = 'features were read';
 
 interface Watched {
   readonly variant: Pick<Arm, 'name' | 'version'>;
-  readonly own: ServedModel;
+  readonly infer: Infer;
   readonly readFeatures: ReadFeatures;
 }
 
 /** The same for a request whose stages are told of: by a span of each, which ends with the first row's failure; by its timing. */
 async function runWatched(
-  { variant: { name, version }, own, readFeatures }: Watched,
+  { variant: { name, version }, infer, readFeatures }: Watched,
   rows: readonly RequestRow[],
   scope: Scope,
   at: Micros,
@@ -142,7 +145,12 @@ async function runWatched(
   run?.set('headrace.rows', rows.length);
   return inSpan(
     run,
-    async () => inferRows(own, features, run === undefined ? scope : scope.child({ span: run }), timing),
+    async () => {
+      const answered = await infer(features, run === undefined ? scope : scope.child({ span: run }), stage);
+      const cached = run === undefined ? 0 : answered.filter((row) => row.error === undefined && row.isCached).length;
+      if (cached > 0) run?.set('headrace.cached_rows', cached);
+      return answered;
+    },
     (row) => row.error,
   );
 }

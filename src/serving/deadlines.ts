@@ -15,6 +15,8 @@ export interface Stage {
   readonly rows: number;
   /** Where the time goes, for a request that asks for it. */
   readonly timing?: ArmTiming | undefined;
+  /** The model has to run, whatever is kept of its answers. */
+  readonly isProbe?: true;
 }
 
 interface Waiting {

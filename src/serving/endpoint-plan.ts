@@ -12,6 +12,7 @@ import { guardArms } from './guard-arms.ts';
 import { minuteSeries } from './minute-series.ts';
 import { loadShadows, type PlanShadows } from './shadow/load-shadows.ts';
 import { compileArms, standIn } from './compile-arms.ts';
+import { holdCaches } from './response-cache/hold-caches.ts';
 import { uniteColumns } from './request-columns.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
 import { type CompileEndpoint, loadVariants, type ServedVariant } from './served-variants.ts';
@@ -63,6 +64,7 @@ export async function compileEndpoint(
   const { state, spec, model, definitions, monitor } = given;
   const places = routedArms(state);
   const { served, models, lacking } = await loadVariants(given, places, mayLack);
+  const caches = holdCaches(given, served);
   try {
     const current = resolveService(definitions.manifest, model.service);
     const requestColumns = uniteColumns(
@@ -73,7 +75,7 @@ export async function compileEndpoint(
     // An experiment that can't be asked must not keep a server that starts from answering.
     let broken: HeadraceError | undefined;
     const routes = compileRoutes(state, spec, requestColumns, mayLack ? (error) => (broken ??= error) : undefined);
-    const compiled = compileArms(given, served, requestColumns);
+    const compiled = compileArms(given, served, requestColumns, caches);
     const shadows = await loadShadows(given, compiled, requestColumns, mayLackShadows);
     const series = minuteSeries(given, served, compiled);
     const countMinutes = minuteSink(given.minutes, series);
@@ -111,11 +113,13 @@ export async function compileEndpoint(
         while (plan.inFlight + guarded.probes() > 0) await new Promise((resolve) => setTimeout(resolve, 20));
         await retired;
         guarded.release();
+        caches.release();
         for (const one of models) one.release();
       },
     };
     return plan;
   } catch (thrown) {
+    caches.release();
     for (const one of models) one.release();
     throw thrown;
   }

@@ -4,7 +4,7 @@
 import { HeadraceError } from '../core/index.ts';
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
 import { compileGraph, type NodeModel, readGraphDocument, type RowModel } from '../models/index.ts';
-import type { ModelVersion, Registry } from '../registry/index.ts';
+import { type ModelVersion, pinnedVersion, type Registry } from '../registry/index.ts';
 import { getBlob, type ObjectStore } from '../storage/index.ts';
 import type { ModelHolders } from './model-statistics.ts';
 import type { ServedModel } from './served-models.ts';
@@ -44,8 +44,7 @@ export function createGraphOpener({
     const release = (): void => releases.forEach((end) => end());
     try {
       for (const [name, pinned] of Object.entries(nodes)) {
-        const node = await registry.models.get(pinned.model, pinned.version);
-        if (node.artifact !== pinned.artifact) throw altered(name, pinned.model, pinned.version);
+        const node = await pinnedVersion(registry, { node: name, ...pinned });
         const own = await earlierDefinitions(node.manifestHash);
         const takes = {
           definitions: own,
@@ -70,11 +69,4 @@ function specOf({ manifest }: Definitions, { model, spec }: ModelVersion): Model
   const found = spec ?? (Object.hasOwn(manifest.models, model) ? manifest.models[model] : undefined);
   if (found !== undefined) return found;
   throw new HeadraceError('HR_UNKNOWN_MODEL', `there is no definition of model "${model}" any more`);
-}
-
-function altered(node: string, model: string, version: number): HeadraceError {
-  return new HeadraceError(
-    'HR_ARTIFACT_UNREADABLE',
-    `node "${node}": version ${version} of model "${model}" is not the file that the graph was registered with. Register the graph again.`,
-  );
 }

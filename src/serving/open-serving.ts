@@ -12,6 +12,7 @@ import { createInferencePlane } from './oip/create-inference-plane.ts';
 import type { InferencePlane } from './oip/inference-plane.ts';
 import { createPlainModels } from './oip/plain-models.ts';
 import { FIRST_LOAD_MS, openSnapshots } from './open-snapshots.ts';
+import { createResponseCaches } from './response-cache/response-caches.ts';
 import { createRequestTruths } from './request-truths.ts';
 import { openShadows } from './shadow/open-shadows.ts';
 import { createWake } from './wake.ts';
@@ -34,7 +35,8 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
   const truths = createRequestTruths({ logger: deps.logger, nowMicros: () => deps.clock.nowMicros() });
   const inFlight = createInFlight(deps.limits.maxInFlight);
   const shadows = openShadows({ online: () => inFlight.count });
-  const snapshots = await openSnapshots({ ...deps, shadows, breakers: createBreakers(deps) }, truths);
+  const caches = createResponseCaches({ maxBytes: deps.limits.cacheBytes });
+  const snapshots = await openSnapshots({ ...deps, shadows, caches, breakers: createBreakers(deps) }, truths);
   const deadlines = createDeadlines();
   let isListening = false;
   const plain = createPlainModels({ ...deps, deadlines }, () => !isListening);
@@ -45,6 +47,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
   const wake = createWake(() => snapshots.catchUp());
   const timer = setInterval(() => {
     wake.tick();
+    caches.sweep();
     void snapshots.refresh();
     void plain.refresh();
   }, POLL_MS);
@@ -68,6 +71,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
     };
   });
 
+  deps.monitor.watchCaches(() => caches.statistics());
   deps.monitor.watchModels(() => [...snapshots.modelStatistics(), ...plain.modelStatistics()]);
   const shared = { snapshots, inFlight, wake };
   const data = createDataPlane(deps, { ...shared, truths, deadlines });

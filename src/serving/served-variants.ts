@@ -7,6 +7,7 @@ import type { EndpointState } from '../registry/index.ts';
 import type { RoutedArm } from '../rollouts/index.ts';
 import type { Breakers } from './breakers.ts';
 import type { FeaturePlan } from './feature-plan.ts';
+import type { ResponseCaches } from './response-cache/response-caches.ts';
 import type { Shadows } from './shadow/open-shadows.ts';
 import type { ServedModel, ServedModels } from './served-models.ts';
 
@@ -24,6 +25,7 @@ export interface CompileEndpoint {
   readonly predictionLog: PredictionLog;
   readonly breakers: Breakers;
   readonly shadows: Shadows;
+  readonly caches: ResponseCaches;
   /** Of a request that names none. */
   readonly requestTimeoutMs: number;
   readonly minutes: MinuteCollector;

@@ -59,4 +59,6 @@ export interface ServingLimits {
   readonly maxRows: number;
   /** The deadline of a request that names none. */
   readonly requestTimeoutMs: number;
+  /** What endpoints together may keep of their models' answers. */
+  readonly cacheBytes: number;
 }

@@ -8,6 +8,7 @@ import type { WantedEndpoint } from './endpoint-loads.ts';
 import { compileEndpoint } from './endpoint-plan.ts';
 import { compileFeaturePlan } from './feature-plan.ts';
 import { createServedModels } from './served-models.ts';
+import type { ResponseCaches } from './response-cache/response-caches.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Shadows } from './shadow/open-shadows.ts';
 
@@ -15,6 +16,7 @@ import type { Shadows } from './shadow/open-shadows.ts';
 export interface ArmDeps extends ServingDeps {
   readonly breakers: Breakers;
   readonly shadows: Shadows;
+  readonly caches: ResponseCaches;
 }
 
 export interface WantedEndpoints {
@@ -54,6 +56,7 @@ export function createWantedEndpoints(deps: ArmDeps, mayBlock: () => boolean): W
             predictionLog,
             breakers,
             shadows: deps.shadows,
+            caches: deps.caches,
             requestTimeoutMs: limits.requestTimeoutMs,
             minutes,
             isUnwatched,

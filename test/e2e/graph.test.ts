@@ -1,8 +1,11 @@
 // An endpoint that is a graph of models, on a real server: what it answers, whose failure is whose, and that a version of it is
 // a version like any other.
 
+import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { grpcClient } from '../support/grpc-client.ts';
 import { createGraphProject, NO_ENTRY } from '../support/graph-project.ts';
+import { partsOf, readRows } from '../support/predict-project.ts';
 import { headrace, headraceJson, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
 
 let project: Project;
@@ -10,7 +13,7 @@ let server: ServerProcess;
 beforeAll(async () => {
   project = createGraphProject();
   headraceJson(project, ['models', 'register', 'graph', '--graph']);
-  server = await startServe(project);
+  server = await startServe(project, ['--grpc-port', '0']);
 }, 90_000);
 afterAll(async () => {
   await server?.stop();
@@ -89,12 +92,86 @@ describe('an endpoint that is a graph', { timeout: 60_000 }, () => {
     expect((await predict([3])).body).not.toHaveProperty('timings');
   });
 
+  it('tells the same of its nodes over gRPC and in Arrow', async () => {
+    const xs = [3, NO_ENTRY, -8];
+    const { body } = await predict(xs, { return_timings: true });
+    type Told = { readonly node: string } & Readonly<Record<string, unknown>>;
+    const counts = (nodes: readonly Told[]) =>
+      nodes
+        .map(({ node, ...told }) => ({
+          node,
+          // gRPC has no null, and whole numbers as text.
+          ...Object.fromEntries(
+            ['version', 'runs', 'rows', 'failures', 'stand_ins'].map((name) => [name, Number(told[name] ?? 0)]),
+          ),
+        }))
+        .sort((a, b) => (a.node < b.node ? -1 : 1));
+    const [{ nodes }] = (body as unknown as { timings: [{ nodes: readonly Told[] }] }).timings;
+    expect(nodes).toHaveLength(7);
+
+    const client = grpcClient((server.announced as unknown as { grpc: string }).grpc);
+    try {
+      const inputs = xs.map((x) => ({ columns: { x: { double_value: x } } }));
+      const message = { endpoint: 'served', inputs, return_timings: true };
+      const { answer } = await client.call('/headrace.v1.ServingService/Predict', message);
+      const [told] = (answer as { timings: [{ nodes: readonly Told[] }] }).timings;
+      expect(counts(told.nodes)).toEqual(counts(nodes));
+      for (const { ms } of told.nodes) expect(ms).toBeGreaterThanOrEqual(0);
+    } finally {
+      client.close();
+    }
+
+    const response = await fetch(`${server.url}/v1/endpoints/served/predict`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/vnd.apache.arrow.stream' },
+      body: JSON.stringify({ inputs: xs.map((x) => ({ x })), options: { return_timings: true } }),
+    });
+    const { metadata } = tableFromIPC(Buffer.from(await response.arrayBuffer())).schema;
+    const [told] = JSON.parse(metadata.get('timings') ?? '') as [{ readonly nodes: readonly Told[] }];
+    expect(counts(told.nodes)).toEqual(counts(nodes));
+    for (const { ms } of told.nodes) expect(ms).toBeGreaterThanOrEqual(0);
+  });
+
   it('tells what its nodes have done', async () => {
     const text = await (await fetch(`${server.url}/metrics`)).text();
     expect(text).toMatch(/headrace_graph_node_rows_total\{model="graph",version="1",node="routed"\} [1-9]/);
     expect(text).toMatch(/headrace_graph_node_failures_total\{model="graph",version="1",node="looked"\} [1-9]/);
     expect(text).toMatch(/headrace_graph_node_time_seconds_total\{model="graph",version="1",node="straight"\} 0\.\d/);
     expect(text).toMatch(/headrace_model_rows_total\{model="linear",version="1"\} [1-9]/);
+    // Its rows waited for its nodes' models.
+    expect(text).toMatch(/headrace_model_wait_seconds_total\{model="graph",version="1"\} [\d.]*[1-9]/);
+    expect(text).toMatch(/headrace_model_queued\{model="graph",version="1"\} 0/);
+  });
+
+  it('answers a file’s rows as it answers them online, row by row', async () => {
+    // A row of each way, of each failure, and enough that they share runs.
+    const xs = [3, -8, 0, NO_ENTRY, -13, 5, -2, 63, ...Array.from({ length: 3000 }, (_, at) => (at % 140) - 70)];
+    const lines = xs.map((x, at) => `${at},${x},2026-01-01T00:00:00Z`);
+    project.write('rows.csv', `id,x,at\n${lines.join('\n')}\n`);
+    const line = ['predict', 'served', '--input', 'rows.csv', '--timestamp', 'at'];
+    const marked = [...line, '--out', 'batch', '--on-error', 'column', '--columns', 'id'];
+    const told = headraceJson(project, marked);
+    const unlucky = xs.filter((x) => x === -13).length;
+    expect(told).toMatchObject({ rows: xs.length, failed: unlucky, model: 'graph', version: 1, variant: 'stable' });
+    const made = await readRows(`FROM ${partsOf(project.file('batch'))} ORDER BY id`);
+    expect(made).toHaveLength(xs.length);
+    const online: Row[] = [];
+    // Few at once: where many rows of a request break a run, those beside them may fail with them.
+    for (let at = 0; at < xs.length; at += 16)
+      online.push(...(await predict(xs.slice(at, at + 16), { partial: true })).rows);
+    for (const [at, { outputs, error }] of online.entries()) {
+      const { probability, sign, error: why } = made[at] as Record<string, unknown>;
+      if (outputs === undefined) {
+        expect([probability, sign]).toEqual([null, null]);
+        // A request says which of its rows it is.
+        expect(why, `row ${at}`).toBe(`${error?.code}: ${error?.detail.replace(/^inputs\[\d+\]: /, '')}`);
+      } else
+        expect([probability, sign, why], `row ${at}, x ${xs[at]}`).toEqual([outputs.probability, outputs.sign, null]);
+    }
+    expect(headrace(project, [...line, '--out', 'failing'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/HR_TRANSFORM_FAILED: the input's row 5: node "halved"/),
+    });
   });
 
   it('pins what it was registered with, whatever an alias says later', async () => {

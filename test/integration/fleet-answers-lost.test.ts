@@ -26,6 +26,7 @@ function serve(database: Database, drain: AbortController, options: Partial<Serv
     openExecutor: async (driver) => openTestExecutor(directory, { driver }),
     slots: 2,
     memoryBytes: 2 ** 36,
+    hasProject: false,
     logger: silentLogger,
     drain: drain.signal,
     ...options,

@@ -21,6 +21,14 @@ import { openPipelineProject, writeRepository } from '../support/pipeline-projec
 const DRIVER = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
+const PREDICT = {
+  kind: 'predict',
+  endpoint: 'shops',
+  input: 's3://bucket/rows.parquet',
+  timestamp: 'at',
+  onError: 'fail',
+  format: 'parquet',
+} as const satisfies StepAction;
 const linesOf = (path: string): string[] =>
   existsSync(path)
     ? readFileSync(path, 'utf8')
@@ -60,6 +68,37 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
     await world.executor.submit([next]);
     await addWorker();
     expect(await world.ends(next)).toMatchObject([{ kind: 'succeeded' }]);
+  });
+
+  it('leaves batches to workers that have the project, and says that there is none', async () => {
+    fleet = await openFleetWorld(await databases.newUrl(), { workers: 1, hasProject: false });
+    const { world, addWorker } = fleet;
+    const slices = { kind: 'range', start: 0, end: 70 } as const;
+    const batch: StepAction = { ...PREDICT, slices: 70 };
+    const order = await world.order(batch, { step: 'scored', foreach: slices });
+    // More than a worker looks at in one go.
+    const waiting = Array.from({ length: 70 }, (_, index) => ({
+      ...world.slice(order, 1),
+      tasks: [{ index, attempt: 1 }],
+    }));
+    await world.executor.submit(waiting);
+    const plain = world.slice(await world.order(shell('true')));
+    await world.executor.submit([plain]);
+    // It does what it can, behind what it can't.
+    expect(await world.ends(plain)).toMatchObject([{ kind: 'succeeded' }]);
+    expect(world.events.filter(({ slice }) => slice !== plain.id)).toEqual([]);
+    await vi.waitFor(
+      async () => {
+        const waits = await readWaits(world.objects, RUN, world.driver);
+        expect(waits.get('scored')).toContain('no worker of the fleet has the project');
+      },
+      { timeout: 10_000 },
+    );
+    const { child } = await addWorker({ hasProject: true });
+    for (const [index, slice] of waiting.entries()) {
+      const [end] = await world.ends(slice);
+      expect(await world.value(end)).toEqual({ item: index, worker: child.pid });
+    }
   });
 
   it('refuses the end that a worker tells which was paused past its lease', async () => {

@@ -88,16 +88,6 @@ describe('a graph', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(sentence)]);
   });
 
-  it('is no model for a batch yet, which says so before it reads anything', () => {
-    project.write('rows.csv', 'x,at\n1,2026-01-01T00:00:00Z\n');
-    const args = ['predict', 'served', '--input', 'rows.csv', '--timestamp', 'at', '--out', 'out'];
-    const { code, stderr } = headrace(project, args);
-    expect([code, stderr]).toEqual([
-      1,
-      expect.stringContaining('HR_UNSUPPORTED: version 1 of model "graph" is a graph of models'),
-    ]);
-  });
-
   it('takes no version that was trained on features of another meaning', async () => {
     const file = 'feature_repo/shop.ts';
     const before = readFileSync(project.file(file), 'utf8');

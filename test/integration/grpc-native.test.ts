@@ -79,6 +79,22 @@ describe('a prediction', () => {
     expect(plain).not.toHaveProperty('timings');
   });
 
+  it('is in the statistics that Triton’s clients ask for, with what its rows waited', async () => {
+    interface Stats {
+      readonly model_stats: readonly [{ readonly inference_stats: { queue: Record<string, string> } }];
+    }
+    const ask = async () => {
+      const { answer } = await client.call('/inference.GRPCInferenceService/ModelStatistics', { name: 'checkout' });
+      return (answer as Stats).model_stats[0].inference_stats.queue;
+    };
+    const before = await ask();
+    const inputs = ['ann', 'bob'].map((customer) => row({ customer: value('string', customer) }));
+    await client.call(`${SERVICE}/Predict`, { endpoint: 'checkout', inputs });
+    const { count, ns } = await ask();
+    expect(Number(count) - Number(before['count'] ?? 0)).toBe(2);
+    expect(Number(ns)).toBeGreaterThan(Number(before['ns'] ?? 0));
+  });
+
   it('of rows that stand alone has an error in the place of a bad one', async () => {
     const inputs = [
       row({ customer: value('string', 'cid') }),

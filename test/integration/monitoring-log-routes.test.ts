@@ -19,6 +19,9 @@ const { path: folder, open, compact, query, files, ageLeases } = useLogFolder();
 
 const EARLIER = new URL('../support/earlier-prediction-log/', import.meta.url).pathname;
 
+/** Of a build that told routes, and not yet for which rows the model ran. */
+const ROUTED = new URL('../support/routed-prediction-log/', import.meta.url).pathname;
+
 const stable: RecordRoute = {
   ...experimentRoute,
   via: 'base',
@@ -123,6 +126,38 @@ describe('the route of a row', () => {
     await log.flush();
     ageLeases();
     expect(await query(`SELECT assigned, experiment_unit FROM predictions`)).toEqual([['treatment', 'JFK']]);
+  });
+});
+
+describe('whether the model ran for a row', () => {
+  it('is told beside records and Parquet of earlier builds, which do not say, before and after a compaction', async () => {
+    cpSync(EARLIER, folder(), { recursive: true });
+    cpSync(ROUTED, folder(), { recursive: true });
+    const log = open();
+    appendRecord(log, 'a', { route: experimentRoute, experimentUnit: 'JFK', isCached: true });
+    appendRecord(log, 'b', { route: stable, isCached: false });
+    appendRecord(log, 'c', { isCached: true });
+    await log.close();
+    const told = () => query('SELECT prediction_id, assigned, cached FROM predictions ORDER BY prediction_id');
+    const expected = [
+      ['a', 'treatment', true],
+      ['b', 'stable', false],
+      ['c', null, true],
+      ['packed-a', null, null],
+      ['packed-b', null, null],
+      ['routed-packed', 'treatment', null],
+      ['routed-waiting', 'treatment', null],
+      ['waiting-a', null, null],
+      ['waiting-b', null, null],
+    ];
+    const all = () => query('SELECT * FROM predictions ORDER BY prediction_id');
+    const before = await all();
+    expect(await told()).toEqual(expected);
+    expect(await compact()).toMatchObject({ segments: 3, damaged: 0 });
+    expect(await told()).toEqual(expected);
+    expect(await all()).toEqual(before);
+    for (const file of files('schema.json')) rmSync(join(folder(), file));
+    expect(await told()).toEqual(expected);
   });
 });
 

@@ -63,7 +63,7 @@ describe('a question to the prediction log', () => {
     ]);
     expect({ rows, isCut }).toEqual({ rows: [], isCut: false });
     expect((await ask('SELECT * FROM predictions')).columns.map(({ name }) => name)).toEqual(
-      'prediction_id request_id trace_id predicted_at latency_micros endpoint model version variant arm unit request features statuses outputs altered via assigned experiment experiment_unit phase revision fallback_from sample_rate outcome observed_at recorded_at'.split(
+      'prediction_id request_id trace_id predicted_at latency_micros endpoint model version variant arm unit request features statuses outputs altered via assigned experiment experiment_unit phase revision fallback_from sample_rate cached outcome observed_at recorded_at'.split(
         ' ',
       ),
     );

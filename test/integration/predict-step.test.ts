@@ -1,9 +1,20 @@
 // Batch predictions as steps: whole, in slices, by a run's parameters, and on another machine of the fleet.
 
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { registerModelFile } from '../../src/app/index.ts';
+import { openOrchestrator, registerModelFile } from '../../src/app/index.ts';
+import { silentLogger } from '../../src/core/index.ts';
+import {
+  openClusterExecutor,
+  type OrchestratorDeps,
+  runPipeline,
+  type RunResult,
+} from '../../src/orchestrator/index.ts';
 import { linearModel } from '../support/onnx-model.ts';
+import { createProcessCluster, STEP_COMMAND } from '../support/process-jobs.ts';
 import { readRows } from '../support/predict-project.ts';
 import { MAIN } from '../support/serving-project.ts';
 import { openStepProject, type StepProject } from '../support/step-project.ts';
@@ -115,4 +126,64 @@ describe('predict', () => {
       await ended;
     }
   }, 120_000);
+
+  it('sends its slices to containers of a cluster whose image has the project, and says what is missing where it has not', async () => {
+    const made = await shopProject(`
+      const on = { kind: 'kubernetes', namespace: 'ml', image: 'project' } as const;
+      const p = pipeline('contained');
+      p.step('scored', predict({ endpoint: shops, input: 'data/rows-1.parquet', timestamp: 'seen', slices: 3, out: '__PROJECT__/shared/{run}' }), { foreach: range(3), executor: on });
+      const lost = pipeline('lost');
+      lost.step('scored', predict({ endpoint: shops, input: 'data/rows-1.parquet', timestamp: 'seen' }), { executor: on });
+      export { p, lost };`);
+    const { directory } = made.project;
+    const objects = await made.app.objects();
+    const env = {
+      HEADRACE_ARTIFACTS_URL: made.app.config.values['artifacts.url'],
+      // A container's own, apart from the driver's.
+      HEADRACE_OFFLINE_PATH: made.project.file('container'),
+    };
+    /** Containers start in \`cwd\`, as an image's working directory. */
+    const runIn = async (cwd: string, pipelineName: string): Promise<RunResult> => {
+      const cluster = createProcessCluster(cwd, { PATH: process.env['PATH'] ?? '' });
+      const deps = await openOrchestrator(made.app, {});
+      const clusters: OrchestratorDeps['clusters'] = {
+        check() {},
+        open: async ({ kind, pack = 1 }, run, driver) =>
+          openClusterExecutor({
+            kind,
+            pack,
+            run,
+            driver,
+            objects,
+            env,
+            command: STEP_COMMAND,
+            logger: silentLogger,
+            jobs: cluster.open(),
+          }),
+      };
+      try {
+        return await runPipeline({ ...deps, clusters }, { pipeline: pipelineName, params: {} });
+      } finally {
+        await cluster.stop();
+      }
+    };
+    const run = await runIn(directory, 'contained');
+    expect(run.state, run.error ?? '').toBe('succeeded');
+    const tasks = resultsOf(run)['scored'] as readonly { path: string; rows: number }[];
+    expect(tasks.map(({ rows }) => rows)).toEqual([6, 7, 7]);
+    const rows = await readRows(
+      `SELECT id, "sum" FROM read_parquet('${made.project.file(`shared/${run.id}`)}/slice-*/part-*.parquet')`,
+    );
+    expect(rows).toEqual(Array.from({ length: 20 }, (_, i) => ({ id: BigInt(i), sum: i })));
+    // What it leaves in a container is gone with it.
+    await expect(runIn(directory, 'lost')).rejects.toThrow(
+      /step "scored" would leave its predictions in a folder of its container/,
+    );
+    const elsewhere = mkdtempSync(join(tmpdir(), 'headrace-no-project-'));
+    try {
+      await expect(runIn(elsewhere, 'contained')).rejects.toThrow(/it needs the project's configuration/);
+    } finally {
+      rmSync(elsewhere, { recursive: true });
+    }
+  }, 180_000);
 });

@@ -285,6 +285,20 @@ describe('predictions in Arrow', () => {
     expect(JSON.parse(metadata.get('statuses') ?? '')).toEqual([{ label__points: 'PRESENT' }]);
   });
 
+  it('tell where the time went in their metadata, where it is asked for', async () => {
+    const told = { variant: 'stable', model: 'returns', version: 1, rows: 1, nodes: [] };
+    const timingsOf = (answer: Answer) => tableFromIPC(answer.bytes).schema.metadata.get('timings');
+    const rows = await ask(`${url}?return_timings=true`, streamOf({ points: points(7n) }), { accept: ARROW });
+    const [timed] = JSON.parse(timingsOf(rows) ?? '') as [Record<string, number>];
+    expect(timed).toMatchObject(told);
+    for (const name of ['features_ms', 'queue_ms', 'inference_ms']) expect(timed[name]).toBeGreaterThanOrEqual(0);
+    const inJson = await ask(`${url}?return_timings=true`, streamOf({ points: points(7n) }));
+    expect(inJson.json()['timings']).toMatchObject([told]);
+    const asked = { inputs: [{ points: 5 }], options: { return_timings: true } };
+    expect(JSON.parse(timingsOf(await ask(url, asked, { accept: ARROW })) ?? '')).toMatchObject([told]);
+    expect(timingsOf(await ask(url, { inputs: [{ points: 5 }] }, { accept: ARROW }))).toBeUndefined();
+  });
+
   it('stand alone with ?partial=true: a row that fails is null, and its error in the metadata', async () => {
     const fails = vectorFromArray([false, true, null]);
     const stream = streamOf({ points: points(7n, 8n, null), fails });

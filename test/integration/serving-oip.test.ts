@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerModelFile, registerPlainModel } from '../../src/app/index.ts';
 import { centeringModel, constantModel, linearModel, lookUpModel, patientModel } from '../support/onnx-model.ts';
+import { scopeOf } from '../support/model-works.ts';
 import { openOipServing } from '../support/oip-models.ts';
 import { type OpenServing, serveProject } from '../support/open-serving.ts';
 
@@ -408,6 +409,79 @@ describe('versions', () => {
       await other.serving.stop();
       await other.app.close();
     }
+  });
+});
+
+describe('what a plain model has counted', () => {
+  const infer = (version: string, rows: number) =>
+    post(
+      `/v2/models/counted/versions/${version}/infer`,
+      sum(
+        Array.from({ length: rows }, () => 1),
+        [rows, 1],
+      ),
+    );
+  interface Figures {
+    readonly version: string;
+    readonly inference_count: number;
+    readonly inference_stats: Readonly<Record<string, { readonly count: number; readonly ns: number }>>;
+  }
+  const statistics = async (version: string): Promise<Figures> => {
+    const { body } = await ask(`/v2/models/counted/versions/${version}/stats`);
+    return (body['model_stats'] as readonly [Figures])[0];
+  };
+  const figures = async (): Promise<string> => (await fetch(`${open.serving.url}/metrics`)).text();
+
+  beforeAll(async () => {
+    // Files of their own: those of one content share what is in memory.
+    for (const scale of [7, 9])
+      await registerPlainModel(open.app, { model: 'counted', onnx: linearModel(1, { scale }) });
+    await open.serving.planes.inference.load('counted', 'test');
+  });
+
+  it('is told with what its rows waited, also of a version that is loaded for who asks for it', async () => {
+    // The newest is kept in memory; the first is loaded by its number.
+    for (const version of ['2', '1']) {
+      expect((await statistics(version)).inference_stats['queue']).toEqual({ count: 0, ns: 0 });
+      for (const rows of [2, 3]) expect((await infer(version, rows)).status).toBe(200);
+      const { inference_count: count, inference_stats: stats } = await statistics(version);
+      expect([count, stats['success']?.count, stats['queue']?.count]).toEqual([5, 2, 5]);
+      expect(stats['queue']?.ns).toBeGreaterThan(0);
+      // No row waited for longer than the requests took.
+      expect(stats['queue']?.ns).toBeLessThan((stats['success']?.ns ?? 0) * 3);
+    }
+  });
+
+  it('is in the metrics as others are: requests, mistakes, time, and each version’s rows and their waiting', async () => {
+    expect((await infer('1', 4)).status).toBe(200);
+    expect((await post('/v2/models/counted/infer', sum([1], [1, 7]))).status).toBe(400);
+    const text = await figures();
+    for (const version of [1, 2]) {
+      expect(text).toMatch(new RegExp(`headrace_model_rows_total\\{model="counted",version="${version}"\\} [5-9]`));
+      const waited = `headrace_model_wait_seconds_total\\{model="counted",version="${version}"\\} [\\d.e-]*[1-9]`;
+      expect(text).toMatch(new RegExp(waited));
+    }
+    expect(text).toMatch(/headrace_requests_total\{endpoint="counted"\} 5/);
+    expect(text).toMatch(/headrace_request_errors_total\{endpoint="counted",outcome="refused"\} 1/);
+    expect(text).toMatch(/headrace_request_duration_seconds_count\{endpoint="counted"\} 5/);
+  });
+
+  it('is not in the prediction log, which is of rows with features', async () => {
+    const logged = async (): Promise<number> => {
+      const text = await figures();
+      const of = (name: string) => Number(new RegExp(`^headrace_prediction_log_${name} (\\d+)`, 'm').exec(text)?.[1]);
+      return of('written_total') + of('queued');
+    };
+    const before = await logged();
+    expect((await infer('2', 3)).status).toBe(200);
+    expect(await logged()).toBe(before);
+    await open.serving.planes.data.predict(
+      'checkout',
+      [{ customer: 'ann', amount: 1 }],
+      { isPartial: false },
+      scopeOf(),
+    );
+    expect(await logged()).toBe(before + 1);
   });
 });
 

@@ -95,6 +95,7 @@ const TREE = {
       rules: [{ when: { origin: { $in: ['ATL'] }, $not: { origin: 'x' } }, variant: 'stable' }],
       holdout: { name: 'held', percent: 5 },
       whenStoreDown: 'fail',
+      cache: { ttl: '10s', maxBytes: 1e6, maxEntries: 100 },
     },
   ],
   pipeline: [

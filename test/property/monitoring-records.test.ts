@@ -126,6 +126,7 @@ const anyCase: fc.Arbitrary<Case> = fc
       route: fc.option(anyRoute),
       experimentUnit: fc.string({ maxLength: 30, unit: 'grapheme' }),
       unitHash: fc.constant(0),
+      isCached: fc.boolean(),
     });
     return fc.record({
       rate: anyRate,

@@ -56,6 +56,34 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
     for (const one of worlds.splice(0)) await one.close();
   });
 
+  describe('hands slices of a batch', () => {
+    const batch = {
+      kind: 'predict',
+      endpoint: 'shops',
+      input: 's3://bucket/rows.parquet',
+      timestamp: 'at',
+      onError: 'fail',
+      format: 'parquet',
+      slices: 3,
+    } as const satisfies StepAction;
+
+    it.skipIf(isContained)('to whoever has the project, each with its item', async () => {
+      // Workers are processes of their own, which are given the like.
+      const made = await world({ builtIns: { predict: async (_, { item }) => ({ item }) } });
+      const ends = await made.run(batch, range(3), 3);
+      const values = await Promise.all(ends.map((end) => made.value(end)));
+      expect(values).toMatchObject([{ item: 0 }, { item: 1 }, { item: 2 }]);
+    });
+
+    // Its containers have no project here; test/integration/predict-step.test.ts gives them one.
+    it.runIf(isContained)('to its containers, and tells that they have no project', async () => {
+      const made = await world();
+      const reason = expect.stringContaining(`it needs the project's configuration`);
+      const failed = { kind: 'failed', cause: 'exit', reason, isFinal: true };
+      expect(await made.run(batch, range(3), 3)).toMatchObject([failed, failed, failed]);
+    });
+  });
+
   describe('tells how a task ended', () => {
     it('with the result of a function, which gets its needs, item and the rest', async () => {
       const made = await world();
@@ -543,7 +571,7 @@ time.sleep(1000)'`;
           execArgv: ['--conditions=headrace-source'],
         });
         await once(driver, 'message');
-        await until(() => processesWith(env.LEFT_BY).length >= 4, 'its processes');
+        await until(() => sleepsOf(env.LEFT_BY).length === 2, 'its processes');
         driver.kill('SIGKILL');
         await until(() => processesWith('HEADRACE_ATTEMPT=lonely-driver:').length === 0, 'their end');
         expect(readFileSync(place, 'utf8')).toBe('x\nx\n');
@@ -558,7 +586,7 @@ time.sleep(1000)'`;
         const env = { LEFT_BY: `${made.driver}-launcher` };
         const slice = made.slice(await made.order(shell('setsid sleep 1000; sleep 1000'), { env }), 4);
         await made.executor.submit([slice]);
-        await until(() => processesWith(env.LEFT_BY).length >= 4, 'its processes');
+        await until(() => sleepsOf(env.LEFT_BY).length === 2, 'its processes');
         process.kill(made.executor.launcherPid ?? 0, 'SIGKILL');
         const ends = await made.ends(slice);
         expect(ends.map(({ kind }) => kind)).toEqual(['lost', 'lost', 'lost', 'lost']);
@@ -813,4 +841,10 @@ print(most)'`;
     expect(readdirSync(join(made.directory, 'work', 'scratch'))).toEqual([]);
     expect(await putBlob(made.objects, Buffer.from('x'))).toBeDefined();
   });
+}
+
+/** Of processes with this in their environment those that sleep: others may still wait for their turn. */
+function sleepsOf(text: string): readonly number[] {
+  const sleeping = new Set(processesWith('sleep\u00001000'));
+  return processesWith(text).filter((pid) => sleeping.has(pid));
 }

@@ -19,6 +19,8 @@ export interface FleetWorkerOptions {
   readonly slots: number;
   readonly graceMs: number;
   readonly leaseMs: number;
+  /** It has the project, and does batches by giving back their items. */
+  readonly hasProject: boolean;
   readonly variables?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -32,7 +34,8 @@ export interface FleetWorld {
   readonly world: ExecutorWorld;
   readonly registryUrl: string;
   readonly workers: readonly FleetWorker[];
-  addWorker(): Promise<FleetWorker>;
+  /** As the others, unless it says otherwise. */
+  addWorker(own?: { readonly hasProject: boolean }): Promise<FleetWorker>;
 }
 
 /** By which what its steps wait for is kept. */
@@ -42,23 +45,30 @@ let worlds = 0;
 
 export async function openFleetWorld(
   registryUrl: string,
-  options: WorldOptions & { readonly workers?: number; readonly leaseMs?: number; readonly logger?: Logger } = {},
+  options: WorldOptions & {
+    readonly workers?: number;
+    readonly leaseMs?: number;
+    readonly logger?: Logger;
+    readonly hasProject?: boolean;
+  } = {},
 ): Promise<FleetWorld> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'headrace-fleet-'));
   worlds += 1;
-  const { cpus: slots = 2, graceMs = 500, leaseMs = 15_000, variables, logger = silentLogger } = options;
+  const { cpus: slots = 2, graceMs = 500, leaseMs = 15_000, hasProject = true } = options;
+  const { variables, logger = silentLogger } = options;
   const objects = openObjectStore(`file:${join(directory, 'artifacts')}`);
   const database = await openDatabase(registryUrl);
   const driver = options.driver ?? `fleet-test/${process.pid}/${worlds}`;
   const executor = await openFleetExecutor({ driver, run: RUN, database, objects, logger });
   const workers: FleetWorker[] = [];
-  const addWorker = async (): Promise<FleetWorker> => {
+  const addWorker: FleetWorld['addWorker'] = async (own = { hasProject }) => {
     const given: FleetWorkerOptions = {
       directory,
       registryUrl,
       slots,
       graceMs,
       leaseMs,
+      ...own,
       ...(variables === undefined ? {} : { variables }),
     };
     const child = fork(WORKER, [JSON.stringify(given)], { execArgv: ['--conditions=headrace-source'] });
@@ -72,7 +82,7 @@ export async function openFleetWorld(
     ]);
     return worker;
   };
-  await Promise.all(Array.from({ length: options.workers ?? 2 }, addWorker));
+  await Promise.all(Array.from({ length: options.workers ?? 2 }, () => addWorker()));
   const world = createWorld({
     directory,
     driver,

@@ -213,6 +213,7 @@ def repository():
         stats = client.get_inference_statistics("types").model_stats[0]
         check(stats.inference_stats.success.count >= 60 and stats.inference_count >= 60, stats)
         check(stats.inference_stats.success.ns > 0 and stats.last_inference > 1_600_000_000_000, stats)
+        check(stats.inference_stats.queue.count >= 60 and stats.inference_stats.queue.ns > 0, stats)
         check(len(client.get_inference_statistics().model_stats) >= 3, "all statistics")
 
 

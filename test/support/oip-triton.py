@@ -122,6 +122,8 @@ def repository():
         fails(lambda: client.unload_model("checkout"), "endpoint", "400")
         stats = client.get_inference_statistics("types")["model_stats"][0]
         check(stats["inference_stats"]["success"]["count"] >= 30 and stats["inference_count"] >= 30, stats)
+        queue = stats["inference_stats"]["queue"]
+        check(queue["count"] >= 30 and queue["ns"] > 0, stats)
         check(len(client.get_inference_statistics()["model_stats"]) >= 3, "all statistics")
 
 

@@ -1,10 +1,19 @@
 // A graph without a registry: its models are opened from their files, and each is version 1.
 
-import { compileDefinitions, type Model, type ModelSpec, resolveService } from '../../src/definitions/index.ts';
+import {
+  compileDefinitions,
+  type Definitions,
+  type Model,
+  type ModelSpec,
+  type ResolvedService,
+  resolveService,
+} from '../../src/definitions/index.ts';
 import { compileBinding, compileGraph, createOnnxRuntime, type NodeModel } from '../../src/models/index.ts';
 
 export interface OpenGraph extends ReturnType<typeof compileGraph> {
   readonly spec: ModelSpec;
+  readonly service: ResolvedService;
+  readonly definitions: Definitions;
   /** By node: the caller's to close. */
   readonly models: ReadonlyMap<string, NodeModel>;
 }
@@ -29,5 +38,5 @@ export async function openGraph(graph: Model, fileOf: (model: string) => Uint8Ar
     models.set(node.name, { version: 1, loaded, binding, service, spec: own });
   }
   const service = resolveService(manifest, spec.service);
-  return { ...compileGraph({ spec, service, definitions, models }), spec, models };
+  return { ...compileGraph({ spec, service, definitions, models }), spec, service, definitions, models };
 }

@@ -30,6 +30,12 @@ const fields = (name: fc.Arbitrary<string>, minLength: number): fc.Arbitrary<Fie
 const names = (of: fc.Arbitrary<string>, minLength = 1): fc.Arbitrary<string[]> =>
   fc.uniqueArray(of, { minLength, maxLength: 3 });
 
+const cache = fc.record({
+  ttlMicros: fc.integer({ min: 1, max: 1e9 }),
+  maxBytes: fc.integer({ min: 1 }),
+  maxEntries: fc.integer({ min: 1 }),
+});
+
 const about = fc.record(
   {
     description: fc.string(),
@@ -147,6 +153,7 @@ function drawManifest(draw: Draw): Manifest {
         model: draw(fc.constantFrom(...models)),
         unit: keys.map((key) => key.name),
         whenStoreDown: 'fail' as const,
+        ...draw(fc.record({ cache }, { requiredKeys: [] })),
       })),
     ),
   };

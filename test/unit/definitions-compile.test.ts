@@ -117,9 +117,14 @@ describe('the manifest', () => {
     expect(manifest.models['m']?.providers).toEqual(['cpu']);
     const rules = [{ when: { airport: { $in: ['ATL'] } }, variant: 'stable' }];
     const holdout = { name: 'held', percent: 2.5 };
-    const careful = endpoint('careful', { model: m, unit: ['airport'], rules, holdout });
+    const careful = endpoint('careful', { model: m, unit: ['airport'], rules, holdout, cache: { ttl: '10s' } });
     const whole = compile({ careful, flights }).manifest;
-    expect(whole.endpoints['careful']).toMatchObject({ unit: ['airport'], rules, holdout });
+    expect(whole.endpoints['careful']).toMatchObject({
+      unit: ['airport'],
+      rules,
+      holdout,
+      cache: { ttlMicros: 10_000_000, maxBytes: 16 * 2 ** 20, maxEntries: 100_000 },
+    });
     checkManifest(whole);
   });
 

@@ -46,6 +46,7 @@ it('is the time until the run that has them begins, row by row', () => {
   core.succeeded(takeAfter(10_000), [], 1);
   expect(waitedMs()).toBeGreaterThanOrEqual(4 * 1000 + 2 * 10_000);
   expect(waitedMs()).toBeLessThan(4 * (1000 + SLACK_MS) + 2 * (10_000 + SLACK_MS));
+  expect(core.statistics().waitedRows).toBe(6);
 });
 
 it('counts rows once that run again, those of shadows never', () => {
@@ -60,4 +61,5 @@ it('counts rows once that run again, those of shadows never', () => {
   submit(2, 'shadow');
   core.succeeded(takeAfter(9000), [], 1);
   expect(waitedMs()).toBe(once);
+  expect(core.statistics().waitedRows).toBe(2);
 });

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Foreach, PipelineSpec } from '../../src/definitions/index.ts';
+import type { Foreach, PipelineSpec, StepSpec } from '../../src/definitions/index.ts';
 import { checkPools } from '../../src/orchestrator/check-pools.ts';
 import { checkRunnable } from '../../src/orchestrator/check-runnable.ts';
 import { foreachCount, foreachItem } from '../../src/orchestrator/foreach.ts';
@@ -164,6 +164,26 @@ describe('a pipeline that asks for what there is not', () => {
     expect(() =>
       checkRunnable({ name: 'p', params: [], steps: [{ ...step, name: 'e', action: bare }] }, { executor: pod }),
     ).toThrow(/step "e" gives no command for the image i/);
+    const batch = {
+      kind: 'predict',
+      endpoint: 'e',
+      input: 's3://b/in',
+      timestamp: 'at',
+      onError: 'fail',
+      format: 'csv',
+    } as const;
+    const predicts = (out: string | undefined, executor: StepSpec['executor']) => () =>
+      checkRunnable({
+        name: 'p',
+        params: [],
+        steps: [
+          { ...step, name: 'f', action: out === undefined ? batch : { ...batch, out }, ...(executor && { executor }) },
+        ],
+      });
+    for (const out of [undefined, 'out', './out'])
+      expect(predicts(out, pod)).toThrow(/step "f" would leave its predictions in a folder of its container/);
+    for (const out of ['s3://bucket/out', '/shared/out']) expect(predicts(out, pod)).not.toThrow();
+    for (const executor of [undefined, 'local', 'fleet'] as const) expect(predicts('out', executor)).not.toThrow();
     const clusters = {
       check: () => {
         throw new Error('no shared store');

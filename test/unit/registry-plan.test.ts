@@ -51,6 +51,22 @@ describe('a plan', () => {
     ]);
   });
 
+  it('tells what an endpoint keeps of its answers, which changes none of them', () => {
+    const delay = flightsManifest.endpoints['delay'] as Manifest['endpoints'][string];
+    const cached = (ttlMicros: number): Manifest => {
+      const cache = { ttlMicros, maxBytes: 2 ** 24, maxEntries: 100_000 };
+      return { ...flightsManifest, endpoints: { delay: { ...delay, cache } } };
+    };
+    expect(lines(flightsManifest, cached(1e7))).toEqual([
+      'change endpoint delay',
+      'about: cache: none → 10s, 16777216 bytes, 100000 entries',
+    ]);
+    expect(lines(cached(1e7), cached(6e7))).toEqual([
+      'change endpoint delay',
+      'about: cache: 10s, 16777216 bytes, 100000 entries → 1m, 16777216 bytes, 100000 entries',
+    ]);
+  });
+
   it('tells types, meanings and code apart, and what changes nothing', () => {
     const after: Manifest = {
       ...flightsManifest,

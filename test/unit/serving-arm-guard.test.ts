@@ -6,6 +6,7 @@ import type { Arm, ArmRow } from '../../src/serving/arm.ts';
 import { guardArm, isFailing } from '../../src/serving/arm-guard.ts';
 import { BREAKER_REQUESTS } from '../../src/serving/breaker.ts';
 import { createBreakers } from '../../src/serving/breakers.ts';
+import type { Stage } from '../../src/serving/deadlines.ts';
 
 const answered: ArmRow = { outputs: [], features: [], statuses: [] };
 const failed = (code: ErrorCode): ArmRow => ({ error: new HeadraceError(code, 'so') });
@@ -81,6 +82,18 @@ describe('a guard', () => {
     expect([asked, one.held()]).toEqual([[16], 1]);
     await expect.poll(() => one.guarded.isOpen).toBe(false);
     expect([one.held(), one.guarded.told(performance.now())]).toEqual([0, undefined]);
+  });
+
+  it('has its probe ask for a run of the model, whatever is kept of the arm’s answers', async () => {
+    const stages: Stage[] = [];
+    const one = guard((_requests, _scope, _at, stage) => {
+      stages.push(stage);
+      return [answered];
+    });
+    open(one, performance.now() - 6000);
+    one.guarded.stoodIn(performance.now(), [[]], 0);
+    await expect.poll(() => one.guarded.isOpen).toBe(false);
+    expect(stages).toMatchObject([{ isProbe: true }]);
   });
 
   it.each([

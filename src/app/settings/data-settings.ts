@@ -198,6 +198,12 @@ export const DATA_SETTINGS = [
     help: 'Memory of a worker for models: the bytes of their files, times the copies of each. Those that nobody serves give their place to others; a version for which there is no room is not loaded, and its endpoint goes on with the traffic before, or answers 503 where there was none.',
   },
   {
+    key: 'models.cacheMemory',
+    kind: 'size',
+    default: '256MiB',
+    help: 'Memory of a worker for the answers that endpoints with a `cache` keep, of all of them together: past it those leave first that were not asked for longest.',
+  },
+  {
     key: 'models.threads',
     kind: 'integer',
     default: 1,

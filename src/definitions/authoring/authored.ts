@@ -194,6 +194,7 @@ export interface AuthoredEndpoint {
   readonly rules: readonly { readonly when: object; readonly variant: string }[] | undefined;
   readonly holdout: { readonly name: string; readonly percent: number } | undefined;
   readonly whenStoreDown: 'fail' | 'defaults';
+  readonly cache: { readonly ttl: string; readonly maxBytes?: number; readonly maxEntries?: number } | undefined;
   readonly about: AboutOptions;
 }
 

@@ -87,6 +87,8 @@ export interface HeadraceConfig {
   readonly models?: {
     /** Memory of a worker for models, all copies together: `2GiB`, or bytes. What finds no room is not loaded. */
     readonly memory?: string | number;
+    /** Memory of a worker for answers that endpoints keep, all together: `256MiB`, or bytes. */
+    readonly cacheMemory?: string | number;
     /** Threads of one model in a worker, where it is too slow for the event loop. */
     readonly threads?: number;
     /** Execution providers in order, of all models or by name (`*`: the rest), in the place of what definitions say. */

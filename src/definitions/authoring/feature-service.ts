@@ -134,6 +134,21 @@ export interface EndpointOptions<Q extends string, S = unknown, O = unknown> ext
   readonly holdout?: { readonly name: string; readonly percent: number };
   /** What a prediction does while the online store is down. Default: `fail`. */
   readonly whenStoreDown?: 'fail' | 'defaults';
+  /**
+   * Keeps what the model answers, in each worker's memory, and answers rows with the same model input from there: features are
+   * read as ever, only the model does not run. Default: nothing is kept. No model that is made of others can have it.
+   */
+  readonly cache?: CacheOptions;
+}
+
+/** What is kept of the answers of an endpoint's models; the bounds are of each worker. */
+export interface CacheOptions {
+  /** How long an answer is kept, such as `'10s'`. */
+  readonly ttl: string;
+  /** Past it those leave first that were not asked for longest. Default: 16 MiB. */
+  readonly maxBytes?: number;
+  /** Default: 100,000. */
+  readonly maxEntries?: number;
 }
 
 const ENDPOINT_OPTIONS: OptionNames<EndpointOptions<string>> = {
@@ -143,6 +158,7 @@ const ENDPOINT_OPTIONS: OptionNames<EndpointOptions<string>> = {
   rules: true,
   holdout: true,
   whenStoreDown: true,
+  cache: true,
 };
 
 export function endpoint<Q extends string, S, O, N extends string>(
@@ -150,7 +166,7 @@ export function endpoint<Q extends string, S, O, N extends string>(
   options: EndpointOptions<Q, S, O>,
 ): Endpoint<Q, EndpointShape<N, S, O>> {
   const call = noteCall(options, ENDPOINT_OPTIONS);
-  const { model: served, unit, rules, holdout, whenStoreDown, ...about } = optionsOf(options);
+  const { model: served, unit, rules, holdout, whenStoreDown, cache, ...about } = optionsOf(options);
   return {
     name,
     [AUTHORED]: {
@@ -162,6 +178,7 @@ export function endpoint<Q extends string, S, O, N extends string>(
       rules,
       holdout,
       whenStoreDown: whenStoreDown ?? 'fail',
+      cache,
       about,
     },
   };

@@ -8,6 +8,7 @@ import type { Definitions, EndpointSpec, Manifest, ModelSpec } from '../manifest
 import { own } from '../own.ts';
 import { resolveService } from '../resolve-service.ts';
 import { collect, type Exported, expectKind } from './collect.ts';
+import { compileCache } from './compile-cache.ts';
 import { compileExperiment } from './compile-experiment.ts';
 import { compileGraphs } from './compile-graph.ts';
 import { compileOnDemandView, refuseCycles } from './compile-on-demand.ts';
@@ -186,6 +187,7 @@ function compileEndpoint(
     unit,
     ...compileAssignment(endpoint, service === undefined ? undefined : known, mistakes),
     whenStoreDown: endpoint.whenStoreDown,
+    ...compileCache(endpoint, model === undefined ? undefined : own(parts.models, model.name), mistakes),
   };
 }
 

@@ -188,6 +188,16 @@ const endpoint = Type.Object(
     ),
     holdout: Type.Optional(Type.Object({ name: text, percent: Type.Number({ minimum: 0, maximum: 100 }) }, closed)),
     whenStoreDown: Type.Enum(['fail', 'defaults']),
+    cache: Type.Optional(
+      Type.Object(
+        {
+          ttlMicros: Type.Integer({ minimum: 1 }),
+          maxBytes: Type.Integer({ minimum: 1 }),
+          maxEntries: Type.Integer({ minimum: 1 }),
+        },
+        closed,
+      ),
+    ),
   },
   closed,
 );

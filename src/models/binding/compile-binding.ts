@@ -7,6 +7,7 @@ import type { BatchInput } from '../model-work.ts';
 import type { InputPlan } from './binding-plan.ts';
 import { checkSignature } from './check-signature.ts';
 import { compileRowCheck, type RowCheck } from './row-check.ts';
+import { compileRowKey, type RowKey } from './row-key.ts';
 import { compileRowReader } from './row-reader.ts';
 import { compileRowWriter } from './row-writer.ts';
 import { compileShownValues } from './shown-values.ts';
@@ -30,6 +31,8 @@ export interface Binding {
    * where nothing stands in.
    */
   shown(values: readonly Value[]): readonly Value[];
+  /** Undefined where a model answers by more than its tensors. */
+  readonly compileKey: (() => RowKey) | undefined;
   /** A row's sizes of each input; for `ModelWork`, when the signature leaves some open besides the number of rows. */
   readonly rowShapes: readonly (readonly number[])[] | undefined;
 }
@@ -43,6 +46,7 @@ export function compileBinding(signature: Signature, service: ResolvedService, m
     bindRow: compileRowWriter(plan.inputs),
     readRow: compileRowReader(plan.outputs),
     shown: compileShownValues(plan.inputs),
+    compileKey: () => compileRowKey(plan.inputs),
     rowShapes: isOpen ? plan.inputs.map(rowShape) : undefined,
   };
 }

@@ -38,6 +38,8 @@ export interface CompileGraph {
   readonly definitions: Pick<Definitions, 'functions' | 'lost'>;
   /** By name of a model node. */
   readonly models: ReadonlyMap<string, NodeModel>;
+  /** How often rows of one node's run may run again, to find those that fail; left out: as a request's. */
+  readonly mostRunsAgain?: number;
 }
 
 /**
@@ -51,14 +53,17 @@ export function compileGraph(given: CompileGraph): GraphModel {
   const features = new Map(service.features.map(({ name }, at) => [name, at]));
   const nodes = graph.nodes.map((node, place) => planNode(node, place, { ...given, places, features }));
   const output = placeOf(places, graph.output);
-  return createGraphModel({
-    nodes,
-    output,
-    outputs: unlessAll(
-      spec.outputs.map((field) => placeOfOutput(nodes[output] as PlannedNode, field)),
-      (nodes[output] as PlannedNode).outputs.length,
-    ),
-  });
+  return createGraphModel(
+    {
+      nodes,
+      output,
+      outputs: unlessAll(
+        spec.outputs.map((field) => placeOfOutput(nodes[output] as PlannedNode, field)),
+        (nodes[output] as PlannedNode).outputs.length,
+      ),
+    },
+    given.mostRunsAgain,
+  );
 }
 
 interface Context extends CompileGraph {

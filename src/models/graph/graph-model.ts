@@ -7,6 +7,7 @@ import type { LoadedModel, ModelStatistics, RefusalReason } from '../model-runti
 import type { BatchInput, ModelCost, ModelWork } from '../model-work.ts';
 import type { Tensor, TensorData } from '../tensor.ts';
 import type { GraphPlan, PlannedModel, PlannedNode } from './graph-plan.ts';
+import type { GraphQueue } from './graph-queue.ts';
 import { type NodeAnswer, runGraph } from './graph-run.ts';
 import { createNodeMeter, type NodeCounts } from './node-meter.ts';
 
@@ -17,11 +18,12 @@ export interface GraphModel {
   nodeCounts(): readonly NodeCounts[];
 }
 
-/** Its nodes' models are whoever's that loaded them: closing the graph closes none. */
-export function createGraphModel(plan: GraphPlan): GraphModel {
+/** Its nodes' models are whoever's that loaded them: closing the graph closes none. `mostRunsAgain` as `CompileGraph` has it. */
+export function createGraphModel(plan: GraphPlan, mostRunsAgain?: number): GraphModel {
   const meters = plan.nodes.map((node) => createNodeMeter(node.name, node.kind === 'model' ? node.version : null));
   const models = plan.nodes.filter((node) => node.kind === 'model');
   const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
+  const queue: GraphQueue = { rows: 0, waitMs: 0, waitedRows: 0 };
   let [runs, rows, failures, runningRows, busyMs] = [0, 0, 0, 0, 0];
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
@@ -60,7 +62,8 @@ export function createGraphModel(plan: GraphPlan): GraphModel {
       const batch: readonly BatchInput[] = [{ data: given as unknown as TensorData, width: 1 }];
       for (let index = 0; index < work.count; index++) work.bind(index, batch, index);
       runningRows += work.count;
-      const answers = runGraph({ plan, meters, rows: given, scope: work.scope, timed: work.timed });
+      const { scope, timed } = work;
+      const answers = runGraph({ plan, meters, queue, rows: given, scope, timed, mostRunsAgain });
       if (answers instanceof Promise) void answers.then((told) => tell(work, told, startMs));
       else tell(work, answers, startMs);
     },
@@ -69,9 +72,10 @@ export function createGraphModel(plan: GraphPlan): GraphModel {
         new HeadraceError('HR_UNSUPPORTED', 'this model is made of others, and takes rows of features, not tensors.'),
       ),
     statistics: (): ModelStatistics => ({
-      // Rows wait at the models of its nodes.
-      queuedRows: 0,
-      waitMicros: 0,
+      queuedRows: queue.rows,
+      waitMicros: Math.round(queue.waitMs * 1000),
+      waitedRows: queue.waitedRows,
+      // Those that wait for a node's model among them.
       runningRows,
       runs,
       rows,
@@ -132,6 +136,8 @@ function graphBinding(plan: GraphPlan): Binding {
       }
       return changed ?? values;
     },
+    // Functions may answer by more, and what stands in for a node that failed once is no answer to keep.
+    compileKey: undefined,
     rowShapes: undefined,
   };
 }

@@ -11,6 +11,7 @@ import type {
   PlannedNode,
   PlannedRouter,
 } from './graph-plan.ts';
+import type { GraphQueue } from './graph-queue.ts';
 import type { NodeMeter } from './node-meter.ts';
 import { NodeWork } from './node-work.ts';
 
@@ -20,17 +21,20 @@ export type NodeAnswer = readonly Value[] | HeadraceError;
 export interface GraphRunOptions {
   readonly plan: GraphPlan;
   readonly meters: readonly NodeMeter[];
+  readonly queue: GraphQueue;
   /** Feature values, in the order of the graph's service. */
   readonly rows: readonly (readonly Value[])[];
   readonly scope: Scope;
   /** Told of each run of a node; left out where nobody asks. */
   readonly timed?: ((timing: NodeTiming) => void) | undefined;
+  /** As `CompileGraph` has it. */
+  readonly mostRunsAgain?: number | undefined;
 }
 
 /** Undefined: it is done already. */
 type Pending = Promise<void> | undefined;
 
-/** The answers of the node that answers, in the rows' order. Never rejects; a promise only where a model runs. */
+/** The answers of the node that answers, in the rows' order. Never rejects; a promise only where a model does not answer at once. */
 export function runGraph(options: GraphRunOptions): readonly NodeAnswer[] | Promise<readonly NodeAnswer[]> {
   const run = new GraphRun(options);
   const { output } = options.plan;
@@ -137,7 +141,10 @@ class GraphRun {
       given.push(values as readonly Value[]);
     }
     if (given.length === 0) return tally.end();
-    return new Promise((resolve) => this.#submit(node, given, places, tally, resolve));
+    let isOver = false;
+    let ended = (): void => void (isOver = true);
+    this.#submit(node, given, places, tally, () => ended());
+    return isOver ? undefined : new Promise((resolve) => (ended = resolve));
   }
 
   /** `ended` is called once all of them are told of, or the node's time is over. */
@@ -148,7 +155,7 @@ class GraphRun {
     tally: NodeTally,
     ended: () => void,
   ): void {
-    const { scope } = this.#given;
+    const { scope, queue, mostRunsAgain } = this.#given;
     const { timeoutMs } = node;
     const untilMs = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
     const isOwn = untilMs < scope.deadlineMs;
@@ -169,7 +176,8 @@ class GraphRun {
       else this.#put(node, row, tally.own(isOwn ? asTimeout(answer, timeoutMs) : answer), tally);
     };
     if (isOwn && timeoutMs !== undefined) timer = setTimeout(() => this.#giveUp(node, places, tally, end), timeoutMs);
-    node.loaded.submit(new NodeWork(node, within, given, 0, tell, end));
+    const spare = mostRunsAgain === undefined ? undefined : { runs: mostRunsAgain };
+    node.loaded.submit(new NodeWork(node, queue, within, given, 0, tell, end, spare));
   }
 
   /** A run can't be stopped: who waits for it goes on without it. */

@@ -2,12 +2,16 @@
 
 import type { HeadraceError, Scope, Value } from '../../core/index.ts';
 import { EachRowWork, type RowModel, type SpareRuns } from '../each-row.ts';
+import type { GraphQueue } from './graph-queue.ts';
 
 /** Told once of each row, by its place among those given. */
 export type TellRow = (index: number, answer: readonly Value[] | HeadraceError) => void;
 
 export class NodeWork extends EachRowWork {
   readonly #model: RowModel;
+  readonly #queue: GraphQueue;
+  /** Of its rows, those that wait. */
+  #waiting: number;
   readonly #rows: readonly (readonly Value[])[];
   readonly #from: number;
   readonly #tell: TellRow;
@@ -16,6 +20,7 @@ export class NodeWork extends EachRowWork {
   /** `from`: the place of the first of `rows`, for what is told. */
   constructor(
     model: RowModel,
+    queue: GraphQueue,
     scope: Scope,
     rows: readonly (readonly Value[])[],
     from: number,
@@ -25,10 +30,20 @@ export class NodeWork extends EachRowWork {
   ) {
     super(model, scope, rows.length, spare);
     this.#model = model;
+    this.#queue = queue;
+    this.#waiting = rows.length;
+    queue.rows += rows.length;
     this.#rows = rows;
     this.#from = from;
     this.#tell = tell;
     this.#end = end;
+  }
+
+  began(rows: number, waitedMs: number): void {
+    this.#leave(Math.min(rows, this.#waiting));
+    if (this.scope.priority === 'shadow') return;
+    this.#queue.waitMs += waitedMs * rows;
+    this.#queue.waitedRows += rows;
   }
 
   protected valuesOf(index: number): readonly Value[] {
@@ -44,11 +59,22 @@ export class NodeWork extends EachRowWork {
   }
 
   protected ended(): void {
+    // Those that were refused, or dropped while they waited.
+    this.#leave(this.#waiting);
     this.#end();
+  }
+
+  #leave(rows: number): void {
+    this.#waiting -= rows;
+    this.#queue.rows -= rows;
   }
 
   protected part(from: number, to: number, ended: () => void): NodeWork {
     const rows = this.#rows.slice(from, to);
-    return new NodeWork(this.#model, this.scope, rows, this.#from + from, this.#tell, ended, this.spare);
+    const place = this.#from + from;
+    const part = new NodeWork(this.#model, this.#queue, this.scope, rows, place, this.#tell, ended, this.spare);
+    // They have waited before.
+    part.#leave(rows.length);
+    return part;
   }
 }

@@ -195,6 +195,7 @@ function loaded(
   let closing: Promise<void> | undefined;
   return {
     signature,
+    mixesRows: mode === 'single',
     memoryBytes,
     nodesByProvider,
     get placement() {

@@ -60,7 +60,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
   const ownBytes = rowBytes(signature, ownShapes);
   const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
   const running = new Set<Batch>();
-  let [runs, rows, failures, threadsReplaced, busyMs, waitMs, runningRows] = [0, 0, 0, 0, 0, 0, 0];
+  let [runs, rows, failures, threadsReplaced, busyMs, waitMs, waitedRows, runningRows] = [0, 0, 0, 0, 0, 0, 0, 0];
   let provedMs = -Infinity;
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
@@ -122,8 +122,14 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       runningRows += batch.rows;
       // Those that run again have waited before, and shadows wait for others by design.
       if (!batch.isRetry)
-        for (const { job, from, to } of batch.segments)
-          if (job.priority !== 'shadow') waitMs += Math.max(0, startMs - job.cameMs) * (to - from);
+        for (const { job, from, to } of batch.segments) {
+          const waitedMs = Math.max(0, startMs - job.cameMs);
+          if (job.priority !== 'shadow') {
+            waitMs += waitedMs * (to - from);
+            waitedRows += to - from;
+          }
+          job.work.began?.(to - from, waitedMs);
+        }
       return batch;
     },
     succeeded(batch, outputs, tookMs) {
@@ -182,6 +188,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       threadsReplaced,
       busyMicros: Math.round(busyMs * 1000),
       waitMicros: Math.round(waitMs * 1000),
+      waitedRows,
     }),
     async close(limitMs) {
       isClosed = true;

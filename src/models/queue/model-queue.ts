@@ -5,6 +5,7 @@ import type { Priority } from '../../core/index.ts';
 import type { RefusalReason } from '../model-runtime.ts';
 import { bytesLeft, createDeadlineList, type DeadlineList, rowsLeft } from './deadline-list.ts';
 import type { Batch, QueuedJob, Segment } from './queued-job.ts';
+import { hasTensors } from '../tensor-work.ts';
 import type { RunCost } from './run-cost.ts';
 
 export interface ModelQueueOptions {
@@ -52,6 +53,8 @@ const LEAST_EFFICIENCY = 0.97;
 const PRESSING = 2;
 // So much of the time left is filled with rows that could as well wait.
 const LEISURE = 0.75;
+/** There and back, at 4 GB a second. */
+const COPY_MS_PER_BYTE = 2 / 4e6;
 const ORDER: readonly Priority[] = ['online', 'batch', 'shadow'];
 
 export function createModelQueue(options: ModelQueueOptions): ModelQueue {
@@ -162,7 +165,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         if (job.isTold || job.work.scope.isCancelled) {
           list.remove(job);
           dropped(job, 'cancelled');
-        } else if (segments.length === 0 || (mode === 'joined' && job.shapeKey === segments[0]?.job.shapeKey)) {
+        } else if (segments.length === 0 || canJoin(job, segments[0]?.job)) {
           const left = rowsLeft(job);
           const size = mode === 'single' ? left : Math.min(left, limit - taken);
           const leftMs = job.isProof ? Infinity : job.deadlineMs - startMs;
@@ -185,6 +188,12 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     }
     return taken === 0 ? undefined : { segments, rows: taken, isRetry: false };
   };
+
+  const canJoin = (job: QueuedJob, first: QueuedJob | undefined): boolean =>
+    mode === 'joined' && job.shapeKey === first?.shapeKey && !isCopied(job) && !isCopied(first);
+  // Tensors that run alone run from where they lie: the copies that joining takes must cost less than the run that it saves.
+  const isCopied = ({ work, rowBytes }: QueuedJob): boolean =>
+    hasTensors(work) && work.count * rowBytes * COPY_MS_PER_BYTE > cost.runMs(0);
 
   // Rows that would come too late if they had to wait twice as long as they will; those that were taken press.
   const pressingRows = (from: readonly DeadlineList[], taken: number, startMs: number): number => {

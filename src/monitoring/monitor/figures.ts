@@ -4,6 +4,7 @@
 import { compareTexts, type Micros } from '../../core/index.ts';
 import { type ShadowFigures, shadowFigures } from '../shadows/shadow-figures.ts';
 import type { Readings } from './increment.ts';
+import { type CacheCounts, type CacheReading, sumCacheReadings } from './cache-figures.ts';
 import { type ModelReading, modelKey } from './model-figures.ts';
 import { type PushBacklog, type PushCounts, sumBacklogs } from './push-tally.ts';
 import { createSummedCell, recentOf, type SummedCell, type SummedModel, type Sums, totalOf } from './sums.ts';
@@ -27,6 +28,8 @@ export interface Figures {
   readonly models: readonly SummedModel[];
   /** By endpoint and version, those that have a shadow or had one. */
   readonly shadows: readonly ShadowFigures[];
+  /** By endpoint, those that have a cache or had one. */
+  readonly caches: readonly CacheCounts[];
   readonly processes: ProcessFigures;
 }
 
@@ -77,6 +80,7 @@ export interface ProcessFigures {
   /** Of the process whose certificate ends first; null without TLS. */
   readonly certificateEndsMicros: Micros | null;
   readonly models: readonly ModelReading[];
+  readonly caches: readonly CacheReading[];
 }
 
 export interface Counted {
@@ -114,6 +118,7 @@ export function figuresOf({ sums, startMicros, restarts, readings }: Counted, no
     shadows: Array.from(sums.shadows.values(), shadowFigures).sort(
       (a, b) => compareTexts(a.endpoint, b.endpoint) || a.version - b.version,
     ),
+    caches: [...sums.caches.values()].sort((a, b) => compareTexts(a.endpoint, b.endpoint)),
     processes: showProcesses(readings, restarts, startMicros),
   };
 }
@@ -169,6 +174,7 @@ function showProcesses(readings: readonly Readings[], restarts: number, startMic
     backlog: sumBacklogs(readings.map(({ backlog }) => backlog)),
     certificateEndsMicros: ends.length === 0 ? null : Math.min(...ends),
     models: sumModels(readings.flatMap(({ models }) => models)),
+    caches: sumCacheReadings(readings.flatMap(({ caches }) => caches)),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import type { PackedShadow } from '../shadows/shadow-tally.ts';
+import type { CacheCounts, CacheReading } from './cache-figures.ts';
 import type { ModelCounts, ModelReading } from './model-figures.ts';
 import type { PushBacklog, PushCounts } from './push-tally.ts';
 import type { PackedTally } from './tally.ts';
@@ -48,6 +49,7 @@ export interface Increment {
   readonly minutesDropped: number;
   readonly models: readonly ModelCounts[];
   readonly shadows: readonly PackedShadow[];
+  readonly caches: readonly CacheCounts[];
 }
 
 /** How a process stands right now. */
@@ -75,6 +77,7 @@ export interface Readings {
   /** When the certificate that new connections get ends; null without TLS. */
   readonly certificateEndsMicros: Micros | null;
   readonly models: readonly ModelReading[];
+  readonly caches: readonly CacheReading[];
 }
 
 export interface Taken {

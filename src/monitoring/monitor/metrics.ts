@@ -2,6 +2,7 @@
 // OTLP are both written from this.
 
 import { type ErrorCode, ERRORS, MICROS_PER_SECOND } from '../../core/index.ts';
+import { cacheMetrics } from './cache-metrics.ts';
 import { FAILURE_KINDS } from './failure-kind.ts';
 import type { CellFigures, Figures, ProcessFigures } from './figures.ts';
 import { graphMetrics } from './graph-metrics.ts';
@@ -20,6 +21,7 @@ export function metricsOf(figures: Figures): Metric[] {
     ...logMetrics(figures),
     ...minuteMetrics(figures),
     ...modelMetrics(figures),
+    ...cacheMetrics(figures),
     ...processMetrics(figures.processes),
   ];
 }

@@ -10,6 +10,7 @@ import {
   takeShadow,
 } from '../shadows/shadow-tally.ts';
 import { type Cell, createCell } from './cell.ts';
+import { type CacheStatistics, createCacheDeltas } from './cache-figures.ts';
 import type { CellId, Readings, Taken } from './increment.ts';
 import type { MinuteFigures } from '../minutes/write-minutes.ts';
 import { watchLoopDelay } from './loop-delay.ts';
@@ -91,6 +92,8 @@ export interface Monitor {
   watchMinutes(figures: () => MinuteFigures): void;
   /** Of each model in memory, once; what it counts after it was told last is lost. */
   watchModels(statistics: () => readonly ModelStatistics[]): void;
+  /** Of each endpoint that has a cache, or had one. */
+  watchCaches(statistics: () => readonly CacheStatistics[]): void;
   /** Requests that run. */
   watchInFlight(count: () => number): void;
   /** Bytes of request bodies that are held. */
@@ -112,6 +115,7 @@ export function createMonitor(clock: Clock): Monitor {
   const exposures = new Map<string, number>();
   const shadows = new Map<string, ShadowTally>();
   const modelDeltas = createModelDeltas();
+  const cacheDeltas = createCacheDeltas();
   const logDeltas = createLogDeltas();
   const loop = watchLoopDelay();
   let minutesDropped = 0;
@@ -120,6 +124,7 @@ export function createMonitor(clock: Clock): Monitor {
     log: (): LogFigures => NO_LOG,
     minutes: (): MinuteFigures => ({ waiting: 0, dropped: 0 }),
     models: (): readonly ModelStatistics[] => [],
+    caches: (): readonly CacheStatistics[] => [],
     inFlight: (): number => 0,
     inFlightBytes: (): number => 0,
     health: (): Pick<Readings, 'isReady' | 'endpoints'> => ({ isReady: false, endpoints: [] }),
@@ -169,6 +174,9 @@ export function createMonitor(clock: Clock): Monitor {
     watchModels(statistics) {
       watched.models = statistics;
     },
+    watchCaches(statistics) {
+      watched.caches = statistics;
+    },
     watchInFlight(count) {
       watched.inFlight = count;
     },
@@ -183,6 +191,7 @@ export function createMonitor(clock: Clock): Monitor {
     },
     take() {
       const models = watched.models();
+      const caches = watched.caches();
       const log = watched.log();
       const minutes = watched.minutes();
       const newlyDropped = minutes.dropped - minutesDropped;
@@ -202,6 +211,7 @@ export function createMonitor(clock: Clock): Monitor {
           minutesDropped: newlyDropped,
           models: modelDeltas(models),
           shadows: [...shadows.values()].flatMap((tally) => takeShadow(tally) ?? []),
+          caches: cacheDeltas(caches),
         },
         readings: {
           residentBytes: rss,
@@ -223,6 +233,7 @@ export function createMonitor(clock: Clock): Monitor {
             memoryBytes,
             nodesByProvider,
           })),
+          caches: caches.map(({ endpoint, entries, bytes }) => ({ endpoint, entries, bytes })),
         },
       };
     },

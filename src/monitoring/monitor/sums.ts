@@ -3,6 +3,7 @@
 import { floorTo, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { CellId, Increment, NamedCounts, PackedCell } from './increment.ts';
 import { addShadow, packShadow, type ShadowTally } from '../shadows/shadow-tally.ts';
+import { addCache, type CacheCounts } from './cache-figures.ts';
 import { type ModelCounts, modelKey, type NodeStatistics } from './model-figures.ts';
 import { addPushes, type PushCounts } from './push-tally.ts';
 import { addTally, createTally, isEmpty, type PackedTally, packTally, type Tally, unpackTally } from './tally.ts';
@@ -44,6 +45,7 @@ export interface Sums {
   readonly logDropped: Map<string, number>;
   readonly models: Map<string, SummedModel>;
   readonly shadows: Map<string, ShadowTally>;
+  readonly caches: Map<string, CacheCounts>;
 }
 
 export const createSums = (): Sums => ({
@@ -56,6 +58,7 @@ export const createSums = (): Sums => ({
   logDropped: new Map(),
   models: new Map(),
   shadows: new Map(),
+  caches: new Map(),
 });
 
 export const createSummedCell = (id: CellId): SummedCell => ({
@@ -78,6 +81,7 @@ export function addIncrement(sums: Sums, increment: Increment, now: Micros): voi
   addCounts(sums.logDropped, increment.logDropped);
   for (const model of increment.models) addModel(sums, model);
   for (const shadow of increment.shadows) addShadow(sums.shadows, shadow);
+  for (const cache of increment.caches) addCache(sums.caches, cache);
 }
 
 /** The sums as an increment: whoever adds it to nothing has the same sums. */
@@ -92,6 +96,7 @@ export function packSums(sums: Sums): Increment {
     logDropped: [...sums.logDropped],
     models: Array.from(sums.models.values(), packModel),
     shadows: Array.from(sums.shadows.values(), packShadow),
+    caches: [...sums.caches.values()],
   };
 }
 

@@ -44,6 +44,7 @@ export function compileAppend(
     put(7, record.route === null ? null : numberOfRoute(record.route));
     put(8, record.experimentUnit);
     put(9, record.sampleRate);
+    put(10, record.isCached);
     const firstStatus = OWN_COLUMNS + values.length;
     for (let i = 0; i < values.length; i++) {
       const value = values[i] as Value;
@@ -55,7 +56,7 @@ export function compileAppend(
 }
 
 /** Of `flatColumns`, before those of the fields. */
-const OWN_COLUMNS = 10;
+const OWN_COLUMNS = 11;
 
 type ToDuckDb = (value: NonNullable<Value>) => DuckDBValue;
 

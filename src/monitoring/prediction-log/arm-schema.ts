@@ -9,13 +9,15 @@ export interface NamedSchema {
   readonly text: string;
   /** Whether its Parquet files have the columns of routes: those of earlier builds have not. */
   readonly hasRoutes: boolean;
+  /** Whether they say which rows the model ran for. */
+  readonly hasCached: boolean;
   readonly schema: ArmSchema;
   /** Of the request, the features and the outputs, in this order: how values are told by a number. */
   readonly fields: readonly Field[];
 }
 
-/** Since 2 records tell their routes. */
-const FORMAT = 2;
+/** Since 2 records tell their routes, since 3 whether the model ran for them. */
+const FORMAT = 3;
 
 export type Section = 'request' | 'features' | 'outputs';
 
@@ -39,6 +41,7 @@ export function nameSchema(given: ArmSchema): NamedSchema {
     id: sha256Hex(text).slice(0, 16),
     text,
     hasRoutes: true,
+    hasCached: true,
     schema,
     fields: SECTIONS.flatMap((section) => fieldsOf(schema, section)),
   };
@@ -51,7 +54,8 @@ export function readSchema(id: string, text: string): NamedSchema | undefined {
     // The hash holds, so it is what `nameSchema` wrote, of a build that may have told less, or more.
     const schema = JSON.parse(text) as Omit<ArmSchema, 'unitFields'> & Partial<ArmSchema> & { format?: number };
     const named = nameSchema({ ...schema, unitFields: schema.unitFields ?? [] });
-    return { ...named, id, text, hasRoutes: (schema.format ?? 1) >= FORMAT };
+    const format = schema.format ?? 1;
+    return { ...named, id, text, hasRoutes: format >= 2, hasCached: format >= 3 };
   } catch {
     return undefined;
   }

@@ -1,13 +1,16 @@
 // The log's columns as SQL: as a reader sees them, and typed, as Parquet and the tables of a segment hold them.
 
-import { DOUBLE, type DuckDBType, INTEGER, LIST, VARCHAR } from '@duckdb/node-api';
+import { BOOLEAN, DOUBLE, type DuckDBType, INTEGER, LIST, VARCHAR } from '@duckdb/node-api';
 import type { DataType, Field } from '../../core/index.ts';
 import { nodeDuckType, quoteName, quoteText } from '../../storage/index.ts';
 import { fieldsOf, type NamedSchema, type Section, SECTIONS } from './arm-schema.ts';
 import type { DecodedRoute } from './record-route.ts';
 import type { RecordKind } from './segments.ts';
 
-/** How a row came to its arm, and the share of the sample that it is of: null in logs of before they were told. */
+/**
+ * How a row came to its arm, the share of the sample that it is of, and whether an equal row's run answered it: null in logs of
+ * before they were told.
+ */
 const ROUTE_COLUMNS: readonly (readonly [name: string, type: string])[] = [
   ['via', 'VARCHAR'],
   ['assigned', 'VARCHAR'],
@@ -17,6 +20,7 @@ const ROUTE_COLUMNS: readonly (readonly [name: string, type: string])[] = [
   ['revision', 'BIGINT'],
   ['fallback_from', 'VARCHAR'],
   ['sample_rate', 'DOUBLE'],
+  ['cached', 'BOOLEAN'],
 ];
 export const ROUTE_NAMES: readonly string[] = ROUTE_COLUMNS.map(([name]) => name);
 
@@ -105,6 +109,7 @@ export function flatColumns({ fields, schema }: NamedSchema): FlatColumn[] {
     { name: 'route', type: INTEGER },
     { name: 'experiment_unit', type: VARCHAR },
     { name: 'sample_rate', type: DOUBLE },
+    { name: 'cached', type: BOOLEAN },
     ...fields.map(({ type }, place) => ({ name: `v${place}`, type: nodeDuckType(flatType(type)) })),
     ...schema.featureFields.map((_, place) => ({ name: `s${place}`, type: INTEGER })),
   ];
@@ -155,7 +160,7 @@ export function typedSql({ named, table, statuses: names, routes }: PredictionTa
   );
   return `SELECT prediction_id, request_id, trace_id, ${microsSql('predicted')} AS predicted_at, latency::BIGINT AS latency_micros, \
 ${quoteText(endpoint)} AS endpoint, ${quoteText(model)} AS model, ${version}::INTEGER AS version, ${quoteText(variant)} AS variant, \
-${quoteText(arm)} AS arm, unit, ${structs.join(', ')}, ${statuses} AS statuses, altered::JSON AS altered${named.hasRoutes ? `, ${routesSql(routes)}` : ''} FROM ${table}`;
+${quoteText(arm)} AS arm, unit, ${structs.join(', ')}, ${statuses} AS statuses, altered::JSON AS altered${named.hasRoutes ? `, ${routesSql(routes)}` : ''}${named.hasCached ? ', cached' : ''} FROM ${table}`;
 }
 
 // By a list for each column: a route's number is its place there.
@@ -212,9 +217,8 @@ export function structNames({ schema }: NamedSchema, section: Section): string[]
 export function readableSql(named: NamedSchema, typed: string): string {
   const [request, features, outputs] = SECTIONS.map((section) => jsonObject(named, section));
   const texts = named.schema.featureFields.map(({ name }): Field => ({ name, type: { kind: 'string' } }));
-  const routeColumns = ROUTE_COLUMNS.map(([name, type]) => (named.hasRoutes ? name : `NULL::${type} AS ${name}`)).join(
-    ', ',
-  );
+  const has = (name: string): boolean => (name === 'cached' ? named.hasCached : named.hasRoutes);
+  const routeColumns = ROUTE_COLUMNS.map(([name, type]) => (has(name) ? name : `NULL::${type} AS ${name}`)).join(', ');
   const statuses = jsonStruct('statuses', texts, structNames(named, 'features'));
   return `SELECT prediction_id, request_id, trace_id, predicted_at, latency_micros, endpoint, model, version, variant, arm, unit, \
 ${request} AS request, ${features} AS features, ${statuses} AS statuses, ${outputs} AS outputs, altered::JSON AS altered, ${routeColumns} FROM ${typed}`;

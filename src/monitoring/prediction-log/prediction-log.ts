@@ -60,6 +60,8 @@ export interface PredictionRecord {
   /** Online status of each feature; PRESENT where there is none. */
   readonly statuses: readonly string[];
   readonly outputs: readonly Value[];
+  /** The model ran for an equal row, not for this one. Left out: it ran. */
+  readonly isCached?: boolean;
 }
 
 /** What really happened. Of several for one prediction the one that was recorded last wins, so a repeat changes nothing. */

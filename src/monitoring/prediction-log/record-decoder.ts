@@ -13,6 +13,7 @@ import { SECTIONS, fieldsOf } from './arm-schema.ts';
 type NotRead = 'request' | 'features' | 'outputs' | 'route' | 'unitHash';
 
 export interface DecodedRecord extends Omit<PredictionRecord, NotRead> {
+  readonly isCached: boolean;
   /** The same object for rows that came the same way; null in records of before it was told. */
   readonly route: DecodedRoute | null;
   /** Share of the sample that the record is of; null in records of before it was told. */
@@ -83,6 +84,7 @@ export function compileDecoder(named: NamedSchema): RecordDecoder {
       values,
       statuses,
       altered,
+      isCached: (frame.flags & FLAG.cached) !== 0,
     };
   };
 }

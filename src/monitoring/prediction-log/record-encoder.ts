@@ -183,7 +183,8 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
       FLAG.route |
       (isMarked ? FLAG.statuses : 0) |
       (marks.length > 0 ? FLAG.marks : 0) |
-      (tail.sampleRate < 1 ? FLAG.rate : 0);
+      (tail.sampleRate < 1 ? FLAG.rate : 0) |
+      (record.isCached === true ? FLAG.cached : 0);
     sealFrame(bytes, view, start, block.used, KIND.prediction, flags);
   };
 

@@ -21,7 +21,7 @@ export interface RecordLayout {
 }
 
 /** Bits of a frame's flags. */
-export const FLAG = { statuses: 1, marks: 2, route: 4, rate: 8 } as const;
+export const FLAG = { statuses: 1, marks: 2, route: 4, rate: 8, cached: 16 } as const;
 
 /** Statuses by their byte; the text of another one lies behind the values. The last is of a feature whose values are not logged. */
 export const STATUSES = ['PRESENT', 'NULL_VALUE', 'NOT_FOUND', 'OUTSIDE_MAX_AGE', 'INVALID', 'REDACTED'] as const;

@@ -10,7 +10,7 @@ export interface PartWork {
   /** With the providers of this machine. */
   readonly spec: ModelSpec;
   readonly providerShare: number;
-  readonly onnx: Uint8Array;
+  readonly model: PartModel;
   readonly version: number;
   readonly variant: string | null;
   /** Of the input's columns, those to keep. */
@@ -21,6 +21,27 @@ export interface PartWork {
   /** DuckDB's bound in the thread. */
   readonly memoryBytes: number;
   readonly spill: string;
+}
+
+/** What the rows go through: a file, or all that a graph is made of. */
+export type PartModel =
+  | { readonly kind: 'file'; readonly onnx: Uint8Array }
+  | {
+      readonly kind: 'graph';
+      /** By name of a model node. */
+      readonly nodes: ReadonlyMap<string, PartNode>;
+      /** Code of the bundles by id of the function. */
+      readonly functions: ReadonlyMap<string, string>;
+    };
+
+/** A model's version as a graph's node. */
+export interface PartNode {
+  readonly version: number;
+  /** SHA-256 of `onnx`. */
+  readonly artifact: string;
+  readonly onnx: Uint8Array;
+  readonly service: ResolvedService;
+  readonly spec: ModelSpec;
 }
 
 /** One part: rows `from` to `to` of the file, to be written to `path`. */

@@ -5,12 +5,13 @@ import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { BIGINT, BOOLEAN, DuckDBScalarFunction, type DuckDBStructVector, STRUCT, VARCHAR } from '@duckdb/node-api';
 import { HeadraceError, toHeadraceError, type Value } from '../../core/index.ts';
-import { type BatchModel, openBatchModel } from '../../models/index.ts';
+import type { BatchModel } from '../../models/index.ts';
 import { readerOf, toDuck, type ValueReader } from '../duckdb/vector-values.ts';
 import { fileHash } from '../sources/file-identity.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { BAD_ROW_ADVICE, ERROR_COLUMN } from './error-column.ts';
 import { CHUNK_ROWS, nodeDuckType, openDuckDb, quoteName, quoteText } from '../../storage/index.ts';
+import { openPartModel } from './open-part-model.ts';
 import { ERROR_OUTPUT, MODEL_COLUMNS } from './output-columns.ts';
 import type { PartOrder, PartWork } from './part-messages.ts';
 
@@ -29,10 +30,10 @@ export interface PartWriter {
   close(): Promise<void>;
 }
 
-/** `onScored` is told of rows that are through the model. Throws as `openBatchModel`. */
+/** `onScored` is told of rows that are through the model. Throws as `openPartModel`. */
 export async function openPartWriter(work: PartWork, onScored: (rows: number) => void): Promise<PartWriter> {
-  const { service, spec, providerShare, featureFile } = work;
-  const model = openBatchModel(work.onnx, { service, spec, mostRows: CHUNK_ROWS, providerShare });
+  const { service, featureFile } = work;
+  const model = openPartModel(work, CHUNK_ROWS);
   const duckdb = await openDuckDb({
     tempDirectory: work.spill,
     memory: `${Math.max(128, Math.floor(work.memoryBytes / 1e6))}MB`,

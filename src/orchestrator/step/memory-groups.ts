@@ -6,16 +6,19 @@ import { join } from 'node:path';
 import { sha256Hex } from '../../core/index.ts';
 import { findGroupsFolder, findHoldingFolder } from './groups-folder.ts';
 import { hasKilled, makeGroup, processesIn, removeGroup } from './memory-group.ts';
-import type { MemoryLimit } from './memory-limits.ts';
+import { MARK } from './marks.ts';
+import type { MemoryLimit, Start } from './memory-limits.ts';
 import { killProcess } from './process-tree.ts';
 
 /** Names, in a driver's scratch folder, where its groups are: a folder a line. */
 const NOTE = 'memory-groups';
 
 /** A process enters before it is what was asked for, so that nothing of it is counted elsewhere. */
-const ENTER_LIMIT = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
+const ENTER_LIMIT = 'echo $$ > "$0/cgroup.procs" && ';
 /** Better held by nothing than not run. */
-const ENTER = '{ echo $$ > "$0/cgroup.procs"; } 2> /dev/null; exec "$@"';
+const ENTER = '{ echo $$ > "$0/cgroup.procs"; } 2> /dev/null; ';
+/** What it reads it has in its environment already: nothing is added to that. */
+const AT_ITS_TURN = `IFS= read -r ${MARK} && exec "$@" < /dev/null`;
 
 export interface MemoryGroups {
   /** A group with a limit that the kernel holds. Undefined where this machine lets us make none. */
@@ -43,8 +46,13 @@ export function openMemoryGroups(driver: string, scratch: string): MemoryGroups 
     if (limitBytes === null) mkdirSync(group);
     else makeGroup(group, limitBytes);
     const enter = limitBytes === null ? ENTER : ENTER_LIMIT;
+    const shell = (then: string, command: string, args: readonly string[]): Start => ({
+      command: '/bin/sh',
+      args: ['-c', enter + then, group, command, ...args],
+    });
     return {
-      command: (command, args) => ({ command: '/bin/sh', args: ['-c', enter, group, command, ...args] }),
+      command: (command, args) => shell('exec "$@"', command, args),
+      waiting: (command, args) => shell(AT_ITS_TURN, command, args),
       watch() {}, // the kernel does
       hasKilled: () => limitBytes !== null && hasKilled(group),
       endOthers(pid) {

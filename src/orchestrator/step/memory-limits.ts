@@ -9,9 +9,19 @@ export interface MemoryLimits {
   open(mark: string, limitBytes: number | null): MemoryLimit;
 }
 
+export interface Start {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
 export interface MemoryLimit {
   /** The command to start instead, so that it and all that it starts are held to the limit from the first instruction on. */
-  command(command: string, args: readonly string[]): { readonly command: string; readonly args: readonly string[] };
+  command(command: string, args: readonly string[]): Start;
+  /**
+   * The same to start ahead, where to be held takes a while: it then waits for a line on its stdin, which is its mark, and ends where that
+   * is closed without one. The command itself gets an empty stdin.
+   */
+  waiting?(command: string, args: readonly string[]): Start;
   /** Calls `onExcess` once, with the bytes in use, where the process is to be ended. */
   watch(pid: number, onExcess: (usedBytes: number) => void): void;
   /** Whether the kernel has ended processes at the limit. */

@@ -9,6 +9,7 @@ import { killMarked, MARK } from './marks.ts';
 import type { MemoryLimit, MemoryLimits } from './memory-limits.ts';
 import { signalGroup } from './signal-group.ts';
 import type { Sweeper } from './sweeper.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 export interface Command {
   readonly command: string;
@@ -32,6 +33,10 @@ export interface RunProcess extends Command, ProcessLimits {
   readonly directory: string;
   readonly mark: string;
   readonly log: LogFile;
+  /** Resolves once there is room for it: until then it is made ready, and nothing of the command runs. */
+  readonly turn: Promise<void>;
+  /** Called as the command begins, and so its time. */
+  readonly onStart: () => void;
   readonly signal: AbortSignal;
   readonly memory: MemoryLimits;
   readonly sweeper: Sweeper;
@@ -52,20 +57,30 @@ export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
   if (job.signal.aborted) return { kind: 'stopped' };
   const { timeoutMs, memoryBytes } = job;
   const held = job.memory.open(job.mark, memoryBytes);
-  const { command, args } = held.command(job.command, job.args);
+  const waiting = held.waiting?.(job.command, job.args);
+  if (waiting === undefined) await unlessAborted(job.turn, job.signal);
+  if (job.signal.aborted) {
+    await held.close();
+    return { kind: 'stopped' };
+  }
+  const { command, args } = waiting ?? held.command(job.command, job.args);
   const child = spawn(command, args, {
     cwd: job.directory,
     env: { ...job.environment, [MARK]: job.mark },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [waiting === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     detached: true,
   });
+  // It may end before its turn, which is told by its end.
+  child.stdin?.on('error', () => {});
   const { pid } = child;
   if (pid === undefined) {
     const error = await new Promise<Error>((resolve) => child.once('error', resolve));
     await held.close();
     return failure(`could not start ${job.command}: ${error.message}`);
   }
+  let hasBegun = false;
   let ending: Failed | undefined;
+  let timer: NodeJS.Timeout | undefined;
   let killTimer: NodeJS.Timeout | undefined;
   const end = (why: Failed, graceMs: number): void => {
     if (ending !== undefined) return;
@@ -74,13 +89,18 @@ export async function runProcess(job: RunProcess): Promise<ProcessOutcome> {
     signalGroup(pid, 'SIGTERM');
     killTimer = setTimeout(() => killTree(pid), graceMs);
   };
-  const stop = (): void => end({ kind: 'stopped' }, job.graceMs);
+  const stop = (): void => end({ kind: 'stopped' }, hasBegun ? job.graceMs : 0);
   job.signal.addEventListener('abort', stop, { once: true });
-  const timer =
-    timeoutMs === null || timeoutMs > LONGEST_TIMER_MS
-      ? undefined
-      : setTimeout(() => end(timedOut(timeoutMs), job.graceMs), timeoutMs);
-  if (memoryBytes !== null) held.watch(pid, (used) => end(outOfMemory(memoryBytes, used), 0));
+  const begin = (): void => {
+    if (ending !== undefined || child.exitCode !== null || child.signalCode !== null) return;
+    hasBegun = true;
+    job.onStart();
+    if (timeoutMs !== null && timeoutMs <= LONGEST_TIMER_MS)
+      timer = setTimeout(() => end(timedOut(timeoutMs), job.graceMs), timeoutMs);
+    if (memoryBytes !== null) held.watch(pid, (used) => end(outOfMemory(memoryBytes, used), 0));
+    child.stdin?.end(`${job.mark}\n`);
+  };
+  void job.turn.then(begin);
   const ended = await untilEnd(child, job, pid);
   clearTimeout(timer);
   clearTimeout(killTimer);

@@ -13,12 +13,13 @@ import { redactText } from './redact.ts';
 import { collectOutput } from './result.ts';
 import { containerCommand } from './run-container.ts';
 import { notebookCommand } from './run-notebook.ts';
-import { type Command, type ProcessOutcome, runProcess } from './run-process.ts';
+import { type Command, type ProcessOutcome, type RunProcess, runProcess } from './run-process.ts';
 import { pythonCommand } from './run-python.ts';
 import { shellCommand } from './run-shell.ts';
 import type { StepHost } from './step-host.ts';
 import { failureOf, reasonOf } from './step-failure.ts';
 import { storeLog } from './store-log.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 export interface Attempt {
   readonly slice: string;
@@ -43,8 +44,7 @@ export function runScript(
   host: StepHost,
   prepared: PreparedOrder,
   at: Attempt,
-  signal: AbortSignal,
-  onStart: () => void = () => {},
+  { turn, onStart, signal }: Pick<RunProcess, 'turn' | 'onStart' | 'signal'>,
 ): ScriptRun {
   const { order, secretValues } = prepared;
   let folder: AttemptFolder | undefined;
@@ -58,6 +58,7 @@ export function runScript(
       inputOf(order, prepared.input, at.index, at.attempt),
       'files' in order.action ? (order.action.files ?? []) : [],
     );
+    // An environment may take minutes to build, and others wait for it too.
     const command = await unlessAborted(commandOf(host, prepared, folder, mark), signal);
     if (command === undefined) {
       // Its code is still being written there: nobody else gets it.
@@ -65,13 +66,14 @@ export function runScript(
       return { kind: 'stopped' };
     }
     if ('kind' in command) return command;
-    onStart();
     return await runProcess({
       ...command,
       environment: command.environment,
       directory: folder.code,
       mark,
       log,
+      turn,
+      onStart,
       signal,
       memory: host.memory,
       sweeper: host.sweeper,
@@ -98,17 +100,6 @@ export function runScript(
     .catch((error: unknown) => failure(redactText(reasonOf(error), secretValues)))
     .finally(() => void giveBack());
   return { ended, outcome };
-}
-
-/** Undefined where it is aborted first: an environment may take minutes to build, and others wait for it too. */
-async function unlessAborted<R>(work: Promise<R>, signal: AbortSignal): Promise<R | undefined> {
-  work.catch(() => {}); // told to whoever waits for it
-  return await new Promise((resolve, reject) => {
-    const abort = (): void => resolve(undefined);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 async function commandOf(

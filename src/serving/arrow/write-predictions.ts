@@ -3,6 +3,7 @@
 
 import { type DataType, HeadraceError, type Int64Form, sameType, typeName, type Value } from '../../core/index.ts';
 import type { Arm } from '../arm.ts';
+import { presentTimings } from '../arm-timing.ts';
 import type { EndpointPlan } from '../endpoint-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from '../json-writer.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
@@ -19,12 +20,14 @@ export interface PredictionColumns {
 }
 
 /** Throws HR_UNSUPPORTED where the outputs can't be columns beside these. */
-export function writePredictions({ plan, rows }: PredictAnswer, columns: PredictionColumns): Buffer {
+export function writePredictions({ plan, rows, timings }: PredictAnswer, columns: PredictionColumns): Buffer {
   let compiled = plans.get(plan);
   if (compiled === undefined) plans.set(plan, (compiled = compile(plan)));
   const { fields, message, outputs } = compiled;
   // What is in the metadata differs from answer to answer.
-  const prefix = schemaMessage([...fields, ...OWN], metadataOf(plan, rows, columns));
+  const metadata = metadataOf(plan, rows, columns);
+  if (timings !== undefined) metadata['timings'] = JSON.stringify(presentTimings(timings));
+  const prefix = schemaMessage([...fields, ...OWN], metadata);
   body.open(prefix, message);
   for (const [at, { type }] of fields.entries()) {
     writeColumn(type, rows, ({ arm, row }) => {

@@ -90,6 +90,10 @@ function forcedBy({ headers }: FastifyRequest): string | undefined {
 
 /** What JSON has in its `options`, of a body that is rows alone. */
 function sentOptions({ query }: FastifyRequest): PredictBodyOptions {
-  const { partial: isPartial, return_features: returnsFeatures } = queryFlags(query, ['partial', 'return_features']);
-  return { isPartial, returnsFeatures, returnsTimings: false };
+  const flags = queryFlags(query, ['partial', 'return_features', 'return_timings']);
+  return {
+    isPartial: flags.partial,
+    returnsFeatures: flags.return_features,
+    returnsTimings: flags.return_timings,
+  };
 }

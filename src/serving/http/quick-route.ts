@@ -32,7 +32,7 @@ export interface QuickRoute<Asked, Answer> {
   /** As the log has it. */
   routeOf(asked: Asked): string;
   /** See `readWholeBody`. */
-  gapBytesOf?(request: IncomingMessage): number;
+  tensorsAtOf?(request: IncomingMessage): number | undefined;
   /** What it throws at once is counted as refused; what its promise rejects with it has counted itself. */
   answer(
     asked: Asked,
@@ -69,8 +69,8 @@ export function answerQuickly<Asked, Answer>(
     // The route asks again, and says why not.
     if (known === undefined) return slow(request, response);
     const room = bytes.open(request.socket);
-    const gapBytes = route.gapBytesOf?.(request) ?? 0;
-    readWholeBody(request, { limitBytes, room, gapBytes }, (failure, body) => {
+    const tensorsAt = route.tensorsAtOf?.(request);
+    readWholeBody(request, { limitBytes, room, tensorsAt }, (failure, body) => {
       answer(parts, route, request, response, asked, known, failure ?? body, room);
     });
   });

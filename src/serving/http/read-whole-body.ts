@@ -10,8 +10,11 @@ export interface BodyBounds {
   /** Of this body alone. */
   readonly limitBytes: number;
   readonly room: BodyRoom;
-  /** Room before a body of several parts in its memory, for those who care where it begins; none when left out. */
-  readonly gapBytes?: number;
+  /**
+   * Where tensors begin in it: an array of any type may begin there where it came in several parts, in memory that threads share.
+   * Undefined for other bodies.
+   */
+  readonly tensorsAt?: number | undefined;
 }
 
 /** Gives the body, or HR_TOO_LARGE, HR_OVERLOADED, HR_CANCELLED: then the rest of it is not read. */
@@ -38,17 +41,27 @@ export function readWholeBody(
     else (chunks ??= [first]).push(chunk);
   };
   const finish = (): void =>
-    done(undefined, chunks === undefined ? (first ?? NOTHING) : joined(chunks, bytes, bounds.gapBytes ?? 0));
+    done(undefined, chunks === undefined ? (first ?? NOTHING) : joined(chunks, bytes, bounds.tensorsAt));
   const breakOff = (): void => fail(cancelled('its body was read'));
   request.on('data', add).once('end', finish).once('error', breakOff);
 }
 
 const NOTHING = Buffer.alloc(0);
 
-function joined(chunks: readonly Buffer[], bytes: number, gapBytes: number): Buffer {
-  if (gapBytes === 0) return Buffer.concat(chunks, bytes);
-  return Buffer.concat([Buffer.alloc(gapBytes), ...chunks], gapBytes + bytes).subarray(gapBytes);
+function joined(chunks: readonly Buffer[], bytes: number, tensorsAt: number | undefined): Buffer {
+  if (tensorsAt === undefined) return Buffer.concat(chunks, bytes);
+  const gapBytes = -tensorsAt & (LARGEST_ELEMENT - 1);
+  const memory = Buffer.from(new SharedArrayBuffer(gapBytes + bytes), gapBytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    memory.set(chunk, at);
+    at += chunk.length;
+  }
+  return memory;
 }
+
+/** In bytes: of INT64, UINT64 and FP64. */
+const LARGEST_ELEMENT = 8;
 
 /** What refuses a body of `bytes`: its own limit, or that of all bodies where there is no room for `more`. */
 function refusal(

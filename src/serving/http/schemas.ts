@@ -27,7 +27,7 @@ export const PredictBody = Type.Object({
         partial: Type.Optional(
           Type.Boolean({ description: 'Each row stands alone: one that fails leaves its error in its place' }),
         ),
-        return_timings: Type.Optional(Type.Boolean({ description: 'The answer tells where its time went, in JSON' })),
+        return_timings: Type.Optional(Type.Boolean({ description: 'The answer tells where its time went' })),
       },
       { additionalProperties: false },
     ),
@@ -65,6 +65,7 @@ const ArmTimings = Type.Object({
   model: Type.String(),
   version: Type.Integer(),
   rows: counted,
+  cached_rows: counted,
   features_ms: milliseconds,
   queue_ms: milliseconds,
   inference_ms: milliseconds,

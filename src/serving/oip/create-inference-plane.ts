@@ -1,7 +1,13 @@
 // The Open Inference Protocol's calls over what a server has: endpoints by the data plane, plain models by their queues.
 
 import { compareTexts, HeadraceError, type Scope, type Span, toHeadraceError } from '../../core/index.ts';
-import { type LoadedModel, RUNTIME_FAILED, type Tensor, type Tensors } from '../../models/index.ts';
+import {
+  type LoadedModel,
+  type ModelStatistics,
+  RUNTIME_FAILED,
+  type Tensor,
+  type Tensors,
+} from '../../models/index.ts';
 import type { EndpointMeter, Monitor } from '../../monitoring/index.ts';
 import type { PlainModelRegistry } from '../../registry/index.ts';
 import type { Readiness } from '../control-plane.ts';
@@ -76,9 +82,16 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
     };
   };
 
-  const figuresOf = (name: string, version: string, model: LoadedModel | undefined): ModelFigures => {
-    const { rows = 0, runs = 0, busyMicros = 0 } = model?.statistics() ?? {};
-    return { name, version, ...counts.of(name, version), rows, runs: { count: runs, micros: busyMicros } };
+  const figuresOf = (name: string, version: string, counted: ModelStatistics | undefined): ModelFigures => {
+    const { rows = 0, runs = 0, busyMicros = 0, waitedRows = 0, waitMicros = 0 } = counted ?? {};
+    return {
+      name,
+      version,
+      ...counts.of(name, version),
+      rows,
+      runs: { count: runs, micros: busyMicros },
+      waited: { count: waitedRows, micros: waitMicros },
+    };
   };
 
   const plane: InferencePlane = {
@@ -166,9 +179,11 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
       const names = model === undefined ? plane.index().map(({ name }) => name) : [model];
       return [...new Set(names)].flatMap((name) => {
         if (isEndpoint(name, version))
-          return endpoints.loaded(name, version).map(({ version: own, model: loaded }) => figuresOf(name, own, loaded));
+          return endpoints
+            .loaded(name, version)
+            .map(({ version: own, model: loaded }) => figuresOf(name, own, loaded.statistics()));
         const served = version === undefined ? plain.versions(name) : [plain.find(name, version)];
-        return served.map(({ version: own, kept }) => figuresOf(name, own, kept));
+        return served.map((one) => figuresOf(name, one.version, one.statistics()));
       });
     },
   };

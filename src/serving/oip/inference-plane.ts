@@ -72,6 +72,8 @@ export interface ModelFigures {
   /** Rows that the model answered and runs that it took, for other protocols' requests too; of the model in memory. */
   readonly rows: number;
   readonly runs: Timed;
+  /** Rows whose run began, and what they waited until then. */
+  readonly waited: Timed;
 }
 
 export interface Timed {

@@ -3,7 +3,13 @@
 // stay while there is room.
 
 import { HeadraceError, type Logger, type Scope, toHeadraceError, within } from '../../core/index.ts';
-import type { LoadedModel, ModelLease, ModelRepository, Signature } from '../../models/index.ts';
+import type {
+  LoadedModel,
+  ModelLease,
+  ModelRepository,
+  ModelStatistics as OwnStatistics,
+  Signature,
+} from '../../models/index.ts';
 import type { ModelStatistics } from '../../monitoring/index.ts';
 import {
   LATEST,
@@ -35,7 +41,7 @@ export interface PlainModels {
   find(name: string, version: string | undefined): PlainServed;
   /** Versions that can be asked for. Throws HR_UNKNOWN_MODEL. */
   versions(name: string): readonly PlainServed[];
-  /** What the models that are kept have counted. */
+  /** What the models that are used have counted. */
   modelStatistics(): readonly ModelStatistics[];
   close(): Promise<void>;
 }
@@ -45,8 +51,8 @@ export interface PlainServed {
   readonly version: string;
   readonly signature: Signature;
   readonly state: Pick<IndexedModel, 'state' | 'reason'>;
-  /** The model where it is in memory to stay. */
-  readonly kept: LoadedModel | undefined;
+  /** Of the model while it is in memory. */
+  statistics(): OwnStatistics | undefined;
   /**
    * Runs `work` with the model; loads it first where it is not in memory. Throws HR_MODEL_NOT_READY, HR_OVERLOADED without room
    * for it, HR_DEADLINE.
@@ -154,9 +160,9 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
           ? { state: 'READY', reason: '' }
           : { state: 'UNAVAILABLE', reason: UNASKED };
       },
-      get kept() {
-        return heldNow()?.model();
-      },
+      statistics: () =>
+        heldNow()?.model()?.statistics() ??
+        models.statistics().models.find(({ id }) => id === version.artifact)?.statistics,
       async use(scope, work) {
         if (model.isUnloaded)
           throw notReady(model.name, `it is unloaded; POST /v2/repository/models/${model.name}/load loads it`);
@@ -167,9 +173,11 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
           .catch((thrown: unknown) => {
             throw loadFailure(model.name, version.version, thrown);
           });
+        const end = holders.hold(lease.model, model.name, version.version);
         try {
           return await work(lease.model);
         } finally {
+          end();
           lease.release();
         }
       },

@@ -3,7 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { invalid } from '../../core/index.ts';
-import { arrayOf, isText, type Tensor, type TensorData, type TensorType } from '../../models/index.ts';
+import { arrayOf, isText, requestArrayOf, type Tensor, type TensorData, type TensorType } from '../../models/index.ts';
 import { binaryBytes, datatypeOf } from './tensors.ts';
 
 /** Numbers are seen where they lie, or copied where no such array may begin. Throws HR_INVALID, at `path`, where the bytes are not `count` elements of the type. */
@@ -21,8 +21,8 @@ export function readRawData(bytes: Buffer, type: TensorType, count: number, path
 }
 
 function copied(bytes: Buffer, type: TensorType, count: number): TensorData {
-  const data = arrayOf(type, count);
-  if (!isText(data)) new Uint8Array(data.buffer, 0, bytes.length).set(bytes);
+  const data = requestArrayOf(type, count);
+  if (!isText(data)) new Uint8Array(data.buffer, data.byteOffset, bytes.length).set(bytes);
   return data;
 }
 

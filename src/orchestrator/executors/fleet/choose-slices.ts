@@ -7,6 +7,7 @@ import type { WaitingSlice } from './worker-rows.ts';
 export interface Capacity {
   readonly slots: number;
   readonly memoryBytes: number;
+  readonly hasProject: boolean;
 }
 
 /**
@@ -32,6 +33,7 @@ export function chooseSlices(
   return chosen;
 }
 
-function isLargeEnough(capacity: Capacity, { resources: { cpu = 1, memory } }: WaitingSlice): boolean {
+function isLargeEnough(capacity: Capacity, { resources: { action, cpu = 1, memory } }: WaitingSlice): boolean {
+  if (action === 'predict' && !capacity.hasProject) return false;
   return cpu <= capacity.slots && (memory === undefined || memoryBytes(memory) <= capacity.memoryBytes);
 }

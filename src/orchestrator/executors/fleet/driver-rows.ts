@@ -12,6 +12,8 @@ export interface LiveWorkers {
   /** The least of them. */
   readonly warmAhead: number;
   readonly processAhead: number;
+  /** Of any of them. */
+  readonly hasProject: boolean;
 }
 
 export interface SliceRow {
@@ -77,6 +79,7 @@ export function createDriverRows(database: Database, driver: string): DriverRows
         memoryBytes: rows.reduce((sum, { memory_bytes: bytes }) => sum + bytes, 0),
         warmAhead: Math.min(...rows.map(({ warm_ahead: ahead }) => ahead)),
         processAhead: Math.min(...rows.map(({ process_ahead: ahead }) => ahead)),
+        hasProject: rows.some(({ slots, has_project: has }) => slots > 0 && has === 1),
       };
     },
     async statesOf(ids) {

@@ -37,6 +37,8 @@ interface Open {
   isCancelled: boolean;
 }
 
+const takesProject = ({ resources }: Open): boolean => resources.action === 'predict';
+
 /** Slices are known by their own ids, whoever drives them. */
 const AT = 'fleet';
 /** Looks without being woken: for leases that run out, and workers that come. */
@@ -44,6 +46,8 @@ const LOOK_MS = 1000;
 /** What a driver claims ahead, by `roomFor`. */
 const AHEAD_MS = 100;
 const NOBODY = 'no worker serves the fleet; start one by `headrace worker`';
+const NO_PROJECT =
+  'no worker of the fleet has the project, which a batch prediction takes; start one by `headrace worker` where headrace.config.ts is';
 
 /** Makes the tables where they are not there. Throws HR_STORAGE_UNAVAILABLE. */
 export async function openFleetExecutor({
@@ -65,6 +69,7 @@ export async function openFleetExecutor({
   let isToLook = false;
   let isClosed = false;
   let isAlone = false;
+  let isWithoutProject = false;
 
   await rows.removeOld();
 
@@ -96,6 +101,9 @@ export async function openFleetExecutor({
     if (open.size === 0) return;
     if (workers.cpus === 0 && !isAlone) logger.warn({ run }, NOBODY);
     isAlone = workers.cpus === 0;
+    const lacksProject = !isAlone && !workers.hasProject && [...open.values()].some(takesProject);
+    if (lacksProject && !isWithoutProject) logger.warn({ run }, NO_PROJECT);
+    isWithoutProject = lacksProject;
     // States before what was told: of one that is over by then, all is there to be read.
     const states = await rows.statesOf([...open.keys()]);
     const told = await rows.toldAfter([...open].map(([slice, one]) => [slice, one.told]));
@@ -155,8 +163,9 @@ export async function openFleetExecutor({
   const timer = setInterval(lookAside, LOOK_MS);
 
   const stepWaits = (): Readonly<Record<string, string>> => {
-    const steps = isAlone ? [...open.values()].flatMap(({ step }) => step ?? []) : [];
-    return Object.fromEntries(steps.map((step) => [step, NOBODY]));
+    const waiting = [...open.values()].filter((one) => isAlone || (isWithoutProject && takesProject(one)));
+    const why = isAlone ? NOBODY : NO_PROJECT;
+    return Object.fromEntries(waiting.flatMap(({ step }) => (step === undefined ? [] : [[step, why]])));
   };
   const stopTelling = tellWaits({ objects, run, driver, logger, waits: stepWaits });
 

@@ -19,6 +19,8 @@ export interface ServeFleetOptions {
   /** CPUs that tasks may use at once. */
   readonly slots: number;
   readonly memoryBytes: number;
+  /** Whether this machine has the project: what takes its stores is left to those that have. */
+  readonly hasProject: boolean;
   readonly logger: Logger;
   /** Claims nothing more; resolves once what runs has ended. */
   readonly drain: AbortSignal;
@@ -62,9 +64,9 @@ async function serveOnce(
   database: Database,
   rows: WorkerRows,
 ): Promise<'stopped' | 'lost'> {
-  const { logger, slots, memoryBytes, drain, hurry } = options;
+  const { logger, slots, memoryBytes, hasProject, drain, hurry } = options;
   const leaseMs = options.leaseMs ?? LEASE_MS;
-  const worker: WorkerState = { id: newOwner(), slots, memoryBytes, leaseMs };
+  const worker: WorkerState = { id: newOwner(), slots, memoryBytes, hasProject, leaseMs };
   const executor = await options.openExecutor(worker.id);
   const told = createToldSlices();
   const ends = createWaker(database, ENDS_CHANNEL);
@@ -108,7 +110,7 @@ async function serveOnce(
         if (isToLook) {
           isWoken = false;
           lookedMs = nowMs;
-          const look = await rows.look(worker.id);
+          const look = await rows.look(worker);
           // Taken by a turn whose answer did not come.
           const unknown = look.own.filter(({ id }) => !told.has(id));
           for (const slice of unknown) told.begin(slice);

@@ -15,6 +15,8 @@ export interface FleetTables {
     /** How many tasks one slot takes ahead, of warm processes and of the others: by how long they take. */
     warm_ahead: number;
     process_ahead: number;
+    /** 1: it runs where the project is, and can do what takes the project's stores. */
+    has_project: number;
     until: number;
   };
   fleet_slices: {
@@ -51,6 +53,12 @@ const migrations: readonly Migration[] = [
         `create table fleet_ends (slice text not null, number integer not null, events text not null, primary key (slice, number))`,
       ];
       for (const statement of statements) await sql.raw(statement).execute(db);
+    },
+  },
+  {
+    name: '0002-projects',
+    async up(db) {
+      await sql.raw('alter table fleet_workers add column has_project integer not null default 0').execute(db);
     },
   },
 ];

@@ -5,6 +5,7 @@ import { type Kysely, sql } from 'kysely';
 import { stringifyJson } from '../../../core/index.ts';
 import { clockText, type Database } from '../../../storage/index.ts';
 import type { Resources, Slice, TaskEvent } from '../executor.ts';
+import type { Capacity } from './choose-slices.ts';
 import { readSlice } from './driver-rows.ts';
 import type { FleetTables } from './tables.ts';
 
@@ -12,6 +13,8 @@ export interface WorkerState {
   readonly id: string;
   readonly slots: number;
   readonly memoryBytes: number;
+  /** It can do what takes the project's stores. */
+  readonly hasProject: boolean;
   readonly leaseMs: number;
 }
 
@@ -46,16 +49,19 @@ export interface WorkerLook {
 export interface WorkerRows {
   register(worker: WorkerState, ahead: Ahead): Promise<void>;
   leave(id: string): Promise<void>;
-  /** The slices that wait, first come first, and what the rows say of this worker's. Writes nothing. */
-  look(id: string): Promise<WorkerLook>;
+  /** The slices that wait for such a worker, first come first, and what the rows say of this one's. Writes nothing. */
+  look(worker: WorkerState): Promise<WorkerLook>;
   /**
    * Renews the lease and writes a turn; gives the slices that were taken. Undefined where the lease was lost, and nothing is written.
    * A turn that had no answer may be written: it is asked for again as it was, and what it took is in the next look.
    */
   turn(worker: WorkerState, ahead: Ahead, turn: WrittenTurn): Promise<readonly WaitingSlice[] | undefined>;
-  /** The CPUs and memory of each live worker but this. */
-  others(id: string): Promise<readonly { readonly slots: number; readonly memoryBytes: number }[]>;
+  /** What each live worker but this has. */
+  others(id: string): Promise<readonly Capacity[]>;
 }
+
+/** In the JSON of resources, of what takes the project's stores and may be sent to another machine. */
+const OF_PROJECT = '"action":"predict"';
 
 /** How many of those that wait are looked at. */
 const MOST_LOOKED_AT = 64;
@@ -66,20 +72,25 @@ export function createWorkerRows(database: Database): WorkerRows {
   const now = sql<number>`${sql.raw(clockText(kind))}`;
   const until = (leaseMs: number) => sql<number>`${now} + ${sql.lit(leaseMs * 1000)}`;
 
-  const waitingOf = async (from: Kysely<FleetTables>, isToClaim: boolean): Promise<readonly WaitingSlice[]> => {
-    const query = from
+  const waitingOf = async (
+    from: Kysely<FleetTables>,
+    { hasProject }: WorkerState,
+    isToClaim: boolean,
+  ): Promise<readonly WaitingSlice[]> => {
+    const all = from
       .selectFrom('fleet_slices')
       .select(['id', 'spec', 'tasks', 'resources'])
-      .where('state', '=', 'waiting')
-      .orderBy('submitted')
-      .limit(MOST_LOOKED_AT);
+      .where('state', '=', 'waiting');
+    // What it can't do must not stand before what it can.
+    const own = hasProject ? all : all.where('resources', 'not like', `%${OF_PROJECT}%`);
+    const query = own.orderBy('submitted').limit(MOST_LOOKED_AT);
     // Each worker takes what no other is just taking. SQLite's writers come one after another.
     const rows = await (isToClaim && kind === 'postgres' ? query.forUpdate().skipLocked() : query).execute();
     return rows.map(({ id, spec, tasks, resources }) => ({ id, spec, ...readSlice(tasks, resources) }));
   };
 
   return {
-    async register({ id, slots, memoryBytes, leaseMs }, { warmAhead, processAhead }) {
+    async register({ id, slots, memoryBytes, hasProject, leaseMs }, { warmAhead, processAhead }) {
       await db
         .insertInto('fleet_workers')
         .values({
@@ -88,6 +99,7 @@ export function createWorkerRows(database: Database): WorkerRows {
           memory_bytes: memoryBytes,
           warm_ahead: warmAhead,
           process_ahead: processAhead,
+          has_project: hasProject ? 1 : 0,
           until: until(leaseMs),
         })
         .execute();
@@ -95,13 +107,13 @@ export function createWorkerRows(database: Database): WorkerRows {
     async leave(id) {
       await db.deleteFrom('fleet_workers').where('id', '=', id).execute();
     },
-    async look(id) {
-      const waiting = await waitingOf(db, false);
+    async look(worker) {
+      const waiting = await waitingOf(db, worker, false);
       const rows = await db
         .selectFrom('fleet_slices')
         .select(['id', 'spec', 'tasks', 'resources', 'is_cancelled'])
         .where('state', '=', 'running')
-        .where('worker', '=', id)
+        .where('worker', '=', worker.id)
         .execute();
       return {
         waiting,
@@ -109,7 +121,8 @@ export function createWorkerRows(database: Database): WorkerRows {
         cancelled: rows.filter((row) => row.is_cancelled === 1).map((row) => row.id),
       };
     },
-    async turn({ id, slots, leaseMs }, { warmAhead, processAhead }, { told, ended, cancelled, isDraining, choose }) {
+    async turn(worker, { warmAhead, processAhead }, { told, ended, cancelled, isDraining, choose }) {
+      const { id, slots, leaseMs } = worker;
       return await database.transaction<FleetTables, readonly WaitingSlice[] | undefined>(async (trx) => {
         const { numUpdatedRows } = await trx
           .updateTable('fleet_workers')
@@ -143,7 +156,7 @@ export function createWorkerRows(database: Database): WorkerRows {
               .set({ state, changed: now })
               .where('id', 'in', ids.slice(from, from + MOST_LOOKED_AT))
               .execute();
-        const taken = choose?.(await waitingOf(trx, true)) ?? [];
+        const taken = choose?.(await waitingOf(trx, worker, true)) ?? [];
         if (taken.length > 0)
           await trx
             .updateTable('fleet_slices')
@@ -160,11 +173,15 @@ export function createWorkerRows(database: Database): WorkerRows {
     async others(id) {
       const rows = await db
         .selectFrom('fleet_workers')
-        .select(['slots', 'memory_bytes'])
+        .select(['slots', 'memory_bytes', 'has_project'])
         .where('id', '<>', id)
         .where('until', '>', now)
         .execute();
-      return rows.map(({ slots, memory_bytes: memoryBytes }) => ({ slots, memoryBytes }));
+      return rows.map((row) => ({
+        slots: row.slots,
+        memoryBytes: row.memory_bytes,
+        hasProject: row.has_project === 1,
+      }));
     },
   };
 }

@@ -47,17 +47,28 @@ interface Running {
   readonly lease?: Lease | undefined;
 }
 
+/** A task that is a process: made ready while others run, so that no CPU waits for it. */
+interface Script extends Running {
+  begin(): void;
+  stop(): void;
+}
+
 /** Of the work that one process is given at a time. */
 const BATCH_MS = 20;
 const MOST_IN_BATCH = 512;
 /** Outputs that are stored at once; beyond that nothing new starts. */
 const MOST_STORING = 64;
+/** Processes that are made ready at once, and no more than there are CPUs. */
+const MOST_READY = 8;
 /** Orders that stay prepared while none of their tasks is here. */
 const MOST_IDLE_LINES = 16;
 
 export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: EventBuffer): TaskRunner {
   const lines = new Map<string, Line>();
   const running = new Set<Running>();
+  /** Those whose turn has not come. */
+  const ready = new Set<Script>();
+  const mostReady = Math.min(MOST_READY, Math.ceil(limits.cpus));
   const pool = openWarmPool(host, Math.max(2, Math.ceil(limits.cpus)));
   const left = new Map<string, number>();
   const cancelled = new Set<string>();
@@ -89,15 +100,17 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
     try {
       line.prepared = await prepareOrder(host, line.spec);
     } catch (error) {
-      const outcome = failureOf(error);
       lines.delete(line.spec);
-      for (const at of takeWaiting(line, Infinity)) {
-        line.open += 1;
-        settle(line, at, outcome);
-      }
-      return;
+      return endWaiting(line, failureOf(error));
     }
     pump();
+  };
+
+  const endWaiting = (line: Line, outcome: TaskOutcome): void => {
+    for (const at of takeWaiting(line, Infinity)) {
+      line.open += 1;
+      settle(line, at, outcome);
+    }
   };
 
   const fits = (line: Line): boolean => {
@@ -115,10 +128,11 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
   const pump = (): void => {
     if (isHalted) return;
     for (const line of lines.values()) {
-      while (line.prepared !== undefined && countWaiting(line) > 0 && storing < MOST_STORING && fits(line)) {
-        if (line.prepared.order.action.kind === 'task') startBatch(line, line.prepared);
-        else startScript(line, line.prepared);
-      }
+      if (line.prepared === undefined) continue;
+      const { action } = line.prepared.order;
+      if (action.kind === 'task') startBatches(line, line.prepared);
+      else if (isScript(action)) startScripts(line, line.prepared);
+      else endWaiting(line, noCode(action.kind));
     }
     dropIdle();
   };
@@ -133,41 +147,67 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
     }
   };
 
-  const startScript = (line: Line, prepared: PreparedOrder): void => {
-    const [at] = takeWaiting(line, 1);
-    if (at === undefined) return;
-    line.open += 1;
-    if (!isScript(prepared.order.action)) {
-      const reason = `a step of kind "${prepared.order.action.kind}" has no code of its own, and runs where its driver does`;
-      settle(line, at, failure(reason, { isFinal: true }));
-      return;
+  const startScripts = (line: Line, prepared: PreparedOrder): void => {
+    while (storing < MOST_STORING && fits(line)) {
+      const next = [...ready].find((one) => one.line === line) ?? readyScript(line, prepared);
+      if (next === undefined) return;
+      next.begin();
     }
+    while (ready.size < mostReady && readyScript(line, prepared) !== undefined);
+  };
+
+  /** The next that waits of a line; undefined where none does. */
+  const readyScript = (line: Line, prepared: PreparedOrder): Script | undefined => {
+    const [at] = takeWaiting(line, 1);
+    if (at === undefined) return undefined;
+    line.open += 1;
+    const { resources, timeoutMs } = prepared.order;
     const stopper = new AbortController();
-    const one: Running = {
+    const turn = Promise.withResolvers<void>();
+    let beganMs: number | undefined;
+    const one: Script = {
       line,
-      cpus: prepared.order.resources.cpu ?? 1,
+      cpus: resources.cpu ?? 1,
       memoryBytes: prepared.memoryBytes ?? 0,
       has: (slice) => at.slice === slice,
-      stop: () => stopper.abort(),
+      begin() {
+        ready.delete(one);
+        running.add(one);
+        storing += 1;
+        beganMs = performance.now();
+        turn.resolve();
+      },
+      stop() {
+        ready.delete(one);
+        stopper.abort();
+      },
     };
-    running.add(one);
-    const began = performance.now();
-    const { ended, outcome } = runScript(host, prepared, at, stopper.signal, () => {
-      events.started(at);
-      // By that its driver keeps the timeout should this process be stopped, perhaps by the step itself.
-      if (prepared.order.timeoutMs !== null) events.flush();
+    ready.add(one);
+    const { ended, outcome } = runScript(host, prepared, at, {
+      turn: turn.promise,
+      signal: stopper.signal,
+      onStart() {
+        events.started(at);
+        // By that its driver keeps the timeout should this process be stopped, perhaps by the step itself.
+        if (timeoutMs !== null) events.flush();
+      },
     });
-    storing += 1;
     void ended.then(() => {
-      processes.add(performance.now() - began);
+      if (beganMs !== undefined) processes.add(performance.now() - beganMs);
       running.delete(one);
+      ready.delete(one);
       pump();
     });
     void outcome.then((end) => {
-      storing -= 1;
+      if (beganMs !== undefined) storing -= 1;
       settle(line, at, end);
       if (storing === MOST_STORING - 1) pump();
     });
+    return one;
+  };
+
+  const startBatches = (line: Line, prepared: PreparedOrder): void => {
+    while (countWaiting(line) > 0 && storing < MOST_STORING && fits(line)) startBatch(line, prepared);
   };
 
   const startBatch = (line: Line, prepared: PreparedOrder): void => {
@@ -275,7 +315,7 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
       line.waiting.push(...kept);
       for (const at of all) if (meant.has(at.slice)) forget(at.slice);
     }
-    for (const one of running) if (open.some((slice) => one.has(slice))) one.stop(meant);
+    for (const one of [...running, ...ready]) if (open.some((slice) => one.has(slice))) one.stop(meant);
     await Promise.all(ends);
   };
 
@@ -300,6 +340,7 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
     cancel,
     halt() {
       isHalted = true;
+      for (const one of ready) one.stop();
     },
     async close() {
       clearTimeout(slowTimer);
@@ -308,6 +349,10 @@ export function openTaskRunner(host: StepHost, limits: RunnerLimits, events: Eve
       await cancelling;
     },
   };
+}
+
+function noCode(kind: string): TaskOutcome {
+  return failure(`a step of kind "${kind}" has no code of its own, and runs where its driver does`, { isFinal: true });
 }
 
 function countWaiting({ waiting, from }: Line): number {

@@ -13,7 +13,7 @@ import type {
   SourceSpec,
   ViewSpec,
 } from '../../../definitions/index.ts';
-import { canonicalJson, typeName } from '../../../core/index.ts';
+import { canonicalJson, formatDuration, typeName } from '../../../core/index.ts';
 import type { ObjectKind } from '../objects.ts';
 import type { Renames } from '../renames.ts';
 import { becomes, type ChangeLine } from './change-line.ts';
@@ -94,7 +94,9 @@ function endpointLines(was: EndpointSpec, is: EndpointSpec): ChangeLine[] {
     ...becomes('meaning', 'rules', showRules(was), showRules(is)),
     ...becomes('meaning', 'holdout', showHoldout(was), showHoldout(is)),
     ...becomes('meaning', 'when the store is down', was.whenStoreDown, is.whenStoreDown),
-    ...restLines(was, is, ['model', 'unit', 'rules', 'holdout', 'whenStoreDown']),
+    // The same answers, some of them without a run.
+    ...becomes('about', 'cache', showCache(was), showCache(is)),
+    ...restLines(was, is, ['model', 'unit', 'rules', 'holdout', 'whenStoreDown', 'cache']),
   ];
 }
 
@@ -106,6 +108,11 @@ function showRules({ rules = [] }: EndpointSpec): string {
   return rules.length === 0
     ? 'none'
     : rules.map(({ when, variant }) => `${variant} when ${canonicalJson(when)}`).join('; ');
+}
+
+function showCache({ cache }: EndpointSpec): string {
+  if (cache === undefined) return 'none';
+  return `${formatDuration(cache.ttlMicros)}, ${cache.maxBytes} bytes, ${cache.maxEntries} entries`;
 }
 
 function showHoldout({ holdout }: EndpointSpec): string {

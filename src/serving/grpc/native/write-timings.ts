@@ -3,7 +3,17 @@
 import type { TimedArm } from '../../arm-timing.ts';
 import type { WireWriter } from '../wire/wire-writer.ts';
 
-const ARM = { variant: 1, model: 2, version: 3, rows: 4, features: 5, queue: 6, inference: 7, nodes: 8 } as const;
+const ARM = {
+  variant: 1,
+  model: 2,
+  version: 3,
+  rows: 4,
+  features: 5,
+  queue: 6,
+  inference: 7,
+  nodes: 8,
+  cachedRows: 9,
+} as const;
 const NODE = { node: 1, version: 2, runs: 3, rows: 4, failures: 5, standIns: 6, ms: 7 } as const;
 
 /** `field` is an ArmTimings of the message that is written. */
@@ -27,5 +37,6 @@ export function writeTimings(out: WireWriter, field: number, { arm, rows, timing
     out.double(NODE.ms, tookMs);
     out.end(one);
   }
+  out.int(ARM.cachedRows, timing.cachedRows);
   out.end(place);
 }

@@ -18,7 +18,7 @@ const CONFIG = { name: 1, platform: 2, inputs: 5, outputs: 6, backend: 17 } as c
 const CONFIG_INPUT = { name: 1, type: 2, dims: 4, optional: 8 } as const;
 const CONFIG_OUTPUT = { name: 1, type: 2, dims: 3 } as const;
 const STATISTICS = { name: 1, version: 2, lastInference: 3, inferences: 4, executions: 5, times: 6 } as const;
-const TIMES = { success: 1, fail: 2, computeInfer: 5 } as const;
+const TIMES = { success: 1, fail: 2, queue: 3, computeInfer: 5 } as const;
 const DURATION = { count: 1, ns: 2 } as const;
 const INDEX_REQUEST = { ready: 2 } as const;
 const INDEX = { name: 1, version: 2, state: 3, reason: 4 } as const;
@@ -223,6 +223,7 @@ function writeFigures(out: WireWriter, figures: ModelFigures): void {
   };
   duration(TIMES.success, figures.succeeded);
   duration(TIMES.fail, figures.failed);
+  duration(TIMES.queue, figures.waited);
   duration(TIMES.computeInfer, figures.runs);
   out.end(times);
   out.end(model);

@@ -1,7 +1,7 @@
 // inference.InferTensorContents → a tensor's data: as many elements as its shape has, each in its datatype's range.
 
 import { invalid } from '../../../core/index.ts';
-import { arrayOf, isText, type TensorData, type TensorType } from '../../../models/index.ts';
+import { isText, requestArrayOf, type TensorData, type TensorType } from '../../../models/index.ts';
 import { readRawData } from '../../oip/raw-data.ts';
 import { datatypeOf } from '../../oip/tensors.ts';
 import { DELIMITED, FIXED32, FIXED64, VARINT, WireReader } from '../wire/wire-reader.ts';
@@ -60,7 +60,7 @@ export function readContents(bytes: Buffer, type: TensorType, count: number, pat
   if (member === undefined) return wrong(`${datatype} goes in raw_input_contents`);
   const packed = packedAlone(bytes, member);
   if (packed?.length === count * (member.wire === FIXED32 ? 4 : 8)) return readRawData(packed, type, count, path);
-  const data: TensorData = type === 'string' ? [] : arrayOf(type, count);
+  const data: TensorData = type === 'string' ? [] : requestArrayOf(type, count);
   const [least, most] = RANGES[type] ?? [-Infinity, Infinity];
   const reader = new WireReader(bytes);
   let at = 0;

@@ -3,9 +3,9 @@
 
 import { describe, invalid } from '../../../core/index.ts';
 import {
-  arrayOf,
   fromHalf,
   isText,
+  requestArrayOf,
   type Tensor,
   type TensorData,
   type TensorType,
@@ -23,7 +23,7 @@ export function readJsonData(
 ): TensorData {
   const flat = Array.isArray(json) ? json : shape.length === 0 ? [json] : undefined;
   if (flat === undefined) throw wrong(path, `expected an array of ${count} elements, got ${describe(json)}`);
-  const target = arrayOf(type, count);
+  const target = requestArrayOf(type, count);
   // Each type writes its own kind of element.
   const elements = target as unknown as unknown[];
   const read = READERS[type];

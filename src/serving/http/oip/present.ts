@@ -38,15 +38,21 @@ export function presentConfig({ name, platform, inputs, outputs }: ModelMetadata
   };
 }
 
-/** What is not measured is left out: waiting is not told apart from a request's time. */
-export function presentStatistics({ name, version, lastMs, succeeded, failed, rows, runs }: ModelFigures): object {
+/** What is not measured is left out. */
+export function presentStatistics(figures: ModelFigures): object {
+  const { name, version, lastMs, succeeded, failed, rows, runs, waited } = figures;
   return {
     name,
     version,
     last_inference: Math.round(lastMs),
     inference_count: rows,
     execution_count: runs.count,
-    inference_stats: { success: timed(succeeded), fail: timed(failed), compute_infer: timed(runs) },
+    inference_stats: {
+      success: timed(succeeded),
+      fail: timed(failed),
+      queue: timed(waited),
+      compute_infer: timed(runs),
+    },
   };
 }
 

@@ -19,7 +19,7 @@ export function quickInfer(inference: InferencePlane): QuickRoute<AskedModel, Se
     },
     endpointOf: ({ model }) => model,
     routeOf: ({ version }) => (version === undefined ? ROUTE : VERSION_ROUTE),
-    gapBytesOf: ({ headers }) => gapBefore(headers[JSON_LENGTH_HEADER]),
+    tensorsAtOf: ({ headers }) => lengthOf(headers[JSON_LENGTH_HEADER]),
     answer(asked, body, { headers }, scope) {
       const jsonLength = headers[JSON_LENGTH_HEADER];
       const sent = {
@@ -41,8 +41,9 @@ export function quickInfer(inference: InferencePlane): QuickRoute<AskedModel, Se
   };
 }
 
-/** So that the first tensor behind the JSON lies where an array of any type may begin. */
-function gapBefore(jsonLength: string | string[] | undefined): number {
-  const length = Number(jsonLength ?? 0);
-  return Number.isSafeInteger(length) ? (8 - (length % 8)) % 8 : 0;
+/** Of the JSON, behind which tensors lie; undefined where there are none, or what it says can't be. */
+function lengthOf(jsonLength: string | string[] | undefined): number | undefined {
+  if (jsonLength === undefined) return undefined;
+  const length = Number(jsonLength);
+  return Number.isSafeInteger(length) ? length : undefined;
 }

@@ -116,6 +116,7 @@ export const PARAMETERS = {
   EventTimes: flag('event_times', 'Of an answer in Arrow: `F__event_time` for each feature F'),
   Partial: flag('partial', 'Of rows in Arrow: as `options.partial` of JSON'),
   ReturnFeatures: flag('return_features', 'Of rows in Arrow: as `options.return_features` of JSON'),
+  ReturnTimings: flag('return_timings', 'Of rows in Arrow: as `options.return_timings` of JSON'),
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',

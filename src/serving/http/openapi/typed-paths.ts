@@ -34,7 +34,7 @@ export function endpointPaths(endpoint: ListedEndpoint): DocumentPart {
     answer,
     answered: 'Predictions in the order of the inputs',
     problems: 'predict',
-    parameters: ['Timeout', 'Variant', 'Partial', 'ReturnFeatures'],
+    parameters: ['Timeout', 'Variant', 'Partial', 'ReturnFeatures', 'ReturnTimings'],
     takesArrow: true,
     arrow:
       'An Arrow IPC stream: outputs, `prediction_id`, `version`, `variant`; other members as JSON in the schema’s metadata',

@@ -1,0 +1,22 @@
+// A batch that is one caller's tensors and nothing else, run from where they lie: what is large is not copied into the model's
+// own memory.
+
+import type { Batch, Segment } from '../queue/queued-job.ts';
+import type { Tensor } from '../tensor.ts';
+import { isText } from '../tensor-arrays.ts';
+import { hasTensors } from '../tensor-work.ts';
+
+/** What is smaller is copied sooner than described anew to the runtime. */
+const LEAST_BYTES = 64 * 1024;
+
+/** The tensors to run as they are, in the signature's order; undefined for rows that are to be bound. `isShared`: only what another thread sees, too. */
+export function wholeTensors({ segments }: Batch, isShared: boolean): readonly Tensor[] | undefined {
+  const { job, from, to } = segments[0] as Segment;
+  const { work } = job;
+  if (!hasTensors(work)) return undefined;
+  if (work.isWhole) return work.tensors;
+  if (segments.length > 1 || from > 0 || to < work.count || job.rowBytes * work.count < LEAST_BYTES) return undefined;
+  return work.tensors.every(({ data }) => !isText(data) && (!isShared || data.buffer instanceof SharedArrayBuffer))
+    ? work.tensors
+    : undefined;
+}

@@ -1,0 +1,186 @@
+// A graph in a batch against the same graph as it is served, row by row: the same outputs bit for bit, the same failures by the
+// same sentences, whatever rows share a run.
+
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HeadraceError, type Value } from '../../src/core/index.ts';
+import {
+  ensembleNode,
+  featureService,
+  functionNode,
+  type GraphNode,
+  model,
+  modelNode,
+  onDemandView,
+  routerNode,
+  t,
+} from '../../src/definitions/index.ts';
+import { type BatchModel, openBatchGraph } from '../../src/models/index.ts';
+import { linearModel, lookUpModel, singleRowModel } from '../support/onnx-model.ts';
+import { type OpenGraph, openGraph } from '../support/open-graph.ts';
+import { answersOf } from '../support/row-answers.ts';
+
+const given = onDemandView('given', {
+  inputs: { request: { x: t.float64() } },
+  features: { x: t.float64() },
+  transform: ({ request }) => ({ x: request.x }),
+});
+const sort = onDemandView('sort', {
+  inputs: { request: { kind: t.string() } },
+  features: { kind: t.string() },
+  transform: ({ request }) => ({ kind: request.kind }),
+});
+const features = featureService('features', [given, sort]);
+const number = featureService('number', [given]);
+const outputs = { probability: t.float32() };
+const linear = model('linear', { features: number, outputs });
+const table = model('table', { features: number, outputs });
+const single = model('single', { features: number, outputs });
+const x = { features: { given__x: t.float64() } };
+
+const FILES: Readonly<Record<string, () => Uint8Array>> = {
+  linear: () => linearModel(1),
+  // Fails on what is not in its table, and so on every run that such a row is in.
+  table: () => lookUpModel(),
+  // Its rows never share a run.
+  single: () => singleRowModel(1),
+};
+
+const halved = functionNode('halved', {
+  inputs: x,
+  outputs: { half: t.float64() },
+  run: ({ features: { given__x } }) => {
+    if (given__x === 13) throw new Error('unlucky');
+    return { half: given__x === null ? null : given__x / 2 };
+  },
+});
+
+/** Each gives `probability`. */
+const GRAPHS: Readonly<Record<string, () => GraphNode<typeof outputs>>> = {
+  'one model': () => modelNode('alone', linear),
+  'a model that fails on rows, without a policy': () => modelNode('looked', table),
+  'the same with outputs that stand in': () =>
+    modelNode('looked', table, { onFailure: { outputs: { probability: -1 } } }),
+  'a time for each row, which is no batch’s': () => modelNode('looked', table, { timeoutMs: 10_000 }),
+  'an ensemble that goes without members': () =>
+    ensembleNode(
+      'both',
+      [
+        modelNode('straight', linear, { onFailure: 'skip' }),
+        modelNode('looked', table, { onFailure: 'skip' }),
+        modelNode('single_row', single),
+      ],
+      { by: 'mean', weights: [3, 1, 2], minimum: 2 },
+    ),
+  'one file in two nodes, one after the other, and functions': () => {
+    const first = modelNode('first', linear, { inputs: { given__x: halved.out('half') } });
+    const fed = functionNode('fed', {
+      inputs: { first },
+      outputs: { more: t.float64() },
+      run: ({ first: { probability } }) => ({ more: probability === null ? null : probability * 3 }),
+    });
+    return modelNode('second', linear, { inputs: { given__x: fed.out('more') } });
+  },
+  'a router': () =>
+    routerNode('routed', {
+      inputs: { features: { given__x: t.float64(), sort__kind: t.string() } },
+      cases: { low: modelNode('straight', linear), high: modelNode('looked', table) },
+      choose: ({ features: { given__x, sort__kind } }) => {
+        if (sort__kind === 'bad') throw new Error('no such kind');
+        return (given__x ?? 0) < 5 ? 'low' : 'high';
+      },
+    }),
+};
+
+function batchOf({ service, spec, definitions, models }: OpenGraph, mostRows: number): BatchModel {
+  const nodes = new Map(
+    Array.from(models, ([name, { version, ...takes }]) => {
+      const artifact = takes.spec.name;
+      const onnx = (FILES[artifact] as () => Uint8Array)();
+      return [name, { version, service: takes.service, spec: takes.spec, artifact, onnx }] as const;
+    }),
+  );
+  return openBatchGraph({ service, spec, nodes, functions: definitions.functions, mostRows });
+}
+
+const rows = fc.array(
+  fc.tuple(
+    fc.oneof(
+      fc.integer({ min: -3, max: 14 }),
+      fc.integer({ min: 60, max: 68 }),
+      fc.double({ min: 0, max: 60, noNaN: true }),
+      fc.constantFrom(13, -0, Infinity),
+      fc.constant(null),
+    ),
+    fc.constantFrom('good', 'bad', 'a\0b', null),
+  ),
+  { maxLength: 60 },
+) as fc.Arbitrary<Value[][]>;
+
+describe.each(Object.entries(GRAPHS))('%s', (_, node) => {
+  let served: OpenGraph;
+  let batch: BatchModel;
+  beforeAll(async () => {
+    served = await openGraph(model('graph', { features, outputs, graph: node() }), (name) =>
+      (FILES[name] as () => Uint8Array)(),
+    );
+    batch = batchOf(served, 16);
+  });
+  afterAll(async () => {
+    batch?.close();
+    for (const { loaded } of served?.models.values() ?? []) await loaded.close();
+  });
+
+  it('gives each row what it is served alone', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, async (asked) => {
+        const got = new Array<readonly Value[] | string>(asked.length).fill('never told');
+        let told = 0;
+        // The same array each time, as the caller may give it.
+        const values: Value[] = [];
+        batch.score(
+          asked.length,
+          (row) => Object.assign(values, asked[row]),
+          (row, result) => {
+            told++;
+            got[row] = shown(result);
+          },
+        );
+        expect(told).toBe(asked.length);
+        for (const [at, row] of asked.entries()) {
+          // As an arm asks: what the graph can't take of the row is not submitted.
+          const mistake = served.binding.check(row);
+          const alone = mistake ?? (await answersOf(served, [row]))[0] ?? 'none';
+          expect(got[at], `row ${at}: ${String(row[0])}, ${String(row[1])}`).toStrictEqual(shown(alone));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+function shown(answer: readonly Value[] | HeadraceError | string): readonly Value[] | string {
+  return answer instanceof HeadraceError ? `${answer.code}: ${answer.message}` : answer;
+}
+
+it('finds every row that fails, however many there are among good ones', async () => {
+  const served = await openGraph(model('graph', { features, outputs, graph: modelNode('looked', table) }), () =>
+    lookUpModel(),
+  );
+  const batch = batchOf(served, 2048);
+  try {
+    let [good, bad] = [0, 0];
+    batch.score(
+      2048,
+      (row) => [row % 3 === 0 ? 64 + row : row % 64, 'good'],
+      (row, result) => {
+        if (row % 3 === 0) bad += result instanceof HeadraceError ? 1 : 0;
+        else good += result instanceof HeadraceError ? 0 : 1;
+      },
+    );
+    expect([good, bad]).toEqual([1365, 683]);
+  } finally {
+    batch.close();
+    for (const { loaded } of served.models.values()) await loaded.close();
+  }
+});

@@ -1,0 +1,146 @@
+// A cache beside a naive one: a map by the JSON of exact model inputs, with the time that each was stored at. Requests of random
+// rows, versions that come and go, time that passes.
+
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { Value } from '../../src/core/index.ts';
+import { inferCached } from '../../src/serving/response-cache/infer-cached.ts';
+import { createResponseCaches } from '../../src/serving/response-cache/response-caches.ts';
+import { createCachedModel, rowOf } from '../support/cached-model.ts';
+import { scopeOf } from '../support/model-works.ts';
+
+const TTL_MS = 100;
+const numbers = fc.constantFrom<Value>(0, -0, NaN, null, 1, 0.1, Math.fround(0.1), Infinity, 16_777_217);
+const rows = fc.tuple(
+  numbers,
+  numbers,
+  fc.constantFrom<Value>(null, 0n, 7n, 2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n)),
+  fc.constantFrom<Value>(null, '', 'a', 'b', '1:a', '🜁'),
+);
+/** Few, so that they meet again. */
+const sequences = fc.uniqueArray(rows, { minLength: 1, maxLength: 6 }).chain((known) =>
+  fc.array(
+    fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          ask: fc.array(fc.constantFrom(...known), { minLength: 1, maxLength: 5 }),
+          version: fc.constantFrom(1, 2),
+        }),
+      },
+      { weight: 2, arbitrary: fc.record({ pass: fc.integer({ min: 1, max: 120 }) }) },
+      { weight: 1, arbitrary: fc.record({ leave: fc.constantFrom(1, 2) }) },
+    ),
+    { maxLength: 40 },
+  ),
+);
+
+/** The exact input that a model gets of a row, in words: a null of a float is a NaN, another one its default. */
+function inputOf([a, b, n, s]: readonly Value[]): string {
+  const float = (value: Value | undefined): string =>
+    value === null || value === undefined ? 'NaN' : Object.is(value, -0) ? '-0' : String(value);
+  return JSON.stringify([float(typeof a === 'number' ? Math.fround(a) : a), float(b), String(n ?? 7n), s ?? '']);
+}
+
+function oracleOf() {
+  const stored = new Map<string, number>();
+  return {
+    /** Whether each of the rows runs; the first of equal ones does for all. */
+    runs(version: number, asked: readonly (readonly Value[])[], nowMs: number): readonly boolean[] {
+      const began = new Set<string>();
+      const verdicts = asked.map((row) => {
+        const key = `${version} ${inputOf(row)}`;
+        const storedMs = stored.get(key);
+        if ((storedMs !== undefined && nowMs - storedMs < TTL_MS) || began.has(key)) return false;
+        began.add(key);
+        return true;
+      });
+      for (const key of began) stored.set(key, nowMs);
+      return verdicts;
+    },
+    leave(version: number): void {
+      for (const key of stored.keys()) if (key.startsWith(`${version} `)) stored.delete(key);
+    },
+  };
+}
+
+function open(spec: { readonly maxBytes: number; readonly maxEntries: number }, maxBytes: number) {
+  const time = { nowMs: 0 };
+  const caches = createResponseCaches({ maxBytes, nowMs: () => time.nowMs });
+  const models = new Map([1, 2].map((version) => [version, createCachedModel({ version, isHeld: false })]));
+  const hold = (version: number) =>
+    caches.hold({ endpoint: 'e', arm: `v${version}` }, { ttlMicros: TTL_MS * 1000, ...spec });
+  const held = new Map([1, 2].map((version) => [version, hold(version)]));
+  const ask = async (version: number, asked: readonly (readonly Value[])[]) => {
+    const { model, ran, cacheOf } = models.get(version) as ReturnType<typeof createCachedModel>;
+    const before = ran.length;
+    const cache = cacheOf(held.get(version) as ReturnType<typeof hold>);
+    const answered = await inferCached(
+      model,
+      cache,
+      asked.map((row) => rowOf(...row)),
+      scopeOf(),
+    );
+    // What the model alone answers.
+    const alone = createCachedModel({ version, isHeld: false });
+    const expected = await inferCached(
+      alone.model,
+      alone.cacheOf(createResponseCaches({ maxBytes: 0 }).hold({ endpoint: 'e', arm: 'a' }, { ttlMicros: 1, ...spec })),
+      asked.map((row) => rowOf(...row)),
+      scopeOf(),
+    );
+    const outputs = (rows: typeof answered) =>
+      rows.map((row) => (row.error === undefined ? row.outputs : row.error.code));
+    expect(outputs(answered)).toEqual(outputs(expected));
+    return { answered, ran: ran.length - before };
+  };
+  /** Its last plan goes, and a new one comes. */
+  const leave = (version: number): void => {
+    held.get(version)?.release();
+    held.set(version, hold(version));
+  };
+  return { time, caches, ask, leave };
+}
+
+it('answers by the same rows as a map by exact inputs would, and runs the others once', async () => {
+  await fc.assert(
+    fc.asyncProperty(sequences, async (sequence) => {
+      const { time, ask, leave } = open({ maxBytes: 1e9, maxEntries: 1e6 }, 1e9);
+      const oracle = oracleOf();
+      for (const step of sequence) {
+        if ('pass' in step) time.nowMs += step.pass;
+        else if ('leave' in step) {
+          leave(step.leave);
+          oracle.leave(step.leave);
+        } else {
+          const expected = oracle.runs(step.version, step.ask, time.nowMs);
+          const { answered, ran } = await ask(step.version, step.ask);
+          expect(answered.map((row) => row.error === undefined && row.isCached !== true)).toEqual(expected);
+          expect(ran).toBe(expected.filter(Boolean).length);
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('never answers otherwise within bounds, and never passes them', async () => {
+  const bounds = fc.record({ maxBytes: fc.integer({ min: 1, max: 1500 }), maxEntries: fc.integer({ min: 1, max: 4 }) });
+  await fc.assert(
+    fc.asyncProperty(sequences, bounds, fc.integer({ min: 1, max: 1500 }), async (sequence, spec, maxBytes) => {
+      const { time, caches, ask, leave } = open(spec, maxBytes);
+      for (const step of sequence) {
+        if ('pass' in step) time.nowMs += step.pass;
+        else if ('leave' in step) leave(step.leave);
+        else await ask(step.version, step.ask);
+        if (time.nowMs % 2 === 0) caches.sweep();
+        for (const { bytes, entries } of caches.statistics()) {
+          expect(bytes).toBeLessThanOrEqual(Math.min(spec.maxBytes, maxBytes));
+          expect(entries).toBeLessThanOrEqual(spec.maxEntries);
+          expect(bytes === 0).toBe(entries === 0);
+        }
+      }
+    }),
+    { numRuns: 200 },
+  );
+});

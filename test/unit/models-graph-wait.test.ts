@@ -1,0 +1,142 @@
+// What a graph tells of waiting: its rows wait at the models of its nodes, and servers are added by what they waited.
+
+import { expect, it } from 'vitest';
+import type { Priority } from '../../src/core/index.ts';
+import type { GraphPlan, PlannedModel } from '../../src/models/graph/graph-plan.ts';
+import { createGraphModel } from '../../src/models/graph/graph-model.ts';
+import type { Binding, LoadedModel } from '../../src/models/index.ts';
+import { createModelCore, type ModelCore } from '../../src/models/queue/model-core.ts';
+import type { Batch } from '../../src/models/queue/queued-job.ts';
+import type { RunCost } from '../../src/models/queue/run-cost.ts';
+import { type OwnScope, scopeOf } from '../support/model-works.ts';
+import { answersOf } from '../support/row-answers.ts';
+
+const cost: RunCost = {
+  runMs: () => 1,
+  batchRows: () => 4,
+  observe() {},
+  current: () => ({ fixedMicros: 0, rowMicros: 0, loadMicros: 0 }),
+};
+const binding: Binding = {
+  check: () => undefined,
+  bindRow() {},
+  readRow: () => [1],
+  shown: (values) => values,
+  rowShapes: undefined,
+  compileKey: undefined,
+};
+
+/** A model whose runs begin when the test says so. */
+function openCore(): ModelCore {
+  return createModelCore({
+    signature: { inputs: [], outputs: [] },
+    mode: 'joined',
+    cost,
+    lanes: 1,
+    maxQueuedRows: 100,
+    maxQueuedBytes: Infinity,
+    freeMs: (nowMs) => nowMs,
+    wake() {},
+  });
+}
+/** A run of what waits, so long after it came, give or take what submitting took. */
+const takeAfter = (core: ModelCore, ms: number): Batch => core.take(performance.now() + ms) as Batch; // Rows wait.
+/** What this process may have stood still for. */
+const SLACK_MS = 500;
+
+/** `first`, then `second`, which takes what `first` gives. */
+function openGraph() {
+  const [first, second] = [openCore(), openCore()];
+  const node = (place: number, name: string, core: ModelCore): PlannedModel => ({
+    kind: 'model',
+    place,
+    name,
+    outputs: [{ name: 'p', type: { kind: 'float32' } }],
+    standIns: undefined,
+    isSkipped: false,
+    // A graph asks a model for its queue alone.
+    loaded: core as unknown as LoadedModel,
+    binding,
+    model: name,
+    version: 1,
+    sources: [{ node: place === 0 ? undefined : place - 1, at: 0 }],
+    others: undefined,
+    picks: undefined,
+    timeoutMs: undefined,
+    before: place === 0 ? [] : [place - 1],
+  });
+  const plan: GraphPlan = {
+    nodes: [node(0, 'first', first), node(1, 'second', second)],
+    output: 1,
+    outputs: undefined,
+  };
+  const graph = createGraphModel(plan);
+  const ask = (rows: number, scope: OwnScope = scopeOf()) =>
+    answersOf(
+      graph,
+      Array.from({ length: rows }, () => [1]),
+      scope,
+    );
+  const told = () => {
+    const { queuedRows, waitMicros, waitedRows, runningRows } = graph.loaded.statistics();
+    return { queuedRows, runningRows, waitedRows, waitMs: waitMicros / 1000 };
+  };
+  return { first, second, ask, told };
+}
+
+it('is what its rows waited at one node after the other', async () => {
+  const { first, second, ask, told } = openGraph();
+  const answered = ask(3);
+  expect(told()).toEqual({ queuedRows: 3, runningRows: 3, waitedRows: 0, waitMs: 0 });
+  first.succeeded(takeAfter(first, 1000), [], 1);
+  expect(told()).toMatchObject({ runningRows: 3 });
+  expect(told().waitMs).toBeGreaterThanOrEqual(3 * 1000);
+  // Its rows go on once what waits for them is told.
+  await expect.poll(() => told().queuedRows).toBe(3);
+  second.succeeded(takeAfter(second, 10_000), [], 1);
+  expect(await answered).toEqual([[1], [1], [1]]);
+  const { waitMs, ...counted } = told();
+  expect(counted).toEqual({ queuedRows: 0, runningRows: 0, waitedRows: 6 });
+  expect(waitMs).toBeGreaterThanOrEqual(3 * 11_000);
+  expect(waitMs).toBeLessThan(3 * (11_000 + 2 * SLACK_MS));
+  const own = [first, second].map((core) => core.statistics().waitMicros / 1000);
+  expect(waitMs).toBeCloseTo((own[0] ?? 0) + (own[1] ?? 0), 1);
+});
+
+it('counts rows once that run again, and those of shadows never', async () => {
+  const { first, second, ask, told } = openGraph();
+  const both = [ask(1), ask(1)];
+  first.threw(takeAfter(first, 1000), 'no memory');
+  const once = told();
+  expect(once.waitMs).toBeGreaterThanOrEqual(2 * 1000);
+  expect(once.queuedRows).toBe(0);
+  first.succeeded(takeAfter(first, 5000), [], 1);
+  first.succeeded(takeAfter(first, 5000), [], 1);
+  expect(told().waitMs).toBe(once.waitMs);
+  await expect.poll(() => told().queuedRows).toBe(2);
+  second.succeeded(takeAfter(second, 0), [], 1);
+  await Promise.all(both);
+  const before = told();
+  const shadow = ask(2, scopeOf({ priority: 'shadow' satisfies Priority }));
+  expect(told().queuedRows).toBe(2);
+  first.succeeded(takeAfter(first, 9000), [], 1);
+  await expect.poll(() => second.queue.rows).toBe(2);
+  second.succeeded(takeAfter(second, 9000), [], 1);
+  await shadow;
+  expect(told()).toEqual(before);
+});
+
+it('loses what leaves the queue without a run', async () => {
+  const { first, ask, told } = openGraph();
+  const scope = scopeOf();
+  const cancelled = ask(2, scope);
+  const other = ask(1);
+  expect(told().queuedRows).toBe(3);
+  scope.cancel();
+  first.sweep(performance.now());
+  expect(await cancelled).toMatchObject([{ code: 'HR_CANCELLED' }, { code: 'HR_CANCELLED' }]);
+  expect(told()).toMatchObject({ queuedRows: 1, runningRows: 1, waitMs: 0 });
+  await first.close(0);
+  expect(await other).toMatchObject([{ code: 'HR_MODEL_NOT_READY' }]);
+  expect(told()).toEqual({ queuedRows: 0, runningRows: 0, waitedRows: 0, waitMs: 0 });
+});
