@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel, type Tensor, tryProvider } from '../../src/models/index.ts';
 import { gpuMemoryUsed, hasGpu, hasWebGpu } from '../support/gpu.ts';
-import { infer, submitRows } from '../support/model-works.ts';
+import { scopeOf, submitRows } from '../support/model-works.ts';
 import { classifierModel, linearModel, mlpModel, treesModel } from '../support/onnx-model.ts';
 
 const hasCuda = hasGpu('models on a GPU by CUDA');
@@ -43,22 +43,24 @@ describe.each(accelerators)('a model on $provider', ({ provider, isHere }) => {
 
   describe.skipIf(!isHere)('', { timeout: 300_000 }, () => {
     it.each([
-      ['an MLP', mlpModel(12, 256), 'probability'],
+      ['an MLP', mlpModel(12, 64), 'probability'],
       ['a classifier', classifierModel(12), 'probabilities'],
     ])('%s answers as on the CPU', async (_what, onnx, output) => {
       const [gpu, cpu] = [await load(onnx, there), await load(onnx, ['cpu'])];
-      const x = rows(300, 12);
-      const [given, wanted] = [(await infer(gpu, { x }))[output], (await infer(cpu, { x }))[output]];
+      const x = rows(120, 12);
+      // What computes on the CPU in a device's place is in no hurry.
+      const scope = scopeOf({ timeoutMs: 250_000 });
+      const [given, wanted] = [(await gpu.infer({ x }, scope))[output], (await cpu.infer({ x }, scope))[output]];
       expect(given?.shape).toEqual(wanted?.shape);
       const expected = Array.from(wanted?.data as Float32Array);
-      expect(new Set(expected).size).toBeGreaterThan(100);
+      expect(new Set(expected).size).toBeGreaterThan(50);
       // TensorFloat-32 keeps ten bits of what it multiplies.
       for (const [at, value] of Array.from(given?.data as Float32Array).entries())
         expect(Math.abs(value - (expected[at] as number))).toBeLessThan(5e-3 * Math.max(1, Math.abs(value)));
     });
 
     it('runs its nodes there, in a thread', async () => {
-      const model = await load(mlpModel(12, 256), there);
+      const model = await load(mlpModel(12, 64), there);
       expect(Object.keys(model.nodesByProvider ?? {})).toEqual([provider]);
       expect(model.nodesByProvider?.[provider]).toBeGreaterThan(2);
       expect(model.placement).toBe('threads');
@@ -66,7 +68,9 @@ describe.each(accelerators)('a model on $provider', ({ provider, isHere }) => {
 
     it('answers callers whose rows come together, each for its own', async () => {
       const model = await load(linearModel(1), there);
-      const told = await Promise.all([1, 2, 3, 4].map((value) => submitRows(model, [[value]])));
+      const told = await Promise.all(
+        [1, 2, 3, 4].map((value) => submitRows(model, [[value]], scopeOf({ timeoutMs: 250_000 }))),
+      );
       expect(told.flat()).toEqual([1, 2, 3, 4]);
       expect(model.statistics().runs).toBeLessThan(4);
     });

@@ -7,8 +7,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { providersMistake } from '../../src/core/index.ts';
 import { createOnnxRuntime, type LoadedModel } from '../../src/models/index.ts';
 import { type NodeRun, openProfile, proveProviders, readNodes } from '../../src/models/onnx/node-providers.ts';
+import { measureModel } from '../../src/models/onnx/measure-model.ts';
 import { openMeasured } from '../../src/models/onnx/open-measured.ts';
-import { briefly, openSession } from '../../src/models/onnx/ort-session.ts';
+import { briefly, openSession, type OrtSession } from '../../src/models/onnx/ort-session.ts';
 import { classifierModel, constantModel, mlpModel, treesModel } from '../support/onnx-model.ts';
 
 const open: LoadedModel[] = [];
@@ -90,6 +91,40 @@ describe('a model', () => {
         /"coreml" is not available here: this build of ONNX Runtime has no such\. It has cpu.*gpu\.md/,
       ),
     });
+  });
+});
+
+describe('a device', () => {
+  /** [N, 1] → itself, off by so much for each other row of the batch; the first run of each size takes a while. */
+  function device(off: number, firstMs = 0): OrtSession {
+    const seen = new Set<number>();
+    return {
+      signature: {
+        inputs: [{ name: 'x', type: 'float32', shape: [null, 1] }],
+        outputs: [{ name: 'y', type: 'float32', shape: [null, 1] }],
+      },
+      run([x]) {
+        const values = x?.data as Float32Array;
+        const untilMs = seen.has(values.length) ? 0 : performance.now() + firstMs;
+        seen.add(values.length);
+        while (performance.now() < untilMs);
+        const data = values.map((value) => value + off * (values.length - 1));
+        return [{ type: 'float32', shape: [data.length, 1], data }];
+      },
+      endProfiling() {},
+      release() {},
+    };
+  }
+  const measured = (session: OrtSession, isOnDevice: boolean) => measureModel(session, { ranOnce() {}, isOnDevice });
+
+  it('may add up in another order by the batch’s size, and not mix rows', () => {
+    expect([1e-6, 1e-3, 1e-1].map((off) => measured(device(off), true).mode)).toEqual(['joined', 'joined', 'single']);
+    expect([1e-6, 1e-3, 1e-1].map((off) => measured(device(off), false).mode)).toEqual(['joined', 'single', 'single']);
+  });
+
+  it('is measured once it has compiled for a size', () => {
+    const { fixedMicros, rowMicros } = measured(device(0, 250), true);
+    expect(fixedMicros + 32 * rowMicros).toBeLessThan(50_000);
   });
 });
 

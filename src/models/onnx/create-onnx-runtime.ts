@@ -54,6 +54,8 @@ const [LONG_TIMES, TOO_LONG_TIMES] = [5, 100];
 const LEAST_INLINE_MS = 1;
 /** How long one batch may keep a thread from more urgent rows: a quarter of the usual deadline. */
 const LONGEST_THREADED_MS = 250;
+/** A device that compiles for a size of batch which it has not seen is not hung. */
+const DEVICE_SILENCE_MS = 30_000;
 /** Work under way is waited for so long at a close. */
 const CLOSE_LIMIT_MS = 10_000;
 /** Then threads, those that were given up too, are waited for so long. */
@@ -119,9 +121,9 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
             throw thrown;
           }
         };
-        const { silenceFloorMs } = options;
-        // A run on a device keeps its thread waiting, however quick it was.
         const isOnCpu = providers.every((provider) => provider === 'cpu');
+        const silenceFloorMs = isOnCpu ? options.silenceFloorMs : Math.max(options.silenceFloorMs, DEVICE_SILENCE_MS);
+        // A run on a device keeps its thread waiting, however quick it was.
         const isInline = isOnCpu && isQuick && (mayBlock || loadMicros <= options.inlineLoadMicros);
         if (isInline && !options.isUnbounded(new Uint8Array(shared))) {
           await thread.unload();

@@ -17,9 +17,6 @@ export interface Placing {
   readonly providerShare: number;
 }
 
-/** Where sums are added up in another order, and where factors have ten bits besides (TensorFloat-32, by a batch's size). */
-const [EXACT, ON_DEVICES] = [1e-4, 5e-3];
-
 /** `open` opens the session with a profile, which has ended before anything is measured. Throws as it, `measureModel` and `proveProviders`. */
 export function openMeasured(
   { providers, providerShare }: Placing,
@@ -36,7 +33,7 @@ export function openMeasured(
       };
       const measured = measureModel(session, {
         ranOnce: endProfile,
-        tolerance: providers.every((provider) => provider === 'cpu') ? EXACT : ON_DEVICES,
+        isOnDevice: providers.some((provider) => provider !== 'cpu'),
       });
       endProfile();
       const nodes = measured.isMeasured ? profile?.read() : undefined;
