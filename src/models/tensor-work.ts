@@ -94,7 +94,7 @@ function tensorsMistake(signature: Signature, inputs: Tensors): string | undefin
   for (const spec of signature.inputs) {
     const { name } = spec;
     const tensor = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-    if (tensor === undefined) return `input "${name}" is missing`;
+    if (tensor === undefined) return `input "${name}" is missing${besides(inputs, signature)}`;
     if (tensor.type !== spec.type) return `input "${name}" is ${tensor.type}, expected ${spec.type}`;
     let size = 1;
     let fits = tensor.shape.length === spec.shape.length;
@@ -118,6 +118,16 @@ function tensorsMistake(signature: Signature, inputs: Tensors): string | undefin
     if (isText(tensor.data) && tensor.data.some((text) => text.includes('\0')))
       return `input "${name}" holds a NUL character, where the runtime would cut the text`;
   }
-  const unknown = Object.keys(inputs).find((name) => !signature.inputs.some((spec) => spec.name === name));
+  const unknown = unknownInput(inputs, signature);
   return unknown === undefined ? undefined : `the model has no input "${unknown}"`;
+}
+
+function unknownInput(inputs: Tensors, signature: Signature): string | undefined {
+  return Object.keys(inputs).find((name) => !signature.inputs.some((spec) => spec.name === name));
+}
+
+// What is missing most often came under another name.
+function besides(inputs: Tensors, signature: Signature): string {
+  const unknown = unknownInput(inputs, signature);
+  return unknown === undefined ? '' : `, and the model has no input "${unknown}"`;
 }

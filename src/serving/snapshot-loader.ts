@@ -74,7 +74,9 @@ export function createSnapshotLoader(deps: ArmDeps, onPlan: (endpoint: string) =
       for (const [name, { plan }] of slots) {
         if (before.get(name)?.plan === plan) continue;
         onPlan(name);
-        if (plan !== undefined) logger.info(describePlan(plan), 'endpoint is served');
+        if (plan === undefined) continue;
+        const sentence = plan.state.variants.length === 0 ? 'endpoint has no traffic yet' : 'endpoint is served';
+        logger.info(describePlan(plan), sentence);
       }
       if (current !== undefined) current = { ...current, endpoints: slots };
     },

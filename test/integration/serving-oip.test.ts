@@ -169,6 +169,12 @@ describe('inference', () => {
       ['/v2/models/sum/infer', '', 400, 'empty'],
       ['/v2/models/sum/infer', { input: [] }, 400, 'Did you mean "inputs"?'],
       ['/v2/models/sum/infer', { inputs: [] }, 400, 'input "x" is missing'],
+      [
+        '/v2/models/sum/infer',
+        { inputs: [{ name: 'X', datatype: 'FP32', shape: [1, 3], data: [1, 2, 3] }] },
+        400,
+        'input "x" is missing, and the model has no input "X"',
+      ],
       ['/v2/models/sum/infer', sum([1, 2]), 400, 'has 3 elements, got 2'],
       ['/v2/models/sum/infer', sum([1, 2], [1, 2]), 400, 'has the shape [1, 2], expected [N, 3]'],
       ['/v2/models/sum/infer', sum([], [0, 3]), 400, 'has no rows'],

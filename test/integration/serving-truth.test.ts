@@ -388,6 +388,16 @@ describe('a function that breaks', () => {
   });
 });
 
+it('is not said to serve an endpoint whose model has no version', async () => {
+  const { logger, lines } = recordingLogger();
+  const idle = `export const scores = model('scores', { features: numbers, outputs: { probability: t.float32() } });
+export const later = endpoint('later', { model: scores, unit: ['customer'] });
+`;
+  open = await openServing({ repository: `${REPOSITORY}${idle}`, features: 2, logger });
+  expect(lines.filter((line) => line.includes('endpoint is served'))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes('endpoint has no traffic yet')).join()).toContain('"later"');
+});
+
 it('begins anew with other traffic: what failed before says nothing of it', async () => {
   const { logger, lines } = recordingLogger();
   open = await openServing({ repository: REPOSITORY, features: 2, logger });

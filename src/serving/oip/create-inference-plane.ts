@@ -169,7 +169,7 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
     },
     async unload(model, actor) {
       if (isEndpoint(model, undefined)) {
-        const sentence = `"${model}" is an endpoint, whose models are loaded and unloaded by its traffic; \`headrace traffic\` changes it.`;
+        const sentence = `"${model}" is an endpoint, whose models are loaded and unloaded by its traffic; \`headrace endpoints traffic\` changes it.`;
         throw new HeadraceError('HR_CONFLICT', sentence);
       }
       await registry.plainModels.setLoaded(model, false, actor);
