@@ -2,7 +2,7 @@
 // undisturbed one gives. And a disk that fills, and two processes at once.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -119,6 +119,30 @@ describe('a batch that is killed', () => {
     headraceJson(project, lineFor('doubled'));
     expect(await rowsOf(out)).toEqual(await rowsOf(project.file('doubled')));
     expect(await rowsOf(out)).not.toEqual(await rowsOf(project.file('undisturbed')));
+  }, 120_000);
+
+  it('takes no features that are not those of its parts, whatever left them there', async () => {
+    const killedAtParts = async (name: string): Promise<string> => {
+      const out = project.file(name);
+      const { child, ended } = start(out);
+      while (partsIn(out).length < 2 && child.exitCode === null) await delay(2);
+      child.kill('SIGKILL');
+      await ended;
+      expect(existsSync(join(out, '_job.json'))).toBe(true);
+      return out;
+    };
+    const out = await killedAtParts('earlier');
+    await writeRows(
+      project.file('sales.parquet'),
+      `SELECT * REPLACE (amount * 3 AS amount) FROM '${project.file('data/sales.parquet')}'`,
+    );
+    renameSync(project.file('sales.parquet'), project.file('data/sales.parquet'));
+    const later = await killedAtParts('later');
+    // As a run leaves it that found its features lost, and was killed once it had made them anew: job and parts are the old ones.
+    copyFileSync(join(later, '_work', 'features.parquet'), join(out, '_work', 'features.parquet'));
+    headraceJson(project, lineFor('earlier'));
+    headraceJson(project, lineFor('later'));
+    expect(await rowsOf(out)).toEqual(await rowsOf(later));
   }, 120_000);
 });
 
