@@ -1,7 +1,7 @@
 // A batch that is killed at any moment and asked for again: no row is lost, none is there twice, and what comes out is what an
 // undisturbed one gives. And a disk that fills, and two processes at once.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -156,6 +156,14 @@ it('two at once: the second is refused and takes nothing from the first', async 
   expect(await ended).toBe(0);
   expect((await rowsOf(out)).length).toBe(ROWS);
 }, 120_000);
+
+it('past the largest file that it may write it says that, and leaves no part', () => {
+  const line = [MAIN, ...lineFor('limited')];
+  const limited = ['-c', 'ulimit -f 100; exec "$0" "$@"', process.execPath, ...line];
+  const { status, stderr } = spawnSync('bash', limited, { cwd: project.directory, encoding: 'utf8', timeout: 60_000 });
+  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/HR_STORAGE_FULL.*ulimit -f/) });
+  expect(partsIn(project.file('limited'))).toEqual([]);
+}, 90_000);
 
 const disk = mountSmallDisk(24);
 if (disk === undefined) skipBecause('a batch on a full disk: this user may not mount a small one');
