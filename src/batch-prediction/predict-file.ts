@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { formatTimestamp, HeadraceError, type Progress } from '../core/index.ts';
 import {
   checkColumns,
+  fileHash,
   identityOf,
   inputFiles,
   type InputPlace,
@@ -237,7 +238,10 @@ async function beginJob(
   { names, begun }: Standing,
 ): Promise<{ readonly job: Job; readonly featureFile: string }> {
   const featureFile = join(folder.work, FEATURES);
-  if (begun !== undefined && existsSync(featureFile)) return { job: begun, featureFile };
+  // By its content: a run that was killed between its features and their job leaves others than the job's, and so does one
+  // of another batch at that place in S3, whose work lies on this machine.
+  const isKept = existsSync(featureFile) && (await fileHash(featureFile)) === begun?.featureFile;
+  if (begun !== undefined && isKept) return { job: begun, featureFile };
   const { arm, input, timestamp, badRows, columns } = request;
   const made = await writeFeatureFile(deps.offline, {
     service: arm.service.name,

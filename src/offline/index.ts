@@ -68,4 +68,4 @@ export { inputFiles, type InputPlace } from './batch/load-input.ts';
 export { checkColumns } from './batch/output-columns.ts';
 export type { PartModel, PartNode, PartOrder } from './batch/part-messages.ts';
 export { writeParts } from './batch/part-pool.ts';
-export { identityOf, type SourceFile } from './sources/file-identity.ts';
+export { fileHash, identityOf, type SourceFile } from './sources/file-identity.ts';

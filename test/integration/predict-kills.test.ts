@@ -1,8 +1,8 @@
 // A batch that is killed at any moment and asked for again: no row is lost, none is there twice, and what comes out is what an
 // undisturbed one gives. And a disk that fills, and two processes at once.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -120,6 +120,30 @@ describe('a batch that is killed', () => {
     expect(await rowsOf(out)).toEqual(await rowsOf(project.file('doubled')));
     expect(await rowsOf(out)).not.toEqual(await rowsOf(project.file('undisturbed')));
   }, 120_000);
+
+  it('takes no features that are not those of its parts, whatever left them there', async () => {
+    const killedAtParts = async (name: string): Promise<string> => {
+      const out = project.file(name);
+      const { child, ended } = start(out);
+      while (partsIn(out).length < 2 && child.exitCode === null) await delay(2);
+      child.kill('SIGKILL');
+      await ended;
+      expect(existsSync(join(out, '_job.json'))).toBe(true);
+      return out;
+    };
+    const out = await killedAtParts('earlier');
+    await writeRows(
+      project.file('sales.parquet'),
+      `SELECT * REPLACE (amount * 3 AS amount) FROM '${project.file('data/sales.parquet')}'`,
+    );
+    renameSync(project.file('sales.parquet'), project.file('data/sales.parquet'));
+    const later = await killedAtParts('later');
+    // As a run leaves it that found its features lost, and was killed once it had made them anew: job and parts are the old ones.
+    copyFileSync(join(later, '_work', 'features.parquet'), join(out, '_work', 'features.parquet'));
+    headraceJson(project, lineFor('earlier'));
+    headraceJson(project, lineFor('later'));
+    expect(await rowsOf(out)).toEqual(await rowsOf(later));
+  }, 120_000);
 });
 
 it('two at once: the second is refused and takes nothing from the first', async () => {
@@ -132,6 +156,14 @@ it('two at once: the second is refused and takes nothing from the first', async 
   expect(await ended).toBe(0);
   expect((await rowsOf(out)).length).toBe(ROWS);
 }, 120_000);
+
+it('past the largest file that it may write it says that, and leaves no part', () => {
+  const line = [MAIN, ...lineFor('limited')];
+  const limited = ['-c', 'ulimit -f 100; exec "$0" "$@"', process.execPath, ...line];
+  const { status, stderr } = spawnSync('bash', limited, { cwd: project.directory, encoding: 'utf8', timeout: 60_000 });
+  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/HR_STORAGE_FULL.*ulimit -f/) });
+  expect(partsIn(project.file('limited'))).toEqual([]);
+}, 90_000);
 
 const disk = mountSmallDisk(24);
 if (disk === undefined) skipBecause('a batch on a full disk: this user may not mount a small one');

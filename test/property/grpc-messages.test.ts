@@ -211,6 +211,17 @@ describe('bytes that are nobody’s message', () => {
     );
   });
 
+  it('and so are empty rows beyond what the message has bytes', () => {
+    const shape = ['9007199254740991', '0'];
+    const bytes = encoded('inference.ModelInferRequest', {
+      model_name: 'm',
+      inputs: [{ name: 'x', datatype: 'FP32', shape }],
+    });
+    expect(() => readInference(bytes)).toThrow(
+      /inputs\[0\].shape: has more elements than a message of \d+ bytes can hold/,
+    );
+  });
+
   it('and so are messages with bytes changed, left out and put in', () => {
     const infer = encoded('inference.ModelInferRequest', {
       model_name: 'm',

@@ -276,6 +276,8 @@ describe('what is no request', () => {
     ['a shape of more elements than there can be', { shape: [2 ** 31, 2 ** 31], datatype: 'FP32', data: [] }],
     ['a shape of a million elements with none', { shape: [1_000_000], datatype: 'FP32', data: [] }],
     ['a million empty rows', { shape: [1_000_000, 0], datatype: 'FP32', data: [[]] }],
+    ['more empty rows than the body has bytes', { shape: [9_007_199_254_740_991, 0], datatype: 'FP32', data: [] }],
+    ['more rows of nothing than the body has bytes', { shape: [0, 2 ** 40], datatype: 'FP32', data: [] }],
     ['a negative size', { shape: [-1], datatype: 'FP32', data: [1] }],
     ['BF16', { shape: [1], datatype: 'BF16', data: [1] }],
     ['an overflow', { shape: [1], datatype: 'FP32', data: [1e39] }],

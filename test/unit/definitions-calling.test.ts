@@ -142,5 +142,12 @@ describe('a transform', () => {
         throw new Error('boom');
       }),
     ).toThrow(/its transform threw: boom/);
+    const late = {
+      get hour(): number {
+        throw new Error('late boom');
+      },
+      at: null,
+    };
+    expect(() => call(() => late)).toThrow(/its transform threw: late boom/);
   });
 });

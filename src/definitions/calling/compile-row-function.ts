@@ -43,16 +43,21 @@ export function compileRowFunction(
         owner,
         `expected its ${words.called} to return an object of ${names.join(', ')}, got ${describeResult(result)}.`,
       );
-    const members = read(result);
-    const out = new Array<Value>(members.length);
-    for (let at = 0; at < members.length; at++) {
-      const got = members[at];
-      const isThere = got !== undefined || (names[at] as string) in result;
-      const value = isThere ? (fromUser[at] as (typeof fromUser)[number])(got) : INVALID;
-      if (value === INVALID) throw wrongOutput(words, owner, outputs[at] as Field, got);
-      out[at] = value;
+    try {
+      const members = read(result);
+      const out = new Array<Value>(members.length);
+      for (let at = 0; at < members.length; at++) {
+        const got = members[at];
+        const isThere = got !== undefined || (names[at] as string) in result;
+        const value = isThere ? (fromUser[at] as (typeof fromUser)[number])(got) : INVALID;
+        if (value === INVALID) throw wrongOutput(words, owner, outputs[at] as Field, got);
+        out[at] = value;
+      }
+      return out;
+    } catch (cause) {
+      // A getter of what it returned is the function's, too.
+      throw cause instanceof HeadraceError ? cause : threw(words, owner, cause);
     }
-    return out;
   };
 }
 
@@ -76,7 +81,7 @@ export function compileChoice(
 }
 
 function compileCall(
-  { called }: RowFunctionWords,
+  words: RowFunctionWords,
   owner: string,
   fn: UserFunction,
   inputs: readonly RowInput[],
@@ -90,13 +95,14 @@ function compileCall(
     try {
       return call(given);
     } catch (cause) {
-      throw wrong(
-        owner,
-        `its ${called} threw: ${messageOf(cause)}. Make it handle such a row (every value can be null).`,
-        cause,
-      );
+      throw threw(words, owner, cause);
     }
   };
+}
+
+function threw({ called }: RowFunctionWords, owner: string, cause: unknown): HeadraceError {
+  const sentence = `its ${called} threw: ${messageOf(cause)}. Make it handle such a row (every value can be null).`;
+  return wrong(owner, sentence, cause);
 }
 
 function wrongOutput(

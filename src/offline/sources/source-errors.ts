@@ -34,10 +34,14 @@ function queryError(what: string, otherwise: ErrorCode, thrown: unknown): Headra
   if (raised !== null && code !== undefined && Object.hasOwn(ERRORS, code)) {
     return new HeadraceError(code as ErrorCode, raised[2] as string, { cause: thrown });
   }
-  if (/No space left on device|max_temp_directory_size/i.test(message)) {
+  if (/No space left on device|Disk quota exceeded|max_temp_directory_size/i.test(message)) {
     return new HeadraceError('HR_STORAGE_FULL', `${what}: the disk is full. Free space and run it again.`, {
       cause: thrown,
     });
+  }
+  if (/File too large/.test(message)) {
+    const sentence = `${what}: a file grew past what this process may write (ulimit -f). Raise that limit and run it again.`;
+    return new HeadraceError('HR_STORAGE_FULL', sentence, { cause: thrown });
   }
   // By httpfs, which has asked again by then. Of what stops in the middle it says the one or the other.
   if (/(Timeout was reached|Transferred a partial file) error for HTTP/.test(message)) {

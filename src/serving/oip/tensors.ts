@@ -70,9 +70,15 @@ export function binaryBytes(type: TensorType): number | undefined {
   return type === 'string' ? undefined : elementBytes(type);
 }
 
-/** How many elements a shape has; undefined past what can be counted. */
-export function elementsOf(shape: readonly number[]): number | undefined {
+/**
+ * How many elements a shape has. Undefined past what `bytes` can hold: an element takes one at least, and so does each row of a
+ * tensor that has none, or rows beyond number would be asked for by an empty one.
+ */
+export function elementsOf(shape: readonly number[], bytes: number): number | undefined {
   let count = 1;
-  for (const size of shape) count *= size;
-  return Number.isSafeInteger(count) ? count : undefined;
+  for (const size of shape) {
+    if (size > bytes) return undefined;
+    count *= size;
+  }
+  return Number.isSafeInteger(count) && count <= bytes ? count : undefined;
 }

@@ -145,9 +145,9 @@ function readTensor(
       `${path}.datatype`,
       `expected one of ${KNOWN_DATATYPES.join(', ')}, got ${JSON.stringify(datatype.slice(0, 40))}`,
     );
-  const count = elementsOf(shape);
-  // Every element takes a byte at least: what is made room for has come.
-  if (count === undefined || count > messageBytes)
+  const count = elementsOf(shape, messageBytes);
+  // What is made room for has come.
+  if (count === undefined)
     throw wrong(`${path}.shape`, `has more elements than a message of ${messageBytes} bytes can hold`);
   if (raw === undefined)
     return { name, type, shape, data: readContents(contents ?? Buffer.alloc(0), type, count, path) };

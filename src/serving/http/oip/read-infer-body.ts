@@ -91,12 +91,12 @@ function readTensor(json: unknown, path: string, cursor: Cursor): NamedTensor {
   });
   if (shape.length > MOST_DIMENSIONS)
     throw wrong(`${path}.shape`, `expected at most ${MOST_DIMENSIONS} dimensions, got ${shape.length}`);
-  const count = elementsOf(shape);
+  const count = elementsOf(shape, cursor.body.length);
   const said = parameters === undefined ? {} : needObject(parameters, `${path}.parameters`);
   refuseSharedMemory(said, path);
   const size = said['binary_data_size'];
-  // Every element takes a byte at least: what is made room for has come.
-  if (count === undefined || count > cursor.body.length)
+  // What is made room for has come.
+  if (count === undefined)
     throw wrong(`${path}.shape`, `has more elements than a body of ${cursor.body.length} bytes can hold`);
   if (size === undefined) return { name, type, shape, data: readJsonData(data, type, shape, count, `${path}.data`) };
   if (data !== undefined) throw wrong(`${path}.data`, 'expected none beside binary_data_size');
