@@ -60,7 +60,8 @@ function onDisk(directory: string): OutFolder {
         return new Set([...top, ...under.map((name) => `${WORK}/${name}`)]);
       }),
     remove: (name) => told(() => rm(pathOf(name), { force: true })),
-    clear: () => told(() => rm(work, { recursive: true, force: true })),
+    // Another process may look for the lock there meanwhile, which is no failure of this batch.
+    clear: () => told(() => rm(work, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })),
   };
 }
 
