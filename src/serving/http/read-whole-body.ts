@@ -11,8 +11,7 @@ export interface BodyBounds {
   readonly limitBytes: number;
   readonly room: BodyRoom;
   /**
-   * Where tensors begin in it: an array of any type may begin there where it came in several parts, in memory that threads share.
-   * Undefined for other bodies.
+   * Where tensors begin in it: an array of any type may begin there where it came in several parts. Undefined for other bodies.
    */
   readonly tensorsAt?: number | undefined;
 }
@@ -51,7 +50,8 @@ const NOTHING = Buffer.alloc(0);
 function joined(chunks: readonly Buffer[], bytes: number, tensorsAt: number | undefined): Buffer {
   if (tensorsAt === undefined) return Buffer.concat(chunks, bytes);
   const gapBytes = -tensorsAt & (LARGEST_ELEMENT - 1);
-  const memory = Buffer.from(new SharedArrayBuffer(gapBytes + bytes), gapBytes);
+  // Shared memory would spare a copy to a model in a thread, and takes longer to get than that copy.
+  const memory = Buffer.allocUnsafeSlow(gapBytes + bytes).subarray(gapBytes);
   let at = 0;
   for (const chunk of chunks) {
     memory.set(chunk, at);
