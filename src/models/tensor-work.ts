@@ -17,7 +17,7 @@ export function hasTensors(work: ModelWork): work is TensorWork {
   return 'tensors' in work;
 }
 
-export function isWhole(work: ModelWork): boolean {
+export function isWhole(work: ModelWork): work is TensorWork {
   return hasTensors(work) && work.isWhole;
 }
 

@@ -119,7 +119,7 @@ export function compileRun(session: OrtSession): (batch: Batch) => Tensor[] {
   let buffers: BatchBuffers | undefined;
   let feeds: ReturnType<typeof createFeeds>;
   return (batch) => {
-    const tensors = wholeTensors(batch, false);
+    const tensors = wholeTensors(batch);
     if (tensors !== undefined) return session.run(tensors.map(toOrt));
     const { work } = (batch.segments[0] as Segment).job;
     const rowShapes: RowShapes = work.rowShapes ?? own;

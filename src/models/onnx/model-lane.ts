@@ -7,10 +7,10 @@ import type { Batch, Segment } from '../queue/queued-job.ts';
 import type { RunCost } from '../queue/run-cost.ts';
 import { type RowShapes, rowShapesOf } from '../row-shapes.ts';
 import { isText } from '../tensor-arrays.ts';
+import { isWhole } from '../tensor-work.ts';
 import { type BatchBuffers, bindBatch, createBuffers, hasShapes } from './batch-buffers.ts';
 import type { ModelThread } from './model-thread.ts';
 import type { SlotMemory, ThreadReply } from './thread-messages.ts';
-import { wholeTensors } from './whole-batch.ts';
 
 export interface ModelLane {
   /** In the order in which they run. */
@@ -158,9 +158,8 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
         silentMs = 0;
       }
       batches.push(batch);
-      const tensors = wholeTensors(batch, true);
-      if (tensors !== undefined) return thread?.run({ kind: 'whole', tensors });
       const { work } = (batch.segments[0] as Segment).job;
+      if (isWhole(work)) return thread?.run({ kind: 'whole', tensors: work.tensors });
       const { buffers, memory } = buffersFor(batch, work.rowShapes ?? ownShapes);
       bindBatch(batch, buffers);
       const texts = signature.inputs.some(({ type }) => type === 'string')

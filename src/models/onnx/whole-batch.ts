@@ -9,14 +9,12 @@ import { hasTensors } from '../tensor-work.ts';
 /** What is smaller is copied sooner than described anew to the runtime. */
 const LEAST_BYTES = 64 * 1024;
 
-/** The tensors to run as they are, in the signature's order; undefined for rows that are to be bound. `isShared`: only what another thread sees, too. */
-export function wholeTensors({ segments }: Batch, isShared: boolean): readonly Tensor[] | undefined {
+/** The tensors to run as they are, in the signature's order, by the thread that has them; undefined for rows that are to be bound. */
+export function wholeTensors({ segments }: Batch): readonly Tensor[] | undefined {
   const { job, from, to } = segments[0] as Segment;
   const { work } = job;
   if (!hasTensors(work)) return undefined;
   if (work.isWhole) return work.tensors;
   if (segments.length > 1 || from > 0 || to < work.count || job.rowBytes * work.count < LEAST_BYTES) return undefined;
-  return work.tensors.every(({ data }) => !isText(data) && (!isShared || data.buffer instanceof SharedArrayBuffer))
-    ? work.tensors
-    : undefined;
+  return work.tensors.some(({ data }) => isText(data)) ? undefined : work.tensors;
 }

@@ -191,7 +191,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   const canJoin = (job: QueuedJob, first: QueuedJob | undefined): boolean =>
     mode === 'joined' && job.shapeKey === first?.shapeKey && !isCopied(job) && !isCopied(first);
-  // Tensors that run alone run from where they lie: the copies that joining takes must cost less than the run that it saves.
+  // Tensors that run alone need not be copied, in a thread not back: what joining copies must cost less than the run that it saves.
   const isCopied = ({ work, rowBytes }: QueuedJob): boolean =>
     hasTensors(work) && work.count * rowBytes * COPY_MS_PER_BYTE > cost.runMs(0);
 
