@@ -7,8 +7,7 @@ import { compileBinding } from './binding/compile-binding.ts';
 import { asInferenceFailure } from './each-row.ts';
 import type { BatchInput } from './model-work.ts';
 import { createBuffers, createFeeds } from './onnx/batch-buffers.ts';
-import { openMeasured } from './onnx/open-measured.ts';
-import { openSession } from './onnx/ort-session.ts';
+import { openMeasuredFile } from './onnx/open-measured.ts';
 import { rowShapesOf } from './row-shapes.ts';
 import type { Tensor } from './tensor.ts';
 import { isText } from './tensor-arrays.ts';
@@ -32,7 +31,7 @@ export interface BatchModelOptions {
   readonly spec: ModelSpec;
   readonly mostRows: number;
   /** Of `OnnxRuntimeOptions`. */
-  readonly providerShare?: number;
+  readonly providerShare?: number | undefined;
 }
 
 /**
@@ -40,11 +39,8 @@ export interface BatchModelOptions {
  * elsewhere than the providers say, HR_OVERLOADED without memory.
  */
 export function openBatchModel(onnx: Uint8Array, options: BatchModelOptions): BatchModel {
-  const { service, spec } = options;
-  const { providers } = spec;
-  const { session, measured } = openMeasured({ providers, providerShare: options.providerShare ?? 1 }, (profile) =>
-    openSession(onnx, providers, 1, profile),
-  );
+  const { service, spec, providerShare } = options;
+  const { session, measured } = openMeasuredFile(onnx, { providers: spec.providers, providerShare });
   try {
     const { signature } = session;
     const binding = compileBinding(signature, service, spec);

@@ -35,14 +35,20 @@ let slabUsed = 0;
 
 /** As `arrayOf`, for what a request brings: small arrays lie side by side, since memory for each alone takes longer to get than to fill. */
 export function requestArrayOf(type: TensorType, size: number): TensorData {
-  // Each begins where one of any type may.
-  const bytes = Math.ceil((size * elementBytes(type)) / 8) * 8;
+  const bytes = placedBytes(type, size);
   if (type === 'string' || bytes > MOST_IN_SLAB) return arrayOf(type, size);
   if (slabUsed + bytes > SLAB_BYTES) [slab, slabUsed] = [new ArrayBuffer(SLAB_BYTES), 0];
   const array = arrayOf(type, size, slab, slabUsed);
   slabUsed += bytes;
   return array;
 }
+
+/** What an array takes of memory that others share, in bytes: the next begins where one of any type may. */
+export function placedBytes(type: TensorType, size: number): number {
+  return Math.ceil((size * elementBytes(type)) / LARGEST_ELEMENT) * LARGEST_ELEMENT;
+}
+
+const LARGEST_ELEMENT = 8;
 
 /** Bytes of one element; 0 for a string, which lies elsewhere. */
 export function elementBytes(type: TensorType): number {

@@ -2,7 +2,7 @@
 
 import { sha256Hex, type Value } from '../../core/index.ts';
 import type { BatchInput } from '../model-work.ts';
-import { arrayOf, elementBytes, isText } from '../tensor-arrays.ts';
+import { arrayOf, isText, placedBytes } from '../tensor-arrays.ts';
 import type { InputPlan } from './binding-plan.ts';
 import { compileRowWriter } from './row-writer.ts';
 
@@ -21,8 +21,7 @@ export function compileRowKey(inputs: readonly InputPlan[]): RowKey {
   let bytes = 0;
   const offsets = inputs.map(({ type, width }) => {
     const offset = bytes;
-    // Every array begins at a multiple of the largest element.
-    bytes += Math.ceil((width * elementBytes(type)) / 8) * 8;
+    bytes += placedBytes(type, width);
     return offset;
   });
   const memory = new ArrayBuffer(bytes);

@@ -5,7 +5,7 @@ import type { Signature } from '../tensor.ts';
 import type { BatchInput } from '../model-work.ts';
 import type { Batch } from '../queue/queued-job.ts';
 import { type RowShapes, widthOf } from '../row-shapes.ts';
-import { arrayOf, elementBytes, isText } from '../tensor-arrays.ts';
+import { arrayOf, isText, placedBytes } from '../tensor-arrays.ts';
 import { OrtTensor } from './ort-library.ts';
 
 /** Inputs of up to `capacity` rows in one piece of memory; texts lie apart. */
@@ -27,8 +27,7 @@ export function createBuffers(
   let bytes = 0;
   const offsets = signature.inputs.map(({ type }, at) => {
     const offset = bytes;
-    // Every array begins at a multiple of the largest element.
-    bytes += Math.ceil((capacity * widthOf(rowShapes[at]) * elementBytes(type)) / 8) * 8;
+    bytes += placedBytes(type, capacity * widthOf(rowShapes[at]));
     return offset;
   });
   const buffer =

@@ -6,8 +6,8 @@ import { createModelCore, type ModelCore } from '../queue/model-core.ts';
 import type { RunCost } from '../queue/run-cost.ts';
 import type { Tensor } from '../tensor.ts';
 import { compileRun } from './inline-model.ts';
-import { type MeasuredSession, openMeasured } from './open-measured.ts';
-import { type OrtSession, openSession } from './ort-session.ts';
+import { type MeasuredSession, openMeasuredFile } from './open-measured.ts';
+import type { OrtSession } from './ort-session.ts';
 
 export interface DirectModel extends Pick<ModelCore, 'submit' | 'statistics'> {
   readonly signature: OrtSession['signature'];
@@ -25,9 +25,8 @@ export interface DirectModelOptions {
 
 /** Throws as `openBatchModel`. */
 export function openDirectModel(onnx: Uint8Array, options: DirectModelOptions): DirectModel {
-  const { providers, mostRows, providerShare = 1 } = options;
-  const opened = openMeasured({ providers, providerShare }, (profile) => openSession(onnx, providers, 1, profile));
-  const { session, measured, nodesByProvider } = opened;
+  const { mostRows } = options;
+  const { session, measured, nodesByProvider } = openMeasuredFile(onnx, options);
   try {
     const { signature } = session;
     const run = compileRun(session);

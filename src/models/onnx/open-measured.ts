@@ -2,7 +2,7 @@
 
 import { type Measured, measureModel } from './measure-model.ts';
 import { type NodesByProvider, openProfile, proveProviders } from './node-providers.ts';
-import type { OrtSession } from './ort-session.ts';
+import { openSession, type OrtSession } from './ort-session.ts';
 
 export interface MeasuredSession {
   readonly session: OrtSession;
@@ -15,6 +15,17 @@ export interface Placing {
   readonly providers: readonly string[];
   /** See `proveProviders`. */
   readonly providerShare: number;
+}
+
+/** A file in this thread, for one that has nothing else to do. Throws as `openSession`, `measureModel` and `proveProviders`. */
+export function openMeasuredFile(
+  onnx: Uint8Array,
+  {
+    providers,
+    providerShare = 1,
+  }: { readonly providers: readonly string[]; readonly providerShare?: number | undefined },
+): MeasuredSession {
+  return openMeasured({ providers, providerShare }, (profile) => openSession(onnx, providers, 1, profile));
 }
 
 /** `open` opens the session with a profile, which has ended before anything is measured. Throws as it, `measureModel` and `proveProviders`. */
