@@ -18,6 +18,7 @@ import {
 import { type BatchModel, openBatchGraph } from '../../src/models/index.ts';
 import { linearModel, lookUpModel, singleRowModel } from '../support/onnx-model.ts';
 import { type OpenGraph, openGraph } from '../support/open-graph.ts';
+import { scoreRows } from '../support/score-rows.ts';
 import { answersOf } from '../support/row-answers.ts';
 
 const given = onDemandView('given', {
@@ -134,19 +135,7 @@ describe.each(Object.entries(GRAPHS))('%s', (_, node) => {
   it('gives each row what it is served alone', { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(rows, async (asked) => {
-        const got = new Array<readonly Value[] | string>(asked.length).fill('never told');
-        let told = 0;
-        // The same array each time, as the caller may give it.
-        const values: Value[] = [];
-        batch.score(
-          asked.length,
-          (row) => Object.assign(values, asked[row]),
-          (row, result) => {
-            told++;
-            got[row] = shown(result);
-          },
-        );
-        expect(told).toBe(asked.length);
+        const got = scoreRows(batch, asked, shown);
         for (const [at, row] of asked.entries()) {
           // As an arm asks: what the graph can't take of the row is not submitted.
           const mistake = served.binding.check(row);

@@ -14,6 +14,7 @@ import {
   singleRowModel,
   treesModel,
 } from '../support/onnx-model.ts';
+import { scoreRows } from '../support/score-rows.ts';
 
 const type = (kind: 'float64' | 'float32' | 'int64' | 'string' | 'bool'): DataType => ({ kind });
 const floats = (count: number): Field[] =>
@@ -118,19 +119,7 @@ describe('a batch’s model', () => {
       try {
         await fc.assert(
           fc.asyncProperty(rows, async (given) => {
-            const got = new Array<readonly Value[] | string>(given.length).fill('never told');
-            let told = 0;
-            // The same array each time, as the caller may give it.
-            const values: Value[] = [];
-            model.score(
-              given.length,
-              (row) => Object.assign(values, given[row]),
-              (row, result) => {
-                told++;
-                got[row] = result instanceof HeadraceError ? result.code : result;
-              },
-            );
-            expect(told).toBe(given.length);
+            const got = scoreRows(model, given, (result) => (result instanceof HeadraceError ? result.code : result));
             for (const [at, row] of given.entries()) {
               const alone = await runRows(loaded, binding, [row], scope()).then(
                 ([answer]) => answer ?? 'none',
