@@ -13,7 +13,6 @@ import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import { CancelledSinceError, RunHeldError } from './rows/run-lease.ts';
 import { openRunStore } from './rows/open-run-store.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
-import { newRunId } from './run-id.ts';
 import { keptSteps } from './rerun.ts';
 import { paramsOfNow, resolveParams } from './run-params.ts';
 import { getRun, type RunResult } from './shown-runs.ts';
@@ -39,7 +38,6 @@ export async function runPipeline(
   await storeCode(deps.objects, deps.definitions, pipeline);
   const store = await openRunStore(deps.database, deps.clock);
   const { id } = await store.create({
-    id: newRunId(deps.clock.nowMicros()),
     pipeline,
     params,
     manifestHash: deps.definitions.hash,
@@ -121,7 +119,6 @@ export async function rerunFrom(
   const params = paramsOfNow(pipeline, before.params, request.params);
   await storeCode(deps.objects, deps.definitions, pipeline);
   const { id: made } = await store.create({
-    id: newRunId(deps.clock.nowMicros()),
     pipeline,
     params,
     manifestHash: deps.definitions.hash,

@@ -1,7 +1,9 @@
 // Runs as rows on every database: one run a tick, one driver at a time, and batches that are written whole, once, or not at all.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fixedClock } from '../../src/core/index.ts';
 import { newOwner } from '../../src/orchestrator/lease.ts';
+import { createRunMaker } from '../../src/orchestrator/rows/create-run.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
@@ -51,6 +53,20 @@ describe.each(testDatabases('runs as rows'))('on $name', (databases) => {
     it('is the same one where it is made again by its id', async () => {
       expect(await second.create(newRun('r'))).toEqual({ id: 'r', isNew: false });
       expect(await store.events('r')).toHaveLength(1);
+    });
+
+    it('has an id that no other has, though one is thought of twice', async () => {
+      const thought = ['r', 'made', 'made', 'next', 'unused'];
+      const create = createRunMaker(db, fixedClock(5), () => thought.shift() ?? '');
+      const { id: _, ...unnamed } = newRun('', { tick: 60 });
+      expect(await create(unnamed)).toEqual({ id: 'made', isNew: true });
+      expect(await create({ ...unnamed, tick: 120 })).toEqual({ id: 'next', isNew: true });
+      expect(await create(unnamed)).toEqual({ id: 'made', isNew: false });
+      expect((await store.list({})).map(({ id, tick }) => [id, tick]).toSorted()).toEqual([
+        ['made', 60],
+        ['next', 120],
+        ['r', null],
+      ]);
     });
 
     it('is told with what it goes by and its steps in the order of the pipeline', async () => {

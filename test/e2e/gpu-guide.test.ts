@@ -61,7 +61,7 @@ it('names settings and files that there are', () => {
   for (const [, name = ''] of named) expect(keys, name).toContain(name);
   const variables = new Set([...SETTINGS.map(({ key }) => environmentName(key)), 'HEADRACE_URL']);
   for (const [name] of text.matchAll(/\bHEADRACE_\w+/g)) expect(variables, name).toContain(name);
-  for (const [path] of text.matchAll(/\b(?:deploy|test)\/[\w./-]+\w/g))
+  for (const [path] of text.matchAll(/(?<![\w./])(?:deploy|test)\/[\w./-]+\w/g))
     expect(existsSync(join(ROOT, path)), path).toBe(true);
   for (const [, page = ''] of text.matchAll(/\]\(([\w-]+\.md)/g))
     expect(existsSync(join(ROOT, 'docs/guides', page)), page).toBe(true);

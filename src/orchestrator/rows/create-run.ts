@@ -1,14 +1,19 @@
 // A run's first rows.
 
-import { type Clock, stringifyJson } from '../../core/index.ts';
+import { type Clock, type Micros, stringifyJson } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
+import { newRunId } from '../run-id.ts';
 import { createEventWriter } from './add-event.ts';
 import type { NewRun, RunStore } from './run-store.ts';
 import { rowsOfJson, statement, textsOfJson } from './statement.ts';
 
 type Created = Awaited<ReturnType<RunStore['create']>>;
 
-export function createRunMaker(database: Database, clock: Clock): (run: NewRun) => Promise<Created> {
+export function createRunMaker(
+  database: Database,
+  clock: Clock,
+  mintId: (now: Micros) => string = newRunId,
+): (run: NewRun) => Promise<Created> {
   const { kind } = database;
   const insertRun = statement<{ id: string }>(
     kind,
@@ -44,10 +49,11 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
   );
   const addEvent = createEventWriter(kind);
 
-  return (run) =>
-    database.transaction<unknown, Created>(async (trx) => {
+  /** Undefined where the id that was minted for it is another run's. */
+  const tryToCreate = (run: NewRun): Promise<Created | undefined> =>
+    database.transaction<unknown, Created | undefined>(async (trx) => {
       const {
-        id,
+        id = mintId(clock.nowMicros()),
         pipeline,
         params,
         manifestHash,
@@ -77,8 +83,8 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
         at,
       );
       if (rows.length === 0) {
-        const first = (await find(trx, id, pipeline.name, tick)).rows[0];
-        return { id: first?.id ?? id, isNew: false };
+        const first = (await find(trx, run.id ?? '', pipeline.name, tick)).rows[0];
+        return first && { id: first.id, isNew: false };
       }
       if (steps.length > 0) await insertSteps(trx, id, JSON.stringify(steps.map(({ step, scope }) => [step, scope])));
       if (copies !== undefined) {
@@ -89,4 +95,11 @@ export function createRunMaker(database: Database, clock: Clock): (run: NewRun) 
       await addEvent(trx, id, at, 'created', trigger === undefined ? undefined : stringifyJson(trigger));
       return { id, isNew: true };
     });
+
+  return async (run) => {
+    for (;;) {
+      const created = await tryToCreate(run);
+      if (created !== undefined) return created;
+    }
+  };
 }

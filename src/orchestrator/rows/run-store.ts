@@ -25,7 +25,8 @@ export interface RunTrigger {
 }
 
 export interface NewRun {
-  readonly id: string;
+  /** Left out: one that no run has. */
+  readonly id?: string;
   readonly pipeline: PipelineSpec;
   readonly params: Readonly<Record<string, unknown>>;
   readonly manifestHash: string;

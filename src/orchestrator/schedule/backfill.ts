@@ -6,7 +6,6 @@ import { newOwner } from '../lease.ts';
 import type { OrchestratorDeps } from '../orchestrator-deps.ts';
 import { requirePipeline, resumeRun } from '../pipeline-runs.ts';
 import { openRunStore } from '../rows/open-run-store.ts';
-import { newRunId } from '../run-id.ts';
 import { storeCode } from '../store-code.ts';
 import { newRunOf } from './make-runs.ts';
 import { scheduleOf, ticksBetween } from './ticks.ts';
@@ -47,8 +46,7 @@ export async function backfill(deps: OrchestratorDeps, request: BackfillRequest)
   const store = await openRunStore(deps.database, deps.clock);
   const done: Backfilled[] = [];
   for (const tick of ticks) {
-    const id = newRunId(deps.clock.nowMicros());
-    const made = await store.create(newRunOf(pipeline, { id, tick, manifestHash, params, state: 'running' }));
+    const made = await store.create(newRunOf(pipeline, { tick, manifestHash, params, state: 'running' }));
     const before = made.isNew ? undefined : (await store.get(made.id)).run.state;
     let error: string | null = null;
     if (before !== 'succeeded') {

@@ -7,7 +7,6 @@ import { checkRunnable } from '../check-runnable.ts';
 import type { PoolSizes } from '../driver/ask-for-slots.ts';
 import { firstRows, graphOf } from '../engine/graph.ts';
 import type { NewRun, RunStore } from '../rows/run-store.ts';
-import { newRunId } from '../run-id.ts';
 import { resolveParams } from '../run-params.ts';
 import { GC, type GcSchedule, ownSchedules } from './own-pipelines.ts';
 import type { ScheduleRow, ScheduleRows } from './schedule-rows.ts';
@@ -79,12 +78,10 @@ async function makeDue(
   {
     store,
     schedules,
-    clock,
     pools,
   }: {
     readonly store: RunStore;
     readonly schedules: ScheduleRows;
-    readonly clock: Clock;
     readonly pools?: PoolSizes;
   },
   {
@@ -107,7 +104,7 @@ async function makeDue(
   if (ticks.length > 0) checkPools(pipeline, pools ?? {});
   for (const tick of ticks) {
     const state = 'queued';
-    const made = await store.create(newRunOf(pipeline, { id: newRunId(clock.nowMicros()), tick, manifestHash, state }));
+    const made = await store.create(newRunOf(pipeline, { tick, manifestHash, state }));
     const late = now - tick > PUNCTUAL_MICROS ? 1 : 0;
     if (made.isNew) await schedules.count(pipeline.name, { made: 1, late });
   }
@@ -124,11 +121,9 @@ async function makeDue(
 export function newRunOf(
   pipeline: PipelineSpec,
   {
-    id,
     tick,
-    manifestHash,
-    state,
     params = {},
+    ...of
   }: Pick<NewRun, 'id' | 'manifestHash' | 'state'> & {
     readonly tick: Micros;
     readonly params?: Readonly<Record<string, unknown>>;
@@ -137,13 +132,11 @@ export function newRunOf(
   checkRunnable(pipeline);
   const isTold = pipeline.params.some(({ name, type }) => name === 'tick' && type.kind === 'timestamp');
   return {
-    id,
+    ...of,
     pipeline,
     params: resolveParams(pipeline, isTold ? { tick: formatTimestamp(tick), ...params } : params),
-    manifestHash,
     tick,
     keepGoing: false,
-    state,
     steps: firstRows(graphOf(pipeline)),
   };
 }
