@@ -388,6 +388,30 @@ describe('a call that is given up', () => {
   });
 });
 
+it('a stream that is given up before it is known who asks keeps no other away', async () => {
+  // As where a token is seen first: its check takes a moment.
+  const checked = Promise.withResolvers<void>();
+  let asked = 0;
+  const identify: NonNullable<Parameters<typeof openTransport>[1]>['identify'] = (own) => (headers, ip, role) => {
+    asked++;
+    return checked.promise.then(() => own(headers, ip, role));
+  };
+  const { connect } = await open(echo, { identify, limits: { bodyTimeoutMs: 5000 } });
+  const session = connect();
+  const given = Array.from({ length: 3 }, () => openCall(session, '/t.T/Stream'));
+  await expect.poll(() => asked).toBe(3);
+  for (const stream of given) {
+    stream.close(8);
+    await endOf(stream);
+  }
+  // What the connection says next the server reads after it has read that they are given up.
+  const next = openCall(session, '/t.T/Stream');
+  next.end(frame(small));
+  await expect.poll(() => asked).toBe(4);
+  checked.resolve();
+  expect(await endOf(next)).toMatchObject({ grpcStatus: 0, body: frame(small) });
+});
+
 it('calls that are given up at any moment end nothing but themselves', async () => {
   const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   // What a message says: how long it takes, and whether it fails.
@@ -520,6 +544,56 @@ describe('bounds', () => {
       stream.end(frame(small).subarray(7));
       expect(await endOf(stream)).toMatchObject({ grpcStatus: 0 });
     }
+  });
+});
+
+describe('a method of a stream that fails its call', () => {
+  const seen: string[] = [];
+  const told: Methods = new Map<string, Method>([
+    [
+      '/t.T/Told',
+      {
+        kind: 'stream',
+        role: 'predict',
+        open: (call) => ({
+          message(message, release) {
+            call.permit();
+            seen.push(message.toString());
+            release();
+            if (message.toString() === 'bad') call.fail(new HeadraceError('HR_INVALID', 'it is to fail'));
+            return call.send(frame(message));
+          },
+          ended: () => undefined,
+          stopping: () => undefined,
+          closed() {},
+        }),
+      },
+    ],
+  ]);
+  const messages = (...texts: string[]): Buffer => Buffer.concat(texts.map((text) => frame(Buffer.from(text))));
+
+  it('has its status told, and nothing of what it sends afterwards', async () => {
+    for (const before of [[], ['good']]) {
+      const { connect } = await open(told);
+      const stream = openCall(connect(), '/t.T/Told');
+      stream.end(messages(...before, 'bad', 'late'));
+      expect(await endOf(stream)).toMatchObject({ grpcStatus: INVALID, body: messages(...before) });
+      await opened?.close();
+    }
+  });
+
+  it('is given no more of its messages, and a client that goes on sending loses the stream', async () => {
+    const { connect } = await open(told);
+    const stream = openCall(connect(), '/t.T/Told');
+    seen.length = 0;
+    stream.write(messages('good', 'bad', 'late'));
+    const sending = setInterval(() => stream.write(messages('later')), 50);
+    try {
+      expect(await endOf(stream)).toMatchObject({ grpcStatus: INVALID });
+    } finally {
+      clearInterval(sending);
+    }
+    expect(seen).toEqual(['good', 'bad']);
   });
 });
 

@@ -85,6 +85,11 @@ export class Call implements CallContext {
     return this.stream.destroyed || this.stream.closed;
   }
 
+  /** How it ends is decided: nothing more is asked, and nothing more answered. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
   get isStream(): boolean {
     return this.#method?.kind === 'stream';
   }
@@ -103,7 +108,10 @@ export class Call implements CallContext {
       if (!(known instanceof Promise)) this.#enter(known);
       else
         known.then(
-          (late) => this.#guarded(() => this.#enter(late)),
+          (late) => {
+            // Whoever has left meanwhile takes no place that nobody would give back.
+            if (!this.hasEnded && !this.isGone) this.#guarded(() => this.#enter(late));
+          },
           (thrown: unknown) => this.fail(thrown),
         );
     } catch (thrown) {
@@ -321,9 +329,8 @@ export class Call implements CallContext {
   #closed(): void {
     this.#room?.release();
     if (this.#countedAs !== undefined) this.#open[this.#countedAs]--;
+    const ended = (this.#ended ??= cancelled('it was under way'));
     this.body?.closed();
-    const ended = this.#ended ?? cancelled('it was under way');
-    this.#ended = ended;
     const status = ended === 'well' ? { name: 'OK', code: 0 } : statusOf(ended);
     this.#trace.end(status.code, this.requestId, this.#endpoint, ended === 'well' ? undefined : ended);
     if (this.parts.loggedRequests !== 'all') return;
