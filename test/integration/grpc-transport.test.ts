@@ -5,7 +5,7 @@ import { connect as connectTcp } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HeadraceError, type Scope } from '../../src/core/index.ts';
+import { HeadraceError, invalid, type Scope } from '../../src/core/index.ts';
 import type { Tracing } from '../../src/monitoring/index.ts';
 import type { CallContext, Method, Methods, StreamCall } from '../../src/serving/grpc/transport/method.ts';
 import { endOf, frame, openCall, openTransport, type Transport } from '../support/grpc-transport.ts';
@@ -626,13 +626,24 @@ describe('a method that fails', () => {
     expect(Buffer.from(String(ended.headers['grpc-status-details-bin']), 'base64').toString()).not.toContain('hunter2');
   });
 
-  it('with a long sentence in any script keeps within what clients take', async () => {
-    const { connect } = await open(failing(new HeadraceError('HR_INVALID', '數據'.repeat(5000))));
-    const stream = openCall(connect(), '/t.T/Fail');
+  it.each([
+    ['a sentence in any script', new HeadraceError('HR_INVALID', '數據'.repeat(5000))],
+    ['a sentence of signs that are escaped', new HeadraceError('HR_INVALID', '%'.repeat(5000))],
+    ['many mistakes', invalid(Array.from({ length: 50 }, () => ({ path: 'x'.repeat(400), message: 'y'.repeat(400) })))],
+    ['mistakes in any script', invalid(Array.from({ length: 50 }, () => ({ path: '數'.repeat(99), message: '據'.repeat(99) })))],
+  ])('with %s keeps within the 8 KiB that clients take', async (_, thrown) => {
+    const { connect } = await open(failing(thrown));
+    const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    const stream = openCall(connect(), '/t.T/Fail', { 'x-request-id': 'r'.repeat(128), traceparent });
     stream.end(frame(small));
-    const { grpcMessage, headers } = await endOf(stream);
-    expect(grpcMessage.startsWith('數據數據')).toBe(true);
-    expect(Object.values(headers).join('').length).toBeLessThan(16_000);
+    const { grpcStatus, grpcMessage, headers } = await endOf(stream);
+    expect(grpcStatus).toBe(INVALID);
+    // Cut, and no character of it in the middle.
+    expect(thrown.message.startsWith(grpcMessage.replace(/…$/, ''))).toBe(true);
+    expect(grpcMessage.length).toBeGreaterThan(200);
+    // As HTTP/2 counts them.
+    const bytes = Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length + 32, 0);
+    expect(bytes).toBeLessThan(8192);
   });
 
   it('answers nobody whom it has not let in', async () => {
