@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registerPlainModel } from '../../src/app/index.ts';
 import { type Logger, type Role, ROLES } from '../../src/core/index.ts';
 import type { Registry } from '../../src/registry/index.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { allOf, type GrpcClient, grpcClient } from '../support/grpc-client.ts';
+import { linearModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
@@ -133,6 +135,9 @@ it('keeps a key to its endpoints, whoever’s protocol it speaks', async () => {
   expect(await statusOf(client.call(`${OIP}/ModelMetadata`, { name: 'checkout' }, { headers }))).toBe(FORBIDDEN);
   const { answer } = await client.call(`${OIP}/RepositoryIndex`, {}, { headers });
   expect((answer as { models: { name: string }[] }).models.map(({ name }) => name)).toEqual(['other']);
+  // A version is of one model: of none, it tells nothing of others.
+  const all = (await client.call(`${OIP}/ModelStatistics`, { version: '99' }, { headers })).answer;
+  expect((all as { model_stats: { name: string }[] }).model_stats.map(({ name }) => name)).toEqual(['other']);
   const stream = client.stream(`${OIP}/ModelStreamInfer`, { headers });
   stream.write({ model_name: 'checkout', inputs });
   expect((await allOf(stream)).status.code).toBe(FORBIDDEN);
@@ -182,6 +187,16 @@ it('writes refused changes into the audit log, with what was to be changed and w
     after: { refused: 'HR_FORBIDDEN' },
     reason: 'a try',
   });
+});
+
+it('writes who had a model unloaded, and why, into the audit log', async () => {
+  await registerPlainModel(open.app, { model: 'adder', onnx: linearModel(3) });
+  const { token, id } = await made('strong', ['admin']);
+  const headers = { ...bearer(token), 'x-reason': 'it is stale' };
+  await client.call(`${OIP}/RepositoryModelLoad`, { model_name: 'adder' }, { headers });
+  await client.call(`${OIP}/RepositoryModelUnload`, { model_name: 'adder' }, { headers });
+  const [entry] = await registry.auditLog.list({ object: 'model/adder', limit: 1 });
+  expect(entry).toMatchObject({ actor: `key hr_${id}`, action: 'model.unload', reason: 'it is stale' });
 });
 
 it('logs each call once, with what finds it again, and no key', async () => {

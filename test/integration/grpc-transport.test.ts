@@ -630,7 +630,10 @@ describe('a method that fails', () => {
     ['a sentence in any script', new HeadraceError('HR_INVALID', '數據'.repeat(5000))],
     ['a sentence of signs that are escaped', new HeadraceError('HR_INVALID', '%'.repeat(5000))],
     ['many mistakes', invalid(Array.from({ length: 50 }, () => ({ path: 'x'.repeat(400), message: 'y'.repeat(400) })))],
-    ['mistakes in any script', invalid(Array.from({ length: 50 }, () => ({ path: '數'.repeat(99), message: '據'.repeat(99) })))],
+    [
+      'mistakes in any script',
+      invalid(Array.from({ length: 50 }, () => ({ path: '數'.repeat(99), message: '據'.repeat(99) }))),
+    ],
   ])('with %s keeps within the 8 KiB that clients take', async (_, thrown) => {
     const { connect } = await open(failing(thrown));
     const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
@@ -642,7 +645,10 @@ describe('a method that fails', () => {
     expect(thrown.message.startsWith(grpcMessage.replace(/…$/, ''))).toBe(true);
     expect(grpcMessage.length).toBeGreaterThan(200);
     // As HTTP/2 counts them.
-    const bytes = Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length + 32, 0);
+    const bytes = Object.entries(headers).reduce(
+      (sum, [name, value]) => sum + name.length + String(value).length + 32,
+      0,
+    );
     expect(bytes).toBeLessThan(8192);
   });
 

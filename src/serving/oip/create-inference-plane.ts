@@ -110,10 +110,12 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
       if (isEndpoint(model, version)) {
         try {
           const answer = await endpoints.infer(model, version, asked, scope);
-          counts.answered(model, answer.version ?? '', startMs);
+          // Of several versions it is none's.
+          if (answer.version !== undefined) counts.answered(model, answer.version, startMs);
           return answer;
         } catch (thrown) {
-          counts.failed(model, version ?? '', startMs);
+          const asked = endpoints.versionAsked(model, version);
+          if (asked !== undefined) counts.failed(model, asked, startMs);
           throw thrown;
         }
       }
@@ -151,7 +153,7 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
         );
       return [...endpoints.index(), ...own].sort((a, b) => compareTexts(a.name, b.name));
     },
-    async load(model, actor) {
+    async load(model, by) {
       // It may have been registered a moment ago.
       if (!snapshots.isEndpoint(model) && !plain.has(model)) await plain.catchUp();
       if (isEndpoint(model, undefined)) {
@@ -161,28 +163,29 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
           `endpoint "${model}" is loaded by its traffic, and has nothing to serve yet.`,
         );
       }
-      await registry.plainModels.setLoaded(model, true, actor);
+      await registry.plainModels.setLoaded(model, true, by);
       await plain.catchUp();
       const { state, reason } = plain.find(model, undefined).state;
       if (state !== 'READY')
         throw new HeadraceError('HR_MODEL_NOT_READY', `model "${model}" could not be loaded: ${reason}`);
     },
-    async unload(model, actor) {
+    async unload(model, by) {
       if (isEndpoint(model, undefined)) {
         const sentence = `"${model}" is an endpoint, whose models are loaded and unloaded by its traffic; \`headrace endpoints traffic\` changes it.`;
         throw new HeadraceError('HR_CONFLICT', sentence);
       }
-      await registry.plainModels.setLoaded(model, false, actor);
+      await registry.plainModels.setLoaded(model, false, by);
       await plain.catchUp();
     },
     statistics(model, version) {
       const names = model === undefined ? plane.index().map(({ name }) => name) : [model];
+      const asked = model === undefined ? undefined : version;
       return [...new Set(names)].flatMap((name) => {
-        if (isEndpoint(name, version))
+        if (isEndpoint(name, asked))
           return endpoints
-            .loaded(name, version)
+            .loaded(name, asked)
             .map(({ version: own, model: loaded }) => figuresOf(name, own, loaded.statistics()));
-        const served = version === undefined ? plain.versions(name) : [plain.find(name, version)];
+        const served = asked === undefined ? plain.versions(name) : [plain.find(name, asked)];
         return served.map((one) => figuresOf(name, one.version, one.statistics()));
       });
     },

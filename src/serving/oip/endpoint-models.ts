@@ -20,6 +20,8 @@ export interface EndpointModels {
   metadata(name: string, version: string | undefined): ModelMetadata;
   infer(name: string, version: string | undefined, asked: InferRequest, scope: Scope): Promise<InferAnswer>;
   index(): readonly IndexedModel[];
+  /** The version that a request is for: the one that it names, or the only one that has traffic. Undefined for any other. */
+  versionAsked(name: string, version: string | undefined): string | undefined;
   /** Versions with the models that are in memory for them. */
   loaded(
     name: string,
@@ -108,6 +110,11 @@ export function createEndpointModels(
       plans().flatMap(({ state: { name }, arms }) =>
         versionsOf(arms).map((version): IndexedModel => ({ name, version, state: 'READY', reason: '' })),
       ),
+    versionAsked(name, version) {
+      const versions = versionsOf(armsOf(name));
+      if (version !== undefined) return versions.find((own) => own === version);
+      return versions.length === 1 ? versions[0] : undefined;
+    },
     loaded(name, version) {
       const arms = version === undefined ? armsOf(name) : [armOf(name, version)];
       const models = new Map(arms.map((arm) => [String(arm.version), arm.graph.model.loaded]));
