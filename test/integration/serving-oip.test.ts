@@ -181,6 +181,12 @@ describe('inference', () => {
         400,
         'input "x" is missing, and the model has no input "X"',
       ],
+      [
+        '/v2/models/sum/infer',
+        { inputs: [...sum([1, 2, 3]).inputs, { name: '__proto__', datatype: 'FP32', shape: [1], data: [1] }] },
+        400,
+        'the model has no input "__proto__"',
+      ],
       ['/v2/models/sum/infer', sum([1, 2]), 400, 'has 3 elements, got 2'],
       ['/v2/models/sum/infer', sum([1, 2], [1, 2]), 400, 'has the shape [1, 2], expected [N, 3]'],
       ['/v2/models/sum/infer', sum([], [0, 3]), 400, 'has no rows'],
@@ -281,6 +287,18 @@ describe('an endpoint', () => {
     const large = { method: 'POST', body: Buffer.alloc(5 * 1024 * 1024) };
     expect((await ask('/v2/models/checkout/infer?of=no-use', large)).status).toBe(413);
     expect(await metric()).toBe(refused + 4);
+  });
+
+  it('makes no rows of more than a request may have', async () => {
+    const inputs = [{ name: 'amount', datatype: 'BOOL', shape: [10_001], parameters: { binary_data_size: 10_001 } }];
+    const json = Buffer.from(JSON.stringify({ inputs }));
+    const headers = { 'inference-header-content-length': String(json.length) };
+    const body = Buffer.concat([json, Buffer.alloc(10_001)]);
+    // Before what lacks is told.
+    expect(await ask('/v2/models/checkout/infer', { method: 'POST', body, headers })).toMatchObject({
+      status: 413,
+      body: { error: expect.stringContaining('server.maxRows') },
+    });
   });
 
   it('names the row and column of a value that is none', async () => {

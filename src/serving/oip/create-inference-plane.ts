@@ -14,6 +14,7 @@ import type { Readiness } from '../control-plane.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { InFlight } from '../in-flight.ts';
 import type { Snapshots } from '../open-snapshots.ts';
+import type { ServingLimits } from '../serving-deps.ts';
 import type { Wake } from '../wake.ts';
 import { createEndpointModels, type EndpointModels } from './endpoint-models.ts';
 import type {
@@ -32,6 +33,7 @@ import { unknownModel } from './unknown-model.ts';
 
 export interface InferencePlaneParts {
   readonly registry: { readonly plainModels: Pick<PlainModelRegistry, 'setLoaded'> };
+  readonly limits: Pick<ServingLimits, 'maxRows'>;
   readonly monitor: Pick<Monitor, 'endpoint'>;
   readonly data: DataPlane;
   readonly snapshots: Snapshots;
@@ -42,9 +44,9 @@ export interface InferencePlaneParts {
 }
 
 export function createInferencePlane(parts: InferencePlaneParts): InferencePlane {
-  const { registry, monitor, data, snapshots, plain, inFlight, wake, readiness } = parts;
+  const { registry, limits, monitor, data, snapshots, plain, inFlight, wake, readiness } = parts;
   const counts = createRequestCounts();
-  const endpoints: EndpointModels = createEndpointModels(snapshots, data);
+  const endpoints: EndpointModels = createEndpointModels(snapshots, data, limits.maxRows);
 
   // Of names that there are, so there are no more meters than those.
   const meters = new Map<string, EndpointMeter>();
@@ -214,9 +216,8 @@ async function runTraced(
 }
 
 function byName(inputs: readonly NamedTensor[]): Tensors {
-  const tensors: Record<string, NamedTensor> = {};
-  for (const input of inputs) tensors[input.name] = input;
-  return tensors;
+  // What is named as a prototype's member is a member of its own.
+  return Object.fromEntries(inputs.map((input) => [input.name, input]));
 }
 
 function rowsOf(inputs: readonly NamedTensor[]): number {

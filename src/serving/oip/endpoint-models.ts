@@ -31,9 +31,11 @@ export interface EndpointModels {
   servedElsewhere(model: string): string;
 }
 
+/** `mostRows`: of one request. */
 export function createEndpointModels(
   snapshots: Snapshots,
   data: Pick<DataPlane, 'predict' | 'refused'>,
+  mostRows: number,
 ): EndpointModels {
   /** None while nothing is applied. */
   const plans = (): readonly EndpointPlan[] => (snapshots.isLoaded() ? snapshots.plans() : []);
@@ -73,7 +75,7 @@ export function createEndpointModels(
         refuseOtherOutputs(outputs, known, `endpoint "${name}"`);
       }
       // With one variant alone its version is what every request gets.
-      return { rows: rowsOf(inputs, requestColumns), forced: arms.length > 1 ? arm?.name : undefined };
+      return { rows: rowsOf(inputs, requestColumns, mostRows), forced: arms.length > 1 ? arm?.name : undefined };
     } catch (thrown) {
       data.refused(name, thrown);
       throw thrown;
