@@ -215,6 +215,15 @@ it('logs each call once, with what finds it again, and no key', async () => {
       { headers: { ...headers, 'x-request-id': 'mine-2' } },
     ),
   );
+  // A key that was pasted where a name belongs, and a name that would fill the log.
+  for (const endpoint of [token, 'n'.repeat(100_000)])
+    await statusOf(
+      client.call(
+        `${NATIVE}/Predict`,
+        { endpoint, inputs: [row] },
+        { headers: { ...headers, 'x-request-id': 'mine-3' } },
+      ),
+    );
   expect(String(metadata.get('traceparent')[0])).toMatch(/^00-(ab){16}-[0-9a-f]{16}-01$/);
   const mine = (name: string) => () => logged.filter(({ requestId }) => requestId === name);
   await expect.poll(mine('mine-1')).toMatchObject([
@@ -230,6 +239,7 @@ it('logs each call once, with what finds it again, and no key', async () => {
   await expect
     .poll(mine('mine-2'))
     .toMatchObject([{ level: 'info', grpcStatus: 'NOT_FOUND', code: 'HR_UNKNOWN_ENDPOINT' }]);
+  await expect.poll(mine('mine-3')).toMatchObject([{ endpoint: `hr_${id}` }, { endpoint: 'n'.repeat(200) }]);
   expect(JSON.stringify(logged)).not.toContain(token);
 });
 

@@ -688,12 +688,18 @@ it('spans of calls say what was called, how it ended, and in which trace', async
     stream.end(bytes);
     expect((await endOf(stream)).headers['traceparent']).toBe(`00-${'ab'.repeat(16)}-${'12'.repeat(8)}-01`);
   }
-  await expect.poll(() => spans.map(({ ended }) => ended === 'not')).toEqual([false, false]);
+  const none = openCall(connect(), '/t.T/None/of/mine', {});
+  none.end();
+  await endOf(none);
+  await expect.poll(() => spans.map(({ ended }) => ended === 'not')).toEqual([false, false, false]);
   const told = { 'rpc.system': 'grpc', 'rpc.service': 't.T', 'rpc.method': 'Echo', 'headrace.request_id': 'mine' };
   expect(spans).toMatchObject([
     { name: 't.T/Echo', parent, told: { ...told, 'rpc.grpc.status_code': 0 }, ended: 'well' },
     { name: 't.T/Echo', parent, told: { ...told, 'rpc.grpc.status_code': INVALID }, ended: { code: 'HR_INVALID' } },
+    // What callers make up names no span.
+    { name: 'unknown', told: { 'rpc.system': 'grpc', 'rpc.grpc.status_code': UNIMPLEMENTED } },
   ]);
+  expect(Object.values(spans[2]?.told ?? {}).join()).not.toContain('None');
 });
 
 describe('a stop', () => {
