@@ -198,6 +198,19 @@ function outcome(body: Buffer, length: number | undefined, inputs = noInputs): n
   }
 }
 
+it('a request may have null for what it need not have, as clients write who leave nothing out', () => {
+  const read = (more: object): InferBody => {
+    const tensor = { name: 'x', datatype: 'FP32', shape: [1], data: [2], parameters: null };
+    return readInferBody(Buffer.from(JSON.stringify({ inputs: [tensor], ...more })), undefined, noInputs);
+  };
+  const { isBinary: _, ...plain } = read({});
+  expect(read({ id: null, parameters: null, outputs: null })).toMatchObject(plain);
+  expect(
+    read({ parameters: { timeout: null, priority: null, binary_data_output: null, sequence_id: null } }),
+  ).toMatchObject(plain);
+  expect(read({ outputs: [{ name: 'y', parameters: null }] }).outputs).toEqual(['y']);
+});
+
 describe('what is no request', () => {
   const altered = samples.chain((tensors) =>
     fc
