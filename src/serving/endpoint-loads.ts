@@ -5,7 +5,7 @@ import { HeadraceError, type Logger, type Micros, toHeadraceError, within } from
 import { isTransient } from '../models/index.ts';
 import type { EndpointState, PreparedTraffic } from '../registry/index.ts';
 import type { CompileOptions, EndpointPlan } from './endpoint-plan.ts';
-import { retryDelayMs } from './load-retry.ts';
+import { LOAD_LIMIT_MS, retryDelayMs } from './load-retry.ts';
 
 export interface EndpointLoads {
   /**
@@ -49,9 +49,6 @@ export interface LoadFailure {
   /** Null where trying again can't help. */
   readonly retryMicros: Micros | null;
 }
-
-/** A load that hangs is one that failed. */
-const LOAD_LIMIT_MS = 120_000;
 
 /** What others mend without another artifact or other definitions, besides what `isTransient` says. */
 const MENDED_BY_OTHERS: ReadonlySet<HeadraceError['code']> = new Set([

@@ -1,5 +1,8 @@
-// When a load that failed is tried again: 1 s after the first time, doubling to 60 s, for ever. Servers that failed together do
-// not come again together.
+// How long a load may take, and when one that failed is tried again: 1 s after the first time, doubling to 60 s, for ever. Servers
+// that failed together do not come again together.
+
+/** A load that hangs is one that failed. */
+export const LOAD_LIMIT_MS = 120_000;
 
 const FIRST_RETRY_MS = 1000;
 const MOST_RETRY_MS = 60_000;

@@ -107,3 +107,19 @@ it('a load that fails at once is tried again where it is asked for', async () =>
   expect(held.state()).toEqual({ state: 'READY', reason: '' });
   held.release();
 });
+
+it('a load that hangs is one that failed, and what comes of it late is given back', async () => {
+  const late = Promise.withResolvers<ModelLease>();
+  let released = 0;
+  const held = createHeldVersion(versionOf(1), {
+    acquire: () => late.promise,
+    logger: silentLogger,
+    hold: () => () => {},
+    limitMs: 20,
+  });
+  await held.settled();
+  expect(held.state()).toEqual({ state: 'UNAVAILABLE', reason: 'it was not loaded within 0.02 s' });
+  late.resolve({ model, release: () => void released++ });
+  await expect.poll(() => released).toBe(1);
+  held.release();
+});

@@ -1,9 +1,9 @@
 // One version of a plain model that a server keeps in memory: loaded at once, tried again while it can't be, let go of once.
 
-import { type HeadraceError, type Logger, toHeadraceError } from '../../core/index.ts';
+import { HeadraceError, type Logger, toHeadraceError, within } from '../../core/index.ts';
 import { isTransient, type LoadedModel, type ModelLease } from '../../models/index.ts';
 import type { PlainVersion } from '../../registry/index.ts';
-import { retryDelayMs } from '../load-retry.ts';
+import { LOAD_LIMIT_MS, retryDelayMs } from '../load-retry.ts';
 import type { ModelHolders } from '../model-statistics.ts';
 import type { IndexedModel } from './inference-plane.ts';
 
@@ -24,9 +24,13 @@ export interface HeldVersionDeps {
   readonly acquire: (version: PlainVersion) => Promise<ModelLease>;
   readonly logger: Logger;
   readonly hold: ModelHolders['hold'];
+  readonly limitMs?: number;
 }
 
-export function createHeldVersion(version: PlainVersion, { acquire, logger, hold }: HeldVersionDeps): HeldVersion {
+export function createHeldVersion(
+  version: PlainVersion,
+  { acquire, logger, hold, limitMs = LOAD_LIMIT_MS }: HeldVersionDeps,
+): HeldVersion {
   let lease: ModelLease | undefined;
   let end: (() => void) | undefined;
   let failure: HeadraceError | undefined;
@@ -38,7 +42,11 @@ export function createHeldVersion(version: PlainVersion, { acquire, logger, hold
   const { model: name, version: number } = version;
   const load = async (): Promise<void> => {
     try {
-      const taken = await acquire(version);
+      const acquiring = acquire(version);
+      const taken = await within(acquiring, limitMs, () => {
+        acquiring.then((late) => late.release()).catch(() => {});
+        throw new HeadraceError('HR_MODEL_NOT_READY', `it was not loaded within ${limitMs / 1000} s`);
+      });
       if (isReleased) return taken.release();
       lease = taken;
       end = hold(taken.model, name, number);
