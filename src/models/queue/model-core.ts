@@ -120,8 +120,9 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       }
       running.add(batch);
       runningRows += batch.rows;
-      // Those that run again have waited before, and shadows wait for others by design.
-      if (!batch.isRetry)
+      // Those that run again, or come back from a thread that ended before it began with them, have been counted; shadows wait for
+      // others by design.
+      if (!batch.wasTaken)
         for (const { job, from, to } of batch.segments) {
           const waitedMs = Math.max(0, startMs - job.cameMs);
           if (job.priority !== 'shadow') {
