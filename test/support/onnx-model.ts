@@ -315,6 +315,15 @@ export function singleRowModel(features: number): Uint8Array {
   });
 }
 
+/** One row of `features` numbers, each given back as a row of its own: [1, features] → `found` [N, 1], as a detector gives what it finds. */
+export function turnedModel(features: number): Uint8Array {
+  return model({
+    nodes: [{ op: 'Transpose', inputs: ['x'], outputs: ['found'] }],
+    inputs: [{ name: 'x', type: 'float32', shape: [1, features] }],
+    outputs: [matrix('found', 1)],
+  });
+}
+
 /**
  * [N, 1] → itself, after as many rounds as the largest `x` of the batch says, and `more`: takes as long as it is told to.
  */

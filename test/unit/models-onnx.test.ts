@@ -10,6 +10,7 @@ import {
   patientModel,
   singleRowModel,
   treesModel,
+  turnedModel,
   zipMapModel,
 } from '../support/onnx-model.ts';
 
@@ -73,6 +74,30 @@ describe('the ONNX runtime', () => {
     const model = await load(singleRowModel(2));
     const answers = await Promise.all([1, 2, 3].map((value) => infer(model, { x: rows([[value, value]]) })));
     expect(answers.map(({ probability }) => probability?.data[0])).toEqual([2, 4, 6]);
+  });
+
+  it.each([
+    ['on the event loop', { inlineMicros: 1e6 }],
+    ['in a thread', { inlineMicros: -1 }],
+  ])('gives what one that takes one row makes of it, be that more rows or fewer: %s', async (_where, options) => {
+    const model = await load(turnedModel(3), options);
+    const answers = await Promise.all([1, 2].map((value) => infer(model, { x: rows([[value, 0, value]]) })));
+    expect(answers.map(({ found }) => found)).toEqual(
+      [1, 2].map((value) => ({ type: 'float32', shape: [3, 1], data: Float32Array.of(value, 0, value) })),
+    );
+    const both = infer(
+      model,
+      {
+        x: rows([
+          [1, 2, 3],
+          [4, 5, 6],
+        ]),
+      },
+    );
+    await expect(both).rejects.toMatchObject({
+      code: 'HR_INFERENCE_FAILED',
+      message: expect.stringMatching(/^the model's runtime failed: it gave 3 rows of "found" for one\. Send .* by one/),
+    });
   });
 
   it('never batches callers of a model whose rows depend on each other', async () => {

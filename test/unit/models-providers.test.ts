@@ -122,6 +122,22 @@ describe('a device', () => {
     expect([1e-6, 1e-3, 1e-1].map((off) => measured(device(off), false).mode)).toEqual(['joined', 'single', 'single']);
   });
 
+  it.each([1, 3])('that has no memory left for %i rows is no fault of the file', (rows) => {
+    const roomy = device(0);
+    const full: OrtSession = {
+      ...roomy,
+      run(inputs) {
+        if ((inputs[0]?.data as Float32Array).length < rows) return roomy.run(inputs);
+        throw new Error(
+          'Non-zero status code returned while running Conv node. Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:359 Failed to allocate memory for requested buffer of size 268435456',
+        );
+      },
+    };
+    expect(() => measured(full, true)).toThrow(
+      expect.objectContaining({ code: 'HR_OVERLOADED', message: expect.stringMatching(/no memory for the model now/) }),
+    );
+  });
+
   it('is measured once it has compiled for a size', () => {
     const { fixedMicros, rowMicros } = measured(device(0, 250), true);
     expect(fixedMicros + 32 * rowMicros).toBeLessThan(50_000);

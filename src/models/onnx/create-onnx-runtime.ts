@@ -193,6 +193,10 @@ function loaded(
     await core.stop(STOP_LIMIT_MS);
   };
   let closing: Promise<void> | undefined;
+  const givesOneRow = signature.outputs.every(({ shape }) => shape[0] === 1);
+  // What takes one row need not give one: it may find many things in a picture, or sum it up.
+  const isWholeWith = (rows: number): boolean =>
+    mode === 'single' || (mode === 'rowwise' && rows === 1 && !givesOneRow);
   return {
     signature,
     mixesRows: mode === 'single',
@@ -205,7 +209,7 @@ function loaded(
       return core.cost.current();
     },
     submit: core.submit,
-    infer: (inputs, scope) => inferTensors(signature, core.submit, inputs, scope, mode === 'single'),
+    infer: (inputs, scope) => inferTensors(signature, core.submit, inputs, scope, isWholeWith),
     statistics: core.statistics,
     close: () => (closing ??= close()),
   };

@@ -93,13 +93,9 @@ function open(
     });
     return session;
   } catch (thrown) {
+    const full = asNoMemory(thrown);
+    if (full !== undefined) throw full;
     const reason = messageOf(thrown);
-    if (/bad_alloc|bad allocation|failed to allocate|out of memory/i.test(reason))
-      throw new HeadraceError(
-        'HR_OVERLOADED',
-        `there is no memory for the model now (${reason}). Unload others, or give the server more.`,
-        { cause: thrown },
-      );
     const accelerator = providers.find((provider) => provider !== 'cpu');
     // What the CPU can load is a model: the fault lies with the provider, or with the device.
     if (accelerator !== undefined && loadsOnCpu(onnx)) {
@@ -117,6 +113,14 @@ function open(
 function nativeProvider(text: string): string | { readonly name: string; readonly deviceId: number } {
   const { name, device } = readProvider(text) ?? { name: text, device: undefined };
   return device === undefined ? name : { name, deviceId: device };
+}
+
+/** HR_OVERLOADED where the runtime, or its device, has no memory left, which says nothing of the file; else undefined. */
+export function asNoMemory(thrown: unknown): HeadraceError | undefined {
+  const reason = messageOf(thrown);
+  if (!/bad_alloc|bad allocation|failed to allocate|out of memory/i.test(reason)) return undefined;
+  const sentence = `there is no memory for the model now (${briefly(reason)}). Unload others, or give the server more.`;
+  return new HeadraceError('HR_OVERLOADED', sentence, { cause: thrown });
 }
 
 /** Without the places in the runtime's own source that it tells of. */

@@ -5,7 +5,7 @@ import type { ModelStatistics, RefusalReason } from '../model-runtime.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import type { ModelWork } from '../model-work.ts';
 import { rowBytes, type RowShapes, rowShapesOf } from '../row-shapes.ts';
-import { isWhole } from '../tensor-work.ts';
+import { hasTensors, isWhole } from '../tensor-work.ts';
 import { deliver } from './deliver.ts';
 import { type BatchMode, createModelQueue, type ModelQueue } from './model-queue.ts';
 import { type Batch, createJob, endUntold, type QueuedJob, tellFailed } from './queued-job.ts';
@@ -145,8 +145,14 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       if (mode === 'single' || wrong === undefined || wrong < 0) rows += deliver(batch, outputs, fail);
       else {
         const name = signature.outputs[wrong]?.name ?? '';
-        const sentence = `the model gave ${outputs[wrong]?.shape[0] ?? 'no'} rows of "${name}" for ${batch.rows} rows`;
-        for (const { job } of batch.segments) fail(job, sentence);
+        const gave = `gave ${outputs[wrong]?.shape[0] ?? 'no'} rows of "${name}" for`;
+        for (const { job } of batch.segments)
+          fail(
+            job,
+            mode === 'rowwise' && hasTensors(job.work)
+              ? `${RUNTIME_FAILED}: it ${gave} one. Send the rows one by one`
+              : `the model ${gave} ${batch.rows} rows`,
+          );
       }
       checkIdle();
     },
