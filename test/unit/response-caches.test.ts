@@ -131,4 +131,15 @@ describe('a bound', () => {
     pass(10);
     expect(now.get('c')).toBeUndefined();
   });
+
+  it('that a new plan lowers holds for runs of the plan before, too', () => {
+    const { caches, pass } = cachesOf();
+    const before = caches.hold(arm('v1'), SPEC);
+    const now = caches.hold(arm('v1'), { ...SPEC, maxBytes: 2 * ONE, ttlMicros: 10_000 });
+    now.put('a', [1]);
+    before.put('x'.repeat(2 * ONE), [2]);
+    expect(caches.statistics()).toMatchObject([{ entries: 1, bytes: ONE, evictions: 0 }]);
+    pass(10);
+    expect(before.get('a')).toBeUndefined();
+  });
 });

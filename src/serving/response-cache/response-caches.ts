@@ -77,7 +77,7 @@ export function createResponseCaches({
   let bytes = 0;
   let uses = 0;
 
-  const isOld = ({ storedMs }: Entry, { ttlMicros }: CacheSpec): boolean => (nowMs() - storedMs) * 1000 >= ttlMicros;
+  const isOld = ({ storedMs, of }: Entry): boolean => (nowMs() - storedMs) * 1000 >= of.endpoint.spec.ttlMicros;
 
   const remove = (entry: Entry): void => {
     const { of, key } = entry;
@@ -139,7 +139,7 @@ export function createResponseCaches({
         get(key) {
           const entry = arm.entries.get(key);
           if (entry === undefined) return undefined;
-          if (isOld(entry, spec)) {
+          if (isOld(entry)) {
             remove(entry);
             return undefined;
           }
@@ -154,7 +154,7 @@ export function createResponseCaches({
           const before = arm.entries.get(key);
           if (before !== undefined) remove(before);
           const own = entryBytes(key, outputs);
-          if (own > spec.maxBytes || own > maxBytes) return;
+          if (own > endpoint.spec.maxBytes || own > maxBytes) return;
           fit(endpoint, 1, own);
           const entry: Entry = {
             key,
@@ -185,10 +185,10 @@ export function createResponseCaches({
     },
     sweep() {
       let left = MOST_SWEPT;
-      for (const { arms, spec } of endpoints.values())
+      for (const { arms } of endpoints.values())
         for (const { entries } of arms.values())
           for (const entry of entries.values()) {
-            if (left === 0 || !isOld(entry, spec)) break;
+            if (left === 0 || !isOld(entry)) break;
             remove(entry);
             left--;
           }
