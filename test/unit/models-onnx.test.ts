@@ -85,15 +85,12 @@ describe('the ONNX runtime', () => {
     expect(answers.map(({ found }) => found)).toEqual(
       [1, 2].map((value) => ({ type: 'float32', shape: [3, 1], data: Float32Array.of(value, 0, value) })),
     );
-    const both = infer(
-      model,
-      {
-        x: rows([
-          [1, 2, 3],
-          [4, 5, 6],
-        ]),
-      },
-    );
+    const both = infer(model, {
+      x: rows([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+    });
     await expect(both).rejects.toMatchObject({
       code: 'HR_INFERENCE_FAILED',
       message: expect.stringMatching(/^the model's runtime failed: it gave 3 rows of "found" for one\. Send .* by one/),
