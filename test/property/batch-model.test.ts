@@ -8,6 +8,7 @@ import type { ModelSpec, ResolvedService } from '../../src/definitions/index.ts'
 import { compileBinding, createOnnxRuntime, openBatchModel, runRows } from '../../src/models/index.ts';
 import {
   centeringModel,
+  droppingModel,
   linearModel,
   lookUpModel,
   passThroughModel,
@@ -62,6 +63,12 @@ const CASES: Readonly<Record<string, Case>> = {
     outputs: [{ name: 'ten', type: type('float32') }],
     rows: rowsOf(fc.oneof(fc.integer({ min: 0, max: 63 }), fc.integer({ min: 60, max: 70 })), 1),
   },
+  'a model that gives no row for some': {
+    onnx: droppingModel(),
+    features: [{ name: 'x', type: type('float32') }],
+    outputs: [{ name: 'kept', type: type('float32') }],
+    rows: rowsOf(fc.integer({ min: -1, max: 9 }), 1),
+  },
   'texts, whole numbers and booleans, with defaults and without': {
     onnx: passThroughModel([
       { name: 'text', type: 'string', shape: [null] },
@@ -89,6 +96,8 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'a sum': { onnx: linearModel(2), features: floats(2), outputs: probability, rows: rowsOf(number, 2) },
 };
+
+const told = ({ code, message }: HeadraceError): string => `${code}: ${message}`;
 
 const scope = () =>
   createScope({
@@ -119,11 +128,11 @@ describe('a batch’s model', () => {
       try {
         await fc.assert(
           fc.asyncProperty(rows, async (given) => {
-            const got = scoreRows(model, given, (result) => (result instanceof HeadraceError ? result.code : result));
+            const got = scoreRows(model, given, (result) => (result instanceof HeadraceError ? told(result) : result));
             for (const [at, row] of given.entries()) {
               const alone = await runRows(loaded, binding, [row], scope()).then(
                 ([answer]) => answer ?? 'none',
-                (thrown: unknown) => (thrown instanceof HeadraceError ? thrown.code : String(thrown)),
+                (thrown: unknown) => (thrown instanceof HeadraceError ? told(thrown) : String(thrown)),
               );
               expect(got[at], `row ${at}`).toStrictEqual(alone);
             }

@@ -324,6 +324,19 @@ export function turnedModel(features: number): Uint8Array {
   });
 }
 
+/** `x` [N] → those of it that are not below 0, `kept`: rows that it drops are nobody's. */
+export function droppingModel(): Uint8Array {
+  return model({
+    nodes: [
+      { op: 'GreaterOrEqual', inputs: ['x', 'zero'], outputs: ['stays'] },
+      { op: 'Compress', inputs: ['x', 'stays'], outputs: ['kept'], attributes: { axis: { int: 0 } } },
+    ],
+    inputs: [{ name: 'x', type: 'float32', shape: [null] }],
+    outputs: [{ name: 'kept', type: 'float32', shape: [null] }],
+    initializers: [weights('zero', [], [0])],
+  });
+}
+
 /**
  * [N, 1] → itself, after as many rounds as the largest `x` of the batch says, and `more`: takes as long as it is told to.
  */

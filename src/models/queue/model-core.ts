@@ -4,6 +4,7 @@ import { HeadraceError, within } from '../../core/index.ts';
 import type { ModelStatistics, RefusalReason } from '../model-runtime.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import type { ModelWork } from '../model-work.ts';
+import { rowCountMistake } from '../row-count.ts';
 import { rowBytes, type RowShapes, rowShapesOf } from '../row-shapes.ts';
 import { hasTensors, isWhole } from '../tensor-work.ts';
 import { deliver } from './deliver.ts';
@@ -139,21 +140,17 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       busyMs += tookMs;
       provedMs = performance.now();
       cost.observe(batch.rows, tookMs);
-      const wrong = isWhole((batch.segments[0] as Batch['segments'][number]).job.work)
-        ? undefined
-        : outputs.findIndex(({ shape }) => shape[0] !== batch.rows);
-      if (mode === 'single' || wrong === undefined || wrong < 0) rows += deliver(batch, outputs, fail);
-      else {
-        const name = signature.outputs[wrong]?.name ?? '';
-        const gave = `gave ${outputs[wrong]?.shape[0] ?? 'no'} rows of "${name}" for`;
+      const isAsItCame = mode === 'single' || isWhole((batch.segments[0] as Batch['segments'][number]).job.work);
+      const gave = isAsItCame ? undefined : rowCountMistake(signature, outputs, batch.rows);
+      if (gave === undefined) rows += deliver(batch, outputs, fail);
+      else
         for (const { job } of batch.segments)
           fail(
             job,
             mode === 'rowwise' && hasTensors(job.work)
-              ? `${RUNTIME_FAILED}: it ${gave} one. Send the rows one by one`
-              : `the model ${gave} ${batch.rows} rows`,
+              ? `${RUNTIME_FAILED}: it ${gave}. Send the rows one by one`
+              : `the model ${gave}`,
           );
-      }
       checkIdle();
     },
     threw(batch, reason) {
