@@ -93,7 +93,9 @@ describe('the ONNX runtime', () => {
     });
     await expect(both).rejects.toMatchObject({
       code: 'HR_INFERENCE_FAILED',
-      message: expect.stringMatching(/^the model's runtime failed: it gave 3 rows of "found" for 1 row\. Send .* by one/),
+      message: expect.stringMatching(
+        /^the model's runtime failed: it gave 3 rows of "found" for 1 row\. Send .* by one/,
+      ),
     });
   });
 
