@@ -34,7 +34,7 @@ const rows = (values: readonly (readonly number[])[]): Tensor => ({
 
 describe('the ONNX runtime', () => {
   it('reads a signature', async () => {
-    expect(await createOnnxRuntime().inspect(classifierModel(3))).toEqual({
+    expect((await load(classifierModel(3))).signature).toEqual({
       inputs: [{ name: 'x', type: 'float32', shape: [null, 3] }],
       outputs: [
         { name: 'label', type: 'int64', shape: [null] },
@@ -122,7 +122,7 @@ describe('the ONNX runtime', () => {
   });
 
   it('refuses a ZipMap and says how to convert without it', async () => {
-    await expect(createOnnxRuntime().inspect(zipMapModel())).rejects.toMatchObject({
+    await expect(load(zipMapModel())).rejects.toMatchObject({
       code: 'HR_MODEL_SIGNATURE',
       message: expect.stringContaining("'zipmap': False"),
     });

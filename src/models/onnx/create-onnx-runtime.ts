@@ -97,12 +97,6 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
 
   return {
     isRunning: () => [...threads].some(({ isAtWork }) => isAtWork),
-    inspect: (onnx) =>
-      opening.withThread(async (thread) => {
-        const { signature } = await open(thread, { onnx: ownCopy(onnx), providers: ['cpu'], measures: false });
-        await thread.unload();
-        return { result: signature, isFree: true };
-      }),
     load: (onnx, { providers, mayBlock = false, handsOver = false, sha256 }) =>
       opening.withThread<LoadedModel>(async (thread) => {
         const bytes = onnx.byteLength;
