@@ -1,29 +1,12 @@
 // Rows that a run did not answer and that wait to run once more: for as long as somebody waits for them.
 
 import { expect, it } from 'vitest';
-import { createModelCore } from '../../src/models/queue/model-core.ts';
 import type { Batch } from '../../src/models/queue/queued-job.ts';
-import type { RunCost } from '../../src/models/queue/run-cost.ts';
 import { scopeOf } from '../support/model-works.ts';
+import { openCore } from '../support/open-core.ts';
 
-const cost: RunCost = {
-  runMs: () => 1,
-  batchRows: () => 4,
-  observe() {},
-  current: () => ({ fixedMicros: 0, rowMicros: 0, loadMicros: 0 }),
-};
-
-function openCore() {
-  const core = createModelCore({
-    signature: { inputs: [], outputs: [] },
-    mode: 'joined',
-    cost,
-    lanes: 1,
-    maxQueuedRows: 100,
-    maxQueuedBytes: Infinity,
-    freeMs: (nowMs) => nowMs,
-    wake() {},
-  });
+function openTold() {
+  const core = openCore();
   const told: string[] = [];
   const submit = (name: string, scope = scopeOf()): void =>
     core.submit({
@@ -38,7 +21,7 @@ function openCore() {
 }
 
 it.each(['crashed', 'putBack'] as const)('are told while they wait that they are cancelled or late: %s', (what) => {
-  const { core, told, submit, take } = openCore();
+  const { core, told, submit, take } = openTold();
   const gone = scopeOf();
   submit('gone', gone);
   submit('late', scopeOf({ timeoutMs: 10_000 }));
@@ -54,7 +37,7 @@ it.each(['crashed', 'putBack'] as const)('are told while they wait that they are
 });
 
 it('that came back from a thread which never began with them are counted as waiting once', () => {
-  const { core } = openCore();
+  const core = openCore();
   const began: number[] = [];
   core.submit({
     count: 2,
