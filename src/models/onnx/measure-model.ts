@@ -7,7 +7,7 @@ import type { BatchMode } from '../queue/model-queue.ts';
 import { rowShapesOf, widthOf } from '../row-shapes.ts';
 import { arrayOf, isText } from '../tensor-arrays.ts';
 import { toHalf } from '../binding/half.ts';
-import { asNoMemory, type OrtSession, toOrt } from './ort-session.ts';
+import { asNoRoom, type OrtSession, toOrt } from './ort-session.ts';
 
 export interface Measured {
   readonly mode: BatchMode;
@@ -43,7 +43,7 @@ export function measureModel(session: OrtSession, { ranOnce, isOnDevice }: Measu
     ranOnce();
     oneMs = timeRuns(session, 1, isOnDevice);
   } catch (thrown) {
-    const full = asNoMemory(thrown);
+    const full = asNoRoom(thrown);
     if (full !== undefined) throw full;
     // With a size that only the caller knows, one row of our making may be wrong: no verdict then.
     if (signature.inputs.some(({ shape }) => shape.slice(1).includes(null)))
@@ -102,7 +102,7 @@ function canJoin(session: OrtSession, tolerance: number): boolean {
     return true;
   } catch (thrown) {
     // Memory that is full now would keep its rows apart for as long as it is loaded.
-    const full = asNoMemory(thrown);
+    const full = asNoRoom(thrown);
     if (full !== undefined) throw full;
     return false;
   }

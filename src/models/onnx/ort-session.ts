@@ -22,7 +22,7 @@ export interface OrtSession {
 
 /**
  * Blocks the thread while it loads. Throws HR_MODEL_UNREADABLE (corrupt, unknown operator), HR_MODEL_SIGNATURE (maps,
- * sequences), HR_UNSUPPORTED (a provider that was asked for and isn't there, or a device of it), HR_OVERLOADED (no memory for it
+ * sequences), HR_UNSUPPORTED (a provider that was asked for and isn't there, or a device of it), HR_OVERLOADED (no room for it
  * now). `profilePrefix`: how the path begins of a profile of what it runs.
  */
 export function openSession(
@@ -93,7 +93,7 @@ function open(
     });
     return session;
   } catch (thrown) {
-    const full = asNoMemory(thrown);
+    const full = asNoRoom(thrown);
     if (full !== undefined) throw full;
     const reason = messageOf(thrown);
     const accelerator = providers.find((provider) => provider !== 'cpu');
@@ -115,11 +115,13 @@ function nativeProvider(text: string): string | { readonly name: string; readonl
   return device === undefined ? name : { name, deviceId: device };
 }
 
-/** HR_OVERLOADED where the runtime, or its device, has no memory left, which says nothing of the file; else undefined. */
-export function asNoMemory(thrown: unknown): HeadraceError | undefined {
+const NO_ROOM = /bad_alloc|bad allocation|failed to allocate|out of memory|busy or unavailable/i;
+
+/** HR_OVERLOADED where no memory is left, or a device is another process's alone, which says nothing of the file; else undefined. */
+export function asNoRoom(thrown: unknown): HeadraceError | undefined {
   const reason = messageOf(thrown);
-  if (!/bad_alloc|bad allocation|failed to allocate|out of memory/i.test(reason)) return undefined;
-  const sentence = `there is no memory for the model now (${briefly(reason)}). Unload others, or give the server more.`;
+  if (!NO_ROOM.test(reason)) return undefined;
+  const sentence = `there is no room for the model now (${briefly(reason)}). Unload others, or give the server more memory.`;
   return new HeadraceError('HR_OVERLOADED', sentence, { cause: thrown });
 }
 
