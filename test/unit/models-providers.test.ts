@@ -134,7 +134,10 @@ describe('a device', () => {
       },
     };
     expect(() => measured(full, true)).toThrow(
-      expect.objectContaining({ code: 'HR_OVERLOADED', message: expect.stringMatching(/no room for the model now \(Non-zero .* Failed to allocate/) }),
+      expect.objectContaining({
+        code: 'HR_OVERLOADED',
+        message: expect.stringMatching(/no room for the model now \(Non-zero .* Failed to allocate/),
+      }),
     );
   });
 

@@ -5,7 +5,7 @@ import { messageOf } from '../../core/index.ts';
 import { createModelCore, type ModelCore } from '../queue/model-core.ts';
 import type { RunCost } from '../queue/run-cost.ts';
 import type { Tensor } from '../tensor.ts';
-import { compileRun } from './inline-model.ts';
+import { compileRun } from './compile-run.ts';
 import { type MeasuredSession, openMeasuredFile } from './open-measured.ts';
 import type { OrtSession } from './ort-session.ts';
 
