@@ -5,10 +5,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createScope, type DataType, type Field, HeadraceError, type Value } from '../../src/core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../src/definitions/index.ts';
-import { compileBinding, createOnnxRuntime, openBatchModel, runRows } from '../../src/models/index.ts';
+import { compileBinding, createOnnxRuntime, type LoadedModel, openBatchModel, runRows } from '../../src/models/index.ts';
+import { openDirectModel } from '../../src/models/onnx/direct-model.ts';
 import {
   centeringModel,
   droppingModel,
+  largestModel,
   linearModel,
   lookUpModel,
   passThroughModel,
@@ -69,6 +71,12 @@ const CASES: Readonly<Record<string, Case>> = {
     outputs: [{ name: 'kept', type: type('float32') }],
     rows: rowsOf(fc.integer({ min: -1, max: 9 }), 1),
   },
+  'a model with an output besides that has no rows': {
+    onnx: largestModel(),
+    features: [{ name: 'x', type: type('float32') }],
+    outputs: [{ name: 'same', type: type('float32') }],
+    rows: rowsOf(fc.integer({ min: -9, max: 9 }), 1),
+  },
   'texts, whole numbers and booleans, with defaults and without': {
     onnx: passThroughModel([
       { name: 'text', type: 'string', shape: [null] },
@@ -125,6 +133,8 @@ describe('a batch’s model', () => {
       const loaded = await createOnnxRuntime().load(onnx, { providers: ['cpu'], mayBlock: true });
       const binding = compileBinding(loaded.signature, service, spec);
       const model = openBatchModel(onnx, { service, spec, mostRows: 16 });
+      // What graphs have in a batch.
+      const direct = openDirectModel(onnx, { providers: ['cpu'], mostRows: 16 });
       try {
         await fc.assert(
           fc.asyncProperty(rows, async (given) => {
@@ -136,11 +146,15 @@ describe('a batch’s model', () => {
               );
               expect(got[at], `row ${at}`).toStrictEqual(alone);
             }
+            const good = given.filter((_, at) => Array.isArray(got[at]));
+            const together = await runRows(direct as unknown as LoadedModel, binding, good, scope()).catch(() => 'none');
+            if (good.length > 0) expect(together).toStrictEqual(got.filter((one) => Array.isArray(one)));
           }),
           { numRuns: 30 },
         );
       } finally {
         model.close();
+        direct.close();
         await loaded.close();
       }
     },

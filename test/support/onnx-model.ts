@@ -324,6 +324,21 @@ export function turnedModel(features: number): Uint8Array {
   });
 }
 
+/** `x` [N] → itself as `same`, and besides the largest of all, `most`, which has no rows. */
+export function largestModel(): Uint8Array {
+  return model({
+    nodes: [
+      { op: 'Identity', inputs: ['x'], outputs: ['same'] },
+      { op: 'ReduceMax', inputs: ['x'], outputs: ['most'], attributes: { keepdims: { int: 0 } } },
+    ],
+    inputs: [{ name: 'x', type: 'float32', shape: [null] }],
+    outputs: [
+      { name: 'same', type: 'float32', shape: [null] },
+      { name: 'most', type: 'float32', shape: [] },
+    ],
+  });
+}
+
 /** `x` [N] → those of it that are not below 0, `kept`: rows that it drops are nobody's. */
 export function droppingModel(): Uint8Array {
   return model({

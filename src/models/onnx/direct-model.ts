@@ -35,6 +35,7 @@ export function openDirectModel(onnx: Uint8Array, options: DirectModelOptions): 
       signature,
       // Rows that can't share a run with others have one each.
       mode: measured.mode === 'joined' ? 'joined' : 'rowwise',
+      mayGiveOtherRows: measured.mode === 'single',
       cost: costOfNothing(mostRows),
       lanes: 1,
       maxQueuedRows: Infinity,

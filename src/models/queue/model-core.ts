@@ -16,6 +16,8 @@ import type { RunCost } from './run-cost.ts';
 export interface ModelCoreOptions {
   readonly signature: Signature;
   readonly mode: BatchMode;
+  /** Some of its outputs may have another number of rows than ran. Default: where `mode` is `single`. */
+  readonly mayGiveOtherRows?: boolean;
   readonly cost: RunCost;
   readonly lanes: number;
   readonly maxQueuedRows: number;
@@ -56,7 +58,7 @@ export const RUNTIME_FAILED = "the model's runtime failed";
 const OLD_ESTIMATE_MS = 1000;
 
 export function createModelCore(options: ModelCoreOptions): ModelCore {
-  const { signature, mode, cost, freeMs, wake } = options;
+  const { signature, mode, mayGiveOtherRows = mode === 'single', cost, freeMs, wake } = options;
   const ownShapes = rowShapesOf(signature);
   const ownBytes = rowBytes(signature, ownShapes);
   const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
@@ -140,7 +142,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       busyMs += tookMs;
       provedMs = performance.now();
       cost.observe(batch.rows, tookMs);
-      const isAsItCame = mode === 'single' || isWhole((batch.segments[0] as Batch['segments'][number]).job.work);
+      const isAsItCame = mayGiveOtherRows || isWhole((batch.segments[0] as Batch['segments'][number]).job.work);
       const gave = isAsItCame ? undefined : rowCountMistake(signature, outputs, batch.rows);
       if (gave === undefined) rows += deliver(batch, outputs, fail);
       else
