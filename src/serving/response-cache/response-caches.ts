@@ -19,14 +19,14 @@ export interface ArmCache {
   missed(): void;
   /** A row was answered by the run of an equal one. */
   shared(): void;
-  /** The last one of an arm drops what is kept. A second call does nothing. */
+  /** The last one of an arm drops what is kept, some thousand entries at once and the rest as `sweep` is called. A second call does nothing. */
   release(): void;
 }
 
 export interface ResponseCaches {
   /** What is kept of the arm, whoever else holds it; the bounds are the endpoint's from now on. */
   hold(of: { readonly endpoint: string; readonly arm: string }, spec: CacheSpec): ArmCache;
-  /** Drops entries that are too old, some thousands at the most. */
+  /** Drops entries of arms that nobody holds any more, and those that are too old: some thousands at the most. */
   sweep(): void;
   statistics(): readonly CacheStatistics[];
 }
@@ -62,7 +62,7 @@ interface KeptEndpoint {
   evictions: number;
 }
 
-/** A sweep must not keep the event loop. */
+/** Neither a sweep nor the end of an arm may keep the event loop. */
 const MOST_SWEPT = 4096;
 
 /** `maxBytes`: of all endpoints. `nowMs`: a clock that only goes forward. */
@@ -74,6 +74,8 @@ export function createResponseCaches({
   readonly nowMs?: () => number;
 }): ResponseCaches {
   const endpoints = new Map<string, KeptEndpoint>();
+  /** Nobody holds them, and they still have entries. */
+  const leaving = new Set<KeptArm>();
   let bytes = 0;
   let uses = 0;
 
@@ -87,6 +89,19 @@ export function createResponseCaches({
     endpoint.entries--;
     endpoint.bytes -= entry.bytes;
     bytes -= entry.bytes;
+  };
+
+  /** Drops as many at the most; gives how many more it might have. */
+  const clear = (arm: KeptArm, most: number): number => {
+    let left = most;
+    for (const entry of arm.entries.values()) {
+      if (left === 0) break;
+      remove(entry);
+      left--;
+    }
+    if (arm.entries.size === 0) leaving.delete(arm);
+    else leaving.add(arm);
+    return left;
   };
 
   const evict = (entry: Entry | undefined): void => {
@@ -178,13 +193,14 @@ export function createResponseCaches({
           if (!isHeld) return;
           isHeld = false;
           if (--arm.holders > 0) return;
-          for (const entry of arm.entries.values()) remove(entry);
           endpoint.arms.delete(id);
+          clear(arm, MOST_SWEPT);
         },
       };
     },
     sweep() {
       let left = MOST_SWEPT;
+      for (const arm of leaving) left = clear(arm, left);
       for (const { arms } of endpoints.values())
         for (const { entries } of arms.values())
           for (const entry of entries.values()) {
