@@ -100,6 +100,7 @@ describe.each([
 });
 
 const ENDING = new URL('../support/ending-inference-worker.ts', import.meta.url);
+const HANGING = new URL('../support/hanging-inference-worker.ts', import.meta.url);
 const FAILING = new URL('../support/failing-inference-worker.ts', import.meta.url);
 
 describe('a thread', () => {
@@ -137,6 +138,23 @@ describe('a thread', () => {
     expect(runtime.isRunning()).toBe(true);
     await model.close();
     await expect.poll(() => runtime.isRunning(), { timeout: 30_000 }).toBe(false);
+  });
+
+  it('is not started while too many hang: what comes meanwhile is refused at once', async () => {
+    const mayReturn = new Int32Array(new SharedArrayBuffer(4));
+    setEnvironmentData('hanging runs may return', mayReturn);
+    const model = await load(linearModel(1), { ...inThreads, silenceFloorMs: 200, threadScript: HANGING });
+    expect(await tellAll(model, [666])).toEqual(['HR_INFERENCE_FAILED']);
+    const waiting = tellAll(model, [666]);
+    await expect.poll(() => model.statistics().threadsReplaced).toBe(3);
+    await expect(submitRows(model, [[1]])).rejects.toMatchObject({
+      code: 'HR_OVERLOADED',
+      message: expect.stringMatching(/^the model has no thread now: .* do not return.* \(1 row waits\)\. Retry/),
+    });
+    Atomics.store(mayReturn, 0, 1);
+    Atomics.notify(mayReturn, 0);
+    expect(await waiting).toEqual([666]);
+    expect(await tellAll(model, [2])).toEqual([2]);
   });
 
   it('that hangs keeps nobody past the deadline', async () => {

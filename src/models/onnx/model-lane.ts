@@ -16,7 +16,10 @@ export interface ModelLane {
   /** In the order in which they run. */
   readonly batches: readonly Batch[];
   readonly isAlive: boolean;
-  /** When it will have done all, by the estimate; of a thread that is being replaced, when that may be ready. */
+  /**
+   * When it will have done all, by the estimate; of a thread that is being replaced, when that may be ready: Infinity where nobody
+   * knows, since others that hang have to return before one is started.
+   */
   freeMs(nowMs: number): number;
   /** Writes the batch into a free buffer and hands it over. Not with two batches under way. */
   give(batch: Batch, nowMs: number): void;
@@ -96,7 +99,7 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     const nowMs = performance.now();
     deaths = nowMs - aliveSinceMs > GOOD_LIFE_MS ? 1 : deaths + 1;
     const waitMs = deaths < 2 ? 0 : Math.min(MOST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (deaths - 2));
-    aliveAgainMs = nowMs + waitMs + cost.current().loadMicros / 1000;
+    aliveAgainMs = givenUp.size < MOST_GIVEN_UP ? nowMs + waitMs + cost.current().loadMicros / 1000 : Infinity;
     timer = setTimeout(begin, waitMs);
   };
   const begin = (): void => void (opening = openNext());
@@ -104,6 +107,7 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     if (givenUp.size >= MOST_GIVEN_UP) await Promise.race(givenUp);
     if (isClosed) return;
     aliveSinceMs = performance.now();
+    aliveAgainMs = Math.min(aliveAgainMs, aliveSinceMs + cost.current().loadMicros / 1000);
     let next: ModelThread;
     try {
       next = await openAnother();
