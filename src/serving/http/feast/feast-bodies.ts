@@ -2,6 +2,7 @@
 // `allow_registry_cache`, are left alone: versions of Feast's clients differ in what they send.
 
 import { describe, HeadraceError, invalid } from '../../../core/index.ts';
+import { createKnownLists } from './known-lists.ts';
 
 export interface AskedOnlineFeatures {
   /** A feature service, or references of features, each `view:feature`. */
@@ -21,8 +22,11 @@ export function parseOnlineFeatures(body: unknown): AskedOnlineFeatures {
     const message = `expected references such as ["airport_delays:mean_delay_7d"], or a "feature_service", got ${describe(features)}`;
     throw invalid([{ path: 'features', message }]);
   }
-  return { features: features.map(referenceOf), entities, isFull };
+  return { features: referencesOf(features), entities, isFull };
 }
+
+/** The same array for the same list, by which what it is compiled to is found. */
+const referencesOf = createKnownLists((list): readonly string[] => list.map(referenceOf));
 
 /** `view@latest:feature` is `view:feature`. */
 function referenceOf(json: unknown, at: number): string {
