@@ -28,16 +28,16 @@ export function createGraphModel(plan: GraphPlan, mostRunsAgain?: number): Graph
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
 
-  const tell = (work: ModelWork, answers: readonly NodeAnswer[], startMs: number): void => {
+  const tell = (work: ModelWork, answers: readonly NodeAnswer[], startMs: number, endMs: number): void => {
     runs++;
-    busyMs += performance.now() - startMs;
+    busyMs += endMs - startMs;
     runningRows -= work.count;
     for (const answer of answers) {
       if (answer instanceof HeadraceError) failures++;
       else rows++;
     }
     // Only the binding below reads it.
-    work.done([{ type: 'string', shape: [work.count], data: answers as unknown as TensorData }], 0);
+    work.done([{ type: 'string', shape: [work.count], data: answers as unknown as TensorData }], 0, endMs);
     if (runningRows === 0) whenIdle?.();
   };
 
@@ -63,9 +63,9 @@ export function createGraphModel(plan: GraphPlan, mostRunsAgain?: number): Graph
       for (let index = 0; index < work.count; index++) work.bind(index, batch, index);
       runningRows += work.count;
       const { scope, timed } = work;
-      const answers = runGraph({ plan, meters, queue, rows: given, scope, timed, mostRunsAgain });
-      if (answers instanceof Promise) void answers.then((told) => tell(work, told, startMs));
-      else tell(work, answers, startMs);
+      runGraph({ plan, meters, queue, rows: given, scope, timed, startMs, mostRunsAgain }, (answers, endMs) =>
+        tell(work, answers, startMs, endMs),
+      );
     },
     infer: () =>
       Promise.reject(

@@ -141,7 +141,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       const wrong = isWhole((batch.segments[0] as Batch['segments'][number]).job.work)
         ? undefined
         : outputs.findIndex(({ shape }) => shape[0] !== batch.rows);
-      if (mode === 'single' || wrong === undefined || wrong < 0) rows += deliver(batch, outputs, fail);
+      if (mode === 'single' || wrong === undefined || wrong < 0) rows += deliver(batch, outputs, provedMs, fail);
       else {
         const name = signature.outputs[wrong]?.name ?? '';
         const sentence = `the model gave ${outputs[wrong]?.shape[0] ?? 'no'} rows of "${name}" for ${batch.rows} rows`;
