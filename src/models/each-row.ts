@@ -1,6 +1,6 @@
 // Rows of feature values as work for a model, each with its own fate: a row that breaks its batch fails alone.
 
-import { HeadraceError, type Scope, type Value } from '../core/index.ts';
+import { HeadraceError, messageOf, type Scope, type Value } from '../core/index.ts';
 import type { Binding } from './binding/compile-binding.ts';
 import type { LoadedModel } from './model-runtime.ts';
 import type { BatchInput, ModelWork } from './model-work.ts';
@@ -81,7 +81,7 @@ export abstract class EachRowWork implements ModelWork {
 /** What kept a model's answer from being read, as a row's failure. */
 export function asInferenceFailure(thrown: unknown): HeadraceError {
   if (thrown instanceof HeadraceError) return thrown;
-  return new HeadraceError('HR_INFERENCE_FAILED', `the model's answer can't be read: ${String(thrown)}`, {
+  return new HeadraceError('HR_INFERENCE_FAILED', `the model's answer can't be read: ${messageOf(thrown)}`, {
     cause: thrown,
   });
 }

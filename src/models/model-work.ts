@@ -18,8 +18,8 @@ export interface ModelWork {
   /** Told of each run of a node, where the model is made of others; left out where nobody asks. */
   readonly timed?: ((timing: NodeTiming) => void) | undefined;
   /**
-   * Told each time that some of its rows begin to run: how many, and how long each of them has waited. Rows that run once more
-   * are not told of again. Left out where nobody asks.
+   * Told each time that some of its rows begin to run: how many, and how long each of them has waited. Rows that run once more,
+   * or that a thread had which ended before it began with them, are not told of again. Left out where nobody asks.
    */
   began?(rows: number, waitedMs: number): void;
   /**

@@ -9,7 +9,7 @@ import { isText } from './tensor-arrays.ts';
 export interface TensorWork extends ModelWork {
   /** In the signature's order. */
   readonly tensors: readonly Tensor[];
-  /** Its rows depend on each other: they run by themselves and all at once. */
+  /** Its rows depend on each other, or need not give one each: they run by themselves and all at once. */
   readonly isWhole: boolean;
 }
 
@@ -23,20 +23,22 @@ export function isWhole(work: ModelWork): work is TensorWork {
 
 /**
  * `submit` gets one work. Throws HR_INVALID for tensors that are not the signature's: a missing or unknown input, a wrong
- * type or shape, a text with a NUL; and what the work is told.
+ * type or shape, a text with a NUL; and what the work is told. `isWholeWith`: whether so many rows run by themselves and all at
+ * once, and what comes of them is the answer, whatever its first size.
  */
 export function inferTensors(
   signature: Signature,
   submit: (work: TensorWork) => void,
   inputs: Tensors,
   scope: Scope,
-  runsWhole: boolean,
+  isWholeWith: (rows: number) => boolean,
 ): Promise<Tensors> {
   return new Promise((resolve, reject) => {
     const mistake = tensorsMistake(signature, inputs);
     if (mistake !== undefined) return reject(new HeadraceError('HR_INVALID', `${mistake}.`));
     const tensors = signature.inputs.map(({ name }) => inputs[name] as Tensor);
     const count = tensors[0]?.shape[0] ?? 1;
+    const runsWhole = isWholeWith(count);
     submit({
       count,
       scope,

@@ -5,7 +5,14 @@ import { gzipSync, deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerModelFile, registerPlainModel } from '../../src/app/index.ts';
-import { centeringModel, constantModel, linearModel, lookUpModel, patientModel } from '../support/onnx-model.ts';
+import {
+  centeringModel,
+  constantModel,
+  linearModel,
+  lookUpModel,
+  patientModel,
+  turnedModel,
+} from '../support/onnx-model.ts';
 import { scopeOf } from '../support/model-works.ts';
 import { openOipServing } from '../support/oip-models.ts';
 import { type OpenServing, serveProject } from '../support/open-serving.ts';
@@ -204,6 +211,18 @@ describe('inference', () => {
       [2, 0, -2, 0],
       [3, 0, -3, 0],
     ]);
+  });
+
+  it('gives whatever rows a model makes of the one that it takes, and takes no second one with it', async () => {
+    await registerPlainModel(open.app, { model: 'turned', onnx: turnedModel(3) });
+    await open.serving.planes.inference.load('turned', 'test');
+    const outputs = [{ name: 'found', datatype: 'FP32', shape: [3, 1], data: [1, 2, 3] }];
+    expect(await post('/v2/models/turned/infer', sum([1, 2, 3]))).toMatchObject({ status: 200, body: { outputs } });
+    const both = await post('/v2/models/turned/infer', sum([1, 2, 3, 4, 5, 6], [2, 3]));
+    expect(both).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/gave 3 rows of "found" for 1 row\. Send the rows one by one/) },
+    });
   });
 
   it('answers whatever comes as a request or a mistake of the client', async () => {

@@ -315,6 +315,43 @@ export function singleRowModel(features: number): Uint8Array {
   });
 }
 
+/** One row of `features` numbers, each given back as a row of its own: [1, features] → `found` [N, 1], as a detector gives what it finds. */
+export function turnedModel(features: number): Uint8Array {
+  return model({
+    nodes: [{ op: 'Transpose', inputs: ['x'], outputs: ['found'] }],
+    inputs: [{ name: 'x', type: 'float32', shape: [1, features] }],
+    outputs: [matrix('found', 1)],
+  });
+}
+
+/** `x` [N] → itself as `same`, and besides the largest of all, `most`, which has no rows. */
+export function largestModel(): Uint8Array {
+  return model({
+    nodes: [
+      { op: 'Identity', inputs: ['x'], outputs: ['same'] },
+      { op: 'ReduceMax', inputs: ['x'], outputs: ['most'], attributes: { keepdims: { int: 0 } } },
+    ],
+    inputs: [{ name: 'x', type: 'float32', shape: [null] }],
+    outputs: [
+      { name: 'same', type: 'float32', shape: [null] },
+      { name: 'most', type: 'float32', shape: [] },
+    ],
+  });
+}
+
+/** `x` [N] → those of it that are not below 0, `kept`: rows that it drops are nobody's. */
+export function droppingModel(): Uint8Array {
+  return model({
+    nodes: [
+      { op: 'GreaterOrEqual', inputs: ['x', 'zero'], outputs: ['stays'] },
+      { op: 'Compress', inputs: ['x', 'stays'], outputs: ['kept'], attributes: { axis: { int: 0 } } },
+    ],
+    inputs: [{ name: 'x', type: 'float32', shape: [null] }],
+    outputs: [{ name: 'kept', type: 'float32', shape: [null] }],
+    initializers: [weights('zero', [], [0])],
+  });
+}
+
 /**
  * [N, 1] → itself, after as many rounds as the largest `x` of the batch says, and `more`: takes as long as it is told to.
  */

@@ -10,6 +10,7 @@ import {
   patientModel,
   singleRowModel,
   treesModel,
+  turnedModel,
   zipMapModel,
 } from '../support/onnx-model.ts';
 
@@ -33,7 +34,7 @@ const rows = (values: readonly (readonly number[])[]): Tensor => ({
 
 describe('the ONNX runtime', () => {
   it('reads a signature', async () => {
-    expect(await createOnnxRuntime().inspect(classifierModel(3))).toEqual({
+    expect((await load(classifierModel(3))).signature).toEqual({
       inputs: [{ name: 'x', type: 'float32', shape: [null, 3] }],
       outputs: [
         { name: 'label', type: 'int64', shape: [null] },
@@ -75,6 +76,29 @@ describe('the ONNX runtime', () => {
     expect(answers.map(({ probability }) => probability?.data[0])).toEqual([2, 4, 6]);
   });
 
+  it.each([
+    ['on the event loop', { inlineMicros: 1e6 }],
+    ['in a thread', { inlineMicros: -1 }],
+  ])('gives what one that takes one row makes of it, be that more rows or fewer: %s', async (_where, options) => {
+    const model = await load(turnedModel(3), options);
+    const answers = await Promise.all([1, 2].map((value) => infer(model, { x: rows([[value, 0, value]]) })));
+    expect(answers.map(({ found }) => found)).toEqual(
+      [1, 2].map((value) => ({ type: 'float32', shape: [3, 1], data: Float32Array.of(value, 0, value) })),
+    );
+    const both = infer(model, {
+      x: rows([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+    });
+    await expect(both).rejects.toMatchObject({
+      code: 'HR_INFERENCE_FAILED',
+      message: expect.stringMatching(
+        /^the model's runtime failed: it gave 3 rows of "found" for 1 row\. Send .* by one/,
+      ),
+    });
+  });
+
   it('never batches callers of a model whose rows depend on each other', async () => {
     const model = await load(centeringModel(1));
     const answers = await Promise.all([1, 2, 3].map((value) => infer(model, { x: rows([[value]]) })));
@@ -98,7 +122,7 @@ describe('the ONNX runtime', () => {
   });
 
   it('refuses a ZipMap and says how to convert without it', async () => {
-    await expect(createOnnxRuntime().inspect(zipMapModel())).rejects.toMatchObject({
+    await expect(load(zipMapModel())).rejects.toMatchObject({
       code: 'HR_MODEL_SIGNATURE',
       message: expect.stringContaining("'zipmap': False"),
     });

@@ -7,7 +7,7 @@ import type { BatchMode } from '../queue/model-queue.ts';
 import { rowShapesOf, widthOf } from '../row-shapes.ts';
 import { arrayOf, isText } from '../tensor-arrays.ts';
 import { toHalf } from '../binding/half.ts';
-import { type OrtSession, toOrt } from './ort-session.ts';
+import { asNoRoom, type OrtSession, toOrt } from './ort-session.ts';
 
 export interface Measured {
   readonly mode: BatchMode;
@@ -34,7 +34,7 @@ export interface Measuring {
   readonly isOnDevice: boolean;
 }
 
-/** Throws HR_MODEL_UNREADABLE when the model fails on one row although its shapes are known. */
+/** Throws HR_MODEL_UNREADABLE when the model fails on one row although its shapes are known, HR_OVERLOADED without memory for it. */
 export function measureModel(session: OrtSession, { ranOnce, isOnDevice }: Measuring): Measured {
   const { signature } = session;
   let oneMs: number;
@@ -43,6 +43,8 @@ export function measureModel(session: OrtSession, { ranOnce, isOnDevice }: Measu
     ranOnce();
     oneMs = timeRuns(session, 1, isOnDevice);
   } catch (thrown) {
+    const full = asNoRoom(thrown);
+    if (full !== undefined) throw full;
     // With a size that only the caller knows, one row of our making may be wrong: no verdict then.
     if (signature.inputs.some(({ shape }) => shape.slice(1).includes(null)))
       return { mode: 'single', fixedMicros: 0, rowMicros: 0, isMeasured: false };
@@ -98,7 +100,10 @@ function canJoin(session: OrtSession, tolerance: number): boolean {
       if (!together.every((tensor, at) => isClose(takeRow(tensor, row), alone[at] as Tensor, tolerance))) return false;
     }
     return true;
-  } catch {
+  } catch (thrown) {
+    // Memory that is full now would keep its rows apart for as long as it is loaded.
+    const full = asNoRoom(thrown);
+    if (full !== undefined) throw full;
     return false;
   }
 }

@@ -120,18 +120,31 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return rows() - rowsLeft(last) > maxQueuedRows || bytes > maxQueuedBytes ? last : undefined;
   };
 
+  const whyGone = (job: QueuedJob, nowMs: number): 'deadline' | 'cancelled' | undefined => {
+    if (job.deadlineMs < nowMs) return 'deadline';
+    return job.isTold || job.work.scope.isCancelled ? 'cancelled' : undefined;
+  };
   const sweep = (nowMs: number): void => {
     sweptMs = nowMs;
     for (const list of Object.values(lists))
       for (let job = list.first; job !== undefined; ) {
         const { after } = job;
-        const isLate = job.deadlineMs < nowMs;
-        if (isLate || job.isTold || job.work.scope.isCancelled) {
+        const reason = whyGone(job, nowMs);
+        if (reason !== undefined) {
           list.remove(job);
-          dropped(job, isLate ? 'deadline' : 'cancelled');
+          dropped(job, reason);
         }
         job = after;
       }
+    // The next thread may be long in coming.
+    for (const batch of again.splice(0)) {
+      const segments = batch.segments.filter(({ job }) => {
+        const reason = whyGone(job, nowMs);
+        if (reason !== undefined) dropped(job, reason);
+        return reason === undefined;
+      });
+      if (segments.length > 0) again.push({ ...batch, segments, rows: rowsOf(segments) });
+    }
   };
 
   const takeAgain = (startMs: number): Batch | undefined => {
@@ -180,13 +193,13 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
             segments.push({ job, from: job.next, to: job.next + size });
             list.takeRows(job, size);
             taken += size;
-            if (mode === 'single') return { segments, rows: taken, isRetry: false };
+            if (mode === 'single') return { segments, rows: taken, isRetry: false, wasTaken: false };
           }
         }
         job = after;
       }
     }
-    return taken === 0 ? undefined : { segments, rows: taken, isRetry: false };
+    return taken === 0 ? undefined : { segments, rows: taken, isRetry: false, wasTaken: false };
   };
 
   const canJoin = (job: QueuedJob, first: QueuedJob | undefined): boolean =>
@@ -263,9 +276,10 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       return undefined;
     },
     retryAlone({ segments }) {
-      for (const segment of segments) again.push({ segments: [segment], rows: rowsOf([segment]), isRetry: true });
+      for (const segment of segments)
+        again.push({ segments: [segment], rows: rowsOf([segment]), isRetry: true, wasTaken: true });
     },
-    putBack: (batch) => void again.push(batch),
+    putBack: (batch) => void again.push({ ...batch, wasTaken: true }),
     sweep,
     clear() {
       const all = new Set(again.splice(0).flatMap(({ segments }) => segments.map(({ job }) => job)));
