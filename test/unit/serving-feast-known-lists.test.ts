@@ -31,3 +31,14 @@ it('forgets the oldest of many, and keeps nothing of a list that is refused', ()
   of(['8']);
   expect(of(['0'])).not.toBe(first);
 });
+
+it('keeps no long list', () => {
+  let times = 0;
+  const of = createKnownLists(() => times++);
+  const long = Array.from({ length: 1001 }, () => 'x');
+  of(long);
+  of(long);
+  of(long.slice(1));
+  of(long.slice(1));
+  expect(times).toBe(3);
+});

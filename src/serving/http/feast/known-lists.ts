@@ -2,13 +2,15 @@
 
 /** Clients ask for few lists of features. */
 const MOST_KNOWN = 8;
+/** A longer list is made anew each time: what is kept is a client's to choose. */
+const MOST_ITEMS = 1000;
 
 interface Known<T> {
   readonly list: readonly unknown[];
   readonly made: T;
 }
 
-/** What `make` makes of a list, the same for equal lists of texts that came lately. What it throws is thrown, and not kept. */
+/** What `make` makes of a list, the same for equal lists that came lately. What it throws is thrown, and not kept. */
 export function createKnownLists<T>(make: (list: readonly unknown[]) => T): (list: readonly unknown[]) => T {
   const known: Known<T>[] = [];
   let next = 0;
@@ -18,6 +20,7 @@ export function createKnownLists<T>(make: (list: readonly unknown[]) => T): (lis
       if (areSame(one.list, list)) return one.made;
     }
     const made = make(list);
+    if (list.length > MOST_ITEMS) return made;
     known[next] = { list, made };
     next = (next + 1) % MOST_KNOWN;
     return made;
