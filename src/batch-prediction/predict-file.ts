@@ -103,6 +103,8 @@ export async function predictFile(deps: BatchDeps, request: BatchRequest): Promi
 
 async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFolder): Promise<PredictedFile> {
   const { arm, input } = request;
+  // It may have waited for its turn.
+  request.signal?.throwIfAborted();
   const asked = askedOf(arm, {
     input: input.path,
     slice: input.slice ?? null,
