@@ -25,7 +25,7 @@ export interface RegisterGraph {
   readonly alias?: string;
 }
 
-type RegisterDeps = Pick<App, 'applied' | 'definitionsOf' | 'registry' | 'objects' | 'environment'>;
+type RegisterDeps = Pick<App, 'applied' | 'earlierDefinitions' | 'registry' | 'objects' | 'environment'>;
 
 /** What is taken where nobody says which version. */
 const FIRST_CHOICE = 'champion';
@@ -55,7 +55,7 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
       const version = await chosenVersion(app, node, request.nodes ?? {});
       const opened = await openNode(app, runtime, version);
       models.set(node.name, opened);
-      const trained = { definitions: await app.definitionsOf(version.manifestHash), service: opened.service };
+      const trained = { definitions: await app.earlierDefinitions(version.manifestHash), service: opened.service };
       refuseOtherFeatures(node, version, trained, { definitions, service });
       pinned[node.name] = { model: node.model, version: version.version, artifact: version.artifact };
     }
