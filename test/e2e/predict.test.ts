@@ -296,6 +296,12 @@ describe('what is wrong is told', () => {
     expect(predictJson(...line, '--columns', 'id')).toMatchObject({ rows: 10 });
   });
 
+  it('a column of the name of a row’s place, before anything is computed', async () => {
+    await writeRows(project.file('placed.parquet'), `SELECT *, 1 AS "File_Row_Number" FROM (${inputSql(10, END_MS)})`);
+    const line = ['shops', '--input', 'placed.parquet', '--timestamp', 'at', '--columns', 'id', '--out', 'placed'];
+    expect(predict(...line).stderr).toMatch(/HR_USAGE.*File_Row_Number.*Rename it/s);
+  });
+
   it('an input of no rows gives no rows, with the columns', async () => {
     await writeRows(project.file('none.parquet'), `SELECT * FROM (${inputSql(1, END_MS)}) LIMIT 0`);
     expect(predictJson('shops', '--input', 'none.parquet', '--timestamp', 'at', '--out', 'none')).toMatchObject({
