@@ -12,9 +12,9 @@ export interface OpenedModel extends RowModel {
   close(): Promise<void>;
 }
 
-/** A file, or all that a graph is made of. Throws as loading and binding do, and as `pinnedVersion`; then nothing is left open. */
+/** A file, or all that a graph is made of, whose nodes have all the time that they take. Throws as loading and binding do, and as `pinnedVersion`; then nothing is left open. */
 export async function openVersion(app: OpenDeps, runtime: ModelRuntime, version: ModelVersion): Promise<OpenedModel> {
-  const { compileGraph, readGraphDocument } = await import('../models/index.ts');
+  const { compileGraph, readGraphDocument, withoutTimeouts } = await import('../models/index.ts');
   const definitions = await app.definitionsOf(version.manifestHash);
   const takes = versionTakes(definitions.manifest, version);
   if (takes.spec.graph === undefined) return openFile(app, runtime, version, takes);
@@ -29,7 +29,7 @@ export async function openVersion(app: OpenDeps, runtime: ModelRuntime, version:
       const node = await pinnedVersion(registry, { node: name, ...pinned });
       models.set(name, await openNode(app, runtime, node));
     }
-    return { ...compileGraph({ ...takes, definitions, models }), close };
+    return { ...compileGraph({ ...takes, spec: withoutTimeouts(takes.spec), definitions, models }), close };
   } catch (thrown) {
     await close();
     throw thrown;

@@ -46,7 +46,9 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
   const nodes = graph.nodes.filter((node) => node.kind === 'model');
   refuseUnknownNodes(request, nodes);
   const service = resolveService(definitions.manifest, spec.service);
-  const { compileGraph, createOnnxRuntime, runRows, writeGraphDocument } = await import('../models/index.ts');
+  const { compileGraph, createOnnxRuntime, runRows, withoutTimeouts, writeGraphDocument } = await import(
+    '../models/index.ts'
+  );
   const runtime = createOnnxRuntime();
   const pinned: Record<string, PinnedModel> = {};
   const models = new Map<string, NodeModel>();
@@ -59,7 +61,7 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
       refuseOtherFeatures(node, version, trained, { definitions, service });
       pinned[node.name] = { model: node.model, version: version.version, artifact: version.artifact };
     }
-    const { loaded, binding } = compileGraph({ spec, service, definitions, models });
+    const { loaded, binding } = compileGraph({ spec: withoutTimeouts(spec), service, definitions, models });
     const [answer = []] = await runRows(loaded, binding, [smokeRow(service)], smokeScope(app.environment.actor));
     const functions = functionHashes(graph);
     const artifact = await putBlob(
