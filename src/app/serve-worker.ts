@@ -323,4 +323,4 @@ async function learnTotals(figures: LiveFigures): Promise<void> {
 }
 
 const REPORT_EVERY_MS = 1000;
-const LEARN_TRIES = 10;
+const LEARN_TRIES = 2;

@@ -31,9 +31,9 @@ export interface ModelWork {
   bindRows?(from: number, to: number, batch: readonly BatchInput[], place: number): void;
   /**
    * Called once: outputs by the signature's order; the caller's rows begin at `first`. They hold good during the call, and are
-   * the work's own from then on where all of their rows are.
+   * the work's own from then on where all of their rows are. `endMs`: when their run ended, by the process' own clock.
    */
-  done(outputs: readonly Tensor[], first: number): void;
+  done(outputs: readonly Tensor[], first: number, endMs: number): void;
   /**
    * Asked once before HR_INFERENCE_FAILED: true when its rows were submitted again, as other works, which are told and
    * counted in its place.

@@ -61,7 +61,11 @@ export interface PlainModelRegistry {
   /** Throws HR_UNKNOWN_MODEL, HR_CONFLICT while an alias points at it. */
   retire(model: string, version: string, actor: string): Promise<PlainVersion>;
   /** Whether servers have it in memory from now on. Throws HR_UNKNOWN_MODEL. */
-  setLoaded(model: string, isLoaded: boolean, actor: string): Promise<void>;
+  setLoaded(
+    model: string,
+    isLoaded: boolean,
+    by: { readonly actor: string; readonly reason?: string | undefined },
+  ): Promise<void>;
 }
 
 /** As in a URL's path: a letter first, so that no name is a dot alone. */
@@ -158,14 +162,20 @@ export function createPlainModelRegistry(store: RegistryStore): PlainModelRegist
         await record({ actor, action: 'model.retire', object: `model/${model}`, before: { version } });
         return { ...before, isRetired: true };
       }),
-    setLoaded: (model, isLoaded, actor) =>
+    setLoaded: (model, isLoaded, by) =>
       store.change(async (trx, record) => {
         const found = await readPlain(trx, model);
         if (found === undefined) throw unknownPlain(model);
         if (found.isUnloaded === !isLoaded) return;
         if (isLoaded) await trx.deleteFrom('registry_plain_unloaded').where('model', '=', model).execute();
         else await trx.insertInto('registry_plain_unloaded').values({ model }).execute();
-        await record({ actor, action: isLoaded ? 'model.load' : 'model.unload', object: `model/${model}` });
+        await record({
+          ...by,
+          action: isLoaded ? 'model.load' : 'model.unload',
+          object: `model/${model}`,
+          before: { isLoaded: !isLoaded },
+          after: { isLoaded },
+        });
       }),
   };
 }

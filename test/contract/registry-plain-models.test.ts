@@ -75,15 +75,17 @@ onEachRegistry('plain models contract', (given) => {
       const { plainModels } = given.registry;
       await register();
       const token = await given.registry.changeToken();
-      await plainModels.setLoaded('image_embedder', true, 'ann');
+      await plainModels.setLoaded('image_embedder', true, { actor: 'ann' });
       expect(await given.registry.changeToken()).toBe(token);
-      await plainModels.setLoaded('image_embedder', false, 'ann');
+      await plainModels.setLoaded('image_embedder', false, { actor: 'ann' });
       expect(await given.registry.changeToken()).toBe(token + 1);
       expect(await plainModels.find('image_embedder')).toMatchObject({ isUnloaded: true });
-      await plainModels.setLoaded('image_embedder', false, 'bob');
-      await plainModels.setLoaded('image_embedder', true, 'bob');
+      await plainModels.setLoaded('image_embedder', false, { actor: 'bob' });
+      await plainModels.setLoaded('image_embedder', true, { actor: 'bob' });
       expect(await plainModels.find('image_embedder')).toMatchObject({ isUnloaded: false });
-      await expect(plainModels.setLoaded('nothing', true, 'ann')).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
+      await expect(plainModels.setLoaded('nothing', true, { actor: 'ann' })).rejects.toMatchObject({
+        code: 'HR_UNKNOWN_MODEL',
+      });
       const told = await given.registry.auditLog.list({ object: 'model/image_embedder', limit: 10 });
       expect(told.map(({ action, actor }) => `${action} ${actor}`)).toEqual([
         'model.load bob',

@@ -178,6 +178,17 @@ describe('a batch', () => {
     expect(failed).toEqual([[7, 'HR_TRANSFORM_FAILED']]);
   });
 
+  it('reads what the endpoint takes by its declared type, however a CSV file writes its name', async () => {
+    await writeRows(
+      project.file('names.csv'),
+      `SELECT i AS id, '1e' || i AS "Shop", 1.5 AS "PRICE", TIMESTAMP '2026-10-01' AS "At" FROM range(3) t(i)`,
+    );
+    const line = ['shops', '--input', 'names.csv', '--timestamp', 'at', '--out', 'names'];
+    expect(predictJson(...line)).toMatchObject({ rows: 3, failed: 0 });
+    const made = await readRows(`SELECT "Shop" AS shop FROM ${partsOf(project.file('names'))} ORDER BY id`);
+    expect(made).toEqual(['1e0', '1e1', '1e2'].map((shop) => ({ shop })));
+  });
+
   it('finds the row on which the model itself fails', async () => {
     await writeRows(
       project.file('places.parquet'),
@@ -251,6 +262,26 @@ describe('what is wrong is told', () => {
     );
   });
 
+  it('CSV files of two headers', async () => {
+    const rows = inputSql(4, END_MS);
+    await writeRows(project.file('heads-1.csv'), rows);
+    await writeRows(project.file('heads-2.csv'), `SELECT *, 1 AS more FROM (${rows})`);
+    await writeRows(project.file('tails-1.csv'), rows);
+    await writeRows(project.file('tails-2.csv'), `SELECT * EXCLUDE (id) FROM (${rows})`);
+    const line = ['--timestamp', 'at', '--out', 'headers'];
+    expect(predict('shops', '--input', 'heads-*.csv', ...line).stderr).toMatch(
+      /HR_SPINE.*heads-2.csv has a column \\?"more\\?", which .*heads-1.csv lacks/s,
+    );
+    expect(predict('shops', '--input', 'tails-*.csv', ...line).stderr).toMatch(/tails-2.csv has no column \\?"id\\?"/);
+  });
+
+  it('an input without a column that the endpoint takes, as the input that it is', async () => {
+    await writeRows(project.file('cheap.parquet'), `SELECT * EXCLUDE (price) FROM (${inputSql(2, END_MS)})`);
+    const run = predict('shops', '--input', 'cheap.parquet', '--timestamp', 'at', '--out', 'cheap');
+    expect(run.stderr).toMatch(/HR_SPINE.*the input has no column \\?"price\\?"/s);
+    expect(run.stderr).not.toContain('the spine');
+  });
+
   it('a version that is retired', () => {
     headraceJson(project, ['models', 'register', 'score', 'other.onnx']);
     headraceJson(project, ['models', 'retire', 'score', '3']);
@@ -263,6 +294,12 @@ describe('what is wrong is told', () => {
     const line = ['shops', '--input', 'named.parquet', '--timestamp', 'at', '--out', 'named'];
     expect(predict(...line).stderr).toMatch(/two columns \\?"version\\?"/);
     expect(predictJson(...line, '--columns', 'id')).toMatchObject({ rows: 10 });
+  });
+
+  it('a column of the name of a row’s place, before anything is computed', async () => {
+    await writeRows(project.file('placed.parquet'), `SELECT *, 1 AS "File_Row_Number" FROM (${inputSql(10, END_MS)})`);
+    const line = ['shops', '--input', 'placed.parquet', '--timestamp', 'at', '--columns', 'id', '--out', 'placed'];
+    expect(predict(...line).stderr).toMatch(/HR_USAGE.*File_Row_Number.*Rename it/s);
   });
 
   it('an input of no rows gives no rows, with the columns', async () => {

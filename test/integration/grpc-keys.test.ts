@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registerPlainModel } from '../../src/app/index.ts';
 import { type Logger, type Role, ROLES } from '../../src/core/index.ts';
 import type { Registry } from '../../src/registry/index.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { allOf, type GrpcClient, grpcClient } from '../support/grpc-client.ts';
+import { linearModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
@@ -133,6 +135,9 @@ it('keeps a key to its endpoints, whoever’s protocol it speaks', async () => {
   expect(await statusOf(client.call(`${OIP}/ModelMetadata`, { name: 'checkout' }, { headers }))).toBe(FORBIDDEN);
   const { answer } = await client.call(`${OIP}/RepositoryIndex`, {}, { headers });
   expect((answer as { models: { name: string }[] }).models.map(({ name }) => name)).toEqual(['other']);
+  // A version is of one model: of none, it tells nothing of others.
+  const all = (await client.call(`${OIP}/ModelStatistics`, { version: '99' }, { headers })).answer;
+  expect((all as { model_stats: { name: string }[] }).model_stats.map(({ name }) => name)).toEqual(['other']);
   const stream = client.stream(`${OIP}/ModelStreamInfer`, { headers });
   stream.write({ model_name: 'checkout', inputs });
   expect((await allOf(stream)).status.code).toBe(FORBIDDEN);
@@ -184,6 +189,16 @@ it('writes refused changes into the audit log, with what was to be changed and w
   });
 });
 
+it('writes who had a model unloaded, and why, into the audit log', async () => {
+  await registerPlainModel(open.app, { model: 'adder', onnx: linearModel(3) });
+  const { token, id } = await made('strong', ['admin']);
+  const headers = { ...bearer(token), 'x-reason': 'it is stale' };
+  await client.call(`${OIP}/RepositoryModelLoad`, { model_name: 'adder' }, { headers });
+  await client.call(`${OIP}/RepositoryModelUnload`, { model_name: 'adder' }, { headers });
+  const [entry] = await registry.auditLog.list({ object: 'model/adder', limit: 1 });
+  expect(entry).toMatchObject({ actor: `key hr_${id}`, action: 'model.unload', reason: 'it is stale' });
+});
+
 it('logs each call once, with what finds it again, and no key', async () => {
   logged.length = 0;
   const { token, id } = await made('logged', ['predict']);
@@ -200,6 +215,15 @@ it('logs each call once, with what finds it again, and no key', async () => {
       { headers: { ...headers, 'x-request-id': 'mine-2' } },
     ),
   );
+  // A key that was pasted where a name belongs, and a name that would fill the log.
+  for (const endpoint of [token, 'n'.repeat(100_000)])
+    await statusOf(
+      client.call(
+        `${NATIVE}/Predict`,
+        { endpoint, inputs: [row] },
+        { headers: { ...headers, 'x-request-id': 'mine-3' } },
+      ),
+    );
   expect(String(metadata.get('traceparent')[0])).toMatch(/^00-(ab){16}-[0-9a-f]{16}-01$/);
   const mine = (name: string) => () => logged.filter(({ requestId }) => requestId === name);
   await expect.poll(mine('mine-1')).toMatchObject([
@@ -215,6 +239,7 @@ it('logs each call once, with what finds it again, and no key', async () => {
   await expect
     .poll(mine('mine-2'))
     .toMatchObject([{ level: 'info', grpcStatus: 'NOT_FOUND', code: 'HR_UNKNOWN_ENDPOINT' }]);
+  await expect.poll(mine('mine-3')).toMatchObject([{ endpoint: `hr_${id}` }, { endpoint: 'n'.repeat(200) }]);
   expect(JSON.stringify(logged)).not.toContain(token);
 });
 

@@ -5,7 +5,7 @@ import { connect as connectTcp } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HeadraceError, type Scope } from '../../src/core/index.ts';
+import { HeadraceError, invalid, type Scope } from '../../src/core/index.ts';
 import type { Tracing } from '../../src/monitoring/index.ts';
 import type { CallContext, Method, Methods, StreamCall } from '../../src/serving/grpc/transport/method.ts';
 import { endOf, frame, openCall, openTransport, type Transport } from '../support/grpc-transport.ts';
@@ -388,6 +388,30 @@ describe('a call that is given up', () => {
   });
 });
 
+it('a stream that is given up before it is known who asks keeps no other away', async () => {
+  // As where a token is seen first: its check takes a moment.
+  const checked = Promise.withResolvers<void>();
+  let asked = 0;
+  const identify: NonNullable<Parameters<typeof openTransport>[1]>['identify'] = (own) => (headers, ip, role) => {
+    asked++;
+    return checked.promise.then(() => own(headers, ip, role));
+  };
+  const { connect } = await open(echo, { identify, limits: { bodyTimeoutMs: 5000 } });
+  const session = connect();
+  const given = Array.from({ length: 3 }, () => openCall(session, '/t.T/Stream'));
+  await expect.poll(() => asked).toBe(3);
+  for (const stream of given) {
+    stream.close(8);
+    await endOf(stream);
+  }
+  // What the connection says next the server reads after it has read that they are given up.
+  const next = openCall(session, '/t.T/Stream');
+  next.end(frame(small));
+  await expect.poll(() => asked).toBe(4);
+  checked.resolve();
+  expect(await endOf(next)).toMatchObject({ grpcStatus: 0, body: frame(small) });
+});
+
 it('calls that are given up at any moment end nothing but themselves', async () => {
   const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   // What a message says: how long it takes, and whether it fails.
@@ -523,6 +547,56 @@ describe('bounds', () => {
   });
 });
 
+describe('a method of a stream that fails its call', () => {
+  const seen: string[] = [];
+  const told: Methods = new Map<string, Method>([
+    [
+      '/t.T/Told',
+      {
+        kind: 'stream',
+        role: 'predict',
+        open: (call) => ({
+          message(message, release) {
+            call.permit();
+            seen.push(message.toString());
+            release();
+            if (message.toString() === 'bad') call.fail(new HeadraceError('HR_INVALID', 'it is to fail'));
+            return call.send(frame(message));
+          },
+          ended: () => undefined,
+          stopping: () => undefined,
+          closed() {},
+        }),
+      },
+    ],
+  ]);
+  const messages = (...texts: string[]): Buffer => Buffer.concat(texts.map((text) => frame(Buffer.from(text))));
+
+  it('has its status told, and nothing of what it sends afterwards', async () => {
+    for (const before of [[], ['good']]) {
+      const { connect } = await open(told);
+      const stream = openCall(connect(), '/t.T/Told');
+      stream.end(messages(...before, 'bad', 'late'));
+      expect(await endOf(stream)).toMatchObject({ grpcStatus: INVALID, body: messages(...before) });
+      await opened?.close();
+    }
+  });
+
+  it('is given no more of its messages, and a client that goes on sending loses the stream', async () => {
+    const { connect } = await open(told);
+    const stream = openCall(connect(), '/t.T/Told');
+    seen.length = 0;
+    stream.write(messages('good', 'bad', 'late'));
+    const sending = setInterval(() => stream.write(messages('later')), 50);
+    try {
+      expect(await endOf(stream)).toMatchObject({ grpcStatus: INVALID });
+    } finally {
+      clearInterval(sending);
+    }
+    expect(seen).toEqual(['good', 'bad']);
+  });
+});
+
 describe('a method that fails', () => {
   const failing = (thrown: unknown): Methods =>
     new Map<string, Method>([
@@ -552,13 +626,30 @@ describe('a method that fails', () => {
     expect(Buffer.from(String(ended.headers['grpc-status-details-bin']), 'base64').toString()).not.toContain('hunter2');
   });
 
-  it('with a long sentence in any script keeps within what clients take', async () => {
-    const { connect } = await open(failing(new HeadraceError('HR_INVALID', '數據'.repeat(5000))));
-    const stream = openCall(connect(), '/t.T/Fail');
+  it.each([
+    ['a sentence in any script', new HeadraceError('HR_INVALID', '數據'.repeat(5000))],
+    ['a sentence of signs that are escaped', new HeadraceError('HR_INVALID', '%'.repeat(5000))],
+    ['many mistakes', invalid(Array.from({ length: 50 }, () => ({ path: 'x'.repeat(400), message: 'y'.repeat(400) })))],
+    [
+      'mistakes in any script',
+      invalid(Array.from({ length: 50 }, () => ({ path: '數'.repeat(99), message: '據'.repeat(99) }))),
+    ],
+  ])('with %s keeps within the 8 KiB that clients take', async (_, thrown) => {
+    const { connect } = await open(failing(thrown));
+    const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    const stream = openCall(connect(), '/t.T/Fail', { 'x-request-id': 'r'.repeat(128), traceparent });
     stream.end(frame(small));
-    const { grpcMessage, headers } = await endOf(stream);
-    expect(grpcMessage.startsWith('數據數據')).toBe(true);
-    expect(Object.values(headers).join('').length).toBeLessThan(16_000);
+    const { grpcStatus, grpcMessage, headers } = await endOf(stream);
+    expect(grpcStatus).toBe(INVALID);
+    // Cut, and no character of it in the middle.
+    expect(thrown.message.startsWith(grpcMessage.replace(/…$/, ''))).toBe(true);
+    expect(grpcMessage.length).toBeGreaterThan(200);
+    // As HTTP/2 counts them.
+    const bytes = Object.entries(headers).reduce(
+      (sum, [name, value]) => sum + name.length + String(value).length + 32,
+      0,
+    );
+    expect(bytes).toBeLessThan(8192);
   });
 
   it('answers nobody whom it has not let in', async () => {
@@ -597,12 +688,18 @@ it('spans of calls say what was called, how it ended, and in which trace', async
     stream.end(bytes);
     expect((await endOf(stream)).headers['traceparent']).toBe(`00-${'ab'.repeat(16)}-${'12'.repeat(8)}-01`);
   }
-  await expect.poll(() => spans.map(({ ended }) => ended === 'not')).toEqual([false, false]);
+  const none = openCall(connect(), '/t.T/None/of/mine', {});
+  none.end();
+  await endOf(none);
+  await expect.poll(() => spans.map(({ ended }) => ended === 'not')).toEqual([false, false, false]);
   const told = { 'rpc.system': 'grpc', 'rpc.service': 't.T', 'rpc.method': 'Echo', 'headrace.request_id': 'mine' };
   expect(spans).toMatchObject([
     { name: 't.T/Echo', parent, told: { ...told, 'rpc.grpc.status_code': 0 }, ended: 'well' },
     { name: 't.T/Echo', parent, told: { ...told, 'rpc.grpc.status_code': INVALID }, ended: { code: 'HR_INVALID' } },
+    // What callers make up names no span.
+    { name: 'unknown', told: { 'rpc.system': 'grpc', 'rpc.grpc.status_code': UNIMPLEMENTED } },
   ]);
+  expect(Object.values(spans[2]?.told ?? {}).join()).not.toContain('None');
 });
 
 describe('a stop', () => {

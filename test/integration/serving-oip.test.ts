@@ -31,7 +31,7 @@ beforeAll(async () => {
   await registerPlainModel(open.app, { model: 'sum', onnx: linearModel(3) });
   await registerPlainModel(open.app, { model: 'table', onnx: lookUpModel() });
   await registerPlainModel(open.app, { model: 'centering', onnx: centeringModel(2) });
-  await open.serving.planes.inference.load('sum', 'test');
+  await open.serving.planes.inference.load('sum', { actor: 'test' });
 }, 60_000);
 afterAll(() => open.close());
 
@@ -43,6 +43,12 @@ async function ask(path: string, init: RequestInit = {}, url = open.serving.url)
 
 const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
   ask(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), headers });
+
+interface Figures {
+  readonly version: string;
+  readonly inference_count: number;
+  readonly inference_stats: Readonly<Record<string, { readonly count: number; readonly ns: number }>>;
+}
 
 const sum = (data: unknown, shape: readonly number[] = [1, 3]) => ({
   inputs: [{ name: 'x', datatype: 'FP32', shape, data }],
@@ -182,6 +188,12 @@ describe('inference', () => {
         400,
         'input "x" is missing, and the model has no input "X"',
       ],
+      [
+        '/v2/models/sum/infer',
+        { inputs: [...sum([1, 2, 3]).inputs, { name: '__proto__', datatype: 'FP32', shape: [1], data: [1] }] },
+        400,
+        'the model has no input "__proto__"',
+      ],
       ['/v2/models/sum/infer', sum([1, 2]), 400, 'has 3 elements, got 2'],
       ['/v2/models/sum/infer', sum([1, 2], [1, 2]), 400, 'has the shape [1, 2], expected [N, 3]'],
       ['/v2/models/sum/infer', sum([], [0, 3]), 400, 'has no rows'],
@@ -271,6 +283,41 @@ describe('an endpoint', () => {
     expect(body.outputs.map(({ name }) => name)).toEqual(['prediction_id', 'probability']);
     const outcomes = ids.map((id) => ({ prediction_id: id, value: 1, observed_at: new Date().toISOString() }));
     expect((await open.post('/v1/endpoints/checkout/outcomes', { outcomes })).statusCode).toBe(200);
+  });
+
+  it('counts requests that fail for the version that they were for, where traffic has it', async () => {
+    const failed = async (): Promise<number> => {
+      const [stats] = (await ask('/v2/models/checkout/versions/1/stats')).body['model_stats'] as [Figures];
+      return stats.inference_stats['fail']?.count ?? NaN;
+    };
+    const metric = async (): Promise<number> => {
+      const text = await (await fetch(`${open.serving.url}/metrics`)).text();
+      return Number(
+        /headrace_request_errors_total\{endpoint="checkout",outcome="refused"\} (\d+)/.exec(text)?.[1] ?? 0,
+      );
+    };
+    const [before, refused] = [await failed(), await metric()];
+    const empty = { inputs: [] };
+    expect((await post('/v2/models/checkout/infer', empty)).status).toBe(400);
+    expect((await post('/v2/models/checkout/versions/1/infer', empty)).status).toBe(400);
+    expect((await post('/v2/models/checkout/versions/7/infer', empty)).status).toBe(404);
+    expect(await failed()).toBe(before + 2);
+    // Whatever follows the path, and whether or not the body could be read.
+    const large = { method: 'POST', body: Buffer.alloc(5 * 1024 * 1024) };
+    expect((await ask('/v2/models/checkout/infer?of=no-use', large)).status).toBe(413);
+    expect(await metric()).toBe(refused + 4);
+  });
+
+  it('makes no rows of more than a request may have', async () => {
+    const inputs = [{ name: 'amount', datatype: 'BOOL', shape: [10_001], parameters: { binary_data_size: 10_001 } }];
+    const json = Buffer.from(JSON.stringify({ inputs }));
+    const headers = { 'inference-header-content-length': String(json.length) };
+    const body = Buffer.concat([json, Buffer.alloc(10_001)]);
+    // Before what lacks is told.
+    expect(await ask('/v2/models/checkout/infer', { method: 'POST', body, headers })).toMatchObject({
+      status: 413,
+      body: { error: expect.stringContaining('server.maxRows') },
+    });
   });
 
   it('names the row and column of a value that is none', async () => {
@@ -396,11 +443,11 @@ describe('versions', () => {
     };
     await register(1);
     await register(2);
-    await inference.load('scaled', 'test');
+    await inference.load('scaled', { actor: 'test' });
     expect([await answers(), await answers('latest'), await answers('1')]).toEqual([2, 2, 1]);
     await plainModels.setAlias('scaled', 'stable', '1', 'ann');
     await register(3);
-    await inference.load('scaled', 'test');
+    await inference.load('scaled', { actor: 'test' });
     await eventually(async () =>
       expect([await answers(), await answers('stable'), await answers('latest')]).toEqual([1, 1, 3]),
     );
@@ -421,7 +468,11 @@ describe('versions', () => {
     };
     try {
       expect(await statuses()).toEqual([200, 200]);
-      expect((await post('/v2/repository/models/sum/unload', '')).status).toBe(200);
+      expect((await post('/v2/repository/models/sum/unload', '', { 'x-reason': 'not now' })).status).toBe(200);
+      const { auditLog } = await open.app.registry();
+      expect(await auditLog.list({ object: 'model/sum', limit: 1 })).toMatchObject([
+        { action: 'model.unload', before: { isLoaded: true }, after: { isLoaded: false }, reason: 'not now' },
+      ]);
       expect((await statuses())[0]).toBe(503);
       await eventually(async () => expect(await statuses()).toEqual([503, 503]));
       const answer = await post('/v2/models/sum/infer', sum([1, 2, 3]));
@@ -446,11 +497,6 @@ describe('what a plain model has counted', () => {
         [rows, 1],
       ),
     );
-  interface Figures {
-    readonly version: string;
-    readonly inference_count: number;
-    readonly inference_stats: Readonly<Record<string, { readonly count: number; readonly ns: number }>>;
-  }
   const statistics = async (version: string): Promise<Figures> => {
     const { body } = await ask(`/v2/models/counted/versions/${version}/stats`);
     return (body['model_stats'] as readonly [Figures])[0];
@@ -461,7 +507,7 @@ describe('what a plain model has counted', () => {
     // Files of their own: those of one content share what is in memory.
     for (const scale of [7, 9])
       await registerPlainModel(open.app, { model: 'counted', onnx: linearModel(1, { scale }) });
-    await open.serving.planes.inference.load('counted', 'test');
+    await open.serving.planes.inference.load('counted', { actor: 'test' });
   });
 
   it('is told with what its rows waited, also of a version that is loaded for who asks for it', async () => {
@@ -514,7 +560,7 @@ describe('a client that goes away', () => {
   it('takes what it waited for out of the queue', async () => {
     await registerPlainModel(open.app, { model: 'patient', onnx: patientModel() });
     const { inference } = open.serving.planes;
-    await inference.load('patient', 'test');
+    await inference.load('patient', { actor: 'test' });
     const sent = (rounds: number, signal?: AbortSignal): Promise<unknown> =>
       ask('/v2/models/patient/infer', {
         method: 'POST',

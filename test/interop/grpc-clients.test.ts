@@ -1,12 +1,14 @@
 // gRPC in the hands of others' clients, as PyPI has them: Triton's (blocking, streaming, asyncio), KServe's, and grpcio's health, reflection and
 // status. And protoc's word on the descriptors that reflection answers from.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registerPlainModel } from '../../src/app/index.ts';
 import { writeDescriptors } from '../../scripts/proto.ts';
+import { linearModel } from '../support/onnx-model.ts';
 import { openOipServing } from '../support/oip-models.ts';
 import type { OpenServing } from '../support/open-serving.ts';
 import { programOutput } from '../support/program-output.ts';
@@ -49,6 +51,21 @@ describe.each(CLIENTS)('$name', ({ name, packages, script, least }) => {
     const output = await programOutput(python, [file, open.serving.grpcAddress as string, DESCRIPTORS]);
     const [, checks = '0'] = /^ok (\d+)$/m.exec(output) ?? [];
     expect(Number(checks)).toBeGreaterThan(least);
+  });
+
+  it.skipIf(typeof brought === 'string' || script !== 'grpc-triton.py')('does what the guides show', async () => {
+    await registerPlainModel(open.app, { model: 'scorer', onnx: linearModel(3) });
+    await open.serving.planes.inference.load('scorer', { actor: 'test' });
+    const printed: string[] = [];
+    for (const guide of ['grpc.md', 'triton-clients.md']) {
+      const text = readFileSync(join(import.meta.dirname, '../../docs/guides', guide), 'utf8');
+      const blocks = [...text.matchAll(/^```python\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code);
+      const code = blocks.filter((one) => one.includes('tritonclient.grpc')).join('');
+      const file = join(open.project.directory, 'guide.py');
+      writeFileSync(file, code.replaceAll('127.0.0.1:8081', open.serving.grpcAddress as string));
+      printed.push(await programOutput(join((brought as { bin: string }).bin, 'python'), [file]));
+    }
+    expect(printed).toEqual(['[0.25 0.25]\n', '[[6.0], [15.0]]\n']);
   });
 });
 

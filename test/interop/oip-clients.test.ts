@@ -34,7 +34,7 @@ describe.each(CLIENTS)('$name', ({ name, version, extras, script, least }) => {
 
   it.skipIf(typeof brought === 'string' || name !== 'tritonclient')('does what the guide shows', async () => {
     await registerPlainModel(open.app, { model: 'scorer', onnx: linearModel(3) });
-    await open.serving.planes.inference.load('scorer', 'test');
+    await open.serving.planes.inference.load('scorer', { actor: 'test' });
     const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/triton-clients.md'), 'utf8');
     const [, code = ''] = /^```python\n([\s\S]*?)^```$/m.exec(guide) ?? [];
     const script = join(open.project.directory, 'guide.py');

@@ -254,6 +254,23 @@ describe('bytes that are nobody’s message', () => {
     );
   });
 
+  it('come in no more pieces than can be put together: each would copy those before it', () => {
+    const pieces = (count: number): Buffer => {
+      const piece = Buffer.from([42, 6, 50, 4, 0, 0, 128, 63]);
+      const input = Buffer.concat([
+        Buffer.from([10, 1, 120, 18, 4]),
+        Buffer.from('FP32'),
+        Buffer.concat([Buffer.from([26]), varint(varint(count).length), varint(count)]),
+        ...Array.from({ length: count }, () => piece),
+      ]);
+      return Buffer.concat([Buffer.from([42]), varint(input.length), input]);
+    };
+    expect(readInference(pieces(100)).inputs).toEqual([
+      { name: 'x', type: 'float32', shape: [100], data: new Float32Array(100).fill(1) },
+    ]);
+    expect(() => readInference(pieces(10_000))).toThrow('more than 1000 pieces');
+  });
+
   it('nest no deeper than they are read', () => {
     let nested = Buffer.alloc(0);
     for (let depth = 0; depth < 5000; depth++) {

@@ -293,6 +293,13 @@ describe('what is no request', () => {
     expect(outcome(body, undefined)).toBe(400);
   });
 
+  it('is told which member was meant, unless it has more of them than anybody sends', () => {
+    const read = (members: object) => () => readInferBody(Buffer.from(JSON.stringify(members)), undefined, noInputs);
+    expect(read({ id: 'a', input: [] })).toThrow('Did you mean "inputs"?');
+    const many = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`inpu${at}`, 0]));
+    expect(read(many)).toThrow('inputs: expected an array, got nothing');
+  });
+
   it('is data of a text that says it is longer than all that follows', () => {
     const json = Buffer.from(
       '{"inputs":[{"name":"x","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":8}}]}',

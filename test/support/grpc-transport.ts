@@ -5,7 +5,7 @@ import { type Logger, silentLogger, systemClock } from '../../src/core/index.ts'
 import { createBytesInFlight } from '../../src/serving/index.ts';
 import type { Tracing } from '../../src/monitoring/index.ts';
 import { createRequestLog, type LoggedRequests } from '../../src/serving/http/request-log.ts';
-import { createGate } from '../../src/serving/http/security/gate.ts';
+import { createGate, type Gate } from '../../src/serving/http/security/gate.ts';
 import type { CallLimits } from '../../src/serving/grpc/transport/call-parts.ts';
 import { createGrpcServer, type GrpcServer } from '../../src/serving/grpc/transport/listen-grpc.ts';
 import type { Methods } from '../../src/serving/grpc/transport/method.ts';
@@ -28,21 +28,24 @@ export async function openTransport(
     readonly loggedRequests?: LoggedRequests;
     readonly maxBytes?: number;
     readonly tracing?: Tracing;
+    /** How callers are identified, by how the gate does it. */
+    readonly identify?: (own: Gate['identify']) => Gate['identify'];
   } = {},
 ): Promise<Transport> {
   const { logger = silentLogger, loggedRequests = 'errors' } = given;
   const bytes = createBytesInFlight(given.maxBytes ?? 64 * 1024 * 1024);
   let lastId = 0;
+  const gate = createGate({
+    keys: { hasKeys: () => false, find: () => undefined, refresh: async () => {}, close: async () => {} },
+    tokens: undefined,
+    opensTo: 'loopback',
+    host: '127.0.0.1',
+    rateLimit: undefined,
+    clock: systemClock,
+  });
   const server = createGrpcServer({
     methods,
-    gate: createGate({
-      keys: { hasKeys: () => false, find: () => undefined, refresh: async () => {}, close: async () => {} },
-      tokens: undefined,
-      opensTo: 'loopback',
-      host: '127.0.0.1',
-      rateLimit: undefined,
-      clock: systemClock,
-    }),
+    gate: given.identify === undefined ? gate : { ...gate, identify: given.identify(gate.identify) },
     bytes,
     refused: { note() {} },
     log: createRequestLog(logger, loggedRequests, () => {}),

@@ -31,6 +31,6 @@ export async function openOipServing(given: Partial<Parameters<typeof openServin
   await registerPlainModel(open.app, { model: 'types', onnx: passThroughModel(types), alias: 'stable' });
   const wide = passThroughModel([{ name: 'x', type: 'float32', shape: [null, 1000] }]);
   await registerPlainModel(open.app, { model: 'wide', onnx: wide });
-  await open.serving.planes.inference.load('wide', 'test');
+  await open.serving.planes.inference.load('wide', { actor: 'test' });
   return open;
 }

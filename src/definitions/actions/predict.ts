@@ -115,7 +115,7 @@ export const predictKind: ActionKind<Given, PredictSpec> = {
     };
     const [out, variant] = [textOf('out'), textOf('variant')];
     const { version, columns, features, slices } = given;
-    const isVersion = typeof version === 'number' || (typeof version === 'string' && version !== '');
+    const isVersion = typeof version === 'string' ? version !== '' : Number.isInteger(version) && Number(version) > 0;
     if (version !== undefined && !isVersion)
       report(`: version must be a number or an alias, got ${describeResult(version)}`, at('version'));
     if (version !== undefined && given.variant !== undefined)

@@ -9,20 +9,26 @@ import type { Batch, QueuedJob, Segment } from './queued-job.ts';
 type Fail = (job: QueuedJob, reason: string) => void;
 
 /** Tells every work of the batch that is complete with it; gives the rows of those. Nothing that a work does stops it. */
-export function deliver(batch: Batch, outputs: readonly Tensor[], fail: Fail): number {
+export function deliver(batch: Batch, outputs: readonly Tensor[], endMs: number, fail: Fail): number {
   let first = 0;
   let rows = 0;
   for (const segment of batch.segments) {
-    rows += deliverSegment(segment, outputs, first, fail);
+    rows += deliverSegment(segment, outputs, first, endMs, fail);
     first += segment.to - segment.from;
   }
   return rows;
 }
 
-function deliverSegment({ job, from, to }: Segment, outputs: readonly Tensor[], first: number, fail: Fail): number {
+function deliverSegment(
+  { job, from, to }: Segment,
+  outputs: readonly Tensor[],
+  first: number,
+  endMs: number,
+  fail: Fail,
+): number {
   if (job.isTold) return 0;
   const { count } = job.work;
-  if (to - from === count) tellDone(job, outputs, first);
+  if (to - from === count) tellDone(job, outputs, first, endMs);
   else {
     if (!gather(job, outputs, first, from, to)) {
       fail(job, 'the model gave rows of one size in one run and of another in the next');
@@ -30,16 +36,16 @@ function deliverSegment({ job, from, to }: Segment, outputs: readonly Tensor[], 
     }
     job.answeredRows += to - from;
     if (job.answeredRows < count) return 0;
-    tellDone(job, job.gathered as Tensor[], 0);
+    tellDone(job, job.gathered as Tensor[], 0, endMs);
   }
   return count;
 }
 
-function tellDone(job: QueuedJob, outputs: readonly Tensor[], first: number): void {
+function tellDone(job: QueuedJob, outputs: readonly Tensor[], first: number, endMs: number): void {
   job.isTold = true;
   job.gathered = undefined;
   try {
-    job.work.done(outputs, first);
+    job.work.done(outputs, first, endMs);
   } catch (thrown) {
     // Others of the batch still have to be told, and this one too.
     job.work.failed(toHeadraceError(thrown));

@@ -144,7 +144,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       cost.observe(batch.rows, tookMs);
       const isAsItCame = mayGiveOtherRows || isWhole((batch.segments[0] as Batch['segments'][number]).job.work);
       const gave = isAsItCame ? undefined : rowCountMistake(signature, outputs, batch.rows);
-      if (gave === undefined) rows += deliver(batch, outputs, fail);
+      if (gave === undefined) rows += deliver(batch, outputs, provedMs, fail);
       else
         for (const { job } of batch.segments)
           fail(

@@ -14,6 +14,7 @@ import type { Readiness } from '../control-plane.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { InFlight } from '../in-flight.ts';
 import type { Snapshots } from '../open-snapshots.ts';
+import type { ServingLimits } from '../serving-deps.ts';
 import type { Wake } from '../wake.ts';
 import { createEndpointModels, type EndpointModels } from './endpoint-models.ts';
 import type {
@@ -32,6 +33,7 @@ import { unknownModel } from './unknown-model.ts';
 
 export interface InferencePlaneParts {
   readonly registry: { readonly plainModels: Pick<PlainModelRegistry, 'setLoaded'> };
+  readonly limits: Pick<ServingLimits, 'maxRows'>;
   readonly monitor: Pick<Monitor, 'endpoint'>;
   readonly data: DataPlane;
   readonly snapshots: Snapshots;
@@ -42,9 +44,9 @@ export interface InferencePlaneParts {
 }
 
 export function createInferencePlane(parts: InferencePlaneParts): InferencePlane {
-  const { registry, monitor, data, snapshots, plain, inFlight, wake, readiness } = parts;
+  const { registry, limits, monitor, data, snapshots, plain, inFlight, wake, readiness } = parts;
   const counts = createRequestCounts();
-  const endpoints: EndpointModels = createEndpointModels(snapshots, data);
+  const endpoints: EndpointModels = createEndpointModels(snapshots, data, limits.maxRows);
 
   // Of names that there are, so there are no more meters than those.
   const meters = new Map<string, EndpointMeter>();
@@ -110,10 +112,12 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
       if (isEndpoint(model, version)) {
         try {
           const answer = await endpoints.infer(model, version, asked, scope);
-          counts.answered(model, answer.version ?? '', startMs);
+          // Of several versions it is none's.
+          if (answer.version !== undefined) counts.answered(model, answer.version, startMs);
           return answer;
         } catch (thrown) {
-          counts.failed(model, version ?? '', startMs);
+          const asked = endpoints.versionAsked(model, version);
+          if (asked !== undefined) counts.failed(model, asked, startMs);
           throw thrown;
         }
       }
@@ -151,7 +155,7 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
         );
       return [...endpoints.index(), ...own].sort((a, b) => compareTexts(a.name, b.name));
     },
-    async load(model, actor) {
+    async load(model, by) {
       // It may have been registered a moment ago.
       if (!snapshots.isEndpoint(model) && !plain.has(model)) await plain.catchUp();
       if (isEndpoint(model, undefined)) {
@@ -161,28 +165,29 @@ export function createInferencePlane(parts: InferencePlaneParts): InferencePlane
           `endpoint "${model}" is loaded by its traffic, and has nothing to serve yet.`,
         );
       }
-      await registry.plainModels.setLoaded(model, true, actor);
+      await registry.plainModels.setLoaded(model, true, by);
       await plain.catchUp();
       const { state, reason } = plain.find(model, undefined).state;
       if (state !== 'READY')
         throw new HeadraceError('HR_MODEL_NOT_READY', `model "${model}" could not be loaded: ${reason}`);
     },
-    async unload(model, actor) {
+    async unload(model, by) {
       if (isEndpoint(model, undefined)) {
         const sentence = `"${model}" is an endpoint, whose models are loaded and unloaded by its traffic; \`headrace endpoints traffic\` changes it.`;
         throw new HeadraceError('HR_CONFLICT', sentence);
       }
-      await registry.plainModels.setLoaded(model, false, actor);
+      await registry.plainModels.setLoaded(model, false, by);
       await plain.catchUp();
     },
     statistics(model, version) {
       const names = model === undefined ? plane.index().map(({ name }) => name) : [model];
+      const asked = model === undefined ? undefined : version;
       return [...new Set(names)].flatMap((name) => {
-        if (isEndpoint(name, version))
+        if (isEndpoint(name, asked))
           return endpoints
-            .loaded(name, version)
+            .loaded(name, asked)
             .map(({ version: own, model: loaded }) => figuresOf(name, own, loaded.statistics()));
-        const served = version === undefined ? plain.versions(name) : [plain.find(name, version)];
+        const served = asked === undefined ? plain.versions(name) : [plain.find(name, asked)];
         return served.map((one) => figuresOf(name, one.version, one.statistics()));
       });
     },
@@ -211,9 +216,8 @@ async function runTraced(
 }
 
 function byName(inputs: readonly NamedTensor[]): Tensors {
-  const tensors: Record<string, NamedTensor> = {};
-  for (const input of inputs) tensors[input.name] = input;
-  return tensors;
+  // What is named as a prototype's member is a member of its own.
+  return Object.fromEntries(inputs.map((input) => [input.name, input]));
 }
 
 function rowsOf(inputs: readonly NamedTensor[]): number {

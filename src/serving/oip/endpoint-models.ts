@@ -20,6 +20,8 @@ export interface EndpointModels {
   metadata(name: string, version: string | undefined): ModelMetadata;
   infer(name: string, version: string | undefined, asked: InferRequest, scope: Scope): Promise<InferAnswer>;
   index(): readonly IndexedModel[];
+  /** The version that a request is for: the one that it names, or the only one that has traffic. Undefined for any other. */
+  versionAsked(name: string, version: string | undefined): string | undefined;
   /** Versions with the models that are in memory for them. */
   loaded(
     name: string,
@@ -29,9 +31,11 @@ export interface EndpointModels {
   servedElsewhere(model: string): string;
 }
 
+/** `mostRows`: of one request. */
 export function createEndpointModels(
   snapshots: Snapshots,
   data: Pick<DataPlane, 'predict' | 'refused'>,
+  mostRows: number,
 ): EndpointModels {
   /** None while nothing is applied. */
   const plans = (): readonly EndpointPlan[] => (snapshots.isLoaded() ? snapshots.plans() : []);
@@ -71,7 +75,7 @@ export function createEndpointModels(
         refuseOtherOutputs(outputs, known, `endpoint "${name}"`);
       }
       // With one variant alone its version is what every request gets.
-      return { rows: rowsOf(inputs, requestColumns), forced: arms.length > 1 ? arm?.name : undefined };
+      return { rows: rowsOf(inputs, requestColumns, mostRows), forced: arms.length > 1 ? arm?.name : undefined };
     } catch (thrown) {
       data.refused(name, thrown);
       throw thrown;
@@ -108,6 +112,11 @@ export function createEndpointModels(
       plans().flatMap(({ state: { name }, arms }) =>
         versionsOf(arms).map((version): IndexedModel => ({ name, version, state: 'READY', reason: '' })),
       ),
+    versionAsked(name, version) {
+      const versions = versionsOf(armsOf(name));
+      if (version !== undefined) return versions.find((own) => own === version);
+      return versions.length === 1 ? versions[0] : undefined;
+    },
     loaded(name, version) {
       const arms = version === undefined ? armsOf(name) : [armOf(name, version)];
       const models = new Map(arms.map((arm) => [String(arm.version), arm.graph.model.loaded]));

@@ -1,10 +1,19 @@
 // What an endpoint answered as tensors, one row a prediction.
 
-import { type Field, HeadraceError, invalid, stringifyJson, toJson, type Value } from '../../core/index.ts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type DataType,
+  type Field,
+  HeadraceError,
+  invalid,
+  stringifyJson,
+  toJson,
+  type Value,
+} from '../../core/index.ts';
 import { arrayOf } from '../../models/index.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { tensorTypeOfField } from './endpoint-rows.ts';
-import type { NamedTensor } from './tensors.ts';
+import { datatypeOf, type NamedTensor } from './tensors.ts';
 
 /** Given where it is asked for by name: what outcomes are told by. */
 export const PREDICTION_ID = 'prediction_id';
@@ -12,22 +21,43 @@ export const PREDICTION_ID = 'prediction_id';
 type Answered = Extract<PredictionRow, { readonly error?: undefined }>;
 
 /**
- * The outputs that every row's arm gives, of the first row's types; `asked`: those, in that order. Throws HR_INVALID for one that
- * the arm of a row does not give.
+ * The outputs that every row's arm gives, in the first row's order; `asked`: those, in that order. Where arms differ, of a type that
+ * holds what each gives. Throws HR_INVALID for one that is asked for and that the arms have not in common, and HR_INFERENCE_FAILED
+ * for a null that its datatype has no word for.
  */
 export function outputsOf({ rows }: PredictAnswer, asked: readonly string[] | undefined): NamedTensor[] {
   const answered = rows.filter((row): row is Answered => row.error === undefined);
-  const fields = (answered[0]?.arm.graph.model.spec.outputs ?? []).filter(({ name }) =>
-    answered.every((row) => placeOf(row, name) >= 0),
-  );
+  const fields = commonFields([...new Set(answered.map(({ arm }) => arm.graph.model.spec.outputs))]);
   if (asked === undefined) return fields.map((field) => outputTensor(field, answered));
   return asked.map((name) => {
     if (name === PREDICTION_ID) return idTensor(answered);
     const field = fields.find((one) => one.name === name);
     if (field === undefined)
-      throw invalid([{ path: name, message: 'the version that answers does not give this output' }]);
+      throw invalid([
+        { path: name, message: 'the versions that answer do not all give this output, or not of one kind' },
+      ]);
     return outputTensor(field, answered);
   });
+}
+
+function commonFields([first = [], ...others]: readonly (readonly Field[])[]): readonly Field[] {
+  if (others.length === 0) return first;
+  return first.flatMap(({ name, type }): Field[] => {
+    let common: DataType | undefined = type;
+    for (const fields of others) {
+      const other = fields.find((field) => field.name === name);
+      common = common === undefined || other === undefined ? undefined : commonType(common, other.type);
+    }
+    return common === undefined ? [] : [{ name, type: common }];
+  });
+}
+
+/** Undefined where no type holds both. */
+function commonType(one: DataType, other: DataType): DataType | undefined {
+  if (isDeepStrictEqual(one, other)) return one;
+  const kinds = [one.kind, other.kind];
+  if (kinds.every((kind) => kind === 'int32' || kind === 'int64')) return { kind: 'int64' };
+  return kinds.every((kind) => kind === 'float32' || kind === 'float64') ? { kind: 'float64' } : undefined;
 }
 
 function idTensor(rows: readonly Answered[]): NamedTensor {
@@ -47,24 +77,27 @@ function outputTensor(field: Field, rows: readonly Answered[]): NamedTensor {
   const elements = data as unknown as unknown[];
   rows.forEach((row, at) => {
     const value = row.row.outputs[placeOf(row, name)] ?? null;
-    if (of.kind === 'vector') (data as Float32Array).set(value as Float32Array, at * size);
-    else elements[at] = elementOf(field, value);
+    if (of.kind !== 'vector') elements[at] = elementOf(field, value);
+    else if (value === null) (data as Float32Array).fill(NaN, at * size, (at + 1) * size);
+    else (data as Float32Array).set(value as Float32Array, at * size);
   });
   return { name, type, shape: of.kind === 'vector' ? [rows.length, size] : [rows.length], data };
 }
 
 function elementOf({ name, type }: Field, value: Value): unknown {
   switch (type.kind) {
-    case 'bool':
-      return value === true ? 1 : 0;
     case 'float32':
     case 'float64':
       return value ?? NaN;
+    case 'bool':
     case 'int32':
     case 'int64':
-      if (value === null) throw new HeadraceError('HR_INFERENCE_FAILED', `output "${name}" has no value`);
-      // Versions of a model may differ in the size of a whole number.
-      return type.kind === 'int32' ? Number(value) : BigInt(value as number | bigint);
+      if (value === null) {
+        const sentence = `output "${name}" is null, which a tensor of ${datatypeOf(type.kind)} can not tell`;
+        throw new HeadraceError('HR_INFERENCE_FAILED', sentence);
+      }
+      // An int32 among int64s is a number.
+      return type.kind === 'int64' ? BigInt(value as number | bigint) : Number(value);
     case 'list':
       return stringifyJson(toJson(type, value));
     default:

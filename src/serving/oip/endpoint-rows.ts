@@ -1,7 +1,7 @@
 // An endpoint's request columns as tensors, one element a row: what comes is put into JSON rows, which the endpoint's own parser
 // checks, so that both protocols have the same rules.
 
-import { type DataType, type ErrorDetail, type Field, invalid, parseJson } from '../../core/index.ts';
+import { checkRowLimit, type DataType, type ErrorDetail, type Field, invalid, parseJson } from '../../core/index.ts';
 import { mayLack } from '../../definitions/index.ts';
 import { fromHalf } from '../../models/index.ts';
 import { datatypeOf, type DescribedTensor, type NamedTensor } from './tensors.ts';
@@ -33,9 +33,14 @@ export function tensorTypeOfField(type: DataType): 'bool' | 'int32' | 'int64' | 
 
 /**
  * JSON rows for the endpoint. Columns that a row may lack can be left out as a whole. Throws HR_INVALID for inputs that are no
- * columns, are missing, come twice or have no such shape.
+ * columns, are missing or have no such shape, and HR_TOO_LARGE for more than `mostRows`, before any is made: a row is far larger
+ * than the byte that it may have come in.
  */
-export function rowsOf(inputs: readonly NamedTensor[], columns: readonly Field[]): Record<string, unknown>[] {
+export function rowsOf(
+  inputs: readonly NamedTensor[],
+  columns: readonly Field[],
+  mostRows: number,
+): Record<string, unknown>[] {
   const mistakes: ErrorDetail[] = [];
   const byName = new Map(inputs.map((input) => [input.name, input]));
   const known = new Set(columns.map(({ name }) => name));
@@ -45,6 +50,7 @@ export function rowsOf(inputs: readonly NamedTensor[], columns: readonly Field[]
     mistakes.push({ path: unknown.name.slice(0, 100), message });
   }
   const rows = inputs[0]?.shape[0] ?? 1;
+  checkRowLimit('inputs', { length: rows }, mostRows, 'server.maxRows');
   for (const column of columns) {
     const { name, type } = column;
     const input = byName.get(name);

@@ -54,12 +54,11 @@ export function createHeldVersion(version: PlainVersion, { acquire, logger, hold
       const { code, message: reason } = failure;
       if (reason !== before)
         logger.error({ model: name, version: number, code, reason }, 'plain model can not be loaded');
-    } finally {
-      loading = undefined;
     }
   };
   const begin = (): void => {
-    loading ??= load();
+    // Once it is set, also where the load fails at once.
+    loading ??= load().finally(() => (loading = undefined));
   };
 
   begin();

@@ -21,11 +21,17 @@ export interface InferencePlane {
   /** By name and version. */
   index(): readonly IndexedModel[];
   /** Resolves once this server answers by it. Throws HR_UNKNOWN_MODEL, HR_MODEL_NOT_READY. */
-  load(model: string, actor: string): Promise<void>;
+  load(model: string, by: LoadedBy): Promise<void>;
   /** The same of letting go. Throws HR_UNKNOWN_MODEL, HR_CONFLICT for an endpoint. */
-  unload(model: string, actor: string): Promise<void>;
-  /** Of all models, of one, or of one version. Throws HR_UNKNOWN_MODEL. */
+  unload(model: string, by: LoadedBy): Promise<void>;
+  /** Of all models, of one, or of one version of it. Throws HR_UNKNOWN_MODEL. */
   statistics(model?: string, version?: string): readonly ModelFigures[];
+}
+
+/** Who has a model loaded or unloaded, and why: for the audit log. */
+export interface LoadedBy {
+  readonly actor: string;
+  readonly reason?: string | undefined;
 }
 
 export interface InferRequest {

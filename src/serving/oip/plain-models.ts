@@ -168,11 +168,13 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
           throw notReady(model.name, `it is unloaded; POST /v2/repository/models/${model.name}/load loads it`);
         const ready = heldNow()?.model();
         if (ready !== undefined) return work(ready);
-        const lease = await deadlines
-          .race(acquire(version), scope, { now: `model "${model.name}" was loaded`, rows: 1 })
-          .catch((thrown: unknown) => {
-            throw loadFailure(model.name, version.version, thrown);
-          });
+        const loading = acquire(version);
+        const stage = { now: `model "${model.name}" was loaded`, rows: 1 };
+        const lease = await deadlines.race(loading, scope, stage).catch((thrown: unknown) => {
+          // What is loaded after the deadline is nobody's.
+          loading.then((late) => late.release()).catch(() => {});
+          throw loadFailure(model.name, version.version, thrown);
+        });
         const end = holders.hold(lease.model, model.name, version.version);
         try {
           return await work(lease.model);

@@ -5,7 +5,7 @@ import type { InferRequest } from '../../oip/inference-plane.ts';
 import { readRawData } from '../../oip/raw-data.ts';
 import { elementsOf, KNOWN_DATATYPES, type NamedTensor, tensorTypeOf } from '../../oip/tensors.ts';
 import { MOST_DIMENSIONS, noClasses, noSequences, noSharedMemory, refuseTwice } from '../../oip/request-rules.ts';
-import { DELIMITED, VARINT, WireReader } from '../wire/wire-reader.ts';
+import { DELIMITED, malformed, VARINT, WireReader } from '../wire/wire-reader.ts';
 import { type Parameters, type ParameterValue, readParameter } from './infer-parameter.ts';
 import { readContents } from './read-contents.ts';
 
@@ -33,6 +33,8 @@ const REQUEST = { model: 1, version: 2, id: 3, parameters: 4, inputs: 5, outputs
 const INPUT = { name: 1, datatype: 2, shape: 3, parameters: 4, contents: 5 } as const;
 const OUTPUT = { name: 1, parameters: 2 } as const;
 const MOST_TENSORS = 10_000;
+/** Clients send one. */
+const MOST_PIECES = 1000;
 
 /** Throws HR_MALFORMED_PROTOBUF. */
 export function readAskedModel(bytes: Buffer): AskedModel {
@@ -89,7 +91,8 @@ interface SentInput {
 
 function readInput(reader: WireReader, path: string): SentInput {
   const outer = reader.enter();
-  const input = { name: '', datatype: '', contents: undefined as Buffer | undefined };
+  const input = { name: '', datatype: '' };
+  const pieces: Buffer[] = [];
   const shape: number[] = [];
   const parameters: Parameters = new Map();
   const readSize = (): void => {
@@ -107,14 +110,15 @@ function readInput(reader: WireReader, path: string): SentInput {
     else if (reader.is(INPUT.parameters, DELIMITED)) readParameter(reader, parameters);
     else if (reader.is(INPUT.contents, DELIMITED)) {
       // Of a message that comes in several pieces the pieces are one, as everywhere.
-      const more = reader.view();
-      input.contents = input.contents === undefined ? more : Buffer.concat([input.contents, more]);
+      if (pieces.length === MOST_PIECES) throw malformed(`contents come in more than ${MOST_PIECES} pieces`);
+      pieces.push(reader.view());
     } else reader.skip();
   }
   reader.leave(outer);
   refuseSharedMemory(parameters, path);
   if (input.name === '') throw wrong(`${path}.name`, 'expected a name, got none');
-  return { ...input, shape };
+  const [first] = pieces;
+  return { ...input, shape, contents: pieces.length > 1 ? Buffer.concat(pieces) : first };
 }
 
 function readOutput(reader: WireReader, path: string): string {

@@ -1,7 +1,8 @@
 // inference.GRPCInferenceService's model repository: having a model loaded or unloaded.
 
-import { HeadraceError, invalid } from '../../../core/index.ts';
+import { reasonOf } from '../../http/security/reason-header.ts';
 import type { InferencePlane } from '../../oip/inference-plane.ts';
+import { asLoadRefusal, refuseLoadParameters } from '../../oip/repository-rules.ts';
 import type { Method } from '../transport/method.ts';
 import { DELIMITED, WireReader } from '../wire/wire-reader.ts';
 import { writeMessage } from '../wire/wire-writer.ts';
@@ -17,15 +18,12 @@ export function repositoryMethods(plane: InferencePlane): Readonly<Record<string
     async answer(message, call) {
       const { model, parameters } = readAsked(message);
       call.permit(model);
-      const own = [...parameters.keys()].find((name) => name !== 'unload_dependents');
-      if (own !== undefined) {
-        const what = 'a model is loaded as it was registered: no configuration and no file come with the request';
-        throw invalid([{ path: `parameters.${own.slice(0, 80)}`, message: what }]);
-      }
+      refuseLoadParameters(parameters.keys());
+      const reason = reasonOf({ headers: { 'x-reason': call.header('x-reason') } });
       try {
-        await plane[verb](model, call.actor.name);
+        await plane[verb](model, { actor: call.actor.name, reason });
       } catch (thrown) {
-        throw asRefusal(thrown);
+        throw asLoadRefusal(thrown);
       }
       return writeMessage(() => {});
     },
@@ -43,10 +41,4 @@ function readAsked(message: Buffer): { readonly model: string; readonly paramete
     else reader.skip();
   }
   return { model, parameters };
-}
-
-/** A model that can't be loaded is told as Triton does: as the request's mistake, with the reason. */
-function asRefusal(thrown: unknown): unknown {
-  if (!(thrown instanceof HeadraceError) || thrown.code !== 'HR_MODEL_NOT_READY') return thrown;
-  return new HeadraceError('HR_INVALID', thrown.message, { cause: thrown });
 }

@@ -13,11 +13,11 @@ export class CallTrace {
   /** For the answer's metadata. */
   readonly traceparent: string | undefined;
 
-  constructor(tracing: Tracing | undefined, path: string, headers: IncomingHttpHeaders) {
+  /** `path`: of a method that there is; undefined where there is none, so that no caller makes names of spans. */
+  constructor(tracing: Tracing | undefined, path: string | undefined, headers: IncomingHttpHeaders) {
     const sent = headers['traceparent'];
     const given = typeof sent === 'string' ? sent : undefined;
-    const method = path.slice(1);
-    this.span = tracing?.startRequest(given, method.slice(0, 200));
+    this.span = tracing?.startRequest(given, path?.slice(1) ?? 'unknown');
     const parent = parseTraceparent(given);
     this.traceId = this.span?.traceId ?? parent?.traceId ?? null;
     this.traceparent = this.span?.traceparent;
@@ -25,10 +25,12 @@ export class CallTrace {
       const flags = parent.isSampled ? '01' : '00';
       this.traceparent = `00-${parent.traceId}-${randomBytes(8).toString('hex')}-${flags}`;
     }
-    const [service = '', name = ''] = method.split('/');
-    this.span?.set('rpc.system', 'grpc');
-    this.span?.set('rpc.service', service.slice(0, 200));
-    this.span?.set('rpc.method', name.slice(0, 200));
+    if (this.span === undefined) return;
+    this.span.set('rpc.system', 'grpc');
+    if (path === undefined) return;
+    const [, service = '', name = ''] = path.split('/');
+    this.span.set('rpc.service', service);
+    this.span.set('rpc.method', name);
   }
 
   end(status: number, requestId: string, endpoint: string | undefined, failure: HeadraceError | undefined): void {
@@ -36,7 +38,7 @@ export class CallTrace {
     if (span === undefined) return;
     span.set('rpc.grpc.status_code', status);
     span.set('headrace.request_id', requestId);
-    if (endpoint !== undefined) span.set('headrace.endpoint', withoutKeySecrets(endpoint));
+    if (endpoint !== undefined) span.set('headrace.endpoint', withoutKeySecrets(endpoint).slice(0, 200));
     span.end(failure);
   }
 }

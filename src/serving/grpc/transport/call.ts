@@ -30,6 +30,8 @@ import { StreamBody } from './stream-body.ts';
 
 const CONTENT_TYPE = 'application/grpc';
 const ACCEPTED_ENCODINGS = ENCODINGS.join(',');
+/** Of a name that a message brought. */
+const LONGEST_LOGGED = 200;
 
 export class Call implements CallContext {
   readonly requestId: string;
@@ -68,7 +70,8 @@ export class Call implements CallContext {
     this.path = headers[':path'] ?? '';
     this.#method = parts.methods.get(this.path);
     this.requestId = parts.requestId(requestIdOf(headers['x-request-id']));
-    this.#trace = new CallTrace(this.#method?.role === 'open' ? undefined : parts.tracing, this.path, headers);
+    const tracing = this.#method?.role === 'open' ? undefined : parts.tracing;
+    this.#trace = new CallTrace(tracing, this.#method === undefined ? undefined : this.path, headers);
     this.dueMs = this.#startMs + parts.limits.bodyTimeoutMs;
   }
 
@@ -83,6 +86,11 @@ export class Call implements CallContext {
   /** Nothing can be sent any more: the client has given the call up, or was given up. */
   get isGone(): boolean {
     return this.stream.destroyed || this.stream.closed;
+  }
+
+  /** How it ends is decided: nothing more is asked, and nothing more answered. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
   }
 
   get isStream(): boolean {
@@ -103,7 +111,10 @@ export class Call implements CallContext {
       if (!(known instanceof Promise)) this.#enter(known);
       else
         known.then(
-          (late) => this.#guarded(() => this.#enter(late)),
+          (late) => {
+            // Whoever has left meanwhile takes no place that nobody would give back.
+            if (!this.hasEnded && !this.isGone) this.#guarded(() => this.#enter(late));
+          },
           (thrown: unknown) => this.fail(thrown),
         );
     } catch (thrown) {
@@ -298,7 +309,7 @@ export class Call implements CallContext {
     const method = this.#method;
     if (method?.kind !== 'unary' || method.changes === undefined) return;
     const kind = method.changes.action.slice(0, method.changes.action.indexOf('.'));
-    const object = `${kind}/${withoutKeySecrets(this.#object).slice(0, 200)}`;
+    const object = `${kind}/${withoutKeySecrets(this.#object).slice(0, LONGEST_LOGGED)}`;
     const reason = reasonOf(this);
     this.parts.refused.note({ action: method.changes.action, object, actor: this.actor, reason }, error);
   }
@@ -321,9 +332,8 @@ export class Call implements CallContext {
   #closed(): void {
     this.#room?.release();
     if (this.#countedAs !== undefined) this.#open[this.#countedAs]--;
+    const ended = (this.#ended ??= cancelled('it was under way'));
     this.body?.closed();
-    const ended = this.#ended ?? cancelled('it was under way');
-    this.#ended = ended;
     const status = ended === 'well' ? { name: 'OK', code: 0 } : statusOf(ended);
     this.#trace.end(status.code, this.requestId, this.#endpoint, ended === 'well' ? undefined : ended);
     if (this.parts.loggedRequests !== 'all') return;
@@ -336,7 +346,7 @@ export class Call implements CallContext {
     return {
       requestId: this.requestId,
       traceId: this.#trace.traceId,
-      ...(this.#endpoint === undefined ? {} : { endpoint: this.#endpoint }),
+      ...(this.#endpoint === undefined ? {} : { endpoint: withoutKeySecrets(this.#endpoint).slice(0, LONGEST_LOGGED) }),
       actor: this.actor.name,
       method: 'POST',
       route: this.#method === undefined ? 'unknown' : this.path,

@@ -30,9 +30,13 @@ export function statusOf({ code }: HeadraceError): { readonly name: GrpcStatus; 
 
 export const OK = { 'grpc-status': '0' } as const;
 
-/** Clients refuse trailers past 8 KiB. */
+/**
+ * Bytes of UTF-8. Clients refuse trailers past 8 KiB: the message is in them twice, with three bytes for one where it is escaped and
+ * four for three in the details.
+ */
 const LONGEST_MESSAGE = 1000;
 const LONGEST_VIOLATION = 300;
+const LONGEST_VIOLATIONS = 1800;
 const MOST_VIOLATIONS = 8;
 
 /** What the client is told of an error, in the trailers. `actor` is left out where it is not known who asks. */
@@ -70,8 +74,15 @@ export function percentEncoded(text: string): string {
 
 const PLAIN = /^[\x20-\x24\x26-\x7e]*$/;
 
-const cut = (text: string, longest: number): string =>
-  text.length > longest ? `${text.slice(0, longest).toWellFormed()}…` : text;
+/** To so many bytes of UTF-8, at the end of a character. */
+function cut(text: string, longest: number): string {
+  if (text.length * 3 <= longest) return text;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= longest) return text;
+  let end = longest;
+  while (((bytes[end] as number) & 0xc0) === 0x80) end--;
+  return `${bytes.toString('utf8', 0, end)}…`;
+}
 
 const STATUS = { code: 1, message: 2, details: 3 } as const;
 const ANY = { url: 1, value: 2 } as const;
@@ -111,7 +122,9 @@ function statusDetails(
     });
     if (problem.errors.length > 0) {
       detail('BadRequest', () => {
+        const from = out.length;
         for (const { path, message } of problem.errors.slice(0, MOST_VIOLATIONS)) {
+          if (out.length - from > LONGEST_VIOLATIONS - 2 * LONGEST_VIOLATION) break;
           const violation = out.begin(BAD_REQUEST.violations);
           out.text(VIOLATION.field, cut(path, LONGEST_VIOLATION));
           out.text(VIOLATION.description, cut(message, LONGEST_VIOLATION));

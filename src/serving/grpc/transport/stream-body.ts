@@ -27,7 +27,6 @@ export class StreamBody {
   #isStopping = false;
   /** No message is given any more. */
   #isEnding = false;
-  #isOver = false;
   #drain: PromiseWithResolvers<void> | undefined;
 
   constructor(call: Call, method: StreamMethod) {
@@ -67,7 +66,6 @@ export class StreamBody {
   }
 
   closed(): void {
-    this.#isOver = true;
     this.#waiting.length = 0;
     // Whoever waits for room goes on, and finds that nobody reads.
     this.#drain?.resolve();
@@ -93,7 +91,7 @@ export class StreamBody {
   }
 
   #took(chunk: Buffer): void {
-    if (this.#isOver || this.#isStopping) return;
+    if (this.#call.hasEnded || this.#isStopping) return;
     const { limits, bytes } = this.#call.parts;
     this.#room.take(chunk.length);
     const wasBegun = this.#frames.isBegun;
@@ -113,7 +111,7 @@ export class StreamBody {
   }
 
   #next(): void {
-    if (this.#isBusy || this.#isOver) return;
+    if (this.#isBusy || this.#call.hasEnded) return;
     const next = this.#waiting.shift();
     if (next === undefined) {
       this.#isEnding = this.#hasEnded || this.#isStopping;
@@ -134,20 +132,16 @@ export class StreamBody {
     try {
       await work();
       this.#isBusy = false;
-      if (!isLast) this.#next();
-      else if (!this.#isOver) {
-        this.#isOver = true;
-        this.#call.end();
-      }
+      if (isLast) this.#call.end();
+      else this.#next();
     } catch (thrown) {
-      this.#isOver = true;
       this.#call.fail(thrown);
     }
   }
 
   #send(message: Buffer): Promise<void> | undefined {
     const { stream, parts } = this.#call;
-    if (this.#isOver || this.#call.isGone || !this.#call.mayAnswer()) return undefined;
+    if (this.#call.hasEnded || this.#call.isGone || !this.#call.mayAnswer()) return undefined;
     this.#call.respond();
     if (stream.write(message)) return undefined;
     if (this.#drain === undefined) {
@@ -161,7 +155,6 @@ export class StreamBody {
     try {
       work();
     } catch (thrown) {
-      this.#isOver = true;
       this.#call.fail(thrown);
     }
   }

@@ -2,6 +2,8 @@
 // `allow_registry_cache`, are left alone: versions of Feast's clients differ in what they send.
 
 import { describe, HeadraceError, invalid } from '../../../core/index.ts';
+import { inFeastsName } from '../../feast/feast-errors.ts';
+import { createKnownLists } from './known-lists.ts';
 
 export interface AskedOnlineFeatures {
   /** A feature service, or references of features, each `view:feature`. */
@@ -10,7 +12,7 @@ export interface AskedOnlineFeatures {
   readonly isFull: boolean;
 }
 
-/** Throws HR_INVALID. */
+/** Throws HR_INVALID, for a reference that comes twice, too. */
 export function parseOnlineFeatures(body: unknown): AskedOnlineFeatures {
   const { features, feature_service, entities, full_feature_names } = membersOf(body);
   const isFull = booleanOf('full_feature_names', full_feature_names);
@@ -21,7 +23,26 @@ export function parseOnlineFeatures(body: unknown): AskedOnlineFeatures {
     const message = `expected references such as ["airport_delays:mean_delay_7d"], or a "feature_service", got ${describe(features)}`;
     throw invalid([{ path: 'features', message }]);
   }
-  return { features: features.map(referenceOf), entities, isFull };
+  return { features: referencesOf(features), entities, isFull };
+}
+
+/** The same array for the same list, by which what it is compiled to is found. */
+const referencesOf = createKnownLists((list): readonly string[] => {
+  const references = list.map(referenceOf);
+  refuseTwice(references);
+  return references;
+});
+
+/** Nobody can tell them apart; and what a list of references compiles to is kept, however long it is. */
+function refuseTwice(references: readonly string[]): void {
+  const known = new Set<string>();
+  for (const [at, reference] of references.entries()) {
+    if (known.has(reference)) {
+      const message = `${JSON.stringify(reference.slice(0, 200))} is asked for twice. Ask for it once`;
+      throw inFeastsName('FeatureNameCollisionError', invalid([{ path: `features[${at}]`, message }]));
+    }
+    known.add(reference);
+  }
 }
 
 /** `view@latest:feature` is `view:feature`. */

@@ -37,7 +37,11 @@ export function addOipRoutes(scope: FastifyInstance, options: OipRoutesOptions):
     const problem = fromHttp(error, request.headers['content-type']);
     const { endpoint } = (request.params ?? {}) as Partial<ModelParams>;
     // A body that could not be read; who may not use the model moves none of its figures.
-    if (endpoint !== undefined && request.url.endsWith('/infer') && mayUse(request.actor, 'predict', endpoint))
+    if (
+      endpoint !== undefined &&
+      request.routeOptions.url?.endsWith('/infer') === true &&
+      mayUse(request.actor, 'predict', endpoint)
+    )
       inference.refused(endpoint, problem);
     return sendProblem(reply, request, problem, log, OIP_FORM);
   });

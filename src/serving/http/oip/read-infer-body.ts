@@ -156,9 +156,13 @@ function refuseSharedMemory(said: Members, path: string): void {
 }
 
 const MEMBERS = ['inputs', 'outputs', 'parameters', 'id'];
+/** A body of 4 MB may have half a million, and to compare each with those that there are takes seconds. */
+const MOST_COMPARED = 100;
 
 function refuseSlip(members: Members): void {
-  const slips = Object.keys(members).flatMap((name): ErrorDetail[] => {
+  const names = Object.keys(members);
+  if (names.length > MOST_COMPARED) return;
+  const slips = names.flatMap((name): ErrorDetail[] => {
     const meant = MEMBERS.includes(name) ? undefined : nearestName(name.slice(0, 80), MEMBERS);
     return meant === undefined ? [] : [{ path: name.slice(0, 80), message: `is no member. Did you mean "${meant}"?` }];
   });
