@@ -61,18 +61,20 @@ function attribute(name: string, value: Attribute): Encoded {
 
 interface Node {
   readonly op: string;
+  readonly name?: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly domain?: string;
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
-const node = ({ op, inputs, outputs, domain, attributes = {} }: Node): Encoded =>
+const node = ({ op, name, inputs, outputs, domain, attributes = {} }: Node): Encoded =>
   message(1, [
-    ...inputs.map((name) => text(1, name)),
-    ...outputs.map((name) => text(2, name)),
+    ...inputs.map((input) => text(1, input)),
+    ...outputs.map((output) => text(2, output)),
+    ...(name === undefined ? [] : [text(3, name)]),
     text(4, op),
-    ...Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+    ...Object.entries(attributes).map(([key, value]) => attribute(key, value)),
     ...(domain === undefined ? [] : [text(7, domain)]),
   ]);
 
@@ -125,6 +127,16 @@ export function linearModel(
     inputs: [matrix('x', features)],
     outputs: [matrix(output, 1)],
     initializers: [weights('w', [features, 1], Array<number>(features).fill(scale))],
+  });
+}
+
+/** The sum of two columns by a node of that name: [N, 2] → `probability` [N, 1]. */
+export function namedModel(name: string): Uint8Array {
+  return model({
+    nodes: [{ op: 'MatMul', name, inputs: ['x', 'w'], outputs: ['probability'] }],
+    inputs: [matrix('x', 2)],
+    outputs: [matrix('probability', 1)],
+    initializers: [weights('w', [2, 1], [1, 1])],
   });
 }
 

@@ -10,7 +10,7 @@ import { type NodeRun, openProfile, proveProviders, readNodes } from '../../src/
 import { measureModel } from '../../src/models/onnx/measure-model.ts';
 import { openMeasured } from '../../src/models/onnx/open-measured.ts';
 import { asNoRoom, briefly, openSession, type OrtSession } from '../../src/models/onnx/ort-session.ts';
-import { classifierModel, constantModel, mlpModel, treesModel } from '../support/onnx-model.ts';
+import { classifierModel, constantModel, mlpModel, namedModel, treesModel } from '../support/onnx-model.ts';
 
 const open: LoadedModel[] = [];
 let temporary: string;
@@ -52,6 +52,14 @@ describe('a model', () => {
     if (ops !== undefined) expect(model.nodesByProvider).toEqual({ cpu: ops.length });
     expect(profiles()).toEqual([]);
   });
+
+  it.each(['model/dense_1/MatMul', 'a "quoted" one', 'C:\\layers\\new', 'tab\there', 'größe 😀', "it's"])(
+    'is seen whatever its nodes are called: %s',
+    (name) => {
+      expect(claim(namedModel(name), ['cpu'])).toEqual({ cpu: 1 });
+      expect(() => claim(namedModel(name), ['cuda', 'cpu'])).toThrow(`MatMul "${name}" on cpu`);
+    },
+  );
 
   it('is no slower for it, nor watched any longer: the profile ends before anything is measured', () => {
     const seen: (readonly NodeRun[] | undefined)[] = [];
