@@ -149,6 +149,27 @@ describe('a device', () => {
     );
   });
 
+  it('is measured by a batch that takes no more memory than a few large rows need', () => {
+    const width = 2 ** 20;
+    let mostBytes = 0;
+    const wide: OrtSession = {
+      ...device(0),
+      signature: {
+        inputs: [{ name: 'x', type: 'float32', shape: [null, width] }],
+        outputs: [{ name: 'y', type: 'float32', shape: [null, 1] }],
+      },
+      run([x]) {
+        const values = x?.data as Float32Array;
+        mostBytes = Math.max(mostBytes, values.byteLength);
+        const rows = values.length / width;
+        const data = Float32Array.from({ length: rows }, (_, row) => values[row * width] as number);
+        return [{ type: 'float32', shape: [rows, 1], data }];
+      },
+    };
+    expect(measured(wide, false).mode).toBe('joined');
+    expect(mostBytes).toBe(64 * 2 ** 20);
+  });
+
   it('is measured once it has compiled for a size', () => {
     const { fixedMicros, rowMicros } = measured(device(0, 250), true);
     expect(fixedMicros + 32 * rowMicros).toBeLessThan(50_000);
