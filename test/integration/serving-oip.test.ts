@@ -227,7 +227,7 @@ describe('inference', () => {
 
   it('gives whatever rows a model makes of the one that it takes, and takes no second one with it', async () => {
     await registerPlainModel(open.app, { model: 'turned', onnx: turnedModel(3) });
-    await open.serving.planes.inference.load('turned', 'test');
+    await open.serving.planes.inference.load('turned', { actor: 'test' });
     const outputs = [{ name: 'found', datatype: 'FP32', shape: [3, 1], data: [1, 2, 3] }];
     expect(await post('/v2/models/turned/infer', sum([1, 2, 3]))).toMatchObject({ status: 200, body: { outputs } });
     const both = await post('/v2/models/turned/infer', sum([1, 2, 3, 4, 5, 6], [2, 3]));

@@ -5,7 +5,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createScope, type DataType, type Field, HeadraceError, type Value } from '../../src/core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../src/definitions/index.ts';
-import { compileBinding, createOnnxRuntime, type LoadedModel, openBatchModel, runRows } from '../../src/models/index.ts';
+import {
+  compileBinding,
+  createOnnxRuntime,
+  type LoadedModel,
+  openBatchModel,
+  runRows,
+} from '../../src/models/index.ts';
 import { openDirectModel } from '../../src/models/onnx/direct-model.ts';
 import {
   centeringModel,
@@ -147,7 +153,9 @@ describe('a batch’s model', () => {
               expect(got[at], `row ${at}`).toStrictEqual(alone);
             }
             const good = given.filter((_, at) => Array.isArray(got[at]));
-            const together = await runRows(direct as unknown as LoadedModel, binding, good, scope()).catch(() => 'none');
+            const together = await runRows(direct as unknown as LoadedModel, binding, good, scope()).catch(
+              () => 'none',
+            );
             if (good.length > 0) expect(together).toStrictEqual(got.filter((one) => Array.isArray(one)));
           }),
           { numRuns: 30 },
