@@ -4,12 +4,16 @@ import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import { countOutsideMemoryWithTheHeap } from '../../src/app/count-outside-memory.ts';
 
+interface Collection {
+  readonly detail: { readonly kind: number };
+}
+
 const MEGABYTE = 1 << 20;
 if (process.argv[2] === 'counted') countOutsideMemoryWithTheHeap();
 let whole = 0;
 const watch = new PerformanceObserver((list) => {
-  for (const { detail } of list.getEntries())
-    if ((detail as { readonly kind: number }).kind === constants.NODE_PERFORMANCE_GC_MAJOR) whole++;
+  for (const entry of list.getEntries() as unknown as readonly Collection[])
+    if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) whole++;
 });
 watch.observe({ entryTypes: ['gc'] });
 // A heap as a server has one.
