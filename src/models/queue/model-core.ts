@@ -32,8 +32,8 @@ export interface ModelCore {
   readonly cost: RunCost;
   readonly queue: Pick<ModelQueue, 'rows' | 'firstDeadlineMs'>;
   submit(work: ModelWork): void;
-  /** The next batch for a run that begins at `startMs`; each ends with one of the next three. */
-  take(startMs: number): Batch | undefined;
+  /** The next batch for a run that begins at `startMs`, as of `nowMs`, which is the same where it is left out; each ends with one of the next three. */
+  take(startMs: number, nowMs?: number): Batch | undefined;
   /** Outputs in the signature's order, which hold good until the call returns. */
   succeeded(batch: Batch, outputs: readonly Tensor[], tookMs: number): void;
   /** The model threw: its works run once more, each alone; one that was alone has failed. */
@@ -115,8 +115,8 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       job.isTold = true;
       work.failed(refusalError(reason, job, { waiting: queue.rows, running: runningRows }));
     },
-    take(startMs) {
-      const batch = queue.take(startMs);
+    take(startMs, nowMs) {
+      const batch = queue.take(startMs, nowMs);
       if (batch === undefined) {
         checkIdle();
         return undefined;
