@@ -8,7 +8,7 @@ import { compileBinding } from './binding/compile-binding.ts';
 import { asInferenceFailure } from './each-row.ts';
 import { createBuffers, createFeeds } from './onnx/batch-buffers.ts';
 import { openMeasuredFile } from './onnx/open-measured.ts';
-import { RUNTIME_FAILED } from './queue/model-core.ts';
+import { RUNTIME_FAILED } from './queue/refusals.ts';
 import { rowCountMistake } from './row-count.ts';
 import { rowShapesOf } from './row-shapes.ts';
 import type { Tensor } from './tensor.ts';

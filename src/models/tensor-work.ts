@@ -90,9 +90,13 @@ function takeRows(tensor: Tensor, first: number, count: number): Tensor {
   return { type, shape: [count, ...shape.slice(1)], data: part };
 }
 
+/** Such rows weigh nothing in a request, and are run and answered all the same. */
+const MOST_EMPTY_ROWS = 10_000;
+
 /** What is wrong with tensors that a caller brings; one bad caller must not spoil a batch. */
 function tensorsMistake(signature: Signature, inputs: Tensors): string | undefined {
   let rows: number | undefined;
+  let hasElements = false;
   for (const spec of signature.inputs) {
     const { name } = spec;
     const tensor = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
@@ -116,10 +120,13 @@ function tensorsMistake(signature: Signature, inputs: Tensors): string | undefin
       if (first === 0) return `input "${name}" has no rows`;
       if (rows !== undefined && rows !== first) return `input "${name}" has ${first} rows, another input has ${rows}`;
       rows = first;
+      hasElements ||= size > 0;
     }
     if (isText(tensor.data) && tensor.data.some((text) => text.includes('\0')))
       return `input "${name}" holds a NUL character, where the runtime would cut the text`;
   }
+  if (rows !== undefined && rows > MOST_EMPTY_ROWS && !hasElements)
+    return `the inputs have ${rows} rows and no element in any; at most ${MOST_EMPTY_ROWS} may come so`;
   const unknown = unknownInput(inputs, signature);
   return unknown === undefined ? undefined : `the model has no input "${unknown}"`;
 }

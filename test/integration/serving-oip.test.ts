@@ -11,6 +11,7 @@ import {
   linearModel,
   lookUpModel,
   patientModel,
+  squaresModel,
   turnedModel,
 } from '../support/onnx-model.ts';
 import { scopeOf } from '../support/model-works.ts';
@@ -235,6 +236,22 @@ describe('inference', () => {
       status: 400,
       body: { error: expect.stringMatching(/gave 3 rows of "found" for 1 row\. Send the rows one by one/) },
     });
+  });
+
+  it('takes few rows that have nothing in them, however many a shape claims', async () => {
+    await registerPlainModel(open.app, { model: 'squares', onnx: squaresModel() });
+    await open.serving.planes.inference.load('squares', { actor: 'test' });
+    const ask = (data: readonly number[], shape: readonly number[]) =>
+      post('/v2/models/squares/infer', sum(data, shape));
+    for (const rows of [2 ** 31, 2 ** 52])
+      expect(await ask([], [rows, 0])).toMatchObject({
+        status: 400,
+        body: {
+          error: expect.stringContaining(`the inputs have ${rows} rows and no element in any; at most 10000 may`),
+        },
+      });
+    expect(await ask([], [2, 0])).toMatchObject({ status: 200, body: { outputs: [{ data: [0, 0] }] } });
+    expect(await ask([3, 4], [1, 2])).toMatchObject({ status: 200, body: { outputs: [{ data: [25] }] } });
   });
 
   it('answers whatever comes as a request or a mistake of the client', async () => {

@@ -336,6 +336,22 @@ export function turnedModel(features: number): Uint8Array {
   });
 }
 
+/** The sum of squares of however many columns: `x` [N, M] → `sum` [N, 1]. */
+export function squaresModel(): Uint8Array {
+  return model({
+    nodes: [
+      {
+        op: 'ReduceSumSquare',
+        inputs: ['x'],
+        outputs: ['sum'],
+        attributes: { axes: { ints: [1] }, keepdims: { int: 1 } },
+      },
+    ],
+    inputs: [matrix('x', null)],
+    outputs: [matrix('sum', 1)],
+  });
+}
+
 /** `x` [N] → itself as `same`, and besides the largest of all, `most`, which has no rows. */
 export function largestModel(): Uint8Array {
   return model({

@@ -1,13 +1,13 @@
 // One thread of a model and what it has been given: a batch that runs, and maybe the next one in its other buffer. A thread
 // that ends or falls silent is replaced.
 
-import { within } from '../../core/index.ts';
+import { messageOf, within } from '../../core/index.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import type { Batch, Segment } from '../queue/queued-job.ts';
 import type { RunCost } from '../queue/run-cost.ts';
 import { type RowShapes, rowShapesOf } from '../row-shapes.ts';
 import { isText } from '../tensor-arrays.ts';
-import { isWhole } from '../tensor-work.ts';
+import { isWhole, type TensorWork } from '../tensor-work.ts';
 import { type BatchBuffers, bindBatch, createBuffers, hasShapes } from './batch-buffers.ts';
 import type { ModelThread } from './model-thread.ts';
 import type { SlotMemory, ThreadReply } from './thread-messages.ts';
@@ -157,14 +157,24 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
       return atMs;
     },
     give(batch, nowMs) {
+      const { work } = (batch.segments[0] as Segment).job;
+      let room: ReturnType<typeof buffersFor> | undefined;
+      try {
+        room = isWhole(work) ? undefined : buffersFor(batch, work.rowShapes ?? ownShapes);
+      } catch (thrown) {
+        // No memory for so many such rows now, say.
+        return options.threw(batch, messageOf(thrown));
+      }
       if (batches.length === 0) {
         startedMs = nowMs;
         silentMs = 0;
       }
       batches.push(batch);
-      const { work } = (batch.segments[0] as Segment).job;
-      if (isWhole(work)) return thread?.run({ kind: 'whole', tensors: work.tensors });
-      const { buffers, memory } = buffersFor(batch, work.rowShapes ?? ownShapes);
+      if (room === undefined) {
+        // It has no room since it is whole.
+        return thread?.run({ kind: 'whole', tensors: (work as TensorWork).tensors });
+      }
+      const { buffers, memory } = room;
       bindBatch(batch, buffers);
       const texts = signature.inputs.some(({ type }) => type === 'string')
         ? buffers.inputs.map(({ data, width }) => (isText(data) ? data.slice(0, batch.rows * width) : null))

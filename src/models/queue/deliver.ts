@@ -2,8 +2,9 @@
 
 import { toHeadraceError } from '../../core/index.ts';
 import type { Tensor, TensorData } from '../tensor.ts';
-import { arrayOf } from '../tensor-arrays.ts';
+import { arrayOf, elementBytes } from '../tensor-arrays.ts';
 import type { Batch, QueuedJob, Segment } from './queued-job.ts';
+import { RUNTIME_FAILED } from './refusals.ts';
 
 /** A job has failed, and is told so. */
 type Fail = (job: QueuedJob, reason: string) => void;
@@ -30,8 +31,9 @@ function deliverSegment(
   const { count } = job.work;
   if (to - from === count) tellDone(job, outputs, first, endMs);
   else {
-    if (!gather(job, outputs, first, from, to)) {
-      fail(job, 'the model gave rows of one size in one run and of another in the next');
+    const mistake = gather(job, outputs, first, from, to);
+    if (mistake !== undefined) {
+      fail(job, mistake);
       return 0;
     }
     job.answeredRows += to - from;
@@ -52,21 +54,54 @@ function tellDone(job: QueuedJob, outputs: readonly Tensor[], first: number, end
   }
 }
 
-/** False where the rows are of another size than those of the runs before. */
-function gather(job: QueuedJob, outputs: readonly Tensor[], first: number, from: number, to: number): boolean {
+/** In bytes; more is no answer that could be sent. */
+const MOST_GATHERED = 2 ** 30;
+
+/** What keeps the rows from being gathered: undefined where they are. */
+function gather(
+  job: QueuedJob,
+  outputs: readonly Tensor[],
+  first: number,
+  from: number,
+  to: number,
+): string | undefined {
   const { count } = job.work;
-  job.gathered ??= outputs.map(({ type, shape, data }) => {
-    const width = data.length / (shape[0] ?? 1);
-    return { type, shape: [count, ...shape.slice(1)], data: arrayOf(type, count * width) };
-  });
-  for (let at = 0; at < outputs.length; at++) {
-    const { data, shape } = outputs[at] as Tensor;
-    const { data: target } = job.gathered[at] as Tensor;
-    const width = data.length / (shape[0] ?? 1);
-    if (width * count !== target.length) return false;
-    copy(data, first * width, (first + to - from) * width, target, from * width);
+  if (job.gathered === undefined) {
+    const bytes = outputs.reduce((sum, output) => sum + count * widthOf(output) * bytesOf(output), 0);
+    const answer = `${RUNTIME_FAILED}: its answer to ${count} rows`;
+    if (bytes > MOST_GATHERED)
+      return `${answer} would take ${mib(bytes)} MiB, and one of several runs may take ${mib(MOST_GATHERED)} MiB. Send fewer rows`;
+    try {
+      job.gathered = outputs.map((output) => {
+        const { type, shape } = output;
+        return { type, shape: [count, ...shape.slice(1)], data: arrayOf(type, count * widthOf(output)) };
+      });
+    } catch {
+      return `${answer} takes ${mib(bytes)} MiB, and there is no memory for it now. Send fewer rows`;
+    }
   }
-  return true;
+  for (let at = 0; at < outputs.length; at++) {
+    const output = outputs[at] as Tensor;
+    const { data: target } = job.gathered[at] as Tensor;
+    const width = widthOf(output);
+    if (width * count !== target.length) return 'the model gave rows of one size in one run and of another in the next';
+    copy(output.data, first * width, (first + to - from) * width, target, from * width);
+  }
+  return undefined;
+}
+
+/** Elements of a row. */
+function widthOf({ data, shape }: Tensor): number {
+  return data.length / (shape[0] ?? 1);
+}
+
+/** Of an element; a text has a place that points to it. */
+function bytesOf({ type }: Tensor): number {
+  return elementBytes(type) || 8;
+}
+
+function mib(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20);
 }
 
 function copy(from: TensorData, start: number, end: number, to: TensorData, offset: number): void {

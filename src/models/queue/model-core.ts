@@ -10,7 +10,7 @@ import { hasTensors, isWhole } from '../tensor-work.ts';
 import { deliver } from './deliver.ts';
 import { type BatchMode, createModelQueue, type ModelQueue } from './model-queue.ts';
 import { type Batch, createJob, endUntold, type QueuedJob, tellFailed } from './queued-job.ts';
-import { type DropReason, dropError, expired, refusalError } from './refusals.ts';
+import { type DropReason, dropError, expired, refusalError, RUNTIME_FAILED } from './refusals.ts';
 import type { RunCost } from './run-cost.ts';
 
 export interface ModelCoreOptions {
@@ -52,8 +52,6 @@ export interface ModelCore {
   close(limitMs: number): Promise<void>;
 }
 
-/** How the sentence of HR_INFERENCE_FAILED begins where the runtime refused the rows, and did not end with them. */
-export const RUNTIME_FAILED = "the model's runtime failed";
 // An estimate that no run has confirmed for so long is put to the proof before it refuses anybody.
 const OLD_ESTIMATE_MS = 1000;
 

@@ -12,6 +12,9 @@ export interface Load {
   readonly running: number;
 }
 
+/** How the sentence of HR_INFERENCE_FAILED begins where the runtime refused the rows, and did not end with them. */
+export const RUNTIME_FAILED = "the model's runtime failed";
+
 const WAITING = 'it waited for the model';
 
 /** One that was not let in. */
