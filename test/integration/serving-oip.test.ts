@@ -243,13 +243,7 @@ describe('inference', () => {
     await open.serving.planes.inference.load('squares', { actor: 'test' });
     const ask = (data: readonly number[], shape: readonly number[]) =>
       post('/v2/models/squares/infer', sum(data, shape));
-    for (const rows of [2 ** 31, 2 ** 52])
-      expect(await ask([], [rows, 0])).toMatchObject({
-        status: 400,
-        body: {
-          error: expect.stringContaining(`the inputs have ${rows} rows and no element in any; at most 10000 may`),
-        },
-      });
+    for (const rows of [2 ** 31, 2 ** 52]) expect((await ask([], [rows, 0])).status).toBe(400);
     expect(await ask([], [2, 0])).toMatchObject({ status: 200, body: { outputs: [{ data: [0, 0] }] } });
     expect(await ask([3, 4], [1, 2])).toMatchObject({ status: 200, body: { outputs: [{ data: [25] }] } });
   });

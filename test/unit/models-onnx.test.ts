@@ -9,6 +9,7 @@ import {
   passThroughModel,
   patientModel,
   singleRowModel,
+  squaresModel,
   treesModel,
   turnedModel,
   zipMapModel,
@@ -149,6 +150,18 @@ describe('the ONNX runtime', () => {
       message: expect.stringContaining('[1, 3]'),
     });
     expect((await infer(model, { x: rows([[1, 2]]) }))['probability']?.data[0]).toBe(3);
+  });
+
+  it('takes few rows that have nothing in them, however many a shape claims', async () => {
+    const model = await load(squaresModel());
+    const empty = (count: number) =>
+      infer(model, { x: { type: 'float32', shape: [count, 0], data: new Float32Array() } });
+    expect((await empty(2))['sum']).toMatchObject({ shape: [2, 1], data: Float32Array.of(0, 0) });
+    for (const count of [10_001, 2 ** 31, 2 ** 52])
+      await expect(empty(count)).rejects.toMatchObject({
+        code: 'HR_INVALID',
+        message: `the inputs have ${count} rows and no element in any; at most 10000 may come so.`,
+      });
   });
 
   it('finishes what runs before it closes, and then refuses', async () => {
