@@ -8,7 +8,7 @@ import { type Batch, createJob } from '../../src/models/queue/queued-job.ts';
 import { createRunCost } from '../../src/models/queue/run-cost.ts';
 import { scopeOf } from '../support/model-works.ts';
 
-it('gives back rows for which there is no memory, and goes on with the next', () => {
+it('gives back rows for which there is no memory, or that can’t be written, and goes on with the next', () => {
   const ordered: ThreadOrder[] = [];
   const thread = { listen() {}, run: (order: ThreadOrder) => void ordered.push(order) } as unknown as ModelThread;
   const threw: [Batch, string][] = [];
@@ -27,14 +27,21 @@ it('gives back rows for which there is no memory, and goes on with the next', ()
     ended() {},
     replaced() {},
   });
-  const batchOf = (width: number): Batch => {
-    const work = { count: 2, scope: scopeOf(), rowShapes: [[width]], bind() {}, done() {}, failed() {} };
+  const batchOf = (width: number, bind = (): void => {}): Batch => {
+    const work = { count: 2, scope: scopeOf(), rowShapes: [[width]], bind, done() {}, failed() {} };
     const job = createJob(work, 0, '', 4 * width);
     return { segments: [{ job, from: 0, to: 2 }], rows: 2, isRetry: false, wasTaken: false };
   };
+  const unbound = batchOf(3, () => {
+    throw new Error('no such value');
+  });
   const [wide, narrow] = [batchOf(2 ** 50), batchOf(3)];
   lane.give(wide, 0);
-  expect(threw).toEqual([[wide, expect.stringMatching(/length|allocation/)]]);
+  lane.give(unbound, 0);
+  expect(threw).toEqual([
+    [wide, expect.stringMatching(/length|allocation/)],
+    [unbound, 'no such value'],
+  ]);
   expect(lane.batches).toEqual([]);
   lane.give(narrow, 0);
   expect(lane.batches).toEqual([narrow]);

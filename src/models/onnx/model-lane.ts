@@ -7,10 +7,10 @@ import type { Batch, Segment } from '../queue/queued-job.ts';
 import type { RunCost } from '../queue/run-cost.ts';
 import { type RowShapes, rowShapesOf } from '../row-shapes.ts';
 import { isText } from '../tensor-arrays.ts';
-import { isWhole, type TensorWork } from '../tensor-work.ts';
+import { isWhole } from '../tensor-work.ts';
 import { type BatchBuffers, bindBatch, createBuffers, hasShapes } from './batch-buffers.ts';
 import type { ModelThread } from './model-thread.ts';
-import type { SlotMemory, ThreadReply } from './thread-messages.ts';
+import type { SlotMemory, ThreadOrder, ThreadReply } from './thread-messages.ts';
 
 export interface ModelLane {
   /** In the order in which they run. */
@@ -56,6 +56,7 @@ const STOP_LIMIT_MS = 1000;
 export function createModelLane(options: ModelLaneOptions): ModelLane {
   const { signature, cost, openAnother, silenceFloorMs } = options;
   const ownShapes = rowShapesOf(signature);
+  const hasTexts = signature.inputs.some(({ type }) => type === 'string');
   let thread: ModelThread | undefined;
   let batches: Batch[] = [];
   let slots: (BatchBuffers | undefined)[] = [];
@@ -134,6 +135,15 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     return { buffers, memory: { memory: memory as SharedArrayBuffer, capacity, rowShapes } };
   };
 
+  const write = (batch: Batch, rowShapes: RowShapes): Extract<ThreadOrder, { kind: 'run' }> => {
+    const { buffers, memory } = buffersFor(batch, rowShapes);
+    bindBatch(batch, buffers);
+    const texts = hasTexts
+      ? buffers.inputs.map(({ data, width }) => (isText(data) ? data.slice(0, batch.rows * width) : null))
+      : undefined;
+    return { kind: 'run', slot: nextSlot, rows: batch.rows, memory, texts };
+  };
+
   if (options.thread !== undefined) serve(options.thread);
   else {
     aliveAgainMs = performance.now() + cost.current().loadMicros / 1000;
@@ -158,11 +168,12 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     },
     give(batch, nowMs) {
       const { work } = (batch.segments[0] as Segment).job;
-      let room: ReturnType<typeof buffersFor> | undefined;
+      let order: Extract<ThreadOrder, { kind: 'run' | 'whole' }>;
       try {
-        room = isWhole(work) ? undefined : buffersFor(batch, work.rowShapes ?? ownShapes);
+        order = isWhole(work) ? { kind: 'whole', tensors: work.tensors } : write(batch, work.rowShapes ?? ownShapes);
       } catch (thrown) {
-        // No memory for so many such rows now, say.
+        // No memory for so many such rows now, say. The thread knows nothing of what was made for them.
+        slots[nextSlot] = undefined;
         return options.threw(batch, messageOf(thrown));
       }
       if (batches.length === 0) {
@@ -170,17 +181,8 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
         silentMs = 0;
       }
       batches.push(batch);
-      if (room === undefined) {
-        // It has no room since it is whole.
-        return thread?.run({ kind: 'whole', tensors: (work as TensorWork).tensors });
-      }
-      const { buffers, memory } = room;
-      bindBatch(batch, buffers);
-      const texts = signature.inputs.some(({ type }) => type === 'string')
-        ? buffers.inputs.map(({ data, width }) => (isText(data) ? data.slice(0, batch.rows * width) : null))
-        : undefined;
-      thread?.run({ kind: 'run', slot: nextSlot, rows: batch.rows, memory, texts });
-      nextSlot = nextSlot === 0 ? 1 : 0;
+      thread?.run(order);
+      if (order.kind === 'run') nextSlot = nextSlot === 0 ? 1 : 0;
     },
     heed(passedMs) {
       const [first] = batches;
