@@ -5,6 +5,7 @@ import { HeadraceError, type Logger, type Micros, toHeadraceError, within } from
 import { isTransient } from '../models/index.ts';
 import type { EndpointState, PreparedTraffic } from '../registry/index.ts';
 import type { CompileOptions, EndpointPlan } from './endpoint-plan.ts';
+import { retryDelayMs } from './load-retry.ts';
 
 export interface EndpointLoads {
   /**
@@ -48,11 +49,6 @@ export interface LoadFailure {
   /** Null where trying again can't help. */
   readonly retryMicros: Micros | null;
 }
-
-const FIRST_RETRY_MS = 1000;
-const MOST_RETRY_MS = 60_000;
-/** Of a delay, so that servers that failed together don't come back together. */
-const JITTER = 0.2;
 
 /** A load that hangs is one that failed. */
 const LOAD_LIMIT_MS = 120_000;
@@ -121,7 +117,7 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
   const fail = (load: Load, thrown: unknown): void => {
     const error = thrown instanceof HeadraceError ? thrown : toHeadraceError(thrown);
     const now = nowMicros();
-    const delayMs = Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** load.tries++) * (1 + JITTER * (random() * 2 - 1));
+    const delayMs = retryDelayMs(load.tries++, random());
     const isPermanent = !isTransient(error) && !MENDED_BY_OTHERS.has(error.code);
     load.retryAtMs = isPermanent ? Infinity : performance.now() + delayMs;
     load.failure = {

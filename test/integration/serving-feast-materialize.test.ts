@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/core/index.ts';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
 
 const REPOSITORY = `import { count, csv, endpoint, entity, featureService, featureView, latest, model, parquet, t } from 'headrace';
@@ -21,6 +22,7 @@ export const checkout = endpoint('checkout', { model: returns, unit: ['user'] })
 
 describe('a materialize over HTTP', () => {
   let open: OpenServing;
+  const logged: object[] = [];
   const write = (lines: readonly string[]): void =>
     void open.project.write('feature_repo/data/visits.csv', `user,pages,at\n${lines.join('\n')}\n`);
   const pages = async (user: string): Promise<unknown> => {
@@ -31,7 +33,12 @@ describe('a materialize over HTTP', () => {
   };
   const detail = (body: string): unknown => JSON.parse(JSON.parse(body) as string);
   beforeAll(async () => {
-    open = await openServing({ repository: REPOSITORY, features: 1 });
+    open = await openServing({
+      repository: REPOSITORY,
+      features: 1,
+      logger: { ...silentLogger, error: (fields: object) => void logged.push(fields) },
+      settings: { HEADRACE_LOG_REQUESTS: 'none' },
+    });
   }, 60_000);
   afterAll(() => open.close());
 
@@ -57,16 +64,30 @@ describe('a materialize over HTTP', () => {
     });
   });
 
+  it('that nobody waits for has its failure in the log, whatever the log has of requests', async () => {
+    logged.length = 0;
+    const body = { disable_event_timestamp: true, feature_views: ['lost'] };
+    expect((await open.post('/materialize?async=true', body)).statusCode).toBe(202);
+    await expect
+      .poll(() => logged, { timeout: 60_000 })
+      .toMatchObject([
+        { route: '/materialize', code: 'HR_SOURCE_UNREADABLE', reason: expect.stringContaining('view "lost"') },
+      ]);
+  });
+
   it('is one at a time, and answered at once where it is asked to be', async () => {
     const body = { end_ts: '2200-01-01', feature_views: ['browsing'] };
-    const [first, second] = await Promise.all([
+    const [first, ...others] = await Promise.all([
       open.post('/materialize-incremental?async=true', body),
       open.post('/materialize-incremental', body),
+      open.post('/materialize-incremental?async=true', body),
     ]);
     expect(first.statusCode, first.body).toBe(202);
     expect(first.json()).toEqual({ status: 'accepted', feature_views: ['browsing'] });
-    expect(second.statusCode).toBe(409);
-    expect(detail(second.body)).toMatchObject({ message: expect.stringMatching(/HR_CONFLICT: .*under way/) });
+    for (const other of others) {
+      expect(other.statusCode).toBe(409);
+      expect(detail(other.body)).toMatchObject({ message: expect.stringMatching(/HR_CONFLICT: .*under way/) });
+    }
     const again = async () => (await open.post('/materialize-incremental', body)).statusCode;
     await expect.poll(again, { timeout: 60_000 }).toBe(200);
   });

@@ -179,6 +179,7 @@ describe('inference', () => {
       ['/v2/models/nothing/infer', sum([1, 2, 3]), 404, "Request for unknown model: 'nothing' is not found"],
       ['/v2/models/sum/versions/2/infer', sum([1, 2, 3]), 404, "'sum' version 2 is not found"],
       ['/v2/models/returns/infer', sum([1, 2, 3]), 404, 'served by the name of its endpoint: checkout'],
+      ['/v2/models/%E0%A4%A/infer', sum([1, 2, 3]), 400, 'is not a valid url component'],
       ['/v2/models/sum/infer', '{"inputs":', 400, 'is not JSON'],
       ['/v2/models/sum/infer', '', 400, 'empty'],
       ['/v2/models/sum/infer', { input: [] }, 400, 'Did you mean "inputs"?'],
@@ -488,7 +489,12 @@ describe('versions', () => {
       await eventually(async () => expect(await statuses()).toEqual([503, 503]));
       const answer = await post('/v2/models/sum/infer', sum([1, 2, 3]));
       expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
-      expect((await post('/v2/repository/models/sum/load', '{"parameters":{"config":"{}"}}')).status).toBe(400);
+      for (const slip of [{ parameters: { config: '{}' } }, { parameters: 'config' }, { parameters: 5 }])
+        expect((await post('/v2/repository/models/sum/load', slip)).status).toBe(400);
+      expect(await post('/v2/repository/index', { ready: 'yes' })).toMatchObject({
+        status: 400,
+        body: { error: 'ready: expected true or false, got string "yes"' },
+      });
       expect((await post('/v2/repository/models/sum/load', {})).status).toBe(200);
       expect((await post('/v2/models/sum/infer', sum([1, 2, 3]))).status).toBe(200);
       await eventually(async () => expect(await statuses()).toEqual([200, 200]));

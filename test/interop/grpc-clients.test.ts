@@ -53,7 +53,9 @@ describe.each(CLIENTS)('$name', ({ name, packages, script, least }) => {
     expect(Number(checks)).toBeGreaterThan(least);
   });
 
-  it.skipIf(typeof brought === 'string' || script !== 'grpc-triton.py')('does what the guides show', async () => {
+  // The guides show Triton's alone: with the others there is nothing to skip.
+  if (script !== 'grpc-triton.py') return;
+  it.skipIf(typeof brought === 'string')('does what the guides show', async () => {
     await registerPlainModel(open.app, { model: 'scorer', onnx: linearModel(3) });
     await open.serving.planes.inference.load('scorer', { actor: 'test' });
     const printed: string[] = [];

@@ -1,5 +1,5 @@
-// Plain models that are loaded for who asks, and those that are kept: what is loaded too late is given back, and what fails at once
-// is tried again. How long a load takes is the test's to say.
+// Plain models that are loaded for who asks, and those that are kept: what is loaded too late is given back, and what fails
+// is tried again where it may do. How long a load takes is the test's to say.
 
 import { expect, it } from 'vitest';
 import { HeadraceError, silentLogger } from '../../src/core/index.ts';
@@ -27,29 +27,39 @@ const counted = { rows: 0, runs: 0, busyMicros: 0, waitedRows: 0, waitMicros: 0,
 // What is counted is all that is asked of it.
 const model = { statistics: () => ({ ...counted, failures: 0, refused: {} }) } as unknown as LoadedModel;
 
-it('a model that is loaded after the deadline of who asked for it is held by nobody', async () => {
-  const late = Promise.withResolvers<ModelLease>();
-  let released = 0;
-  const lease = { model, release: () => void released++ };
+/** Model `spam` of two versions, the newest of which is kept in memory. */
+function openPlain(given: {
+  readonly acquire: (artifact: string) => Promise<ModelLease>;
+  readonly token: () => number;
+}) {
+  // What more a repository has is not asked for.
   const models = {
-    acquire: (artifact: string) => (artifact === 'file 1' ? late.promise : Promise.resolve({ model, release() {} })),
+    acquire: given.acquire,
     unload: () => Promise.resolve(true),
     isReady: () => false,
     statistics: () => ({ models: [] }),
   } as unknown as ModelRepository;
   const listed: PlainModel[] = [{ name: 'spam', isUnloaded: false, versions: [versionOf(1), versionOf(2)] }];
   const deadlines = createDeadlines();
-  const plain = createPlainModels(
-    {
-      registry: { changeToken: async () => 1, plainModels: { list: async () => listed } },
-      objects: {} as ObjectStore,
-      models,
-      providersOf: (_, declared) => declared,
-      logger: silentLogger,
-      deadlines,
-    },
-    () => false,
-  );
+  const deps = {
+    registry: { changeToken: async () => given.token(), plainModels: { list: async () => listed } },
+    objects: {} as ObjectStore,
+    models,
+    providersOf: (_: string, declared: readonly string[]) => declared,
+    logger: silentLogger,
+    deadlines,
+  };
+  return { plain: createPlainModels(deps, () => false), deadlines };
+}
+
+it('a model that is loaded after the deadline of who asked for it is held by nobody', async () => {
+  const late = Promise.withResolvers<ModelLease>();
+  let released = 0;
+  const lease = { model, release: () => void released++ };
+  const { plain, deadlines } = openPlain({
+    acquire: (artifact) => (artifact === 'file 1' ? late.promise : Promise.resolve({ model, release() {} })),
+    token: () => 1,
+  });
   await plain.catchUp();
   // The newest is kept in memory; the first is loaded for who asks.
   const asked = plain.find('spam', '1').use(scopeOf({ timeoutMs: 20 }), async () => 'an answer');
@@ -62,7 +72,25 @@ it('a model that is loaded after the deadline of who asked for it is held by nob
   deadlines.close();
 });
 
-it('a load that fails at once is tried again when something has changed', async () => {
+it('a file that can not be loaded is read again where somebody asks for it, and not with each change of the registry', async () => {
+  let [tries, token] = [0, 1];
+  const { plain, deadlines } = openPlain({
+    acquire() {
+      tries++;
+      return Promise.reject(new HeadraceError('HR_MODEL_UNREADABLE', 'it is cut'));
+    },
+    token: () => token++,
+  });
+  for (let look = 0; look < 3; look++) await plain.refresh();
+  await plain.settled(1000);
+  expect([plain.find('spam', undefined).state, tries]).toEqual([{ state: 'UNAVAILABLE', reason: 'it is cut' }, 1]);
+  await plain.catchUp();
+  expect(tries).toBe(2);
+  await plain.close();
+  deadlines.close();
+});
+
+it('a load that fails at once is tried again where it is asked for', async () => {
   let tries = 0;
   const held = createHeldVersion(versionOf(1), {
     acquire() {

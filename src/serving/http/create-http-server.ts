@@ -41,7 +41,7 @@ import { quickInfer } from './oip/quick-infer.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
 import { createSeenCatalogue } from './openapi/seen-catalogue.ts';
 import { addPredictRoute, PREDICT_URL } from './predict-route.ts';
-import { fromHttp, sendProblem } from './problem.ts';
+import { fromHttp, type ProblemForm, sendProblem } from './problem.ts';
 import { quickPredict } from './quick-predict.ts';
 import { answerQuickly } from './quick-route.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
@@ -153,7 +153,8 @@ export async function createHttpServer(
     frameworkErrors: (error, request, reply) => {
       greet(request, reply);
       if (options.loggedRequests === 'all') reply.raw.once('close', () => logRequest(options.logger, request, reply));
-      guard(request, reply, (refusal) => void sendProblem(reply, request, refusal ?? error, logger));
+      const form = formOf(request.url);
+      guard(request, reply, (refusal) => void sendProblem(reply, request, refusal ?? error, logger, form));
     },
     clientErrorHandler: (error, socket) => answerClientError(error, socket, limits.bodyTimeoutMs),
     requestTimeout: limits.bodyTimeoutMs,
@@ -204,7 +205,7 @@ export async function createHttpServer(
   });
   const tellNoRoute = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = withoutKeySecrets(request.url.split('?')[0] ?? request.url);
-    const form = path.startsWith('/v2/') ? OIP_FORM : undefined;
+    const form = formOf(path);
     const methods = routes.methodsOf(path);
     if (methods.length > 0) {
       const known = methods.join(', ');
@@ -279,4 +280,9 @@ export async function createHttpServer(
     answerQuickly(app.server, quick, quickInfer(inference));
   }
   return { app, roles };
+}
+
+/** Of an error before there is a route: the Open Inference Protocol's own under its path, else ours. */
+function formOf(path: string): ProblemForm | undefined {
+  return path.startsWith('/v2/') ? OIP_FORM : undefined;
 }

@@ -3,6 +3,7 @@
 import { type HeadraceError, type Logger, toHeadraceError } from '../../core/index.ts';
 import { isTransient, type LoadedModel, type ModelLease } from '../../models/index.ts';
 import type { PlainVersion } from '../../registry/index.ts';
+import { retryDelayMs } from '../load-retry.ts';
 import type { ModelHolders } from '../model-statistics.ts';
 import type { IndexedModel } from './inference-plane.ts';
 
@@ -11,8 +12,8 @@ export interface HeldVersion {
   /** Undefined while it is not in memory. */
   model(): LoadedModel | undefined;
   state(): Pick<IndexedModel, 'state' | 'reason'>;
-  /** Starts another try where one is due; `isFresh`: something changed, so what failed may succeed now. */
-  retry(isFresh: boolean): void;
+  /** Starts another try where one is due; `isAsked`: somebody waits for it, so that it is. */
+  retry(isAsked: boolean): void;
   /** Resolves once it is not being loaded. Never rejects. */
   settled(): Promise<void>;
   /** It stays warm while there is room, for requests that have it. */
@@ -24,9 +25,6 @@ export interface HeldVersionDeps {
   readonly logger: Logger;
   readonly hold: ModelHolders['hold'];
 }
-
-const FIRST_RETRY_MS = 1000;
-const MOST_RETRY_MS = 60_000;
 
 export function createHeldVersion(version: PlainVersion, { acquire, logger, hold }: HeldVersionDeps): HeldVersion {
   let lease: ModelLease | undefined;
@@ -49,7 +47,7 @@ export function createHeldVersion(version: PlainVersion, { acquire, logger, hold
     } catch (thrown) {
       const before = failure?.message;
       failure = toHeadraceError(thrown);
-      const waitMs = Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries++);
+      const waitMs = retryDelayMs(tries++, Math.random());
       retryAtMs = isTransient(failure) ? performance.now() + waitMs : Infinity;
       const { code, message: reason } = failure;
       if (reason !== before)
@@ -70,9 +68,9 @@ export function createHeldVersion(version: PlainVersion, { acquire, logger, hold
       if (failure !== undefined) return { state: 'UNAVAILABLE', reason: failure.message };
       return { state: 'LOADING', reason: '' };
     },
-    retry(isFresh) {
+    retry(isAsked) {
       if (lease !== undefined || failure === undefined) return;
-      if (isFresh || performance.now() >= retryAtMs) begin();
+      if (isAsked || performance.now() >= retryAtMs) begin();
     },
     settled: async () => loading,
     release() {

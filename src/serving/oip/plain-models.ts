@@ -117,15 +117,15 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
     }
   };
 
-  const look = async (isFresh: boolean): Promise<void> => {
+  const look = async (isAsked: boolean): Promise<void> => {
     const token = await registry.changeToken();
-    if (token !== seenToken || isFresh) {
+    if (token !== seenToken || isAsked) {
       const listed = await registry.plainModels.list();
       if (isClosed) return;
       entries = new Map(listed.map((model) => [model.name, toEntry(model)]));
       seenToken = token;
-      for (const one of held.values()) one.retry(true);
     }
+    if (isAsked) for (const one of held.values()) one.retry(true);
     hold();
   };
   const looks = createLooks({ look, logger, whenFailed: 'could not look for changes of models' });

@@ -2,8 +2,9 @@
 // HTTP. Reads and pushes are the same calls as by our own API. https://docs.feast.dev/reference/feature-servers/python-feature-server
 
 import { createHash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { canonicalJson, toHeadraceError } from '../../../core/index.ts';
+import { canonicalJson, type Logger, toHeadraceError } from '../../../core/index.ts';
 import { own } from '../../../definitions/index.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import type { DataPlane } from '../../data-plane.ts';
@@ -30,11 +31,12 @@ export interface FeastRoutesOptions extends BodyBounds, RequestDefaults {
   readonly ingest: IngestPlane;
   readonly control: ControlPlane;
   readonly log: RequestLog;
+  readonly logger: Logger;
   readonly materialize: Materialize;
 }
 
 export function addFeastRoutes(scope: FastifyInstance, options: FeastRoutesOptions): void {
-  const { data, ingest, control, log, materialize } = options;
+  const { data, ingest, control, log, logger, materialize } = options;
   scope.setErrorHandler((error, request, reply) => {
     const thrown = fromHttp(error, request.headers['content-type']);
     return sendProblem(reply, request, thrown, log, {
@@ -91,8 +93,13 @@ export function addFeastRoutes(scope: FastifyInstance, options: FeastRoutesOptio
       await filling;
       return reply.send(null);
     }
-    // Why it failed is told to nobody but the log.
-    filling.catch((thrown: unknown) => log.failed(() => loggedRequest(request), toHeadraceError(thrown)));
+    // What refuses it at once is still told.
+    await Promise.race([filling, turn()]);
+    // Why it failed is told to nobody but the log, whatever that has of requests: it is no answer to one.
+    filling.catch((thrown: unknown) => {
+      const { code, message: reason } = toHeadraceError(thrown);
+      logger.error({ ...loggedRequest(request), code, reason }, 'a materialize that nobody waits for failed');
+    });
     return reply.code(202).send({ status: 'accepted', feature_views: asked.views ?? Object.keys(manifest.views) });
   };
   const admin = { config: { role: 'admin' }, schema: HIDDEN } as const;

@@ -158,20 +158,28 @@ function misfit(type: TensorType, came: unknown): string {
   return `expected ${datatypeOf(type)}, got ${describe(came)}${hint}`;
 }
 
-/** The text of a tensor's elements, without brackets. NaN and the infinities, which JSON has not, are texts. */
+/** The text of a tensor's elements, without brackets: each float reads back as it is. NaN and the infinities, which JSON has not, are texts. */
 export function writeJsonData({ type, data }: Pick<Tensor, 'type' | 'data'>): string {
   if (isText(data)) return data.map((text) => JSON.stringify(text)).join(',');
   switch (type) {
     case 'bool':
       return Array.from(data as Uint8Array, (value) => value !== 0).join(',');
     case 'float16':
-      return quoteSpecial(Array.from(data as Uint16Array, fromHalf).join(','));
+      return floatText(Array.from(data as Uint16Array, fromHalf));
     case 'float32':
     case 'float64':
-      return quoteSpecial(data.join(','));
+      return floatText(data as Float32Array | Float64Array);
     default:
       return data.join(',');
   }
+}
+
+function floatText(data: readonly number[] | Float32Array | Float64Array): string {
+  for (let at = 0; at < data.length; at++)
+    // With a point: "-0" is a whole number to some parsers, which have no negative zero.
+    if (Object.is(data[at], -0))
+      return quoteSpecial(Array.from(data, (value) => (Object.is(value, -0) ? '-0.0' : String(value))).join(','));
+  return quoteSpecial(data.join(','));
 }
 
 function quoteSpecial(text: string): string {

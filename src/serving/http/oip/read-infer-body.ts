@@ -44,9 +44,9 @@ export function readInferBody(
   const json = parseLenientJson(jsonLength === undefined ? body : body.subarray(0, jsonLength));
   const members = needObject(json, 'body');
   if (members['inputs'] === undefined) refuseSlip(members);
-  const given = needArray(members['inputs'], 'inputs');
+  const inputsSent = needArray(members['inputs'], 'inputs');
   const cursor = { body, at: jsonLength ?? body.length };
-  const tensors = given.map((input, place) => readTensor(input, `inputs[${place}]`, cursor));
+  const tensors = inputsSent.map((input, place) => readTensor(input, `inputs[${place}]`, cursor));
   if (cursor.at < body.length) {
     const message = `${body.length - cursor.at} bytes are left after the tensors that say binary_data_size`;
     throw invalid([{ path: 'body', message }]);
@@ -55,7 +55,7 @@ export function readInferBody(
     tensors.map(({ name }) => name),
     'inputs',
   );
-  const id = members['id'];
+  const id = given(members['id']);
   if (id !== undefined && typeof id !== 'string')
     throw invalid([{ path: 'id', message: `expected text, got ${describe(id)}` }]);
   const options = readOptions(members['parameters']);
@@ -92,14 +92,14 @@ function readTensor(json: unknown, path: string, cursor: Cursor): NamedTensor {
   if (shape.length > MOST_DIMENSIONS)
     throw wrong(`${path}.shape`, `expected at most ${MOST_DIMENSIONS} dimensions, got ${shape.length}`);
   const count = elementsOf(shape, cursor.body.length);
-  const said = parameters === undefined ? {} : needObject(parameters, `${path}.parameters`);
+  const said = parametersOf(parameters, `${path}.parameters`);
   refuseSharedMemory(said, path);
-  const size = said['binary_data_size'];
+  const size = given(said['binary_data_size']);
   // What is made room for has come.
   if (count === undefined)
     throw wrong(`${path}.shape`, `has more elements than a body of ${cursor.body.length} bytes can hold`);
   if (size === undefined) return { name, type, shape, data: readJsonData(data, type, shape, count, `${path}.data`) };
-  if (data !== undefined) throw wrong(`${path}.data`, 'expected none beside binary_data_size');
+  if (given(data) !== undefined) throw wrong(`${path}.data`, 'expected none beside binary_data_size');
   const left = cursor.body.length - cursor.at;
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > left) {
     const message = `expected at most the ${left} bytes that follow, got ${describe(size)}`;
@@ -113,15 +113,12 @@ interface Options extends Pick<InferBody, 'timeoutMicros' | 'isPatient'> {
   readonly isAllBinary: boolean;
 }
 
-const NO_OPTIONS: Options = { timeoutMicros: undefined, isPatient: false, isAllBinary: false };
-
 /** Others are the models' own in other servers; here no model reads any. */
 function readOptions(json: unknown): Options {
-  if (json === undefined) return NO_OPTIONS;
-  const said = needObject(json, 'parameters');
+  const said = parametersOf(json, 'parameters');
   const timeout = wholeOf(said['timeout'], 'parameters.timeout');
   const priority = wholeOf(said['priority'], 'parameters.priority');
-  const sequence = said['sequence_id'];
+  const sequence = given(said['sequence_id']);
   if (sequence !== undefined && sequence !== 0 && sequence !== '') throw noSequences();
   return {
     timeoutMicros: timeout === 0 ? undefined : timeout,
@@ -132,7 +129,7 @@ function readOptions(json: unknown): Options {
 
 function readOutputs(json: unknown, isAllBinary: boolean): Pick<InferBody, 'outputs' | 'isBinary'> {
   const isBinaryAll = (): boolean => isAllBinary;
-  if (json === undefined) return { outputs: undefined, isBinary: isBinaryAll };
+  if (given(json) === undefined) return { outputs: undefined, isBinary: isBinaryAll };
   const outputs = needArray(json, 'outputs');
   // As Triton has it: naming none is naming all.
   if (outputs.length === 0) return { outputs: undefined, isBinary: isBinaryAll };
@@ -142,9 +139,9 @@ function readOutputs(json: unknown, isAllBinary: boolean): Pick<InferBody, 'outp
     const { name, parameters } = needObject(output, path);
     if (typeof name !== 'string' || name === '') throw wrong(`${path}.name`, `expected text, got ${describe(name)}`);
     if (binary.has(name)) throw wrong(path, `${JSON.stringify(name.slice(0, 80))} is asked for twice`);
-    const said = parameters === undefined ? {} : needObject(parameters, `${path}.parameters`);
+    const said = parametersOf(parameters, `${path}.parameters`);
     refuseSharedMemory(said, path);
-    const classes = said['classification'];
+    const classes = given(said['classification']);
     if (classes !== undefined && classes !== 0) throw noClasses(path);
     binary.set(name, flagOf(said['binary_data'], `${path}.parameters.binary_data`) ?? isAllBinary);
   });
@@ -152,7 +149,7 @@ function readOutputs(json: unknown, isAllBinary: boolean): Pick<InferBody, 'outp
 }
 
 function refuseSharedMemory(said: Members, path: string): void {
-  if (said['shared_memory_region'] !== undefined) throw noSharedMemory(path);
+  if (given(said['shared_memory_region']) !== undefined) throw noSharedMemory(path);
 }
 
 const MEMBERS = ['inputs', 'outputs', 'parameters', 'id'];
@@ -171,6 +168,15 @@ function refuseSlip(members: Members): void {
 
 type Members = Readonly<Record<string, unknown>>;
 
+/** Clients that leave nothing out write null. */
+const given = (json: unknown): unknown => json ?? undefined;
+
+const NO_PARAMETERS: Members = {};
+
+function parametersOf(json: unknown, path: string): Members {
+  return given(json) === undefined ? NO_PARAMETERS : needObject(json, path);
+}
+
 function needObject(json: unknown, path: string): Members {
   if (json !== null && typeof json === 'object' && !Array.isArray(json)) return json as Members;
   throw wrong(path, `expected an object, got ${json === undefined ? 'nothing' : describe(json)}`);
@@ -182,13 +188,14 @@ function needArray(json: unknown, path: string): readonly unknown[] {
 }
 
 function flagOf(json: unknown, path: string): boolean | undefined {
-  if (json === undefined || typeof json === 'boolean') return json;
+  if (given(json) === undefined) return undefined;
+  if (typeof json === 'boolean') return json;
   throw wrong(path, `expected true or false, got ${describe(json)}`);
 }
 
 /** A parameter's value may come as text, too. */
 function wholeOf(json: unknown, path: string): number | undefined {
-  if (json === undefined) return undefined;
+  if (given(json) === undefined) return undefined;
   const value = typeof json === 'string' && /^\d{1,15}$/.test(json) ? Number(json) : json;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw wrong(path, `expected a whole number from 0 on, got ${describe(json)}`);
