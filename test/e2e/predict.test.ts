@@ -161,6 +161,11 @@ describe('a batch', () => {
     const refused = predict(...line, '--out', 'bad');
     expect(refused.code).not.toBe(0);
     expect(refused.stderr + refused.stdout).toMatch(/row 4: column \\?"price\\?" holds dear.*--on-error column/s);
+    project.write('dear.csv', 'shop,price,pieces,at\nshop1,-1,1,2026-10-01T00:00:00Z\n');
+    const threw = predict('shops', '--input', 'dear.csv', '--timestamp', 'at', '--out', 'dear');
+    expect(threw.stderr).toMatch(
+      /HR_TRANSFORM_FAILED.*view .*basket.*threw: no such price\. [^.]*\. Correct it, or .*--on-error column/s,
+    );
     const result = predictJson(...line, '--out', 'marked', '--on-error', 'column');
     expect(result).toMatchObject({ rows: 20, failed: 4 });
     const made = await readRows(`SELECT probability, error FROM ${partsOf(project.file('marked'))}`);
