@@ -186,7 +186,7 @@ describe('a batch', () => {
   it('reads what the endpoint takes by its declared type, however a CSV file writes its name', async () => {
     await writeRows(
       project.file('names.csv'),
-      `SELECT i AS id, '1e' || i AS "Shop", 1.5 AS "PRICE", TIMESTAMP '2026-10-01' AS "At" FROM range(3) t(i)`,
+      `SELECT i AS id, '1e' || i AS "Shop", 1.5 AS "PRICE", 1 AS pieces, TIMESTAMP '2026-10-01' AS "At" FROM range(3) t(i)`,
     );
     const line = ['shops', '--input', 'names.csv', '--timestamp', 'at', '--out', 'names'];
     expect(predictJson(...line)).toMatchObject({ rows: 3, failed: 0 });
