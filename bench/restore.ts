@@ -132,4 +132,4 @@ function bytesUnder(folder: string): number {
   return files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
 }
 
-const seconds = (value: number): string => `${value.toFixed(1)} s`;
+const seconds = (value: number): string => `${value.toFixed(value < 1 ? 2 : 1)} s`;

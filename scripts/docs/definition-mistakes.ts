@@ -483,6 +483,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', columns: 'id' })`),
       step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', features: 'all' })`),
       step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', slices: 0 })`),
+      step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', slices: 4 })`),
       step('promote(scored, {})'),
       step(`promote(scored, { alias: 'champion', endpoint: scores })`),
       step(`promote(scored, { alias: '' })`),

@@ -18,10 +18,13 @@ export function primaryChannel(): TotalsChannel {
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'totals') waiting.get(message.ask)?.(message.totals);
   });
+  // Nobody answers those any more.
+  process.once('disconnect', () => {
+    for (const resolve of waiting.values()) resolve(undefined);
+  });
   return {
     send: (report) => tell({ kind: 'report', report }),
     ask({ gathers }) {
-      // Nobody would answer.
       if (!process.connected) return Promise.resolve(undefined);
       const ask = ++lastAsk;
       const answered = new Promise<ToldTotals | undefined>((resolve) => waiting.set(ask, resolve));

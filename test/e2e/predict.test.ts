@@ -161,6 +161,11 @@ describe('a batch', () => {
     const refused = predict(...line, '--out', 'bad');
     expect(refused.code).not.toBe(0);
     expect(refused.stderr + refused.stdout).toMatch(/row 4: column \\?"price\\?" holds dear.*--on-error column/s);
+    project.write('dear.csv', 'shop,price,pieces,at\nshop1,-1,1,2026-10-01T00:00:00Z\n');
+    const threw = predict('shops', '--input', 'dear.csv', '--timestamp', 'at', '--out', 'dear');
+    expect(threw.stderr).toMatch(
+      /HR_TRANSFORM_FAILED.*view .*basket.*threw: no such price\. [^.]*\. Correct it, or .*--on-error column/s,
+    );
     const result = predictJson(...line, '--out', 'marked', '--on-error', 'column');
     expect(result).toMatchObject({ rows: 20, failed: 4 });
     const made = await readRows(`SELECT probability, error FROM ${partsOf(project.file('marked'))}`);
@@ -181,7 +186,7 @@ describe('a batch', () => {
   it('reads what the endpoint takes by its declared type, however a CSV file writes its name', async () => {
     await writeRows(
       project.file('names.csv'),
-      `SELECT i AS id, '1e' || i AS "Shop", 1.5 AS "PRICE", TIMESTAMP '2026-10-01' AS "At" FROM range(3) t(i)`,
+      `SELECT i AS id, '1e' || i AS "Shop", 1.5 AS "PRICE", 1 AS pieces, TIMESTAMP '2026-10-01' AS "At" FROM range(3) t(i)`,
     );
     const line = ['shops', '--input', 'names.csv', '--timestamp', 'at', '--out', 'names'];
     expect(predictJson(...line)).toMatchObject({ rows: 3, failed: 0 });
