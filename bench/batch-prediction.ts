@@ -13,6 +13,8 @@ import { HEADRACE_PROGRAM, runProcess, runSql } from './training-set.ts';
 const COLUMNS = Array.from({ length: 12 }, (_, at) => `c${at}`);
 const TREES = 200;
 const MEMORY = '2GB';
+/** Less than a quarter of the rows needs: what grows beyond it with the rows is seen. */
+const LITTLE_MEMORY = '256MB';
 const LEAST_RATIO = 0.8;
 /** Of the peak over a quarter of the rows: what grows with the rows is on disk. */
 const MOST_GROWTH = 1.25;
@@ -30,23 +32,38 @@ export async function batchPredictionSection({ rows }: { readonly rows: number }
     const input = join(directory, 'rows.parquet');
     const set = await run('training-set', 'create', '--service', 'service', '--spine', input, ...from('set.parquet'));
     const made = await run('predict', 'scores', '--input', input, ...from('predicted'));
-    const quarter = await run('predict', 'scores', '--input', join(directory, 'quarter.parquet'), ...from('quarter'));
+    await writeConfig(project, LITTLE_MEMORY);
+    const quarterFile = join(directory, 'quarter.parquet');
+    const quarter = await run('predict', 'scores', '--input', quarterFile, ...from('little-quarter'));
+    const little = await run('predict', 'scores', '--input', input, ...from('little'));
     const loopSeconds = await measureLoop(onnx, await someRows(join(directory, 'set.parquet')), rows);
-    return section(rows, set.seconds, loopSeconds, made, quarter.peakMegabytes);
+    return section(rows, { setSeconds: set.seconds, loopSeconds, made, quarter, little });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
+type Ran = Awaited<ReturnType<typeof runProcess>>;
+
 function section(
   rows: number,
-  setSeconds: number,
-  loopSeconds: number,
-  made: { readonly seconds: number; readonly peakMegabytes: number },
-  quarterMegabytes: number,
+  {
+    setSeconds,
+    loopSeconds,
+    made,
+    quarter,
+    little,
+  }: {
+    readonly setSeconds: number;
+    readonly loopSeconds: number;
+    readonly made: Ran;
+    /** By LITTLE_MEMORY. */
+    readonly quarter: Ran;
+    readonly little: Ran;
+  },
 ): Section {
   const ratio = (setSeconds + loopSeconds) / made.seconds;
-  const growth = made.peakMegabytes / quarterMegabytes;
+  const growth = little.peakMegabytes / quarter.peakMegabytes;
   const figures: Figure[] = [
     {
       name: `${whole(rows)} rows, ${COLUMNS.length} features, ${TREES} trees`,
@@ -57,17 +74,21 @@ function section(
       isReached: ratio >= LEAST_RATIO,
     },
     {
-      name: 'peak memory of its process',
-      value: `${whole(made.peakMegabytes)} MB`,
-      floor: `over a quarter of the rows: ${whole(quarterMegabytes)} MB`,
+      name: `peak memory of its process, \`offline.memory\` ${LITTLE_MEMORY}`,
+      value: `${whole(little.peakMegabytes)} MB, in ${little.seconds.toFixed(1)} s`,
+      floor: `over a quarter of the rows: ${whole(quarter.peakMegabytes)} MB`,
       ratio: growth.toFixed(2),
       mustBe: `≤ ${MOST_GROWTH}`,
       isReached: growth <= MOST_GROWTH,
     },
+    {
+      name: `peak memory of its process, \`offline.memory\` ${MEMORY}`,
+      value: `${whole(made.peakMegabytes)} MB`,
+    },
   ];
   return {
     title: 'Batch prediction',
-    about: `\`headrace predict\` from the start of its process to its end: ${whole(rows)} rows of 100,000 keys, each with 12 features as of its time from a source of as many events (TTL 30 d), through ${TREES} trees of depth 5, to Parquet; \`offline.memory\` ${MEMORY}. Beside it \`headrace training-set create\` over the same rows, and onnxruntime’s own session over as many rows that lie ready in memory, 2,048 at a time, in ${availableParallelism()} threads; the ratio is of their sum.`,
+    about: `\`headrace predict\` from the start of its process to its end: ${whole(rows)} rows of 100,000 keys, each with 12 features as of its time from a source of as many events (TTL 30 d), through ${TREES} trees of depth 5, to Parquet; \`offline.memory\` ${MEMORY} where nothing else is said. Beside it \`headrace training-set create\` over the same rows, and onnxruntime’s own session over as many rows that lie ready in memory, 2,048 at a time, in ${availableParallelism()} threads; the ratio is of their sum.`,
     figures,
   };
 }
@@ -76,10 +97,7 @@ async function writeProject(directory: string, rows: number, onnx: Uint8Array): 
   const project = join(directory, 'project');
   await mkdir(join(project, 'feature_repo'), { recursive: true });
   await writeFile(join(directory, 'trees.onnx'), onnx);
-  await writeFile(
-    join(project, 'headrace.config.ts'),
-    `export default { project: 'bench', offline: { memory: '${MEMORY}' } };\n`,
-  );
+  await writeConfig(project, MEMORY);
   await writeFile(
     join(project, 'feature_repo', 'bench.ts'),
     `import { endpoint, entity, featureService, featureView, latest, model, parquet, t } from 'headrace';
@@ -107,6 +125,11 @@ export const scores = endpoint('scores', { model: score, unit: ['key'] });
     `COPY (${spine}) TO '${join(directory, 'rows.parquet')}' (FORMAT parquet)`,
     `COPY (${spine} LIMIT ${Math.floor(rows / 4)}) TO '${join(directory, 'quarter.parquet')}' (FORMAT parquet)`,
   ]);
+}
+
+function writeConfig(project: string, memory: string): Promise<void> {
+  const text = `export default { project: 'bench', offline: { memory: '${memory}' } };\n`;
+  return writeFile(join(project, 'headrace.config.ts'), text);
 }
 
 /** Features of the set's first rows, row-major. */

@@ -37,6 +37,7 @@ import {
 import { type Figure, intoPage, type Section, toText, whole } from './report.ts';
 import { pipelinesSection } from './pipelines.ts';
 import { responseCacheSection } from './response-cache.ts';
+import { restoreSection } from './restore.ts';
 import { resumeSection } from './resume.ts';
 import { runRowsSection } from './run-rows.ts';
 import { s3Section } from './s3.ts';
@@ -91,6 +92,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'going-back': () => goingBackSection({ isQuick }),
   overload: () => overloadSection({ isQuick }),
   pipelines: () => pipelinesSection({ isQuick }),
+  restore: () => restoreSection({ isQuick, withRedis }),
   resume: () => resumeSection({ isQuick }),
   'run-rows': () => runRowsSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),

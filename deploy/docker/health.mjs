@@ -1,9 +1,13 @@
 // Exits with 0 where the server of this container is ready. The image has no curl.
 
-import { request } from 'node:http';
+import { request as http } from 'node:http';
+import { request as https } from 'node:https';
 
 const port = Number(process.env['HEADRACE_SERVER_PORT'] ?? 8080);
-const asked = request({ host: '127.0.0.1', port, path: '/health/ready', timeout: 2500 }, (answer) => {
+// Its certificate is of the name that clients know it by, not of this address.
+const options = { host: '127.0.0.1', port, path: '/health/ready', timeout: 2500, rejectUnauthorized: false };
+const ask = process.env['HEADRACE_SERVER_TLS_CERT'] ? https : http;
+const asked = ask(options, (answer) => {
   answer.resume();
   process.exitCode = answer.statusCode === 200 ? 0 : 1;
 });

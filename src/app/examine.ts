@@ -56,16 +56,18 @@ export async function examine(open: () => Promise<App>, environment: Environment
   const registry = await look('registry', 'check registry.url, and that its server runs', () => describeRegistry(app));
   findings.push(registry);
   findings.push(await lookAtStore(app, registry.state !== 'fail'));
-  findings.push(
-    await look('artifacts', 'check artifacts.url', async () => {
-      for await (const _ of (await app.objects()).list('')) break;
-      return 'readable';
-    }),
-  );
+  const artifacts = await look('artifacts', 'check artifacts.url', async () => {
+    for await (const _ of (await app.objects()).list('')) break;
+    return 'readable';
+  });
+  findings.push(artifacts);
   if (values['pushLog.topic'] !== NO_TOPIC)
     findings.push(await look('push log', 'check pushLog.topic and pushLog.brokers', () => describeTopic(app)));
-  // Of a registry that can't be read, its own check tells.
-  if (registry.state === 'ok') findings.push(...(await lookAtModels(app)), ...(await lookAtProviders(app)));
+  // Of a registry and of artifacts that can't be read, their own checks tell.
+  const isRegistryRead = registry.state === 'ok';
+  if (isRegistryRead && artifacts.state === 'ok')
+    findings.push(...(await lookAtAll('models', 'check registry.url and artifacts.url', () => lookAtModels(app))));
+  findings.push(...(await lookAtAll('providers', 'check registry.url', () => lookAtProviders(app, isRegistryRead))));
   findings.push(...(await lookForExtensions(app)));
   if (values['predictionLog.sample'] !== '1' || values['predictionLog.keep'] !== undefined)
     findings.push(await look('prediction log', 'correct the rule', () => describeLogRules(values)));
@@ -97,6 +99,15 @@ async function look(check: string, fix: string, work: () => Promise<string>): Pr
     const isEarly = error.code === 'HR_NOTHING_APPLIED';
     const isApplied = isEarly || error.code === 'HR_REGISTRY_OUTDATED';
     return { check, state: isEarly ? 'warn' : 'fail', says: error.message, fix: isApplied ? 'headrace apply' : fix };
+  }
+}
+
+/** As `look`, of several things. */
+async function lookAtAll(check: string, fix: string, work: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await work();
+  } catch (thrown) {
+    return [{ check, state: 'fail', says: toHeadraceError(thrown).message, fix }];
   }
 }
 
@@ -153,11 +164,9 @@ async function lookForChanges(app: App): Promise<Finding[]> {
 /** By what is applied, or else by what the repository says; where that can't be read, its own check tells. */
 async function lookForExtensions(app: App): Promise<Finding[]> {
   const known = await app.applied().catch(() => app.repository().catch(() => undefined));
-  try {
-    return await lookAtExtensions(await app.duckdb(), known?.manifest ?? { sources: {} });
-  } catch (thrown) {
-    return [{ check: 'duckdb', state: 'fail', says: toHeadraceError(thrown).message, fix: 'check offline.path' }];
-  }
+  return lookAtAll('duckdb', 'check offline.path', async () =>
+    lookAtExtensions(await app.duckdb(), known?.manifest ?? { sources: {} }),
+  );
 }
 
 function describeDefinitions({ manifest, hash }: Awaited<ReturnType<App['repository']>>): string {

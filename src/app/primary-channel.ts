@@ -8,7 +8,8 @@ export function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
-const ASK_LIMIT_MS = 500;
+/** Far more than the primary gathers, for a machine that has much else to do; less than the ten seconds that Prometheus waits. */
+const ASK_LIMIT_MS = 5000;
 
 /** The way to the totals, which are the primary’s. */
 export function primaryChannel(): TotalsChannel {
@@ -17,9 +18,14 @@ export function primaryChannel(): TotalsChannel {
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'totals') waiting.get(message.ask)?.(message.totals);
   });
+  // Nobody answers those any more.
+  process.once('disconnect', () => {
+    for (const resolve of waiting.values()) resolve(undefined);
+  });
   return {
     send: (report) => tell({ kind: 'report', report }),
     ask({ gathers }) {
+      if (!process.connected) return Promise.resolve(undefined);
       const ask = ++lastAsk;
       const answered = new Promise<ToldTotals | undefined>((resolve) => waiting.set(ask, resolve));
       tell({ kind: 'ask', ask, gathers });

@@ -25,7 +25,7 @@ export interface RegisterGraph {
   readonly alias?: string;
 }
 
-type RegisterDeps = Pick<App, 'applied' | 'definitionsOf' | 'registry' | 'objects' | 'environment'>;
+type RegisterDeps = Pick<App, 'applied' | 'earlierDefinitions' | 'registry' | 'objects' | 'environment'>;
 
 /** What is taken where nobody says which version. */
 const FIRST_CHOICE = 'champion';
@@ -46,7 +46,9 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
   const nodes = graph.nodes.filter((node) => node.kind === 'model');
   refuseUnknownNodes(request, nodes);
   const service = resolveService(definitions.manifest, spec.service);
-  const { compileGraph, createOnnxRuntime, runRows, writeGraphDocument } = await import('../models/index.ts');
+  const { compileGraph, createOnnxRuntime, runRows, withoutTimeouts, writeGraphDocument } = await import(
+    '../models/index.ts'
+  );
   const runtime = createOnnxRuntime();
   const pinned: Record<string, PinnedModel> = {};
   const models = new Map<string, NodeModel>();
@@ -55,11 +57,11 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
       const version = await chosenVersion(app, node, request.nodes ?? {});
       const opened = await openNode(app, runtime, version);
       models.set(node.name, opened);
-      const trained = { definitions: await app.definitionsOf(version.manifestHash), service: opened.service };
+      const trained = { definitions: await app.earlierDefinitions(version.manifestHash), service: opened.service };
       refuseOtherFeatures(node, version, trained, { definitions, service });
       pinned[node.name] = { model: node.model, version: version.version, artifact: version.artifact };
     }
-    const { loaded, binding } = compileGraph({ spec, service, definitions, models });
+    const { loaded, binding } = compileGraph({ spec: withoutTimeouts(spec), service, definitions, models });
     const [answer = []] = await runRows(loaded, binding, [smokeRow(service)], smokeScope(app.environment.actor));
     const functions = functionHashes(graph);
     const artifact = await putBlob(

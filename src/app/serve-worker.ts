@@ -20,6 +20,7 @@ import { pidSpace } from '../core/index.ts';
 import { backgroundJobs } from './background/jobs.ts';
 import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
+import { countOutsideMemoryWithTheHeap } from './count-outside-memory.ts';
 import { providersOf } from './model-providers.ts';
 import { monitoringReads } from './monitoring-reads.ts';
 import type { App } from './open-app.ts';
@@ -305,7 +306,10 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     async listen() {
       try {
         await learnTotals(figures);
-        if (options.releasesMemory === true) releaseStartMemory(logger);
+        if (options.releasesMemory === true) {
+          countOutsideMemoryWithTheHeap();
+          releaseStartMemory(logger);
+        }
         const url = await server.listen({ host: options.host, port: options.port });
         return { url, grpcAddress: await listenGrpc(grpc, options) };
       } catch (thrown) {
@@ -323,4 +327,4 @@ async function learnTotals(figures: LiveFigures): Promise<void> {
 }
 
 const REPORT_EVERY_MS = 1000;
-const LEARN_TRIES = 10;
+const LEARN_TRIES = 2;

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { contentHash, HeadraceError, messageOf, syncPath } from '../core/index.ts';
 import { openObjectStore, type S3Options } from '../storage/index.ts';
+import { LOCK } from './lock-folder.ts';
 
 export interface OutFolder {
   /** As users know it. */
@@ -18,7 +19,7 @@ export interface OutFolder {
   /** Of all files, those in `_work/` too. */
   names(): Promise<ReadonlySet<string>>;
   remove(name: string): Promise<void>;
-  /** Takes `work` away. */
+  /** Takes away what lies in `work`, but the lock: that is its holder's to remove. */
   clear(): Promise<void>;
 }
 
@@ -60,8 +61,7 @@ function onDisk(directory: string): OutFolder {
         return new Set([...top, ...under.map((name) => `${WORK}/${name}`)]);
       }),
     remove: (name) => told(() => rm(pathOf(name), { force: true })),
-    // Another process may look for the lock there meanwhile, which is no failure of this batch.
-    clear: () => told(() => rm(work, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })),
+    clear: () => told(() => clearWork(work)),
   };
 }
 
@@ -92,9 +92,14 @@ function inBucket(url: string, scratch: string, s3: S3Options): OutFolder {
     async clear() {
       const names = await this.names();
       for (const name of names) if (name.startsWith(`${WORK}/`)) await objects.remove(name);
-      await rm(work, { recursive: true, force: true });
+      await clearWork(work);
     },
   };
+}
+
+async function clearWork(work: string): Promise<void> {
+  const names = await namesIn(work);
+  for (const name of names) if (name !== LOCK) await rm(join(work, name), { force: true });
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -3,7 +3,7 @@
 
 import type { ModelSpec } from '../definitions/index.ts';
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimestamp, HeadraceError, type Progress } from '../core/index.ts';
 import {
@@ -90,17 +90,21 @@ const FEATURES = 'features.parquet';
  */
 export async function predictFile(deps: BatchDeps, request: BatchRequest): Promise<PredictedFile> {
   const folder = openOutFolder(request.out, deps.scratch, deps.offline.remote?.s3 ?? {});
-  await toldOfDisk(folder.name, () => mkdir(folder.work, { recursive: true }));
-  const unlock = lockFolder(folder);
+  const lock = await toldOfDisk(folder.name, async () => lockFolder(folder));
   try {
-    return await predictInto(deps, request, folder);
-  } finally {
-    unlock();
+    const predicted = await predictInto(deps, request, folder);
+    lock.end();
+    return predicted;
+  } catch (thrown) {
+    lock.release();
+    throw thrown;
   }
 }
 
 async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFolder): Promise<PredictedFile> {
   const { arm, input } = request;
+  // It may have waited for its turn.
+  request.signal?.throwIfAborted();
   const asked = askedOf(arm, {
     input: input.path,
     slice: input.slice ?? null,

@@ -8,7 +8,8 @@ const SIGNS = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const;
 
 export const doctorCommand = defineCommand({
   usage: 'doctor',
-  summary: 'check Node, configuration, registry, stores, definitions, DuckDB’s extensions, disk and Python',
+  summary:
+    'check Node, configuration, registry, stores, definitions, models and where they run, DuckDB’s extensions, disk and Python',
   example: 'headrace doctor',
   async run(context) {
     const { examine } = await import('../app/index.ts');

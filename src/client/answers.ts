@@ -81,7 +81,7 @@ export interface PushResult {
   readonly warnings?: readonly { readonly rule: string; readonly rows: number }[];
 }
 
-/** What became of a prediction, by its id, or of the newest one of a unit. A number past 2^53 goes as text. */
+/** What became of a prediction, by its id, or of the newest one of a unit. A number is finite; one past 2^53 goes as text. */
 export type Outcome = { readonly value: number | boolean | string | null } & (
   | { readonly predictionId: string; readonly observedAt?: Date | string }
   | {
@@ -93,7 +93,8 @@ export type Outcome = { readonly value: number | boolean | string | null } & (
       readonly from?: Date | string;
       /** In place of `from`: how long before `at`, such as `7d`. */
       readonly within?: string;
-      readonly observedAt?: Date | string;
+      /** Its time is `at`. */
+      readonly observedAt?: never;
     }
 );
 type UnitValue = string | number | boolean;

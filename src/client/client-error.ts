@@ -29,8 +29,8 @@ export interface ClientErrorParts {
 }
 
 /**
- * Thrown by every call, but where the caller's own signal ended it: that throws the signal's reason, as fetch does. It holds no
- * key.
+ * Thrown by every call, but where the caller's own signal ended it: that throws the signal's reason, as fetch does; and where the
+ * function that gives the key throws. It holds no key.
  */
 export class HeadraceClientError extends Error {
   override readonly name = 'HeadraceClientError';

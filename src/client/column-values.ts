@@ -14,12 +14,12 @@ type SpecialNumber = 'NaN' | 'Infinity' | '-Infinity';
 /** What a value may be given as, null aside. */
 export type Sent<T extends string> = T extends `${infer One}?`
   ? Sent<One>
-  : T extends `list(${infer Item})`
-    ? readonly (Sent<Item> | null)[]
-    : T extends `vector(${string})`
-      ? Float32Array | readonly number[]
-      : T extends `${infer A}|${infer B}`
-        ? Sent<A> | Sent<B>
+  : T extends `${infer A}|${infer B}`
+    ? Sent<A> | Sent<B>
+    : T extends `list(${infer Item})`
+      ? readonly (Sent<Item> | null)[]
+      : T extends `vector(${string})`
+        ? Float32Array | readonly number[]
         : T extends 'bool'
           ? boolean
           : T extends 'int32' | 'float32' | 'float64'
@@ -37,14 +37,14 @@ export type Sent<T extends string> = T extends `${infer One}?`
 /** What an answer has for it, null aside. A timestamp is RFC 3339 text with its microseconds, which a Date would lose. */
 export type Received<T extends string, F extends AnswerForm> = T extends `${infer One}?`
   ? Received<One, F>
-  : T extends `list(${infer Item})`
-    ? readonly (Received<Item, F> | null)[]
-    : T extends `vector(${string})`
-      ? F extends 'json'
-        ? readonly (number | SpecialNumber)[]
-        : Float32Array
-      : T extends `${infer A}|${infer B}`
-        ? Received<A, 'json'> | Received<B, 'json'>
+  : T extends `${infer A}|${infer B}`
+    ? Received<A, 'json'> | Received<B, 'json'>
+    : T extends `list(${infer Item})`
+      ? readonly (Received<Item, F> | null)[]
+      : T extends `vector(${string})`
+        ? F extends 'json'
+          ? readonly (number | SpecialNumber)[]
+          : Float32Array
         : T extends 'bool'
           ? boolean
           : T extends 'int32'

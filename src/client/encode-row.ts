@@ -4,7 +4,8 @@ import { HeadraceClientError } from './client-error.ts';
 
 /** Members of a row, ready for JSON.stringify; those that are undefined are left out. `path` begins what errors name. */
 export function encodeRow(row: unknown, path: string): Readonly<Record<string, unknown>> {
-  if (row === null || typeof row !== 'object' || Array.isArray(row)) throw unfit(path, 'an object of columns', row);
+  if (row === null || typeof row !== 'object' || Array.isArray(row))
+    throw unfit(path, 'an object of columns', describe(row));
   const encoded: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   for (const [name, value] of Object.entries(row)) {
     if (value !== undefined) encoded[name] = encodeValue(value, `${path}.${name}`);
@@ -26,7 +27,7 @@ export function encodeValue(value: unknown, path: string): unknown {
     case 'object':
       return value === null ? null : encodeObject(value, path);
     default:
-      throw unfit(path, 'a value of a column', value);
+      throw unfit(path, 'a value of a column', describe(value));
   }
 }
 
@@ -40,7 +41,7 @@ function encodeObject(value: object, path: string): unknown {
   if (value instanceof Float32Array || value instanceof Float64Array) {
     return Array.from(value, (item) => encodeValue(item, path));
   }
-  throw unfit(path, 'a value of a column', value);
+  throw unfit(path, 'a value of a column', describe(value));
 }
 
 /** Characters that String.fromCharCode is given at once: arguments have a limit. */
@@ -52,14 +53,14 @@ function toBase64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
-function unfit(path: string, expected: string, came: unknown): HeadraceClientError {
-  const message = `expected ${expected}, got ${describe(came)}`;
+/** HR_INVALID, of something that is not sent. */
+export function unfit(path: string, expected: string, came: string): HeadraceClientError {
+  const message = `expected ${expected}, got ${came}`;
   return new HeadraceClientError(`${path}: ${message}.`, { code: 'HR_INVALID', errors: [{ path, message }] });
 }
 
 function describe(value: unknown): string {
   if (value === null) return 'null';
-  if (value === 'an invalid Date') return value;
   if (typeof value !== 'object') return typeof value;
   return Array.isArray(value) ? 'an array' : `a ${value.constructor?.name ?? 'bare object'}`;
 }

@@ -62,6 +62,7 @@ export function parseRetryAfter(value: string | null, nowMs: number): number | u
   if (value === null) return undefined;
   const text = value.trim();
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  const at = Date.parse(text);
+  // A date begins with its day's name: `Date.parse` reads more, `1.5` as a day in January.
+  const at = /^[A-Za-z]/.test(text) ? Date.parse(text) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }

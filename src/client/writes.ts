@@ -3,7 +3,7 @@
 import type { Outcome, PushResult } from './answers.ts';
 import type { Ask } from './ask.ts';
 import { objectIn, unexpected } from './answer-parts.ts';
-import { encodeRow, encodeValue } from './encode-row.ts';
+import { encodeRow, encodeValue, unfit } from './encode-row.ts';
 import type { CallOptions, PushOptions } from './options.ts';
 
 export const pushRows =
@@ -50,9 +50,9 @@ function encodeOutcome(outcome: Outcome, path: string): object {
   const { observedAt, value, ...named } = outcome;
   const { predictionId, ...rest } = named as { readonly predictionId?: string } & Readonly<Record<string, unknown>>;
   const members = { prediction_id: predictionId, ...rest, observed_at: observedAt };
-  // A number's kind is kept, so the value goes as it is; NaN would be text.
-  return {
-    ...encodeRow(members, path),
-    value: typeof value === 'number' ? value : encodeValue(value, `${path}.value`),
-  };
+  // As JSON it would be null: that nothing became of the prediction.
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw unfit(`${path}.value`, 'a finite number', String(value));
+  }
+  return { ...encodeRow(members, path), value: encodeValue(value, `${path}.value`) };
 }

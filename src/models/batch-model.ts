@@ -1,16 +1,17 @@
 // A model for whoever has a thread of its own and rows by the thousand: no queue, no deadline. It is opened, bound and run as
-// models that serve are, so that a row gets the same answer.
+// models that serve are, so that a row gets the same answer. Reading a row may cost as much as running it, so each is bound as it
+// is read, which rows that wait as works, those of `onnx/direct-model` say, can't be.
 
 import { HeadraceError, messageOf, type Value } from '../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../definitions/index.ts';
 import { compileBinding } from './binding/compile-binding.ts';
 import { asInferenceFailure } from './each-row.ts';
-import type { BatchInput } from './model-work.ts';
 import { createBuffers, createFeeds } from './onnx/batch-buffers.ts';
 import { openMeasuredFile } from './onnx/open-measured.ts';
+import { RUNTIME_FAILED } from './queue/refusals.ts';
+import { rowCountMistake } from './row-count.ts';
 import { rowShapesOf } from './row-shapes.ts';
 import type { Tensor } from './tensor.ts';
-import { isText } from './tensor-arrays.ts';
 
 /** The declared outputs of a row in order, or why there are none. */
 export type ScoredRow = readonly Value[] | HeadraceError;
@@ -45,19 +46,19 @@ export function openBatchModel(onnx: Uint8Array, options: BatchModelOptions): Ba
     const { signature } = session;
     const binding = compileBinding(signature, service, spec);
     const mostRows = measured.mode === 'joined' ? options.mostRows : 1;
-    const { inputs, ...buffers } = createBuffers(
-      signature,
-      binding.rowShapes ?? rowShapesOf(signature),
-      mostRows,
-      'own',
-    );
-    const feeds = createFeeds(signature, { inputs, ...buffers });
+    const buffers = createBuffers(signature, binding.rowShapes ?? rowShapesOf(signature), mostRows, 'own');
+    const { inputs } = buffers;
+    const feeds = createFeeds(signature, buffers);
     const run = (rows: number): readonly Tensor[] => {
+      let outputs: readonly Tensor[];
       try {
-        return session.run(feeds(rows, textsOf(inputs, rows)));
+        outputs = session.run(feeds(rows));
       } catch (thrown) {
-        throw new HeadraceError('HR_INFERENCE_FAILED', messageOf(thrown), { cause: thrown });
+        throw new HeadraceError('HR_INFERENCE_FAILED', `${RUNTIME_FAILED}: ${messageOf(thrown)}`, { cause: thrown });
       }
+      const gave = measured.mode === 'single' ? undefined : rowCountMistake(signature, outputs, rows);
+      if (gave !== undefined) throw new HeadraceError('HR_INFERENCE_FAILED', `the model ${gave}`);
+      return outputs;
     };
     /** Runs the rows that are bound, and tells of each. */
     const finish: Finish = (rows, from, to, rowAt, scored) => {
@@ -122,7 +123,3 @@ type Finish = (
   rowAt: (row: number) => readonly Value[],
   scored: (row: number, result: ScoredRow) => void,
 ) => void;
-
-function textsOf(inputs: readonly BatchInput[], rows: number): (readonly string[] | null)[] {
-  return inputs.map(({ data, width }) => (isText(data) ? data.slice(0, rows * width) : null));
-}

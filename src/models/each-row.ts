@@ -1,6 +1,6 @@
 // Rows of feature values as work for a model, each with its own fate: a row that breaks its batch fails alone.
 
-import { HeadraceError, type Scope, type Value } from '../core/index.ts';
+import { HeadraceError, messageOf, type Scope, type Value } from '../core/index.ts';
 import type { Binding } from './binding/compile-binding.ts';
 import type { LoadedModel } from './model-runtime.ts';
 import type { BatchInput, ModelWork } from './model-work.ts';
@@ -40,8 +40,8 @@ export abstract class EachRowWork implements ModelWork {
   protected abstract valuesOf(index: number): readonly Value[];
   protected abstract answered(index: number, outputs: readonly Value[]): void;
   protected abstract rowFailed(index: number, error: HeadraceError): void;
-  /** Every row was told of. */
-  protected abstract ended(): void;
+  /** Every row was told of; `endMs`: when their run ended, where one did. */
+  protected abstract ended(endMs?: number): void;
   /** Some of the rows as work of its own, by the same spare runs; `ended` is called after them. */
   protected abstract part(from: number, to: number, ended: () => void): EachRowWork;
 
@@ -49,7 +49,7 @@ export abstract class EachRowWork implements ModelWork {
     this.#model.binding.bindRow(this.valuesOf(index), batch, place);
   }
 
-  done(outputs: readonly Tensor[], first: number): void {
+  done(outputs: readonly Tensor[], first: number, endMs: number): void {
     const { binding } = this.#model;
     for (let i = 0; i < this.count; i++) {
       try {
@@ -58,7 +58,7 @@ export abstract class EachRowWork implements ModelWork {
         this.rowFailed(i, asInferenceFailure(thrown));
       }
     }
-    this.ended();
+    this.ended(endMs);
   }
 
   /** One row may have spoilt the others: it is looked for by halves, one after the other, within a bound. */
@@ -81,7 +81,7 @@ export abstract class EachRowWork implements ModelWork {
 /** What kept a model's answer from being read, as a row's failure. */
 export function asInferenceFailure(thrown: unknown): HeadraceError {
   if (thrown instanceof HeadraceError) return thrown;
-  return new HeadraceError('HR_INFERENCE_FAILED', `the model's answer can't be read: ${String(thrown)}`, {
+  return new HeadraceError('HR_INFERENCE_FAILED', `the model's answer can't be read: ${messageOf(thrown)}`, {
     cause: thrown,
   });
 }

@@ -17,9 +17,10 @@ export type { NodeCounts } from './graph/node-meter.ts';
 export { EachRowWork, type RowModel, type SpareRuns } from './each-row.ts';
 export { type BatchModel, openBatchModel, type ScoredRow } from './batch-model.ts';
 export { openBatchGraph } from './graph/batch-graph.ts';
+export { withoutTimeouts } from './graph/without-timeouts.ts';
 export { arrayOf, elementBytes, isText, requestArrayOf } from './tensor-arrays.ts';
 export { fromHalf, toHalf } from './binding/half.ts';
-export { RUNTIME_FAILED } from './queue/model-core.ts';
+export { RUNTIME_FAILED } from './queue/refusals.ts';
 export { runRows } from './run-rows.ts';
 export { isTransient } from './repository/is-transient.ts';
 export {

@@ -84,12 +84,11 @@ export interface LoadOptions {
 }
 
 export interface ModelRuntime {
-  /** Reads a file's signature without serving it. Throws HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE (maps, sequences). */
-  inspect(onnx: Uint8Array): Promise<Signature>;
   /**
-   * Opens a model in a thread first, which checks, warms and measures it. Throws as `inspect`, HR_UNSUPPORTED for a
-   * provider that isn't there and for a model whose nodes run elsewhere than its providers say, HR_ARTIFACT_UNREADABLE for bytes of another hash, HR_MODEL_NOT_READY when the thread ends
-   * or takes too long, HR_OVERLOADED without memory.
+   * Opens a model in a thread first, which checks, warms and measures it. Throws HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE (maps,
+   * sequences), HR_UNSUPPORTED for a provider that isn't there and for a model whose nodes run elsewhere than its providers say,
+   * HR_ARTIFACT_UNREADABLE for bytes of another hash, HR_MODEL_NOT_READY when the thread ends or takes too long, HR_OVERLOADED
+   * without memory.
    */
   load(onnx: Uint8Array, options: LoadOptions): Promise<LoadedModel>;
   /**

@@ -18,8 +18,8 @@ export interface ModelWork {
   /** Told of each run of a node, where the model is made of others; left out where nobody asks. */
   readonly timed?: ((timing: NodeTiming) => void) | undefined;
   /**
-   * Told each time that some of its rows begin to run: how many, and how long each of them has waited. Rows that run once more
-   * are not told of again. Left out where nobody asks.
+   * Told each time that some of its rows begin to run: how many, and how long each of them has waited. Rows that run once more,
+   * or that a thread had which ended before it began with them, are not told of again. Left out where nobody asks.
    */
   began?(rows: number, waitedMs: number): void;
   /**
@@ -31,9 +31,9 @@ export interface ModelWork {
   bindRows?(from: number, to: number, batch: readonly BatchInput[], place: number): void;
   /**
    * Called once: outputs by the signature's order; the caller's rows begin at `first`. They hold good during the call, and are
-   * the work's own from then on where all of their rows are.
+   * the work's own from then on where all of their rows are. `endMs`: when their run ended, by the process' own clock.
    */
-  done(outputs: readonly Tensor[], first: number): void;
+  done(outputs: readonly Tensor[], first: number, endMs: number): void;
   /**
    * Asked once before HR_INFERENCE_FAILED: true when its rows were submitted again, as other works, which are told and
    * counted in its place.

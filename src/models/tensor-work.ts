@@ -9,7 +9,7 @@ import { isText } from './tensor-arrays.ts';
 export interface TensorWork extends ModelWork {
   /** In the signature's order. */
   readonly tensors: readonly Tensor[];
-  /** Its rows depend on each other: they run by themselves and all at once. */
+  /** Its rows depend on each other, or need not give one each: they run by themselves and all at once. */
   readonly isWhole: boolean;
 }
 
@@ -23,20 +23,22 @@ export function isWhole(work: ModelWork): work is TensorWork {
 
 /**
  * `submit` gets one work. Throws HR_INVALID for tensors that are not the signature's: a missing or unknown input, a wrong
- * type or shape, a text with a NUL; and what the work is told.
+ * type or shape, a text with a NUL; and what the work is told. `isWholeWith`: whether so many rows run by themselves and all at
+ * once, and what comes of them is the answer, whatever its first size.
  */
 export function inferTensors(
   signature: Signature,
   submit: (work: TensorWork) => void,
   inputs: Tensors,
   scope: Scope,
-  runsWhole: boolean,
+  isWholeWith: (rows: number) => boolean,
 ): Promise<Tensors> {
   return new Promise((resolve, reject) => {
     const mistake = tensorsMistake(signature, inputs);
     if (mistake !== undefined) return reject(new HeadraceError('HR_INVALID', `${mistake}.`));
     const tensors = signature.inputs.map(({ name }) => inputs[name] as Tensor);
     const count = tensors[0]?.shape[0] ?? 1;
+    const runsWhole = isWholeWith(count);
     submit({
       count,
       scope,
@@ -88,9 +90,13 @@ function takeRows(tensor: Tensor, first: number, count: number): Tensor {
   return { type, shape: [count, ...shape.slice(1)], data: part };
 }
 
+/** Such rows weigh nothing in a request, and are run and answered all the same. */
+const MOST_EMPTY_ROWS = 10_000;
+
 /** What is wrong with tensors that a caller brings; one bad caller must not spoil a batch. */
 function tensorsMistake(signature: Signature, inputs: Tensors): string | undefined {
   let rows: number | undefined;
+  let hasElements = false;
   for (const spec of signature.inputs) {
     const { name } = spec;
     const tensor = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
@@ -114,10 +120,13 @@ function tensorsMistake(signature: Signature, inputs: Tensors): string | undefin
       if (first === 0) return `input "${name}" has no rows`;
       if (rows !== undefined && rows !== first) return `input "${name}" has ${first} rows, another input has ${rows}`;
       rows = first;
+      hasElements ||= size > 0;
     }
     if (isText(tensor.data) && tensor.data.some((text) => text.includes('\0')))
       return `input "${name}" holds a NUL character, where the runtime would cut the text`;
   }
+  if (rows !== undefined && rows > MOST_EMPTY_ROWS && !hasElements)
+    return `the inputs have ${rows} rows and no element in any; at most ${MOST_EMPTY_ROWS} may come so`;
   const unknown = unknownInput(inputs, signature);
   return unknown === undefined ? undefined : `the model has no input "${unknown}"`;
 }

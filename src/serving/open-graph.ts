@@ -1,24 +1,21 @@
 // A version of a model that is made of others: each of its models is opened by the version that it pins, as if it were served
 // itself, and shared with whoever serves it.
 
-import { HeadraceError } from '../core/index.ts';
-import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
+import type { Definitions } from '../definitions/index.ts';
 import { compileGraph, type NodeModel, readGraphDocument, type RowModel } from '../models/index.ts';
-import { type ModelVersion, pinnedVersion, type Registry } from '../registry/index.ts';
+import { type ModelVersion, pinnedVersion, type Registry, type VersionTakes, versionTakes } from '../registry/index.ts';
 import { getBlob, type ObjectStore } from '../storage/index.ts';
 import type { ModelHolders } from './model-statistics.ts';
 import type { ServedModel } from './served-models.ts';
 
-/** The features that a version takes, and its definition, as when it was registered. */
-export interface VersionTakes {
+/** What a version takes and gives, with the definitions that it was registered by. */
+interface DefinedTakes extends VersionTakes {
   readonly definitions: Definitions;
-  readonly service: ResolvedService;
-  readonly spec: ModelSpec;
 }
 
 export type OpenVersion = (
   registered: Pick<ModelVersion, 'model' | 'version' | 'artifact'>,
-  takes: VersionTakes,
+  takes: DefinedTakes,
 ) => Promise<Pick<ServedModel, keyof RowModel | 'release'>>;
 
 export interface GraphOpenerDeps {
@@ -46,11 +43,7 @@ export function createGraphOpener({
       for (const [name, pinned] of Object.entries(nodes)) {
         const node = await pinnedVersion(registry, { node: name, ...pinned });
         const own = await earlierDefinitions(node.manifestHash);
-        const takes = {
-          definitions: own,
-          service: resolveService(own.manifest, node.service),
-          spec: specOf(own, node),
-        };
+        const takes = { definitions: own, ...versionTakes(own.manifest, node) };
         const opened = await openFile(node, takes);
         releases.push(opened.release);
         models.set(name, { ...takes, ...opened, version: pinned.version });
@@ -63,10 +56,4 @@ export function createGraphOpener({
       throw thrown;
     }
   };
-}
-
-function specOf({ manifest }: Definitions, { model, spec }: ModelVersion): ModelSpec {
-  const found = spec ?? (Object.hasOwn(manifest.models, model) ? manifest.models[model] : undefined);
-  if (found !== undefined) return found;
-  throw new HeadraceError('HR_UNKNOWN_MODEL', `there is no definition of model "${model}" any more`);
 }

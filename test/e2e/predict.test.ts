@@ -161,6 +161,11 @@ describe('a batch', () => {
     const refused = predict(...line, '--out', 'bad');
     expect(refused.code).not.toBe(0);
     expect(refused.stderr + refused.stdout).toMatch(/row 4: column \\?"price\\?" holds dear.*--on-error column/s);
+    project.write('dear.csv', 'shop,price,pieces,at\nshop1,-1,1,2026-10-01T00:00:00Z\n');
+    const threw = predict('shops', '--input', 'dear.csv', '--timestamp', 'at', '--out', 'dear');
+    expect(threw.stderr).toMatch(
+      /HR_TRANSFORM_FAILED.*view .*basket.*threw: no such price\. [^.]*\. Correct it, or .*--on-error column/s,
+    );
     const result = predictJson(...line, '--out', 'marked', '--on-error', 'column');
     expect(result).toMatchObject({ rows: 20, failed: 4 });
     const made = await readRows(`SELECT probability, error FROM ${partsOf(project.file('marked'))}`);
@@ -176,6 +181,17 @@ describe('a batch', () => {
     const inputs = made.map((_, i) => ({ shop: 'shop1', price: i === 7 ? -1 : 1 }));
     const failed = (await askServer(inputs)).flatMap(({ error }, i) => (error === undefined ? [] : [[i, error.code]]));
     expect(failed).toEqual([[7, 'HR_TRANSFORM_FAILED']]);
+  });
+
+  it('reads what the endpoint takes by its declared type, however a CSV file writes its name', async () => {
+    await writeRows(
+      project.file('names.csv'),
+      `SELECT i AS id, '1e' || i AS "Shop", 1.5 AS "PRICE", 1 AS pieces, TIMESTAMP '2026-10-01' AS "At" FROM range(3) t(i)`,
+    );
+    const line = ['shops', '--input', 'names.csv', '--timestamp', 'at', '--out', 'names'];
+    expect(predictJson(...line)).toMatchObject({ rows: 3, failed: 0 });
+    const made = await readRows(`SELECT "Shop" AS shop FROM ${partsOf(project.file('names'))} ORDER BY id`);
+    expect(made).toEqual(['1e0', '1e1', '1e2'].map((shop) => ({ shop })));
   });
 
   it('finds the row on which the model itself fails', async () => {
@@ -251,6 +267,26 @@ describe('what is wrong is told', () => {
     );
   });
 
+  it('CSV files of two headers', async () => {
+    const rows = inputSql(4, END_MS);
+    await writeRows(project.file('heads-1.csv'), rows);
+    await writeRows(project.file('heads-2.csv'), `SELECT *, 1 AS more FROM (${rows})`);
+    await writeRows(project.file('tails-1.csv'), rows);
+    await writeRows(project.file('tails-2.csv'), `SELECT * EXCLUDE (id) FROM (${rows})`);
+    const line = ['--timestamp', 'at', '--out', 'headers'];
+    expect(predict('shops', '--input', 'heads-*.csv', ...line).stderr).toMatch(
+      /HR_SPINE.*heads-2.csv has a column \\?"more\\?", which .*heads-1.csv lacks/s,
+    );
+    expect(predict('shops', '--input', 'tails-*.csv', ...line).stderr).toMatch(/tails-2.csv has no column \\?"id\\?"/);
+  });
+
+  it('an input without a column that the endpoint takes, as the input that it is', async () => {
+    await writeRows(project.file('cheap.parquet'), `SELECT * EXCLUDE (price) FROM (${inputSql(2, END_MS)})`);
+    const run = predict('shops', '--input', 'cheap.parquet', '--timestamp', 'at', '--out', 'cheap');
+    expect(run.stderr).toMatch(/HR_SPINE.*the input has no column \\?"price\\?"/s);
+    expect(run.stderr).not.toContain('the spine');
+  });
+
   it('a version that is retired', () => {
     headraceJson(project, ['models', 'register', 'score', 'other.onnx']);
     headraceJson(project, ['models', 'retire', 'score', '3']);
@@ -263,6 +299,12 @@ describe('what is wrong is told', () => {
     const line = ['shops', '--input', 'named.parquet', '--timestamp', 'at', '--out', 'named'];
     expect(predict(...line).stderr).toMatch(/two columns \\?"version\\?"/);
     expect(predictJson(...line, '--columns', 'id')).toMatchObject({ rows: 10 });
+  });
+
+  it('a column of the name of a row’s place, before anything is computed', async () => {
+    await writeRows(project.file('placed.parquet'), `SELECT *, 1 AS "File_Row_Number" FROM (${inputSql(10, END_MS)})`);
+    const line = ['shops', '--input', 'placed.parquet', '--timestamp', 'at', '--columns', 'id', '--out', 'placed'];
+    expect(predict(...line).stderr).toMatch(/HR_USAGE.*File_Row_Number.*Rename it/s);
   });
 
   it('an input of no rows gives no rows, with the columns', async () => {

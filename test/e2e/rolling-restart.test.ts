@@ -32,11 +32,11 @@ interface Answer {
 }
 
 describe.skipIf(!hasHaproxy())('a rolling restart', { timeout: 240_000 }, () => {
-  it('fails no request of those who predict, read and push', async () => {
+  it.each([1, 2])('of servers of %s workers fails no request of those who predict, read and push', async (workers) => {
     const shop = (project = createServingProject());
     const ports = [await freePort(), await freePort()] as const;
     const start = async (port: number): Promise<ServerProcess> => {
-      const server = await startServe(shop, ['--port', String(port)], {
+      const server = await startServe(shop, ['--port', String(port), '--workers', String(workers)], {
         HEADRACE_SERVER_DRAIN_DELAY_MS: String(DRAIN_DELAY_MS),
         HEADRACE_SERVER_REQUEST_TIMEOUT_MS: '20000',
         HEADRACE_PUSH_LOG_TIMEOUT_MS: '20000',

@@ -138,6 +138,37 @@ describe.skipIf(reached.code !== 0)('the package', { timeout: LIMIT_MS }, () => 
     outside.write('empty/shop/ask.ts', wrong);
     expect(type(shop, '../node_modules/.bin/tsc -p .').stdout).toContain('"chekout"');
   });
+
+  it('has a client whose own files are enough, typed by what a server serves', () => {
+    const shop = outside.file('empty/shop');
+    ok(type(shop, 'cp -r ../node_modules/headrace/dist/client own-client'));
+    const bytes = Number(
+      ok(type(shop, "find own-client -type f -printf '%s\\n' | awk '{ sum += $1 } END { print sum }'")),
+    );
+    expect(bytes).toBeLessThan(120_000);
+    const imported = ok(type(shop, `grep -rhoE "^(import|export) .* from '[^']+'" own-client --include='*.js'`));
+    expect(
+      imported
+        .trim()
+        .split('\n')
+        .filter((line) => !line.includes("from './")),
+    ).toEqual([]);
+    const alone = (endpoint: string): string => `import { createClient } from './own-client/index.js';
+import { api } from './api.ts';
+
+const { outputs } = await createClient({ url: 'http://x.example', api }).predict('${endpoint}', {
+  customer: 'ada', amount: 160, discount: 0.3,
+});
+export const probability: number | null = outputs.probability;
+`;
+    const options =
+      '--strict --noEmit --skipLibCheck --target es2022 --lib es2022,dom --types "" --allowImportingTsExtensions';
+    const compile = () => type(shop, `../node_modules/.bin/tsc --ignoreConfig ${options} --module nodenext alone.ts`);
+    outside.write('empty/shop/alone.ts', alone('checkout'));
+    expect(ok(compile())).toBe('');
+    outside.write('empty/shop/alone.ts', alone('chekout'));
+    expect(compile().stdout).toContain('"chekout"');
+  });
 });
 
 const program = (url: string): string => `import { createClient } from 'headrace/client';

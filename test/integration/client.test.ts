@@ -191,6 +191,12 @@ describe('predictions', () => {
     await expect(client.tellOutcomes('checkout', [{ predictionId, value: 2 ** 53 }])).rejects.toMatchObject({
       code: 'HR_INVALID',
     });
+    // JSON would make null of it: that nothing became of the prediction.
+    await expect(client.tellOutcomes('checkout', [{ predictionId, value: Number.NaN }])).rejects.toMatchObject({
+      code: 'HR_INVALID',
+      attempts: 0,
+      errors: [{ path: 'outcomes[0].value', message: 'expected a finite number, got NaN' }],
+    });
   });
 });
 

@@ -121,6 +121,20 @@ describe('what the manifests ask of a server', () => {
   });
 });
 
+describe.skipIf(kubectl === undefined)('an overlay', () => {
+  it.each(OVERLAYS)(
+    '%s says by a line of its own which project it serves, and its other settings are the base’s',
+    (overlay) => {
+      const own = deployFile(`kubernetes/overlays/${overlay}/kustomization.yaml`);
+      // One that is made of another has that one's.
+      if (own.includes('../../base')) expect(own).toContain('- HEADRACE_PROJECT=headrace\n');
+      const [map] = manifestsOf(kustomize(kubectl ?? '', overlay)).filter(({ kind }) => kind === 'ConfigMap');
+      const { data } = map as unknown as { readonly data: Readonly<Record<string, string>> };
+      expect(data).toMatchObject((base('settings.yaml') as { readonly data: object }).data);
+    },
+  );
+});
+
 describe('servers are added', () => {
   interface Rule {
     readonly seriesQuery: string;

@@ -1,14 +1,18 @@
 // The Dockerfile, the compose file and the systemd unit, by tools that know them, and by what a server keeps to. No docker runs
 // here: the image is built by buildah, in the heavy tier.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { environmentName, SETTINGS } from '../../src/app/index.ts';
 import { killLimitMs, STORES_LIMIT_MS } from '../../src/app/stop-limits.ts';
+import { type Certificate, makeCertificate } from '../support/certificates.ts';
 import { DEPLOY, deployFile } from '../support/deploy-files.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
@@ -62,6 +66,39 @@ describe('the Dockerfile', () => {
         letIn.some((one) => path === one || path.startsWith(`${one}/`)),
         path,
       ).toBe(true);
+  });
+});
+
+describe('the image’s check of health', () => {
+  const program = join(DEPLOY, 'docker/health.mjs');
+  /** The code that it ends with, beside a server that answers so. */
+  async function checked(status: number, tls?: Certificate): Promise<number | null> {
+    const answer = (_: unknown, response: ServerResponse) => void response.writeHead(status).end();
+    const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { readonly port: number }; // It listens on TCP.
+    const env = { HEADRACE_SERVER_PORT: String(port), ...(tls && { HEADRACE_SERVER_TLS_CERT: '/tls/cert.pem' }) };
+    const child = spawn(process.execPath, [program], { env, stdio: 'ignore' });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    server.close();
+    return code;
+  }
+
+  it('is 0 where the server is ready alone, over TLS too', async () => {
+    expect(await checked(200)).toBe(0);
+    expect(await checked(503)).toBe(1);
+    const certificate = makeCertificate('features.example');
+    expect(await checked(200, certificate)).toBe(0);
+    expect(await checked(503, certificate)).toBe(1);
+  });
+
+  it('is 1 where nobody answers', () => {
+    const { status, stderr } = spawnSync(process.execPath, [program], {
+      env: { HEADRACE_SERVER_PORT: '1' },
+      encoding: 'utf8',
+    });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('ECONNREFUSED') });
   });
 });
 

@@ -9,7 +9,22 @@ import { silentLogger } from '../../src/core/index.ts';
 import { createOnnxRuntime, runRows } from '../../src/models/index.ts';
 import { createGraphProject } from '../support/graph-project.ts';
 import { scopeOf } from '../support/model-works.ts';
-import { headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { linearModel, treesModel } from '../support/onnx-model.ts';
+import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+
+const TIMED = `import { ensembleNode, featureService, model, modelNode, onDemandView, t } from 'headrace';
+export const given = onDemandView('given', {
+  inputs: { request: { x: t.float64() } },
+  features: { x: t.float64() },
+  transform: ({ request }) => ({ x: request.x }),
+});
+export const features = featureService('features', [given]);
+const outputs = { probability: t.float32() };
+export const slow = model('slow', { features, outputs });
+export const quick = model('quick', { features, outputs });
+const members = [modelNode('late', slow, { timeoutMs: 1, onFailure: 'skip' }), modelNode('soon', quick)];
+export const blended = model('blended', { features, outputs, graph: ensembleNode('blend', members, { by: 'mean' }) });
+`;
 
 let project: Project;
 let app: App;
@@ -64,6 +79,40 @@ describe('a graph', () => {
       [-4, 'low'],
     ]);
   });
+
+  it('has every node answer who evaluates it, however long that takes', async () => {
+    const timed = createProject({
+      'headrace.config.ts': CONFIG,
+      'feature_repo/timed.ts': TIMED,
+      'slow.onnx': treesModel(1, 400, 8),
+      'quick.onnx': linearModel(1),
+    });
+    const own = await openApp({
+      environment: { ...readEnvironment({}), workingDirectory: timed.directory },
+      logger: silentLogger,
+    });
+    try {
+      headraceJson(timed, ['apply']);
+      for (const name of ['slow', 'quick']) headraceJson(timed, ['models', 'register', name, `${name}.onnx`]);
+      await registerGraph(own, { model: 'blended' });
+      const rows = Array.from({ length: 2000 }, (_, row) => [row / 2000]);
+      const answers = async (model: string): Promise<readonly number[]> => {
+        const opened = await openVersion(own, createOnnxRuntime(), await (await own.registry()).models.get(model, 1));
+        try {
+          return (await runRows(opened.loaded, opened.binding, rows, scopeOf())).map(([answer]) => Number(answer));
+        } finally {
+          await opened.close();
+        }
+      };
+      const [slow, quick] = [await answers('slow'), await answers('quick')];
+      // A millisecond is up for so many at once: the ensemble would go on without that node.
+      const mean = slow.map((score, row) => Math.fround((score + (quick[row] ?? NaN)) / 2));
+      expect(await answers('blended')).toEqual(mean);
+    } finally {
+      await own.close();
+      timed.remove();
+    }
+  }, 60_000);
 
   it('is refused what it is not made of', async () => {
     const graph = (nodes: Record<string, string>, model = 'graph') => codeOf(registerGraph(app, { model, nodes }));

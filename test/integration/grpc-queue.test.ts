@@ -16,8 +16,8 @@ export const wait = endpoint('wait', { model: returns, unit: [] });
 `;
 const PREDICT = '/headrace.v1.ServingService/Predict';
 const INFER = '/inference.GRPCInferenceService/ModelInfer';
-/** Rounds: a few times as long as a run takes at least; past ten times as long its thread would be given up. */
-const LONG = 2_400_000;
+/** Rounds of every run, and so many more of one that keeps the others waiting: far from ten times as long, when its thread would be given up. */
+const [EVERY, LONG] = [1_000_000, 1_400_000];
 /** Rows a run: as many wait for their turn in the thread, at most, and no longer in the queue. */
 const BATCH = 4;
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
     repository: REPOSITORY,
     features: 1,
     // Always slow enough for a thread.
-    onnx: patientModel(600_000),
+    onnx: patientModel(EVERY),
     settings: {
       HEADRACE_MODELS_THREADS: '1',
       HEADRACE_MODELS_MAX_BATCH_ROWS: String(BATCH),
@@ -37,7 +37,7 @@ beforeAll(async () => {
     serve: { grpcPort: 0 },
   });
   client = grpcClient(open.serving.grpcAddress as string);
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   client.close();
   await open.close();

@@ -91,7 +91,8 @@ describe('predict', () => {
       const p = pipeline('sliced');
       p.step('scored', predict({ endpoint: shops, input: 'data/rows-1.parquet', timestamp: 'seen', slices: 3 }), { foreach: range(3) });
       const wrong = pipeline('wrong');
-      wrong.step('scored', predict({ endpoint: shops, input: 'data/rows-1.parquet', timestamp: 'seen', slices: 3 }));
+      const told = wrong.step('told', task(() => [0, 1, 3]));
+      wrong.step('scored', predict({ endpoint: shops, input: 'data/rows-1.parquet', timestamp: 'seen', slices: 3 }), { foreach: told });
       export { p, wrong };`);
     const run = await made.run('sliced');
     expect(run.state, run.error ?? '').toBe('succeeded');

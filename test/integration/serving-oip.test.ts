@@ -5,7 +5,15 @@ import { gzipSync, deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerModelFile, registerPlainModel } from '../../src/app/index.ts';
-import { centeringModel, constantModel, linearModel, lookUpModel, patientModel } from '../support/onnx-model.ts';
+import {
+  centeringModel,
+  constantModel,
+  linearModel,
+  lookUpModel,
+  patientModel,
+  squaresModel,
+  turnedModel,
+} from '../support/onnx-model.ts';
 import { scopeOf } from '../support/model-works.ts';
 import { openOipServing } from '../support/oip-models.ts';
 import { type OpenServing, serveProject } from '../support/open-serving.ts';
@@ -217,6 +225,28 @@ describe('inference', () => {
       [2, 0, -2, 0],
       [3, 0, -3, 0],
     ]);
+  });
+
+  it('gives whatever rows a model makes of the one that it takes, and takes no second one with it', async () => {
+    await registerPlainModel(open.app, { model: 'turned', onnx: turnedModel(3) });
+    await open.serving.planes.inference.load('turned', { actor: 'test' });
+    const outputs = [{ name: 'found', datatype: 'FP32', shape: [3, 1], data: [1, 2, 3] }];
+    expect(await post('/v2/models/turned/infer', sum([1, 2, 3]))).toMatchObject({ status: 200, body: { outputs } });
+    const both = await post('/v2/models/turned/infer', sum([1, 2, 3, 4, 5, 6], [2, 3]));
+    expect(both).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/gave 3 rows of "found" for 1 row\. Send the rows one by one/) },
+    });
+  });
+
+  it('takes few rows that have nothing in them, however many a shape claims', async () => {
+    await registerPlainModel(open.app, { model: 'squares', onnx: squaresModel() });
+    await open.serving.planes.inference.load('squares', { actor: 'test' });
+    const ask = (data: readonly number[], shape: readonly number[]) =>
+      post('/v2/models/squares/infer', sum(data, shape));
+    for (const rows of [2 ** 31, 2 ** 52]) expect((await ask([], [rows, 0])).status).toBe(400);
+    expect(await ask([], [2, 0])).toMatchObject({ status: 200, body: { outputs: [{ data: [0, 0] }] } });
+    expect(await ask([3, 4], [1, 2])).toMatchObject({ status: 200, body: { outputs: [{ data: [25] }] } });
   });
 
   it('answers whatever comes as a request or a mistake of the client', async () => {

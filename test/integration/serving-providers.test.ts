@@ -1,7 +1,8 @@
 // Models of a server whose providers are not here: they are not loaded, whoever asks is told why, and the others serve.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Logger, silentLogger } from '../../src/core/index.ts';
+import { HeadraceError, type Logger, silentLogger } from '../../src/core/index.ts';
+import { type App, examine, readEnvironment } from '../../src/app/index.ts';
 import { registerPlainModel } from '../../src/app/register-plain-model.ts';
 import { lookAtProviders } from '../../src/app/look-at-providers.ts';
 import { linearModel } from '../support/onnx-model.ts';
@@ -50,8 +51,45 @@ it('a model without a definition runs as the setting says of its name, on the CP
   expect(metrics).toMatch(/^headrace_model_nodes\{model="here",version="1",provider="cpu"\} 1$/m);
 });
 
+const withProviders = (providers: Readonly<Record<string, readonly string[]>>): App => ({
+  ...open.app,
+  config: { ...open.app.config, values: { ...open.app.config.values, 'models.providers': providers } },
+});
+
+it('the doctor says which names of the setting are no models', async () => {
+  const app = withProviders({ returns: ['cpu'], here: ['cpu'], '*': ['cpu'], heer: ['cpu'], 'not yet': ['cpu'] });
+  expect(await lookAtProviders(app, true)).toEqual([
+    {
+      check: 'models.providers',
+      state: 'warn',
+      says: 'names "heer", and there is no such model. Did you mean "here"?',
+      fix: expect.stringContaining('*'),
+    },
+    {
+      check: 'models.providers',
+      state: 'warn',
+      says: 'names "not yet", and there is no such model.',
+      fix: expect.anything(),
+    },
+  ]);
+});
+
+it('the doctor tries what the setting names, whatever can be read besides', async () => {
+  const app = { ...withProviders({ '*': ['coreml', 'cpu'] }), registry: () => Promise.reject(new Error('away')) };
+  expect(await lookAtProviders(app, false)).toMatchObject([{ check: 'provider coreml', state: 'fail' }]);
+  const artifacts = new HeadraceError('HR_CONFIG', 'an object store URL is "file:PATH" or "s3://BUCKET/PREFIX"');
+  const findings = await examine(
+    async () => ({ ...open.app, objects: () => Promise.reject(artifacts) }),
+    readEnvironment({}),
+  );
+  const states = findings.map(({ check, state }) => `${check}: ${state}`);
+  expect(states).toContain('artifacts: fail');
+  expect(states).toContain('provider coreml: fail');
+  expect(states).toContain('disk: ok');
+});
+
 it('the doctor says which providers can’t be had, and who wants them', async () => {
-  expect(await lookAtProviders(open.app)).toEqual([
+  expect(await lookAtProviders(open.app, true)).toEqual([
     {
       check: 'provider coreml',
       state: 'fail',

@@ -5,9 +5,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createScope, type DataType, type Field, HeadraceError, type Value } from '../../src/core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../src/definitions/index.ts';
-import { compileBinding, createOnnxRuntime, openBatchModel, runRows } from '../../src/models/index.ts';
+import {
+  compileBinding,
+  createOnnxRuntime,
+  type LoadedModel,
+  openBatchModel,
+  runRows,
+} from '../../src/models/index.ts';
+import { openDirectModel } from '../../src/models/onnx/direct-model.ts';
 import {
   centeringModel,
+  droppingModel,
+  largestModel,
   linearModel,
   lookUpModel,
   passThroughModel,
@@ -62,6 +71,18 @@ const CASES: Readonly<Record<string, Case>> = {
     outputs: [{ name: 'ten', type: type('float32') }],
     rows: rowsOf(fc.oneof(fc.integer({ min: 0, max: 63 }), fc.integer({ min: 60, max: 70 })), 1),
   },
+  'a model that gives no row for some': {
+    onnx: droppingModel(),
+    features: [{ name: 'x', type: type('float32') }],
+    outputs: [{ name: 'kept', type: type('float32') }],
+    rows: rowsOf(fc.integer({ min: -1, max: 9 }), 1),
+  },
+  'a model with an output besides that has no rows': {
+    onnx: largestModel(),
+    features: [{ name: 'x', type: type('float32') }],
+    outputs: [{ name: 'same', type: type('float32') }],
+    rows: rowsOf(fc.integer({ min: -9, max: 9 }), 1),
+  },
   'texts, whole numbers and booleans, with defaults and without': {
     onnx: passThroughModel([
       { name: 'text', type: 'string', shape: [null] },
@@ -90,6 +111,8 @@ const CASES: Readonly<Record<string, Case>> = {
   'a sum': { onnx: linearModel(2), features: floats(2), outputs: probability, rows: rowsOf(number, 2) },
 };
 
+const told = ({ code, message }: HeadraceError): string => `${code}: ${message}`;
+
 const scope = () =>
   createScope({
     requestId: 'test',
@@ -116,22 +139,30 @@ describe('a batch’s model', () => {
       const loaded = await createOnnxRuntime().load(onnx, { providers: ['cpu'], mayBlock: true });
       const binding = compileBinding(loaded.signature, service, spec);
       const model = openBatchModel(onnx, { service, spec, mostRows: 16 });
+      // What graphs have in a batch.
+      const direct = openDirectModel(onnx, { providers: ['cpu'], mostRows: 16 });
       try {
         await fc.assert(
           fc.asyncProperty(rows, async (given) => {
-            const got = scoreRows(model, given, (result) => (result instanceof HeadraceError ? result.code : result));
+            const got = scoreRows(model, given, (result) => (result instanceof HeadraceError ? told(result) : result));
             for (const [at, row] of given.entries()) {
               const alone = await runRows(loaded, binding, [row], scope()).then(
                 ([answer]) => answer ?? 'none',
-                (thrown: unknown) => (thrown instanceof HeadraceError ? thrown.code : String(thrown)),
+                (thrown: unknown) => (thrown instanceof HeadraceError ? told(thrown) : String(thrown)),
               );
               expect(got[at], `row ${at}`).toStrictEqual(alone);
             }
+            const good = given.filter((_, at) => Array.isArray(got[at]));
+            const together = await runRows(direct as unknown as LoadedModel, binding, good, scope()).catch(
+              () => 'none',
+            );
+            if (good.length > 0) expect(together).toStrictEqual(got.filter((one) => Array.isArray(one)));
           }),
           { numRuns: 30 },
         );
       } finally {
         model.close();
+        direct.close();
         await loaded.close();
       }
     },

@@ -172,5 +172,6 @@ it('reads Retry-After as seconds or a date', () => {
   expect(parseRetryAfter(' 0 ', now)).toBe(0);
   expect(parseRetryAfter('Thu, 01 Jan 2026 00:00:03 GMT', now)).toBe(3000);
   expect(parseRetryAfter('Wed, 31 Dec 2025 00:00:00 GMT', now)).toBe(0);
-  for (const none of [null, '', 'soon', '-3e', '9'.repeat(30)]) expect(parseRetryAfter(none, now)).toBe(undefined);
+  for (const none of [null, '', 'soon', '-3e', '9'.repeat(30), '1.5', '-1', '0x10', '2026'.repeat(3)])
+    expect(parseRetryAfter(none, now)).toBe(undefined);
 });

@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { HeadraceError, type Priority, type Scope, type Value } from '../../src/core/index.ts';
+import { type ErrorCode, HeadraceError, type Priority, type Scope, type Value } from '../../src/core/index.ts';
 import type { ArmRow } from '../../src/serving/arm.ts';
 import { inferCached } from '../../src/serving/response-cache/infer-cached.ts';
 import { createResponseCaches } from '../../src/serving/response-cache/response-caches.ts';
@@ -156,7 +156,13 @@ const races = fc.array(
         priority: fc.constantFrom<Priority>('online', 'batch'),
       }),
     },
-    { weight: 3, arbitrary: fc.record({ end: fc.nat({ max: 5 }), isFailing: fc.boolean() }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        end: fc.nat({ max: 5 }),
+        by: fc.constantFrom(undefined, 'HR_INFERENCE_FAILED' as const, 'HR_DEADLINE' as const),
+      }),
+    },
     { weight: 1, arbitrary: fc.record({ leave: fc.nat({ max: 5 }) }) },
   ),
   { maxLength: 30 },
@@ -179,15 +185,16 @@ it('answers everybody in whatever order runs end, fail and are given up, and non
         readonly scope: OwnScope;
         readonly rows: Promise<readonly ArmRow[]>;
       }[] = [];
-      const end = (at: number, isFailing: boolean): void => {
+      const end = (at: number, by: ErrorCode | undefined): void => {
         const [one] = held.splice(at % Math.max(held.length, 1), 1);
         if (one === undefined) return;
-        if (!isFailing && !one.work.scope.isCancelled) return one.succeed();
+        const code = one.work.scope.isCancelled ? 'HR_CANCELLED' : by;
+        if (code === undefined) return one.succeed();
         failed.add(one.work.scope);
-        one.fail(new HeadraceError('HR_INFERENCE_FAILED', 'no'));
+        one.fail(new HeadraceError(code, 'no'));
       };
       for (const step of steps) {
-        if ('end' in step) end(step.end, step.isFailing);
+        if ('end' in step) end(step.end, step.by);
         else if ('leave' in step) asked[step.leave % Math.max(asked.length, 1)]?.scope.cancel();
         else {
           const scope = scopeOf({ deadlineMs: startMs + step.deadline * 60_000, priority: step.priority });
@@ -197,7 +204,7 @@ it('answers everybody in whatever order runs end, fail and are given up, and non
         }
       }
       // What fails has others run after all.
-      while (held.length > 0) end(0, false);
+      while (held.length > 0) end(0, undefined);
       for (const { texts, scope, rows } of asked) {
         const answered = await rows;
         expect(answered).toHaveLength(texts.length);

@@ -78,7 +78,7 @@ export function createCachedModel(options: {
     const one: HeldWork = {
       work,
       answers,
-      succeed: () => work.done([{ type: 'string', shape: [work.count], data: answers }], 0),
+      succeed: () => work.done([{ type: 'string', shape: [work.count], data: answers }], 0, 0),
       fail: (error) => work.failed(error),
     };
     if (isHeld) held.push(one);

@@ -61,18 +61,20 @@ function attribute(name: string, value: Attribute): Encoded {
 
 interface Node {
   readonly op: string;
+  readonly name?: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly domain?: string;
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
-const node = ({ op, inputs, outputs, domain, attributes = {} }: Node): Encoded =>
+const node = ({ op, name, inputs, outputs, domain, attributes = {} }: Node): Encoded =>
   message(1, [
-    ...inputs.map((name) => text(1, name)),
-    ...outputs.map((name) => text(2, name)),
+    ...inputs.map((input) => text(1, input)),
+    ...outputs.map((output) => text(2, output)),
+    ...(name === undefined ? [] : [text(3, name)]),
     text(4, op),
-    ...Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+    ...Object.entries(attributes).map(([key, value]) => attribute(key, value)),
     ...(domain === undefined ? [] : [text(7, domain)]),
   ]);
 
@@ -125,6 +127,16 @@ export function linearModel(
     inputs: [matrix('x', features)],
     outputs: [matrix(output, 1)],
     initializers: [weights('w', [features, 1], Array<number>(features).fill(scale))],
+  });
+}
+
+/** The sum of two columns by a node of that name: [N, 2] → `probability` [N, 1]. */
+export function namedModel(name: string): Uint8Array {
+  return model({
+    nodes: [{ op: 'MatMul', name, inputs: ['x', 'w'], outputs: ['probability'] }],
+    inputs: [matrix('x', 2)],
+    outputs: [matrix('probability', 1)],
+    initializers: [weights('w', [2, 1], [1, 1])],
   });
 }
 
@@ -312,6 +324,59 @@ export function singleRowModel(features: number): Uint8Array {
     inputs: [{ name: 'x', type: 'float32', shape: [1, features] }],
     outputs: [{ name: 'probability', type: 'float32', shape: [1, 1] }],
     initializers: [weights('w', [features, 1], Array<number>(features).fill(1))],
+  });
+}
+
+/** One row of `features` numbers, each given back as a row of its own: [1, features] → `found` [N, 1], as a detector gives what it finds. */
+export function turnedModel(features: number): Uint8Array {
+  return model({
+    nodes: [{ op: 'Transpose', inputs: ['x'], outputs: ['found'] }],
+    inputs: [{ name: 'x', type: 'float32', shape: [1, features] }],
+    outputs: [matrix('found', 1)],
+  });
+}
+
+/** The sum of squares of however many columns: `x` [N, M] → `sum` [N, 1]. */
+export function squaresModel(): Uint8Array {
+  return model({
+    nodes: [
+      {
+        op: 'ReduceSumSquare',
+        inputs: ['x'],
+        outputs: ['sum'],
+        attributes: { axes: { ints: [1] }, keepdims: { int: 1 } },
+      },
+    ],
+    inputs: [matrix('x', null)],
+    outputs: [matrix('sum', 1)],
+  });
+}
+
+/** `x` [N] → itself as `same`, and besides the largest of all, `most`, which has no rows. */
+export function largestModel(): Uint8Array {
+  return model({
+    nodes: [
+      { op: 'Identity', inputs: ['x'], outputs: ['same'] },
+      { op: 'ReduceMax', inputs: ['x'], outputs: ['most'], attributes: { keepdims: { int: 0 } } },
+    ],
+    inputs: [{ name: 'x', type: 'float32', shape: [null] }],
+    outputs: [
+      { name: 'same', type: 'float32', shape: [null] },
+      { name: 'most', type: 'float32', shape: [] },
+    ],
+  });
+}
+
+/** `x` [N] → those of it that are not below 0, `kept`: rows that it drops are nobody's. */
+export function droppingModel(): Uint8Array {
+  return model({
+    nodes: [
+      { op: 'GreaterOrEqual', inputs: ['x', 'zero'], outputs: ['stays'] },
+      { op: 'Compress', inputs: ['x', 'stays'], outputs: ['kept'], attributes: { axis: { int: 0 } } },
+    ],
+    inputs: [{ name: 'x', type: 'float32', shape: [null] }],
+    outputs: [{ name: 'kept', type: 'float32', shape: [null] }],
+    initializers: [weights('zero', [], [0])],
   });
 }
 

@@ -1,15 +1,55 @@
 // A batch's lock where another process ends at the same moment, and takes the folder of its work away.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { lockFolder } from '../../src/batch-prediction/lock-folder.ts';
+import type { LockedOften } from '../support/lock-often.ts';
 
 let out: string;
-beforeEach(() => (out = mkdtempSync(join(tmpdir(), 'headrace-batch-lock-'))));
+let work: string;
+beforeEach(() => {
+  out = mkdtempSync(join(tmpdir(), 'headrace-batch-lock-'));
+  work = join(out, '_work');
+});
 afterEach(() => rmSync(out, { recursive: true, force: true }));
 
-it('is refused as a conflict where the work is gone', () => {
-  expect(() => lockFolder({ name: out, work: join(out, '_work') })).toThrow(/has just ended its work/);
+it('keeps others out until it is let go, and goes with the work that is done', () => {
+  const first = lockFolder({ name: out, work });
+  expect(() => lockFolder({ name: out, work })).toThrow(/another process is predicting/);
+  first.release();
+  const second = lockFolder({ name: out, work });
+  second.end();
+  expect(existsSync(work)).toBe(false);
+});
+
+it('leaves to another what that has begun there meanwhile', () => {
+  const first = lockFolder({ name: out, work });
+  // As if the first had been stopped in the midst of its end.
+  rmSync(join(work, 'lock'));
+  const second = lockFolder({ name: out, work });
+  writeFileSync(join(work, 'features.parquet'), '');
+  first.release();
+  expect(() => lockFolder({ name: out, work })).toThrow(/another process is predicting/);
+  second.end();
+  expect(existsSync(join(work, 'features.parquet'))).toBe(true);
+});
+
+it('is held by one alone, however many begin and end at the same place', { timeout: 60_000 }, async () => {
+  const program = join(import.meta.dirname, '../support/lock-often.ts');
+  const all = Array.from({ length: 4 }, async () => {
+    const child = fork(program, [out]);
+    let told: LockedOften | undefined;
+    child.on('message', (message: LockedOften) => (told = message));
+    await once(child, 'close');
+    return told;
+  });
+  for (const told of await Promise.all(all)) {
+    expect(told).toMatchObject({ heldTwice: 0, refused: { HR_CONFLICT: expect.any(Number) as number } });
+    expect(told?.held).toBeGreaterThan(10);
+    expect(Object.keys(told?.refused ?? {})).toEqual(['HR_CONFLICT']);
+  }
 });

@@ -62,7 +62,7 @@ const api = {
   endpoints: {
     checkout: {
       request: { origin: 'string', amount: 'float64?', trips: 'list(int64)?' },
-      outputs: { probability: 'float32', rank: 'int64', label: 'int64|string' },
+      outputs: { probability: 'float32', rank: 'int64', label: 'int64|string', near: 'vector(2)|vector(3)' },
       features: { here__last_code: 'bytes', here__near: 'vector(2)', here__seen: 'bool?' },
     },
   },
@@ -158,6 +158,9 @@ it('gives values as JSON has them where there are types alone', async () => {
     // @ts-expect-error derived columns are not pushed.
     await client.push('sales', [{ sold_at: new Date(), is_big: true }]);
     const [each] = await client.predictPartial('checkout', [row]);
+    await client.tellOutcomes('checkout', [{ unit: 'a', at: new Date(), value: 1 }]);
+    // @ts-expect-error the time of an outcome by its unit is `at`.
+    await client.tellOutcomes('checkout', [{ unit: 'a', at: new Date(), value: 1, observedAt: new Date() }]);
     if (each !== undefined && 'error' in each) expectTypeOf(each.error.code).toEqualTypeOf<string>();
     else expectTypeOf(each?.version).toEqualTypeOf<number | undefined>();
   };
@@ -172,6 +175,8 @@ it('gives values of TypeScript where it is given the columns', () => {
       readonly probability: number | null;
       readonly rank: bigint | null;
       readonly label: string | null;
+      // Which of them it is can't be told, so it stays as JSON has it.
+      readonly near: readonly (number | 'NaN' | 'Infinity' | '-Infinity')[] | null;
     }>();
     expectTypeOf(features).toEqualTypeOf<{
       readonly here__last_code: Uint8Array | null;

@@ -14,6 +14,7 @@ import {
   model,
   notebook,
   pipeline,
+  predict,
   promote,
   pushed,
   python,
@@ -351,6 +352,29 @@ describe('actions', () => {
       plan: 'plan',
     });
     expect(stepOf({}, promote(scored, { endpoint: scores })).action).not.toHaveProperty('plan');
+  });
+
+  it('predict every slice of an input, each once', () => {
+    const slices = (foreach: unknown): string[] => {
+      const sliced = predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', slices: 3 });
+      return saidOf(foreach === undefined ? {} : { foreach }, sliced);
+    };
+    for (const whole of [range(3), range(0, 3), [2, 0, 1]]) expect(slices(whole)).toEqual([]);
+    // Rows would be left out, or be there twice.
+    const partial = [
+      undefined,
+      range(2),
+      range(1, 4),
+      range(4),
+      [0, 1],
+      [0, 1, 1],
+      [0, 1, '2'],
+      grid({ slice: [0, 1, 2] }),
+    ];
+    for (const foreach of partial)
+      expect(slices(foreach), JSON.stringify(foreach)).toEqual([
+        expect.stringContaining('slices: 3 goes with foreach: range(3)'),
+      ]);
   });
 
   it('bring the objects that they name', () => {

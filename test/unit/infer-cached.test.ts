@@ -90,12 +90,40 @@ describe('a failure', () => {
     const opened = open();
     const one = opened.ask([A, B]);
     const other = opened.ask([A, B, A]);
-    first(opened).fail(new HeadraceError('HR_DEADLINE', 'late'));
-    expect(codes(await one)).toEqual(['HR_DEADLINE', 'HR_DEADLINE']);
+    first(opened).fail(NO);
+    expect(codes(await one)).toEqual(['HR_INFERENCE_FAILED', 'HR_INFERENCE_FAILED']);
     expect(opened.held[0]?.work.count).toBe(3);
     first(opened).succeed();
     expect(codes(await other)).toEqual(['ran', 'ran', 'ran']);
     expect(opened.counts()).toMatchObject({ hits: 0, misses: 5, shared: 0, entries: 2 });
+  });
+
+  it.each(['HR_DEADLINE', 'HR_CANCELLED', 'HR_OVERLOADED'] as const)(
+    'of who ran, and not of the row, has one of those who waited run for all of them: %s',
+    async (code) => {
+      const opened = open();
+      const nowMs = performance.now();
+      const one = opened.ask([A], scopeOf({ deadlineMs: nowMs + 1000 }));
+      const patient = [2000, 3000, 4000].map((ms) => opened.ask([A, A], scopeOf({ deadlineMs: nowMs + ms })));
+      first(opened).fail(new HeadraceError(code, 'no'));
+      expect(codes(await one)).toEqual([code]);
+      expect(opened.held).toHaveLength(1);
+      expect(opened.held[0]?.work.count).toBe(1);
+      first(opened).succeed();
+      expect((await Promise.all(patient)).flatMap(codes)).toEqual(['ran', ...new Array(5).fill('cached')]);
+      expect(opened.counts()).toMatchObject({ hits: 0, misses: 2, shared: 5, entries: 1 });
+      expect(opened.rowCache.cache.flights.size).toBe(0);
+    },
+  );
+
+  it('of the row itself has each of those who waited run at once, and not one after the other', async () => {
+    const opened = open();
+    const one = opened.ask([A]);
+    const others = [1, 2, 3].map(() => opened.ask([A]));
+    first(opened).fail(NO);
+    expect(opened.held).toHaveLength(3);
+    for (const work of opened.held.splice(0)) work.fail(NO);
+    expect((await Promise.all([one, ...others])).flatMap(codes)).toEqual(new Array(4).fill('HR_INFERENCE_FAILED'));
   });
 
   it('of one of equal rows in a request is the others’ too', async () => {

@@ -81,7 +81,11 @@ function openGraph() {
     const { queuedRows, waitMicros, waitedRows, runningRows } = graph.loaded.statistics();
     return { queuedRows, runningRows, waitedRows, waitMs: waitMicros / 1000 };
   };
-  return { first, second, ask, told };
+  const fates = () => {
+    const { rows, failures, refused } = graph.loaded.statistics();
+    return { rows, failures, refused: Object.fromEntries(Object.entries(refused).filter(([, count]) => count > 0)) };
+  };
+  return { first, second, ask, told, fates };
 }
 
 it('is what its rows waited at one node after the other', async () => {
@@ -127,7 +131,7 @@ it('counts rows once that run again, and those of shadows never', async () => {
 });
 
 it('loses what leaves the queue without a run', async () => {
-  const { first, ask, told } = openGraph();
+  const { first, ask, told, fates } = openGraph();
   const scope = scopeOf();
   const cancelled = ask(2, scope);
   const other = ask(1);
@@ -139,4 +143,20 @@ it('loses what leaves the queue without a run', async () => {
   await first.close(0);
   expect(await other).toMatchObject([{ code: 'HR_MODEL_NOT_READY' }]);
   expect(told()).toEqual({ queuedRows: 0, runningRows: 0, waitedRows: 0, waitMs: 0 });
+  // No run failed on them.
+  expect(fates()).toEqual({ rows: 0, failures: 0, refused: { cancelled: 2, closed: 1 } });
+});
+
+it('tells rows that a node’s queue has no place for from those that its run failed', async () => {
+  const { first, ask, fates } = openGraph();
+  const waits = ask(100);
+  expect(await ask(1)).toMatchObject([{ code: 'HR_OVERLOADED' }]);
+  expect(fates()).toEqual({ rows: 0, failures: 0, refused: { full: 1 } });
+  await first.close(0);
+  await waits;
+  const other = openGraph();
+  const failed = other.ask(1);
+  other.first.threw(takeAfter(other.first, 0), 'no memory');
+  expect(await failed).toMatchObject([{ code: 'HR_INFERENCE_FAILED' }]);
+  expect(other.fates()).toEqual({ rows: 0, failures: 1, refused: {} });
 });

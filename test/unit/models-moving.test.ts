@@ -64,13 +64,13 @@ describe('a model on the event loop whose run takes seconds', () => {
     expect(model.placement).toBe('threads');
 
     const longestTurn = watchTurns();
-    const beganMs = performance.now();
+    let isAnswered = false;
     // Given while the thread is still being opened: they wait for it.
-    const told = submitRows(model, [[longer]]);
+    const told = submitRows(model, [[longer]]).finally(() => (isAnswered = true));
     await expect(submitRows(model, [[longer]], scopeOf({ timeoutMs: 300 }))).rejects.toMatchObject({
       code: 'HR_DEADLINE',
     });
-    expect(performance.now() - beganMs).toBeLessThan(900);
+    expect(isAnswered).toBe(false);
     expect(await told).toEqual([longer]);
     expect(longestTurn()).toBeLessThan(50);
     expect(model.statistics()).toMatchObject({ rows: 2, failures: 0, queuedRows: 0, runningRows: 0 });

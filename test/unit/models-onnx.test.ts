@@ -9,7 +9,9 @@ import {
   passThroughModel,
   patientModel,
   singleRowModel,
+  squaresModel,
   treesModel,
+  turnedModel,
   zipMapModel,
 } from '../support/onnx-model.ts';
 
@@ -33,7 +35,7 @@ const rows = (values: readonly (readonly number[])[]): Tensor => ({
 
 describe('the ONNX runtime', () => {
   it('reads a signature', async () => {
-    expect(await createOnnxRuntime().inspect(classifierModel(3))).toEqual({
+    expect((await load(classifierModel(3))).signature).toEqual({
       inputs: [{ name: 'x', type: 'float32', shape: [null, 3] }],
       outputs: [
         { name: 'label', type: 'int64', shape: [null] },
@@ -75,6 +77,29 @@ describe('the ONNX runtime', () => {
     expect(answers.map(({ probability }) => probability?.data[0])).toEqual([2, 4, 6]);
   });
 
+  it.each([
+    ['on the event loop', { inlineMicros: 1e6 }],
+    ['in a thread', { inlineMicros: -1 }],
+  ])('gives what one that takes one row makes of it, be that more rows or fewer: %s', async (_where, options) => {
+    const model = await load(turnedModel(3), options);
+    const answers = await Promise.all([1, 2].map((value) => infer(model, { x: rows([[value, 0, value]]) })));
+    expect(answers.map(({ found }) => found)).toEqual(
+      [1, 2].map((value) => ({ type: 'float32', shape: [3, 1], data: Float32Array.of(value, 0, value) })),
+    );
+    const both = infer(model, {
+      x: rows([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+    });
+    await expect(both).rejects.toMatchObject({
+      code: 'HR_INFERENCE_FAILED',
+      message: expect.stringMatching(
+        /^the model's runtime failed: it gave 3 rows of "found" for 1 row\. Send .* by one/,
+      ),
+    });
+  });
+
   it('never batches callers of a model whose rows depend on each other', async () => {
     const model = await load(centeringModel(1));
     const answers = await Promise.all([1, 2, 3].map((value) => infer(model, { x: rows([[value]]) })));
@@ -98,7 +123,7 @@ describe('the ONNX runtime', () => {
   });
 
   it('refuses a ZipMap and says how to convert without it', async () => {
-    await expect(createOnnxRuntime().inspect(zipMapModel())).rejects.toMatchObject({
+    await expect(load(zipMapModel())).rejects.toMatchObject({
       code: 'HR_MODEL_SIGNATURE',
       message: expect.stringContaining("'zipmap': False"),
     });
@@ -125,6 +150,18 @@ describe('the ONNX runtime', () => {
       message: expect.stringContaining('[1, 3]'),
     });
     expect((await infer(model, { x: rows([[1, 2]]) }))['probability']?.data[0]).toBe(3);
+  });
+
+  it('takes few rows that have nothing in them, however many a shape claims', async () => {
+    const model = await load(squaresModel());
+    const empty = (count: number) =>
+      infer(model, { x: { type: 'float32', shape: [count, 0], data: new Float32Array() } });
+    expect((await empty(2))['sum']).toMatchObject({ shape: [2, 1], data: Float32Array.of(0, 0) });
+    for (const count of [10_001, 2 ** 31, 2 ** 52])
+      await expect(empty(count)).rejects.toMatchObject({
+        code: 'HR_INVALID',
+        message: `the inputs have ${count} rows and no element in any; at most 10000 may come so.`,
+      });
   });
 
   it('finishes what runs before it closes, and then refuses', async () => {

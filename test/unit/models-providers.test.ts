@@ -9,8 +9,8 @@ import { createOnnxRuntime, type LoadedModel } from '../../src/models/index.ts';
 import { type NodeRun, openProfile, proveProviders, readNodes } from '../../src/models/onnx/node-providers.ts';
 import { measureModel } from '../../src/models/onnx/measure-model.ts';
 import { openMeasured } from '../../src/models/onnx/open-measured.ts';
-import { briefly, openSession, type OrtSession } from '../../src/models/onnx/ort-session.ts';
-import { classifierModel, constantModel, mlpModel, treesModel } from '../support/onnx-model.ts';
+import { asNoRoom, briefly, openSession, type OrtSession } from '../../src/models/onnx/ort-session.ts';
+import { classifierModel, constantModel, mlpModel, namedModel, treesModel } from '../support/onnx-model.ts';
 
 const open: LoadedModel[] = [];
 let temporary: string;
@@ -52,6 +52,14 @@ describe('a model', () => {
     if (ops !== undefined) expect(model.nodesByProvider).toEqual({ cpu: ops.length });
     expect(profiles()).toEqual([]);
   });
+
+  it.each(['model/dense_1/MatMul', 'a "quoted" one', 'C:\\layers\\new', 'tab\there', 'größe 😀', "it's"])(
+    'is seen whatever its nodes are called: %s',
+    (name) => {
+      expect(claim(namedModel(name), ['cpu'])).toEqual({ cpu: 1 });
+      expect(() => claim(namedModel(name), ['cuda', 'cpu'])).toThrow(`MatMul "${name}" on cpu`);
+    },
+  );
 
   it('is no slower for it, nor watched any longer: the profile ends before anything is measured', () => {
     const seen: (readonly NodeRun[] | undefined)[] = [];
@@ -122,10 +130,65 @@ describe('a device', () => {
     expect([1e-6, 1e-3, 1e-1].map((off) => measured(device(off), false).mode)).toEqual(['joined', 'single', 'single']);
   });
 
+  it.each([1, 3])('that has no memory left for %i rows is no fault of the file', (rows) => {
+    const roomy = device(0);
+    const full: OrtSession = {
+      ...roomy,
+      run(inputs) {
+        if ((inputs[0] as (typeof inputs)[0]).data.length < rows) return roomy.run(inputs);
+        throw new Error(
+          'Non-zero status code returned while running Conv node. Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:359 Failed to allocate memory for requested buffer of size 268435456',
+        );
+      },
+    };
+    expect(() => measured(full, true)).toThrow(
+      expect.objectContaining({
+        code: 'HR_OVERLOADED',
+        message: expect.stringMatching(/no room for the model now \(Non-zero .* Failed to allocate/),
+      }),
+    );
+  });
+
+  it('is measured by a batch that takes no more memory than a few large rows need', () => {
+    const width = 2 ** 20;
+    let mostBytes = 0;
+    const wide: OrtSession = {
+      ...device(0),
+      signature: {
+        inputs: [{ name: 'x', type: 'float32', shape: [null, width] }],
+        outputs: [{ name: 'y', type: 'float32', shape: [null, 1] }],
+      },
+      run([x]) {
+        const values = x?.data as Float32Array;
+        mostBytes = Math.max(mostBytes, values.byteLength);
+        const rows = values.length / width;
+        const data = Float32Array.from({ length: rows }, (_, row) => values[row * width] as number);
+        return [{ type: 'float32', shape: [rows, 1], data }];
+      },
+    };
+    expect(measured(wide, false).mode).toBe('joined');
+    expect(mostBytes).toBe(64 * 2 ** 20);
+  });
+
   it('is measured once it has compiled for a size', () => {
     const { fixedMicros, rowMicros } = measured(device(0, 250), true);
     expect(fixedMicros + 32 * rowMicros).toBeLessThan(50_000);
   });
+});
+
+it.each([
+  ['CUDA failure 2: out of memory ; GPU=0 ; hostname=vm', 'CUDA failure 2: out of memory'],
+  [
+    'CUDA failure 46: CUDA-capable device(s) is/are busy or unavailable ; GPU=0 ; hostname=vm',
+    'CUDA failure 46: CUDA-capable device(s) is/are busy or unavailable',
+  ],
+  ['std::bad_alloc', 'std::bad_alloc'],
+])('what others may give back is waited for: %s', (said, told) => {
+  expect(asNoRoom(new Error(said))).toMatchObject({
+    code: 'HR_OVERLOADED',
+    message: `there is no room for the model now (${told}). Unload others, or give the server more memory.`,
+  });
+  expect(asNoRoom(new Error('CUDA failure 100: no CUDA-capable device is detected'))).toBeUndefined();
 });
 
 it('what CUDA says is told without where in the runtime’s source', () => {

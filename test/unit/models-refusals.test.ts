@@ -123,3 +123,28 @@ it.each(['succeeded', 'threw', 'crashed', 'putBack', 'neverEnded'] as const)(
     expect(core.statistics()).toMatchObject(counted);
   },
 );
+
+it('is told so once its deadline passes between two of its runs, also where it was let in whatever they take', () => {
+  const dropped: string[] = [];
+  const queue = createModelQueue({
+    cost,
+    mode: 'joined',
+    lanes: 1,
+    maxQueuedRows: 100,
+    maxQueuedBytes: Infinity,
+    dropped: (job, reason) => void dropped.push(`${job.work.count} ${reason}`),
+  });
+  const offer = (count: number, deadlineMs: number, freeMs: number | undefined): void => {
+    const scope = scopeOf({ deadlineMs });
+    queue.offer(createJob({ count, scope, bind() {}, done() {}, failed() {} }, 0, '', 4), 0, freeMs);
+  };
+  // Nothing had run for long: the estimate wants proof.
+  offer(12, 100, undefined);
+  offer(1, 1000, 0);
+  expect(queue.take(0)?.rows).toBe(4);
+  // That it would begin too late is only what the estimate says.
+  expect(queue.take(150, 99)?.rows).toBe(4);
+  expect(queue.take(101)?.rows).toBe(1);
+  expect(dropped).toEqual(['12 deadline']);
+  expect(queue.rows).toBe(0);
+});

@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest';
 import type { Field, Value } from '../../src/core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../src/definitions/index.ts';
-import { compileBinding, type Signature } from '../../src/models/index.ts';
+import { compileBinding, fromHalf, type Signature } from '../../src/models/index.ts';
 
 const FEATURES: readonly Field[] = [
   { name: 'v__n', type: { kind: 'int64' }, default: 7 },
@@ -11,6 +11,7 @@ const FEATURES: readonly Field[] = [
   { name: 'v__f', type: { kind: 'float64' }, default: 5 },
   { name: 'v__unused', type: { kind: 'string' }, default: 'x' },
   { name: 'v__bare', type: { kind: 'string' } },
+  { name: 'v__half', type: { kind: 'float32' }, default: 5 },
 ];
 const service: ResolvedService = {
   name: 's',
@@ -31,6 +32,7 @@ const signature: Signature = {
     { name: 'v__n', type: 'int64', shape: [null] },
     { name: 'v__f', type: 'float32', shape: [null, 1] },
     { name: 'v__bare', type: 'string', shape: [null] },
+    { name: 'v__half', type: 'float16', shape: [null] },
   ],
   outputs: [{ name: 'p', type: 'float32', shape: [null, 1] }],
 };
@@ -38,16 +40,17 @@ const signature: Signature = {
 const { bindRow, shown } = compileBinding(signature, service, model);
 
 it('the default where a tensor takes no null; a null that is NaN to the model stays null', () => {
-  const row: readonly Value[] = [null, null, null, null, 'b'];
-  expect(shown(row)).toEqual([7n, 'none', null, null, 'b']);
-  expect(row).toEqual([null, null, null, null, 'b']);
+  const row: readonly Value[] = [null, null, null, null, 'b', null];
+  expect(shown(row)).toEqual([7n, 'none', null, null, 'b', null]);
+  expect(row).toEqual([null, null, null, null, 'b', null]);
   const [texts, whole, floats] = [new Array<string>(1), new BigInt64Array(1), new Float32Array(1)];
-  const batch = [texts, whole, floats, new Array<string>(1)].map((data) => ({ data, width: 1 }));
+  const halves = new Uint16Array(1);
+  const batch = [texts, whole, floats, new Array<string>(1), halves].map((data) => ({ data, width: 1 }));
   bindRow(row, batch, 0);
-  expect([texts[0], whole[0], floats[0]]).toEqual(['none', 7n, NaN]);
+  expect([texts[0], whole[0], floats[0], fromHalf(halves[0] as number)]).toEqual(['none', 7n, NaN, NaN]);
 });
 
 it('the row itself where nothing stands in', () => {
-  const row: readonly Value[] = [1n, 's', null, null, 'b'];
+  const row: readonly Value[] = [1n, 's', null, null, 'b', null];
   expect(shown(row)).toBe(row);
 });

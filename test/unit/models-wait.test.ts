@@ -2,29 +2,12 @@
 
 import { expect, it } from 'vitest';
 import type { Priority } from '../../src/core/index.ts';
-import { createModelCore } from '../../src/models/queue/model-core.ts';
 import type { Batch } from '../../src/models/queue/queued-job.ts';
-import type { RunCost } from '../../src/models/queue/run-cost.ts';
 import { scopeOf } from '../support/model-works.ts';
+import { openCore } from '../support/open-core.ts';
 
-const cost: RunCost = {
-  runMs: () => 1,
-  batchRows: () => 4,
-  observe() {},
-  current: () => ({ fixedMicros: 0, rowMicros: 0, loadMicros: 0 }),
-};
-
-function openCore() {
-  const core = createModelCore({
-    signature: { inputs: [], outputs: [] },
-    mode: 'joined',
-    cost,
-    lanes: 1,
-    maxQueuedRows: 100,
-    maxQueuedBytes: Infinity,
-    freeMs: (nowMs) => nowMs,
-    wake() {},
-  });
+function openWaits() {
+  const core = openCore();
   const submit = (count: number, priority: Priority = 'online'): void =>
     core.submit({ count, scope: scopeOf({ priority }), bind() {}, done() {}, failed() {} });
   /** A run that begins so long after the rows came, give or take what submitting them took. */
@@ -36,7 +19,7 @@ function openCore() {
 const SLACK_MS = 500;
 
 it('is the time until the run that has them begins, row by row', () => {
-  const { core, submit, takeAfter, waitedMs } = openCore();
+  const { core, submit, takeAfter, waitedMs } = openWaits();
   submit(3);
   submit(3);
   expect(waitedMs()).toBe(0);
@@ -50,7 +33,7 @@ it('is the time until the run that has them begins, row by row', () => {
 });
 
 it('counts rows once that run again, those of shadows never', () => {
-  const { core, submit, takeAfter, waitedMs } = openCore();
+  const { core, submit, takeAfter, waitedMs } = openWaits();
   submit(1);
   submit(1);
   core.threw(takeAfter(1000), 'no memory');

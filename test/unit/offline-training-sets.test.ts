@@ -262,6 +262,11 @@ describe('createTrainingSet', () => {
       { id: '7', thing__last_big: null },
     ]);
     expect(record.sources[0]?.ignored).toEqual({ nullTime: 1, nullKey: { totals: 0 } });
+    // Names are told apart without case: 1e2 is a text under ID, too, and no number.
+    await writeFile(inFolder('capitals.csv'), 'ID,when,label,bonus\n1e2,1970-01-01T00:12:00Z,1,\n');
+    const capitals = await createTrainingSet(depsFor(manifest), requestFor({ spine: inFolder('capitals.csv') }));
+    const id = await readParquet(world.connection, capitals.path, fields({ ID: TYPES.string }));
+    expect(id).toEqual([{ ID: '1e2' }]);
     const query = "SELECT '007' AS id, TIMESTAMP '1970-01-01 00:12:00' AS \"when\", 1 AS label, 0.5::DOUBLE AS bonus";
     const asked = await createTrainingSet(depsFor(manifest), requestFor({ spine: query }));
     expect((await readParquet(world.connection, asked.path, feature))[0]).toEqual({

@@ -147,6 +147,10 @@ describe('a run is full', () => {
     ).toBe("node n2 has no run's mark");
   });
 
+  it('when there was none before', () => {
+    expect(why({ row: asking(1), rows: [], marks: [{ node: 'n1', run: undefined }] })).toBe('its first run');
+  });
+
   it('when the row of the lowest mark is forgotten', () => {
     const marks = [
       { node: 'n1', run: 1 },

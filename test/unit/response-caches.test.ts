@@ -64,6 +64,27 @@ describe('an answer', () => {
     expect(caches.hold(arm('v1'), SPEC).get('a')).toBeUndefined();
   });
 
+  it('goes with many others some thousand at a time, and meanwhile gives way to those that stay', () => {
+    const { caches } = cachesOf();
+    const spec = { ...SPEC, maxBytes: 1e9, maxEntries: 10_000 };
+    const [gone, stays] = [caches.hold(arm('v1'), spec), caches.hold(arm('v2'), spec)];
+    for (let key = 0; key < 10_000; key++) gone.put(`${key}`, [1]);
+    gone.release();
+    const counts = () => caches.statistics()[0];
+    const left = counts()?.entries ?? 0;
+    expect(left).toBeGreaterThan(5000);
+    expect(left).toBeLessThan(10_000);
+    expect(caches.hold(arm('v1'), spec).get('9999')).toBeUndefined();
+    for (let key = 0; key < 10_000; key++) stays.put(`${key}`, [2]);
+    expect(counts()).toMatchObject({ entries: 10_000, evictions: left });
+    caches.sweep();
+    expect(counts()?.entries).toBe(10_000);
+
+    stays.release();
+    for (let sweeps = 0; sweeps < 2; sweeps++) caches.sweep();
+    expect(counts()).toMatchObject({ entries: 0, bytes: 0 });
+  });
+
   it('that is replaced counts once', () => {
     const { caches } = cachesOf();
     const cache = caches.hold(arm('v1'), SPEC);
@@ -130,5 +151,16 @@ describe('a bound', () => {
     expect(now.get('c')).toEqual([1]);
     pass(10);
     expect(now.get('c')).toBeUndefined();
+  });
+
+  it('that a new plan lowers holds for runs of the plan before, too', () => {
+    const { caches, pass } = cachesOf();
+    const before = caches.hold(arm('v1'), SPEC);
+    const now = caches.hold(arm('v1'), { ...SPEC, maxBytes: 2 * ONE, ttlMicros: 10_000 });
+    now.put('a', [1]);
+    before.put('x'.repeat(2 * ONE), [2]);
+    expect(caches.statistics()).toMatchObject([{ entries: 1, bytes: ONE, evictions: 0 }]);
+    pass(10);
+    expect(before.get('a')).toBeUndefined();
   });
 });

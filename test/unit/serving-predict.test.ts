@@ -117,7 +117,7 @@ describe('rows that spoil a batch', () => {
         work.bind(i, [{ data: values as unknown as readonly string[], width: 1 }], i);
       const tensor = { type: 'float32', shape: [work.count], data: values as unknown as Float32Array } as Tensor;
       queueMicrotask(() => {
-        if (!values.some(isBad)) work.done([tensor], 0);
+        if (!values.some(isBad)) work.done([tensor], 0, 0);
         else if (work.runsAgain?.() !== true) work.failed(new HeadraceError('HR_INFERENCE_FAILED', 'no'));
       });
     };

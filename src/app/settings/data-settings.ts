@@ -228,7 +228,7 @@ export const DATA_SETTINGS = [
     default: 256,
     min: 1,
     max: 100_000,
-    help: 'Most rows of one run of a model. A request with more is answered by several runs; its client sees nothing of that.',
+    help: 'Most rows of one run of a model. A request with more is answered by several runs; its client sees nothing of that. A model whose rows depend on each other runs those of a request together, however many.',
   },
   {
     key: 'models.maxQueuedRows',

@@ -48,8 +48,8 @@ export const DATA_ERRORS = define({
   HR_SPINE: {
     status: 400,
     grpc: 'INVALID_ARGUMENT',
-    title: 'Bad spine',
-    help: 'The spine lacks a column that the service needs, or holds one under a reserved or colliding name.',
+    title: 'Bad spine or input',
+    help: 'The spine of a training set, or the input of a batch prediction, lacks a column that the service needs, holds one under a reserved or colliding name, or a value that its column can’t have.',
   },
   HR_INTEGER_OVERFLOW: {
     status: 422,

@@ -6,6 +6,7 @@ import type { Authored, AuthoredOf } from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
 import type { Report } from '../compile/pipeline-members.ts';
 import type { FunctionRef, UserFunction } from '../manifest.ts';
+import type { Foreach } from '../pipeline-spec.ts';
 
 /** `Given`: what the authoring function was given, as it may come from plain JavaScript. */
 export interface ActionKind<Given, Spec extends { readonly kind: string }> {
@@ -24,6 +25,8 @@ export interface ActionKind<Given, Spec extends { readonly kind: string }> {
 export interface ActionContext {
   readonly pipeline: string;
   readonly step: string;
+  /** Over what the step runs; undefined where it runs once. */
+  readonly foreach: Foreach | undefined;
   readonly report: Report;
   /** Reports what is no text, or is empty. */
   text(what: string, value: unknown, at: Path): void;

@@ -7,6 +7,7 @@ import { findSlips, type OptionNames, optionsOf } from '../authoring/call.ts';
 import { describeResult } from '../calling/user-value.ts';
 import { isTexts } from '../compile/plain-data.ts';
 import { closed, text } from '../compile/schema-parts.ts';
+import type { Foreach } from '../pipeline-spec.ts';
 import type { ActionKind } from './action-kind.ts';
 
 interface PredictOptions {
@@ -97,7 +98,7 @@ export const predictKind: ActionKind<Given, PredictSpec> = {
     closed,
   ),
   leadsTo: ({ endpoint }) => [endpoint],
-  compile(given, { object, report, text: checkText }) {
+  compile(given, { object, foreach, report, text: checkText }) {
     const at = (option: keyof PredictOptions) => [1, 0, option];
     const endpoint = object('endpoint', given.endpoint, 'endpoint', at('endpoint'));
     const textOf = (option: 'input' | 'timestamp' | 'out' | 'variant'): string | undefined => {
@@ -115,7 +116,7 @@ export const predictKind: ActionKind<Given, PredictSpec> = {
     };
     const [out, variant] = [textOf('out'), textOf('variant')];
     const { version, columns, features, slices } = given;
-    const isVersion = typeof version === 'number' || (typeof version === 'string' && version !== '');
+    const isVersion = typeof version === 'string' ? version !== '' : Number.isInteger(version) && Number(version) > 0;
     if (version !== undefined && !isVersion)
       report(`: version must be a number or an alias, got ${describeResult(version)}`, at('version'));
     if (version !== undefined && given.variant !== undefined)
@@ -131,6 +132,11 @@ export const predictKind: ActionKind<Given, PredictSpec> = {
     const hasSlices = typeof slices === 'number' && Number.isInteger(slices) && slices >= 1 && slices <= MOST_SLICES;
     if (slices !== undefined && !hasSlices)
       report(`: slices must be a whole number from 1 to ${MOST_SLICES}, got ${describeResult(slices)}`, at('slices'));
+    else if (hasSlices && !isEachOnce(foreach, slices))
+      report(
+        `: slices: ${slices} goes with foreach: range(${slices}), whose items are the slices: each row is in one of them. Let it run over that`,
+        at('slices'),
+      );
     return {
       kind: 'predict',
       endpoint: endpoint?.name ?? '',
@@ -147,3 +153,20 @@ export const predictKind: ActionKind<Given, PredictSpec> = {
     };
   },
 };
+
+/** Whether a step runs over each number from 0 up to `slices` once; of another step's result that is not known before. */
+function isEachOnce(foreach: Foreach | undefined, slices: number): boolean {
+  switch (foreach?.kind) {
+    case 'result':
+      return true;
+    case 'range':
+      return foreach.start === 0 && foreach.end === slices;
+    case 'items':
+      return (
+        foreach.items.length === slices &&
+        foreach.items.toSorted((a, b) => Number(a) - Number(b)).every((item, at) => item === at)
+      );
+    default:
+      return false;
+  }
+}

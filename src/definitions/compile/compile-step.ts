@@ -38,7 +38,7 @@ export function compileStep(
   const atTimeout = [2, 'timeout'];
   return {
     name: step.name,
-    action: compileAction(pipeline, step, report, deps),
+    action: compileAction(pipeline, step, edges.foreach, report, deps),
     needs,
     ...edges,
     ...(step.in === undefined ? {} : { in: step.in.name }),
@@ -85,6 +85,7 @@ function compileWays({ options, action }: AuthoredStep, report: Report): Ways {
 function compileAction(
   pipeline: AuthoredPipeline,
   step: AuthoredStep,
+  foreach: StepSpec['foreach'],
   report: Report,
   { functions, takenAlong, mistakes }: StepDeps,
 ): StepAction {
@@ -100,6 +101,7 @@ function compileAction(
   const context: ActionContext = {
     pipeline: pipeline.name,
     step: step.name,
+    foreach,
     report,
     text: (what, value, at) => expectText(pipeline, `${where}: ${what}`, value, at, mistakes, step),
     object: (what, value, of, at) => expectKind(value, of, pipeline, `${where}: ${what}`, at, mistakes, step),

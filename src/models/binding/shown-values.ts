@@ -2,6 +2,7 @@
 
 import type { Value } from '../../core/index.ts';
 import type { InputPlan } from './binding-plan.ts';
+import { isFloat } from './row-check.ts';
 
 /**
  * Compiled once per binding: a row's features in the service's order, as the model's tensors took them. A null that went in
@@ -9,7 +10,7 @@ import type { InputPlan } from './binding-plan.ts';
  */
 export function compileShownValues(inputs: readonly InputPlan[]): (values: readonly Value[]) => readonly Value[] {
   const standIns = inputs
-    .filter(({ type }) => type !== 'float32' && type !== 'float64')
+    .filter(({ type }) => !isFloat(type))
     .flatMap(({ columns }) => columns.filter(({ standIn }) => standIn !== null));
   if (standIns.length === 0) return (values) => values;
   return (values) => {

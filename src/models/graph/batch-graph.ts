@@ -9,6 +9,7 @@ import { asInferenceFailure } from '../each-row.ts';
 import type { LoadedModel } from '../model-runtime.ts';
 import { type DirectModel, openDirectModel } from '../onnx/direct-model.ts';
 import { compileGraph, type NodeModel } from './compile-graph.ts';
+import { withoutTimeouts } from './without-timeouts.ts';
 
 export interface BatchGraphNode {
   readonly version: number;
@@ -113,18 +114,6 @@ function readOr(read: () => readonly Value[]): readonly Value[] | HeadraceError 
   } catch (thrown) {
     return asInferenceFailure(thrown);
   }
-}
-
-/** A node's time is for a request that waits: with thousands of rows a run it would be up for no row's fault. */
-function withoutTimeouts(spec: ModelSpec): ModelSpec {
-  const { graph } = spec;
-  if (graph === undefined) return spec;
-  const nodes = graph.nodes.map((node) => {
-    if (node.kind !== 'model') return node;
-    const { timeoutMs: _, ...rest } = node;
-    return rest;
-  });
-  return { ...spec, graph: { ...graph, nodes } };
 }
 
 /** What a graph asks of a model; it is closed by whoever opened it. */

@@ -1,7 +1,7 @@
 // A graph as a loaded model: whoever submits rows to a model submits them to a graph alike. Its "tensors" are the rows
 // themselves, since a graph's own edges are values: the binding that puts them in and takes answers out comes with it.
 
-import { HeadraceError, type Value } from '../../core/index.ts';
+import { type ErrorCode, HeadraceError, type Value } from '../../core/index.ts';
 import type { Binding } from '../binding/compile-binding.ts';
 import type { LoadedModel, ModelStatistics, RefusalReason } from '../model-runtime.ts';
 import type { BatchInput, ModelCost, ModelWork } from '../model-work.ts';
@@ -28,16 +28,21 @@ export function createGraphModel(plan: GraphPlan, mostRunsAgain?: number): Graph
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
 
-  const tell = (work: ModelWork, answers: readonly NodeAnswer[], startMs: number): void => {
+  const tell = (work: ModelWork, answers: readonly NodeAnswer[], startMs: number, endMs: number): void => {
     runs++;
-    busyMs += performance.now() - startMs;
+    busyMs += endMs - startMs;
     runningRows -= work.count;
     for (const answer of answers) {
-      if (answer instanceof HeadraceError) failures++;
-      else rows++;
+      if (!(answer instanceof HeadraceError)) {
+        rows++;
+        continue;
+      }
+      const reason = REFUSALS[answer.code];
+      if (reason === undefined) failures++;
+      else refused[reason]++;
     }
     // Only the binding below reads it.
-    work.done([{ type: 'string', shape: [work.count], data: answers as unknown as TensorData }], 0);
+    work.done([{ type: 'string', shape: [work.count], data: answers as unknown as TensorData }], 0, endMs);
     if (runningRows === 0) whenIdle?.();
   };
 
@@ -63,9 +68,9 @@ export function createGraphModel(plan: GraphPlan, mostRunsAgain?: number): Graph
       for (let index = 0; index < work.count; index++) work.bind(index, batch, index);
       runningRows += work.count;
       const { scope, timed } = work;
-      const answers = runGraph({ plan, meters, queue, rows: given, scope, timed, mostRunsAgain });
-      if (answers instanceof Promise) void answers.then((told) => tell(work, told, startMs));
-      else tell(work, answers, startMs);
+      runGraph({ plan, meters, queue, rows: given, scope, timed, startMs, mostRunsAgain }, (answers, endMs) =>
+        tell(work, answers, startMs, endMs),
+      );
     },
     infer: () =>
       Promise.reject(
@@ -91,6 +96,14 @@ export function createGraphModel(plan: GraphPlan, mostRunsAgain?: number): Graph
   };
   return { loaded, binding: graphBinding(plan), nodeCounts: () => meters.map((meter) => meter.counts()) };
 }
+
+/** By these its nodes' models refuse a row that no run failed; a full queue and one that is too long for the deadline are one code. */
+const REFUSALS: Readonly<Partial<Record<ErrorCode, RefusalReason>>> = {
+  HR_OVERLOADED: 'full',
+  HR_DEADLINE: 'deadline',
+  HR_CANCELLED: 'cancelled',
+  HR_MODEL_NOT_READY: 'closed',
+};
 
 /** As if its models ran one after the other, each for every row. */
 function costOf(models: readonly PlannedModel[]): ModelCost {

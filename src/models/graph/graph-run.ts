@@ -1,8 +1,8 @@
 // One request's rows through a graph. A node runs for the rows that something asks of it: the node that answers for all,
 // what it takes from for the same, a router's case for those that were sent there. What can run side by side does.
 
-import { HeadraceError, type Scope, type Span, toHeadraceError, type Value } from '../../core/index.ts';
-import type { NodeTiming } from '../model-work.ts';
+import { HeadraceError, toHeadraceError, type Value } from '../../core/index.ts';
+import { after, Ending, joined, type Pending } from './ending.ts';
 import type {
   GraphPlan,
   PlannedEnsemble,
@@ -12,35 +12,34 @@ import type {
   PlannedRouter,
 } from './graph-plan.ts';
 import type { GraphQueue } from './graph-queue.ts';
-import type { NodeMeter } from './node-meter.ts';
-import { NodeWork } from './node-work.ts';
+import { NodeTally, type RunClock, type TallyOptions } from './node-tally.ts';
+import { type AsksNode, NodeWork } from './node-work.ts';
 
 /** What a node gave for a row: its outputs, or why it has none. */
 export type NodeAnswer = readonly Value[] | HeadraceError;
 
-export interface GraphRunOptions {
+export interface GraphRunOptions extends TallyOptions {
   readonly plan: GraphPlan;
-  readonly meters: readonly NodeMeter[];
   readonly queue: GraphQueue;
   /** Feature values, in the order of the graph's service. */
   readonly rows: readonly (readonly Value[])[];
-  readonly scope: Scope;
-  /** Told of each run of a node; left out where nobody asks. */
-  readonly timed?: ((timing: NodeTiming) => void) | undefined;
+  /** By the process' own clock. */
+  readonly startMs: number;
   /** As `CompileGraph` has it. */
   readonly mostRunsAgain?: number | undefined;
 }
 
-/** Undefined: it is done already. */
-type Pending = Promise<void> | undefined;
-
-/** The answers of the node that answers, in the rows' order. Never rejects; a promise only where a model does not answer at once. */
-export function runGraph(options: GraphRunOptions): readonly NodeAnswer[] | Promise<readonly NodeAnswer[]> {
+/** Gives the answers of the node that answers, in the rows' order, and when it did: before this returns, or when its models have. */
+export function runGraph(
+  options: GraphRunOptions,
+  done: (answers: readonly NodeAnswer[], endMs: number) => void,
+): void {
   const run = new GraphRun(options);
   const { output } = options.plan;
   const pending = run.needAll(output);
-  const answers = (): readonly NodeAnswer[] => run.answersOf(output);
-  return pending === undefined ? answers() : pending.then(answers);
+  const ended = (): void => done(run.answersOf(output), run.nowMs);
+  if (pending === undefined) ended();
+  else pending.whenOver({ ended });
 }
 
 /** What is known of a node in one run. */
@@ -55,25 +54,24 @@ interface NodeState {
   pending: Pending;
 }
 
-/** The moment of the last thing that ended: what begins after it begins then, and needs no look at the clock. */
-interface RunClock {
-  nowMs: number;
-}
-
 class GraphRun {
   readonly #given: GraphRunOptions;
   readonly #states: NodeState[];
   /** Places of all rows: the one list that means that. */
   readonly #all: readonly number[];
-  readonly #clock: RunClock = { nowMs: performance.now() };
+  readonly #clock: RunClock;
 
   constructor(given: GraphRunOptions) {
     const { plan, rows } = given;
     this.#given = given;
+    this.#clock = { nowMs: given.startMs };
     this.#all = rows.length === 1 ? ONE_ROW : rows.map((_, row) => row);
-    this.#states = [];
-    for (let place = 0; place < plan.nodes.length; place++)
-      this.#states.push({ answers: [], isWhole: false, asked: undefined, pending: undefined });
+    // At their sizes from the beginning: a list that grows makes room for many more than a request's row.
+    this.#states = new Array<NodeState>(plan.nodes.length);
+    for (let place = 0; place < plan.nodes.length; place++) {
+      const answers = new Array<NodeAnswer | undefined>(rows.length);
+      this.#states[place] = { answers, isWhole: false, asked: undefined, pending: undefined };
+    }
   }
 
   needAll(place: number): Pending {
@@ -83,6 +81,11 @@ class GraphRun {
   /** All rows of a node that was needed for all. */
   answersOf(place: number): readonly NodeAnswer[] {
     return this.#state(place).answers as NodeAnswer[];
+  }
+
+  /** When the last of its nodes ended. */
+  get nowMs(): number {
+    return this.#clock.nowMs;
   }
 
   /** Has the node answer the rows, as far as nobody has asked it for them yet. */
@@ -103,9 +106,15 @@ class GraphRun {
   #start(place: number, rows: readonly number[]): Pending {
     const node = this.#given.plan.nodes[place] as PlannedNode;
     const { before } = node;
-    let pending: Pending;
-    for (let i = 0; i < before.length; i++) pending = joined(pending, this.#need(before[i] as number, rows));
-    return pending === undefined ? this.#run(node, rows) : pending.then(() => this.#run(node, rows));
+    let ready: Pending;
+    for (let i = 0; i < before.length; i++) {
+      const pending = this.#need(before[i] as number, rows);
+      // It waits for the end of this loop, too.
+      if (pending !== undefined) (ready ??= new Ending(1, () => this.#run(node, rows))).waitFor(pending);
+    }
+    if (ready === undefined) return this.#run(node, rows);
+    ready.ended();
+    return ready;
   }
 
   /** What it takes from has answered. */
@@ -115,10 +124,10 @@ class GraphRun {
       case 'model':
         return this.#runModel(node, rows, tally);
       case 'function':
-        for (const row of rows) this.#put(node, row, this.#call(node, row, node.run, tally), tally);
+        for (const row of rows) this.put(node, row, this.#call(node, row, node.run, tally), tally);
         return tally.end();
       case 'ensemble':
-        for (const row of rows) this.#put(node, row, this.#combine(node, row, tally), tally);
+        for (const row of rows) this.put(node, row, this.#combine(node, row, tally), tally);
         return tally.end();
       case 'router':
         return this.#route(node, rows, tally);
@@ -126,66 +135,42 @@ class GraphRun {
   }
 
   #runModel(node: PlannedModel, rows: readonly number[], tally: NodeTally): Pending {
-    const given: (readonly Value[])[] = [];
+    const given = new Array<readonly Value[]>(rows.length);
+    let count = 0;
     // Until the first failure places are those of the rows themselves.
     let places = rows as number[];
     for (const row of rows) {
       const values = this.#valuesFor(node, row);
       const error = values instanceof HeadraceError ? values : tally.own(node.binding.check(values));
       if (error !== undefined) {
-        if (places === rows) places = rows.slice(0, given.length);
-        this.#put(node, row, error, tally);
+        if (places === rows) places = rows.slice(0, count);
+        this.put(node, row, error, tally);
         continue;
       }
       if (places !== rows) places.push(row);
-      given.push(values as readonly Value[]);
+      given[count++] = values as readonly Value[];
     }
-    if (given.length === 0) return tally.end();
-    let isOver = false;
-    let ended = (): void => void (isOver = true);
-    this.#submit(node, given, places, tally, () => ended());
-    return isOver ? undefined : new Promise((resolve) => (ended = resolve));
+    if (count === 0) return tally.end();
+    given.length = count;
+    const asked = this.#submit(node, given, places, tally);
+    return asked.isOver ? undefined : asked;
   }
 
-  /** `ended` is called once all of them are told of, or the node's time is over. */
   #submit(
     node: PlannedModel,
     given: readonly (readonly Value[])[],
     places: readonly number[],
     tally: NodeTally,
-    ended: () => void,
-  ): void {
+  ): AskedModel {
     const { scope, queue, mostRunsAgain } = this.#given;
     const { timeoutMs } = node;
     const untilMs = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
-    const isOwn = untilMs < scope.deadlineMs;
-    const within = isOwn ? scope.child({ deadlineMs: untilMs }) : scope;
-    let isOver = false;
-    let timer: NodeJS.Timeout | undefined;
-    const end = (): void => {
-      if (isOver) return;
-      isOver = true;
-      if (timer !== undefined) clearTimeout(timer);
-      tally.end();
-      ended();
-    };
-    const tell = (index: number, answer: NodeAnswer): void => {
-      if (isOver) return;
-      const row = places[index] as number;
-      if (!(answer instanceof HeadraceError)) this.#put(node, row, pick(node, answer), tally);
-      else this.#put(node, row, tally.own(isOwn ? asTimeout(answer, timeoutMs) : answer), tally);
-    };
-    if (isOwn && timeoutMs !== undefined) timer = setTimeout(() => this.#giveUp(node, places, tally, end), timeoutMs);
+    const ownMs = untilMs < scope.deadlineMs ? timeoutMs : undefined;
+    const within = ownMs === undefined ? scope : scope.child({ deadlineMs: untilMs });
+    const asked = new AskedModel(this, node, places, tally, ownMs);
     const spare = mostRunsAgain === undefined ? undefined : { runs: mostRunsAgain };
-    node.loaded.submit(new NodeWork(node, queue, within, given, 0, tell, end, spare));
-  }
-
-  /** A run can't be stopped: who waits for it goes on without it. */
-  #giveUp(node: PlannedModel, places: readonly number[], tally: NodeTally, end: () => void): void {
-    const error = new HeadraceError('HR_DEADLINE', tooSlow(node.timeoutMs));
-    const { answers } = this.#state(node.place);
-    for (const row of places) if (answers[row] === undefined) this.#put(node, row, tally.own(error), tally);
-    end();
+    node.loaded.submit(new NodeWork(node, queue, within, given, 0, asked, spare));
+    return asked;
   }
 
   #valuesFor({ sources, others }: PlannedModel, row: number): NodeAnswer {
@@ -254,7 +239,7 @@ class GraphRun {
     const chosen = new Map<number, number[]>();
     for (const row of rows) {
       const choice = this.#call(node, row, node.choose, tally);
-      if (choice instanceof HeadraceError) this.#put(node, row, choice, tally);
+      if (choice instanceof HeadraceError) this.put(node, row, choice, tally);
       else {
         const place = node.cases[choice] as number;
         const own = chosen.get(place);
@@ -268,21 +253,26 @@ class GraphRun {
     for (const [place, own] of chosen) {
       // The same list where all rows of a request go one way.
       const asked = own.length === rows.length ? rows : own;
-      const copy = (): void => {
-        for (const row of asked) this.#put(node, row, this.#answer(place, row), tally);
+      const copy = (): undefined => {
+        for (const row of asked) this.put(node, row, this.#answer(place, row), tally);
       };
       const answered = this.#need(place, asked);
       if (answered === undefined) copy();
-      else pending = joined(pending, answered.then(copy));
+      else pending = joined(pending, after(answered, copy));
     }
-    return pending === undefined ? tally.end(tookMs) : pending.then(() => tally.end(tookMs));
+    return pending === undefined ? tally.end(tookMs) : after(pending, () => tally.end(tookMs));
+  }
+
+  /** Undefined where it is not known yet. */
+  answerOf(place: number, row: number): NodeAnswer | undefined {
+    return this.#state(place).answers[row];
   }
 
   #answer(place: number, row: number): NodeAnswer {
-    return this.#state(place).answers[row] as NodeAnswer;
+    return this.answerOf(place, row) as NodeAnswer;
   }
 
-  #put(node: PlannedNode, row: number, answer: NodeAnswer, tally: NodeTally): void {
+  put(node: PlannedNode, row: number, answer: NodeAnswer, tally: NodeTally): void {
     const { answers } = this.#state(node.place);
     if (!(answer instanceof HeadraceError)) {
       tally.answered++;
@@ -300,90 +290,66 @@ class GraphRun {
 
 const ONE_ROW: readonly number[] = [0];
 
-/** Counts one run of a node. */
-class NodeTally {
-  answered = 0;
-  failures = 0;
-  standIns = 0;
-  readonly #node: PlannedNode;
-  readonly #asked: number;
-  readonly #given: GraphRunOptions;
-  readonly #span: Span | undefined;
-  readonly #clock: RunClock;
-  readonly #startMs: number;
-  // Rows that ran together fail together, by one error.
-  #failed: HeadraceError | undefined;
-  #named: HeadraceError | undefined;
+/** Rows that a node's model was asked for. It ends once all of them are told of, or the node's time is over. */
+class AskedModel extends Ending implements AsksNode {
+  readonly #run: GraphRun;
+  readonly #node: PlannedModel;
+  readonly #places: readonly number[];
+  readonly #tally: NodeTally;
+  /** The node's own time, where that ends before the request's. */
+  readonly #ownMs: number | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
 
-  constructor(node: PlannedNode, asked: number, given: GraphRunOptions, clock: RunClock) {
-    this.#clock = clock;
-    this.#startMs = clock.nowMs;
+  constructor(
+    run: GraphRun,
+    node: PlannedModel,
+    places: readonly number[],
+    tally: NodeTally,
+    ownMs: number | undefined,
+  ) {
+    super(1);
+    this.#run = run;
     this.#node = node;
-    this.#asked = asked;
-    this.#given = given;
-    this.#span = given.scope.span?.child('graph.node');
+    this.#places = places;
+    this.#tally = tally;
+    this.#ownMs = ownMs;
+    this.#timer = ownMs === undefined ? undefined : setTimeout(() => this.#giveUp(ownMs), ownMs);
   }
 
-  /** An error of the node's own, as it names the node. */
-  own<E extends HeadraceError | undefined>(error: E): E {
-    if (error === undefined) return error;
-    this.failures++;
-    if (error !== this.#failed) [this.#failed, this.#named] = [error, naming(this.#node, error)];
-    // Undefined was given back above.
-    return this.#named as E;
+  tell(index: number, answer: NodeAnswer): void {
+    if (this.isOver) return;
+    const row = this.#places[index] as number;
+    const own =
+      answer instanceof HeadraceError ? this.#tally.own(asTimeout(answer, this.#ownMs)) : pick(this.#node, answer);
+    this.#run.put(this.#node, row, own, this.#tally);
   }
 
-  tookMs(): number {
-    return (this.#clock.nowMs = performance.now()) - this.#startMs;
+  end(endMs?: number): void {
+    if (this.isOver) return;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#tally.end(this.#tally.tookMs(endMs));
+    this.ended();
   }
 
-  end(tookMs = this.tookMs()): undefined {
-    const { answered: rows, failures, standIns } = this;
-    const { place, name: node } = this.#node;
-    const { meters, timed } = this.#given;
-    meters[place]?.ran(rows, failures, tookMs);
-    const version = this.#node.kind === 'model' ? this.#node.version : null;
-    timed?.({ node, version, rows, failures, standIns, tookMs });
-    if (this.#span !== undefined) this.#tellSpan(this.#span, version);
-    return undefined;
+  /** A run can't be stopped: who waits for it goes on without it. */
+  #giveUp(ownMs: number): void {
+    const error = new HeadraceError('HR_DEADLINE', tooSlow(ownMs));
+    for (const row of this.#places)
+      if (this.#run.answerOf(this.#node.place, row) === undefined)
+        this.#run.put(this.#node, row, this.#tally.own(error), this.#tally);
+    this.end();
   }
-
-  #tellSpan(span: Span, version: number | null): void {
-    span.set('headrace.node', this.#node.name);
-    if (version !== null) span.set('headrace.version', version);
-    span.set('headrace.rows', this.#asked);
-    span.set('headrace.failures', this.failures);
-    span.end(this.#named);
-  }
-}
-
-function joined(one: Pending, other: Pending): Pending {
-  if (one === undefined || other === undefined) return one ?? other;
-  if (one === other) return one;
-  // Neither rejects, so that what `Promise.all` does beyond counting is not needed.
-  return new Promise((resolve) => {
-    let left = 2;
-    const end = (): void => {
-      if (--left === 0) resolve();
-    };
-    void one.then(end);
-    void other.then(end);
-  });
 }
 
 function pick({ picks }: PlannedModel, outputs: readonly Value[]): readonly Value[] {
   return picks === undefined ? outputs : picks.map((at) => outputs[at] ?? null);
 }
 
-function naming({ name }: PlannedNode, { code, message, details, cause }: HeadraceError): HeadraceError {
-  return new HeadraceError(code, `node "${name}": ${message}`, { details, cause });
-}
-
-function tooSlow(timeoutMs: number | undefined): string {
+function tooSlow(timeoutMs: number): string {
   return `it did not answer within its ${timeoutMs} ms. Raise its timeoutMs, or declare what happens then by its onFailure.`;
 }
 
-// The queue speaks of the deadline that it was given, which here is the node's.
-function asTimeout(error: HeadraceError, timeoutMs: number | undefined): HeadraceError {
-  return error.code === 'HR_DEADLINE' ? new HeadraceError('HR_DEADLINE', tooSlow(timeoutMs)) : error;
+// The queue speaks of the deadline that it was given, which is the node's where that comes first.
+function asTimeout(error: HeadraceError, ownMs: number | undefined): HeadraceError {
+  return ownMs !== undefined && error.code === 'HR_DEADLINE' ? new HeadraceError('HR_DEADLINE', tooSlow(ownMs)) : error;
 }

@@ -4,8 +4,12 @@ import type { HeadraceError, Scope, Value } from '../../core/index.ts';
 import { EachRowWork, type RowModel, type SpareRuns } from '../each-row.ts';
 import type { GraphQueue } from './graph-queue.ts';
 
-/** Told once of each row, by its place among those given. */
-export type TellRow = (index: number, answer: readonly Value[] | HeadraceError) => void;
+export interface AsksNode {
+  /** Told once of each row, by its place among those given. */
+  tell(index: number, answer: readonly Value[] | HeadraceError): void;
+  /** Every row was told of; `endMs`: when their run ended, where one did. */
+  end(endMs?: number): void;
+}
 
 export class NodeWork extends EachRowWork {
   readonly #model: RowModel;
@@ -14,8 +18,7 @@ export class NodeWork extends EachRowWork {
   #waiting: number;
   readonly #rows: readonly (readonly Value[])[];
   readonly #from: number;
-  readonly #tell: TellRow;
-  readonly #end: () => void;
+  readonly #asks: AsksNode;
 
   /** `from`: the place of the first of `rows`, for what is told. */
   constructor(
@@ -24,8 +27,7 @@ export class NodeWork extends EachRowWork {
     scope: Scope,
     rows: readonly (readonly Value[])[],
     from: number,
-    tell: TellRow,
-    end: () => void,
+    asks: AsksNode,
     spare?: SpareRuns,
   ) {
     super(model, scope, rows.length, spare);
@@ -35,8 +37,7 @@ export class NodeWork extends EachRowWork {
     queue.rows += rows.length;
     this.#rows = rows;
     this.#from = from;
-    this.#tell = tell;
-    this.#end = end;
+    this.#asks = asks;
   }
 
   began(rows: number, waitedMs: number): void {
@@ -51,17 +52,17 @@ export class NodeWork extends EachRowWork {
   }
 
   protected answered(index: number, outputs: readonly Value[]): void {
-    this.#tell(this.#from + index, outputs);
+    this.#asks.tell(this.#from + index, outputs);
   }
 
   protected rowFailed(index: number, error: HeadraceError): void {
-    this.#tell(this.#from + index, error);
+    this.#asks.tell(this.#from + index, error);
   }
 
-  protected ended(): void {
+  protected ended(endMs?: number): void {
     // Those that were refused, or dropped while they waited.
     this.#leave(this.#waiting);
-    this.#end();
+    this.#asks.end(endMs);
   }
 
   #leave(rows: number): void {
@@ -72,7 +73,9 @@ export class NodeWork extends EachRowWork {
   protected part(from: number, to: number, ended: () => void): NodeWork {
     const rows = this.#rows.slice(from, to);
     const place = this.#from + from;
-    const part = new NodeWork(this.#model, this.#queue, this.scope, rows, place, this.#tell, ended, this.spare);
+    const asks = this.#asks;
+    const ofPart: AsksNode = { tell: (index, answer) => asks.tell(index, answer), end: ended };
+    const part = new NodeWork(this.#model, this.#queue, this.scope, rows, place, ofPart, this.spare);
     // They have waited before.
     part.#leave(rows.length);
     return part;

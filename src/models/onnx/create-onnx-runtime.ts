@@ -97,12 +97,6 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
 
   return {
     isRunning: () => [...threads].some(({ isAtWork }) => isAtWork),
-    inspect: (onnx) =>
-      opening.withThread(async (thread) => {
-        const { signature } = await open(thread, { onnx: ownCopy(onnx), providers: ['cpu'], measures: false });
-        await thread.unload();
-        return { result: signature, isFree: true };
-      }),
     load: (onnx, { providers, mayBlock = false, handsOver = false, sha256 }) =>
       opening.withThread<LoadedModel>(async (thread) => {
         const bytes = onnx.byteLength;
@@ -193,6 +187,10 @@ function loaded(
     await core.stop(STOP_LIMIT_MS);
   };
   let closing: Promise<void> | undefined;
+  const givesOneRow = signature.outputs.every(({ shape }) => shape[0] === 1);
+  // What takes one row need not give one: it may find many things in a picture, or sum it up.
+  const isWholeWith = (rows: number): boolean =>
+    mode === 'single' || (mode === 'rowwise' && rows === 1 && !givesOneRow);
   return {
     signature,
     mixesRows: mode === 'single',
@@ -205,7 +203,7 @@ function loaded(
       return core.cost.current();
     },
     submit: core.submit,
-    infer: (inputs, scope) => inferTensors(signature, core.submit, inputs, scope, mode === 'single'),
+    infer: (inputs, scope) => inferTensors(signature, core.submit, inputs, scope, isWholeWith),
     statistics: core.statistics,
     close: () => (closing ??= close()),
   };

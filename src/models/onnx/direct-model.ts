@@ -5,7 +5,7 @@ import { messageOf } from '../../core/index.ts';
 import { createModelCore, type ModelCore } from '../queue/model-core.ts';
 import type { RunCost } from '../queue/run-cost.ts';
 import type { Tensor } from '../tensor.ts';
-import { compileRun } from './inline-model.ts';
+import { compileRun } from './compile-run.ts';
 import { type MeasuredSession, openMeasuredFile } from './open-measured.ts';
 import type { OrtSession } from './ort-session.ts';
 
@@ -35,6 +35,7 @@ export function openDirectModel(onnx: Uint8Array, options: DirectModelOptions): 
       signature,
       // Rows that can't share a run with others have one each.
       mode: measured.mode === 'joined' ? 'joined' : 'rowwise',
+      mayGiveOtherRows: measured.mode === 'single',
       cost: costOfNothing(mostRows),
       lanes: 1,
       maxQueuedRows: Infinity,

@@ -5,13 +5,10 @@ import { messageOf } from '../../core/index.ts';
 import type { LoadedModel } from '../model-runtime.ts';
 import type { Tensor } from '../tensor.ts';
 import { createModelCore, type ModelCore } from '../queue/model-core.ts';
-import type { Batch, Segment } from '../queue/queued-job.ts';
-import { type RowShapes, rowShapesOf } from '../row-shapes.ts';
-import { type BatchBuffers, bindBatch, createBuffers, createFeeds, hasShapes } from './batch-buffers.ts';
-import { type OrtSession, toOrt } from './ort-session.ts';
+import { compileRun } from './compile-run.ts';
+import type { OrtSession } from './ort-session.ts';
 import { createSlowRuns } from './slow-runs.ts';
 import { createThreadRunner, type ThreadedModelOptions, type ThreadRunner } from './threaded-model.ts';
-import { wholeTensors } from './whole-batch.ts';
 
 export interface InlineModelOptions extends Omit<ThreadedModelOptions, 'threads'> {
   /** How long a run may take now and then, and how long never, before the model leaves the event loop. */
@@ -110,24 +107,4 @@ export function createInlineModel(session: OrtSession, options: InlineModelOptio
 function passedMs(before: NodeJS.CpuUsage): number {
   const { user, system } = process.threadCpuUsage(before);
   return (user + system) / 1000;
-}
-
-/** Runs a batch in memory that is kept from one to the next. */
-export function compileRun(session: OrtSession): (batch: Batch) => Tensor[] {
-  const { signature } = session;
-  const own = rowShapesOf(signature);
-  let buffers: BatchBuffers | undefined;
-  let feeds: ReturnType<typeof createFeeds>;
-  return (batch) => {
-    const tensors = wholeTensors(batch);
-    if (tensors !== undefined) return session.run(tensors.map(toOrt));
-    const { work } = (batch.segments[0] as Segment).job;
-    const rowShapes: RowShapes = work.rowShapes ?? own;
-    if (buffers === undefined || buffers.capacity < batch.rows || !hasShapes(buffers, rowShapes)) {
-      buffers = createBuffers(signature, rowShapes, batch.rows, 'own');
-      feeds = createFeeds(signature, buffers);
-    }
-    bindBatch(batch, buffers);
-    return session.run(feeds(batch.rows));
-  };
 }

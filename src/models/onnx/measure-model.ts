@@ -4,10 +4,10 @@
 import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { Signature, Tensor, TensorSpec } from '../tensor.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
-import { rowShapesOf, widthOf } from '../row-shapes.ts';
+import { rowBytes, rowShapesOf, widthOf } from '../row-shapes.ts';
 import { arrayOf, isText } from '../tensor-arrays.ts';
 import { toHalf } from '../binding/half.ts';
-import { type OrtSession, toOrt } from './ort-session.ts';
+import { asNoRoom, type OrtSession, toOrt } from './ort-session.ts';
 
 export interface Measured {
   readonly mode: BatchMode;
@@ -21,6 +21,8 @@ const RUNS = 5;
 /** A slow model is not run so often that the measure costs more than this. */
 const ENOUGH_MS = 200;
 const BATCH_ROWS = 32;
+/** Nor so large, beyond two rows: a picture of a few megapixels takes tens of megabytes. */
+const ENOUGH_BYTES = 64 * 2 ** 20;
 /**
  * By how much of it, or of 1, a row's answer in a batch may differ from the one that it gets alone: sums are added up in another order,
  * and on devices factors may have ten bits besides, by the batch's size (TensorFloat-32).
@@ -34,7 +36,7 @@ export interface Measuring {
   readonly isOnDevice: boolean;
 }
 
-/** Throws HR_MODEL_UNREADABLE when the model fails on one row although its shapes are known. */
+/** Throws HR_MODEL_UNREADABLE when the model fails on one row although its shapes are known, HR_OVERLOADED without memory for it. */
 export function measureModel(session: OrtSession, { ranOnce, isOnDevice }: Measuring): Measured {
   const { signature } = session;
   let oneMs: number;
@@ -43,6 +45,8 @@ export function measureModel(session: OrtSession, { ranOnce, isOnDevice }: Measu
     ranOnce();
     oneMs = timeRuns(session, 1, isOnDevice);
   } catch (thrown) {
+    const full = asNoRoom(thrown);
+    if (full !== undefined) throw full;
     // With a size that only the caller knows, one row of our making may be wrong: no verdict then.
     if (signature.inputs.some(({ shape }) => shape.slice(1).includes(null)))
       return { mode: 'single', fixedMicros: 0, rowMicros: 0, isMeasured: false };
@@ -60,8 +64,11 @@ export function measureModel(session: OrtSession, { ranOnce, isOnDevice }: Measu
 
 // What each row adds, from a batch beside one row; a model that takes no batch of ours costs the same for any.
 function rowCost(session: OrtSession, oneMs: number, warmsUp: boolean): number {
-  if (session.signature.inputs.some(({ shape }) => shape[0] !== null)) return 0;
-  const rows = Math.max(2, Math.min(BATCH_ROWS, Math.floor(ENOUGH_MS / Math.max(oneMs, 0.001))));
+  const { signature } = session;
+  if (signature.inputs.some(({ shape }) => shape[0] !== null)) return 0;
+  const byTime = Math.floor(ENOUGH_MS / Math.max(oneMs, 0.001));
+  const byMemory = Math.floor(ENOUGH_BYTES / Math.max(rowBytes(signature, rowShapesOf(signature)), 1));
+  const rows = Math.max(2, Math.min(BATCH_ROWS, byTime, byMemory));
   try {
     return Math.min(oneMs, Math.max(0, (timeRuns(session, rows, warmsUp) - oneMs) / (rows - 1)));
   } catch {
@@ -98,7 +105,10 @@ function canJoin(session: OrtSession, tolerance: number): boolean {
       if (!together.every((tensor, at) => isClose(takeRow(tensor, row), alone[at] as Tensor, tolerance))) return false;
     }
     return true;
-  } catch {
+  } catch (thrown) {
+    // Memory that is full now would keep its rows apart for as long as it is loaded.
+    const full = asNoRoom(thrown);
+    if (full !== undefined) throw full;
     return false;
   }
 }
@@ -125,22 +135,19 @@ function smokeInputs(signature: Signature, rows: number): Tensor[] {
 
 // Row r is filled with r, so that no two rows are alike.
 function smokeTensor({ type, shape }: TensorSpec, rowShape: readonly number[], rows: number): Tensor {
-  if (shape.length === 0) return { type, shape: [], data: filled(type, [0]) };
-  const first = shape[0] ?? rows;
+  const isScalar = shape.length === 0;
+  const first = isScalar ? 1 : (shape[0] ?? rows);
   const width = widthOf(rowShape);
-  const values = Array.from({ length: first * width }, (_, index) => Math.floor(index / width));
-  return { type, shape: [first, ...rowShape], data: filled(type, values) };
+  const data = arrayOf(type, first * width);
+  // The array is this tensor's own, and each type gets its kind of element.
+  const target = data as { fill(value: unknown, start: number, end: number): unknown };
+  for (let row = 0; row < first; row++) target.fill(elementOf(type, row), row * width, (row + 1) * width);
+  return { type, shape: isScalar ? [] : [first, ...rowShape], data };
 }
 
-function filled(type: Tensor['type'], values: readonly number[]): Tensor['data'] {
-  const data = arrayOf(type, values.length);
-  // The array is this tensor's own, and each type gets its kind of element.
-  const target = data as unknown as unknown[];
-  values.forEach((value, at) => {
-    if (type === 'string') target[at] = String(value);
-    else if (type === 'int64' || type === 'uint64') target[at] = BigInt(value);
-    else if (type === 'float16') target[at] = toHalf(value);
-    else target[at] = type === 'bool' ? value % 2 : value;
-  });
-  return data;
+function elementOf(type: Tensor['type'], value: number): unknown {
+  if (type === 'string') return String(value);
+  if (type === 'int64' || type === 'uint64') return BigInt(value);
+  if (type === 'float16') return toHalf(value);
+  return type === 'bool' ? value % 2 : value;
 }

@@ -1,7 +1,7 @@
 // One thread of a model and what it has been given: a batch that runs, and maybe the next one in its other buffer. A thread
 // that ends or falls silent is replaced.
 
-import { within } from '../../core/index.ts';
+import { messageOf, within } from '../../core/index.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import type { Batch, Segment } from '../queue/queued-job.ts';
 import type { RunCost } from '../queue/run-cost.ts';
@@ -10,13 +10,16 @@ import { isText } from '../tensor-arrays.ts';
 import { isWhole } from '../tensor-work.ts';
 import { type BatchBuffers, bindBatch, createBuffers, hasShapes } from './batch-buffers.ts';
 import type { ModelThread } from './model-thread.ts';
-import type { SlotMemory, ThreadReply } from './thread-messages.ts';
+import type { SlotMemory, ThreadOrder, ThreadReply } from './thread-messages.ts';
 
 export interface ModelLane {
   /** In the order in which they run. */
   readonly batches: readonly Batch[];
   readonly isAlive: boolean;
-  /** When it will have done all, by the estimate; of a thread that is being replaced, when that may be ready. */
+  /**
+   * When it will have done all, by the estimate; of a thread that is being replaced, when that may be ready: Infinity where nobody
+   * knows, since others that hang have to return before one is started.
+   */
   freeMs(nowMs: number): number;
   /** Writes the batch into a free buffer and hands it over. Not with two batches under way. */
   give(batch: Batch, nowMs: number): void;
@@ -53,6 +56,7 @@ const STOP_LIMIT_MS = 1000;
 export function createModelLane(options: ModelLaneOptions): ModelLane {
   const { signature, cost, openAnother, silenceFloorMs } = options;
   const ownShapes = rowShapesOf(signature);
+  const hasTexts = signature.inputs.some(({ type }) => type === 'string');
   let thread: ModelThread | undefined;
   let batches: Batch[] = [];
   let slots: (BatchBuffers | undefined)[] = [];
@@ -96,7 +100,7 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     const nowMs = performance.now();
     deaths = nowMs - aliveSinceMs > GOOD_LIFE_MS ? 1 : deaths + 1;
     const waitMs = deaths < 2 ? 0 : Math.min(MOST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (deaths - 2));
-    aliveAgainMs = nowMs + waitMs + cost.current().loadMicros / 1000;
+    aliveAgainMs = givenUp.size < MOST_GIVEN_UP ? nowMs + waitMs + cost.current().loadMicros / 1000 : Infinity;
     timer = setTimeout(begin, waitMs);
   };
   const begin = (): void => void (opening = openNext());
@@ -104,6 +108,7 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     if (givenUp.size >= MOST_GIVEN_UP) await Promise.race(givenUp);
     if (isClosed) return;
     aliveSinceMs = performance.now();
+    aliveAgainMs = Math.min(aliveAgainMs, aliveSinceMs + cost.current().loadMicros / 1000);
     let next: ModelThread;
     try {
       next = await openAnother();
@@ -130,6 +135,15 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     return { buffers, memory: { memory: memory as SharedArrayBuffer, capacity, rowShapes } };
   };
 
+  const write = (batch: Batch, rowShapes: RowShapes): Extract<ThreadOrder, { kind: 'run' }> => {
+    const { buffers, memory } = buffersFor(batch, rowShapes);
+    bindBatch(batch, buffers);
+    const texts = hasTexts
+      ? buffers.inputs.map(({ data, width }) => (isText(data) ? data.slice(0, batch.rows * width) : null))
+      : undefined;
+    return { kind: 'run', slot: nextSlot, rows: batch.rows, memory, texts };
+  };
+
   if (options.thread !== undefined) serve(options.thread);
   else {
     aliveAgainMs = performance.now() + cost.current().loadMicros / 1000;
@@ -153,20 +167,22 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
       return atMs;
     },
     give(batch, nowMs) {
+      const { work } = (batch.segments[0] as Segment).job;
+      let order: Extract<ThreadOrder, { kind: 'run' | 'whole' }>;
+      try {
+        order = isWhole(work) ? { kind: 'whole', tensors: work.tensors } : write(batch, work.rowShapes ?? ownShapes);
+      } catch (thrown) {
+        // No memory for so many such rows now, say. The thread knows nothing of what was made for them.
+        slots[nextSlot] = undefined;
+        return options.threw(batch, messageOf(thrown));
+      }
       if (batches.length === 0) {
         startedMs = nowMs;
         silentMs = 0;
       }
       batches.push(batch);
-      const { work } = (batch.segments[0] as Segment).job;
-      if (isWhole(work)) return thread?.run({ kind: 'whole', tensors: work.tensors });
-      const { buffers, memory } = buffersFor(batch, work.rowShapes ?? ownShapes);
-      bindBatch(batch, buffers);
-      const texts = signature.inputs.some(({ type }) => type === 'string')
-        ? buffers.inputs.map(({ data, width }) => (isText(data) ? data.slice(0, batch.rows * width) : null))
-        : undefined;
-      thread?.run({ kind: 'run', slot: nextSlot, rows: batch.rows, memory, texts });
-      nextSlot = nextSlot === 0 ? 1 : 0;
+      thread?.run(order);
+      if (order.kind === 'run') nextSlot = nextSlot === 0 ? 1 : 0;
     },
     heed(passedMs) {
       const [first] = batches;

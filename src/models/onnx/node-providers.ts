@@ -85,7 +85,7 @@ const KERNEL = '_kernel_time';
 
 /** Each node once, however often it ran. Throws for text that is no profile. */
 export function readNodes(profile: string): NodeRun[] {
-  const events = JSON.parse(profile) as unknown;
+  const events = parseEvents(profile);
   if (!Array.isArray(events)) throw new TypeError('a profile is a list of events');
   const nodes = new Map<string, NodeRun>();
   for (const { cat, name, args = {} } of events as readonly ProfileEvent[]) {
@@ -101,6 +101,22 @@ export function readNodes(profile: string): NodeRun[] {
     });
   }
   return [...nodes.values()];
+}
+
+/** An event's name, up to where its arguments begin. */
+const NAME = /("name" ?: ?")(.*?)(", ?"args" ?: ?\{)/gs;
+
+/** The runtime writes nodes' names as the file has them: one with a quote or a backslash in it makes all of the profile no JSON. */
+function parseEvents(profile: string): unknown {
+  try {
+    return JSON.parse(profile);
+  } catch {
+    return JSON.parse(
+      profile.replaceAll(NAME, (_, before: string, name: string, after: string) => {
+        return before + JSON.stringify(name).slice(1, -1) + after;
+      }),
+    );
+  }
 }
 
 function typesOf(tensors: unknown): string[] {

@@ -22,7 +22,7 @@ export interface OrtSession {
 
 /**
  * Blocks the thread while it loads. Throws HR_MODEL_UNREADABLE (corrupt, unknown operator), HR_MODEL_SIGNATURE (maps,
- * sequences), HR_UNSUPPORTED (a provider that was asked for and isn't there, or a device of it), HR_OVERLOADED (no memory for it
+ * sequences), HR_UNSUPPORTED (a provider that was asked for and isn't there, or a device of it), HR_OVERLOADED (no room for it
  * now). `profilePrefix`: how the path begins of a profile of what it runs.
  */
 export function openSession(
@@ -93,13 +93,9 @@ function open(
     });
     return session;
   } catch (thrown) {
+    const full = asNoRoom(thrown);
+    if (full !== undefined) throw full;
     const reason = messageOf(thrown);
-    if (/bad_alloc|bad allocation|failed to allocate|out of memory/i.test(reason))
-      throw new HeadraceError(
-        'HR_OVERLOADED',
-        `there is no memory for the model now (${reason}). Unload others, or give the server more.`,
-        { cause: thrown },
-      );
     const accelerator = providers.find((provider) => provider !== 'cpu');
     // What the CPU can load is a model: the fault lies with the provider, or with the device.
     if (accelerator !== undefined && loadsOnCpu(onnx)) {
@@ -117,6 +113,16 @@ function open(
 function nativeProvider(text: string): string | { readonly name: string; readonly deviceId: number } {
   const { name, device } = readProvider(text) ?? { name: text, device: undefined };
   return device === undefined ? name : { name, deviceId: device };
+}
+
+const NO_ROOM = /bad_alloc|bad allocation|failed to allocate|out of memory|busy or unavailable/i;
+
+/** HR_OVERLOADED where no memory is left, or a device is another process's alone, which says nothing of the file; else undefined. */
+export function asNoRoom(thrown: unknown): HeadraceError | undefined {
+  const reason = messageOf(thrown);
+  if (!NO_ROOM.test(reason)) return undefined;
+  const sentence = `there is no room for the model now (${briefly(reason)}). Unload others, or give the server more memory.`;
+  return new HeadraceError('HR_OVERLOADED', sentence, { cause: thrown });
 }
 
 /** Without the places in the runtime's own source that it tells of. */

@@ -115,7 +115,7 @@ export function createThreadRunner(options: ThreadRunnerOptions): ThreadRunner {
         lingering = setTimeout(pump, Math.ceil(lingerUntilMs - nowMs));
         break;
       }
-      const batch = core.take(lane.freeMs(nowMs));
+      const batch = core.take(lane.freeMs(nowMs), nowMs);
       if (batch === undefined) break;
       lane.give(batch, nowMs);
     }

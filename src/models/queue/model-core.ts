@@ -4,17 +4,20 @@ import { HeadraceError, within } from '../../core/index.ts';
 import type { ModelStatistics, RefusalReason } from '../model-runtime.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import type { ModelWork } from '../model-work.ts';
+import { rowCountMistake } from '../row-count.ts';
 import { rowBytes, type RowShapes, rowShapesOf } from '../row-shapes.ts';
-import { isWhole } from '../tensor-work.ts';
+import { hasTensors, isWhole } from '../tensor-work.ts';
 import { deliver } from './deliver.ts';
 import { type BatchMode, createModelQueue, type ModelQueue } from './model-queue.ts';
 import { type Batch, createJob, endUntold, type QueuedJob, tellFailed } from './queued-job.ts';
-import { type DropReason, dropError, expired, refusalError } from './refusals.ts';
+import { type DropReason, dropError, expired, refusalError, RUNTIME_FAILED } from './refusals.ts';
 import type { RunCost } from './run-cost.ts';
 
 export interface ModelCoreOptions {
   readonly signature: Signature;
   readonly mode: BatchMode;
+  /** Some of its outputs may have another number of rows than ran. Default: where `mode` is `single`. */
+  readonly mayGiveOtherRows?: boolean;
   readonly cost: RunCost;
   readonly lanes: number;
   readonly maxQueuedRows: number;
@@ -29,8 +32,8 @@ export interface ModelCore {
   readonly cost: RunCost;
   readonly queue: Pick<ModelQueue, 'rows' | 'firstDeadlineMs'>;
   submit(work: ModelWork): void;
-  /** The next batch for a run that begins at `startMs`; each ends with one of the next three. */
-  take(startMs: number): Batch | undefined;
+  /** The next batch for a run that begins at `startMs`, as of `nowMs`, which is the same where it is left out; each ends with one of the next three. */
+  take(startMs: number, nowMs?: number): Batch | undefined;
   /** Outputs in the signature's order, which hold good until the call returns. */
   succeeded(batch: Batch, outputs: readonly Tensor[], tookMs: number): void;
   /** The model threw: its works run once more, each alone; one that was alone has failed. */
@@ -49,13 +52,11 @@ export interface ModelCore {
   close(limitMs: number): Promise<void>;
 }
 
-/** How the sentence of HR_INFERENCE_FAILED begins where the runtime refused the rows, and did not end with them. */
-export const RUNTIME_FAILED = "the model's runtime failed";
 // An estimate that no run has confirmed for so long is put to the proof before it refuses anybody.
 const OLD_ESTIMATE_MS = 1000;
 
 export function createModelCore(options: ModelCoreOptions): ModelCore {
-  const { signature, mode, cost, freeMs, wake } = options;
+  const { signature, mode, mayGiveOtherRows = mode === 'single', cost, freeMs, wake } = options;
   const ownShapes = rowShapesOf(signature);
   const ownBytes = rowBytes(signature, ownShapes);
   const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
@@ -112,16 +113,17 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       job.isTold = true;
       work.failed(refusalError(reason, job, { waiting: queue.rows, running: runningRows }));
     },
-    take(startMs) {
-      const batch = queue.take(startMs);
+    take(startMs, nowMs) {
+      const batch = queue.take(startMs, nowMs);
       if (batch === undefined) {
         checkIdle();
         return undefined;
       }
       running.add(batch);
       runningRows += batch.rows;
-      // Those that run again have waited before, and shadows wait for others by design.
-      if (!batch.isRetry)
+      // Those that run again, or come back from a thread that ended before it began with them, have been counted; shadows wait for
+      // others by design.
+      if (!batch.wasTaken)
         for (const { job, from, to } of batch.segments) {
           const waitedMs = Math.max(0, startMs - job.cameMs);
           if (job.priority !== 'shadow') {
@@ -138,15 +140,17 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       busyMs += tookMs;
       provedMs = performance.now();
       cost.observe(batch.rows, tookMs);
-      const wrong = isWhole((batch.segments[0] as Batch['segments'][number]).job.work)
-        ? undefined
-        : outputs.findIndex(({ shape }) => shape[0] !== batch.rows);
-      if (mode === 'single' || wrong === undefined || wrong < 0) rows += deliver(batch, outputs, fail);
-      else {
-        const name = signature.outputs[wrong]?.name ?? '';
-        const sentence = `the model gave ${outputs[wrong]?.shape[0] ?? 'no'} rows of "${name}" for ${batch.rows} rows`;
-        for (const { job } of batch.segments) fail(job, sentence);
-      }
+      const isAsItCame = mayGiveOtherRows || isWhole((batch.segments[0] as Batch['segments'][number]).job.work);
+      const gave = isAsItCame ? undefined : rowCountMistake(signature, outputs, batch.rows);
+      if (gave === undefined) rows += deliver(batch, outputs, provedMs, fail);
+      else
+        for (const { job } of batch.segments)
+          fail(
+            job,
+            mode === 'rowwise' && hasTensors(job.work)
+              ? `${RUNTIME_FAILED}: it ${gave}. Send the rows one by one`
+              : `the model ${gave}`,
+          );
       checkIdle();
     },
     threw(batch, reason) {

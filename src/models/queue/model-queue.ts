@@ -32,8 +32,8 @@ export interface ModelQueue {
    * long that the estimate wants proof, and a job may run whatever it says. What it would take is the job's `shortfall`.
    */
   offer(job: QueuedJob, nowMs: number, freeMs: number | undefined): RefusalReason | undefined;
-  /** The next batch, for a run that begins at `startMs`; undefined when nothing waits. */
-  take(startMs: number): Batch | undefined;
+  /** The next batch, for a run that begins at `startMs`, by the estimate where that is after `nowMs`; undefined when nothing waits. */
+  take(startMs: number, nowMs?: number): Batch | undefined;
   /** Rows of a batch that failed: each job's once more, alone and before all others. */
   retryAlone(batch: Batch): void;
   /** A batch that was taken and never began: as it is, before all others. */
@@ -120,18 +120,31 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return rows() - rowsLeft(last) > maxQueuedRows || bytes > maxQueuedBytes ? last : undefined;
   };
 
+  const whyGone = (job: QueuedJob, nowMs: number): 'deadline' | 'cancelled' | undefined => {
+    if (job.deadlineMs < nowMs) return 'deadline';
+    return job.isTold || job.work.scope.isCancelled ? 'cancelled' : undefined;
+  };
   const sweep = (nowMs: number): void => {
     sweptMs = nowMs;
     for (const list of Object.values(lists))
       for (let job = list.first; job !== undefined; ) {
         const { after } = job;
-        const isLate = job.deadlineMs < nowMs;
-        if (isLate || job.isTold || job.work.scope.isCancelled) {
+        const reason = whyGone(job, nowMs);
+        if (reason !== undefined) {
           list.remove(job);
-          dropped(job, isLate ? 'deadline' : 'cancelled');
+          dropped(job, reason);
         }
         job = after;
       }
+    // The next thread may be long in coming.
+    for (const batch of again.splice(0)) {
+      const segments = batch.segments.filter(({ job }) => {
+        const reason = whyGone(job, nowMs);
+        if (reason !== undefined) dropped(job, reason);
+        return reason === undefined;
+      });
+      if (segments.length > 0) again.push({ ...batch, segments, rows: rowsOf(segments) });
+    }
   };
 
   const takeAgain = (startMs: number): Batch | undefined => {
@@ -151,7 +164,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return undefined;
   };
 
-  const takeFrom = (from: readonly DeadlineList[], startMs: number): Batch | undefined => {
+  const takeFrom = (from: readonly DeadlineList[], startMs: number, nowMs: number): Batch | undefined => {
     const waiting = from.reduce((sum, list) => sum + list.rows, 0);
     const most = batchRows();
     // What goes on: the batch has at most so many rows, that all of them keep their deadlines.
@@ -168,7 +181,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         } else if (segments.length === 0 || canJoin(job, segments[0]?.job)) {
           const left = rowsLeft(job);
           const size = mode === 'single' ? left : Math.min(left, limit - taken);
-          const leftMs = job.isProof ? Infinity : job.deadlineMs - startMs;
+          const isProof = job.isProof && nowMs <= job.deadlineMs;
+          const leftMs = isProof ? Infinity : job.deadlineMs - startMs;
           const verdict = fits(leftMs, taken + size, left - size, limit, isBehind);
           if (verdict === undefined) {
             list.remove(job);
@@ -180,13 +194,13 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
             segments.push({ job, from: job.next, to: job.next + size });
             list.takeRows(job, size);
             taken += size;
-            if (mode === 'single') return { segments, rows: taken, isRetry: false };
+            if (mode === 'single') return { segments, rows: taken, isRetry: false, wasTaken: false };
           }
         }
         job = after;
       }
     }
-    return taken === 0 ? undefined : { segments, rows: taken, isRetry: false };
+    return taken === 0 ? undefined : { segments, rows: taken, isRetry: false, wasTaken: false };
   };
 
   const canJoin = (job: QueuedJob, first: QueuedJob | undefined): boolean =>
@@ -248,24 +262,25 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       }
       return undefined;
     },
-    take(startMs) {
+    take(startMs, nowMs = startMs) {
       const repeated = takeAgain(startMs);
       if (repeated !== undefined) return repeated;
       // What comes in time for nobody leaves the list, so the next look may find another.
       while (lists.online.jobs + lists.batch.jobs > 0) {
-        const batch = takeFrom([lists.online, lists.batch], startMs);
+        const batch = takeFrom([lists.online, lists.batch], startMs, nowMs);
         if (batch !== undefined) return batch;
       }
       while (lists.shadow.jobs > 0) {
-        const batch = takeFrom([lists.shadow], startMs);
+        const batch = takeFrom([lists.shadow], startMs, nowMs);
         if (batch !== undefined) return batch;
       }
       return undefined;
     },
     retryAlone({ segments }) {
-      for (const segment of segments) again.push({ segments: [segment], rows: rowsOf([segment]), isRetry: true });
+      for (const segment of segments)
+        again.push({ segments: [segment], rows: rowsOf([segment]), isRetry: true, wasTaken: true });
     },
-    putBack: (batch) => void again.push(batch),
+    putBack: (batch) => void again.push({ ...batch, wasTaken: true }),
     sweep,
     clear() {
       const all = new Set(again.splice(0).flatMap(({ segments }) => segments.map(({ job }) => job)));

@@ -47,6 +47,8 @@ export interface Batch {
   readonly rows: number;
   /** It failed among others once: now it answers for itself. */
   readonly isRetry: boolean;
+  /** It was given out before, and its rows' waiting is counted. */
+  readonly wasTaken: boolean;
 }
 
 export function createJob(work: ModelWork, cameMs: number, shapeKey: string, rowBytes: number): QueuedJob {

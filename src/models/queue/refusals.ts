@@ -12,6 +12,9 @@ export interface Load {
   readonly running: number;
 }
 
+/** How the sentence of HR_INFERENCE_FAILED begins where the runtime refused the rows, and did not end with them. */
+export const RUNTIME_FAILED = "the model's runtime failed";
+
 const WAITING = 'it waited for the model';
 
 /** One that was not let in. */
@@ -25,6 +28,10 @@ export function refusalError(reason: RefusalReason, job: QueuedJob, load: Load):
     ...(load.running > 0 ? [load.running === 1 ? '1 row runs' : `${load.running} rows run`] : []),
   ].join(', ');
   const busy = others === '' ? '' : ` (${others})`;
+  if (job.shortfall?.takesMs === Infinity)
+    return overloaded(
+      `the model has no thread now: it waits for runs that do not return before it starts another${busy}. Retry after a second.`,
+    );
   const otherwise = count > 1 ? ', raise X-Request-Timeout-Ms, or send fewer rows' : ', or raise X-Request-Timeout-Ms';
   return overloaded(`the model would take ${short.takes}${busy}, and ${short.left}. Retry after a second${otherwise}.`);
 }

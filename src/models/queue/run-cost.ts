@@ -45,7 +45,8 @@ export function createRunCost({ measured, maxBatchRows, longestRunMs }: RunCostO
       return Math.max(1, Math.min(maxBatchRows, worthwhile, affordable));
     },
     observe(rows, tookMs) {
-      const ratio = tookMs / runMs(rows);
+      // Two runs that a clock gave no time at all would leave an estimate of none, for good.
+      const ratio = Math.max(tookMs, LEAST_MICROS / 1000) / runMs(rows);
       const isFar = ratio > MOST_RATIO || ratio < LEAST_RATIO;
       if (isFar && farRatio !== undefined && ratio > 1 === farRatio > 1) {
         scale *= ratio > 1 ? Math.min(ratio, farRatio) : Math.max(ratio, farRatio);

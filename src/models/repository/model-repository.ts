@@ -242,7 +242,7 @@ function noRoom(bytes: number, heldBytes: number, limit: number): HeadraceError 
   const mib = (size: number): string => `${Math.ceil(size / 1024 ** 2)} MiB`;
   return new HeadraceError(
     'HR_OVERLOADED',
-    `the model takes ${mib(bytes)}, and models in use hold ${mib(heldBytes)} of the ${mib(limit)} that models may have. Serve fewer versions, or raise the bound.`,
+    `the model takes ${mib(bytes)}, and models in use hold ${mib(heldBytes)} of the ${mib(limit)} that models may have. Serve fewer versions, or raise models.memory.`,
   );
 }
 

@@ -1,7 +1,8 @@
 // The figures of all processes, as one of them shows them: the totals as their owner told them last, and what this process has
-// counted that is not part of those. So they never fall below what it has shown before, whatever becomes of the others.
+// counted that is not part of those. So they never fall below what it has shown before, whatever becomes of the others; and a
+// scrape, which any of the processes may answer, not below what another has shown.
 
-import type { Clock } from '../../core/index.ts';
+import { type Clock, HeadraceError } from '../../core/index.ts';
 import { type Figures, figuresOf } from './figures.ts';
 import type { Increment, Readings, Report } from './increment.ts';
 import { metricsOf } from './metrics.ts';
@@ -22,7 +23,10 @@ export interface TotalsChannel {
 }
 
 export interface LiveFigures {
-  /** Prometheus' text format. */
+  /**
+   * Prometheus' text format. Throws HR_DEADLINE where the owner does not tell the totals in time: a counter that falls is taken
+   * for one that began anew, a scrape that fails for a gap.
+   */
   prometheus(): Promise<string>;
   /** For streams: the figures are gathered at most once a second, however many ask. */
   live(): Promise<MonitorSnapshot>;
@@ -76,7 +80,9 @@ export function createLiveFigures(given: {
 
   const ask = async (gathers: boolean): Promise<boolean> => {
     const told = await channel.ask({ gathers });
-    if (told === undefined || told.counted < (known?.counted ?? 0)) return false;
+    if (told === undefined) return false;
+    // What is known was told later than one that counts less.
+    if (told.counted < (known?.counted ?? 0)) return true;
     known = told;
     uncounted = uncounted.filter((sent) => sent.sequence > told.counted);
     return true;
@@ -100,22 +106,32 @@ export function createLiveFigures(given: {
     );
   };
 
-  const gather = async (): Promise<Figures> => {
+  /** False where nobody tells what others have counted. */
+  const gather = async (): Promise<boolean> => {
     report();
-    await ask(true);
+    const isTold = await ask(true);
     // What was counted while the totals were on their way.
     report();
+    return isTold;
+  };
+  const gathered = async (): Promise<Figures> => {
+    await gather();
     return figures();
   };
 
   return {
-    figures: gather,
-    shadows: async () => (await gather()).shadows,
-    prometheus: async () => prometheusText(metricsOf(await gather())),
+    figures: gathered,
+    shadows: async () => (await gathered()).shadows,
+    async prometheus() {
+      if (await gather()) return prometheusText(metricsOf(figures()));
+      const sentence =
+        'what the other workers of this server have counted did not come in time, and without it counters would fall. Scrape again.';
+      throw new HeadraceError('HR_DEADLINE', sentence);
+    },
     live() {
       const atMs = performance.now();
       if (lastLive === undefined || atMs - lastLive.atMs >= GATHER_EVERY_MS)
-        lastLive = { atMs, snapshot: gather().then(toSnapshot) };
+        lastLive = { atMs, snapshot: gathered().then(toSnapshot) };
       return lastLive.snapshot;
     },
     report() {

@@ -75,7 +75,7 @@ export async function writeFeatureFile(deps: OfflineDeps, request: FeatureFileRe
     return { rows: input.total, columns: input.columns, features: plan.features, inputs: input.files, sha256 };
   } catch (thrown) {
     if (!(thrown instanceof HeadraceError) || thrown.code !== 'HR_TRANSFORM_FAILED' || badRows === 'mark') throw thrown;
-    throw new HeadraceError(thrown.code, `${thrown.message}. ${BAD_ROW_ADVICE}`, { cause: thrown });
+    throw new HeadraceError(thrown.code, `${thrown.message.replace(/\.$/, '')}. ${BAD_ROW_ADVICE}`, { cause: thrown });
   } finally {
     await rm(unfinished, { force: true });
     await sources?.close();

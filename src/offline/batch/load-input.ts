@@ -56,10 +56,10 @@ export async function loadInput(
   return readPinned([pinned], what, async () => {
     const names = pinned.files.map(({ path }) => path);
     const read = <T>(work: () => Promise<T>): Promise<T> => queryWork(what, 'HR_SOURCE_UNREADABLE', work);
-    if (!isCsv(pinned.paths)) await read(() => checkOneSchema(connection, pinned.paths, names));
-    const from = isCsv(pinned.paths)
-      ? await csvFiles(connection, pinned.paths, plan, read)
-      : parquetFiles(pinned.paths);
+    const isText = isCsv(pinned.paths);
+    const scan = isText ? csvNames : (path: string): string => parquetFiles([path]);
+    await read(() => checkOneSchema(connection, pinned.paths, names, scan));
+    const from = isText ? await csvFiles(connection, pinned.paths, plan, read) : parquetFiles(pinned.paths);
     const loaded = await load(connection, from, place, plan, read);
     return { ...loaded, files: await hashFiles(pinned) };
   });
@@ -90,7 +90,7 @@ async function load(
     return described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
   };
   const found = await columnsOf(`SELECT * FROM ${from}`);
-  checkColumns(found, plan);
+  checkColumns(found, plan, 'the input');
   const types = new Map(found.map(({ name, type }) => [name.toLowerCase(), type]));
   const errors: string[] = [];
   const texts: string[] = [];
@@ -114,7 +114,7 @@ async function load(
     texts.length === 0 ? [] : await columnsOf(`SELECT ${replaced.join(', ')} FROM (SELECT ${texts.join(', ')})`);
   const castTypes = new Map(castColumns.map(({ name, type }) => [name, type]));
   const own = found.map(({ name, type }) => ({ name, type: castTypes.get(name) ?? type }));
-  const sql = checkColumns(own, plan);
+  const sql = checkColumns(own, plan, 'the input');
   await read(() =>
     connection.run(
       `CREATE OR REPLACE TEMP TABLE ${SPINE_TABLE} AS SELECT *, epoch_us(${sql.get(plan.timestamp)}) AS __hr_at FROM ` +
@@ -174,6 +174,9 @@ const listOf = (paths: readonly string[]): string => `[${paths.map(quoteText).jo
 
 const parquetFiles = (paths: readonly string[]): string => `read_parquet(${listOf(paths)}, union_by_name = true)`;
 
+/** Of a CSV file its columns' names: what their values are is found over all files. */
+const csvNames = (path: string): string => `read_csv(${listOf([path])}, header = true, all_varchar = true)`;
+
 // What the plan needs is read as text, so that one value that can't be its column's type is its row's mistake. The other
 // columns have the type that all of their values are of: a file's beginning may promise what its end doesn't hold.
 async function csvFiles(
@@ -184,8 +187,8 @@ async function csvFiles(
 ): Promise<string> {
   const scan = `read_csv(${listOf(paths)}, header = true, sample_size = -1`;
   const found = await read(() => connection.runAndReadAll(`DESCRIBE SELECT * FROM ${scan})`));
-  const present = new Set(found.getRows().map(([name]) => String(name)));
-  const texts = neededColumns(plan).filter(({ name }) => present.has(name));
+  const present = new Set(found.getRows().map(([name]) => String(name).toLowerCase()));
+  const texts = neededColumns(plan).filter(({ name }) => present.has(name.toLowerCase()));
   if (texts.length === 0) return `${scan})`;
   return `${scan}, types = {${texts.map(({ name }) => `${quoteText(name)}: 'VARCHAR'`).join(', ')}})`;
 }

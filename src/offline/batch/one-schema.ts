@@ -1,19 +1,20 @@
-// Files that are read as one input must be of one schema: a column that a file lacks would be null there, which nobody asked for.
+// Files that are read as one input must be of one schema: a column that a file lacks would be null there, and one that the first
+// lacks would be left out, which nobody asked for.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError } from '../../core/index.ts';
-import { quoteText } from '../../storage/index.ts';
 
-/** `names`: the files' names as users know them, by `paths`. Throws HR_SPINE naming the first file that differs. */
+/** `names`: the files' names as users know them, by `paths`; `scan`: SQL that reads one. Throws HR_SPINE naming the first file that differs. */
 export async function checkOneSchema(
   connection: DuckDBConnection,
   paths: readonly string[],
   names: readonly string[],
+  scan: (path: string) => string,
 ): Promise<void> {
   if (paths.length < 2) return;
-  const first = await schemaOf(connection, paths[0] as string);
+  const first = await schemaOf(connection, scan(paths[0] as string));
   for (let at = 1; at < paths.length; at++) {
-    const own = await schemaOf(connection, paths[at] as string);
+    const own = await schemaOf(connection, scan(paths[at] as string));
     const [before, here] = [names[0] as string, names[at] as string];
     for (const [column, type] of first) {
       const found = own.get(column);
@@ -25,8 +26,8 @@ export async function checkOneSchema(
   }
 }
 
-async function schemaOf(connection: DuckDBConnection, path: string): Promise<ReadonlyMap<string, string>> {
-  const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet(${quoteText(path)})`);
+async function schemaOf(connection: DuckDBConnection, from: string): Promise<ReadonlyMap<string, string>> {
+  const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`);
   return new Map(described.getRows().map(([name, type]) => [String(name), String(type)]));
 }
 

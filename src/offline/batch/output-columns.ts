@@ -8,7 +8,10 @@ import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
 export const MODEL_COLUMNS = ['model', 'version', 'variant'] as const;
 export const ERROR_OUTPUT = 'error';
 
-/** Throws HR_USAGE for a kept column that the input lacks, and for two columns of one name. */
+/** DuckDB's own, of a row's place in a Parquet file, by which parts are read. */
+export const ROW_NUMBER = 'file_row_number';
+
+/** Throws HR_USAGE for a kept column that the input lacks, for two columns of one name, and for one of the input that is ROW_NUMBER. */
 export function checkColumns(
   kept: readonly string[],
   inputColumns: readonly string[],
@@ -22,6 +25,11 @@ export function checkColumns(
   for (const name of kept) {
     if (inputColumns.includes(name)) continue;
     const sentence = `--columns names "${name}", which the input has not.${didYouMean(name, inputColumns)} It has ${inputColumns.join(', ')}.`;
+    throw new HeadraceError('HR_USAGE', sentence);
+  }
+  const taken = inputColumns.find((name) => name.toLowerCase() === ROW_NUMBER);
+  if (taken !== undefined) {
+    const sentence = `the input has a column "${taken}", which is what DuckDB calls a row's place in a file. Rename it there.`;
     throw new HeadraceError('HR_USAGE', sentence);
   }
   const own = [

@@ -12,7 +12,7 @@ import { queryWork } from '../sources/source-errors.ts';
 import { BAD_ROW_ADVICE, ERROR_COLUMN } from './error-column.ts';
 import { CHUNK_ROWS, nodeDuckType, openDuckDb, quoteName, quoteText } from '../../storage/index.ts';
 import { openPartModel } from './open-part-model.ts';
-import { ERROR_OUTPUT, MODEL_COLUMNS } from './output-columns.ts';
+import { ERROR_OUTPUT, MODEL_COLUMNS, ROW_NUMBER } from './output-columns.ts';
 import type { PartOrder, PartWork } from './part-messages.ts';
 
 export interface WrittenPart {
@@ -48,7 +48,7 @@ export async function openPartWriter(work: PartWork, onScored: (rows: number) =>
       const features = service.features.map(({ name }) => quoteName(name));
       const marks = work.badRows === 'mark';
       const bad = marks ? `${ERROR_COLUMN} IS NOT NULL` : 'false';
-      const rows = `(SELECT *, ${FUNCTION}(file_row_number, ${[bad, ...features].join(', ')}) AS __hr_out FROM read_parquet(${quoteText(featureFile)}, file_row_number = true) WHERE file_row_number >= ${from} AND file_row_number < ${to})`;
+      const rows = `(SELECT *, ${FUNCTION}(${ROW_NUMBER}, ${[bad, ...features].join(', ')}) AS __hr_out FROM read_parquet(${quoteText(featureFile)}, ${ROW_NUMBER} = true) WHERE ${ROW_NUMBER} >= ${from} AND ${ROW_NUMBER} < ${to})`;
       const how = work.format === 'csv' ? 'FORMAT csv, HEADER' : 'FORMAT parquet, COMPRESSION zstd';
       try {
         await queryWork(`${path} cannot be written`, 'HR_STORAGE_UNAVAILABLE', () =>

@@ -139,8 +139,10 @@ async function spineFiles(
   const found = await queryWork(`the spine ${files.join(', ')} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
     connection.runAndReadAll(`DESCRIBE SELECT * FROM ${scan}`),
   );
-  const present = new Set(found.getRows().map(([name]) => String(name)));
-  const declared = plan.spineColumns.filter(({ name, type }) => present.has(name) && !SNIFFED.has(type.kind));
+  const present = new Set(found.getRows().map(([name]) => String(name).toLowerCase()));
+  const declared = plan.spineColumns.filter(
+    ({ name, type }) => present.has(name.toLowerCase()) && !SNIFFED.has(type.kind),
+  );
   if (declared.length === 0) return scan;
   // Whole numbers are read as text first: the CSV reader rounds a fraction in silence.
   const whole = declared.filter(({ type }) => type.kind === 'int32' || type.kind === 'int64');
@@ -154,8 +156,12 @@ async function spineFiles(
   return `(SELECT * REPLACE (${casts.join(', ')}) FROM ${typed})`;
 }
 
-/** SQL of each column that the plan needs, over a relation that has those columns. Throws HR_SPINE. */
-export function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): Map<string, string> {
+/** SQL of each column that the plan needs, over a relation that has those columns. Throws HR_SPINE, which speaks of `owner`. */
+export function checkColumns(
+  columns: Spine['columns'],
+  plan: TrainingSetPlan,
+  owner: 'the spine' | 'the input' = 'the spine',
+): Map<string, string> {
   const byName = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]));
   const names = columns.map(({ name }) => name);
   const find = (name: string, neededBy: string): string => {
@@ -163,7 +169,7 @@ export function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): 
     if (type !== undefined) return type;
     throw new HeadraceError(
       'HR_SPINE',
-      `the spine has no column "${name}", which is ${neededBy}.${didYouMean(name, names)} It has: ${names.join(', ')}.`,
+      `${owner} has no column "${name}", which is ${neededBy}.${didYouMean(name, names)} It has: ${names.join(', ')}.`,
     );
   };
   const sql = new Map<string, string>();
@@ -173,7 +179,7 @@ export function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): 
     if (cast === undefined) {
       throw new HeadraceError(
         'HR_SPINE',
-        `the spine's column "${name}" is ${from}; ${neededBy}, it must be ${typeName(type)}.`,
+        `${owner}'s column "${name}" is ${from}; ${neededBy}, it must be ${typeName(type)}.`,
       );
     }
     sql.set(name, cast);
@@ -193,11 +199,11 @@ export function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): 
     if (name.toLowerCase().startsWith(RESERVED_PREFIX)) {
       throw new HeadraceError(
         'HR_SPINE',
-        `the spine's column "${name}" begins with ${RESERVED_PREFIX}, which is reserved. Rename it.`,
+        `${owner}'s column "${name}" begins with ${RESERVED_PREFIX}, which is reserved. Rename it.`,
       );
     }
     if (features.has(name.toLowerCase())) {
-      throw new HeadraceError('HR_SPINE', `the spine's column "${name}" has the name of a feature. Rename it.`);
+      throw new HeadraceError('HR_SPINE', `${owner}'s column "${name}" has the name of a feature. Rename it.`);
     }
   }
   return sql;

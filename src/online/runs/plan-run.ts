@@ -152,10 +152,12 @@ export function findSince(
 ): { readonly since: SinceMark | undefined; readonly why: string } {
   const full = (why: string) => ({ since: undefined, why });
   if (isFullAsked) return full('asked for');
+  const others = rows.filter(isOpened).filter(({ number }) => number !== row.number);
   const bare = marks.find(({ run }) => run === undefined);
+  if (bare !== undefined && others.length === 0) return full('its first run');
   if (bare !== undefined || marks.length === 0) return full(`node ${bare?.node ?? '(none)'} has no run's mark`);
   const lowest = marks.reduce((least, { run }) => Math.min(least, run ?? 0), Infinity);
-  const opened = rows.filter(isOpened).filter(({ number }) => number >= lowest && number !== row.number);
+  const opened = others.filter(({ number }) => number >= lowest);
   const [first, ...later] = opened.toSorted((a, b) => a.number - b.number);
   if (first?.number !== lowest) return full(`run ${lowest}, which a node's mark names, is forgotten`);
   for (const earlier of [first, ...later]) {

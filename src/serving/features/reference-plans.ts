@@ -37,8 +37,7 @@ export function planReferences(
   compile: (definitions: Definitions, service: ResolvedService) => ReadPlan,
 ): ReadPlan {
   const plans = snapshot.referencePlans;
-  // No reference that is kept has the separator in it, so one text with as many parts is one list.
-  const key = `${references.length} ${references.join('\0')}`;
+  const key = keyOf(references);
   const known = plans.get(key);
   if (known !== undefined) {
     // The one that was asked for last goes last.
@@ -52,6 +51,16 @@ export function planReferences(
   const [oldest] = plans.keys();
   if (plans.size > MOST_KEPT && oldest !== undefined) plans.delete(oldest);
   return plan;
+}
+
+/** Of lists that are given again, as those of requests that name the same are. */
+const keys = new WeakMap<readonly string[], string>();
+
+function keyOf(references: readonly string[]): string {
+  let key = keys.get(references);
+  // No reference that is kept has the separator in it, so one text with as many parts is one list.
+  if (key === undefined) keys.set(references, (key = `${references.length} ${references.join('\0')}`));
+  return key;
 }
 
 interface Resolved {

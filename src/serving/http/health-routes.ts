@@ -66,7 +66,7 @@ export function addHealthRoutes(
       schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] },
     },
     async (_request, reply) => {
-      // The server's own figures are told whatever else is away, and in time for whoever scrapes.
+      // The server's own figures are told whatever store is away, and in time for whoever scrapes.
       const [own, definitions, views] = await Promise.all([
         stats.prometheus(),
         definitionsMetrics(control.readiness().health),

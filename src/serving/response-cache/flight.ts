@@ -1,9 +1,10 @@
 // A row whose run is under way, and who waits for what it gives.
 
-import type { Priority, Scope, Value } from '../../core/index.ts';
+import type { ErrorCode, Priority, Scope } from '../../core/index.ts';
+import type { ArmRow } from '../arm.ts';
 
-/** Told once: the outputs, or that there are none to share. */
-export type FlightEnd = (outputs: readonly Value[] | undefined) => void;
+/** Told once. A failure is for those to know who decide by it what they do. */
+export type FlightEnd = (ran: ArmRow) => void;
 
 export interface Flight {
   readonly scope: Scope;
@@ -20,3 +21,8 @@ export function mayJoin({ scope }: Flight, own: Scope): boolean {
 }
 
 const ORDER: Readonly<Record<Priority, number>> = { online: 0, batch: 1, shadow: 2 };
+
+/** Whether a failure came of who ran, their deadline or their going, so that the same row may well be answered to others. */
+export function isRunnersOwn(code: ErrorCode): boolean {
+  return code === 'HR_DEADLINE' || code === 'HR_CANCELLED' || code === 'HR_OVERLOADED';
+}

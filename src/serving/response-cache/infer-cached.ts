@@ -8,7 +8,7 @@ import { checkRow, inferRows, submitRows } from '../arm-run.ts';
 import type { ArmTiming } from '../arm-timing.ts';
 import type { FeatureRow, FeatureRowOrError } from '../feature-plan.ts';
 import type { ServedModel } from '../served-models.ts';
-import { type Flight, mayJoin } from './flight.ts';
+import { type Flight, isRunnersOwn, mayJoin } from './flight.ts';
 import type { ArmCache } from './response-caches.ts';
 
 /** An arm's cache, and how its keys are made. */
@@ -32,6 +32,24 @@ export function inferCached(
   return run.start();
 }
 
+/** Rows that run together, each with its place among the request's, its key and its flight. */
+interface Running {
+  readonly rows: FeatureRow[];
+  readonly places: number[];
+  readonly keys: string[];
+  /** Undefined for one that nobody is to wait for. */
+  readonly flights: (Flight | undefined)[];
+}
+
+/** A row that waited for the run of another request, which failed: it runs after all. */
+interface Left {
+  readonly row: FeatureRow;
+  readonly place: number;
+  readonly key: string;
+  /** It may wait once more, for another who runs it. */
+  readonly mayWait: boolean;
+}
+
 // A class, since one is made for every request.
 class CachedRun {
   readonly #model: ServedModel;
@@ -40,13 +58,9 @@ class CachedRun {
   readonly #scope: Scope;
   readonly #timing: ArmTiming | undefined;
   readonly #answered: ArmRow[];
-  /** Rows that run, with their places, keys and flights. */
-  readonly #rows: FeatureRow[] = [];
-  readonly #places: number[] = [];
-  readonly #keys: string[] = [];
-  readonly #flights: Flight[] = [];
-  /** Rows that waited for the run of another request, which failed: they run after all. */
-  #left: { readonly row: FeatureRow; readonly place: number; readonly key: string }[] | undefined;
+  /** What the next run has. */
+  #next: Running | undefined;
+  #left: Left[] | undefined;
   #pending = 0;
   #resolve: ((rows: readonly ArmRow[]) => void) | undefined;
 
@@ -73,69 +87,78 @@ class CachedRun {
     }
     // It is none, or there were an error.
     const checked = row as FeatureRow;
-    const key = this.#keyOf(checked.values);
-    const outputs = this.#cache.get(key);
-    if (outputs !== undefined) return this.#answer(place, checked, outputs);
-    const flight = this.#cache.flights.get(key);
-    if (flight !== undefined && mayJoin(flight, this.#scope)) return this.#join(place, checked, key, flight);
-    this.#cache.missed();
-    this.#rows.push(checked);
-    this.#places.push(place);
-    this.#keys.push(key);
-    const own: Flight = { scope: this.#scope, owner: this, place, waiting: undefined };
-    this.#cache.flights.set(key, own);
-    this.#flights.push(own);
+    this.#look(place, checked, this.#keyOf(checked.values));
   }
 
   start(): Promise<readonly ArmRow[]> | readonly ArmRow[] {
-    if (this.#rows.length === 0 && this.#pending === 0) return this.#answered;
+    if (this.#next === undefined && this.#pending === 0) return this.#answered;
     const startMs = performance.now();
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      if (this.#rows.length === 0) {
-        if (this.#timing === undefined) return;
-        const timing = this.#timing;
-        this.#resolve = (rows) => {
-          timing.queueMs = performance.now() - startMs - timing.inferenceMs;
-          resolve(rows);
-        };
-        return;
-      }
-      this.#pending++;
-      this.#submit(this.#rows, this.#places, () => {
-        for (let i = 0; i < this.#rows.length; i++) this.#settle(i);
-        this.#end();
-      });
+      if (this.#next !== undefined) return this.#run(this.#next);
+      if (this.#timing === undefined) return;
+      const timing = this.#timing;
+      this.#resolve = (rows) => {
+        timing.queueMs = performance.now() - startMs - timing.inferenceMs;
+        resolve(rows);
+      };
     });
   }
 
-  #submit(rows: readonly FeatureRow[], places: readonly number[], end: () => void): void {
-    submitRows(this.#model, rows, places, this.#answered, this.#scope, this.#timing, end);
+  /** Answers a row by what is kept, has it wait for an equal one, or notes it for the next run. */
+  #look(place: number, row: FeatureRow, key: string): void {
+    const outputs = this.#cache.get(key);
+    if (outputs !== undefined) return this.#answer(place, row, outputs);
+    const flight = this.#cache.flights.get(key);
+    if (flight !== undefined && mayJoin(flight, this.#scope)) return this.#join(place, row, key, flight);
+    const own: Flight = { scope: this.#scope, owner: this, place, waiting: undefined };
+    this.#cache.flights.set(key, own);
+    this.#note(place, row, key, own);
+  }
+
+  #note(place: number, row: FeatureRow, key: string, flight: Flight | undefined): void {
+    this.#cache.missed();
+    const { rows, places, keys, flights } = (this.#next ??= { rows: [], places: [], keys: [], flights: [] });
+    rows.push(row);
+    places.push(place);
+    keys.push(key);
+    flights.push(flight);
+  }
+
+  /** All rows that are noted, as one piece of work. */
+  #run(running: Running): void {
+    const { rows, places } = running;
+    this.#next = undefined;
+    this.#pending++;
+    submitRows(this.#model, rows, places, this.#answered, this.#scope, this.#timing, () => {
+      for (let i = 0; i < rows.length; i++) this.#settle(running, i);
+      this.#end();
+    });
   }
 
   /** A row has run: it is kept, and told to those that waited. */
-  #settle(index: number): void {
-    const key = this.#keys[index] as string;
-    const row = this.#answered[this.#places[index] as number] as ArmRow;
-    const outputs = row.error === undefined ? row.outputs : undefined;
-    if (outputs !== undefined) this.#cache.put(key, outputs);
-    const flight = this.#flights[index] as Flight;
+  #settle({ places, keys, flights }: Running, index: number): void {
+    const key = keys[index] as string;
+    const row = this.#answered[places[index] as number] as ArmRow;
+    if (row.error === undefined) this.#cache.put(key, row.outputs);
+    const flight = flights[index];
+    if (flight === undefined) return;
     // A more urgent row may have taken its place.
     if (this.#cache.flights.get(key) === flight) this.#cache.flights.delete(key);
     if (flight.waiting === undefined) return;
-    for (const told of flight.waiting) told(outputs);
+    for (const told of flight.waiting) told(row);
   }
 
   #join(place: number, row: FeatureRow, key: string, flight: Flight): void {
     this.#pending++;
-    (flight.waiting ??= []).push((outputs) => {
-      if (outputs !== undefined) {
+    (flight.waiting ??= []).push((ran) => {
+      if (ran.error === undefined) {
         this.#cache.shared();
-        this.#answer(place, row, outputs);
+        this.#answer(place, row, ran.outputs);
       } else if (flight.owner === this) {
         // It has the same deadline, and would have run with the same rows: it fails alike.
         this.#answered[place] = this.#answered[flight.place] as ArmRow;
-      } else (this.#left ??= []).push({ row, place, key });
+      } else (this.#left ??= []).push({ row, place, key, mayWait: isRunnersOwn(ran.error.code) });
       this.#end();
     });
   }
@@ -148,21 +171,13 @@ class CachedRun {
   #end(): void {
     if (--this.#pending > 0) return;
     const left = this.#left;
-    if (left === undefined) return this.#resolve?.(this.#answered);
-    for (let i = 0; i < left.length; i++) this.#cache.missed();
     this.#left = undefined;
-    this.#pending = 1;
-    const places = left.map(({ place }) => place);
-    this.#submit(
-      left.map(({ row }) => row),
-      places,
-      () => {
-        for (const { key, place } of left) {
-          const row = this.#answered[place] as ArmRow;
-          if (row.error === undefined) this.#cache.put(key, row.outputs);
-        }
-        this.#end();
-      },
-    );
+    for (const { place, row, key, mayWait } of left ?? []) {
+      if (mayWait) this.#look(place, row, key);
+      // One that fails by itself would keep those who waited from failing until each had run it in turn.
+      else this.#note(place, row, key, undefined);
+    }
+    if (this.#next !== undefined) this.#run(this.#next);
+    else if (this.#pending === 0) this.#resolve?.(this.#answered);
   }
 }

@@ -19,14 +19,14 @@ export interface ArmCache {
   missed(): void;
   /** A row was answered by the run of an equal one. */
   shared(): void;
-  /** The last one of an arm drops what is kept. A second call does nothing. */
+  /** The last one of an arm drops what is kept, some thousand entries at once and the rest as `sweep` is called. A second call does nothing. */
   release(): void;
 }
 
 export interface ResponseCaches {
   /** What is kept of the arm, whoever else holds it; the bounds are the endpoint's from now on. */
   hold(of: { readonly endpoint: string; readonly arm: string }, spec: CacheSpec): ArmCache;
-  /** Drops entries that are too old, some thousands at the most. */
+  /** Drops entries of arms that nobody holds any more, and those that are too old: some thousands at the most. */
   sweep(): void;
   statistics(): readonly CacheStatistics[];
 }
@@ -62,7 +62,7 @@ interface KeptEndpoint {
   evictions: number;
 }
 
-/** A sweep must not keep the event loop. */
+/** Neither a sweep nor the end of an arm may keep the event loop. */
 const MOST_SWEPT = 4096;
 
 /** `maxBytes`: of all endpoints. `nowMs`: a clock that only goes forward. */
@@ -74,10 +74,12 @@ export function createResponseCaches({
   readonly nowMs?: () => number;
 }): ResponseCaches {
   const endpoints = new Map<string, KeptEndpoint>();
+  /** Nobody holds them, and they still have entries. */
+  const leaving = new Set<KeptArm>();
   let bytes = 0;
   let uses = 0;
 
-  const isOld = ({ storedMs }: Entry, { ttlMicros }: CacheSpec): boolean => (nowMs() - storedMs) * 1000 >= ttlMicros;
+  const isOld = ({ storedMs, of }: Entry): boolean => (nowMs() - storedMs) * 1000 >= of.endpoint.spec.ttlMicros;
 
   const remove = (entry: Entry): void => {
     const { of, key } = entry;
@@ -87,6 +89,19 @@ export function createResponseCaches({
     endpoint.entries--;
     endpoint.bytes -= entry.bytes;
     bytes -= entry.bytes;
+  };
+
+  /** Drops as many at the most; gives how many more it might have. */
+  const clear = (arm: KeptArm, most: number): number => {
+    let left = most;
+    for (const entry of arm.entries.values()) {
+      if (left === 0) break;
+      remove(entry);
+      left--;
+    }
+    if (arm.entries.size === 0) leaving.delete(arm);
+    else leaving.add(arm);
+    return left;
   };
 
   const evict = (entry: Entry | undefined): void => {
@@ -139,7 +154,7 @@ export function createResponseCaches({
         get(key) {
           const entry = arm.entries.get(key);
           if (entry === undefined) return undefined;
-          if (isOld(entry, spec)) {
+          if (isOld(entry)) {
             remove(entry);
             return undefined;
           }
@@ -154,7 +169,7 @@ export function createResponseCaches({
           const before = arm.entries.get(key);
           if (before !== undefined) remove(before);
           const own = entryBytes(key, outputs);
-          if (own > spec.maxBytes || own > maxBytes) return;
+          if (own > endpoint.spec.maxBytes || own > maxBytes) return;
           fit(endpoint, 1, own);
           const entry: Entry = {
             key,
@@ -178,17 +193,18 @@ export function createResponseCaches({
           if (!isHeld) return;
           isHeld = false;
           if (--arm.holders > 0) return;
-          for (const entry of arm.entries.values()) remove(entry);
           endpoint.arms.delete(id);
+          clear(arm, MOST_SWEPT);
         },
       };
     },
     sweep() {
       let left = MOST_SWEPT;
-      for (const { arms, spec } of endpoints.values())
+      for (const arm of leaving) left = clear(arm, left);
+      for (const { arms } of endpoints.values())
         for (const { entries } of arms.values())
           for (const entry of entries.values()) {
-            if (left === 0 || !isOld(entry, spec)) break;
+            if (left === 0 || !isOld(entry)) break;
             remove(entry);
             left--;
           }

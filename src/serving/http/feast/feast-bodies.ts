@@ -3,6 +3,7 @@
 
 import { describe, HeadraceError, invalid } from '../../../core/index.ts';
 import { inFeastsName } from '../../feast/feast-errors.ts';
+import { createKnownLists } from './known-lists.ts';
 
 export interface AskedOnlineFeatures {
   /** A feature service, or references of features, each `view:feature`. */
@@ -22,10 +23,15 @@ export function parseOnlineFeatures(body: unknown): AskedOnlineFeatures {
     const message = `expected references such as ["airport_delays:mean_delay_7d"], or a "feature_service", got ${describe(features)}`;
     throw invalid([{ path: 'features', message }]);
   }
-  const references = features.map(referenceOf);
-  refuseTwice(references);
-  return { features: references, entities, isFull };
+  return { features: referencesOf(features), entities, isFull };
 }
+
+/** The same array for the same list, by which what it is compiled to is found. */
+const referencesOf = createKnownLists((list): readonly string[] => {
+  const references = list.map(referenceOf);
+  refuseTwice(references);
+  return references;
+});
 
 /** Nobody can tell them apart; and what a list of references compiles to is kept, however long it is. */
 function refuseTwice(references: readonly string[]): void {
