@@ -1,7 +1,7 @@
 // `headrace predict` on real processes, held against a server that runs: the same rows, the same features, the same answers, bit
 // for bit.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPredictProject, inputSql, partsOf, readRows, writeRows } from '../support/predict-project.ts';
 import {
@@ -217,6 +217,7 @@ describe('what is asked again', () => {
     expect(again).toEqual({ ...first, resumed: (first['parts'] as object[]).length });
     const other = predict(...line, '--model-version', '2');
     expect(other.stderr).toMatch(/HR_CONFLICT.*another batch/s);
+    expect(existsSync(project.file('again/_work'))).toBe(false);
     await writeRows(project.file('past2.parquet'), inputSql(ROWS + 1, END_MS));
     writeCopy('past2.parquet', 'again.parquet');
     const own = ['shops', '--input', 'again.parquet', '--timestamp', 'at', '--out', 'again2'];
@@ -251,6 +252,7 @@ describe('what is wrong is told', () => {
     // The last of an option counts.
     const [endpoint = '', ...own] = args;
     const run = predict(endpoint, '--input', 'past.parquet', '--timestamp', 'at', '--out', 'refusals', ...own);
+    expect(existsSync(project.file('refusals/_work'))).toBe(false);
     expect(run.code).not.toBe(0);
     expect(run.stderr).toMatch(message);
   });
