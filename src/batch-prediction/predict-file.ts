@@ -37,7 +37,7 @@ import {
   readJob,
   refuseOther,
 } from './job.ts';
-import { lockFolder } from './lock-folder.ts';
+import { type FolderLock, lockFolder } from './lock-folder.ts';
 import { readFiles } from './read-graph.ts';
 import { openOutFolder, type OutFolder, toldOfDisk, WORK } from './out-folder.ts';
 
@@ -96,8 +96,20 @@ export async function predictFile(deps: BatchDeps, request: BatchRequest): Promi
     lock.end();
     return predicted;
   } catch (thrown) {
-    lock.release();
+    await letGo(folder, lock);
     throw thrown;
+  }
+}
+
+/** What a batch that began has done stays for the next run; of one that did not begin nothing does. */
+async function letGo(folder: OutFolder, lock: FolderLock): Promise<void> {
+  try {
+    if ((await folder.read(JOB)) !== undefined) return lock.release();
+    await folder.clear();
+    lock.end();
+  } catch {
+    // Why the batch failed is told, not this.
+    lock.release();
   }
 }
 

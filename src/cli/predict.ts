@@ -2,7 +2,7 @@
 
 import { counted } from '../core/index.ts';
 import type { PredictedFile } from '../batch-prediction/index.ts';
-import { defineCommand, textOption, usageError } from './command.ts';
+import { type CommandOptions, defineCommand, textOption, usageError } from './command.ts';
 
 export const predictCommand = defineCommand({
   usage: 'predict <endpoint>',
@@ -32,7 +32,7 @@ export const predictCommand = defineCommand({
       )
       .option('--overwrite', 'replace another batch that lies there'),
   async run(context, [endpoint = ''], options) {
-    const out = textOption(options, 'out') ?? '';
+    const [input, timestamp, out] = [named(options, 'input'), named(options, 'timestamp'), named(options, 'out')];
     const slice = sliceOf(textOption(options, 'slice'));
     const variant = textOption(options, 'variant');
     const version = textOption(options, 'modelVersion');
@@ -49,11 +49,11 @@ export const predictCommand = defineCommand({
       {
         endpoint,
         input: {
-          path: placeOf(textOption(options, 'input') ?? '', context.path),
+          path: placeOf(input, context.path),
           directory: context.environment.workingDirectory,
           ...(slice === undefined ? {} : { slice }),
         },
-        timestamp: textOption(options, 'timestamp') ?? '',
+        timestamp,
         out: placeOf(out, context.path),
         hasFeatures: options['withFeatures'] === true,
         badRows: oneOf('--on-error', textOption(options, 'onError'), ['fail', 'column']) === 'fail' ? 'fail' : 'mark',
@@ -68,6 +68,13 @@ export const predictCommand = defineCommand({
     return { json: result, text: describe(result) };
   },
 });
+
+/** Of an empty one this folder would be meant: a variable of a shell that is not set. */
+function named(options: CommandOptions, name: 'input' | 'timestamp' | 'out'): string {
+  const text = textOption(options, name);
+  if (text !== undefined && text.trim() !== '') return text;
+  throw usageError(`--${name} is empty. Name ${{ input: 'a file', timestamp: 'a column', out: 'a folder' }[name]}.`);
+}
 
 function oneOf<T extends string>(option: string, value: string | undefined, known: readonly T[]): T {
   const found = known.find((one) => one === value);

@@ -1,7 +1,7 @@
 // `headrace predict` on real processes, held against a server that runs: the same rows, the same features, the same answers, bit
 // for bit.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPredictProject, inputSql, partsOf, readRows, writeRows } from '../support/predict-project.ts';
 import {
@@ -217,6 +217,7 @@ describe('what is asked again', () => {
     expect(again).toEqual({ ...first, resumed: (first['parts'] as object[]).length });
     const other = predict(...line, '--model-version', '2');
     expect(other.stderr).toMatch(/HR_CONFLICT.*another batch/s);
+    expect(existsSync(project.file('again/_work'))).toBe(false);
     await writeRows(project.file('past2.parquet'), inputSql(ROWS + 1, END_MS));
     writeCopy('past2.parquet', 'again.parquet');
     const own = ['shops', '--input', 'again.parquet', '--timestamp', 'at', '--out', 'again2'];
@@ -243,9 +244,15 @@ describe('what is wrong is told', () => {
     ['both a variant and a version', ['shops', '--variant', 'stable', '--model-version', '1'], /either/],
     ['a slice past the last', ['shops', '--slice', '4/3'], /--slice/],
     ['another policy', ['shops', '--on-error', 'skip'], /--on-error/],
+    ['a folder without a name, which would be this one', ['shops', '--out', ''], /HR_USAGE.*--out is empty/s],
+    ['an input without a name', ['shops', '--input', ' '], /HR_USAGE.*--input is empty/s],
+    ['a time column without a name', ['shops', '--timestamp', ''], /HR_USAGE.*--timestamp is empty/s],
   ];
   it.each(refusals)('%s', (_, args, message) => {
-    const run = predict(...args, '--input', 'past.parquet', '--timestamp', 'at', '--out', 'refusals');
+    // The last of an option counts.
+    const [endpoint = '', ...own] = args;
+    const run = predict(endpoint, '--input', 'past.parquet', '--timestamp', 'at', '--out', 'refusals', ...own);
+    expect(existsSync(project.file('refusals/_work'))).toBe(false);
     expect(run.code).not.toBe(0);
     expect(run.stderr).toMatch(message);
   });
@@ -278,6 +285,12 @@ describe('what is wrong is told', () => {
       /HR_SPINE.*heads-2.csv has a column \\?"more\\?", which .*heads-1.csv lacks/s,
     );
     expect(predict('shops', '--input', 'tails-*.csv', ...line).stderr).toMatch(/tails-2.csv has no column \\?"id\\?"/);
+  });
+
+  it('a CSV file whose lines are of other lengths half-way', () => {
+    project.write('short.csv', 'shop,price,pieces,at\nshop1,1,1,2026-10-01T00:00:00Z\nshop2,2\n');
+    const run = predict('shops', '--input', 'short.csv', '--timestamp', 'at', '--out', 'short');
+    expect(run.stderr).toMatch(/HR_SPINE.*not all of as many values as its header .*shop,price,pieces,at/s);
   });
 
   it('an input without a column that the endpoint takes, as the input that it is', async () => {

@@ -187,7 +187,14 @@ async function csvFiles(
 ): Promise<string> {
   const scan = `read_csv(${listOf(paths)}, header = true, sample_size = -1`;
   const found = await read(() => connection.runAndReadAll(`DESCRIBE SELECT * FROM ${scan})`));
-  const present = new Set(found.getRows().map(([name]) => String(name).toLowerCase()));
+  const names = found.getRows().map(([name]) => String(name));
+  const [only = ''] = names;
+  // Where lines are not all of one number of values, no separator fits, and the reader takes each for one value.
+  if (names.length === 1 && /[,;|\t]/.test(only)) {
+    const sentence = `the input's lines are not all of as many values as its header ${JSON.stringify(only)} names. Correct those that have more or fewer.`;
+    throw new HeadraceError('HR_SPINE', sentence);
+  }
+  const present = new Set(names.map((name) => name.toLowerCase()));
   const texts = neededColumns(plan).filter(({ name }) => present.has(name.toLowerCase()));
   if (texts.length === 0) return `${scan})`;
   return `${scan}, types = {${texts.map(({ name }) => `${quoteText(name)}: 'VARCHAR'`).join(', ')}})`;
