@@ -48,8 +48,7 @@ it('is held by one alone, however many begin and end at the same place', { timeo
     return told;
   });
   for (const told of await Promise.all(all)) {
-    expect(told).toMatchObject({ heldTwice: 0, refused: { HR_CONFLICT: expect.any(Number) as number } });
-    expect(told?.held).toBeGreaterThan(10);
-    expect(Object.keys(told?.refused ?? {})).toEqual(['HR_CONFLICT']);
+    expect(told).toMatchObject({ held: 100, heldTwice: 0 });
+    for (const code of Object.keys(told?.refused ?? {})) expect(code).toBe('HR_CONFLICT');
   }
 });
