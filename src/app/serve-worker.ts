@@ -52,7 +52,7 @@ export interface ServeOptions {
   readonly isUnwatched?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
-  /** Give back what the start left in memory, for a process that does nothing else. */
+  /** Have V8 keep memory as suits a server, and give back what the start left in it, for a process that does nothing else. */
   readonly releasesMemory?: boolean;
   /** What this process tells the registry of itself under; one of its own when left out. */
   readonly serverId?: string;

@@ -9,16 +9,12 @@ import { silentLogger } from '../../src/core/index.ts';
 import { createOnnxRuntime, runRows } from '../../src/models/index.ts';
 import { createGraphProject } from '../support/graph-project.ts';
 import { scopeOf } from '../support/model-works.ts';
+import { GIVEN_NUMBER } from '../support/one-number.ts';
 import { linearModel, treesModel } from '../support/onnx-model.ts';
 import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
 
 const TIMED = `import { ensembleNode, featureService, model, modelNode, onDemandView, t } from 'headrace';
-export const given = onDemandView('given', {
-  inputs: { request: { x: t.float64() } },
-  features: { x: t.float64() },
-  transform: ({ request }) => ({ x: request.x }),
-});
-export const features = featureService('features', [given]);
+${GIVEN_NUMBER}export const features = featureService('features', [given]);
 const outputs = { probability: t.float32() };
 export const slow = model('slow', { features, outputs });
 export const quick = model('quick', { features, outputs });

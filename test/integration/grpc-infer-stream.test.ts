@@ -1,25 +1,21 @@
 // Streams of inference over gRPC, many requests at once: answers in their order, and what a failure does to those behind it.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allOf, type GrpcClient, grpcClient } from '../support/grpc-client.ts';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
-import { REPOSITORY } from '../support/serving-project.ts';
+import { allOf, type GrpcClient } from '../support/grpc-client.ts';
+import { type GrpcServing, openGrpcServing } from '../support/grpc-serving.ts';
 
 const STREAM = '/inference.GRPCInferenceService/ModelStreamInfer';
 const OK = 0;
 const INVALID = 3;
 const NOT_FOUND = 5;
 
-let open: OpenServing;
+let grpc: GrpcServing;
 let client: GrpcClient;
 beforeAll(async () => {
-  open = await openServing({ repository: REPOSITORY, features: 4, serve: { grpcPort: 0 } });
-  client = grpcClient(open.serving.grpcAddress as string);
+  grpc = await openGrpcServing();
+  client = grpc.client;
 }, 60_000);
-afterAll(async () => {
-  client.close();
-  await open.close();
-});
+afterAll(() => grpc.close());
 
 const request = (id: string, model = 'checkout'): object => ({
   model_name: model,

@@ -3,22 +3,21 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allOf, type GrpcClient, grpcClient } from '../support/grpc-client.ts';
+import { type GrpcServing, openGrpcServing } from '../support/grpc-serving.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
 const SERVICE = '/headrace.v1.ServingService';
 const HOUR_MS = 3_600_000;
 
+let grpc: GrpcServing;
 let open: OpenServing;
 let client: GrpcClient;
 beforeAll(async () => {
-  open = await openServing({ repository: REPOSITORY, features: 4, serve: { grpcPort: 0 } });
-  client = grpcClient(open.serving.grpcAddress as string);
+  grpc = await openGrpcServing();
+  ({ open, client } = grpc);
 }, 60_000);
-afterAll(async () => {
-  client.close();
-  await open.close();
-});
+afterAll(() => grpc.close());
 
 const value = (kind: string, of: unknown): object => ({ [`${kind}_value`]: of });
 const row = (columns: Readonly<Record<string, object>>): object => ({ columns });

@@ -2,9 +2,10 @@
 
 import type { ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { allOf, type GrpcClient, grpcClient } from '../support/grpc-client.ts';
+import { allOf, type GrpcClient } from '../support/grpc-client.ts';
+import { type GrpcServing, openGrpcServing } from '../support/grpc-serving.ts';
 import { patientModel } from '../support/onnx-model.ts';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
+import type { OpenServing } from '../support/open-serving.ts';
 
 const REPOSITORY = `import { endpoint, featureService, model, onDemandView, t } from 'headrace';
 const asked = onDemandView('asked', {
@@ -21,10 +22,11 @@ const [EVERY, LONG] = [1_000_000, 1_400_000];
 /** Rows a run: as many wait for their turn in the thread, at most, and no longer in the queue. */
 const BATCH = 4;
 
+let grpc: GrpcServing;
 let open: OpenServing;
 let client: GrpcClient;
 beforeAll(async () => {
-  open = await openServing({
+  grpc = await openGrpcServing({
     repository: REPOSITORY,
     features: 1,
     // Always slow enough for a thread.
@@ -34,14 +36,10 @@ beforeAll(async () => {
       HEADRACE_MODELS_MAX_BATCH_ROWS: String(BATCH),
       HEADRACE_SERVER_REQUEST_TIMEOUT_MS: '60000',
     },
-    serve: { grpcPort: 0 },
   });
-  client = grpcClient(open.serving.grpcAddress as string);
+  ({ open, client } = grpc);
 }, 120_000);
-afterAll(async () => {
-  client.close();
-  await open.close();
-});
+afterAll(() => grpc.close());
 
 const predict = (x: number) => ({ endpoint: 'wait', inputs: [{ columns: { x: { double_value: x } } }] });
 const infer = (x: number) => ({

@@ -1,6 +1,7 @@
 // A repository whose endpoint is a graph: two models of a number side by side, one by a router's choice, a function before and
 // one after.
 
+import { GIVEN_NUMBER } from './one-number.ts';
 import { linearModel, lookUpModel } from './onnx-model.ts';
 import { CONFIG, createProject, headraceJson, type Project } from './serving-project.ts';
 
@@ -11,12 +12,7 @@ const GRAPH_REPOSITORY = `import {
   endpoint, ensembleNode, featureService, functionNode, model, modelNode, onDemandView, routerNode, t,
 } from 'headrace';
 
-export const given = onDemandView('given', {
-  inputs: { request: { x: t.float64() } },
-  features: { x: t.float64() },
-  transform: ({ request }) => ({ x: request.x }),
-});
-export const features = featureService('features', [given]);
+${GIVEN_NUMBER}export const features = featureService('features', [given]);
 const outputs = { probability: t.float32() };
 export const linear = model('linear', { features, outputs });
 export const table = model('table', { features, outputs });

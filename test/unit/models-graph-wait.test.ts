@@ -5,18 +5,12 @@ import type { Priority } from '../../src/core/index.ts';
 import type { GraphPlan, PlannedModel } from '../../src/models/graph/graph-plan.ts';
 import { createGraphModel } from '../../src/models/graph/graph-model.ts';
 import type { Binding, LoadedModel } from '../../src/models/index.ts';
-import { createModelCore, type ModelCore } from '../../src/models/queue/model-core.ts';
+import type { ModelCore } from '../../src/models/queue/model-core.ts';
 import type { Batch } from '../../src/models/queue/queued-job.ts';
-import type { RunCost } from '../../src/models/queue/run-cost.ts';
 import { type OwnScope, scopeOf } from '../support/model-works.ts';
+import { openCore } from '../support/open-core.ts';
 import { answersOf } from '../support/row-answers.ts';
 
-const cost: RunCost = {
-  runMs: () => 1,
-  batchRows: () => 4,
-  observe() {},
-  current: () => ({ fixedMicros: 0, rowMicros: 0, loadMicros: 0 }),
-};
 const binding: Binding = {
   check: () => undefined,
   bindRow() {},
@@ -26,19 +20,6 @@ const binding: Binding = {
   compileKey: undefined,
 };
 
-/** A model whose runs begin when the test says so. */
-function openCore(): ModelCore {
-  return createModelCore({
-    signature: { inputs: [], outputs: [] },
-    mode: 'joined',
-    cost,
-    lanes: 1,
-    maxQueuedRows: 100,
-    maxQueuedBytes: Infinity,
-    freeMs: (nowMs) => nowMs,
-    wake() {},
-  });
-}
 /** A run of what waits, so long after it came, give or take what submitting took. */
 const takeAfter = (core: ModelCore, ms: number): Batch => core.take(performance.now() + ms) as Batch; // Rows wait.
 /** What this process may have stood still for. */
