@@ -95,8 +95,11 @@ export interface IngestionWorld {
   readonly pushed: PushedTable;
   logPath(machine: string): string;
   open(options: ProcessOptions): Promise<PushProcess>;
-  /** What the service of a one-view manifest of `eventManifest` answers for keys, at the clock's time. */
-  read(manifest: Manifest, keys: readonly (string | null)[], at?: Micros): Promise<readonly ReadView[]>;
+  /**
+   * What the service of a one-view manifest of `eventManifest` answers for keys, at the clock's time; pushed rows may be known
+   * up to `skew` later.
+   */
+  read(manifest: Manifest, keys: readonly (string | null)[], at?: Micros, skew?: Micros): Promise<readonly ReadView[]>;
   /** The values by feature name for one key. */
   valuesOf(manifest: Manifest, key: string, at?: Micros): Promise<Readonly<Record<string, Value>>>;
   /** A run of the manifest's view asks. */
@@ -129,12 +132,13 @@ export async function openIngestionWorld(
   const processes = new Set<PushProcess>();
   const logPath = (machine: string): string => join(folder, 'log', machine);
 
-  const read = async (manifest: Manifest, keys: readonly (string | null)[], at = clock.now) => {
+  const read: IngestionWorld['read'] = async (manifest, keys, at = clock.now, skew = 0) => {
     const service = Object.keys(manifest.services)[0] as string;
     const reader = createFeatureReader(manifest, resolveService(manifest, service), store, directory);
     const rows = await reader.read(
       keys.map((k) => [k === null ? undefined : keyOf(k)]),
       at,
+      skew,
     );
     return rows.map((row) => row[0] as ReadView);
   };
