@@ -1,64 +1,43 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { CostSequencer } from './scripts/test/cost-sequencer.ts';
 
-// `npm test` runs all but test/heavy and test/interop; `npm run test:heavy` and `npm run test:interop` run those alone.
-const tier = process.env['HEADRACE_TEST_TIER'];
-const apart = ['heavy', 'interop'];
-const isApart = tier !== undefined && apart.includes(tier);
-const TIMEOUT_MS: Readonly<Record<string, number>> = { heavy: 1_800_000, interop: 300_000 };
+// `npm test` runs the quick tier, `npm run test:full` the files named `*.full.test.ts` too, with properties at full size;
+// test/heavy and test/interop have commands of their own. CONTRIBUTING.md says what belongs where.
+// A file of the full tier that is named on the command line runs as it would there.
+const isNamed = process.argv.some((word) => word.includes('.full.test'));
+const tier = process.env['HEADRACE_TEST_TIER'] ?? (isNamed ? 'full' : 'quick');
+const APART = ['heavy', 'interop'];
+const isApart = APART.includes(tier);
 
-/**
- * Files that wait most of their time: for a client's limit, a lease, a rollout's hold. They run before the others, more of them
- * at a time than there are cores, and hold up even on a machine that has much else to do; those that measure under load, such as
- * metrics-survive, do not and are none of them.
- */
-const WAITING = [
-  'test/contract/lease.test.ts',
-  'test/contract/rollouts.test.ts',
-  'test/e2e/rollout.test.ts',
-  'test/integration/redis-cluster.test.ts',
-  'test/integration/redis-replicas.test.ts',
-  'test/integration/serving-connections.test.ts',
-  'test/integration/serving-limits.test.ts',
-];
-/**
- * Unit tests share a process, one file after the other: a new one for each costs them more than the tests do. These have one of
- * their own: their support keeps a database for the process and closes it with the file (experiment-…), or they hold models and
- * processes to limits of time that what ran before would move (models-…).
- */
-const OF_THEIR_OWN = ['experiment-html', 'experiment-report', 'models-*'];
-const SHARING = `test/unit/!(${OF_THEIR_OWN.join('|')}).test.ts`;
-// A project's own lists come beside those of the whole, so the whole has none.
-const quickTier = [
-  { extends: true as const, test: { name: 'waiting', include: WAITING, maxWorkers: 4, sequence: { groupOrder: 0 } } },
-  {
-    extends: true as const,
-    test: {
-      name: 'others',
-      include: ['test/**/*.test.ts'],
-      exclude: [...apart.map((folder) => `test/${folder}/**`), ...WAITING, SHARING],
-      sequence: { groupOrder: 1 },
-    },
-  },
-  { extends: true as const, test: { name: 'unit', include: [SHARING], isolate: false, sequence: { groupOrder: 1 } } },
-];
+const included = isApart ? [`test/${tier}/**/*.test.ts`] : ['test/**/*.test.ts'];
+const excluded = isApart ? [] : APART.map((folder) => `test/${folder}/**`);
+
+/** A net that ends a test which hangs. No test waits for it, so it is many times what the slowest takes on a busy machine. */
+const TIMEOUT_MS: Readonly<Record<string, number>> = { quick: 120_000, full: 600_000, heavy: 1_800_000, interop: 300_000 };
 
 export default defineConfig({
-  resolve: { conditions: ['headrace-source', 'node'] },
-  ssr: { resolve: { conditions: ['headrace-source', 'node'] } },
   test: {
-    ...(isApart ? { include: [`test/${tier}/**/*.test.ts`], exclude: [] } : { projects: quickTier }),
+    include: included,
+    exclude: tier === 'quick' ? [...excluded, 'test/**/*.full.test.ts'] : excluded,
     globalSetup: 'test/support/run-folder.ts',
+    setupFiles: 'test/support/each-file.ts',
     pool: 'forks',
     maxWorkers: 2,
+    // Files share two processes, one after the other, and Node loads the sources as they are: a module is loaded once.
+    isolate: isApart,
+    experimental: { viteModuleRunner: false, nodeLoader: false },
+    execArgv: ['--conditions=headrace-source', '--disable-warning=ExperimentalWarning'],
+    sequence: { sequencer: CostSequencer },
     env: {
+      HEADRACE_TEST_TIER: tier,
       // No test asks a cloud's own address for credentials.
       AWS_EC2_METADATA_DISABLED: 'true',
       // Where Node keeps compiled code by itself: the processes that tests start spend half their start on compiling.
       NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
     },
-    testTimeout: TIMEOUT_MS[tier ?? ''] ?? 30_000,
-    hookTimeout: 60_000,
+    testTimeout: TIMEOUT_MS[tier] ?? 120_000,
+    hookTimeout: TIMEOUT_MS[tier] ?? 120_000,
   },
 });

@@ -3,7 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
+import { findPostgres } from './postgres-server.ts';
+import { sharedPostgres } from './shared-servers.ts';
 import { skipBecause } from './skips.ts';
 
 export interface TestDatabases {
@@ -35,17 +36,10 @@ function onSqlite(): TestDatabases {
 }
 
 function onPostgres(): TestDatabases {
-  let server: PostgresServer | undefined;
-  const started = (): PostgresServer => {
-    if (server === undefined) throw new Error('start first');
-    return server;
-  };
   return {
     name: 'Postgres',
-    async start() {
-      server = await startPostgres();
-    },
-    newUrl: () => started().newDatabase(),
-    stop: () => started().stop(),
+    start: async () => void (await sharedPostgres()),
+    newUrl: async () => (await sharedPostgres()).newDatabase(),
+    stop: async () => {},
   };
 }

@@ -2,14 +2,14 @@
 // listens without a password, with one (SASL PLAIN and SCRAM) and, where it is given a certificate, with one behind TLS.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
 import type { Certificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import type { KafkaProgram } from './kafka-program.ts';
+import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 
 export interface KafkaServer {
   /** `host:port`, as a client is told. */
@@ -49,8 +49,12 @@ const USER = 'reader';
 const PASSWORD = 'reader-secret';
 const SCRAM = ['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
-export async function startKafka({ jars }: KafkaProgram, certificate?: Certificate): Promise<KafkaServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-kafka-'));
+export async function startKafka(
+  { jars }: KafkaProgram,
+  certificate?: Certificate,
+  lifetime: Lifetime = {},
+): Promise<KafkaServer> {
+  const folder = serverFolder('kafka', lifetime);
   const [plain, guarded, controller] = [await freePort(), await freePort(), await freePort()];
   const encrypted = certificate && { port: await freePort(), chain: join(folder, 'chain.pem') };
   const settings = join(folder, 'server.properties');
@@ -99,6 +103,7 @@ export async function startKafka({ jars }: KafkaProgram, certificate?: Certifica
   const start = async (): Promise<void> => {
     const file = openSync(output, 'a');
     server = spawn('java', words('kafka.Kafka', settings), { cwd: folder, stdio: ['ignore', file, file] });
+    leaveToRun(server, lifetime);
     const own = server;
     const limit = performance.now() + START_LIMIT_MS;
     while (!(await answers())) {

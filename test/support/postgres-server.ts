@@ -6,7 +6,6 @@ import {
   chownSync,
   chmodSync,
   existsSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -14,15 +13,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Certificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import { runFolder } from './run-folder.ts';
+import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 
-export interface PostgresOptions {
+export interface PostgresOptions extends Lifetime {
   /** On loopback too, with TLS, for logins with a password. */
   readonly tls?: Certificate;
 }
@@ -64,10 +63,10 @@ function embedded(): string[] {
   }
 }
 
-export async function startPostgres({ tls }: PostgresOptions = {}): Promise<PostgresServer> {
+export async function startPostgres({ tls, ...lifetime }: PostgresOptions = {}): Promise<PostgresServer> {
   const programs = findPostgres();
   if (programs === undefined) throw new Error('no Postgres here; ask findPostgres first');
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-pg-'));
+  const folder = serverFolder('pg', lifetime);
   const asNobody = process.getuid?.() === 0 ? nobody() : undefined;
   if (asNobody !== undefined) {
     chownSync(folder, asNobody.uid, asNobody.gid);
@@ -92,6 +91,7 @@ export async function startPostgres({ tls }: PostgresOptions = {}): Promise<Post
       ['-D', data, '-k', folder, ...settings.flatMap((setting) => ['-c', setting])],
       { ...how, stdio: ['ignore', 'ignore', 'pipe'] },
     );
+    leaveToRun(child, lifetime);
     child.stderr.on('data', (chunk) => {
       log = (log + chunk).slice(-4000);
     });

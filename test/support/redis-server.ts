@@ -1,16 +1,17 @@
 // A real Redis of the tests' own: a free loopback port and a temporary folder, gone when stopped.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
+import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
+  /** URL of the next database by number, which nobody else was given. */
+  newUrl(): string;
   /** Process id of the running server. */
   pid(): number;
   /** Runs one command, as a person would type it; gives the raw reply. */
@@ -23,7 +24,7 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-export interface RedisServerOptions {
+export interface RedisServerOptions extends Lifetime {
   /** Every write on disk before it is answered; default false: nothing is kept. */
   readonly isDurable?: boolean;
   /** Default: a free one. */
@@ -32,7 +33,9 @@ export interface RedisServerOptions {
   readonly settings?: readonly string[];
 }
 
-const START_LIMIT_MS = 10_000;
+const START_LIMIT_MS = 60_000;
+/** As many as tests may ask for; one that nobody uses costs nothing. */
+const DATABASES = 10_000;
 
 /** Whether there is a redis-server to run. */
 export function hasRedis(): boolean {
@@ -41,7 +44,7 @@ export function hasRedis(): boolean {
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const { isDurable = false, settings = [] } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-redis-'));
+  const folder = serverFolder('redis', options);
   const port = options.port ?? (await freePort());
   let server: ChildProcess | undefined;
 
@@ -49,9 +52,10 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     const durability = isDurable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
     server = spawn(
       'redis-server',
-      ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...durability, ...settings],
+      ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--databases', `${DATABASES}`, '--save', '', ...durability, ...settings],
       { stdio: 'ignore' },
     );
+    leaveToRun(server, options);
     const limit = performance.now() + START_LIMIT_MS;
     while (!(await answers(port))) {
       if (performance.now() > limit) throw new Error(`redis-server on port ${port} did not start`);
@@ -73,9 +77,11 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
+  let given = 0;
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    newUrl: () => `redis://127.0.0.1:${port}/${++given}`,
     pid: () => server?.pid ?? 0,
     command: (line) => ask(port, line),
     kill: () => end('SIGKILL'),

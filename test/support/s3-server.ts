@@ -2,16 +2,16 @@
 // writers win.
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort } from './free-port.ts';
 import { motoPrograms } from './moto.ts';
+import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 import { skipBecause } from './skips.ts';
 
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 60_000;
 
 export interface S3Server {
   readonly name: 'versitygw' | 'moto';
@@ -38,14 +38,15 @@ export function findS3Server(suite: string): S3Program | undefined {
   return undefined;
 }
 
-export async function startS3Server({ name, path }: S3Program): Promise<S3Server> {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-s3-'));
+export async function startS3Server({ name, path }: S3Program, lifetime: Lifetime = {}): Promise<S3Server> {
+  const folder = serverFolder('s3', lifetime);
   const port = await freePort();
   const [accessKeyId, secretAccessKey] = ['headrace', 'headrace-secret'];
   const args =
     name === 'moto' ? ['-H', '127.0.0.1', '-p', `${port}`] : ['--port', `127.0.0.1:${port}`, 'posix', folder];
   const env = { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey };
   const server = spawn(path, args, { cwd: folder, env, stdio: 'ignore' });
+  leaveToRun(server, lifetime);
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
   const endpoint = `http://127.0.0.1:${port}`;
   const client = new S3Client({

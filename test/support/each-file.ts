@@ -1,0 +1,14 @@
+// Vitest imports this before each test file. It measures what the file costs, and fails a file that leaves something behind in
+// the process that it shares with others.
+
+import { afterAll } from 'vitest';
+import { beginFile } from './each-file/begin-file.ts';
+
+const file = beginFile();
+
+// The first hook of a file is the last to run after it.
+afterAll(async ({}, suite) => {
+  const { costs, left } = await file.end();
+  Object.assign(suite.file.meta, { costs });
+  if (left.length > 0) throw new Error(`This file leaves behind: ${left.join('; ')}. What a test opens, it closes.`);
+});

@@ -1,0 +1,30 @@
+// What happens around one test file: its costs are measured, what it executes is recorded where that was asked for, and what it
+// left behind is looked for.
+
+import { runFolder, workerFolder } from '../run-folder.ts';
+import { type FileCosts, measureFile } from './measure-file.ts';
+import { beginRecord } from './record-executed.ts';
+import { surroundings, whatIsLeft } from './surroundings.ts';
+
+export interface EndedFile {
+  readonly costs: FileCosts;
+  /** What the file did not close, in words. */
+  readonly left: readonly string[];
+}
+
+export function beginFile(): { end(): Promise<EndedFile> } {
+  const run = runFolder();
+  // Each worker has a folder for temporary files, so that what stays there can be told from another worker's.
+  if (run !== undefined) process.env['TMPDIR'] = workerFolder(run, process.env['VITEST_POOL_ID'] ?? '0');
+  const record = beginRecord();
+  const before = surroundings();
+  const measured = measureFile();
+  return {
+    async end() {
+      const costs = measured.end();
+      const left = await whatIsLeft(before);
+      record?.end();
+      return { costs, left };
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// What test files share by running in one process: its environment, its listeners, what keeps it alive, its temporary files.
+// A file that changes them would change the tests of the next one.
+
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly globals: readonly unknown[];
+  /** How many listeners the process has for each event. */
+  readonly listeners: ReadonlyMap<string, number>;
+  /** How many of each kind keep the process alive. */
+  readonly resources: ReadonlyMap<string, number>;
+  readonly files: ReadonlySet<string>;
+}
+
+/** How long closing may go on after the last test; what is open after it counts as left. */
+const PATIENCE_MS = 3_000;
+/** Resources that come and go by themselves: requests in flight of the process itself, and what Vitest talks through. */
+const PASSING = new Set(['FSReqCallback', 'FSReqPromise', 'Immediate', 'PipeWrap', 'MessagePort', 'TTYWrap', 'CloseReq']);
+/** Temporary files that native libraries write once a process: the ONNX runtime's. */
+const OF_LIBRARIES = /^(\.ses|mat-debug-\d+\.log)$/;
+/** Where Node keeps the connections of `fetch`. */
+const FETCH = Symbol.for('undici.globalDispatcher.1');
+const GLOBALS = ['fetch', 'Date', 'setTimeout', 'setInterval', 'WebSocket', 'crypto'] as const;
+/** Set for each file anew, or by Vitest. */
+const OWN_VARIABLES = /^(HEADRACE_TEST_|VITEST|TMPDIR$|NODE_OPTIONS$)/;
+
+export function surroundings(): Surroundings {
+  return {
+    environment: Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.test(name))),
+    globals: globals(),
+    listeners: new Map(process.eventNames().map((event) => [String(event), process.listenerCount(event)])),
+    resources: countResources(),
+    files: new Set(readdirSync(tmpdir()).filter((name) => !OF_LIBRARIES.test(name))),
+  };
+}
+
+/** What is there now and was not before, in words; waits a while for what is still closing. */
+export async function whatIsLeft(before: Surroundings): Promise<string[]> {
+  closeFetch();
+  const limit = performance.now() + PATIENCE_MS;
+  for (let left = differences(before); ; left = differences(before)) {
+    if (left.length === 0 || performance.now() > limit) return left;
+    await sleep(20);
+  }
+}
+
+/** `fetch` keeps connections open for seconds, in case that they are used again. */
+function closeFetch(): void {
+  const shared = globalThis as { [FETCH]?: { destroy(): Promise<void>; constructor: new () => never } };
+  const used = shared[FETCH];
+  if (used === undefined) return;
+  shared[FETCH] = new used.constructor();
+  void used.destroy();
+}
+
+function differences(before: Surroundings): string[] {
+  const now = surroundings();
+  const names = new Set([...Object.keys(before.environment), ...Object.keys(now.environment)]);
+  const variables = [...names].filter((name) => before.environment[name] !== now.environment[name]);
+  const replaced = GLOBALS.filter((_, index) => before.globals[index] !== now.globals[index]);
+  return [
+    ...variables.map((name) => `variable ${name} of the environment`),
+    ...replaced.map((name) => `another globalThis.${name}`),
+    ...more(before.listeners, now.listeners, (event) => `listeners for the process's "${event}"`),
+    ...more(before.resources, now.resources, (kind) => `open ${kind}`),
+    ...[...now.files].filter((name) => !before.files.has(name)).map((name) => `${name} among the temporary files`),
+  ];
+}
+
+function more(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>, words: (key: string) => string) {
+  return [...now]
+    .map(([key, count]) => ({ key, more: count - (before.get(key) ?? 0) }))
+    .filter((one) => one.more > 0)
+    .map((one) => `${one.more} ${words(one.key)}`);
+}
+
+function countResources(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const kind of process.getActiveResourcesInfo())
+    if (!PASSING.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return counts;
+}
+
+function globals(): unknown[] {
+  return [...GLOBALS.map((name) => globalThis[name]), Math.random, performance.now];
+}

@@ -1,0 +1,50 @@
+// How long a server of the tests lives: until the test that started it stops it, or, where files share it, until the run ends.
+
+import type { ChildProcess } from 'node:child_process';
+import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runFolder } from './run-folder.ts';
+
+export interface Lifetime {
+  /** Files of this worker share it; it ends with the run. Default false: whoever starts it stops it. */
+  readonly isShared?: boolean;
+}
+
+/** A new folder for a server's files: of the run where the server is shared, else among the temporary files. */
+export function serverFolder(name: string, { isShared = false }: Lifetime): string {
+  return mkdtempSync(join((isShared ? runFolder() : undefined) ?? tmpdir(), `headrace-${name}-`));
+}
+
+/** A shared server doesn't keep its worker alive, and is ended by `endSharedServers` after the run. */
+export function leaveToRun(server: ChildProcess, { isShared = false }: Lifetime): void {
+  const run = runFolder();
+  if (!isShared || run === undefined) return;
+  server.unref();
+  // A pipe is a socket, which has `unref`; its type in Node's typings is the general stream's.
+  (server.stderr as { unref?: () => void } | null)?.unref?.();
+  appendFileSync(listOf(run), `${server.pid}\n`);
+}
+
+/** Ends what `leaveToRun` was given. */
+export function endSharedServers(run: string): void {
+  for (const pid of pidsIn(listOf(run))) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
+function listOf(run: string): string {
+  return join(run, 'shared-servers.txt');
+}
+
+function pidsIn(list: string): number[] {
+  try {
+    return readFileSync(list, 'utf8').trimEnd().split('\n').map(Number);
+  } catch {
+    return [];
+  }
+}
