@@ -1,13 +1,18 @@
 // What the routes of training sets are given: jobs in processes of their own, the records, and their files.
 
+import type { StartJobProcess } from '../offline/index.ts';
 import type { App } from './open-app.ts';
 import { parseSpinePlaces, type TrainingSetRoutes } from '../serving/index.ts';
 import { createArrowOpener } from './open-arrow.ts';
 import { createJobStarter } from './start-job-process.ts';
 
-/** `owner` is this process, as no other is called. */
-export async function openTrainingSets(app: App, owner: string): Promise<TrainingSetRoutes> {
-  const { values, file } = app.config;
+/** `owner` is this process, as no other is called; `start` starts a job's process, by default one of its own. */
+export async function openTrainingSets(
+  app: App,
+  owner: string,
+  start: StartJobProcess = createJobStarter(app.config.file),
+): Promise<TrainingSetRoutes> {
+  const { values } = app.config;
   const { getTrainingSet, listTrainingSets, openTrainingSetFile, openTrainingSetJobs } = await import(
     '../offline/index.ts'
   );
@@ -17,7 +22,7 @@ export async function openTrainingSets(app: App, owner: string): Promise<Trainin
     database,
     dataDirectory,
     owner,
-    start: createJobStarter(file),
+    start,
     async manifest() {
       const applied = await (await app.registry()).definitions.current();
       return applied === undefined ? (await app.applied()).manifest : applied.manifest;

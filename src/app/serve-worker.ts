@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
 import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
+import type { StartJobProcess } from '../offline/index.ts';
 import {
   createBytesInFlight,
   createHttpServer,
@@ -58,6 +59,8 @@ export interface ServeOptions {
   readonly serverId?: string;
   /** The way to whoever owns the totals of all workers; this process when left out. */
   readonly channel?: TotalsChannel;
+  /** Starts the jobs of training sets; a process each when left out. Tests run them in this process. */
+  readonly startJob?: StartJobProcess | undefined;
   /** What scrapes and streams are told; the figures as they are when left out. */
   readonly stats?: (own: LiveFigures) => LiveStats;
 }
@@ -216,7 +219,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
         });
   const monitors = monitoringReads(app);
   const scheduleMetrics = openScheduleMetrics(app);
-  const trainingSets = await openTrainingSets(app, serverId);
+  const trainingSets = await openTrainingSets(app, serverId, options.startJob);
   const { experiments, reports } = await openServedExperiments(app);
   const fills = createFillProcesses(app);
   const { app: server, roles } = await createHttpServer(planes, {

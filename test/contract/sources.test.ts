@@ -35,6 +35,7 @@ import {
 import { oracleTrainingSet, sameValue } from '../support/oracle.ts';
 import { readService } from '../support/read-service.ts';
 import { type OpenPlace, type SourcePlace, sourcePlaces } from '../support/source-places.ts';
+import { runs } from '../support/tier.ts';
 
 const START = 1_700_000_000_000_000;
 const HOUR = 60 * MICROS_PER_MINUTE;
@@ -216,7 +217,7 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
           expect((await make(deps, spine)).id).toBe(set.id);
         },
       ),
-      { numRuns: Number(process.env['HEADRACE_PROPERTY_RUNS'] ?? place.runs ?? 8), examples: [NO_TIMES] },
+      { numRuns: runs(place.runs ?? 8), examples: [NO_TIMES] },
     );
   });
 

@@ -12,6 +12,7 @@ import { DAY_COLUMNS, expectDaysOfRanges } from '../support/days-of-a-year.ts';
 import { type OfflineWorld, openOfflineWorld, TYPES } from '../support/offline-world.ts';
 import { type Asked, readSource } from '../support/read-source.ts';
 import { skipBecause } from '../support/skips.ts';
+import { runs } from '../support/tier.ts';
 
 const isHere = findMysql() !== undefined;
 if (!isHere) skipBecause('what MySQL’s values become: no mariadbd found (Debian: mariadb-server)');
@@ -177,7 +178,7 @@ describe.runIf(isHere)('a source in MySQL (MariaDB)', () => {
           ]);
         expect(await read(ask(columns, { query: 'SELECT s, f, g, i FROM anything ORDER BY n' }))).toStrictEqual(rows);
       }),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     );
   });
 

@@ -14,6 +14,7 @@ import { findPostgres, type PostgresServer, startPostgres } from '../support/pos
 import { type Asked, readSource } from '../support/read-source.ts';
 import { skipBecause } from '../support/skips.ts';
 import { openGate } from '../support/tcp-gate.ts';
+import { runs } from '../support/tier.ts';
 
 const isHere = findPostgres() !== undefined;
 if (!isHere) skipBecause('what Postgres’s values become: no initdb and postgres found (Debian: postgresql)');
@@ -169,7 +170,7 @@ describe.runIf(isHere)('a source in Postgres', () => {
         const got = await read(ask(columns, { query: 'SELECT s, f, i, at FROM anything ORDER BY n;' }));
         expect(got).toStrictEqual(rows);
       }),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     );
   });
 

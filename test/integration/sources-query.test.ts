@@ -24,6 +24,7 @@ import {
 } from '../support/offline-world.ts';
 import { oracleTrainingSet, sameValue } from '../support/oracle.ts';
 import { readService } from '../support/read-service.ts';
+import { runs } from '../support/tier.ts';
 
 let world: OfflineWorld;
 beforeAll(async () => {
@@ -259,7 +260,7 @@ describe('a query over sources', () => {
           expect((await auditTrainingSet(depsFor(folder, manifest), set.id)).isClean).toBe(true);
         },
       ),
-      { numRuns: Number(process.env['HEADRACE_PROPERTY_RUNS'] ?? 12) },
+      { numRuns: runs(12) },
     );
     expect(made).toBeGreaterThan(0);
   });

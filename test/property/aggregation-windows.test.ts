@@ -7,6 +7,7 @@ import { compareValues, encodeOrder, HeadraceError, type DataType, type Value } 
 import type { FeatureSpec, SourceSpec, ViewSpec, WindowOp } from '../../src/definitions/index.ts';
 import { toEventColumns } from '../support/event-columns.ts';
 import { rationalSum, rationalVariance } from '../support/rational.ts';
+import { runs } from '../support/tier.ts';
 import { type WindowAggregation, type WindowEvent, windowOracle } from '../support/window-oracle.ts';
 
 const TYPES: Readonly<Record<string, DataType>> = {
@@ -219,7 +220,7 @@ describe('a view of many columns', () => {
         const visible = arrived.filter((event) => event.eventMicros <= time);
         expectSame(aggregator, folded(aggregator, visible), aggregations, visible, time);
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 
@@ -321,7 +322,7 @@ describe('full ties', () => {
           const all = inOrder([...files, ...pushed], created);
           expectSame(aggregator, states[0] as TileState, aggregations, all, 30);
         }),
-        { numRuns: 300 },
+        { numRuns: runs(300) },
       );
     },
   );
@@ -385,7 +386,7 @@ describe('sums, means and variances of any floats', () => {
         expect(aggregator.value(state, 0, 100)).toBe(sum);
         expect(aggregator.value(state, 1, 100)).toBe(sum / split.values.length);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 
@@ -399,7 +400,7 @@ describe('sums, means and variances of any floats', () => {
         if (expected === null) expect(actual).toBeNull();
         else expect(Math.abs((actual as number) - expected)).toBeLessThanOrEqual(1e-12 * expected);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 });

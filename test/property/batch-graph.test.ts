@@ -20,6 +20,7 @@ import { linearModel, lookUpModel, singleRowModel } from '../support/onnx-model.
 import { type OpenGraph, openGraph } from '../support/open-graph.ts';
 import { scoreRows } from '../support/score-rows.ts';
 import { answersOf } from '../support/row-answers.ts';
+import { runs } from '../support/tier.ts';
 
 const given = onDemandView('given', {
   inputs: { request: { x: t.float64() } },
@@ -143,7 +144,7 @@ describe.each(Object.entries(GRAPHS))('%s', (_, node) => {
           expect(got[at], `row ${at}: ${String(row[0])}, ${String(row[1])}`).toStrictEqual(shown(alone));
         }
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
   });
 });

@@ -24,6 +24,7 @@ import {
   treesModel,
 } from '../support/onnx-model.ts';
 import { scoreRows } from '../support/score-rows.ts';
+import { runs } from '../support/tier.ts';
 
 const type = (kind: 'float64' | 'float32' | 'int64' | 'string' | 'bool'): DataType => ({ kind });
 const floats = (count: number): Field[] =>
@@ -158,7 +159,7 @@ describe('a batch’s model', () => {
             );
             if (good.length > 0) expect(together).toStrictEqual(got.filter((one) => Array.isArray(one)));
           }),
-          { numRuns: 30 },
+          { numRuns: runs(30) },
         );
       } finally {
         model.close();

@@ -20,6 +20,7 @@ import {
   TYPES,
   writeParquet,
 } from '../support/offline-world.ts';
+import { runs } from '../support/tier.ts';
 
 let world: OfflineWorld;
 beforeAll(async () => {
@@ -176,7 +177,7 @@ describe('rules', () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   }, 120_000);
 });

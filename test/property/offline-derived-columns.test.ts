@@ -23,6 +23,7 @@ import {
   writeCuts,
   writeParquet,
 } from '../support/offline-world.ts';
+import { runs } from '../support/tier.ts';
 
 let world: OfflineWorld;
 beforeAll(async () => {
@@ -117,7 +118,7 @@ describe('derived columns', () => {
         expect(pushed.map((one) => shown(one, all))).toEqual(ofFile);
         await snapshot.close();
       }),
-      { numRuns: Number(process.env['HEADRACE_PROPERTY_RUNS'] ?? 40) },
+      { numRuns: runs(40) },
     );
   }, 60_000);
 

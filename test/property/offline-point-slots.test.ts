@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createPointSlots, type EventNumbers } from '../../src/offline/duckdb/point-slots.ts';
+import { runs } from '../support/tier.ts';
 
 interface Point {
   readonly key: number;
@@ -89,13 +90,13 @@ describe('points in memory', () => {
           }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
   it('see the same when buckets fill many times over', () => {
     const random = fc.sample(fc.tuple(fc.nat({ max: 2999 }), fc.nat({ max: 999 }), fc.nat({ max: 99 })), {
-      numRuns: 20_000,
+      numRuns: runs(20_000),
       seed: 7,
     });
     const points = random.slice(0, 5000).map(([key, time]): Point => ({ key, time }));

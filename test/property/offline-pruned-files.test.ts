@@ -21,6 +21,7 @@ import {
   writeParquet,
 } from '../support/offline-world.ts';
 import { oracleTrainingSet, sameValue } from '../support/oracle.ts';
+import { runs } from '../support/tier.ts';
 
 let world: OfflineWorld;
 beforeAll(async () => {
@@ -148,7 +149,7 @@ describe('files by day', () => {
           });
         },
       ),
-      { numRuns: Number(process.env['HEADRACE_PROPERTY_RUNS'] ?? 25) },
+      { numRuns: runs(25) },
     );
     expect(skipped).toBeGreaterThan(runs);
   });

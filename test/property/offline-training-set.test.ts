@@ -33,6 +33,7 @@ import {
   type WrittenCut,
 } from '../support/offline-world.ts';
 import { type Boundary, oracleTrainingSet, sameValue, type World } from '../support/oracle.ts';
+import { runs } from '../support/tier.ts';
 
 const MINUTE = 60_000_000;
 const BASE = 1_000_000_000_000_000;
@@ -438,7 +439,7 @@ describe('a training set', () => {
           });
         },
       ),
-      { numRuns: Number(process.env['HEADRACE_PROPERTY_RUNS'] ?? 30) },
+      { numRuns: runs(30) },
     );
   }, 120_000);
 });

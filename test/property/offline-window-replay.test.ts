@@ -11,6 +11,7 @@ import { fromDuck, toDuck } from '../../src/offline/duckdb/vector-values.ts';
 import { duckType } from '../../src/offline/sources/sql-text.ts';
 import { manifestOf, type OfflineWorld, openOfflineWorld, sourceOf, TYPES, viewOf } from '../support/offline-world.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
+import { runs } from '../support/tier.ts';
 
 const columns: Field[] = [
   { name: 'k', type: TYPES.string },
@@ -174,7 +175,7 @@ describe('the window replay', () => {
           });
         },
       ),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
   });
 

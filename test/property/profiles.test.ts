@@ -15,6 +15,7 @@ import {
   profileToJson,
   summarizeProfile,
 } from '../../src/profiles/index.ts';
+import { runs } from '../support/tier.ts';
 
 const number = fc.oneof(
   fc.double(),
@@ -86,7 +87,7 @@ describe('a profile', () => {
         expect(profileToJson(profileFromJson(whole))).toBe(whole);
         expect(summarizeProfile(profileFromJson(whole))).toEqual(summarizeProfile(profileOf(type, values)));
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -116,7 +117,7 @@ describe('a profile', () => {
           expect(counts.get(own)).toBe(rows);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -143,7 +144,7 @@ describe('a profile', () => {
           expect(Math.abs(found - exact)).toBeLessThanOrEqual(Math.abs(exact) * 0.0101 + 1e-320);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

@@ -13,6 +13,7 @@ import { fields, readParquet, TYPES, writeParquet } from '../support/offline-wor
 import { asJson, NOW, openPushesWorld, type PushesWorld, SALE_COLUMNS } from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
+import { runs } from '../support/tier.ts';
 
 const SHOPS = ['a', 'b', 'c'];
 const row = fc.record({
@@ -121,7 +122,7 @@ describe.each(kinds)('on $name', (kind) => {
             }
           },
         ),
-        { numRuns: kind.name === 'lmdb' ? 12 : 5 },
+        { numRuns: runs(kind.name === 'lmdb' ? 12 : 5) },
       );
     },
     240_000,

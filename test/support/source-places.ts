@@ -11,6 +11,7 @@ import { findExtensions } from './duckdb-extensions.ts';
 import { type OfflineWorld, writeParquet } from './offline-world.ts';
 import { lakePlaces } from './lake-places.ts';
 import { findS3Server, type S3Server, startS3Server } from './s3-server.ts';
+import { isFull } from './tier.ts';
 
 export type Located = Pick<SourceSpec, 'kind' | 'location'>;
 
@@ -111,7 +112,8 @@ function s3Places(): SourcePlace[] {
   return [place('by copies', undefined), ...(httpfs === undefined ? [] : [place('by httpfs', httpfs)])];
 }
 
-/** Those that can be had here; the others are said to be skipped. */
+/** Those that can be had here; the others are said to be skipped. The quick tier has the disk and one database. */
 export function sourcePlaces(): SourcePlace[] {
+  if (!isFull) return [disk, ...postgresPlaces().slice(0, 1)];
   return [disk, ...s3Places(), ...postgresPlaces(), ...mysqlPlaces(), ...snowflakePlaces(), ...lakePlaces()];
 }

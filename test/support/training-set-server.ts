@@ -2,11 +2,23 @@
 
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { streamArrow } from '../../src/offline/index.ts';
+import { type App, applyRepository, openApp, readEnvironment } from '../../src/app/index.ts';
+import { serveInProcess } from '../../src/app/serve-worker.ts';
+import { type Logger, silentLogger, silentProgress } from '../../src/core/index.ts';
+import {
+  createTrainingSet,
+  jobError,
+  runJob,
+  type StartJobProcess,
+  streamArrow,
+  tellProgress,
+  type TrainingSetRecord,
+  type TrainingSetRequest,
+} from '../../src/offline/index.ts';
 import { openDuckDb } from '../../src/storage/index.ts';
-import { createProject, headraceJson, type Project } from './serving-project.ts';
+import { CONFIG, createProject, type Project } from './serving-project.ts';
 
-const REPOSITORY = `import { count, entity, featureService, featureView, latest, mean, onDemandView, parquet, sum, t } from 'headrace';
+const REPOSITORY = `import { count, endpoint, entity, featureService, featureView, latest, mean, model, onDemandView, parquet, sum, t } from 'headrace';
 
 export const shop = entity('shop', { keys: { shop: t.string() } });
 export const sales = parquet('sales', {
@@ -30,17 +42,13 @@ export const basket = onDemandView('basket', {
 });
 export const shop_features = featureService('shop_features', [history, basket]);
 export const throwing = featureService('throwing', [big]);
-`;
-
-const CONFIG = `import { defineConfig } from 'headrace';
-export default defineConfig({ project: 'shop' });
+export const numbers = featureService('numbers', [history.pick('sales_1d', 'mean_7d')]);
+export const returns = model('returns', { features: numbers, outputs: { probability: t.float32() } });
+export const checkout = endpoint('checkout', { model: returns, unit: ['shop'] });
 `;
 
 /** Sales of 100 shops in January 2024, applied; `rows` of them. */
-export async function createTrainingSetProject(
-  rows = 20_000,
-  env: Readonly<Record<string, string>> = {},
-): Promise<Project> {
+export async function createTrainingSetProject(rows = 20_000): Promise<Project> {
   const project = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY, 'data/.keep': '' });
   await writeBySql(
     project.file('data/sales-1.parquet'),
@@ -48,9 +56,70 @@ export async function createTrainingSetProject(
       9007199254740993 + i AS points, TIMESTAMP '2024-01-01' + to_microseconds((i * 30 * 86400000000) // ${rows}) AS sold_at
       FROM range(${rows}) t(i)`,
   );
-  headraceJson(project, ['apply'], env);
+  const app = await openIn(project);
+  await applyRepository(app, {});
+  await app.close();
   return project;
 }
+
+const openIn = (
+  project: Project,
+  settings: Readonly<Record<string, string>> = {},
+  logger = silentLogger,
+): Promise<App> =>
+  openApp({ environment: { ...readEnvironment(settings), workingDirectory: project.directory }, logger });
+
+export interface TrainingSetServing {
+  readonly app: App;
+  readonly url: string;
+  /** Makes a set as the command does, into the project's folder. */
+  make(request: Pick<TrainingSetRequest, 'spine' | 'out'> & Partial<TrainingSetRequest>): Promise<TrainingSetRecord>;
+  stop(): Promise<void>;
+}
+
+/** Serves the project in this process, where its jobs run, too. */
+export async function serveTrainingSets(
+  project: Project,
+  {
+    settings = {},
+    logger = silentLogger,
+  }: { readonly settings?: Readonly<Record<string, string>>; readonly logger?: Logger } = {},
+): Promise<TrainingSetServing> {
+  const app = await openIn(project, settings, logger);
+  const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false, startJob: jobsOf(app) });
+  return {
+    app,
+    url: serving.url,
+    async make({ spine, out, ...more }) {
+      const [service, timestamp, labels, boundary] = ['shop_features', 'at', ['late'], 'at'] as const;
+      const request = { service, timestamp, labels, boundary, directory: project.directory, ...more };
+      return createTrainingSet(await app.offline(silentProgress), { ...request, spine, out: project.file(out) });
+    },
+    async stop() {
+      await serving.stop();
+      await app.close();
+    },
+  };
+}
+
+/** Jobs in this process. One that is killed works on to its end, which nobody hears of. */
+const jobsOf =
+  (app: App): StartJobProcess =>
+  (job, heard) => {
+    const { promise: ended, resolve } = Promise.withResolvers<{ code: number | null; signal: string | null }>();
+    const work = async (): Promise<void> => {
+      try {
+        const progress = tellProgress((told) => heard({ kind: 'progress', progress: told }));
+        heard({ kind: 'done', trainingSet: await runJob(await app.offline(progress), job) });
+      } catch (thrown) {
+        app.logger.warn({ err: thrown }, 'a training set could not be made');
+        heard({ kind: 'failed', error: jobError(thrown, job.isLocal) });
+      }
+      resolve({ code: 0, signal: null });
+    };
+    void work();
+    return { ended, kill: () => resolve({ code: null, signal: 'SIGKILL' }) };
+  };
 
 /** SQL of a spine of `rows` rows: keys, a request column, a label, a time; some keys are null or unknown. */
 export const spineSql = (rows: number, from = 0): string =>

@@ -13,6 +13,7 @@ import { openDuckDb, type DuckDb } from '../../src/storage/index.ts';
 import { duckType } from '../../src/offline/sources/sql-text.ts';
 import { createRowAppender } from '../../src/offline/duckdb/row-appender.ts';
 import { fields, manifestOf, sourceOf, TYPES, viewOf } from '../support/offline-world.ts';
+import { runs } from '../support/tier.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,7 +74,7 @@ describe('keys in bulk', () => {
           rows.map((row) => Buffer.from(encodeKey(types, row) ?? []).toString('hex')),
         );
       }),
-      { numRuns: 80 },
+      { numRuns: runs(80) },
     );
   });
 });
@@ -142,7 +143,7 @@ describe('bases in bulk', () => {
           latest.map((row) => Buffer.from(packBase(codec, run, asOf, { latest: row, tiles: null })).toString('hex')),
         );
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

@@ -1,12 +1,15 @@
-// What headers ask of a training set's file, and whose jobs are dead.
+// What headers ask of a training set's file, how long and large a spine may be on its way, and whose jobs are dead.
 
-import { describe, expect, it } from 'vitest';
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
 import { jobError } from '../../src/offline/index.ts';
 import { createJobWatch } from '../../src/offline/jobs/job-watch.ts';
 import type { LiveJob } from '../../src/offline/jobs/job-table.ts';
 import { readRange } from '../../src/serving/http/training-sets/byte-range.ts';
 import { prefersArrow } from '../../src/serving/http/training-sets/prefers-arrow.ts';
+import { checkAnnounced, readSpineBody } from '../../src/serving/http/training-sets/spine-body.ts';
 
 describe('a range', () => {
   it.each([
@@ -42,6 +45,81 @@ describe('the form of rows', () => {
     ['application/json', false],
   ])('%s', (accept, expected) => {
     expect(prefersArrow(accept)).toBe(expected);
+  });
+});
+
+describe('a spine on its way', () => {
+  const BOUNDS = { maxBytes: 10, silenceMs: 1000, totalMs: 5000, places: [] };
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+  /** Sends pieces, each after so long; gives what was read. */
+  const read = (...pieces: readonly (readonly [number, string])[]): Promise<string> => {
+    const body = new PassThrough();
+    const gathered = (async () => {
+      let text = '';
+      // Of a request it has what is read of it here.
+      const request = Object.assign(body, { headers: {} }) as unknown as IncomingMessage;
+      for await (const piece of readSpineBody(request, BOUNDS)) text += String(piece);
+      return text;
+    })();
+    gathered.catch(() => {});
+    const send = async (): Promise<void> => {
+      for (const [afterMs, piece] of pieces) {
+        await vi.advanceTimersByTimeAsync(afterMs);
+        if (piece === 'cut') body.destroy();
+        else if (piece === 'end') body.end();
+        else body.write(piece);
+      }
+    };
+    return send().then(() => gathered);
+  };
+
+  it('is read whole, however slowly, as long as it keeps coming', async () => {
+    expect(await read([900, 'a'], [900, 'b'], [900, 'c'], [900, 'd'], [900, 'end'])).toBe('abcd');
+  });
+
+  it('may be as long as the limit, and no longer', async () => {
+    expect(await read([0, '0123456789'], [0, 'end'])).toBe('0123456789');
+    await expect(read([0, '01234'], [0, '567890'])).rejects.toMatchObject({ code: 'HR_TOO_LARGE' });
+    const announced = (length: string) => ({ headers: { 'content-length': length } }) as unknown as IncomingMessage;
+    checkAnnounced(announced('10'), BOUNDS);
+    expect(() => checkAnnounced(announced('11'), BOUNDS)).toThrow('11 bytes are announced');
+  });
+
+  it.each([
+    [
+      'nothing comes any more',
+      [
+        [0, 'a'],
+        [1001, 'b'],
+      ],
+      'HR_INVALID',
+      /nothing for 1000 ms \(server\.bodyTimeoutMs\)/,
+    ],
+    [
+      'it takes too long in all',
+      [
+        [900, 'a'],
+        [900, 'b'],
+        [900, 'c'],
+        [900, 'd'],
+        [900, 'e'],
+        [900, 'f'],
+      ],
+      'HR_INVALID',
+      /within 5000 ms \(server\.spineTimeoutMs\)/,
+    ],
+    [
+      'its client goes away',
+      [
+        [0, 'a'],
+        [0, 'cut'],
+      ],
+      'HR_CANCELLED',
+      /its spine was read/,
+    ],
+  ] as const)('is given up where %s', async (_, pieces, code, message) => {
+    await expect(read(...pieces)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
 });
 

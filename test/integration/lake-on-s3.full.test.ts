@@ -1,4 +1,6 @@
 // Tables of a lake on a real S3 server: what a run does when their objects vanish, or the credentials are wrong.
+// twin: test/integration/delta-source.test.ts > under a run
+// twin: test/integration/iceberg-source.test.ts > under a run
 
 import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 // S3 that refuses, is slow, changes or stops half-way: a clear error and nothing kept, or the whole after a few tries; and
 // of a year's days, a week's training set reads a week's.
+// twin: test/integration/sources-s3-copies.test.ts > copies of objects
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

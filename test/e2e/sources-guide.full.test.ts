@@ -1,4 +1,6 @@
 // The guide on sources, typed beside a real S3 server; and the five lines of the README.
+// twin: test/contract/sources.test.ts > a source of
+// twin: test/integration/sources-query.test.ts > a query over sources
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
 // Jobs of training sets that do not go to their end: cancelled, left, killed, or lost with their server; and what bounds them.
+// twin: test/integration/training-set-owners.test.ts > jobs of one server
+// twin: test/integration/training-set-owners.test.ts > jobs of two servers of one registry
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

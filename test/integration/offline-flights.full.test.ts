@@ -1,4 +1,5 @@
 // Training sets on real flights: delays are known on landing, not at departure.
+// twin: test/property/offline-training-set.test.ts > a training set
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

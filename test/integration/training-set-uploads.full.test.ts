@@ -1,4 +1,7 @@
 // Spines on their way to a server: too large, too slow, cut, onto a full disk; and clients that go away.
+// twin: test/unit/training-set-http.test.ts > a spine on its way
+// twin: test/integration/training-sets-http.test.ts > a spine on its way
+// twin: test/integration/training-set-owners.test.ts > are cancelled where nobody asks
 
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

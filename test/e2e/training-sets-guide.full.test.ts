@@ -1,4 +1,5 @@
 // The guide on training sets over HTTP, typed from top to bottom beside a server that runs.
+// twin: test/integration/training-sets-http.test.ts > a spine that is sent along
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

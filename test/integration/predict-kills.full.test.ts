@@ -1,5 +1,6 @@
 // A batch that is killed at any moment and asked for again: no row is lost, none is there twice, and what comes out is what an
 // undisturbed one gives. And a disk that fills, and two processes at once.
+// twin: test/e2e/predict.test.ts > what is asked again
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';

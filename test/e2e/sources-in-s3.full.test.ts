@@ -1,5 +1,6 @@
 // What a user sees of sources and spines in a real S3: how far fetching is, that a server which goes silent is given up by
 // the setting, and which spines there a request may name.
+// twin: test/contract/sources.test.ts > a source of
 
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';

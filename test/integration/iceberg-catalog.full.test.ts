@@ -1,4 +1,5 @@
 // Iceberg tables by their name in a real REST catalog: pyiceberg and DuckDB write to it, each in its way.
+// twin: test/integration/iceberg-source.test.ts > finds the newest metadata of a folder without a catalog
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

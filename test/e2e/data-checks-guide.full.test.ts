@@ -1,4 +1,6 @@
 // The guide on data checks, from the first command to the last, with all that it shows.
+// twin: test/integration/quarantined-files.test.ts > rows of files that a rule sets apart
+// twin: test/integration/push-checks.test.ts > a push
 
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';

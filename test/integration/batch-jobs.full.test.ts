@@ -1,5 +1,6 @@
 // Jobs of AWS Batch, on moto with jobs that run as processes: what the port of a cluster's jobs promises, and what goes wrong
 // between a driver and Batch.
+// twin: test/integration/batch-faults.test.ts > a run on AWS Batch
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
