@@ -4,31 +4,34 @@ import { within } from '../core/index.ts';
 import type { ToldTotals, TotalsChannel } from '../monitoring/index.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
 
-export function tell(message: FromWorker): void {
-  if (process.connected) process.send?.(message);
+/** This process' channel to the one that started it. */
+type Parent = Pick<NodeJS.Process, 'connected' | 'send' | 'on' | 'once'>;
+
+export function tell(message: FromWorker, parent: Pick<Parent, 'connected' | 'send'> = process): void {
+  if (parent.connected) parent.send?.(message);
 }
 
 /** Far more than the primary gathers, for a machine that has much else to do; less than the ten seconds that Prometheus waits. */
 const ASK_LIMIT_MS = 5000;
 
 /** The way to the totals, which are the primary’s. */
-export function primaryChannel(): TotalsChannel {
+export function primaryChannel(parent: Parent = process): TotalsChannel {
   const waiting = new Map<number, (totals: ToldTotals | undefined) => void>();
   let lastAsk = 0;
-  process.on('message', (message: ToWorker) => {
+  parent.on('message', (message: ToWorker) => {
     if (message.kind === 'totals') waiting.get(message.ask)?.(message.totals);
   });
   // Nobody answers those any more.
-  process.once('disconnect', () => {
+  parent.once('disconnect', () => {
     for (const resolve of waiting.values()) resolve(undefined);
   });
   return {
-    send: (report) => tell({ kind: 'report', report }),
+    send: (report) => tell({ kind: 'report', report }, parent),
     ask({ gathers }) {
-      if (!process.connected) return Promise.resolve(undefined);
+      if (!parent.connected) return Promise.resolve(undefined);
       const ask = ++lastAsk;
       const answered = new Promise<ToldTotals | undefined>((resolve) => waiting.set(ask, resolve));
-      tell({ kind: 'ask', ask, gathers });
+      tell({ kind: 'ask', ask, gathers }, parent);
       return within(answered, ASK_LIMIT_MS).finally(() => waiting.delete(ask));
     },
   };

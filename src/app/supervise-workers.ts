@@ -26,6 +26,8 @@ export interface Supervise {
   /** Undefined: nothing is sent. */
   readonly telemetry: TelemetrySettings | undefined;
   readonly logger: Logger;
+  /** How a worker is started; a process of Node's cluster when left out. */
+  readonly fork?: typeof forkWorker;
 }
 
 /** A primary's patience. */
@@ -46,7 +48,7 @@ type Listening = Pick<RunningServer, 'url' | 'grpcAddress'>;
 
 /** Resolves when every worker listens; throws what the first one that could not start says. */
 export async function superviseWorkers(given: Supervise): Promise<RunningServer> {
-  const { logger } = given;
+  const { logger, fork: startWorker = forkWorker } = given;
   const limits = { ...WORKER_LIMITS, ...given.limits };
   const running = new Set<WorkerProcess>();
   const listening = new Set<WorkerProcess>();
@@ -77,17 +79,19 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
       const serverId = randomUUID();
       const startMs = performance.now();
       let hasListened = false;
-      const worker = forkWorker(
+      const worker = startWorker(
         { ...given.start, port, ...(grpcPort === undefined ? {} : { grpcPort }), compacts, serverId },
         {
           received(message) {
-            watch.heard(worker);
+            // What it said last may be read after its end.
+            const isThere = running.has(worker);
+            if (isThere) watch.heard(worker);
             if (message.kind === 'up') {
               const { isReady } = message;
               void release().then(() => admission.up(admitted, { isReady, isReplacement }));
             } else if (message.kind === 'listening') {
               hasListened = true;
-              listening.add(worker);
+              if (isThere) listening.add(worker);
               owner.joined(worker);
               resolve({ url: message.url, grpcAddress: message.grpcAddress });
             } else if (message.kind === 'failed') {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, createClient, HeadraceClientError } from '../../src/client/index.ts';
 import { apiOfDocument } from '../../src/serving/index.ts';
 import { ARROW_REPOSITORY } from '../support/arrow-shop.ts';
+import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import { passThroughModel } from '../support/onnx-model.ts';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
 
@@ -197,6 +198,30 @@ describe('predictions', () => {
       attempts: 0,
       errors: [{ path: 'outcomes[0].value', message: 'expected a finite number, got NaN' }],
     });
+  });
+});
+
+describe('over a network that loses answers', () => {
+  it('counts a push once, reads again, and predicts once', async () => {
+    const proxy = await startFaultyProxy(open.serving.url);
+    const failFirst = (times: number, kind: 'drop' | 'cut' = 'drop'): void => {
+      proxy.requests = 0;
+      proxy.fault = () => (times-- > 0 ? { kind, afterBytes: 3 } : undefined);
+    };
+    try {
+      const lossy = createClient({ url: proxy.endpoint });
+      failFirst(2);
+      expect(await lossy.push('facts', [{ account: 77, at: AT }])).toMatchObject({ accepted: 1, duplicate: true });
+      expect(proxy.requests).toBe(3);
+      failFirst(2, 'cut');
+      expect(await lossy.readMany('stored', [{ account: 1 }])).toHaveLength(1);
+      expect(proxy.requests).toBe(3);
+      failFirst(1, 'cut');
+      await expect(lossy.predict('checkout', { points: 1 })).rejects.toMatchObject({ code: 'HR_CONNECTION_LOST' });
+      expect(proxy.requests).toBe(1);
+    } finally {
+      await proxy.stop();
+    }
   });
 });
 

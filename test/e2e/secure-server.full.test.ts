@@ -1,5 +1,7 @@
 // `headrace serve` with keys and TLS, as a process with several workers: what starts, what is let in, what is renewed, what a
 // stop does not wait for.
+// twin: test/integration/serving-keys.test.ts > a server with keys
+// twin: test/integration/serving-streams.test.ts > ends streams at once
 
 import { request as httpsRequest } from 'node:https';
 import { spawnSync } from 'node:child_process';

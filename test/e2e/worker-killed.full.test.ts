@@ -1,5 +1,7 @@
 // A worker that dies at the worst moment takes nobody with it: its primary goes on and starts another, also where there is no
 // process to be had for a while.
+// twin: test/unit/app-supervise-workers.test.ts > a worker that dies
+// twin: test/unit/app-rescue-connections.test.ts > are closed where no worker is left
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 // Telemetry of a server with two workers: spans come from the workers, figures from the primary alone; and without it nothing of
 // OpenTelemetry is loaded.
+// twin: test/integration/telemetry-otlp.test.ts > sends the same figures as /metrics shows, the last ones too
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startOtlpReceiver } from '../support/otlp-receiver.ts';

@@ -1,4 +1,5 @@
 // The guide on gRPC, typed from top to bottom beside a server, with the libraries that it names.
+// twin: test/integration/grpc-native.test.ts > is what HTTP answers, by the same names
 
 import { chmodSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';

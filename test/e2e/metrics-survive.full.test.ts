@@ -1,4 +1,6 @@
 // Counters never go backwards, whatever becomes of a worker: a server of two, scraped through the death of one under load.
+// twin: test/property/monitoring-totals.test.ts > never go backwards whichever worker is asked
+// twin: test/unit/monitoring-monitor.test.ts > sums the figures of all workers as if one had counted them all
 
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,7 @@
 // A worker in place of one that crashed, whose models can't be loaded: it takes no connections while another can answer them, for as
 // long as its primary has patience.
+// twin: test/unit/app-admit-workers.test.ts > a worker in place of another
+// twin: test/unit/app-supervise-workers.test.ts > does not listen before it is ready, as long as another is
 
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync } from 'node:fs';

@@ -1,4 +1,6 @@
 // Calls that are given up while a model is busy: their rows leave its queue, and those that are still waited for are answered.
+// twin: test/property/models-queue.test.ts > chooses, drops and refuses as the rules say
+// twin: test/unit/models-graph.test.ts > leaves the queue with a request that is cancelled, whatever stands in
 
 import type { ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 // The registry goes away under a server: what it serves goes on, what needs the registry says so, and once it is back the
 // server takes up what was applied.
+// twin: test/integration/serving-registry-away.test.ts > tells what it knows, and what it could not have
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 // The guide on GPUs, typed beside a server; what wants a GPU runs where there is one. What it says of files and settings is held against
 // those.
+// twin: test/unit/models-providers.test.ts > providers in order
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

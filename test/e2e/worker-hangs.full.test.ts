@@ -1,5 +1,7 @@
 // A worker that hangs: its primary hears nothing of it any more, kills it and starts another. One that is only unheard because its
 // primary stood still is left alone.
+// twin: test/unit/app-supervise-workers.test.ts > is killed after the limit and replaced
+// twin: test/unit/app-watch-workers.test.ts > takes none for silent that was not heard while the watching process stood still
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

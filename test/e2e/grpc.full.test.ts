@@ -1,4 +1,6 @@
 // gRPC on real processes: with one worker and with several, through a stop, a worker's death, and a port that is taken.
+// twin: test/integration/grpc-native.test.ts > who watches its health is told that it stops, and is let go
+// twin: test/unit/app-stop-serving.test.ts > cuts off who is still answered after the drain timeout
 
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,7 @@
 // `server.drainDelayMs`: a server that is told to stop says so at once by its readiness, and goes on taking connections and
 // answering until whoever balances has had the time to look.
+// twin: test/unit/app-stop-serving.test.ts > is not ready at once, and goes on answering for the drain delay
+// twin: test/unit/app-stop-serving.test.ts > waits for no balancer
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createServingProject, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';

@@ -1,4 +1,5 @@
 // Plain models by the command line, and a server of two workers that serves nothing else: nothing is applied.
+// twin: test/unit/serving-plain-models.test.ts > a load that fails at once is tried again where it is asked for
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { linearModel, zipMapModel } from '../support/onnx-model.ts';

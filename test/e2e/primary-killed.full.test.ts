@@ -1,5 +1,7 @@
 // The process that starts the workers is killed: each worker answers what it has begun, keeps what it logged, says that it is
 // gone and ends by itself.
+// twin: test/unit/app-supervise-workers.test.ts > ends what waits when the primary has gone, and asks nobody then
+// twin: test/unit/app-stop-serving.test.ts > gives telemetry three seconds for what it has left to send
 
 import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';

@@ -1,5 +1,6 @@
 // A server that is told to stop while a model's run does not come back: it ends in time and well, and has logged all that it
 // answered.
+// twin: test/unit/app-stop-serving.test.ts > waits a second for a model that hangs, and no longer
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { constantModel, patientModel } from '../support/onnx-model.ts';

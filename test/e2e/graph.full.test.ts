@@ -1,5 +1,7 @@
 // An endpoint that is a graph of models, on a real server: what it answers, whose failure is whose, and that a version of it is
 // a version like any other.
+// twin: test/unit/models-graph.test.ts > a function that a graph runs
+// twin: test/integration/graph-version.test.ts > is run by its version as it is served
 
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

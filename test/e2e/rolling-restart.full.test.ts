@@ -1,4 +1,6 @@
 // Two servers behind a balancer, each restarted in turn under load: no request fails, and no push is lost or counts twice.
+// twin: test/unit/app-stop-serving.test.ts > is not ready at once, and goes on answering for the drain delay
+// twin: test/integration/serving-stop.test.ts > a prediction that began before the stop
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { credentials } from '@grpc/grpc-js';

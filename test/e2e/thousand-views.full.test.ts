@@ -1,4 +1,5 @@
 // A thousand views: applied, changed and served as a few are.
+// twin: test/e2e/serve.test.ts > a server of two workers
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CONFIG, createProject, headraceJson, type Project, startServe } from '../support/serving-project.ts';

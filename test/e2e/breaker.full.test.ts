@@ -1,5 +1,7 @@
 // A version that fails every row, at half of the traffic of a server with two workers: its breakers send the requests to the
 // base before anybody looks, and each answer says so.
+// twin: test/property/serving-breaker.test.ts > closes by a probe that is answered, and counts from nothing then
+// twin: test/unit/serving-arm-guard.test.ts > opens by failures, and closes by a probe that is answered
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NOT_IN_TABLE, ONE_NUMBER } from '../support/one-number.ts';

@@ -1,5 +1,6 @@
 // What was applied runs everywhere: a machine that has the registry, the artifacts and the online store needs no feature
 // repository, and one that has another repository serves what was applied all the same.
+// twin: test/unit/app-applied-definitions.test.ts > definitions that were applied
 
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

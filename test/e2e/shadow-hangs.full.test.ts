@@ -1,5 +1,6 @@
 // A version that shadows and hangs, for longer than anybody waits: what is answered and counted is as without it, what it does not
 // get is counted, and no more rows wait for it than have their place.
+// twin: test/unit/serving-shadow-runner.test.ts > a run past its deadline
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { patientModel } from '../support/onnx-model.ts';
