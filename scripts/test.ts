@@ -1,43 +1,126 @@
-// `npm test`: brings Redis and Postgres where it can, runs every quick suite, names what it skipped and why,
-// and ends with the plain line `N passed, N failed`, and `, N skipped` where some were. With --heavy (`npm run test:heavy`):
-// the suites of test/heavy, at full size; with --interop (`npm run test:interop`): those of test/interop, with other people's
-// clients. With --bring-only it runs none of them: what they want can come beside something else.
+// `npm test`, `npm run test:full`, `npm run test:heavy`, `npm run test:interop`: brings the programs that a tier's tests run on
+// where it can, runs the tests, names what it skipped and why, and ends with the plain line `N passed, N failed`, and
+// `, N skipped` where some were. `npm test -- --help` shows what it takes.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { chooseAffected } from './test/affected/choose-tests.ts';
+import { keepRecord, newRecord } from './test/affected/executed-record.ts';
 import { bringLake } from './test/bring-lake.ts';
 import { bringPrograms } from './test/bring-programs.ts';
-import { countResults, type VitestReport } from './test/count-results.ts';
 import { judgeRun } from './test/judge-run.ts';
+import { root } from './test/root.ts';
+import { writeCosts } from './test/test-costs.ts';
+import { countResults, slowestFiles, type TestRunReport } from './test/test-run-report.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const tier = ['heavy', 'interop'].find((name) => process.argv.includes(`--${name}`)) ?? 'quick';
-bringPrograms(tier);
-bringLake(tier);
-if (process.argv.includes('--bring-only')) process.exit(0);
+const HELP = `Usage: npm test [-- OPTIONS] [FILE…]          every behaviour once: what .ci/run runs
+       npm run test:full [-- OPTIONS] [FILE…]  all adapters, all faults, properties at full size
+       npm run test:heavy, npm run test:interop
 
+  FILE…            only these test files, or those whose path contains the text
+  --affected       only the tests that executed what changed in the last whole run, the nearest first, for 60 seconds
+  --all            with --affected: no limit of time
+  --since REF      with --affected: what changed since this commit or branch; default HEAD, what is not committed
+  --shard N/M      part N of M parts that take about as long
+  --profile        keep what each file cost in test/costs.tsv: on a machine that does nothing else
+  --bring-only     bring the programs that the tests run on, and run nothing
+  -t PATTERN       only tests whose name matches
+
+Examples: npm test -- test/unit/core-time.test.ts
+          npm test -- --affected
+          npm run test:full -- --shard 2/4`;
+
+const AFFECTED_LIMIT_MS = 60_000;
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    full: { type: 'boolean' },
+    heavy: { type: 'boolean' },
+    interop: { type: 'boolean' },
+    affected: { type: 'boolean' },
+    all: { type: 'boolean' },
+    since: { type: 'string', default: 'HEAD' },
+    shard: { type: 'string' },
+    profile: { type: 'boolean' },
+    'bring-only': { type: 'boolean' },
+    bail: { type: 'string' },
+    testNamePattern: { type: 'string', short: 't' },
+    help: { type: 'boolean' },
+  },
+});
+if (options.help === true) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+const isNamedFull = positionals.some((file) => file.includes('.full.test'));
+const tier = (['full', 'heavy', 'interop'] as const).find((name) => options[name]) ?? (isNamedFull ? 'full' : 'quick');
+
+let files = positionals;
+if (options.affected === true) {
+  const choice = chooseAffected(options.since);
+  files = choice.files.filter((file) => belongsTo(file));
+  console.log(
+    `${choice.changed.length} files changed since ${options.since}; ${files.length} test files ` +
+      (choice.hasRecord
+        ? 'executed what changed, or import it.'
+        : 'import them (no whole run of `npm test` is on record).'),
+  );
+  if (files.length === 0) {
+    console.log('0 passed, 0 failed');
+    process.exit(0);
+  }
+} else {
+  bringPrograms(tier);
+  bringLake(tier);
+}
+if (options['bring-only'] === true) process.exit(0);
+
+const isWhole = files.length === 0 && options.shard === undefined && options.testNamePattern === undefined;
 const scratch = mkdtempSync(join(tmpdir(), 'headrace-test-'));
 const reportFile = join(scratch, 'report.json');
 const skipsFile = join(scratch, 'skips.txt');
+const record = isWhole && tier === 'quick' ? newRecord() : undefined;
 
-const given = process.argv.slice(2).filter((argument) => argument !== `--${tier}`);
-const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const run = spawnSync(
   process.execPath,
-  [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...given],
+  [
+    join(root, 'node_modules', 'vitest', 'vitest.mjs'),
+    'run',
+    '--reporter=default',
+    `--reporter=${join(root, 'scripts', 'test', 'file-report.ts')}`,
+    ...(options.shard === undefined ? [] : [`--shard=${options.shard}`]),
+    ...(options.bail === undefined ? [] : [`--bail=${options.bail}`]),
+    ...(options.testNamePattern === undefined ? [] : [`--testNamePattern=${options.testNamePattern}`]),
+    ...files,
+  ],
   {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, HEADRACE_SKIPS_FILE: skipsFile, HEADRACE_TEST_TIER: tier },
+    env: {
+      ...process.env,
+      HEADRACE_SKIPS_FILE: skipsFile,
+      HEADRACE_TEST_TIER: tier,
+      HEADRACE_TEST_REPORT: reportFile,
+      ...(options.affected === true ? { HEADRACE_TEST_ORDER: files.join('\n') } : {}),
+      ...(options.affected === true && options.all !== true
+        ? { HEADRACE_TEST_LIMIT_MS: String(AFFECTED_LIMIT_MS) }
+        : {}),
+      ...(record === undefined ? {} : { HEADRACE_TEST_RECORD: record }),
+    },
   },
 );
 
-const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport) : undefined;
+const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as TestRunReport) : undefined;
 const skips = existsSync(skipsFile) ? [...new Set(readFileSync(skipsFile, 'utf8').split('\n').filter(Boolean))] : [];
 rmSync(scratch, { recursive: true, force: true });
+if (record !== undefined && report !== undefined) keepRecord(record);
+if (options.profile === true && report !== undefined)
+  writeCosts(new Map(report.files.map((one) => [one.file, { ...one, tests: one.tests.length }])));
 
 const counts = countResults(report);
 if (skips.length > 0 || counts.skipped > 0) {
@@ -45,10 +128,27 @@ if (skips.length > 0 || counts.skipped > 0) {
   for (const reason of skips) console.log(`  - ${reason}`);
   for (const name of counts.skippedNames) console.log(`  - ${name}`);
 }
-const exitedWell = run.status === 0;
-// A run that dies before it can report (a crashed worker, a suite that does not load) is a failure of its own.
-const failed = counts.failed + (!exitedWell && counts.failed === 0 ? 1 : 0);
-const { exitCode, told } = judgeRun({ tier, counts: { ...counts, failed }, skips });
-if (told !== undefined) console.log(`\n!! ${told}`);
+if (report !== undefined && report.files.length > 1) {
+  console.log('\nThe files that took longest:');
+  for (const line of slowestFiles(report)) console.log(line);
+}
+if (report !== undefined && options.affected === true) {
+  const ran = new Set(report.files.map((one) => one.file));
+  const left = files.filter((file) => !ran.has(file));
+  if (left.length > 0) {
+    console.log(`\nLeft out after ${AFFECTED_LIMIT_MS / 1000} s (\`npm test -- --affected --all\` goes on):`);
+    for (const file of left) console.log(`  - ${file}`);
+  }
+}
+// A run that dies before it can report (a crashed worker) is a failure of its own; one that was cut for time is not.
+const isBroken = run.status !== 0 && counts.failed === 0 && report?.isCut !== true;
+const failed = counts.failed + (isBroken ? 1 : 0);
+const { exitCode, notice } = judgeRun({ tier, counts: { ...counts, failed }, skips });
+if (notice !== undefined) console.log(`\n!! ${notice}`);
 console.log(`${counts.passed} passed, ${failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`);
 process.exitCode = exitCode;
+
+function belongsTo(file: string): boolean {
+  if (file.startsWith('test/heavy/') || file.startsWith('test/interop/')) return false;
+  return tier === 'full' || !file.endsWith('.full.test.ts');
+}

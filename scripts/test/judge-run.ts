@@ -1,23 +1,23 @@
-// What a test run comes to: its exit status, and what is to be told when no test ran.
+// What a test run comes to: its exit status, and a notice where no test ran.
 
-import type { Counts } from './count-results.ts';
+import type { Counts } from './test-run-report.ts';
 
 export interface TestRun {
   readonly tier: string;
   readonly counts: Pick<Counts, 'passed' | 'failed' | 'skipped'>;
-  /** What the suites said that could not run here. */
+  /** The reasons that suites gave for not running here. */
   readonly skips: readonly string[];
 }
 
 /** Skipping all is right in one case: other people's clients that could not be installed, each of which says so. */
 export function judgeRun({ tier, counts: { passed, failed, skipped }, skips }: TestRun): {
   readonly exitCode: 0 | 1;
-  readonly told: string | undefined;
+  readonly notice: string | undefined;
 } {
-  if (failed > 0) return { exitCode: 1, told: undefined };
-  if (passed > 0) return { exitCode: 0, told: undefined };
+  if (failed > 0) return { exitCode: 1, notice: undefined };
+  if (passed > 0) return { exitCode: 0, notice: undefined };
   if (tier === 'interop' && skipped > 0 && skips.length > 0)
-    return { exitCode: 0, told: 'NOTHING WAS TESTED: what the suites need could not be installed here.' };
+    return { exitCode: 0, notice: 'NOTHING WAS TESTED: what the suites need could not be installed here.' };
   const why = skips.length > 0 ? 'for the reasons above' : 'and nobody said why';
-  return { exitCode: 1, told: `NOTHING WAS TESTED: no test ran, ${why}. That is a failure.` };
+  return { exitCode: 1, notice: `NOTHING WAS TESTED: no test ran, ${why}. That is a failure.` };
 }

@@ -8,7 +8,7 @@ const file = beginFile();
 
 // The first hook of a file is the last to run after it.
 afterAll(async ({}, suite) => {
-  const { costs, left } = await file.end();
+  const { costs, left } = await file.end(suite.file.name);
   Object.assign(suite.file.meta, { costs });
   if (left.length > 0) throw new Error(`This file leaves behind: ${left.join('; ')}. What a test opens, it closes.`);
 });

@@ -52,7 +52,20 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     const durability = isDurable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
     server = spawn(
       'redis-server',
-      ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--databases', `${DATABASES}`, '--save', '', ...durability, ...settings],
+      [
+        '--port',
+        String(port),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        folder,
+        '--databases',
+        `${DATABASES}`,
+        '--save',
+        '',
+        ...durability,
+        ...settings,
+      ],
       { stdio: 'ignore' },
     );
     leaveToRun(server, options);

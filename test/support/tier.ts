@@ -12,7 +12,9 @@ const LEAST_RUNS = 5;
 const nothing = (): void => {};
 
 /** A test of the full tier alone. The line above it names its quick twin: `// twin: FILE > NAME`. */
-export const fullIt: typeof it = isFull ? it : (Object.assign(nothing, { each: () => nothing }) as unknown as typeof it);
+export const fullIt: typeof it = isFull
+  ? it
+  : (Object.assign(nothing, { each: () => nothing }) as unknown as typeof it);
 
 /** A group of tests of the full tier alone. The line above it names its quick twin: `// twin: FILE > NAME`. */
 export const fullDescribe: typeof describe = isFull

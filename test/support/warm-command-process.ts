@@ -20,11 +20,16 @@ async function run({ directory, args, env }: WarmRequest): Promise<WarmAnswer> {
   process.chdir(directory);
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);
+  // Where what it executes is recorded: for the test file that asks.
+  (globalThis as { headraceTurnTo?: (folder: string | undefined) => void }).headraceTurnTo?.(
+    env['HEADRACE_TEST_EXECUTED'],
+  );
   const [stdout, stderr] = [collect(process.stdout), collect(process.stderr)];
   const code = await runCli(args);
   await setImmediate();
   // A folder that someone stands in could not be told from one that is gone.
   process.chdir('/');
+  (globalThis as { headraceWrite?: () => void }).headraceWrite?.();
   return { code, stdout: stdout.end(), stderr: stderr.end() };
 }
 

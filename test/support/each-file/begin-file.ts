@@ -12,7 +12,8 @@ export interface EndedFile {
   readonly left: readonly string[];
 }
 
-export function beginFile(): { end(): Promise<EndedFile> } {
+/** `end` takes the test file's path below the project. */
+export function beginFile(): { end(testFile: string): Promise<EndedFile> } {
   const run = runFolder();
   // Each worker has a folder for temporary files, so that what stays there can be told from another worker's.
   if (run !== undefined) process.env['TMPDIR'] = workerFolder(run, process.env['VITEST_POOL_ID'] ?? '0');
@@ -20,10 +21,10 @@ export function beginFile(): { end(): Promise<EndedFile> } {
   const before = surroundings();
   const measured = measureFile();
   return {
-    async end() {
+    async end(testFile) {
       const costs = measured.end();
       const left = await whatIsLeft(before);
-      record?.end();
+      record?.end(testFile);
       return { costs, left };
     },
   };

@@ -37,7 +37,9 @@ export function measureFile(): { end(): FileCosts } {
 /** CPU of all programs that this process started and that have ended; 0 where there is no /proc. */
 function childrenCpuMs(): number {
   try {
-    const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /s, '').split(' ');
+    const fields = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
     // Fields 16 and 17 of the line, cutime and cstime; the cut took two.
     return (Number(fields[13]) + Number(fields[14])) * MS_A_TICK;
   } catch {

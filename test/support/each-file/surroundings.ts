@@ -18,7 +18,15 @@ export interface Surroundings {
 /** How long closing may go on after the last test; what is open after it counts as left. */
 const PATIENCE_MS = 3_000;
 /** Resources that come and go by themselves: requests in flight of the process itself, and what Vitest talks through. */
-const PASSING = new Set(['FSReqCallback', 'FSReqPromise', 'Immediate', 'PipeWrap', 'MessagePort', 'TTYWrap', 'CloseReq']);
+const PASSING = new Set([
+  'FSReqCallback',
+  'FSReqPromise',
+  'Immediate',
+  'PipeWrap',
+  'MessagePort',
+  'TTYWrap',
+  'CloseReq',
+]);
 /** Temporary files that native libraries write once a process: the ONNX runtime's. */
 const OF_LIBRARIES = /^(\.ses|mat-debug-\d+\.log)$/;
 /** Where Node keeps the connections of `fetch`. */

@@ -1,0 +1,98 @@
+// The record of the last whole run: which functions of src each test file executed, and the sources as they were then. It lies
+// beside other caches of node_modules, and is not in git.
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Executed } from '../../../test/support/each-file/cover-sources.mjs';
+import { root } from '../root.ts';
+
+const RECORD = join(root, 'node_modules', '.cache', 'headrace', 'executed');
+
+/** Where a run writes its record: a new folder, which `keepRecord` puts in the old one's place. */
+export function newRecord(): string {
+  const folder = `${RECORD}.new`;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+export function keepRecord(folder: string): void {
+  cpSync(join(root, 'src'), join(folder, 'src'), { recursive: true });
+  rmSync(RECORD, { recursive: true, force: true });
+  renameSync(folder, RECORD);
+}
+
+export interface ExecutedRecord {
+  /** How many functions each test file executed. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /**
+   * The test files that executed a function which has changed since the run; undefined where the record can't tell: the source
+   * is new, or what changed lies outside of all functions.
+   */
+  executors(source: string): ReadonlySet<string> | undefined;
+}
+
+/** Undefined before the first whole run. */
+export function readRecord(): ExecutedRecord | undefined {
+  if (!existsSync(RECORD)) return undefined;
+  const byTest = new Map<string, Executed>();
+  for (const name of readdirSync(RECORD))
+    if (name.endsWith('.json'))
+      byTest.set(
+        name.slice(0, -'.json'.length).replaceAll('~', '/'),
+        JSON.parse(readFileSync(join(RECORD, name), 'utf8')) as Executed,
+      );
+  const sizes = new Map(
+    [...byTest].map(([test, executed]) => [
+      test,
+      Object.values(executed).reduce((sum, functions) => sum + functions.filter((one) => one[2] === 1).length, 0),
+    ]),
+  );
+  return {
+    sizes,
+    executors(source) {
+      const before = join(RECORD, source);
+      if (!existsSync(before)) return undefined;
+      const seen = new Map<string, readonly [number, number]>();
+      for (const executed of byTest.values())
+        for (const [from, to] of executed[source] ?? []) seen.set(`${from} ${to}`, [from, to]);
+      const changed = new Set<string>();
+      for (const [from, to] of changedSpans(before, join(root, source))) {
+        const innermost = [...seen]
+          .filter(([, one]) => one[0] <= from && to <= one[1])
+          .sort(([, a], [, b]) => length(a) - length(b))[0];
+        // The outermost of all is the module itself, which runs once a process, whoever imports it first.
+        if (innermost === undefined || innermost[1][0] === 0) return undefined;
+        changed.add(innermost[0]);
+      }
+      return new Set(
+        [...byTest]
+          .filter(([, executed]) =>
+            executed[source]?.some(([from, to, was]) => was === 1 && changed.has(`${from} ${to}`)),
+          )
+          .map(([test]) => test),
+      );
+    },
+  };
+}
+
+function length([from, to]: readonly [number, number]): number {
+  return to - from;
+}
+
+/** Where `after` differs from `before`, as offsets into `before`, from its first character to its last. */
+function changedSpans(before: string, after: string): (readonly [number, number])[] {
+  const { stdout } = spawnSync('git', ['diff', '--no-index', '--unified=0', '--', before, after], { encoding: 'utf8' });
+  const lines = readFileSync(before, 'utf8').split('\n');
+  const starts: number[] = [0];
+  for (const line of lines) starts.push((starts.at(-1) ?? 0) + line.length + 1);
+  return [...stdout.matchAll(/^@@ -(\d+)(?:,(\d+))? /gm)].map(([, first = '', count = '1']) => {
+    // Lines that were only added have the count 0 and come after line `first`.
+    const from = Number(count) === 0 ? Number(first) : Number(first) - 1;
+    const to = from + Math.max(0, Number(count) - 1);
+    const indent = lines[from]?.search(/\S|$/) ?? 0;
+    if (Number(count) === 0) return [(starts[from] ?? 0) - 1, (starts[from] ?? 0) - 1] as const;
+    return [(starts[from] ?? 0) + indent, (starts[to] ?? 0) + (lines[to]?.trimEnd().length ?? 0)] as const;
+  });
+}

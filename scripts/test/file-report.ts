@@ -1,0 +1,49 @@
+// A reporter of Vitest's: writes what each test file gave and cost to the file that HEADRACE_TEST_REPORT names, and ends the run
+// after HEADRACE_TEST_LIMIT_MS, where that is set.
+
+import { writeFileSync } from 'node:fs';
+import type { Reporter, TestModule, TestRunEndReason, Vitest } from 'vitest/node';
+import type { FileCosts } from '../../test/support/each-file/measure-file.ts';
+import type { FileResult, TestRunReport } from './test-run-report.ts';
+
+export default class FileReport implements Reporter {
+  readonly #path = process.env['HEADRACE_TEST_REPORT'] ?? '';
+  readonly #begun = new Map<string, number>();
+  readonly #files: FileResult[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  onInit(vitest: Vitest): void {
+    const limitMs = Number(process.env['HEADRACE_TEST_LIMIT_MS'] ?? 0);
+    if (limitMs > 0) this.#timer = setTimeout(() => void vitest.cancelCurrentRun('keyboard-input'), limitMs);
+  }
+
+  onTestModuleQueued(module: TestModule): void {
+    this.#begun.set(module.moduleId, performance.now());
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    const tests = [...module.children.allTests()].map((test) => ({
+      name: test.fullName,
+      state: test.result().state,
+      seconds: (test.diagnostic()?.duration ?? 0) / 1000,
+    }));
+    // Set by test/support/each-file.ts, last of all; absent where the file did not load.
+    const costs = (module.meta() as { costs?: FileCosts }).costs;
+    this.#files.push({
+      file: module.relativeModuleId,
+      state: module.state(),
+      seconds: (performance.now() - (this.#begun.get(module.moduleId) ?? performance.now())) / 1000,
+      cpu: (costs?.cpuMs ?? 0) / 1000,
+      children: (costs?.childrenCpuMs ?? 0) / 1000,
+      import: module.diagnostic().collectDuration / 1000,
+      started: costs?.started ?? {},
+      tests,
+    });
+  }
+
+  onTestRunEnd(_modules: readonly TestModule[], errors: readonly unknown[], reason: TestRunEndReason): void {
+    clearTimeout(this.#timer);
+    const report: TestRunReport = { files: this.#files, errors: errors.length, isCut: reason === 'interrupted' };
+    if (this.#path !== '') writeFileSync(this.#path, JSON.stringify(report));
+  }
+}
