@@ -36,6 +36,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arrowToParquet } from '../../src/offline/arrow/arrow-to-parquet.ts';
 import { streamArrow } from '../../src/offline/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { runs } from '../support/tier.ts';
 
 let directory: string;
 let duckdb: DuckDb;
@@ -147,7 +148,7 @@ describe('rows of DuckDB', () => {
           ).toEqual([[0]]);
         },
       ),
-      { numRuns: 12 },
+      { numRuns: runs(12) },
     );
   }, 120_000);
 
@@ -297,7 +298,7 @@ describe('a stream that is not whole', () => {
         if (!isCut) bytes[at] = (bytes[at] ?? 0) ^ 0xff;
         expect(['HR_SPINE', 'read']).toContain(await outcome(bytes));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
     expect(await outcome(whole.subarray(0, 1000))).toBe('HR_SPINE');
     expect(await outcome(whole.subarray(0, whole.length - 20))).toBe('HR_SPINE');

@@ -9,6 +9,7 @@ import { HeadraceError, invalid, type Scope } from '../../src/core/index.ts';
 import type { Tracing } from '../../src/monitoring/index.ts';
 import type { CallContext, Method, Methods, StreamCall } from '../../src/serving/grpc/transport/method.ts';
 import { endOf, frame, openCall, openTransport, type Transport } from '../support/grpc-transport.ts';
+import { runs } from '../support/tier.ts';
 
 const INVALID = 3;
 const DEADLINE = 4;
@@ -346,7 +347,7 @@ it('no frames of HTTP/2, whatever they say, end more than their connection', asy
       socket.destroy();
       await closed;
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
   const stream = openCall(connect(), '/t.T/Echo');
   stream.end(frame(small));
@@ -466,7 +467,7 @@ it('calls that are given up at any moment end nothing but themselves', async () 
         }),
       );
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   );
   const good = openCall(sessions[0], '/t.T/Work');
   good.end(frame(Buffer.from([1, 0])));

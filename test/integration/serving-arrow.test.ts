@@ -29,6 +29,7 @@ import { ARROW_REPOSITORY } from '../support/arrow-shop.ts';
 import { columnsOf, encodingsOf, nullColumn, streamOf } from '../support/arrow-tables.ts';
 import { passThroughModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { runs } from '../support/tier.ts';
 
 const ARROW = 'application/vnd.apache.arrow.stream';
 const JSON_TYPE = 'application/json';
@@ -180,7 +181,7 @@ describe('features in Arrow', () => {
           );
         }
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 

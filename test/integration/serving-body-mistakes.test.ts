@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
+import { runs } from '../support/tier.ts';
 
 let open: OpenServing;
 beforeAll(async () => {
@@ -181,7 +182,7 @@ describe('a mistake in a body', () => {
         const paths = refusal.errors.map(({ path }) => path);
         expect(new Set(paths).size).toBe(paths.length);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { openRaw, type RawSocket, rawHttp, request } from '../support/raw-http.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
+import { runs } from '../support/tier.ts';
 
 const MOST_BYTES = 100_000;
 
@@ -175,7 +176,7 @@ describe('bytes in flight', () => {
         );
         await expect.poll(bytesInFlight, { interval: 5, timeout: 3000 }).toBe(0);
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
     expect((await open.post(PREDICT, JSON.parse(GOOD))).statusCode).toBe(200);
     expect(await bytesInFlight()).toBe(0);

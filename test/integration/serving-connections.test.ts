@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { openRaw, rawHttp, request } from '../support/raw-http.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
+import { runs } from '../support/tier.ts';
 
-const BODY_TIMEOUT_MS = 1000;
-/** A check comes every half second, and this machine may be busy. */
-const LATE_MS = 5000;
+const BODY_TIMEOUT_MS = 400;
+/** A net: a connection that is closed by a limit of the server is closed long before. */
+const LATE_MS = 15_000;
 
 let open: OpenServing;
 let url: string;
@@ -97,7 +98,7 @@ describe('garbage behind requests that are not answered yet', () => {
         const expected = [...requests.map(([, status]) => status), 400];
         expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: expected, isClosed: true });
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -106,9 +107,7 @@ describe('garbage behind requests that are not answered yet', () => {
     raw.socket.write(keptAlive('GET', '/v1/monitoring/stream', []));
     await expect.poll(raw.text, { timeout: LATE_MS }).toContain('text/event-stream');
     raw.socket.write(GARBAGE);
-    const startMs = performance.now();
     await raw.closed;
-    expect(performance.now() - startMs).toBeLessThan(LATE_MS);
     expect(statuses(raw.text())).toEqual([200]);
     raw.socket.destroy();
     await expect.poll(connections, { timeout: LATE_MS }).toBe(0);
@@ -116,24 +115,29 @@ describe('garbage behind requests that are not answered yet', () => {
 });
 
 describe('a request that is answered before its body has come', () => {
-  it.each<[string, string, number, readonly string[]]>([
-    ['too large', QUICK, 413, ['Content-Length: 70000']],
-    ['of another type', QUICK, 415, ['Content-Type: text/plain', 'Content-Length: 100']],
-    ['from another page', QUICK, 403, ['Origin: https://evil.example', 'Content-Length: 100']],
-    ['in chunks, from another page', QUICK, 403, ['Origin: https://evil.example', 'Transfer-Encoding: chunked']],
-  ])('has no second answer when the rest is late or no body: %s', async (_what, path, status, headers) => {
-    const type = headers.some((line) => line.startsWith('Content-Type')) ? [] : [JSON_TYPE];
-    const head = keptAlive('POST', path, [...type, ...headers]);
-    const late = rawHttp(url, [head], { limitMs: LATE_MS });
-    const raw = await openRaw(url);
-    raw.socket.write(head);
-    await expect.poll(raw.text, { interval: 5, timeout: LATE_MS }).toContain(`HTTP/1.1 ${status}`);
-    raw.socket.write('zz\r\nzz\r\n');
-    await raw.closed;
-    raw.socket.destroy();
-    expect(statuses(raw.text())).toEqual([status]);
-    const { text, isClosed } = await late;
-    expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: [status], isClosed: true });
+  it('has no second answer when the rest is late or no body', async () => {
+    const rows: readonly (readonly [number, readonly string[]])[] = [
+      [413, [JSON_TYPE, 'Content-Length: 70000']],
+      [415, ['Content-Type: text/plain', 'Content-Length: 100']],
+      [403, [JSON_TYPE, 'Origin: https://evil.example', 'Content-Length: 100']],
+      [403, [JSON_TYPE, 'Origin: https://evil.example', 'Transfer-Encoding: chunked']],
+    ];
+    // All at once: each waits a second for the rest.
+    await Promise.all(
+      rows.map(async ([status, headers]) => {
+        const head = keptAlive('POST', QUICK, headers);
+        const late = rawHttp(url, [head], { limitMs: LATE_MS });
+        const raw = await openRaw(url);
+        raw.socket.write(head);
+        await expect.poll(raw.text, { interval: 5, timeout: LATE_MS }).toContain(`HTTP/1.1 ${status}`);
+        raw.socket.write('zz\r\nzz\r\n');
+        await raw.closed;
+        raw.socket.destroy();
+        expect(statuses(raw.text()), headers.join()).toEqual([status]);
+        const { text, isClosed } = await late;
+        expect({ statuses: statuses(text), isClosed }, headers.join()).toEqual({ statuses: [status], isClosed: true });
+      }),
+    );
     await expect.poll(connections, { timeout: LATE_MS }).toBe(0);
   });
 });
@@ -186,13 +190,17 @@ describe('HEAD', () => {
 });
 
 describe('Expect', () => {
-  const expecting = (path: string, expectation: string, length = BODY.length): string =>
-    keptAlive('POST', path, [JSON_TYPE, `Content-Length: ${length}`, `Expect: ${expectation}`, 'X-Request-Id: mine']);
+  const expecting = (path: string, expectation: string): string =>
+    keptAlive('POST', path, [
+      JSON_TYPE,
+      `Content-Length: ${BODY.length}`,
+      `Expect: ${expectation}`,
+      'X-Request-Id: mine',
+    ]);
 
-  it.each([QUICK, ROUTE, '/health/live'])(
-    'of anything but 100-continue is a problem that says so: %s',
-    async (path) => {
-      const { text, status, isClosed } = await rawHttp(url, [expecting(path, 'a-miracle')], { limitMs: LATE_MS });
+  it('of anything but 100-continue is a problem that says so', async () => {
+    const ask = (path: string) => rawHttp(url, [expecting(path, 'a-miracle')], { limitMs: LATE_MS });
+    for (const { text, status, isClosed } of await Promise.all([QUICK, ROUTE, '/health/live'].map(ask))) {
       expect({ status, isClosed }).toEqual({ status: 400, isClosed: true });
       expect(text).toContain('content-type: application/problem+json');
       expect(problemOf(text)).toMatchObject({
@@ -200,8 +208,8 @@ describe('Expect', () => {
         request_id: 'mine',
         errors: [{ path: 'Expect', message: 'expected 100-continue, got "a-miracle"' }],
       });
-    },
-  );
+    }
+  });
 
   it('of 100-continue is told to go on, and answered', async () => {
     for (const path of [QUICK, ROUTE]) {
@@ -214,42 +222,31 @@ describe('Expect', () => {
     }
   });
 
-  it('of 100-continue for a body over the limit is answered at once, and not told to go on', async () => {
-    for (const path of [QUICK, ROUTE, '/v1/features/read']) {
-      const raw = await openRaw(url);
-      const startMs = performance.now();
-      raw.socket.write(expecting(path, '100-continue', 70_000));
-      await expect.poll(raw.text, { interval: 5, timeout: LATE_MS }).toContain('"code":"HR_TOO_LARGE"');
-      expect(performance.now() - startMs).toBeLessThan(BODY_TIMEOUT_MS - 300);
-      await raw.closed;
-      raw.socket.destroy();
-      expect(statuses(raw.text())).toEqual([413]);
-      expect(raw.text().toLowerCase()).toContain('connection: close');
-    }
-  });
-
-  it.each([
-    ['another name in Host', 421, QUICK, ['Host: evil.example', JSON_TYPE]],
-    ['two Hosts', 400, QUICK, [HOST, HOST, JSON_TYPE]],
-    ['a page of another site', 403, ROUTE, [HOST, JSON_TYPE, 'Origin: https://evil.example']],
-    ['a body that is no JSON', 415, '/v1/features/read', [HOST, 'Content-Type: text/plain']],
-    ['a wrong method', 405, '/health/live', [HOST, JSON_TYPE]],
-    ['no route', 404, '/nothing', [HOST, JSON_TYPE]],
-  ])('of 100-continue is never told to go on where it is refused: %s', async (_what, expected, path, headers) => {
-    const lines = [
-      `POST ${path} HTTP/1.1`,
-      ...headers,
-      `Content-Length: ${BODY.length}`,
-      'Expect: 100-continue',
-      '',
-      '',
+  it('of 100-continue is never told to go on where it is refused', async () => {
+    const length = `Content-Length: ${BODY.length}`;
+    const tooLong = 'Content-Length: 70000';
+    const rows: readonly (readonly [number, string, readonly string[]])[] = [
+      [413, QUICK, [HOST, JSON_TYPE, tooLong]],
+      [413, ROUTE, [HOST, JSON_TYPE, tooLong]],
+      [413, '/v1/features/read', [HOST, JSON_TYPE, tooLong]],
+      [421, QUICK, ['Host: evil.example', JSON_TYPE, length]],
+      [400, QUICK, [HOST, HOST, JSON_TYPE, length]],
+      [403, ROUTE, [HOST, JSON_TYPE, 'Origin: https://evil.example', length]],
+      [415, '/v1/features/read', [HOST, 'Content-Type: text/plain', length]],
+      [405, '/health/live', [HOST, JSON_TYPE, length]],
+      [404, '/nothing', [HOST, JSON_TYPE, length]],
     ];
-    const raw = await openRaw(url);
-    raw.socket.write(lines.join('\r\n'));
-    await expect.poll(() => statuses(raw.text()), { timeout: LATE_MS }).toEqual([expected]);
-    await raw.closed;
-    expect(statuses(raw.text())).toEqual([expected]);
-    raw.socket.destroy();
+    await Promise.all(
+      rows.map(async ([status, path, headers]) => {
+        const raw = await openRaw(url);
+        raw.socket.write([`POST ${path} HTTP/1.1`, ...headers, 'Expect: 100-continue', '', ''].join('\r\n'));
+        await raw.closed;
+        raw.socket.destroy();
+        const text = raw.text();
+        expect(statuses(text), `${status} ${path}`).toEqual([status]);
+        if (status === 413) expect(text.toLowerCase()).toContain('connection: close');
+      }),
+    );
   });
 
   it('of a client of HTTP/1.0 is nothing', async () => {

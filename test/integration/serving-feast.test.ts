@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADA, FEAST_REPOSITORY } from '../support/feast-shop.ts';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
+import { runs } from '../support/tier.ts';
 
 const at = (agoMs: number): string => new Date(Date.now() - agoMs).toISOString();
 
@@ -350,7 +351,7 @@ describe('Feast’s HTTP API', () => {
           expect(detailOf(answer).module, answer.body).toBe('feast.errors');
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
     // All kinds were met.
     expect([200, 400, 404].map((code) => (codes.get(code) ?? 0) > 10)).toEqual([true, true, true]);

@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { openRaw, rawHttp, request } from '../support/raw-http.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
+import { runs } from '../support/tier.ts';
 
-const BODY_TIMEOUT_MS = 1000;
-/** A check comes every half second, and this machine may be busy. */
-const LATE_MS = 4000;
+const BODY_TIMEOUT_MS = 200;
+/** A net: a connection that is closed by its limit is closed long before. */
+const LATE_MS = 10_000;
 
 let open: OpenServing;
 let url: string;
@@ -34,22 +35,19 @@ const stillServes = async (): Promise<void> => {
 describe('a slow client', () => {
   it('that never finishes its body is closed after server.bodyTimeoutMs, with an answer', async () => {
     const head = request('POST', PREDICT, [HOST, 'Content-Type: application/json', 'Content-Length: 1000']);
-    const { status, text, isClosed, tookMs } = await rawHttp(url, [head, '{"inputs":['], { limitMs: LATE_MS });
+    const { status, text, isClosed } = await rawHttp(url, [head, '{"inputs":['], { limitMs: LATE_MS });
     expect({ status, isClosed }).toEqual({ status: 400, isClosed: true });
     expect(text).toContain('server.bodyTimeoutMs');
     expect(text).toContain('content-type: application/problem+json');
-    expect(tookMs).toBeGreaterThan(BODY_TIMEOUT_MS - 100);
   });
 
   it('that sends its body byte by byte gains no time', async () => {
     const { socket, closed, text } = await openRaw(url);
     socket.write(request('POST', PREDICT, [HOST, 'Content-Type: application/json', 'Content-Length: 1000']));
-    const drip = setInterval(() => socket.write('['), 50);
-    const startMs = performance.now();
+    const drip = setInterval(() => socket.write('['), 20);
     await closed;
     clearInterval(drip);
     socket.destroy();
-    expect(performance.now() - startMs).toBeLessThan(LATE_MS);
     expect(text()).toContain('HTTP/1.1 400');
   });
 
@@ -57,7 +55,7 @@ describe('a slow client', () => {
     const many = await Promise.all(Array.from({ length: 50 }, () => openRaw(url)));
     const drip = setInterval(() => {
       for (const { socket } of many) socket.write('X-A: b\r\n');
-    }, 100);
+    }, 20);
     for (const { socket } of many) socket.write(`GET /health/live HTTP/1.1\r\n${HOST}\r\n`);
     await stillServes();
     await Promise.all(many.map(({ closed }) => closed));
@@ -84,8 +82,10 @@ describe('a half-closed client', () => {
   it('in the middle of its headers or its body is answered and gone', async () => {
     const body = request('POST', PREDICT, [HOST, 'Content-Type: application/json', 'Content-Length: 1000']);
     for (const part of ['GET /health/live HT', `${body}{"inputs":`]) {
-      const { isClosed, status } = await rawHttp(url, [part], { halfClose: true, limitMs: 900 });
+      const { isClosed, status, text } = await rawHttp(url, [part], { halfClose: true, limitMs: LATE_MS });
       expect({ isClosed, status }).toEqual({ isClosed: true, status: 400 });
+      // Not by the limit of time.
+      expect(text).not.toContain('server.bodyTimeoutMs');
     }
     await expect.poll(connections, { timeout: LATE_MS }).toBe(0);
     await stillServes();
@@ -172,18 +172,17 @@ describe('bodies', () => {
     return rawHttp(url, [request('POST', PREDICT, own), bytes]);
   };
 
-  it.each(['gzip', 'x-gzip', 'deflate', 'br', 'gzip, gzip', 'zstd'])(
-    'in %s are refused and never expanded: a bomb stays small',
-    async (encoding) => {
-      const bomb = gzipSync(Buffer.alloc(40_000_000, '['));
-      expect(bomb.length).toBeLessThan(64_000);
-      const before = process.memoryUsage().rss;
+  it('in an encoding are refused and never expanded: a bomb stays small', async () => {
+    const bomb = gzipSync(Buffer.alloc(40_000_000, '['));
+    expect(bomb.length).toBeLessThan(64_000);
+    const before = process.memoryUsage().rss;
+    for (const encoding of ['gzip', 'x-gzip', 'deflate', 'br', 'gzip, gzip', 'zstd']) {
       const { status, text } = await send(bomb, [`Content-Encoding: ${encoding}`]);
-      expect(status).toBe(415);
+      expect(status, encoding).toBe(415);
       expect(text).toContain('"code":"HR_UNSUPPORTED_MEDIA"');
-      expect(process.memoryUsage().rss - before).toBeLessThan(30_000_000);
-    },
-  );
+    }
+    expect(process.memoryUsage().rss - before).toBeLessThan(30_000_000);
+  });
 
   it('in no encoding by name are taken', async () => {
     expect((await send('{"inputs":[{"customer":"ada","amount":1}]}', ['Content-Encoding: identity'])).status).toBe(200);
@@ -198,14 +197,11 @@ describe('bodies', () => {
       '',
     );
     const raw = await openRaw(url);
-    const startMs = performance.now();
     raw.socket.write(`${head}{`);
     await expect.poll(raw.text, { interval: 5, timeout: LATE_MS }).toContain('"code":"HR_TOO_LARGE"');
-    expect(performance.now() - startMs).toBeLessThan(BODY_TIMEOUT_MS - 300);
     expect(raw.text()).toContain('HTTP/1.1 413');
     expect(raw.text().toLowerCase()).toContain('connection: close');
     await raw.closed;
-    expect(performance.now() - startMs).toBeLessThan(LATE_MS);
     raw.socket.destroy();
     await expect.poll(connections, { timeout: LATE_MS }).toBe(0);
   });
@@ -261,7 +257,7 @@ describe('bodies', () => {
         const { status } = await send(bytes);
         expect([400, 200]).toContain(status);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
     await stillServes();
   });

@@ -17,6 +17,7 @@ import {
 import { scopeOf } from '../support/model-works.ts';
 import { openOipServing } from '../support/oip-models.ts';
 import { type OpenServing, serveProject } from '../support/open-serving.ts';
+import { runs } from '../support/tier.ts';
 
 interface Answer {
   readonly status: number;
@@ -267,7 +268,7 @@ describe('inference', () => {
           expect(response.status).toBeLessThan(500);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
     expect((await post('/v2/models/sum/infer', sum([1, 2, 3]))).status).toBe(200);
   });

@@ -123,6 +123,7 @@ describe('the document', () => {
     expect((await get(etag)).statusCode).toBe(304);
     const more = `import { featureService } from 'headrace';
 import { history } from './shop.ts';
+import { runs } from '../support/tier.ts';
 export const more = featureService('more', [history]);
 `;
     open.project.write('feature_repo/more.ts', more);
@@ -164,7 +165,7 @@ describe('what the document says', () => {
         expect(response.statusCode, `${stringifyJson(body)} ${response.body}`).toBe(200);
         expect(isAnswer(JSON.parse(response.body)), `${response.body} ${JSON.stringify(isAnswer.errors)}`).toBe(true);
       }),
-      { numRuns: 60, endOnFailure: true },
+      { numRuns: runs(60), endOnFailure: true },
     );
   });
 
@@ -178,7 +179,7 @@ describe('what the document says', () => {
           for (const { message } of errors) expect(message).toBe('the known time is before the event time');
         }
       }),
-      { numRuns: 60, endOnFailure: true },
+      { numRuns: runs(60), endOnFailure: true },
     );
   });
 
@@ -193,7 +194,7 @@ describe('what the document says', () => {
         const response = await send(path, body);
         expect(response.statusCode, `${path} ${stringifyJson(body)} ${response.body}`).toBeLessThan(500);
       }),
-      { numRuns: 300, endOnFailure: true },
+      { numRuns: runs(300), endOnFailure: true },
     );
   });
 

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
+import { runs } from '../support/tier.ts';
 
 let open: OpenServing;
 beforeAll(async () => {
@@ -131,7 +132,7 @@ describe('what goes over a socket', () => {
         fc.pre(body.length < 8000);
         expect(await overSocket({ body })).toEqual(await injected({ body }));
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 

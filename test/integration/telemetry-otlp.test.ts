@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type OtlpReceiver, type ReceivedPoint, startOtlpReceiver } from '../support/otlp-receiver.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
+import { runs } from '../support/tier.ts';
 
 const UNLUCKY = REPOSITORY.replace(
   'ratio: request.amount != null',
@@ -74,7 +75,7 @@ describe('telemetry by OTLP', () => {
       fc.asyncProperty(fc.string({ unit: fc.constantFrom(...'0123456789abcdef-fF') }), async (garbage) => {
         expect((await predict(1, { traceparent: garbage })).statusCode).toBe(200);
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
     await open.close();
     expect(receiver.spans).toEqual([]);

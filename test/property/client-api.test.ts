@@ -8,6 +8,7 @@ import { type Definitions, type Manifest, mayLack, resolveService } from '../../
 import { appliedApi, apiOfDocument } from '../../src/serving/index.ts';
 import { manifests } from '../support/random-manifests.ts';
 import { flightsManifest } from '../support/manifests.ts';
+import { runs } from '../support/tier.ts';
 
 function definitionsOf(manifest: Manifest): Definitions {
   return { manifest, hash: '', functions: new Map(), bundles: new Map(), directory: '' };
@@ -64,7 +65,7 @@ it('of any definitions, and so does the module', () => {
       expect(read(writeApiModule(api, 'js'))).toEqual(api);
       expect(read(writeApiModule(api, 'ts').replace(' as const', ''))).toEqual(api);
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
 });
 
@@ -74,7 +75,7 @@ it('takes names that are no plain members', () => {
       const api = { endpoints: {}, services: {}, sources: { s: { columns } } };
       expect(read(writeApiModule(api, 'js'))).toEqual(api);
     }),
-    { numRuns: 30 },
+    { numRuns: runs(30) },
   );
 });
 

@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { HeadraceClientError } from '../../src/client/index.ts';
 import { createAsk } from '../../src/client/ask.ts';
 import { parseRetryAfter, waitBeforeRetry } from '../../src/client/retry.ts';
+import { runs } from '../support/tier.ts';
 
 type Event = { readonly tookMs: number } & (
   | { readonly kind: 'ok' | 'refused' | 'lost' | 'cut' }
@@ -131,7 +132,7 @@ it('sends again only what may be, when it may be', async () => {
       else expect(error).toMatchObject({ attempts: sent.length });
       expect(JSON.stringify([error?.message, error])).not.toContain('secret');
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -150,7 +151,7 @@ it('has what can be had: with retries and time enough, a failure that may be rep
       expect(answer).toEqual({ fine: true });
       expect(sent.length).toBe(before.length + 1);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

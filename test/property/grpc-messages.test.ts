@@ -19,6 +19,7 @@ import { MessageFrames } from '../../src/serving/grpc/transport/message-frames.t
 import { percentEncoded } from '../../src/serving/grpc/transport/status.ts';
 import { WireReader } from '../../src/serving/grpc/wire/wire-reader.ts';
 import { PREFIX_BYTES, writeMessage } from '../../src/serving/grpc/wire/wire-writer.ts';
+import { runs } from '../support/tier.ts';
 
 const folder = fileURLToPath(new URL('../../proto/', import.meta.url));
 const root = new protobuf.Root();
@@ -207,7 +208,7 @@ describe('bytes that are nobody’s message', () => {
   it('are refused by a sentence, or read as far as they go', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => refusesAtMost(Buffer.from(bytes))),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -250,7 +251,7 @@ describe('bytes that are nobody’s message', () => {
           refusesAtMost(Buffer.from(bytes));
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 

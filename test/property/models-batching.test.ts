@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel } from '../../src/models/index.ts';
 import { infer } from '../support/model-works.ts';
 import { linearModel } from '../support/onnx-model.ts';
+import { runs } from '../support/tier.ts';
 
 let inline: LoadedModel;
 let threaded: LoadedModel;
@@ -43,6 +44,6 @@ it.each([
         }),
       );
     }),
-    { numRuns: 50 },
+    { numRuns: runs(50) },
   );
 });

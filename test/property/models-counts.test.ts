@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createOnnxRuntime } from '../../src/models/index.ts';
 import { lookUpModel } from '../support/onnx-model.ts';
 import { scopeOf, submitRows } from '../support/model-works.ts';
+import { runs } from '../support/tier.ts';
 
 /** The look-up has a hundred places: the last value is beyond them. */
 const BEYOND = 1000;
@@ -46,7 +47,7 @@ describe.each([
         const all = Object.values(refused).reduce((sum, count) => sum + count, 0);
         expect({ rows, failures, refused: all }).toEqual(expected);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
     expect(Math.min(...Object.values(expected))).toBeGreaterThan(0);
     await model.close();

@@ -21,6 +21,7 @@ import {
 } from '../../src/models/index.ts';
 import { answersOf } from '../support/row-answers.ts';
 import { linearModel, lookUpModel } from '../support/onnx-model.ts';
+import { runs } from '../support/tier.ts';
 
 const FLOAT: DataType = { kind: 'float32' };
 const V = [{ name: 'v', type: FLOAT }];
@@ -283,7 +284,7 @@ describe('a graph', () => {
         const counted = graph.nodeCounts().map((one) => [one.node, one.rows]);
         expect(counted).toEqual(nodes.map(({ spec: { name } }) => [name, oracle.answered.get(name) ?? 0]));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -308,7 +309,7 @@ describe('a graph', () => {
         const shown = (told: typeof one) => told.map((row) => (row instanceof HeadraceError ? row.code : row));
         expect(shown(one)).toEqual(shown(other));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { fromHalf, toHalf } from '../../src/models/binding/half.ts';
+import { runs } from '../support/tier.ts';
 
 // Of the runtime, where it has them: the language's own half-precision numbers.
 const { f16round } = Math as unknown as { f16round(value: number): number };
@@ -17,7 +18,7 @@ it('rounds to the nearest half-precision number as the language does', () => {
         expect(fromHalf(toHalf(value))).toBe(f16round(value));
       },
     ),
-    { numRuns: 5000 },
+    { numRuns: runs(5000) },
   );
 });
 

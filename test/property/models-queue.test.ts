@@ -7,6 +7,7 @@ import { createModelQueue } from '../../src/models/queue/model-queue.ts';
 import { createJob, type QueuedJob } from '../../src/models/queue/queued-job.ts';
 import type { RunCost } from '../../src/models/queue/run-cost.ts';
 import { type OwnScope, scopeOf } from '../support/model-works.ts';
+import { runs } from '../support/tier.ts';
 
 const PRIORITIES = ['online', 'batch', 'shadow'] as const;
 const MODES = ['joined', 'single', 'rowwise'] as const;
@@ -248,6 +249,6 @@ it('chooses, drops and refuses as the rules say', () => {
         expect(queue.rows).toBe(oracle.jobs().reduce((sum, { left }) => sum + left, 0));
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });

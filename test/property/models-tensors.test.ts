@@ -6,6 +6,7 @@ import { afterAll, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel, type Tensor } from '../../src/models/index.ts';
 import { passThroughModel } from '../support/onnx-model.ts';
 import { scopeOf } from '../support/model-works.ts';
+import { runs } from '../support/tier.ts';
 
 /** Elements of a row: 16 KiB of floats and 32 KiB of doubles. */
 const WIDTH = 4096;
@@ -40,7 +41,7 @@ it.each([
         expect([ownF.data.slice(0), ownD.data.slice(0)]).toEqual(before[at]);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 

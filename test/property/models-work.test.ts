@@ -7,6 +7,7 @@ import type { ResolvedService } from '../../src/definitions/index.ts';
 import { compileBinding, createOnnxRuntime, type LoadedModel, runRows } from '../../src/models/index.ts';
 import { passThroughModel } from '../support/onnx-model.ts';
 import { scopeOf } from '../support/model-works.ts';
+import { runs } from '../support/tier.ts';
 
 const COLUMNS = [
   { name: 'v__f', type: 'float32', kind: 'float32' },
@@ -62,6 +63,6 @@ it.each([
         expect(answers).toEqual(callers.map((rows) => rows.map((values) => values.map((value) => value ?? NaN))));
       },
     ),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
 });

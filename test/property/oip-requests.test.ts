@@ -8,6 +8,7 @@ import { fromHalf, type TensorType, toHalf } from '../../src/models/index.ts';
 import { writeInferAnswer } from '../../src/serving/http/oip/write-infer-answer.ts';
 import { type InferBody, readInferBody } from '../../src/serving/http/oip/read-infer-body.ts';
 import { type DescribedTensor, datatypeOf, KNOWN_DATATYPES, tensorTypeOf } from '../../src/serving/oip/tensors.ts';
+import { runs } from '../support/tier.ts';
 
 /** An element as plain JavaScript has it: what it is after all conversions. */
 type Plain = number | bigint | string | boolean;
@@ -220,7 +221,7 @@ describe('what is no request', () => {
         const got = outcome(body, length);
         if (got !== 'request') expect(got).toBe(400);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 
@@ -250,7 +251,7 @@ describe('what is no request', () => {
         const got = outcome(Buffer.from(JSON.stringify(value)), length ?? undefined);
         if (got !== 'request') expect(got).toBe(400);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 
@@ -268,7 +269,7 @@ describe('what is no request', () => {
         const got = outcome(Buffer.from(bytes), 0, () => takes as DescribedTensor[]);
         if (got !== 'request') expect(got).toBe(400);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 

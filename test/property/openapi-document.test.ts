@@ -14,6 +14,7 @@ import { compileRowParser } from '../../src/serving/row-parser.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { manifests } from '../support/random-manifests.ts';
 import { smallManifest } from '../support/small-manifest.ts';
+import { runs } from '../support/tier.ts';
 
 interface Operation {
   readonly operationId: string;
@@ -70,7 +71,7 @@ describe('the document', () => {
   ])('is valid for %s', (_name, manifest) => check(manifest));
 
   it('is valid for random manifests', async () => {
-    await fc.assert(fc.asyncProperty(manifests, check), { numRuns: 60, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(manifests, check), { numRuns: runs(60), endOnFailure: true });
   }, 60_000);
 
   it('is the same text for the same definitions', () => {
@@ -79,7 +80,7 @@ describe('the document', () => {
         const again = JSON.parse(JSON.stringify(manifest)) as Manifest;
         expect(JSON.stringify(documentOf(again))).toBe(JSON.stringify(documentOf(manifest)));
       }),
-      { numRuns: 20, endOnFailure: true },
+      { numRuns: runs(20), endOnFailure: true },
     );
   });
 });
@@ -100,6 +101,6 @@ it('the page holds every name, and nothing that people wrote as anything but tex
       for (const kind of ['endpoints', 'services', 'sources', 'views'] as const)
         for (const name of Object.keys(manifest[kind])) expect(page).toContain(`id="${kind.slice(0, -1)}-${name}"`);
     }),
-    { numRuns: 30, endOnFailure: true },
+    { numRuns: runs(30), endOnFailure: true },
   );
 });

@@ -23,6 +23,7 @@ import {
 } from '../../src/serving/http/openapi/value-schema.ts';
 import { compileRowParser } from '../../src/serving/row-parser.ts';
 import { type Schema, type Schemas, valuesOf } from '../support/schema-values.ts';
+import { runs } from '../support/tier.ts';
 
 const scalar = fc.constantFrom<DataType>(
   ...(['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp'] as const).map((kind) => ({
@@ -67,7 +68,7 @@ describe('what the document says may be sent', () => {
         expect(first).not.toBe(INVALID);
         for (const other of others) expect(other).toEqual(first);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -90,7 +91,7 @@ describe('what the document says may be sent', () => {
           expect(compileRowReader(fields)({ column: value })).toBeUndefined();
         } else expect(readByAll(type, value)).not.toContain(INVALID);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 
@@ -126,6 +127,6 @@ it('answers are what the document says of them', () => {
       const answer: unknown = JSON.parse(stringifyJson(toJson(type, value as never)));
       expect(isValid(orNull(answeredSchema(type)) as Schema, answer)).toBe(true);
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
 });

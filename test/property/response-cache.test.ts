@@ -9,6 +9,7 @@ import { inferCached } from '../../src/serving/response-cache/infer-cached.ts';
 import { createResponseCaches } from '../../src/serving/response-cache/response-caches.ts';
 import { createCachedModel, rowOf } from '../support/cached-model.ts';
 import { type OwnScope, scopeOf } from '../support/model-works.ts';
+import { runs } from '../support/tier.ts';
 
 const TTL_MS = 100;
 const numbers = fc.constantFrom<Value>(0, -0, NaN, null, 1, 0.1, Math.fround(0.1), Infinity, 16_777_217);
@@ -121,7 +122,7 @@ it('answers by the same rows as a map by exact inputs would, and runs the others
         }
       }
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -142,7 +143,7 @@ it('never answers otherwise within bounds, and never passes them', async () => {
         }
       }
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
 });
 
@@ -215,6 +216,6 @@ it('answers everybody in whatever order runs end, fail and are given up, and non
       }
       expect(rowCache.cache.flights.size).toBe(0);
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });

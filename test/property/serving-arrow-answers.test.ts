@@ -9,6 +9,7 @@ import { STATUSES } from '../../src/online/index.ts';
 import { writeFeatures } from '../../src/serving/arrow/index.ts';
 import type { FeatureSource } from '../../src/serving/features/answer-writer.ts';
 import { columnsOf } from '../support/arrow-tables.ts';
+import { runs } from '../support/tier.ts';
 
 const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.string({ minLength: 30, maxLength: 60 }));
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
@@ -90,7 +91,7 @@ it('are what was read, whatever was asked for beside it', () => {
       expect(Object.keys(found)).toEqual(expected.map(([name]) => name));
       expect(found).toEqual(Object.fromEntries(expected));
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

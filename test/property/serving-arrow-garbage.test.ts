@@ -26,6 +26,7 @@ import { describe, expect, it } from 'vitest';
 import { type ErrorDetail, type Field as Column, HeadraceError, type Value } from '../../src/core/index.ts';
 import { readArrowRows } from '../../src/serving/arrow/index.ts';
 import { encodingsOf, nullColumn, streamOf } from '../support/arrow-tables.ts';
+import { runs } from '../support/tier.ts';
 
 const LIMIT = 1_000_000;
 const COLUMNS: readonly Column[] = [
@@ -114,7 +115,7 @@ describe('what comes as Arrow', () => {
         seen.add(came);
         expect([...CODES, 'rows']).toContain(came);
       }),
-      { numRuns: 10_000 },
+      { numRuns: runs(10_000) },
     );
     expect([...seen]).toEqual(expect.arrayContaining(['rows', 'HR_MALFORMED_ARROW']));
   }, 120_000);
@@ -135,7 +136,7 @@ describe('what comes as Arrow', () => {
         expect(outcome(bytes)).toBe('HR_MALFORMED_ARROW');
         expect(outcome(Buffer.concat([Uint8Array.of(255, 255, 255, 255), bytes]))).toBe('HR_MALFORMED_ARROW');
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
     expect(outcome(Buffer.from('{"rows":[]}'))).toBe('HR_MALFORMED_ARROW');
     expect(outcome(Buffer.from('ARROW1\0\0'.repeat(4)))).toBe('HR_MALFORMED_ARROW');

@@ -28,6 +28,7 @@ import {
 import { readArrowRows } from '../../src/serving/arrow/index.ts';
 import { compileRowParser } from '../../src/serving/row-parser.ts';
 import { encodingsOf, nullColumn, streamOf } from '../support/arrow-tables.ts';
+import { runs } from '../support/tier.ts';
 
 const LIMIT = 1_000_000;
 const int64 = fc.oneof(
@@ -114,7 +115,7 @@ describe.each(CASES)('$name as $encoding.name', ({ type, values, encoding }) => 
           ),
         );
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });
@@ -167,7 +168,7 @@ it('several columns are rows, whatever else comes, and one that is not there is 
         else expect(arrow).toEqual(expected);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
 });
 
@@ -214,7 +215,7 @@ it('what no value of the type can be is refused for its column, whatever the val
       if (takes || (isNumeric && numbers.has(other.kind)) || encoding.name.includes('List')) continue;
       const [value] = fc.sample(
         values.filter((one) => encoding.holds?.(one) ?? true),
-        { numRuns: 1, seed: 1 },
+        { numRuns: runs(1), seed: 1 },
       );
       const came = readArrow([{ name: 'it', type }], streamOf({ it: encoding.encode([value as Value]) }));
       expect(came, `${encoding.name} as ${type.kind}`).toEqual(['rows.it']);

@@ -20,6 +20,7 @@ import { entityRows } from '../../src/serving/feast/entity-rows.ts';
 import { writeOnlineFeatures } from '../../src/serving/feast/write-online-features.ts';
 import type { FeaturesRead } from '../../src/serving/features/read-features.ts';
 import { compileRowParser } from '../../src/serving/row-parser.ts';
+import { runs } from '../support/tier.ts';
 
 const SINGLE: DataType = { kind: 'float32' };
 const TYPES: readonly (readonly [DataType, fc.Arbitrary<Value>])[] = [
@@ -156,7 +157,7 @@ describe('an answer in Feast’s form', () => {
       fc.property(shape, fc.boolean(), (one, isFull) => {
         expect(writeOnlineFeatures(one.read, isFull).bytes.toString()).toBe(naive(one, isFull));
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });
@@ -193,7 +194,7 @@ describe('entities by columns', () => {
         expect(mistakes).toEqual(asColumns);
         if (mistakes.length === 0) expect(rows).toEqual(rowsOfJson);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
@@ -208,7 +209,7 @@ describe('entities by columns', () => {
           expect(thrown.code).toBe('HR_INVALID');
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 });

@@ -13,6 +13,7 @@ import {
 import type { ResolvedService } from '../../src/definitions/index.ts';
 import { STATUSES } from '../../src/online/index.ts';
 import { compileAnswerWriter, type FeatureSource, viewTimes } from '../../src/serving/features/answer-writer.ts';
+import { runs } from '../support/tier.ts';
 
 interface Shape {
   readonly service: ResolvedService;
@@ -118,7 +119,7 @@ it('are the text of the naive construction, in both layouts', () => {
       expect(write(sourceOf(one), 'rows').toString()).toBe(stringifyJson(naiveRows(one)));
       expect(write(sourceOf(one), 'columns').toString()).toBe(stringifyJson(naiveColumns(one)));
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 

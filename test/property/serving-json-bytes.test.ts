@@ -9,6 +9,7 @@ import { compileRowCodec } from '../../src/online/records/row-codec.ts';
 import { rowSchema } from '../../src/online/records/row-schema.ts';
 import { JsonBytes, TextInt64Bytes } from '../../src/serving/json-bytes.ts';
 import { LONGEST_NUMBER, writeDouble } from '../../src/serving/json-digits.ts';
+import { runs } from '../support/tier.ts';
 
 /** Doubles of every kind: any bits, few places after the point, whole ones, the edges of notations. */
 const double = fc.oneof(
@@ -101,7 +102,7 @@ describe.each(Object.keys(VALUES))('a %s', (kind) => {
         const text = asText.take().toString();
         expect(text).toBe(kind === 'int64' && one !== null ? `"${String(one)}"` : written);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 
@@ -126,7 +127,7 @@ describe.each(Object.keys(VALUES))('a %s', (kind) => {
         codec.giveColumn(bytes, at, 1, asText);
         expect(asText.take().toString()).toBe(stringifyJson(toJson(type, value, 'text')));
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });
@@ -179,6 +180,6 @@ it('an answer grows as long as it must, and the next one begins anew', () => {
       expect(out.take().toString()).toBe(Buffer.from(texts.join('')).toString());
       expect(out.length).toBe(0);
     }),
-    { numRuns: 50 },
+    { numRuns: runs(50) },
   );
 });

@@ -8,6 +8,7 @@ import { inferRows } from '../../src/serving/arm-run.ts';
 import type { ServedModel } from '../../src/serving/served-models.ts';
 import { lookUpModel } from '../support/onnx-model.ts';
 import { scopeOf } from '../support/model-works.ts';
+import { runs } from '../support/tier.ts';
 
 /** Outside of the look-up: the runtime throws. */
 const BEYOND = 1000;
@@ -47,7 +48,7 @@ describe.each([
         const { rows, failures } = loaded.statistics();
         expect({ rows, failures }).toEqual(expected);
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
     await loaded.close();
   });

@@ -8,6 +8,7 @@ import { hashSecret, newKeyToken, writeKeyToken } from '../../src/registry/key-t
 import { createGate, type GateOptions } from '../../src/serving/http/security/gate.ts';
 import { type KeySource, type Known, openKeyRing } from '../../src/serving/http/security/key-ring.ts';
 import { createHostCheck, refuseForeignPage } from '../../src/serving/http/security/request-origin.ts';
+import { runs } from '../support/tier.ts';
 
 describe('a key', () => {
   it('is read as it was written, and no other text is', () => {
@@ -32,7 +33,7 @@ describe('a key', () => {
         expect(fitsSecret(hash, other)).toBe(secret === other);
         expect(fitsSecret('', secret)).toBe(false);
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 

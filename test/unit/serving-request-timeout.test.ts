@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
 import { claimOf } from '../../src/serving/http/request-context.ts';
+import { runs } from '../support/tier.ts';
 
 const DEFAULT_MS = 700;
 const CEILING_MS = 3_600_000;
@@ -62,7 +63,7 @@ describe('X-Request-Timeout-Ms', () => {
         const given = givenMs({ 'x-request-timeout-ms': asked });
         expect(given === undefined || (given > 0 && given < CEILING_MS + 100)).toBe(true);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 });

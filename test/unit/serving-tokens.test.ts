@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
 import { createTokenVerifier, type TokenOptions } from '../../src/serving/http/security/token-verifier.ts';
 import { signToken, unsignedToken } from '../support/tokens.ts';
+import { runs } from '../support/tier.ts';
 
 const NOW_SECONDS = 1_795_000_000;
 const clock = fixedClock(NOW_SECONDS * 1_000_000);
@@ -131,7 +132,7 @@ describe('a token', () => {
           await expect(verify(text)).rejects.toMatchObject({ code: 'HR_UNAUTHENTICATED' });
         },
       ),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 });

@@ -114,7 +114,7 @@ export interface HttpServer {
 
 /** Of a request's line and headers. */
 const HEADER_LIMIT_BYTES = 16 * 1024;
-/** How often what is late is looked for. */
+/** How often at least what is late is looked for. */
 const CHECK_MS = 500;
 const HANDSHAKE_MS = 10_000;
 /** Nothing that came is changed; all mistakes are told, each with what came and what it was held against. */
@@ -162,7 +162,7 @@ export async function createHttpServer(
   const node = {
     maxHeaderSize: HEADER_LIMIT_BYTES,
     headersTimeout: limits.bodyTimeoutMs,
-    connectionsCheckingInterval: CHECK_MS,
+    connectionsCheckingInterval: Math.min(CHECK_MS, limits.bodyTimeoutMs / 2),
     // Looked for at the gate, which answers more than a bare 400.
     requireHostHeader: false,
   };
