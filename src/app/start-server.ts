@@ -31,9 +31,7 @@ export interface StartServer {
 export async function startServer(app: App, options: StartServer): Promise<RunningServer> {
   const { values, file } = app.config;
   const host = options.host ?? values['server.host'];
-  const port = options.port ?? values['server.port'];
-  const grpcPort =
-    options.grpcPort ?? (port === 0 && values['server.grpcPort'] !== undefined ? 0 : values['server.grpcPort']);
+  const { port, grpcPort } = portsOf(options, values);
   const workers = options.workers ?? values['server.workers'];
   const isInsecure = options.insecure ?? values['server.insecure'];
   checkHost(host, isLoopback(host) || (await isGuarded(app)), isInsecure, app.logger);
@@ -63,6 +61,17 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     limits: options.limits,
     start: { config: file, host, port, ...(grpcPort === undefined ? {} : { grpcPort }), isInsecure },
   });
+}
+
+/** Where the system is asked to choose the port of HTTP, it chooses that of gRPC too, if gRPC is configured at all. */
+export function portsOf(
+  options: Pick<StartServer, 'port' | 'grpcPort'>,
+  values: Readonly<{ 'server.port': number; 'server.grpcPort'?: number | undefined }>,
+): { readonly port: number; readonly grpcPort: number | undefined } {
+  const port = options.port ?? values['server.port'];
+  const grpcPort =
+    options.grpcPort ?? (port === 0 && values['server.grpcPort'] !== undefined ? 0 : values['server.grpcPort']);
+  return { port, grpcPort };
 }
 
 /** Throws HR_NOTHING_APPLIED, but where there are plain models, and what loading definitions throws. */

@@ -226,14 +226,15 @@ async function standing(
   }
 }
 
-async function removeBatch(folder: OutFolder, names: ReadonlySet<string>): Promise<void> {
+/** Takes away all of a batch that lies at the place of a new one. */
+export async function removeBatch(folder: Pick<OutFolder, 'work' | 'remove'>, names: ReadonlySet<string>): Promise<void> {
   // The parts last: what lies there then is of no batch, and is refused as such.
   for (const name of [MANIFEST, JOB]) if (names.has(name)) await folder.remove(name);
   await rm(join(folder.work, FEATURES), { force: true });
   await removeParts(folder, names);
 }
 
-async function removeParts(folder: OutFolder, names: ReadonlySet<string>): Promise<void> {
+async function removeParts(folder: Pick<OutFolder, 'remove'>, names: ReadonlySet<string>): Promise<void> {
   const records = [...names].filter((name) => name.startsWith(`${WORK}/part-`));
   for (const name of [...records, ...partsAmong(names)]) await folder.remove(name);
 }

@@ -87,8 +87,8 @@ async function insertParts(
   if (rows.length > 0) await db.insertInto('feed_cuts').values(rows).execute();
 }
 
-/** `parts` ascend by where they begin. */
-function merged(parts: readonly FeedPart[]): FeedPart[] {
+/** Parts that touch or overlap as one; `parts` ascend by where they begin. */
+export function merged(parts: readonly FeedPart[]): FeedPart[] {
   const found: FeedPart[] = [];
   for (const { first, next } of parts) {
     const last = found.at(-1);

@@ -19,6 +19,8 @@ describe('timestamps', () => {
     ['2026-11-24T10:00:00.1234567Z', 1_795_514_400_123_456],
     ['2026-11-24T11:30:00+01:30', 1_795_514_400_000_000],
     ['1969-12-31T23:59:59.999999Z', -1],
+    ['1970-01-01 23:59:59', 86_399_000_000],
+    ['1972-02-29', 68_169_600_000_000],
   ])('reads %s to the microsecond', (text, micros) => {
     expect(parseTimestamp(text)).toBe(micros);
   });
@@ -29,6 +31,19 @@ describe('timestamps', () => {
       expect(parseTimestamp(text)).toBeUndefined();
     },
   );
+
+  it.each([
+    '2026-11-24T24:00:00Z',
+    '2026-11-24T10:60:00Z',
+    '2026-11-24T10:00:60Z',
+    '2026-11-24 10:00:60',
+    '2026-00-01',
+    '2026-01-00',
+    '2026-04-31',
+    '2025-02-29',
+  ])('refuses %j, one past what the calendar and the clock have', (text) => {
+    expect(parseTimestamp(text)).toBeUndefined();
+  });
 
   // Of the first form there is a reader of its own.
   it('reads the form with T and Z as it reads the others', () => {

@@ -198,6 +198,12 @@ describe('statements that change what a function reaches', () => {
       'give().at(5); const x = store.at(4);',
       'm[0]',
     ],
+    [
+      'a method of a name that stood for an object of the authoring API before',
+      'const m: number[] = [];\nlet p: any = t.float64();',
+      'p = { add: (to: number[], n: number) => to.push(n) };\np.add(m, 5);',
+      'm[0]',
+    ],
     ['a block', 'let limit = 1;', '{ const by = 4; limit += by; }', 'limit'],
     ['a var in a block', '', 'if (true) { var limit = 5; }', 'limit'],
   ];

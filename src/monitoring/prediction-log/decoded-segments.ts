@@ -196,7 +196,8 @@ export async function keepDecoded(given: KeepDecoded): Promise<DecodedPart | und
   }
 }
 
-async function newestOf(connection: DuckDBConnection, table: string): Promise<Micros> {
+/** When the newest prediction of a table was made. */
+export async function newestOf(connection: DuckDBConnection, table: string): Promise<Micros> {
   const [[newest] = [null]] = (await connection.runAndReadAll(`SELECT max(predicted) FROM ${table}`)).getRowsJS();
   return Number(newest ?? 0);
 }

@@ -171,9 +171,9 @@ async function serveOnce(
 }
 
 /** Writes what there is to be told, and claims what there is room for; gives how many slices that was. */
-async function turn(
-  executor: Executor,
-  rows: WorkerRows,
+export async function turn(
+  executor: Pick<Executor, 'room' | 'submit'>,
+  rows: Pick<WorkerRows, 'others' | 'turn'>,
   worker: WorkerState,
   told: ToldSlices,
   isDraining: boolean,
@@ -192,7 +192,7 @@ async function turn(
 }
 
 /** How many tasks one slot takes at a time: what the machine's own executor says of its pace. */
-function aheadOf(executor: Executor): Ahead {
+function aheadOf(executor: Pick<Executor, 'room'>): Ahead {
   return {
     warmAhead: executor.room({ action: 'task' }).perSlice,
     processAhead: executor.room({ action: 'shell' }).perSlice,
