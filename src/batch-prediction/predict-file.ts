@@ -227,7 +227,10 @@ async function standing(
 }
 
 /** Takes away all of a batch that lies at the place of a new one. */
-export async function removeBatch(folder: Pick<OutFolder, 'work' | 'remove'>, names: ReadonlySet<string>): Promise<void> {
+export async function removeBatch(
+  folder: Pick<OutFolder, 'work' | 'remove'>,
+  names: ReadonlySet<string>,
+): Promise<void> {
   // The parts last: what lies there then is of no batch, and is refused as such.
   for (const name of [MANIFEST, JOB]) if (names.has(name)) await folder.remove(name);
   await rm(join(folder.work, FEATURES), { force: true });

@@ -26,7 +26,7 @@ export interface OnlineStorePlace {
 const MAP_SIZE_BYTES = 4 * 1024 ** 3;
 
 // Each store is loaded when it is opened: a test of one needs nothing of the other.
-const lmdb: OnlineStoreKind = {
+export const lmdb: OnlineStoreKind = {
   name: 'lmdb',
   async prepare() {
     const path = mkdtempSync(join(tmpdir(), 'headrace-lmdb-'));

@@ -164,7 +164,8 @@ async function restoreExtras(
   return placed;
 }
 
-async function placeFile(from: string, to: string): Promise<void> {
+/** Copies a file to its place, where it is whole and durable, or not there. */
+export async function placeFile(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   const beside = `${to}.unfinished-${process.pid}`;
   try {

@@ -41,7 +41,8 @@ TO ${quoteText(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
   return hours.length;
 }
 
-async function putInPlace(temporary: string, path: string): Promise<void> {
+/** Moves a file to its place, whose folders may be new. */
+export async function putInPlace(temporary: string, path: string): Promise<void> {
   await syncPath(temporary);
   const made = await mkdir(dirname(path), { recursive: true });
   await rename(temporary, path);

@@ -63,7 +63,8 @@ const FLUSH_AT_BYTES = 128 * 1024;
 const MOST_SPARE_BUFFERS = 4;
 const LARGEST_SPARE_BYTES = 1024 * 1024;
 
-export function openConnection(options: ConnectionOptions): Connection {
+/** `open`: how a socket is had; tests give their own. */
+export function openConnection(options: ConnectionOptions, open = openSocket): Connection {
   const { timeoutMs = TIMEOUT_MS, isLasting = true } = options;
   const nowMs = () => performance.now();
   const pending = createPending(nowMs);
@@ -116,7 +117,7 @@ export function openConnection(options: ConnectionOptions): Connection {
 
   function connect(): void {
     const framer = createReplyFramer(pending.answer);
-    const opening = openSocket(options.host, options.port, options.login.isTls, {
+    const opening = open(options.host, options.port, options.login.isTls, {
       onData(chunk) {
         if (socket !== opening) return;
         try {

@@ -1,0 +1,53 @@
+// What a column's sketch counts by its type.
+
+import { describe, expect, it } from 'vitest';
+import type { DataType } from '../../src/core/index.ts';
+import {
+  addValue,
+  createColumnSketch,
+  hasNumbers,
+  isCountable,
+  mergeColumns,
+  MOST_VALUES,
+} from '../../src/profiles/column-sketch.ts';
+
+const int64 = { kind: 'int64' } as const;
+
+describe('a column’s sketch', () => {
+  it('has numbers, most frequent values, or neither, by its type', () => {
+    const told = (type: DataType): [boolean, boolean] => [hasNumbers(type), isCountable(type)];
+    for (const kind of ['int32', 'int64', 'float32', 'float64', 'timestamp'] as const)
+      expect(told({ kind }), kind).toEqual([true, true]);
+    for (const kind of ['bool', 'string'] as const) expect(told({ kind }), kind).toEqual([false, true]);
+    expect(told({ kind: 'bytes' })).toEqual([false, false]);
+    expect(told({ kind: 'list', of: int64 })).toEqual([false, false]);
+  });
+
+  it('counts an int64 that a double holds as that number, and one past it as itself', () => {
+    const sketch = createColumnSketch(int64);
+    for (const value of [5n, 5n, 0n, -3n, 2n ** 53n + 1n, null]) addValue(sketch, value);
+    expect(sketch).toMatchObject({ rows: 6, nulls: 1, numbers: { zeros: 1, min: -3, max: 2 ** 53 } });
+    expect([...(sketch.values ?? [])]).toEqual([
+      [5, 2],
+      [0, 1],
+      [-3, 1],
+      [2n ** 53n + 1n, 1],
+    ]);
+  });
+
+  it('counts values one by one up to a bound, merged or not, and none past it', () => {
+    const sketchOf = (from: number, to: number) => {
+      const sketch = createColumnSketch(int64);
+      for (let value = from; value < to; value++) addValue(sketch, BigInt(value));
+      return sketch;
+    };
+    const full = sketchOf(0, MOST_VALUES);
+    expect(full.values?.size).toBe(MOST_VALUES);
+    addValue(full, 3n);
+    expect(full.values?.get(3)).toBe(2);
+    mergeColumns(full, sketchOf(0, 4));
+    expect(full.values?.get(3)).toBe(3);
+    mergeColumns(full, sketchOf(MOST_VALUES, MOST_VALUES + 1));
+    expect([full.values, full.rows]).toEqual([null, MOST_VALUES + 6]);
+  });
+});
