@@ -1,7 +1,8 @@
-// What a piece of work asks of the disk, in order: which bytes or names it makes durable, and which names it gives.
+// What a piece of work asks of the disk, in order: which bytes or names it makes durable, and which names it gives; and a disk
+// that is full.
 
 import fs from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { dirname } from 'node:path';
 
@@ -14,30 +15,53 @@ export type DiskStep =
 /** The steps of `act` up to where it resolves, of all of this process. */
 export async function diskSteps(act: () => Promise<unknown>): Promise<readonly DiskStep[]> {
   const steps: DiskStep[] = [];
-  const { promises } = fs;
-  const { open: realOpen, rename, link } = promises;
-  const opened: typeof open = async (path, ...more) => {
-    const handle = await realOpen(path, ...more);
+  const watched = (handle: FileHandle, path: string): void => {
     for (const name of ['sync', 'datasync'] as const) {
       const real = handle[name].bind(handle);
       handle[name] = async () => {
         await real();
-        steps.push({ kind: 'synced', path: String(path) });
+        steps.push({ kind: 'synced', path });
       };
     }
-    return handle satisfies FileHandle;
   };
+  const { rename, link } = fs.promises;
   const naming =
     (real: typeof rename): typeof rename =>
     (from, path) => {
       steps.push({ kind: 'named', path: String(path), from: String(from) });
       return real(from, path);
     };
-  Object.assign(promises, { open: opened, rename: naming(rename), link: naming(link) });
-  syncBuiltinESMExports();
-  try {
+  return onDisk({ opened: watched, rename: naming(rename), link: naming(link) }, async () => {
     await act();
     return [...steps];
+  });
+}
+
+/** Runs `act` where no byte can be written, as on a disk that is full. */
+export function onFullDisk<T>(act: () => Promise<T>): Promise<T> {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  return onDisk({ opened: (handle) => void (handle.writeFile = () => Promise.reject(full)) }, act);
+}
+
+interface Disk {
+  /** Told of each file that is opened. */
+  readonly opened: (handle: FileHandle, path: string) => void;
+  readonly rename?: typeof fs.promises.rename;
+  readonly link?: typeof fs.promises.link;
+}
+
+async function onDisk<T>({ opened, ...given }: Disk, act: () => Promise<T>): Promise<T> {
+  const { promises } = fs;
+  const { open: realOpen, rename, link } = promises;
+  const opening: typeof realOpen = async (path, ...more) => {
+    const handle = await realOpen(path, ...more);
+    opened(handle, String(path));
+    return handle;
+  };
+  Object.assign(promises, { open: opening, ...given });
+  syncBuiltinESMExports();
+  try {
+    return await act();
   } finally {
     Object.assign(promises, { open: realOpen, rename, link });
     syncBuiltinESMExports();

@@ -22,6 +22,8 @@ const ROW: WriterRow = {
   cut: 4,
   shipped: 4,
   removed: 0,
+  registeredMicros: 0,
+  seenMicros: 0,
 };
 const END = { cut: 4, sealed: 4, offset: 9 };
 
