@@ -30,6 +30,11 @@ const STEPS: readonly Step[] = [
     fix: 'delete what it names, or use it; entries are in knip.json',
   },
   {
+    name: 'twins of full tests',
+    command: ['node', 'scripts/check-twins.ts'],
+    fix: 'name a quick test that proves the same behaviour, or write one; CONTRIBUTING.md says how',
+  },
+  {
     name: 'architecture',
     command: ['vitest', 'run', 'test/architecture'],
     fix: 'the rules are in test/architecture/layers.ts and CONTRIBUTING.md',

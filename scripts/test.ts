@@ -18,7 +18,7 @@ import { countResults, slowestFiles, type TestRunReport } from './test/test-run-
 
 const HELP = `Usage: npm test [-- OPTIONS] [FILE…]          every behaviour once: what .ci/run runs
        npm run test:full [-- OPTIONS] [FILE…]  all adapters, all faults, properties at full size
-       npm run test:heavy, npm run test:interop
+       npm run test:heavy, npm run test:interop [-- --smoke]
 
   FILE…            only these test files, or those whose path contains the text
   --affected       only the tests that executed what changed in the last whole run, the nearest first, for 60 seconds
@@ -26,6 +26,7 @@ const HELP = `Usage: npm test [-- OPTIONS] [FILE…]          every behaviour on
   --since REF      with --affected: what changed since this commit or branch; default HEAD, what is not committed
   --shard N/M      part N of M parts that take about as long
   --profile        keep what each file cost in test/costs.tsv: on a machine that does nothing else
+  --smoke          with test:interop: one short path of each client
   --bring-only     bring the programs that the tests run on, and run nothing
   -t PATTERN       only tests whose name matches
 
@@ -41,6 +42,7 @@ const { values: options, positionals } = parseArgs({
     full: { type: 'boolean' },
     heavy: { type: 'boolean' },
     interop: { type: 'boolean' },
+    smoke: { type: 'boolean' },
     affected: { type: 'boolean' },
     all: { type: 'boolean' },
     since: { type: 'string', default: 'HEAD' },
@@ -58,7 +60,8 @@ if (options.help === true) {
 }
 
 const isNamedFull = positionals.some((file) => file.includes('.full.test'));
-const tier = (['full', 'heavy', 'interop'] as const).find((name) => options[name]) ?? (isNamedFull ? 'full' : 'quick');
+const tier =
+  (['smoke', 'full', 'heavy', 'interop'] as const).find((name) => options[name]) ?? (isNamedFull ? 'full' : 'quick');
 
 let files = positionals;
 if (options.affected === true) {

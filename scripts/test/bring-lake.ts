@@ -6,7 +6,7 @@ import { findIcebergCatalog } from '../../test/support/iceberg-catalog.ts';
 import { findLakeWriter } from '../../test/support/lake-writer.ts';
 
 export function bringLake(tier: string): void {
-  if (tier !== 'quick') return;
+  if (tier !== 'quick' && tier !== 'full') return;
   const suites = 'suites on tables of a lake';
   if (findLakeWriter(suites) === undefined) return;
   findExtensions(['httpfs', 'avro', 'iceberg', 'delta'], suites);

@@ -72,7 +72,7 @@ const clients: readonly Program[] = [
 /** Installs what is missing where that takes no questions; never fails: a suite without its program is skipped loudly. */
 export function bringPrograms(tier: string): void {
   bringDebianPrograms(tier);
-  if (tier === 'interop') return;
+  if (isInterop(tier)) return;
   const limitMs = tier === 'heavy' ? HEAVY_LIMIT_MS : QUICK_LIMIT_MS;
   for (const { name, find, bring, isHeavy } of bringable) {
     if (find() !== undefined || (isHeavy && tier !== 'heavy')) continue;
@@ -88,8 +88,13 @@ const bringable = [
   { name: 'Kubernetes', find: findKubernetes, bring: bringKubernetes, isHeavy: true },
 ];
 
+/** Of other people's clients, whole or its smoke. */
+function isInterop(tier: string): boolean {
+  return tier === 'interop' || tier === 'smoke';
+}
+
 function bringDebianPrograms(tier: string): void {
-  const needed = tier === 'interop' ? clients : tier === 'heavy' ? [...servers, ...builders] : servers;
+  const needed = isInterop(tier) ? clients : tier === 'heavy' ? [...servers, ...builders] : servers;
   const missing = needed.filter((program) => !program.isHere());
   if (missing.length === 0) return;
   const names = missing.map((program) => program.name).join(' and ');

@@ -16,7 +16,7 @@ export function judgeRun({ tier, counts: { passed, failed, skipped }, skips }: T
 } {
   if (failed > 0) return { exitCode: 1, notice: undefined };
   if (passed > 0) return { exitCode: 0, notice: undefined };
-  if (tier === 'interop' && skipped > 0 && skips.length > 0)
+  if ((tier === 'interop' || tier === 'smoke') && skipped > 0 && skips.length > 0)
     return { exitCode: 0, notice: 'NOTHING WAS TESTED: what the suites need could not be installed here.' };
   const why = skips.length > 0 ? 'for the reasons above' : 'and nobody said why';
   return { exitCode: 1, notice: `NOTHING WAS TESTED: no test ran, ${why}. That is a failure.` };

@@ -3,8 +3,11 @@
 
 import { describe, it } from 'vitest';
 
-/** Whether this run is of the full tier, or of one that stands apart (heavy, interop), where nothing is left out either. */
-export const isFull: boolean = (process.env['HEADRACE_TEST_TIER'] ?? 'quick') !== 'quick';
+/**
+ * Whether nothing is left out: in the full tier, and in those that stand apart, heavy and interop. The quick tier leaves out what
+ * is `full…`, as does the smoke of interop.
+ */
+export const isFull: boolean = !['quick', 'smoke'].includes(process.env['HEADRACE_TEST_TIER'] ?? 'quick');
 
 /** How many runs of a property the quick tier makes at least. */
 const LEAST_RUNS = 5;
