@@ -62,7 +62,7 @@ export interface TrainedRows {
   readonly file: string;
 }
 
-/** A training set of the service over a spine with the columns `id` and `t`. */
+/** A training set of the manifest's service over a spine with its key column and the timestamp `t`. */
 export async function trainedRows(
   { deps, connection, directory }: Pick<OfflineWorld, 'deps' | 'connection' | 'directory'>,
   manifest: Manifest,
@@ -71,7 +71,7 @@ export async function trainedRows(
   const own: OfflineDeps = { ...deps, definitions: definitionsOf(manifest, directory) };
   const file = join(directory, 'training-set.parquet');
   const set = await createTrainingSet(own, {
-    service: 's',
+    service: Object.keys(manifest.services)[0] as string,
     spine,
     directory,
     timestamp: 't',

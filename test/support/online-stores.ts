@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../src/core/index.ts';
 import type { OnlineStore } from '../../src/online/online-store.ts';
-import { hasRedis, type RedisServer, startRedis } from './redis-server.ts';
+import { hasRedis, type RedisServer, type RedisServerOptions, startRedis } from './redis-server.ts';
 import { skipBecause } from './skips.ts';
 
 export interface OnlineStoreKind {
@@ -41,26 +41,40 @@ export const lmdb: OnlineStoreKind = {
   },
 };
 
-const redis: OnlineStoreKind = {
-  name: 'redis',
-  async prepare() {
-    const server = await startRedis({ isDurable: true });
-    return {
-      url: server.url,
-      server,
-      // Redis has a clock of its own.
-      async open(_clock, project = 'test') {
-        const { openRedisStore } = await import('../../src/online/redis/redis-store.ts');
-        return openRedisStore(server.url, { project });
-      },
-      remove: () => server.stop(),
-    };
-  },
-};
+/** On a Redis of the caller's own, at `url`, which `stop` ends; `server` is what its connections lead to. */
+export interface OwnRedis extends Pick<RedisServer, 'url' | 'stop'> {
+  readonly server?: RedisServer;
+}
+
+export function onRedis(start: () => Promise<OwnRedis>): OnlineStoreKind {
+  return {
+    name: 'redis',
+    async prepare() {
+      const { url, server, stop } = await start();
+      return {
+        url,
+        ...(server !== undefined && { server }),
+        // Redis has a clock of its own.
+        async open(_clock, project = 'test') {
+          const { openRedisStore } = await import('../../src/online/redis/redis-store.ts');
+          return openRedisStore(url, { project });
+        },
+        remove: stop,
+      };
+    },
+  };
+}
+
+/** On a server that is started with these options. */
+export const redisWith = (options: RedisServerOptions): OnlineStoreKind =>
+  onRedis(async () => {
+    const server = await startRedis(options);
+    return { url: server.url, server, stop: server.stop };
+  });
 
 /** Names loudly what it leaves out. */
 export function onlineStoreKinds(): OnlineStoreKind[] {
-  if (hasRedis()) return [lmdb, redis];
+  if (hasRedis()) return [lmdb, redisWith({ isDurable: true })];
   skipBecause('the online store on Redis: there is no redis-server on this machine');
   return [lmdb];
 }

@@ -9,6 +9,8 @@ export interface RedisPair {
   readonly url: string;
   /** Holds back what the replica would get from now on; it stays connected, and falls behind. */
   holdBack(): void;
+  /** Ends the replica's connection, and lets it make no other; resolves once the master has no replica. */
+  cutOff(): Promise<void>;
   /**
    * Ends the master as a power cut would, and makes the replica master, without what was held back. A new replica takes
    * its place.
@@ -29,6 +31,10 @@ export async function startRedisPair(): Promise<RedisPair> {
   return {
     url: `redis://127.0.0.1:${front.port}`,
     holdBack: () => gate.holdBack(),
+    async cutOff() {
+      gate.refuse();
+      while (!(await master.command('INFO replication')).includes('connected_slaves:0')) await sleep(20);
+    },
     async failOver() {
       const old = master;
       await old.kill();
