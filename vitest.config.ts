@@ -23,7 +23,7 @@ export default defineConfig({
   test: {
     include: included,
     exclude: tier === 'quick' ? [...excluded, 'test/**/*.full.test.ts'] : excluded,
-    globalSetup: 'test/support/run-folder.ts',
+    globalSetup: 'test/support/global-setup.ts',
     setupFiles: 'test/support/each-file.ts',
     pool: 'forks',
     maxWorkers: 2,

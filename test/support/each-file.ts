@@ -6,7 +6,8 @@ import { beginFile } from './each-file/begin-file.ts';
 
 const file = beginFile();
 
-// The first hook of a file is the last to run after it.
+// The first hook of a file is the last to run after it. Vitest wants the first argument destructured.
+// oxlint-disable-next-line no-empty-pattern
 afterAll(async ({}, suite) => {
   const { costs, left } = await file.end(suite.file.name);
   Object.assign(suite.file.meta, { costs });

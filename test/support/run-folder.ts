@@ -1,27 +1,14 @@
 // A folder that the files of one test run share, for what is costly to make and the same for all; gone after the run.
-// Vitest calls this once, before it starts its workers.
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { endSharedServers } from './server-lifetime.ts';
 
-const VARIABLE = 'HEADRACE_TEST_RUN_FOLDER';
-
-export default function openRunFolder(): () => void {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-run-'));
-  // Servers that refuse to run as root are started as another user, who has to pass through.
-  chmodSync(folder, 0o755);
-  process.env[VARIABLE] = folder;
-  return () => {
-    endSharedServers(folder);
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-  };
-}
+/** The variable that names it, set by `global-setup.ts`. */
+export const RUN_FOLDER = 'HEADRACE_TEST_RUN_FOLDER';
 
 /** The run's folder; undefined outside a run. */
 export function runFolder(): string | undefined {
-  return process.env[VARIABLE];
+  return process.env[RUN_FOLDER];
 }
 
 /** Makes the folder that the temporary files of worker `id` lie in, and gives it. */

@@ -1,0 +1,18 @@
+// Vitest calls this once, before it starts its workers, and what it returns after the run.
+
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RUN_FOLDER } from './run-folder.ts';
+import { endSharedServers } from './server-lifetime.ts';
+
+export default function setUp(): () => void {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-run-'));
+  // Servers that refuse to run as root are started as another user, who has to pass through.
+  chmodSync(folder, 0o755);
+  process.env[RUN_FOLDER] = folder;
+  return () => {
+    endSharedServers(folder);
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  };
+}
