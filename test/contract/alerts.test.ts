@@ -14,7 +14,7 @@ import {
   webhookSender,
 } from '../../src/monitoring/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 
 const START = Date.parse('2026-11-26T10:00:00Z') * 1000;
 const HOUR = MICROS_PER_HOUR;
@@ -64,7 +64,7 @@ async function startHook(): Promise<Hook> {
   return hook;
 }
 
-describe.each(testDatabases('alerts'))('alerts on $name', (databases) => {
+describe.each(databasesByTier('alerts'))('alerts on $name', (databases) => {
   let database: Database;
   let alerts: Alerts;
   let hook: Hook;

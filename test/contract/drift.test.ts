@@ -4,7 +4,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { driftReport } from '../../src/monitoring/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import {
   DAY,
   type DriftWorld,
@@ -42,7 +42,7 @@ const moved = ({ amount }: ServedRow) => ({ amount: (amount ?? 0) * 0.3 });
 const trained = (days = 10): TrainedRow[] =>
   Array.from({ length: days * 500 }, (_, i) => row(START - 30 * DAY + Math.floor(i / 500) * DAY));
 
-describe.each(testDatabases('drift'))('drift on $name', (databases) => {
+describe.each(databasesByTier('drift'))('drift on $name', (databases) => {
   let database: Database;
   let world: DriftWorld;
   beforeAll(() => databases.start());

@@ -7,6 +7,7 @@ import type { ExperimentSpec, Manifest } from '../../src/definitions/index.ts';
 import { type Experiments, migrateExperiments, openExperiments, type Phase } from '../../src/rollouts/index.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { onePhase, reportOf } from '../support/experiment-rows.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { flightsManifest, trial } from '../support/manifests.ts';
 import { MODEL, NOW, onEachRegistry } from '../support/registries.ts';
 
@@ -388,4 +389,4 @@ onEachRegistry('experiments', (given) => {
       expect(await running()).toEqual([]);
     });
   });
-});
+}, databasesByTier);

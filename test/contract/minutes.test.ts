@@ -22,7 +22,7 @@ import {
   takeLease,
   createSharedClock,
 } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;
@@ -36,7 +36,7 @@ interface Server {
   readonly writer: MinuteWriter;
 }
 
-describe.each(testDatabases('minutes'))('minutes on $name', (databases) => {
+describe.each(databasesByTier('minutes'))('minutes on $name', (databases) => {
   const opened: Database[] = [];
   const clock: Clock & { at: number } = {
     at: NOON,

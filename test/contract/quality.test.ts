@@ -11,7 +11,7 @@ import {
   tellSkew,
 } from '../../src/monitoring/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { DAY, type DriftWorld, HOUR, openDriftWorld, START } from '../support/drift-world.ts';
 
 /** Numbers from 0 to 1, the same each time. */
@@ -23,7 +23,7 @@ function createRandom(seed: number): () => number {
   };
 }
 
-describe.each(testDatabases('quality'))('quality on $name', (databases) => {
+describe.each(databasesByTier('quality'))('quality on $name', (databases) => {
   let database: Database;
   let world: DriftWorld;
   let store: QualityStore;

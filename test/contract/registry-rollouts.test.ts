@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type LiveExperiment, type SetTraffic, versionsIn } from '../../src/registry/index.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { MODEL, onEachRegistry } from '../support/registries.ts';
 
@@ -317,4 +318,4 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
       expect(await get()).toEqual(before);
     });
   });
-});
+}, databasesByTier);

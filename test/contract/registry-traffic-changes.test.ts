@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readTrafficWaits, trafficWaitsFor } from '../../src/registry/index.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { NOW, onEachRegistry } from '../support/registries.ts';
 
@@ -446,4 +447,4 @@ onEachRegistry('a change of traffic', (given) => {
     await given.register('2');
     expect((await set(2, 0)).variants).toMatchObject([{ version: 2 }]);
   });
-});
+}, databasesByTier);

@@ -4,13 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { createAlertDelivery } from '../../src/monitoring/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { Died } from '../support/database-faults.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { ANN, ENDPOINT, inRolloutWorlds, type RolloutWorld, SECOND, type Sent } from '../support/rollout-world.ts';
 
 const HEALTHY: Sent = { units: 200 };
 const HARMFUL: Sent = { units: 200, candidate: { error: 0.5 } };
 
-describe.each(testDatabases('rollout alerts'))('the alert of a rollout, on $name', (databases) => {
+describe.each(databasesByTier('rollout alerts'))('the alert of a rollout, on $name', (databases) => {
   let world: RolloutWorld;
   inRolloutWorlds(databases, (opened) => (world = opened));
 

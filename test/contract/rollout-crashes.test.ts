@@ -4,14 +4,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LeaseToken } from '../../src/storage/index.ts';
 import { type DatabaseFaults, Died } from '../support/database-faults.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { expectConsistent } from '../support/rollout-invariants.ts';
 import { openRolloutWorld, type RolloutWorld, SECOND, type Sent } from '../support/rollout-world.ts';
 
 const HEALTHY: Sent = { units: 60 };
 const HARMFUL: Sent = { units: 200, candidate: { error: 0.6 } };
 
-describe.each(testDatabases('killed rollout controllers'))('a controller that is killed, on $name', (databases) => {
+describe.each(databasesByTier('killed rollout controllers'))('a controller that is killed, on $name', (databases) => {
   beforeAll(() => databases.start());
   afterAll(() => databases.stop());
 

@@ -1,13 +1,13 @@
 // Two operators who decide at the same moment, of whom neither has seen what the other did: one of them has decided.
 
 import { describe, expect, it } from 'vitest';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { expectConsistent } from '../support/rollout-invariants.ts';
 import { ANN, inRolloutWorlds, type RolloutWorld } from '../support/rollout-world.ts';
 
 const HEALTHY = { units: 60 };
 
-describe.each(testDatabases('two operators of a rollout'))('two operators at once, on $name', (databases) => {
+describe.each(databasesByTier('two operators of a rollout'))('two operators at once, on $name', (databases) => {
   let world: RolloutWorld;
   inRolloutWorlds(databases, (opened) => (world = opened));
 

@@ -3,13 +3,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { openExperiments } from '../../src/rollouts/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { flightsManifest, trial } from '../support/manifests.ts';
 import { ANN, ENDPOINT, inRolloutWorlds, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
 
 const HEALTHY = { units: 200, stable: { error: 0.004 }, candidate: { error: 0.004 } } as const;
 
-describe.each(testDatabases('rollout_overrides'))('a rollout on $name that somebody overrides', (databases) => {
+describe.each(databasesByTier('rollout_overrides'))('a rollout on $name that somebody overrides', (databases) => {
   let world: RolloutWorld;
   inRolloutWorlds(databases, (opened) => (world = opened));
 

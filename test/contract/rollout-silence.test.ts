@@ -1,12 +1,12 @@
 // A rollout that looks again after the database was away, before any server has told of itself since: nobody's word is no consent.
 
 import { describe, expect, it } from 'vitest';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { inRolloutWorlds, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
 
 const AWAY = 60 * SECOND;
 
-describe.each(testDatabases('rollouts after a silence'))('a rollout after a silence, on $name', (databases) => {
+describe.each(databasesByTier('rollouts after a silence'))('a rollout after a silence, on $name', (databases) => {
   let world: RolloutWorld;
   inRolloutWorlds(databases, (opened) => (world = opened));
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import { type MaturedOutcomes, presentRollout } from '../../src/rollouts/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { MODEL } from '../support/registries.ts';
 import { ANN, ENDPOINT, inRolloutWorlds, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
@@ -18,7 +18,7 @@ function maturedOf(version: number, revision: number, n: number, events: number)
 
 const HEALTHY = { units: 200, stable: { error: 0.004 }, candidate: { error: 0.004 } } as const;
 
-describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
+describe.each(databasesByTier('rollouts'))('a rollout on $name', (databases) => {
   let world: RolloutWorld;
   inRolloutWorlds(databases, (opened) => (world = opened));
 

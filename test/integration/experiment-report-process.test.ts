@@ -7,13 +7,16 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it, vi } from 'vitest';
 import { experimentReport, registerModelFile } from '../../src/app/index.ts';
 import { banditJobs } from '../../src/app/open-bandits.ts';
+import { createReportProcesses, type ReportProcesses } from '../../src/app/start-report-process.ts';
 import type { ExperimentReport } from '../../src/rollouts/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
+import { fullDescribe } from '../support/tier.ts';
 
 /** `slow` reads a metric that takes DuckDB minutes, `large` one that takes it gigabytes which it can't spill. */
 const EXPERIMENTS = `
+export const elsewhere = endpoint('elsewhere', { model: returns, unit: ['customer'] });
 const asked = (name: string, sql: string) => ({ goal: [metric(name, { sql, over: [purchases] })] });
 const common = { unit: ['customer'], endpoints: [checkout], arms: { control: { version: 1, weight: 50 }, treatment: { version: 2, weight: 50 } } };
 export const learning = experiment('learning', { ...common, arms: { a: { version: 1, weight: 50 }, b: { version: 2, weight: 50 } },
@@ -21,14 +24,11 @@ export const learning = experiment('learning', { ...common, arms: { a: { version
 export const exp = experiment('exp', { ...common, metrics: { goal: [metric('bought', { outcome: checkout })] } });
 export const slow = experiment('slow', { ...common, metrics: asked('endless',
   "SELECT 'a' AS unit, to_timestamp(sum(sqrt(a.range * b.range))) AS time, 1 AS value FROM range(10000000) a, range(1000000) b WHERE a.range > (SELECT count(*) FROM purchases)") });
-export const large = experiment('large', { ...common, metrics: asked('wide',
+export const large = experiment('large', { ...common, endpoints: [elsewhere], metrics: asked('wide',
   "SELECT 'a' AS unit, to_timestamp(len(list(a.range))) AS time, 1 AS value FROM range(300000000) a WHERE a.range > (SELECT count(*) FROM purchases)") });
 `;
 
 const REPORT_FOREVER = fileURLToPath(new URL('../support/report-forever.ts', import.meta.url));
-
-// Processes that let all others go first may take a while where there are many.
-vi.setConfig({ testTimeout: 180_000 });
 
 let open: OpenServing | undefined;
 afterEach(async () => {
@@ -69,8 +69,8 @@ const reports = (parent = process.pid): string[] =>
     }
   });
 
-it('gives what the command line gives, and opens no DuckDB where requests are answered', async () => {
-  const opened = await serve('exp');
+it('gives what the command line gives within its memory, and opens no DuckDB where requests are answered', async () => {
+  const opened = await serve('exp', { HEADRACE_SERVER_REPORT_MEMORY: '200MB' });
   expect(await predict(opened)).toBe(200);
   const duckdb = vi.spyOn(opened.app, 'duckdb');
   const answer = await ask(opened, 'exp');
@@ -86,100 +86,53 @@ it('gives what the command line gives, and opens no DuckDB where requests are an
   const unknown = await ask(opened, 'large');
   expect(unknown.statusCode).toBe(409);
   expect(unknown.json()).toMatchObject({ code: 'HR_CONFLICT', detail: expect.stringContaining('has not run yet') });
-});
 
-it('weighs a bandit’s arms in such a process, too, once its time has come', async () => {
-  const opened = await serve('learning');
-  for (let from = 0; from < 600; from += 100) {
-    const inputs = Array.from({ length: 100 }, (_, i) => ({ customer: `c${from + i}`, amount: 1 }));
-    const { predictions } = (await opened.post('/v1/endpoints/checkout/predict', { inputs })).json() as unknown as {
-      predictions: { prediction_id: string; version: number }[];
-    };
-    // A third of who got the one buys, two thirds of who got the other.
-    const outcomes = predictions.map(({ prediction_id: id, version }, i) => ({
-      prediction_id: id,
-      value: version === 1 ? i % 3 === 0 : i % 3 !== 0,
-      observed_at: new Date().toISOString(),
-    }));
-    expect((await opened.post('/v1/endpoints/checkout/outcomes', { outcomes })).statusCode).toBe(200);
-  }
-  const duckdb = vi.spyOn(opened.app, 'duckdb');
-  const [job] = banditJobs(opened.app);
-  const run = () => job?.run(new AbortController().signal, { name: 'job bandits', epoch: 1 });
-  const experiments = await opened.app.experiments();
-  await run();
-  expect((await experiments.get('learning')).phases).toHaveLength(1);
-  const tables = (await opened.app.database()).tables<{ experiment_phases: { started_at: number } }>();
-  await tables
-    .updateTable('experiment_phases')
-    .set(({ eb }) => ({ started_at: eb('started_at', '-', 25 * 3_600_000_000) }))
-    .execute();
-  await run();
-  const { phases } = await experiments.get('learning');
-  expect(phases.map(({ actor }) => actor)).toEqual(['ann', 'bandit']);
-  expect(duckdb).not.toHaveBeenCalled();
-});
-
-it.runIf(process.platform === 'linux')(
-  'ends a report that is late, and answers predictions while it runs',
-  async () => {
-    const opened = await serve('slow', { HEADRACE_SERVER_REPORT_TIMEOUT_MS: '8000' });
-    const late = ask(opened, 'slow');
-    await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
-    expect(await predict(opened)).toBe(200);
-    expect(reporting()).toBe(1);
-    const answer = await late;
-    expect(answer.statusCode, answer.body).toBe(504);
-    expect(answer.json()).toMatchObject({
-      code: 'HR_DEADLINE',
-      detail: expect.stringMatching(/not made within 8 s.*`headrace experiments report slow`.*server\.reportTimeoutMs/),
-    });
-    expect(reporting()).toBe(0);
-    expect(await predict(opened)).toBe(200);
-  },
-);
-
-it('says of a report that needs too much memory what to do', async () => {
-  const opened = await serve('large', { HEADRACE_SERVER_REPORT_MEMORY: '200MB' });
-  const answer = await ask(opened, 'large');
-  expect(answer.statusCode, answer.body).toBe(413);
-  expect(answer.json()).toMatchObject({
+  // One that needs more memory is told what to do.
+  await (await opened.app.experiments()).start('large', { actor: 'ann' });
+  const large = await ask(opened, 'large');
+  expect(large.statusCode, large.body).toBe(413);
+  expect(large.json()).toMatchObject({
     code: 'HR_TOO_LARGE',
     detail: expect.stringMatching(/`headrace experiments report large`.*server\.reportMemory/),
   });
   expect(await predict(opened)).toBe(200);
 });
 
-it.runIf(process.platform === 'linux')('ends one that is under way as the server stops', async () => {
-  const opened = await serve('slow', { HEADRACE_SERVER_DRAIN_TIMEOUT_MS: '0' });
-  const cut = ask(opened, 'slow');
-  await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
-  await opened.serving.stop();
-  expect(reporting()).toBe(0);
-  expect((await cut).statusCode).toBe(503);
-});
-
 it.runIf(process.platform === 'linux')(
-  'says of one whose process was killed what to do, and makes the next',
+  'says how one ended that was late, stopped with its server, or killed',
   async () => {
-    const opened = await serve('slow');
-    const killed = ask(opened, 'slow');
-    await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
-    process.kill(Number(reports()[0]), 'SIGKILL');
-    const answer = await killed;
-    expect(answer.statusCode, answer.body).toBe(503);
-    expect(answer.json()).toMatchObject({
-      code: 'HR_JOB_LOST',
-      detail: expect.stringMatching(
-        /of experiment "slow" ended with SIGKILL.*Ask again.*`headrace experiments report slow`/,
+    const { app } = await serve('exp');
+    const { environment, config } = app;
+    const processes = (timeoutMs: number): ReportProcesses =>
+      createReportProcesses({
+        environment,
+        config: { ...config, values: { ...config.values, 'server.reportTimeoutMs': timeoutMs } },
+      });
+    await expect(processes(1).make('exp', undefined)).rejects.toMatchObject({
+      code: 'HR_DEADLINE',
+      message: expect.stringMatching(
+        /not made within 0\.001 s.*`headrace experiments report exp`.*server\.reportTimeoutMs/,
       ),
     });
-    const experiments = await opened.app.experiments();
-    await experiments.stop('slow', { actor: 'ann' });
-    await experiments.start('exp', { actor: 'ann' });
-    expect((await ask(opened, 'exp')).statusCode).toBe(200);
+    const stopping = processes(60_000);
+    const stopped = expect(stopping.make('exp', undefined)).rejects.toMatchObject({ code: 'HR_STOPPING' });
+    await stopping.close();
+    await stopped;
+    await expect(stopping.make('exp', undefined)).rejects.toMatchObject({ code: 'HR_STOPPING' });
+    const killed = processes(60_000).make('exp', undefined);
+    process.kill(Number(reports()[0]), 'SIGKILL');
+    await expect(killed).rejects.toMatchObject({
+      code: 'HR_JOB_LOST',
+      message: expect.stringMatching(
+        /of experiment "exp" ended with SIGKILL.*Ask again.*`headrace experiments report exp`/,
+      ),
+    });
+    expect(reporting()).toBe(0);
   },
 );
+
+/** Processes of reports let all others go first, and may take a while where there are many. */
+const LONG_MS = 180_000;
 
 /** Seconds that the threads in which DuckDB works have taken; 0 once the process is gone. */
 function workedSeconds(pid: string): number {
@@ -196,16 +149,104 @@ function workedSeconds(pid: string): number {
   }
 }
 
-it.runIf(process.platform === 'linux')('ends one in the midst of a query as its server is killed', async () => {
-  const opened = await serve('slow');
-  const server = spawn(process.execPath, [REPORT_FOREVER, opened.project.directory, 'slow'], { stdio: 'ignore' });
-  await expect.poll(() => reports(server.pid).length, { timeout: 60_000 }).toBe(1);
-  const [report = ''] = reports(server.pid);
-  try {
-    await expect.poll(() => workedSeconds(report), { timeout: 60_000 }).toBeGreaterThan(1);
-    server.kill('SIGKILL');
-    await expect.poll(() => existsSync(`/proc/${report}`), { timeout: 15_000 }).toBe(false);
-  } finally {
-    if (existsSync(`/proc/${report}`)) process.kill(Number(report), 'SIGKILL');
-  }
+// twin: test/integration/experiments.test.ts > learn, where that is their plan: once a day weights go to what is better
+// twin: test/integration/experiment-report-process.test.ts > says how one ended that was late, stopped with its server, or killed
+fullDescribe('a report that takes long', { timeout: LONG_MS }, () => {
+  it('weighs a bandit’s arms in such a process, too, once its time has come', async () => {
+    const opened = await serve('learning');
+    for (let from = 0; from < 600; from += 100) {
+      const inputs = Array.from({ length: 100 }, (_, i) => ({ customer: `c${from + i}`, amount: 1 }));
+      const { predictions } = (await opened.post('/v1/endpoints/checkout/predict', { inputs })).json() as unknown as {
+        predictions: { prediction_id: string; version: number }[];
+      };
+      // A third of who got the one buys, two thirds of who got the other.
+      const outcomes = predictions.map(({ prediction_id: id, version }, i) => ({
+        prediction_id: id,
+        value: version === 1 ? i % 3 === 0 : i % 3 !== 0,
+        observed_at: new Date().toISOString(),
+      }));
+      expect((await opened.post('/v1/endpoints/checkout/outcomes', { outcomes })).statusCode).toBe(200);
+    }
+    const duckdb = vi.spyOn(opened.app, 'duckdb');
+    const [job] = banditJobs(opened.app);
+    const run = () => job?.run(new AbortController().signal, { name: 'job bandits', epoch: 1 });
+    const experiments = await opened.app.experiments();
+    await run();
+    expect((await experiments.get('learning')).phases).toHaveLength(1);
+    const tables = (await opened.app.database()).tables<{ experiment_phases: { started_at: number } }>();
+    await tables
+      .updateTable('experiment_phases')
+      .set(({ eb }) => ({ started_at: eb('started_at', '-', 25 * 3_600_000_000) }))
+      .execute();
+    await run();
+    const { phases } = await experiments.get('learning');
+    expect(phases.map(({ actor }) => actor)).toEqual(['ann', 'bandit']);
+    expect(duckdb).not.toHaveBeenCalled();
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'ends a report that is late, and answers predictions while it runs',
+    async () => {
+      const opened = await serve('slow', { HEADRACE_SERVER_REPORT_TIMEOUT_MS: '8000' });
+      const late = ask(opened, 'slow');
+      await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
+      expect(await predict(opened)).toBe(200);
+      expect(reporting()).toBe(1);
+      const answer = await late;
+      expect(answer.statusCode, answer.body).toBe(504);
+      expect(answer.json()).toMatchObject({
+        code: 'HR_DEADLINE',
+        detail: expect.stringMatching(
+          /not made within 8 s.*`headrace experiments report slow`.*server\.reportTimeoutMs/,
+        ),
+      });
+      expect(reporting()).toBe(0);
+      expect(await predict(opened)).toBe(200);
+    },
+  );
+
+  it.runIf(process.platform === 'linux')('ends one that is under way as the server stops', async () => {
+    const opened = await serve('slow', { HEADRACE_SERVER_DRAIN_TIMEOUT_MS: '0' });
+    const cut = ask(opened, 'slow');
+    await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
+    await opened.serving.stop();
+    expect(reporting()).toBe(0);
+    expect((await cut).statusCode).toBe(503);
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'says of one whose process was killed what to do, and makes the next',
+    async () => {
+      const opened = await serve('slow');
+      const killed = ask(opened, 'slow');
+      await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
+      process.kill(Number(reports()[0]), 'SIGKILL');
+      const answer = await killed;
+      expect(answer.statusCode, answer.body).toBe(503);
+      expect(answer.json()).toMatchObject({
+        code: 'HR_JOB_LOST',
+        detail: expect.stringMatching(
+          /of experiment "slow" ended with SIGKILL.*Ask again.*`headrace experiments report slow`/,
+        ),
+      });
+      const experiments = await opened.app.experiments();
+      await experiments.stop('slow', { actor: 'ann' });
+      await experiments.start('exp', { actor: 'ann' });
+      expect((await ask(opened, 'exp')).statusCode).toBe(200);
+    },
+  );
+
+  it.runIf(process.platform === 'linux')('ends one in the midst of a query as its server is killed', async () => {
+    const opened = await serve('slow');
+    const server = spawn(process.execPath, [REPORT_FOREVER, opened.project.directory, 'slow'], { stdio: 'ignore' });
+    await expect.poll(() => reports(server.pid).length, { timeout: 60_000 }).toBe(1);
+    const [report = ''] = reports(server.pid);
+    try {
+      await expect.poll(() => workedSeconds(report), { timeout: 60_000 }).toBeGreaterThan(1);
+      server.kill('SIGKILL');
+      await expect.poll(() => existsSync(`/proc/${report}`), { timeout: 15_000 }).toBe(false);
+    } finally {
+      if (existsSync(`/proc/${report}`)) process.kill(Number(report), 'SIGKILL');
+    }
+  });
 });

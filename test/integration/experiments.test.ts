@@ -2,9 +2,9 @@
 // from what the server logged and what was pushed.
 
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { experimentReportDeps, registerModelFile } from '../../src/app/index.ts';
-import { runBandits } from '../../src/control/index.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { experimentReport, experimentReportDeps, registerModelFile } from '../../src/app/index.ts';
+import { type AskedPhase, runBandits } from '../../src/control/index.ts';
 import { fixedClock, silentLogger } from '../../src/core/index.ts';
 import { openPredictionLog } from '../../src/monitoring/index.ts';
 import type { ExperimentReport } from '../../src/rollouts/index.ts';
@@ -43,9 +43,6 @@ export const same = experiment('same', {
 });
 `;
 
-// Reports are made in processes that let all others go first.
-vi.setConfig({ testTimeout: 180_000 });
-
 const UNITS = 1200;
 const customers = Array.from({ length: UNITS }, (_, i) => `c${i}`);
 
@@ -61,6 +58,9 @@ describe('experiments on a server', () => {
     expect(answer.statusCode, answer.body).toBe(wanted);
     return answer.json() as T;
   };
+  // As the process makes it that a server starts for one.
+  const report = (name: string, phase?: AskedPhase): Promise<ExperimentReport> =>
+    experimentReport(open.app, name, phase);
   const post = async (url: string, body: object, headers: Readonly<Record<string, string>> = {}) => {
     const answer = await open.post(url, body, headers);
     expect(answer.statusCode, answer.body).toBe(200);
@@ -136,7 +136,7 @@ describe('experiments on a server', () => {
   });
 
   it('tell a planted difference from none', async () => {
-    const exp = await get<ExperimentReport>('/v1/experiments/exp/report');
+    const exp = await report('exp');
     const bySide = [1, 2].map((version) => [...armOf.values()].filter((own) => own === version).length);
     expect(exp.arms.map(({ name, units }) => [name, units])).toEqual([
       ['control', bySide[0]],
@@ -160,7 +160,7 @@ describe('experiments on a server', () => {
     expect(paid?.comparisons[0]?.difference.estimate).toBe(0);
     expect(exp.srm.is_mismatch).toBe(false);
 
-    const same = await get<ExperimentReport>('/v1/experiments/same/report');
+    const same = await report('same');
     const [none] = same.metrics[0]?.comparisons ?? [];
     expect(none?.verdict).toBe('undecided');
     expect(none?.difference.always[0]).toBeLessThan(0);
@@ -169,14 +169,14 @@ describe('experiments on a server', () => {
   });
 
   it('give the same report of the same rows, and another once data comes late', async () => {
-    const first = await get<ExperimentReport>('/v1/experiments/exp/report');
-    const again = await get<ExperimentReport>('/v1/experiments/exp/report');
+    const first = await report('exp');
+    const again = await report('exp');
     expect(again.snapshot).toBe(first.snapshot);
     const events = customers
       .filter((customer) => armOf.get(customer) === 2)
       .map((customer) => ({ customer, amount: 10, points: 1, bought_at: new Date().toISOString() }));
     await post('/v1/sources/purchases/push', { rows: events });
-    const later = await get<ExperimentReport>('/v1/experiments/exp/report');
+    const later = await report('exp');
     expect(later.snapshot).not.toBe(first.snapshot);
     const paid = later.metrics.find(({ name }) => name === 'paid');
     expect(paid?.arms.map(({ value }) => value)).toEqual([0, 10]);
@@ -188,17 +188,17 @@ describe('experiments on a server', () => {
   });
 
   it('leave out who chose an arm', async () => {
-    const before = await get<ExperimentReport>('/v1/experiments/exp/report');
+    const before = await report('exp');
     await predict('checkout', ['chosen'], { 'x-headrace-variant': 'exp/treatment' });
     await tell('checkout', []);
-    const after = await get<ExperimentReport>('/v1/experiments/exp/report');
+    const after = await report('exp');
     expect(after.arms).toEqual(before.arms);
     expect(after.dropped.forced_rows).toBe(before.dropped.forced_rows + 1);
     expect(after.notes.join(' ')).toContain('of a forced arm left out');
   });
 
   it('leave out what shadows would have answered', async () => {
-    const before = await get<ExperimentReport>('/v1/experiments/exp/report');
+    const before = await report('exp');
     const log = openPredictionLog({
       directory: open.app.config.values['predictionLog.path'],
       clock: open.app.clock,
@@ -215,7 +215,7 @@ describe('experiments on a server', () => {
       shadow.append(predictionRecord(`${customer}~9`, { atMicros, request: [customer], outputs: [1e6] }));
     }
     await log.close();
-    const after = await get<ExperimentReport>('/v1/experiments/exp/report');
+    const after = await report('exp');
     expect({ ...after, made_at: before.made_at }).toEqual(before);
   });
 
@@ -228,20 +228,19 @@ describe('experiments on a server', () => {
       'checkout',
       rows.map(({ prediction_id: id }) => ({ prediction_id: id, value: false })),
     );
-    const second = await get<ExperimentReport>('/v1/experiments/exp/report');
+    const second = await report('exp');
     expect(second).toMatchObject({ phase: 2 });
     expect(second.arms.map(({ weight }) => weight)).toEqual([20, 80]);
     expect(second.arms.reduce((sum, { units }) => sum + units, 0)).toBe(200);
-    const first = await get<ExperimentReport>('/v1/experiments/exp/report?phase=1');
+    const first = await report('exp', 1);
     expect(first).toMatchObject({ phase: 1, state: 'ended' });
     expect(first.arms.reduce((sum, { units }) => sum + units, 0)).toBe(UNITS);
-    const all = await get<ExperimentReport>('/v1/experiments/exp/report?phase=all');
+    const all = await report('exp', 'all');
     expect(all.phase).toBe('all');
     const estimate = all.metrics[0]?.comparisons[0]?.difference.estimate as number;
     expect(estimate).toBeGreaterThan(0);
     expect(estimate).toBeLessThan(first.metrics[0]?.comparisons[0]?.difference.estimate as number);
-    const unknown = await open.serving.server.inject({ method: 'GET', url: '/v1/experiments/exp/report?phase=7' });
-    expect(unknown.statusCode).toBe(400);
+    await expect(report('exp', 7)).rejects.toMatchObject({ status: 400 });
   });
 
   it('learn, where that is their plan: once a day weights go to what is better, each time in a phase of its own', async () => {
@@ -271,8 +270,10 @@ describe('experiments on a server', () => {
     });
     // All that the arms had together; who loses keeps the floor.
     expect(phases[1]?.arms.map(({ weight }) => weight)).toEqual([4.5, 85.5]);
-    const report = await get<ExperimentReport>('/v1/experiments/learning/report?phase=1');
-    expect(report).toMatchObject({ plan: 'bandit', decision: expect.stringContaining('(bandit)') });
+    expect(await report('learning', 1)).toMatchObject({
+      plan: 'bandit',
+      decision: expect.stringContaining('(bandit)'),
+    });
     await experiments.stop('learning', { actor: 'ann' });
   });
 

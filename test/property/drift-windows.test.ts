@@ -14,6 +14,7 @@ import {
   START,
   type TrainedRow,
 } from '../support/drift-world.ts';
+import { runs } from '../support/tier.ts';
 
 const inWorld = async (work: (world: DriftWorld) => Promise<void>): Promise<void> => {
   const database = await openDatabase('sqlite::memory:');
@@ -87,7 +88,7 @@ it('a reference holds the training set’s rows by quantile or value, and by day
         expect(new Set(cities.known)).toEqual(new Set(times.keys().filter((one) => one !== null)));
       }),
     ),
-    { numRuns: 12 },
+    { numRuns: runs(12) },
   );
 });
 
@@ -173,7 +174,7 @@ it('a window holds the log’s rows by the same bins, each unit once, and tells 
           }
         }),
     ),
-    { numRuns: 12 },
+    { numRuns: runs(12) },
   );
 });
 

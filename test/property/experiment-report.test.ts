@@ -14,6 +14,7 @@ import {
   START,
 } from '../support/experiment-rows.ts';
 import { naiveMetric, naiveUnits } from '../support/naive-experiment.ts';
+import { runs } from '../support/tier.ts';
 
 const SECOND = 1_000_000;
 const time = fc.integer({ min: -50, max: 100 }).map((seconds) => START + seconds * SECOND);
@@ -164,7 +165,7 @@ describe('an analysis by DuckDB', () => {
           close(comparison?.cuped?.se, naive.cuped.se);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 });

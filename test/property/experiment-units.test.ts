@@ -10,6 +10,7 @@ import { type DataType, type Field, stringifyJson, toJson, type Value } from '..
 import { requestUnitSql } from '../../src/rollouts/experiments/analysis/unit-text.ts';
 import { compileUnitText } from '../../src/rollouts/unit-text.ts';
 import { openDuckDb, quoteText } from '../../src/storage/index.ts';
+import { runs } from '../support/tier.ts';
 
 const VALUES: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   string: fc.string({ unit: 'grapheme', maxLength: 12 }).filter((text) => !text.includes('\0')),
@@ -43,7 +44,7 @@ it('is read from a request as it was assigned', async () => {
         );
         expect(read.getRows()[0]?.[0]).toBe(assigned);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
     connection.closeSync();
   } finally {

@@ -19,6 +19,7 @@ import { addStatsigRoutes } from '../../src/serving/http/flags/statsig-routes.ts
 import { addJsonBody } from '../../src/serving/http/json-body.ts';
 import { createRequestLog } from '../../src/serving/http/request-log.ts';
 import { type Attributes, attributes, attributesOf, COLUMNS, endpoint, rowOf } from '../support/random-traffic.ts';
+import { runs } from '../support/tier.ts';
 
 let app: FastifyInstance;
 let url: string;
@@ -58,7 +59,7 @@ afterAll(async () => {
 type Ask = (requests: readonly Attributes[]) => Promise<readonly unknown[]>;
 
 /** Random traffic with requests, as `ask` has them and as they are routed. `use`: false for what can't be asked. */
-async function agrees(ask: Ask, use: () => boolean, runs: number): Promise<ReadonlySet<string>> {
+async function agrees(ask: Ask, use: () => boolean, most: number): Promise<ReadonlySet<string>> {
   const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(endpoint, fc.array(attributes, { minLength: 10, maxLength: 10 }), async (given, requests) => {
@@ -81,7 +82,7 @@ async function agrees(ask: Ask, use: () => boolean, runs: number): Promise<Reado
       });
       expect(await ask(requests.map((request) => attributesOf(request, units)))).toEqual(routed);
     }),
-    { numRuns: runs },
+    { numRuns: runs(most) },
   );
   return seen;
 }

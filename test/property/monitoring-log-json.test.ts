@@ -18,6 +18,7 @@ import { compactPredictionLog, openPredictionLog } from '../../src/monitoring/in
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { armSchema, predictionRecord } from '../support/prediction-records.ts';
 import { predictionLogSql } from '../support/log-relations.ts';
+import { runs } from '../support/tier.ts';
 
 let folder: string;
 let duckdb: DuckDb;
@@ -123,6 +124,6 @@ it('whatever the types, the values and the names are', { timeout: 120_000 }, asy
       await check();
       rmSync(directory, { recursive: true });
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   );
 });

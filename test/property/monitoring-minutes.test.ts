@@ -11,6 +11,7 @@ import { type Phase, NOTHING_WARM } from '../../src/rollouts/controller/rollout.
 import { byMinute, createTally, type EventKind, type Tally } from '../../src/rollouts/controller/tally.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { armOf, createMinuteServer } from '../support/minute-servers.ts';
+import { runs } from '../support/tier.ts';
 
 const MINUTE = 60_000_000;
 const START = 1_800_000_000 * 1_000_000 - ((1_800_000_000 * 1_000_000) % MINUTE);
@@ -140,7 +141,7 @@ it('counts every event once, whatever the clocks do', async () => {
       const { timed, rows } = await told(given, shuffle, 'each');
       expect(sorted(summedCounts(rows))).toEqual(sorted(naiveCounts(timed)));
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 
@@ -232,7 +233,7 @@ it('lets a rollout count each unit, and its first event, once', async () => {
         expect(unitCounts(looked)).toEqual(unitCounts(whole));
       }
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   );
 });
 

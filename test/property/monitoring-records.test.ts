@@ -15,6 +15,7 @@ import { compileEncoder, type RecordTail } from '../../src/monitoring/prediction
 import { type DecodedRoute, packRoute } from '../../src/monitoring/prediction-log/record-route.ts';
 import { MOST_RECORD_BYTES } from '../../src/monitoring/prediction-log/record-layout.ts';
 import { predictionRecord, armSchema } from '../support/prediction-records.ts';
+import { runs } from '../support/tier.ts';
 
 const plainType: fc.Arbitrary<DataType> = fc.constantFrom<DataType>(
   { kind: 'bool' },
@@ -201,7 +202,7 @@ describe('a record', () => {
           });
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -273,7 +274,7 @@ describe('a record', () => {
         const { values } = compileDecoder(schema)(bytes, frame);
         request.forEach((text, i) => expect(text.toWellFormed().startsWith(values[i] as string)).toBe(true));
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
     const wide = nameSchema({
       ...armSchema,
@@ -298,7 +299,7 @@ describe('a record', () => {
         for (const block of blocks) buffer.release(block);
         expect(buffer.heldBytes).toBe(0);
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
   });
 });
@@ -375,7 +376,7 @@ describe('the frames of a segment', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

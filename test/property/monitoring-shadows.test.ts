@@ -13,6 +13,7 @@ import {
   type ShadowTally,
   takeShadow,
 } from '../../src/monitoring/shadows/shadow-tally.ts';
+import { runs } from '../support/tier.ts';
 
 const OF = { endpoint: 'e', version: 2 };
 
@@ -85,7 +86,7 @@ describe('figures of a shadow', () => {
         const isApart = Math.abs(a - b) > 0.0203 * Math.max(Math.abs(a), Math.abs(b)) && Math.abs(a - b) > 2.1e-6;
         if (isApart) expect(binOf(a)).not.toBe(binOf(b));
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
     expect(binOf(NaN)).toBe(0);
     expect(binOf(0)).toBe(binOf(-0));

@@ -10,6 +10,7 @@ import {
   type Report,
   type ToldTotals,
 } from '../../src/monitoring/index.ts';
+import { runs } from '../support/tier.ts';
 
 const SERIES = 'headrace_requests_total{endpoint="delay"}';
 
@@ -152,7 +153,7 @@ describe('totals that the primary owns', () => {
         if (gone === 0) expect(end).toBe(living);
         for (const worker of workers) worker.close();
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

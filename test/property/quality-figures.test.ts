@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { measureDays } from '../../src/monitoring/quality/measure.ts';
 import { worstSegments } from '../../src/monitoring/quality/segments.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { runs } from '../support/tier.ts';
 
 let duckdb: DuckDb;
 let folder = '';
@@ -118,7 +119,7 @@ describe('figures', () => {
           if (ways > 1e-6) expect(estimated?.auc).toBeCloseTo(right / ways, 6);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -141,7 +142,7 @@ describe('figures', () => {
         expect(one?.figures.rmse).toBeCloseTo(Math.sqrt(mean(off.map((each) => each ** 2))), 6);
         expect(one?.figures.bias).toBeCloseTo(mean(off), 6);
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 });

@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BUCKETS, moveBuckets } from '../../src/registry/index.ts';
+import { runs } from '../support/tier.ts';
 
 type Asked = Parameters<typeof moveBuckets>[1][number];
 type Held = Parameters<typeof moveBuckets>[0][number];
@@ -66,7 +67,7 @@ describe('buckets', () => {
           }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -91,7 +92,7 @@ describe('buckets', () => {
           expect(kept).toEqual(mine.slice(0, kept.length));
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

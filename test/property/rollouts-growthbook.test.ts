@@ -15,6 +15,7 @@ import {
   experiment,
   rowOf,
 } from '../support/random-traffic.ts';
+import { runs } from '../support/tier.ts';
 
 function evaluate(feature: unknown, given: Attributes): unknown {
   // What is exported is JSON.
@@ -59,7 +60,7 @@ describe('an endpoint in GrowthBook’s SDK', () => {
           seen.add(route.via);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
     expect(told).toEqual([]);
     expect(seen).toEqual(new Set(['rule', 'holdout', 'experiment', 'rollout', 'no_unit']));
@@ -79,7 +80,7 @@ describe('an endpoint in GrowthBook’s SDK', () => {
           expect(theirs).toMatchObject({ value: route.experiment === null ? null : route.variant });
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 

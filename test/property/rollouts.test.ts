@@ -8,6 +8,7 @@ import type { LeaseToken } from '../../src/storage/index.ts';
 import { Died } from '../support/database-faults.ts';
 import { expectConsistent } from '../support/rollout-invariants.ts';
 import { ANN, ENDPOINT, openRolloutWorld, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
+import { runs } from '../support/tier.ts';
 
 type Event =
   | { readonly do: 'run'; readonly seconds: number; readonly error: number }
@@ -62,7 +63,7 @@ describe('a rollout', () => {
           await world.close();
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
     // The events lead somewhere.
     expect([...ends]).toEqual(expect.arrayContaining(['promoted', 'rolled_back', 'aborted', 'paused']));

@@ -9,6 +9,7 @@ import type { PackedMinute } from '../../src/monitoring/minutes/minute-cell.ts';
 import { fromColumns, toColumns } from '../../src/monitoring/minutes/row-columns.ts';
 import { createToldOutcomes } from '../../src/monitoring/minutes/told-outcomes.ts';
 import { addGrouped, createGroupTotals, type GroupTotals, unpackHashes } from '../../src/statistics/index.ts';
+import { runs } from '../support/tier.ts';
 
 const START = 1_800_000_000_000_000;
 const UNITS = [7, 71, 8, 4_000_000_007];
@@ -118,7 +119,7 @@ it('count once each, by the last of them, and a unit that had an event keeps it'
     fc.property(told, (given) => {
       expect(addUp(given)).toEqual(naive(given));
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -127,7 +128,7 @@ it('leave nothing of what was corrected, and lose nothing of the others, however
     fc.property(ofAnySize, (given) => {
       expect(addUp(given)).toEqual(naive(given));
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

@@ -1,11 +1,12 @@
 // The databases that contract tests run on: SQLite always, a real Postgres where there is one.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findPostgres } from './postgres-server.ts';
 import { sharedPostgres } from './shared-servers.ts';
 import { skipBecause } from './skips.ts';
+import { isFull } from './tier.ts';
 
 export interface TestDatabases {
   readonly name: 'SQLite' | 'Postgres';
@@ -22,17 +23,37 @@ export function testDatabases(suite: string): TestDatabases[] {
   return hasPostgres ? [onSqlite(), onPostgres()] : [onSqlite()];
 }
 
+/**
+ * SQLite in every tier, Postgres in the full one alone: for what is built on the `Database` port, which test/contract/database.test.ts
+ * holds both to.
+ */
+export function databasesByTier(suite: string): TestDatabases[] {
+  return isFull ? testDatabases(suite) : [onSqlite()];
+}
+
 function onSqlite(): TestDatabases {
   let folder = '';
   let count = 0;
   return {
     name: 'SQLite',
     async start() {
-      folder = mkdtempSync(join(tmpdir(), 'headrace-sqlite-'));
+      folder = mkdtempSync(join(memoryFolder() ?? tmpdir(), 'headrace-sqlite-'));
     },
     newUrl: async () => `sqlite:${join(folder, `${++count}.db`)}`,
     stop: async () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+const ROOM_BYTES = 1024 ** 3;
+
+/** A folder in memory, where each commit's fsync costs nothing; undefined where there is none with room. */
+function memoryFolder(): string | undefined {
+  try {
+    const { bavail, bsize } = statfsSync('/dev/shm');
+    return bavail * bsize >= ROOM_BYTES ? '/dev/shm' : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function onPostgres(): TestDatabases {

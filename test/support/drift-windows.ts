@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import type { Micros } from '../../src/core/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { type DriftStore, openDriftStore } from '../../src/monitoring/index.ts';
-import { testDatabases } from './databases.ts';
+import { databasesByTier } from './databases.ts';
 import { HOUR } from './drift-world.ts';
 
 export { HOUR };
@@ -15,7 +15,7 @@ export function onEachDriftStore(
   what: string,
   tests: (given: { readonly database: Database; readonly store: DriftStore }) => void,
 ): void {
-  describe.each(testDatabases(what))(`${what} on $name`, (databases) => {
+  describe.each(databasesByTier(what))(`${what} on $name`, (databases) => {
     let database: Database;
     let store: DriftStore;
     beforeAll(async () => {

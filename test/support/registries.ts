@@ -21,8 +21,12 @@ export interface TestedRegistry {
 }
 
 /** `what` names the tests where a database is missing. */
-export function onEachRegistry(what: string, tests: (given: TestedRegistry) => void): void {
-  describe.each(testDatabases(what))('the registry on $name', (databases) => {
+export function onEachRegistry(
+  what: string,
+  tests: (given: TestedRegistry) => void,
+  databasesOf: typeof testDatabases = testDatabases,
+): void {
+  describe.each(databasesOf(what))('the registry on $name', (databases) => {
     let database: Database;
     let registry: Registry;
     let nowMicros = NOW;

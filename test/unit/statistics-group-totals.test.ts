@@ -11,6 +11,7 @@ import {
   packGroups,
 } from '../../src/statistics/index.ts';
 import { rationalSum } from '../support/rational.ts';
+import { runs } from '../support/tier.ts';
 
 /** Finite with their squares; 1 and 65 are of one group. */
 const outcome = fc.record({
@@ -50,7 +51,7 @@ it('are the doubles nearest to the true sums, whatever was in them for a while, 
       for (const group of [1, 2, 63])
         expect([sums.n[group], sums.sum[group], sums.squares[group]]).toEqual(naive([...first, ...second], group));
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });
 

@@ -6,11 +6,17 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { intoPage } from '../../bench/simulate/into-page.ts';
-import { about, atLeast, atMost } from '../../bench/simulate/simulation.ts';
+import { about, atLeast, atMost, type Simulation } from '../../bench/simulate/simulation.ts';
 import { SIMULATIONS } from '../../bench/simulate/simulations.ts';
+import { fullIt, rows } from '../support/tier.ts';
 
 describe('in a simulation', () => {
-  it.each(Object.entries(SIMULATIONS))('%s: every bound holds', async (_, simulate) => {
+  const all = Object.keys(SIMULATIONS);
+  // The others take seconds each.
+  const quick = ['srm', 'samples'];
+  const more = all.filter((name) => !quick.includes(name));
+  it.each(rows(quick, more))('%s: every bound holds', async (name) => {
+    const simulate = SIMULATIONS[name] as Simulation;
     const { lines } = await simulate({ isQuick: true });
     expect(lines.filter(({ holds }) => !holds)).toEqual([]);
     expect(lines.some(({ bound }) => bound !== '')).toBe(true);
@@ -38,7 +44,8 @@ describe('in a simulation', () => {
     expect(atLeast('a', 350, 500, 0.8, true).holds).toBe(false);
   });
 
-  it('that does not exist, the command names those that do', () => {
+  // twin: test/unit/statistics-simulations.test.ts > the page has a place for the figures of each, and each holds there
+  fullIt('that does not exist, the command names those that do', () => {
     const script = resolve(import.meta.dirname, '../../bench/simulate/run.ts');
     const { status, stderr } = spawnSync(process.execPath, ['--conditions=headrace-source', script, 'none'], {
       encoding: 'utf8',

@@ -1,5 +1,6 @@
 // Traffic that is changed at one server, with several workers and a second server on the same registry: once it is answered,
 // all of them predict by it.
+// twin: test/contract/registry-traffic-changes.test.ts > is answered once both serve it, where they tell what they serve
 
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
 // The guide on finding a prediction again, typed from top to bottom beside a server that has predicted.
+// twin: test/integration/monitoring-find.test.ts > is found by its id in segments, in Parquet of any hour, and in what earlier builds wrote
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

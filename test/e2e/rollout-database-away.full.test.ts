@@ -1,5 +1,8 @@
 // The database stops under a rollout of two servers: it hangs, or is killed. Requests are answered as before, breakers act, and
 // what was counted meanwhile is there once it is back, each row once. A long absence: test/heavy.
+// twin: test/contract/rollouts.test.ts > holds through an hour without its database, which counts for nothing
+// twin: test/contract/minutes.test.ts > are held while the database is away, and written when it is back
+// twin: test/contract/rollouts.test.ts > breaches where a breaker opened
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
 // The guide on flag SDKs, typed from top to bottom beside a server, with the SDKs that it names.
+// twin: test/property/flags.test.ts > an endpoint’s flag
 
 import { chmodSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
 // The guide on drift, typed from top to bottom beside a server that runs.
+// twin: test/contract/drift.test.ts > opens for what moved, after two windows, and closes after three quiet ones; nothing else opens
 
 import { expect, it } from 'vitest';
 import { constantModel } from '../support/onnx-model.ts';

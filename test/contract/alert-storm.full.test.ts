@@ -1,5 +1,6 @@
 // Ten thousand alerts at once, on each database: the list has its bound, what waits to be told has its own, and a webhook that is
 // slow or dead holds nothing else up.
+// twin: test/contract/alerts.test.ts > too many for the list and for the outbox
 
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

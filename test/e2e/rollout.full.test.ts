@@ -1,5 +1,8 @@
 // Rollouts as their operators see them, at a real server with two workers: one version goes to all traffic, one that fails for
 // some goes back by itself, both started and followed by commands and over HTTP.
+// twin: test/integration/rollout-served.test.ts > is promoted step by step by what its servers count
+// twin: test/contract/rollouts.test.ts > is rolled back within five seconds of evidence that suffices, which is kept
+// twin: test/contract/rollouts.test.ts > is changed by the one of two who saw how it stands
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

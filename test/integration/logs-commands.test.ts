@@ -1,17 +1,13 @@
-// What the log gives back: a prediction by its id, outcomes that were sent as a file, which outcomes belong to nothing, and a
-// training set of what was served, whose features are those that were served.
+// Commands over what a server logged: SQL over it, a prediction by its id, outcomes that are given as a file and which of them belong
+// to nothing, and a training set of what was served, whose features are those that were served.
 
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  createServingProject,
-  headrace,
-  headraceJson,
-  headraceProcess,
-  type Project,
-  type ServerProcess,
-  startServe,
-} from '../support/serving-project.ts';
+import { openApp, readEnvironment } from '../../src/app/index.ts';
+import { serveInProcess, type Serving } from '../../src/app/serve-worker.ts';
+import { silentLogger } from '../../src/core/index.ts';
+import { serveProject } from '../support/open-serving.ts';
+import { createServingProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
 
 interface Predicted {
   readonly prediction_id: string;
@@ -19,32 +15,79 @@ interface Predicted {
 }
 
 let project: Project;
-let server: ServerProcess;
+let close: (() => Promise<void>) | undefined;
 let predictions: readonly Predicted[];
-const customers = ['ada', 'bob', 'nobody', 'ada'];
+const customers = ['ada', 'bob', 'a\nb', 'ada'];
 
-beforeAll(async () => {
+beforeAll(() => {
   project = createServingProject();
-  server = await startServe(project);
-  const response = await fetch(`${server.url}/v1/endpoints/checkout/predict`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      inputs: customers.map((customer, i) => ({ customer, amount: 7.5 + i })),
-      options: { return_features: true },
-    }),
-  });
-  const answer = (await response.json()) as { predictions: readonly Predicted[] };
-  expect(response.status, JSON.stringify(answer)).toBe(200);
-  ({ predictions } = answer);
-}, 60_000);
-afterAll(async () => {
-  await server?.stop();
-  project.remove();
 });
+afterAll(() => close?.());
 
 const idOf = (place: number): string => predictions[place]?.prediction_id ?? '';
 const soon = (): string => new Date(Date.now() + 1000).toISOString();
+const query = (...args: readonly string[]) => headrace(project, ['logs', 'query', ...args]);
+const ask = (...args: readonly string[]) => headraceJson(project, ['logs', 'query', ...args]);
+
+describe('logs query', () => {
+  it('answers before anything was predicted', () => {
+    expect(query('checkout')).toMatchObject({ code: 0, stdout: 'No rows.\n' });
+    expect(ask('--sql', 'SELECT count(*) AS n FROM predictions')).toEqual({
+      columns: [{ name: 'n', type: 'BIGINT' }],
+      rows: [{ n: 0 }],
+      limit: 1000,
+      is_cut: false,
+    });
+  });
+
+  it('sees what a server has just predicted, with its outcome', async () => {
+    const served = await serveProject(project);
+    close = served.close;
+    const post = async (path: string, body: object): Promise<{ readonly predictions: readonly Predicted[] }> => {
+      const answer = await postTo(served.serving, `/v1/endpoints/checkout/${path}`, body);
+      expect(answer.statusCode, answer.body).toBe(200);
+      return answer.json();
+    };
+    const inputs = customers.map((customer, i) => ({ customer, amount: 7.5 + i }));
+    ({ predictions } = await post('predict', { inputs, options: { return_features: true } }));
+    // Its answer says that it is on disk, and all that came before.
+    await post('outcomes', { outcomes: [{ prediction_id: idOf(3), value: true }] });
+    const sql = "SELECT request, outcome FROM predictions WHERE request->>'amount' = '10.5'";
+    expect(ask('checkout', '--sql', sql)).toMatchObject({
+      rows: [{ request: { customer: 'ada', amount: 10.5 }, outcome: true }],
+    });
+    const newest = ask('checkout', '--limit', '2') as { rows: { prediction_id: string }[] };
+    expect(newest).toMatchObject({ rows: [{ endpoint: 'checkout', version: 1 }, {}], limit: 2, is_cut: true });
+    const named = query('--sql', "SELECT DISTINCT request->>'customer' AS customer FROM predictions ORDER BY 1");
+    expect(named.stdout).toBe('customer\na\\nb\nada\nbob\n');
+    expect(query('--limit', '1').stdout).toContain(
+      '\nThere are more rows than these 1; --limit takes another number.\n',
+    );
+    expect(ask('--to', '2026-01-01')).toMatchObject({ rows: [] });
+  });
+
+  it('is beside a status that tells how its files stand', () => {
+    expect(headraceJson(project, ['logs', 'status'])).toMatchObject({
+      open: { files: 1 },
+      ended: { files: 0, bytes: 0 },
+      predictions: { files: 0, bytes: 0, from: null, to: null },
+      damaged: { parts: 0, bytes: 0 },
+    });
+    expect(headrace(project, ['logs', 'status']).stdout).toMatch(/segments being written +1 +\d+\n/);
+  });
+
+  it.each([
+    [['chekout'], 1, 'HR_UNKNOWN_ENDPOINT: there is no endpoint "chekout". Did you mean "checkout"?'],
+    [['--limit', '0'], 2, 'HR_USAGE: --limit takes a whole number'],
+    [['--from', 'noon'], 2, 'HR_USAGE: --from takes a time'],
+    [['--sql', "COPY (SELECT 1) TO 'out.csv'"], 2, 'HR_USAGE: the prediction log is asked by one SELECT'],
+    [['--sql', 'SELECT varant FROM predictions'], 2, 'HR_USAGE: the query fails: Binder Error: '],
+  ])('refuses %j with %d', (args, code, says) => {
+    const output = query(...args);
+    expect(output.stderr).toContain(says);
+    expect(output.code).toBe(code);
+  });
+});
 
 describe('the log', () => {
   it('takes outcomes of a file of lines, and of Parquet', () => {
@@ -57,15 +100,14 @@ describe('the log', () => {
     writeFileSync(project.file('outcomes.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
     expect(headraceJson(project, ['logs', 'outcomes', 'checkout', 'outcomes.jsonl'])).toEqual({ accepted: 4 });
     expect(headraceJson(project, ['logs', 'status'])).toMatchObject({
-      told: { recorded: 4, repeated: 0, matched: 2, unmatched: { unknown_id: 1, unknown_unit: 1 }, in_future: 0 },
+      told: { recorded: 5, repeated: 0, matched: 3, unmatched: { unknown_id: 1, unknown_unit: 1 }, in_future: 0 },
     });
     expect(headraceJson(project, ['logs', 'status', '--files'])).not.toHaveProperty('told');
     const parquet = `COPY (SELECT '${idOf(0)}' AS prediction_id, true AS value, TIMESTAMPTZ '2026-01-02 03:04:05.5+00' AS observed_at, 'x' AS other) TO '${project.file('outcomes.parquet')}'`;
-    headrace(project, ['logs', 'query', '--sql', 'SELECT 1']);
     return writeParquet(parquet).then(() => {
       expect(headraceJson(project, ['logs', 'outcomes', 'checkout', 'outcomes.parquet'])).toEqual({ accepted: 1 });
       expect(headraceJson(project, ['logs', 'status'])).toMatchObject({
-        told: { recorded: 5, repeated: 1, matched: 2 },
+        told: { recorded: 6, repeated: 1, matched: 3 },
       });
       expect(headrace(project, ['logs', 'status']).stdout).toMatch(/of an unknown unit +1 /);
     });
@@ -83,7 +125,7 @@ describe('the log', () => {
     writeFileSync(project.file('bad.jsonl'), `${line}\n{"prediction_id":"${idOf(3)}","value":1}\n`);
     const { code, stderr } = headrace(project, ['logs', 'outcomes', 'checkout', 'bad.jsonl']);
     expect([code, stderr.replaceAll(': ', ' ')]).toEqual([1, expect.stringContaining(message)]);
-    expect(headraceJson(project, ['logs', 'status'])).toMatchObject({ told: { recorded: 5 } });
+    expect(headraceJson(project, ['logs', 'status'])).toMatchObject({ told: { recorded: 6 } });
   });
 
   it('shows a prediction by its id, with what became of it, and how it is verified', () => {
@@ -128,7 +170,7 @@ describe('the log', () => {
     expect(written).toMatchObject({
       path: out,
       rows: 4,
-      labelled: 2,
+      labelled: 3,
       altered: 0,
       timestamp: 'predicted_at',
       label: 'returned',
@@ -195,11 +237,14 @@ describe('a rule of the log that says nothing', () => {
   it.each([
     ['SAMPLE', 'checkout=0.1, checkout.stable=1', 'no prediction comes to "checkout.stable=1"'],
     ['KEEP', '90', '"90" is no rule'],
-  ])('of %s keeps a server from its start, and doctor tells it', (setting, value, message) => {
+  ])('of %s keeps a server from its start, and doctor tells it', async (setting, value, message) => {
     const env = { [`HEADRACE_PREDICTION_LOG_${setting}`]: value };
     const sentence = `predictionLog.${setting.toLowerCase()}: ${message}`;
-    const started = headraceProcess(project, ['serve', '--port', '0'], env);
-    expect([started.code, started.stdout + started.stderr]).toEqual([1, expect.stringContaining(sentence)]);
+    const environment = { ...readEnvironment(env), workingDirectory: project.directory };
+    const app = await openApp({ environment, logger: silentLogger });
+    const started = serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
+    await expect(started).rejects.toThrow(sentence);
+    await app.close();
     expect(headrace(project, ['doctor'], env).stdout).toContain(sentence);
   });
 });
@@ -211,4 +256,9 @@ async function writeParquet(sql: string): Promise<void> {
   await connection.run(sql);
   connection.closeSync();
   await duckdb.close();
+}
+
+function postTo(serving: Serving, url: string, body: object) {
+  const headers = { 'content-type': 'application/json' };
+  return serving.server.inject({ method: 'POST', url, headers, payload: JSON.stringify(body) });
 }

@@ -1,4 +1,5 @@
 // A server that is killed loses what it has not written yet, and nothing else: during a rollout that is about a second.
+// twin: test/contract/minutes.test.ts > are whole rows: what was written before is in what is written next
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';

@@ -1,5 +1,7 @@
 // The disk of the prediction log fills under rollouts of two servers: answers go out, guards read the minutes and not the log, what
 // is not kept is counted, and versions that came meanwhile are in the log once there is room.
+// twin: test/integration/monitoring-log-faults.test.ts > counts what is not kept, refuses outcomes, and goes on when there is room
+// twin: test/integration/rollout-served.test.ts > is promoted step by step by what its servers count
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

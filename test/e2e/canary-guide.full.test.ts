@@ -1,4 +1,5 @@
 // The guide on canaries, typed from top to bottom beside a server that runs.
+// twin: test/integration/rollout-served.test.ts > is promoted step by step by what its servers count
 
 import { expect, it } from 'vitest';
 import { serveGuide } from '../support/served-guide.ts';

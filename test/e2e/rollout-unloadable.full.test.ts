@@ -1,5 +1,7 @@
 // A candidate that one of two servers can not load, by what is wrong there alone: no traffic goes to it anywhere, and who waits is
 // told which server it is.
+// twin: test/contract/rollouts.test.ts > ends with the reason where a server can not load the candidate
+// twin: test/contract/registry-traffic-changes.test.ts > that one cannot load changes nothing, and tells why
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

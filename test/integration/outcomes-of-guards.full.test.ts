@@ -1,5 +1,8 @@
 // Which outcomes a rollout's guard counts, by how they were told: what servers are sent by id at once, and with a maturity whatever
 // the log has, of ids and of units, over HTTP and from a file.
+// twin: test/integration/monitoring-matured.test.ts > counts predictions that are old enough, each by what was known at that age
+// twin: test/contract/rollouts.test.ts > says of outcomes that are told of units that they are not counted, or counts them with the log
+// twin: test/property/told-outcomes.test.ts > count once each, by the last of them
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

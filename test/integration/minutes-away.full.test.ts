@@ -1,4 +1,5 @@
 // Minutes over a registry that goes away for real: connections are cut, or say nothing, and come back.
+// twin: test/contract/minutes.test.ts > are held while the database is away, and written when it is back
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../src/core/index.ts';

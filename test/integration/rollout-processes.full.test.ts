@@ -1,5 +1,7 @@
 // Controllers of rollouts as processes: one that is killed, and one that is stopped past its lease and goes on after another
 // took over. What it had decided is written by nobody.
+// twin: test/contract/rollout-crashes.test.ts > at every step, over and over: it is %s in the end
+// twin: test/contract/rollouts.test.ts > goes on by the row alone when another controller takes over, and the former one writes nothing
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,7 @@
 // The clocks of two machines are set an hour on and back under a rollout, the one's that runs the controller and the other's: what they
 // count goes to the minutes that the database's clock says, each row once, and nobody is taken for gone or late for it.
+// twin: test/contract/rollouts.test.ts > is not moved on by a clock that jumps
+// twin: test/contract/minutes.test.ts > count all that was counted, when the clock is set back and on
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';

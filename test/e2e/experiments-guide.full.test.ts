@@ -1,4 +1,5 @@
 // The guide on experiments, typed from top to bottom beside a server that runs.
+// twin: test/integration/experiments.test.ts > tell a planted difference from none
 
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
