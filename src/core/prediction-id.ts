@@ -27,9 +27,17 @@ export function predictionMark(revision: number, version: number): PredictionMar
 }
 
 /** A source of ids: the process's own random prefix and a counter, then revision, version and unit hash, in base 36. */
-export function createPredictionIds(prefix: string = randomBytes(9).toString('base64url')): NextPredictionId {
+export function createPredictionIds(prefix: string = randomPrefix()): NextPredictionId {
   let count = 0;
   return (mark, unitHash) => `${prefix}-${(count++).toString(36)}${mark}${unitHash.toString(36)}`;
+}
+
+/** A command takes what begins with a dash for an option. */
+function randomPrefix(): string {
+  for (;;) {
+    const prefix = randomBytes(9).toString('base64url');
+    if (!prefix.startsWith('-')) return prefix;
+  }
 }
 
 const ID = /^[\w-]+-[0-9a-z]+\.([0-9a-z]{1,10})\.([0-9a-z]{1,10})\.([0-9a-z]{1,7})$/;

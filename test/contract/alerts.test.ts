@@ -13,6 +13,8 @@ import {
   openHeartbeats,
   webhookSender,
 } from '../../src/monitoring/index.ts';
+import { MOST_WAITING } from '../../src/monitoring/alerts/outbox.ts';
+import type { AlertTables } from '../../src/monitoring/alerts/tables.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { databasesByTier } from '../support/databases.ts';
 
@@ -298,5 +300,43 @@ describe.each(databasesByTier('alerts'))('alerts on $name', (databases) => {
     now += 100 * HOUR;
     await heartbeats.watch(alerts);
     expect(await states()).toEqual(['closed']);
+  });
+  it('too many for the list and for the outbox are listed in part, and the oldest is not sent, which is logged', async () => {
+    const many = Array.from({ length: MOST_WAITING }, (_, at) => at);
+    const tables = database.tables<AlertTables>();
+    for (let from = 0; from < MOST_WAITING; from += 1000) {
+      const some = many.slice(from, from + 1000);
+      const of = {
+        rule: 'drift',
+        endpoint: 'delay',
+        state: 'open',
+        streak: 2,
+        closed_micros: null,
+        evidence: '{}',
+      } as const;
+      const opened = some.map((at) => ({
+        ...of,
+        id: `a${at}`,
+        feature: `f${at}`,
+        seen_micros: 1,
+        opened_micros: at,
+        is_told: 1,
+      }));
+      await tables.insertInto('monitoring_alerts').values(opened).execute();
+      const waits = { event: 'opened', body: '{}', attempts: 0, next_micros: 0 } as const;
+      const events = some.map((at) => ({ ...waits, id: `e${at}`, alert: `a${at}`, created_micros: at }));
+      await tables.insertInto('monitoring_outbox').values(events).execute();
+    }
+    const errors: object[] = [];
+    const telling = { ...silentLogger, error: (fields: object) => void errors.push(fields) };
+    const some = await openAlerts(database, { clock, logger: telling, hasReceiver: true });
+    await some.observe(seen('firing', 1, { feature: 'last', opensAfter: 1 }));
+    const listed = await some.list();
+    expect(listed).toHaveLength(1000);
+    expect([listed[0]?.feature, listed.at(-1)?.feature]).toEqual(['last', 'f9001']);
+    expect(errors).toEqual([{ dropped: 1 }]);
+    const waiting = await tables.selectFrom('monitoring_outbox').select('id').orderBy('created_micros').execute();
+    expect(waiting).toHaveLength(MOST_WAITING);
+    expect(waiting[0]).toEqual({ id: 'e1' });
   });
 });

@@ -3,10 +3,9 @@
 
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openApp, readEnvironment } from '../../src/app/index.ts';
+import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { serveInProcess, type Serving } from '../../src/app/serve-worker.ts';
 import { silentLogger } from '../../src/core/index.ts';
-import { serveProject } from '../support/open-serving.ts';
 import { createServingProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
 
 interface Predicted {
@@ -15,14 +14,29 @@ interface Predicted {
 }
 
 let project: Project;
-let close: (() => Promise<void>) | undefined;
+let app: App;
+let serving: Serving | undefined;
 let predictions: readonly Predicted[];
 const customers = ['ada', 'bob', 'a\nb', 'ada'];
 
 beforeAll(() => {
   project = createServingProject();
 });
-afterAll(() => close?.());
+afterAll(async () => {
+  await stop();
+  project.remove();
+});
+
+/** Commands that open the online store would wait for a server that can't go on meanwhile: they wait in this process. */
+async function stop(): Promise<void> {
+  await serving?.stop();
+  if (serving !== undefined) await app.close();
+  serving = undefined;
+}
+
+const open = (env: Readonly<Record<string, string>> = {}): Promise<App> =>
+  openApp({ environment: { ...readEnvironment(env), workingDirectory: project.directory }, logger: silentLogger });
+const serve = (opened: App): Promise<Serving> => serveInProcess(opened, { host: '127.0.0.1', port: 0, hasDocs: false });
 
 const idOf = (place: number): string => predictions[place]?.prediction_id ?? '';
 const soon = (): string => new Date(Date.now() + 1000).toISOString();
@@ -41,10 +55,10 @@ describe('logs query', () => {
   });
 
   it('sees what a server has just predicted, with its outcome', async () => {
-    const served = await serveProject(project);
-    close = served.close;
+    app = await open();
+    const served = (serving = await serve(app));
     const post = async (path: string, body: object): Promise<{ readonly predictions: readonly Predicted[] }> => {
-      const answer = await postTo(served.serving, `/v1/endpoints/checkout/${path}`, body);
+      const answer = await postTo(served, `/v1/endpoints/checkout/${path}`, body);
       expect(answer.statusCode, answer.body).toBe(200);
       return answer.json();
     };
@@ -90,6 +104,8 @@ describe('logs query', () => {
 });
 
 describe('the log', () => {
+  beforeAll(stop);
+
   it('takes outcomes of a file of lines, and of Parquet', () => {
     const lines = [
       { prediction_id: idOf(0), value: true },
@@ -240,11 +256,9 @@ describe('a rule of the log that says nothing', () => {
   ])('of %s keeps a server from its start, and doctor tells it', async (setting, value, message) => {
     const env = { [`HEADRACE_PREDICTION_LOG_${setting}`]: value };
     const sentence = `predictionLog.${setting.toLowerCase()}: ${message}`;
-    const environment = { ...readEnvironment(env), workingDirectory: project.directory };
-    const app = await openApp({ environment, logger: silentLogger });
-    const started = serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
-    await expect(started).rejects.toThrow(sentence);
-    await app.close();
+    const refused = await open(env);
+    await expect(serve(refused)).rejects.toThrow(sentence);
+    await refused.close();
     expect(headrace(project, ['doctor'], env).stdout).toContain(sentence);
   });
 });

@@ -83,7 +83,14 @@ it('is promoted step by step by what its servers count', async () => {
   const { id } = await start();
   const { history } = await until(id, ({ state }) => state === 'promoted');
   expect(history.map(({ to }) => to)).toEqual([
-    ...['pending', 'preparing', 'settling', 'watching', 'preparing', 'settling', 'baking', 'promoted'],
+    'pending',
+    'preparing',
+    'settling',
+    'watching',
+    'preparing',
+    'settling',
+    'baking',
+    'promoted',
   ]);
   expect(new Set(await predict())).toEqual(new Set([2]));
   const { code, stdout, stderr } = headrace(open.project, ['rollout', 'watch', id]);

@@ -12,9 +12,12 @@ import {
   type LoggedRow,
   onePhase,
   START,
+  useAnalyses,
 } from '../support/experiment-rows.ts';
 import { naiveMetric, naiveUnits } from '../support/naive-experiment.ts';
 import { runs } from '../support/tier.ts';
+
+useAnalyses();
 
 const SECOND = 1_000_000;
 const time = fc.integer({ min: -50, max: 100 }).map((seconds) => START + seconds * SECOND);

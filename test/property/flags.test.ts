@@ -19,7 +19,7 @@ import { addStatsigRoutes } from '../../src/serving/http/flags/statsig-routes.ts
 import { addJsonBody } from '../../src/serving/http/json-body.ts';
 import { createRequestLog } from '../../src/serving/http/request-log.ts';
 import { type Attributes, attributes, attributesOf, COLUMNS, endpoint, rowOf } from '../support/random-traffic.ts';
-import { runs } from '../support/tier.ts';
+import { isFull, runs } from '../support/tier.ts';
 
 let app: FastifyInstance;
 let url: string;
@@ -90,7 +90,10 @@ async function agrees(ask: Ask, use: () => boolean, most: number): Promise<Reado
 /** As for a request whose unit may be null: none. */
 const OPTIONAL = COLUMNS.map((column) => ({ ...column, isOptional: true }));
 
-const EVERY_WAY = new Set(['rule', 'holdout', 'experiment', 'rollout', 'no_unit']);
+/** The few runs of the quick tier may miss one. */
+const expectEveryWay = (seen: ReadonlySet<string>): void => {
+  if (isFull) expect(seen).toEqual(new Set(['rule', 'holdout', 'experiment', 'rollout', 'no_unit']));
+};
 
 describe('an endpoint’s flag', () => {
   it('is the same in GrowthBook’s SDK as for requests', async () => {
@@ -101,7 +104,7 @@ describe('an endpoint’s flag', () => {
       client.destroy();
       return values;
     };
-    expect(await agrees(ask, () => true, 100)).toEqual(EVERY_WAY);
+    expectEveryWay(await agrees(ask, () => true, 100));
   }, 60_000);
 
   it('is the same by OFREP', async () => {
@@ -113,7 +116,7 @@ describe('an endpoint’s flag', () => {
           return (await provider.resolveStringEvaluation('ep', '', context)).value;
         }),
       );
-    expect(await agrees(ask, () => true, 60)).toEqual(EVERY_WAY);
+    expectEveryWay(await agrees(ask, () => true, 60));
   }, 60_000);
 
   it('is the same in Statsig’s SDK of users that carry their buckets, where it can be said', async () => {
@@ -134,6 +137,6 @@ describe('an endpoint’s flag', () => {
       return values;
     };
     const isSaid = (): boolean => statsigSpecs(flagsOf([plan], null)).dynamic_configs.some(({ name }) => name === 'ep');
-    expect(await agrees(ask, isSaid, 60)).toEqual(EVERY_WAY);
+    expectEveryWay(await agrees(ask, isSaid, 60));
   }, 60_000);
 });

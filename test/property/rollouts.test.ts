@@ -8,7 +8,7 @@ import type { LeaseToken } from '../../src/storage/index.ts';
 import { Died } from '../support/database-faults.ts';
 import { expectConsistent } from '../support/rollout-invariants.ts';
 import { ANN, ENDPOINT, openRolloutWorld, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
-import { runs } from '../support/tier.ts';
+import { isFull, runs } from '../support/tier.ts';
 
 type Event =
   | { readonly do: 'run'; readonly seconds: number; readonly error: number }
@@ -65,8 +65,8 @@ describe('a rollout', () => {
       }),
       { numRuns: runs(60) },
     );
-    // The events lead somewhere.
-    expect([...ends]).toEqual(expect.arrayContaining(['promoted', 'rolled_back', 'aborted', 'paused']));
+    // The events lead somewhere, by the end of many runs.
+    if (isFull) expect([...ends]).toEqual(expect.arrayContaining(['promoted', 'rolled_back', 'aborted', 'paused']));
   });
 });
 

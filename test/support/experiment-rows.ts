@@ -63,7 +63,7 @@ export const onePhase = (over: Partial<AnalysedPhase> = {}): AnalysedPhase => ({
 
 let number = 0;
 
-// One for all of a file's tests: opening one takes longer than most analyses.
+// One for all of a file's tests: opening one takes longer than most analyses. The file says `useAnalyses`, which closes it.
 let opened: Promise<{ readonly duckdb: DuckDb; readonly folder: string }> | undefined;
 
 async function open(): Promise<{ readonly duckdb: DuckDb; readonly folder: string }> {
@@ -71,12 +71,16 @@ async function open(): Promise<{ readonly duckdb: DuckDb; readonly folder: strin
   return { folder, duckdb: await openDuckDb({ tempDirectory: folder, threads: 1 }) };
 }
 
-afterAll(async () => {
-  if (opened === undefined) return;
-  const { duckdb, folder } = await opened;
-  await duckdb.close();
-  await rm(folder, { recursive: true, force: true });
-});
+/** For a file whose tests make reports. */
+export function useAnalyses(): void {
+  afterAll(async () => {
+    if (opened === undefined) return;
+    const { duckdb, folder } = await opened;
+    opened = undefined;
+    await duckdb.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+}
 
 export async function analyseRows(given: ExperimentRows, experiment: AnalysedExperiment): Promise<Analysed> {
   opened ??= open();

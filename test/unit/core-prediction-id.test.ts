@@ -26,6 +26,12 @@ it('is unique within a process, and begins with what no other process has', () =
   expect(ids[35]).toBe('one-z.1.2.3');
 });
 
+it('begins with no dash, which a command would take for an option', () => {
+  // One in 64 random texts does.
+  const ids = Array.from({ length: 2000 }, () => createPredictionIds()(predictionMark(1, 2), 3));
+  expect(ids.filter((id) => id.startsWith('-'))).toEqual([]);
+});
+
 it.each([
   '',
   'abc',

@@ -10,7 +10,10 @@ import {
   onePhase,
   reportOf,
   START,
+  useAnalyses,
 } from '../support/experiment-rows.ts';
+
+useAnalyses();
 
 const HOUR = 3_600_000_000;
 const metric = (name: string, over: Partial<MetricSpec> = {}): MetricSpec => ({

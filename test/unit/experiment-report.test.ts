@@ -11,7 +11,10 @@ import {
   onePhase,
   reportOf,
   START,
+  useAnalyses,
 } from '../support/experiment-rows.ts';
+
+useAnalyses();
 
 const outcome = (over: Partial<MetricSpec> = {}): MetricSpec => ({
   name: 'total',
