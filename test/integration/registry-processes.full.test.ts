@@ -1,3 +1,7 @@
+// Processes that share a registry: one that loses a race, and ones that are killed while they apply.
+// twin: test/contract/registry.test.ts > lets one of two applies from the same plan win, and tells the other
+// twin: test/contract/database.test.ts > keeps a transaction whole when it commits and leaves nothing when it throws
+
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

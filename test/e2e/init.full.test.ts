@@ -1,26 +1,26 @@
-// `headrace init` as a user meets it: a project in a folder far away, whose files type-check, whose README can be typed, and
-// that predicts.
+// The project that `headrace init` makes: its files type-check in an editor, from a clone and from the package, and its README can
+// be typed from the first command to a prediction.
+// twin: test/integration/init.test.ts > makes a project that applies, takes pushes and reads features
+// twin: test/unit/cli-init.test.ts > where an editor finds the types
+// twin: test/unit/documented-commands.test.ts > the README and the guides
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readEnvironment } from '../../src/app/index.ts';
 import { hasLostTypes } from '../../src/cli/init/editor-types.ts';
-import { runCommandLine } from '../../src/cli/run-cli.ts';
-import { silentProgress } from '../../src/core/index.ts';
 import { freePort } from '../support/free-port.ts';
 import { createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
 import {
   compile,
   createTemplateProject,
-  npmOf,
   shell,
   shellBlocks,
   startShell,
   type TemplateProject,
 } from '../support/template-project.ts';
+import { typeCommand } from '../support/typed-command.ts';
 
 const root = process.cwd();
 let parent: Project;
@@ -29,105 +29,7 @@ beforeAll(() => {
 });
 afterAll(() => parent.remove());
 
-// In this process: a start of Node for each would take most of the time.
-async function init(args: readonly string[], variables: Readonly<Record<string, string>> = {}) {
-  let [stdout, stderr] = ['', ''];
-  const code = await runCommandLine(['init', ...args], {
-    environment: { ...readEnvironment({}), variables, workingDirectory: parent.directory },
-    stdout: (text) => (stdout += text),
-    stderr: (text) => (stderr += text),
-    progress: () => silentProgress,
-    openApp: () => Promise.reject(new Error('init opens nothing')),
-    exitCode: 0,
-  });
-  return { code, stdout, stderr };
-}
-
-describe('the folder that init is given', { timeout: 120_000 }, () => {
-  it('may be new, however deep, empty, or a repository that was just made', async () => {
-    for (const name of ['new', 'deep/in/here']) expect((await init([name])).code).toBe(0);
-    mkdirSync(parent.file('empty'));
-    expect((await init(['empty/.'])).code).toBe(0);
-    mkdirSync(parent.file('repository/.git'), { recursive: true });
-    expect((await init(['repository'])).code).toBe(0);
-    for (const name of ['new', 'deep/in/here', 'empty', 'repository'])
-      expect(existsSync(parent.file(`${name}/feature_repo/purchases.ts`)), name).toBe(true);
-  });
-
-  it('may not hold anything, nor be a file: then nothing is written', async () => {
-    parent.write('used/notes.txt', 'mine');
-    expect(await init(['used'])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('is not empty. Give a new folder.'),
-    });
-    expect(existsSync(parent.file('used/headrace.config.ts'))).toBe(false);
-    expect(await init(['used/notes.txt'])).toMatchObject({ code: 2, stderr: expect.stringContaining('is a file') });
-    expect((await init(['twice'])).code).toBe(0);
-    parent.write('twice/feature_repo/purchases.ts', '// mine');
-    expect(await init(['twice'])).toMatchObject({ code: 2, stderr: expect.stringContaining('a project already') });
-    expect(readFileSync(parent.file('twice/feature_repo/purchases.ts'), 'utf8')).toBe('// mine');
-  });
-
-  it('gives the project a name, whatever its own is', async () => {
-    for (const [folder, name] of [
-      ['My Shop', 'my_shop'],
-      ['日本', 'project'],
-      ['2026-shop', 'shop'],
-      ['$& `x` "q"', 'x_q'],
-    ] as const) {
-      expect((await init([folder])).code, folder).toBe(0);
-      const inside = { directory: parent.file(folder) };
-      expect(readFileSync(join(inside.directory, 'headrace.config.ts'), 'utf8')).toContain(`project: '${name}',`);
-    }
-  });
-
-  it('works from another folder with --config', async () => {
-    expect((await init(['shop'])).code).toBe(0);
-    mkdirSync(parent.file('elsewhere'));
-    const elsewhere = { directory: parent.file('elsewhere') };
-    const config = ['--config', '../shop/headrace.config.ts'];
-    headraceJson(elsewhere, ['apply', ...config]);
-    expect(headraceJson(elsewhere, ['push', 'purchases', '../shop/events.jsonl', ...config])).toMatchObject({
-      accepted: 3,
-    });
-    const rows = '[{"customer":"ada","amount":173.4,"discount":0.1}]';
-    expect(
-      headraceJson(elsewhere, ['features', 'get', '--service', 'basket_features', '--rows', rows, ...config]),
-    ).toMatchObject({
-      rows: [
-        {
-          features: {
-            customer_purchases__purchases_30d: 2,
-            customer_purchases__last_amount: 148.9,
-            basket__discount: 0.1,
-            basket__times_usual: 2,
-          },
-        },
-      ],
-    });
-  });
-});
-
-describe('what it says next', () => {
-  it('is what works from a clone, when npm ran it', async () => {
-    const { stdout } = await init([`the 'next' one`], npmOf(parent.directory));
-    expect(stdout).toContain(`  cd '${parent.directory}/the '\\''next'\\'' one'\n`);
-    expect(stdout).toContain(`  npm --prefix ${root} run -s headrace -- apply\n`);
-  });
-
-  it('is what works in a project that has it installed, when npx ran it', async () => {
-    const { stdout } = await init(['installed'], { npm_command: 'exec', npm_lifecycle_event: 'npx' });
-    expect(stdout).toContain('  npx headrace apply\n');
-    expect(shellBlocks(parent.file('installed/README.md'))[0]).toContain('npx headrace run train_return_risk\n');
-  });
-
-  it('names a Node that reads TypeScript, where the user’s own is older', async () => {
-    const old = { ...npmOf(parent.directory), npm_config_user_agent: 'npm/10.8.2 node/v20.20.2 linux x64' };
-    expect((await init(['old'], old)).code).toBe(0);
-    const blocks = shellBlocks(parent.file('old/README.md'));
-    expect(blocks).toContain(`${process.execPath} --test "feature_repo/**/*.test.ts"`);
-  });
-});
+const repaired = (directory: string) => typeCommand(parent.directory, ['init', '--repair', directory, '--json']);
 
 describe('what an editor makes of it', { timeout: 120_000 }, () => {
   let project: TemplateProject;
@@ -152,8 +54,7 @@ describe('what an editor makes of it', { timeout: 120_000 }, () => {
   it('is mended by --repair once Headrace or the project has moved', async () => {
     const file = project.file('tsconfig.headrace.json');
     const inside = { directory: project.directory };
-    const repair = async () => JSON.parse((await init(['--repair', project.directory, '--json'])).stdout) as object;
-    expect(await repair()).toMatchObject({ changed: false, extended: true });
+    expect(JSON.parse((await repaired(project.directory)).stdout)).toMatchObject({ changed: false });
     const lost = JSON.stringify({ compilerOptions: { paths: { headrace: ['../gone/src/index.ts'] } } });
     writeFileSync(file, lost);
     expect(compile(project.directory)).toMatch(/error TS(2307|2688)/);
@@ -165,7 +66,7 @@ describe('what an editor makes of it', { timeout: 120_000 }, () => {
     });
     // Commands find headrace by themselves.
     expect(headrace(inside, ['apply'])).toMatchObject({ code: 0 });
-    expect(await repair()).toMatchObject({ changed: true });
+    expect(JSON.parse((await repaired(project.directory)).stdout)).toMatchObject({ changed: true });
     expect(compile(project.directory)).toBe('');
     await expect(hasLostTypes(project.directory)).resolves.toBe(false);
 
@@ -173,19 +74,11 @@ describe('what an editor makes of it', { timeout: 120_000 }, () => {
     mkdirSync(project.file('../moved/further'), { recursive: true });
     renameSync(project.directory, moved);
     try {
-      expect((await init(['--repair', moved])).code).toBe(0);
+      expect((await repaired(moved)).code).toBe(0);
       expect(compile(moved)).toBe('');
     } finally {
       renameSync(moved, project.directory);
     }
-  });
-
-  it('needs a project to repair', async () => {
-    mkdirSync(parent.file('bare'));
-    expect(await init(['--repair', 'bare'])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('there is no tsconfig.json in'),
-    });
   });
 
   it('is the same from the package, whose types are built', () => {

@@ -1,5 +1,6 @@
 // What the compose file says to a server, said to one on real stores: Redis with a password, Postgres, an S3 server. No docker runs here, so
 // places are this machine's; names and forms of what is set are the file's own, and so are the commands of the guide.
+// twin: test/integration/deploy-machines.test.ts > sets settings that there are, and asks for every secret
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
