@@ -2,11 +2,11 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { referencePages } from './docs/reference-pages.ts';
+import { REFERENCE_PAGES } from './docs/reference-pages.ts';
 
 const folder = fileURLToPath(new URL('../docs/reference/', import.meta.url));
 mkdirSync(folder, { recursive: true });
-for (const [name, text] of await referencePages()) {
-  writeFileSync(`${folder}${name}`, text);
+for (const [name, page] of Object.entries(REFERENCE_PAGES)) {
+  writeFileSync(`${folder}${name}`, await page());
   console.log(`docs/reference/${name}`);
 }

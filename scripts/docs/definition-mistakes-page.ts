@@ -34,12 +34,13 @@ export async function mistakesOfExample(code: string): Promise<readonly ErrorDet
   }
 }
 
-export async function definitionMistakesPage(): Promise<string> {
+/** `mistakesOf`: what an example has wrong, for who has asked already. */
+export async function definitionMistakesPage(mistakesOf = mistakesOfExample): Promise<string> {
   const sections: string[] = [];
   for (const { title, examples } of MISTAKES) {
     const rows: string[] = [];
     for (const code of examples) {
-      const said = (await mistakesOfExample(code)).map(({ path, message }) => sentence(path, message));
+      const said = (await mistakesOf(code)).map(({ path, message }) => sentence(path, message));
       rows.push(`| ${cell(code)} | ${said.join('<br>')} |`);
     }
     sections.push(`## ${title}\n| written | said |\n|---|---|\n${rows.join('\n')}\n`);

@@ -5,11 +5,9 @@ import { configurationPage } from './configuration-page.ts';
 import { definitionMistakesPage } from './definition-mistakes-page.ts';
 import { errorsPage } from './errors-page.ts';
 
-export async function referencePages(): Promise<ReadonlyMap<string, string>> {
-  return new Map([
-    ['cli.md', await cliPage()],
-    ['configuration.md', configurationPage()],
-    ['definition-mistakes.md', await definitionMistakesPage()],
-    ['errors.md', errorsPage()],
-  ]);
-}
+export const REFERENCE_PAGES = {
+  'cli.md': cliPage,
+  'configuration.md': configurationPage,
+  'definition-mistakes.md': () => definitionMistakesPage(),
+  'errors.md': errorsPage,
+} as const;

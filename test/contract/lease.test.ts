@@ -1,3 +1,5 @@
+// A lease on each database: who holds it, until when, and what a holder may still do whose time is over.
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +14,7 @@ import {
   takeLease,
 } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
+import { fullIt } from '../support/tier.ts';
 
 interface Rows {
   headrace_leases: { name: string; holder: string; epoch: number; until: number };
@@ -144,7 +147,8 @@ describe.each(testDatabases('leases'))('a lease on $name', (databases) => {
     expect(Math.abs(before - Date.now() * 1000)).toBeLessThan(60e6);
   });
 
-  it('takes from a process that was stopped past its end all that it could write', async () => {
+  // twin: test/contract/lease.test.ts > leaves a holder whose time is over nothing to write, renew or give back once another has it
+  fullIt('takes from a process that was stopped past its end all that it could write', async () => {
     const url = await databases.newUrl();
     const database = await open(url);
     const script = new URL('../support/pause-under-lease.ts', import.meta.url).pathname;

@@ -8,6 +8,7 @@ import { viewVersion } from '../../src/definitions/index.ts';
 import { openRegistry, type Registry } from '../../src/registry/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
+import { fullIt } from '../support/tier.ts';
 import { makeOldRegistry, OLD_HASHES, OLD_MANIFESTS } from '../support/old-registry.ts';
 
 const NOW = 1_795_000_000_000_000;
@@ -100,7 +101,8 @@ describe.each(testDatabases('migrations of the registry'))('an earlier registry 
       expect(await versions.remove({ version: trainedOn ?? '', epoch: 1 }, 'ann')).toBe(true);
     }));
 
-  it('is migrated once by several processes that come at once', async () => {
+  // twin: test/contract/database.test.ts > applies each migration once, in order, whoever asks and however often
+  fullIt('is migrated once by several processes that come at once', async () => {
     const url = await databases.newUrl();
     await makeOldRegistry(url);
     const script = new URL('../support/migrate-registry.ts', import.meta.url).pathname;

@@ -2,21 +2,23 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApp, readEnvironment } from '../../src/app/index.ts';
-import { runCommandLine } from '../../src/cli/run-cli.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import {
+  CONFIG,
   createProject,
   createServingProject,
   headrace,
   headraceJson,
   MAIN,
   type Project,
+  REPOSITORY,
 } from '../support/serving-project.ts';
+import { typeCommand, type TypedOutput } from '../support/typed-command.ts';
 
 let project: Project;
 beforeAll(() => {
@@ -27,26 +29,8 @@ afterAll(() => project.remove());
 const read = (rows: string, more: readonly string[] = []) =>
   headrace(project, ['features', 'get', '--service', 'shop_features', '--rows', rows, '--json', ...more]);
 
-// In this process: for words that are wrong before anything is opened, without a start of Node for each.
-async function typed(
-  args: readonly string[],
-  hear: (stderr: string) => void = () => {},
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ['', ''];
-  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
-  const code = await runCommandLine(args, {
-    environment,
-    stdout: (text) => (stdout += text),
-    stderr(text) {
-      stderr += text;
-      hear(text);
-    },
-    progress: () => ({ start() {}, advance() {}, done() {} }),
-    openApp: (options) => openApp({ ...options, environment, logger: silentLogger }),
-    exitCode: 0,
-  });
-  return { code, stdout, stderr };
-}
+const typed = (args: readonly string[], hear?: (stderr: string) => void): Promise<TypedOutput> =>
+  typeCommand(project.directory, args, hear === undefined ? {} : { hear });
 
 describe('words and exit codes', () => {
   it('ends without a word where nobody reads what it says, as in `| head`', async () => {
@@ -203,6 +187,56 @@ describe('words and exit codes', () => {
       empty.remove();
     }
   });
+});
+
+describe('a change of definitions', () => {
+  it('is planned with 0, 2 or 3 by what it does, refused by apply where it breaks, and taken with --yes', async () => {
+    const changed = createServingProject();
+    const write = (from: string, to: string) => changed.write('feature_repo/shop.ts', REPOSITORY.replace(from, to));
+    const run = (...args: readonly string[]) => typeCommand(changed.directory, args);
+    try {
+      expect(await run('plan')).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^Nothing to change; revision 1 /),
+      });
+      write(`latest('points')`, `latest('points').describe('of the newest purchase')`);
+      expect((await run('plan')).code).toBe(2);
+      write(`mean('amount').over('7d')`, `mean('amount').over('14d')`);
+      const { code, stdout } = await run('plan');
+      expect(code).toBe(3);
+      expect(stdout).toMatch(/BREAKS +history__mean_7d, basket__ratio change meaning\n/);
+      expect((await run('plan', '--markdown')).stdout).toMatch(/^## ⚠ Feature plan: 1 change, 1 breaking\n/);
+      const refused = await run('apply');
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(
+        /^HR_BREAKING_CHANGE: 1 change breaks what is in use\. `apply --yes` goes ahead\.\n$/m,
+      );
+      expect(JSON.parse((await run('apply', '--yes', '--json')).stdout)).toMatchObject({ revision: 2 });
+    } finally {
+      changed.remove();
+    }
+  });
+});
+
+it('what only reads makes no registry, and what joins one needs one that is there', async () => {
+  const none = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY });
+  try {
+    for (const words of [['history'], ['runs', 'list'], ['views'], ['audit'], ['training-set', 'list']])
+      expect((await typeCommand(none.directory, words)).code, words.join(' ')).toBe(0);
+    for (const words of [['cancel'], ['resume'], ['rerun', '--from', 'fit']].map(([word = '', ...more]) => [
+      'runs',
+      word,
+      '20261125-031500-9f3a61',
+      ...more,
+    ])) {
+      const { code, stderr } = await typeCommand(none.directory, words);
+      expect([words, code]).toEqual([words, 1]);
+      expect(stderr).toMatch(/^HR_CONFIG: there is no registry at .*`headrace apply` makes one/m);
+    }
+    expect(existsSync(none.file('.headrace/registry.db'))).toBe(false);
+  } finally {
+    none.remove();
+  }
 });
 
 describe('features get', () => {

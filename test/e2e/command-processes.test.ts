@@ -4,8 +4,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { createServingProject, headraceProcess, type Project } from '../support/serving-project.ts';
+import { isFull } from '../support/tier.ts';
 
 const KEYS = JSON.stringify([{ customer: 'ada' }]);
+
+/** Commands of the quick tier too: one that reads, and one that runs models and writes files. */
+const QUICK = ['history', 'predict'];
 
 /** In this order, on one project; what it prints is one JSON document. */
 const LINES: readonly (readonly string[])[] = [
@@ -59,7 +63,7 @@ const LINES: readonly (readonly string[])[] = [
 
 /** Where a process of the command runs already. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  dev: 'test/e2e/dev.test.ts',
+  dev: 'test/e2e/dev.full.test.ts',
   consume: 'test/e2e/streams.test.ts',
   run: 'test/integration/orchestrator-cli.test.ts',
   scheduler: 'test/e2e/scheduler.test.ts',
@@ -81,7 +85,8 @@ beforeAll(() => {
 }, 60_000);
 afterAll(() => project.remove());
 
-it.for(LINES)('%s', { timeout: 60_000 }, (line) => {
+const isQuick = ([name = '']: readonly string[]): boolean => QUICK.includes(name);
+it.for(isFull ? LINES : LINES.filter(isQuick))('%s', (line) => {
   const { code, stdout, stderr } = headraceProcess(project, [...line, '--json']);
   expect(code, stderr + stdout).toBe(0);
   expect(JSON.parse(stdout)).toBeDefined();

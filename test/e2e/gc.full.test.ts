@@ -1,4 +1,6 @@
 // Housekeeping of a whole project, beside a server that serves it: what is past its retention goes, what is needed stays.
+// twin: test/integration/housekeeping.test.ts > an object that nobody names
+// twin: test/integration/housekeeping.test.ts > a run that crashes at any step
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';

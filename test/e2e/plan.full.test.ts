@@ -1,4 +1,7 @@
 // `headrace plan` as a user and a CI meet it: what it tells under a live model, in which form, with which exit code.
+// twin: test/unit/cli-plan.test.ts > a plan for people
+// twin: test/unit/control-plan-report.test.ts > the report of a plan
+// twin: test/e2e/cli.test.ts > a change of definitions
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PlanReport } from '../../src/control/index.ts';

@@ -1,5 +1,7 @@
 // What only reads leaves the registry as it is: one that isn't there is not made, one of an earlier version is not migrated. A
 // pull request that raises Headrace's version plans from CI against what production runs on.
+// twin: test/contract/database.test.ts > opened to read
+// twin: test/e2e/cli.test.ts > what only reads
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

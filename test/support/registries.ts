@@ -1,10 +1,11 @@
 // The registry on each database in turn, for tests of what holds on all of them.
 
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import type { Manifest } from '../../src/definitions/index.ts';
 import { type Applied, type ModelVersion, openRegistry, type Registry } from '../../src/registry/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from './databases.ts';
+import { type TestDatabases, testDatabases } from './databases.ts';
 
 export const NOW = 1_795_000_000_123_456;
 export const MODEL = 'delay_classifier';
@@ -33,7 +34,7 @@ export function onEachRegistry(
 
     beforeAll(() => databases.start());
     beforeEach(async () => {
-      database = await openDatabase(await databases.newUrl());
+      database = await (databases.name === 'Postgres' ? emptied(databases) : openDatabase('sqlite::memory:'));
       nowMicros = NOW;
       registry = await openRegistry(database, { nowMicros: () => nowMicros });
     });
@@ -61,4 +62,22 @@ export function onEachRegistry(
       },
     });
   });
+}
+
+const emptiedUrls = new WeakMap<TestDatabases, string>();
+
+/** The same database for all tests, its registry as it was when it was made: making one takes longer than most tests. */
+async function emptied(databases: TestDatabases): Promise<Database> {
+  const known = emptiedUrls.get(databases);
+  const url = known ?? (await databases.newUrl());
+  emptiedUrls.set(databases, url);
+  const database = await openDatabase(url);
+  if (known === undefined) return database;
+  const tables = await database.tables().introspection.getTables();
+  const filled = tables.map(({ name }) => name).filter((name) => name !== 'headrace_migrations');
+  await database.transaction(async (trx) => {
+    await sql`truncate ${sql.join(filled.map((name) => sql.table(name)))} cascade`.execute(trx);
+    await sql`insert into registry_state (id, revision, change_token) values (1, 0, 0)`.execute(trx);
+  });
+  return database;
 }

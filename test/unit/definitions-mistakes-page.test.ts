@@ -4,7 +4,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MISTAKES } from '../../scripts/docs/definition-mistakes.ts';
-import { mistakesOfExample } from '../../scripts/docs/definition-mistakes-page.ts';
+import { definitionMistakesPage, mistakesOfExample } from '../../scripts/docs/definition-mistakes-page.ts';
+import type { ErrorDetail } from '../../src/core/index.ts';
 import { Mistakes } from '../../src/definitions/compile/mistakes.ts';
 
 const FOLDER = new URL('../../src/definitions/', import.meta.url);
@@ -29,7 +30,7 @@ const UNREACHED = [/is also that of/];
 
 const reached = new Set<string>();
 const examples = MISTAKES.flatMap(({ title, examples: codes }) => codes.map((code) => [title, code] as const));
-const told = new Map<string, readonly string[]>();
+const told = new Map<string, readonly ErrorDetail[]>();
 
 beforeAll(async () => {
   const add = Mistakes.prototype.add;
@@ -40,11 +41,7 @@ beforeAll(async () => {
       reached.add(`${file}:${line}`);
     add.apply(this, args);
   });
-  for (const [, code] of examples)
-    told.set(
-      code,
-      (await mistakesOfExample(code)).map(({ message }) => message),
-    );
+  for (const [, code] of examples) told.set(code, await mistakesOfExample(code));
 });
 afterAll(() => {
   vi.restoreAllMocks();
@@ -53,6 +50,11 @@ afterAll(() => {
 describe('the page of mistakes', () => {
   it.each(examples)('has one mistake in each example: %s: %s', (_title, code) => {
     expect(told.get(code)).toHaveLength(1);
+  });
+
+  it('is what `npm run docs` writes of them', async () => {
+    const page = await definitionMistakesPage(async (code) => told.get(code) ?? []);
+    expect(readFileSync(new URL('../../docs/reference/definition-mistakes.md', import.meta.url), 'utf8')).toBe(page);
   });
 
   it('has an example of every mistake there is', () => {
