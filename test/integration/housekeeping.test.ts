@@ -22,6 +22,7 @@ import {
   openObjectStore,
   putBlob,
 } from '../../src/storage/index.ts';
+import { sweepCrashes } from '../support/crash-points.ts';
 
 const HOUR = 3_600_000_000;
 let folder: string;
@@ -291,6 +292,63 @@ describe('a removal', () => {
     expect(failures).toEqual([{ collector: 'other', reason: 'no look' }]);
     expect(items).toHaveLength(1);
     expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe('a run that crashes at any step', () => {
+  it('leaves no record whose file is gone, and the next one removes the rest and tells of each once', async () => {
+    await migrateOffline(database);
+    const registryTables = database.tables<{
+      training_sets: { id: string; record: string };
+      registry_audit: { action: string; object: string };
+      housekeeping_removals: object;
+    }>();
+    const calls = await sweepCrashes(async ({ watch }, isCrashing) => {
+      const paths = ['0123456789abcdef', 'fedcba9876543210'].map((id) => [id, join(folder, `${id}.parquet`)] as const);
+      for (const [id, path] of paths) {
+        writeFileSync(path, id);
+        const contentHash = createHash('sha256').update(id).digest('hex');
+        const record = { id, name: null, path, contentHash, sizeBytes: 1, createdAtMicros: 1, manifestHash: 'm' };
+        await sql`insert into training_sets (id, created_at_micros, record) values (${id}, 1, ${JSON.stringify(record)}) on conflict do nothing`.execute(
+          database.tables(),
+        );
+      }
+      const blob = await oldBlob('nobody’s');
+      const collect = (wrap: <T extends object>(target: T) => T) => {
+        const [opened, store] = [wrap(database), wrap(objects)];
+        const nowMicros = () => Date.now() * 1000;
+        return collectGarbage(
+          {
+            database: opened,
+            auditLog: registry.auditLog,
+            collectors: [
+              collectTrainingSets({ database: opened, owners: [registryRows], nowMicros, keepMicros: HOUR }),
+              collectObjects({ database: opened, objects: store, owners: [registryRows], nowMicros, keepMicros: HOUR }),
+            ],
+            actor: 'test',
+            logger: silentLogger,
+            progress: silentProgress,
+          },
+          { dryRun: false },
+        );
+      };
+      // A collector that fails is told in the report; what else fails, ends the run.
+      const ended = await collect(watch).catch((error: unknown) => error);
+      if (!isCrashing) expect(ended).toMatchObject({ failures: [], items: [{}, {}, {}] });
+      for (const { record } of await registryTables.selectFrom('training_sets').select('record').execute())
+        expect(existsSync((JSON.parse(record) as { path: string }).path)).toBe(true);
+
+      expect(await collect((target) => target)).toMatchObject({ failures: [] });
+      for (const path of [...paths.map(([, one]) => one), pathOf(blob)]) expect(existsSync(path)).toBe(false);
+      expect(await registryTables.selectFrom('housekeeping_removals').selectAll().execute()).toEqual([]);
+      const told = await registryTables.selectFrom('registry_audit').select('object').execute();
+      expect(told.map(({ object }) => object).toSorted()).toEqual([
+        `object/blobs/${blob.slice(0, 2)}/${blob}`,
+        ...paths.map(([id]) => `training-set/${id}`),
+      ]);
+      await registryTables.deleteFrom('registry_audit').execute();
+    });
+    expect(calls).toBeGreaterThan(10);
   });
 });
 

@@ -65,7 +65,11 @@ describe('the guides on running it', () => {
   const keys = new Set(SETTINGS.map(({ key }): string => key));
   const names = new Set([
     ...SETTINGS.map(({ key }) => environmentName(key)),
-    ...['HEADRACE_IMAGE', 'HEADRACE_FOLDER', 'HEADRACE_ADDRESS', 'HEADRACE_URL', 'HEADRACE_'],
+    'HEADRACE_IMAGE',
+    'HEADRACE_FOLDER',
+    'HEADRACE_ADDRESS',
+    'HEADRACE_URL',
+    'HEADRACE_',
   ]);
 
   it.each(pages)('%s names files of deploy/ and settings that there are', (page) => {
