@@ -2,19 +2,15 @@
 // where it can, runs the tests, names what it skipped and why, and ends with the plain line `N passed, N failed`, and
 // `, N skipped` where some were. `npm test -- --help` shows what it takes.
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chooseAffected } from './test/affected/choose-tests.ts';
+import { chooseAffected, isQuick } from './test/affected/choose-tests.ts';
 import { keepRecord, newRecord } from './test/affected/executed-record.ts';
 import { bringLake } from './test/bring-lake.ts';
 import { bringPrograms } from './test/bring-programs.ts';
 import { judgeRun } from './test/judge-run.ts';
-import { root } from './test/root.ts';
+import { runVitest } from './test/run-vitest.ts';
 import { writeCosts } from './test/test-costs.ts';
-import { countResults, slowestFiles, type TestRunReport } from './test/test-run-report.ts';
+import { countResults, slowestFiles } from './test/test-run-report.ts';
 
 const HELP = `Usage: npm test [-- OPTIONS] [FILE…]          every behaviour once: what .ci/run runs
        npm run test:full [-- OPTIONS] [FILE…]  all adapters, all faults, properties at full size
@@ -84,43 +80,17 @@ if (options.affected === true) {
 if (options['bring-only'] === true) process.exit(0);
 
 const isWhole = files.length === 0 && options.shard === undefined && options.testNamePattern === undefined;
-const scratch = mkdtempSync(join(tmpdir(), 'headrace-test-'));
-const reportFile = join(scratch, 'report.json');
-const skipsFile = join(scratch, 'skips.txt');
 const record = isWhole && tier === 'quick' ? newRecord() : undefined;
-
-const run = spawnSync(
-  process.execPath,
-  [
-    join(root, 'node_modules', 'vitest', 'vitest.mjs'),
-    'run',
-    '--reporter=default',
-    `--reporter=${join(root, 'scripts', 'test', 'file-report.ts')}`,
-    ...(options.shard === undefined ? [] : [`--shard=${options.shard}`]),
-    ...(options.bail === undefined ? [] : [`--bail=${options.bail}`]),
-    ...(options.testNamePattern === undefined ? [] : [`--testNamePattern=${options.testNamePattern}`]),
-    ...files,
-  ],
-  {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: {
-      ...process.env,
-      HEADRACE_SKIPS_FILE: skipsFile,
-      HEADRACE_TEST_TIER: tier,
-      HEADRACE_TEST_REPORT: reportFile,
-      ...(options.affected === true ? { HEADRACE_TEST_ORDER: files.join('\n') } : {}),
-      ...(options.affected === true && options.all !== true
-        ? { HEADRACE_TEST_LIMIT_MS: String(AFFECTED_LIMIT_MS) }
-        : {}),
-      ...(record === undefined ? {} : { HEADRACE_TEST_RECORD: record }),
-    },
-  },
-);
-
-const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as TestRunReport) : undefined;
-const skips = existsSync(skipsFile) ? [...new Set(readFileSync(skipsFile, 'utf8').split('\n').filter(Boolean))] : [];
-rmSync(scratch, { recursive: true, force: true });
+const { code, report, skips } = await runVitest({
+  tier,
+  files,
+  isOrdered: options.affected === true,
+  limitMs: options.affected === true && options.all !== true ? AFFECTED_LIMIT_MS : undefined,
+  record,
+  words: (['shard', 'bail', 'testNamePattern'] as const).flatMap((name) =>
+    options[name] === undefined ? [] : [`--${name}=${options[name]}`],
+  ),
+});
 if (record !== undefined && report !== undefined) keepRecord(record);
 if (options.profile === true && report !== undefined)
   writeCosts(new Map(report.files.map((one) => [one.file, { ...one, tests: one.tests.length }])));
@@ -144,7 +114,7 @@ if (report !== undefined && options.affected === true) {
   }
 }
 // A run that dies before it can report (a crashed worker) is a failure of its own; one that was cut for time is not.
-const isBroken = run.status !== 0 && counts.failed === 0 && report?.isCut !== true;
+const isBroken = code !== 0 && counts.failed === 0 && report?.isCut !== true;
 const failed = counts.failed + (isBroken ? 1 : 0);
 const { exitCode, notice } = judgeRun({ tier, counts: { ...counts, failed }, skips });
 if (notice !== undefined) console.log(`\n!! ${notice}`);
@@ -152,6 +122,5 @@ console.log(`${counts.passed} passed, ${failed} failed${counts.skipped > 0 ? `, 
 process.exitCode = exitCode;
 
 function belongsTo(file: string): boolean {
-  if (file.startsWith('test/heavy/') || file.startsWith('test/interop/')) return false;
-  return tier === 'full' || !file.endsWith('.full.test.ts');
+  return isQuick(file) || (tier === 'full' && file.endsWith('.full.test.ts'));
 }

@@ -26,15 +26,17 @@ export function chooseAffected(since: string): Choice {
 /** Further than any import chain: a test that reaches the file through a program alone, or a line that is no import. */
 const FAR = 1_000;
 
+/** `changed` are paths below `project`, a folder of the project or a copy of it. */
 export function chooseFor(
   changed: readonly string[],
   graph: ImportGraph,
   record: ExecutedRecord | undefined,
+  project: string = root,
 ): readonly string[] {
   const nearest = new Map<string, number>();
   for (const file of changed) {
     const distances = graph.distances(file);
-    const executors = file.startsWith('src/') ? record?.executors(file) : undefined;
+    const executors = file.startsWith('src/') ? record?.executors(file, project) : undefined;
     for (const test of executors ?? distances.keys()) {
       const distance = distances.get(test) ?? FAR;
       nearest.set(test, Math.min(distance, nearest.get(test) ?? Number.POSITIVE_INFINITY));
@@ -51,6 +53,11 @@ export function chooseFor(
     .filter(([test]) => existsSync(join(root, test)))
     .sort(([a, near], [b, far]) => near - far || size(a) - size(b) || a.localeCompare(b))
     .map(([test]) => test);
+}
+
+/** Whether a test file is of the quick tier. */
+export function isQuick(test: string): boolean {
+  return !test.endsWith('.full.test.ts') && !/^test\/(heavy|interop)\//.test(test);
 }
 
 function changedFiles(since: string): string[] {

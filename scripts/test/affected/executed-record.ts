@@ -27,10 +27,10 @@ export interface ExecutedRecord {
   /** How many functions each test file executed. */
   readonly sizes: ReadonlyMap<string, number>;
   /**
-   * The test files that executed a function which has changed since the run; undefined where the record can't tell: the source
+   * The test files that executed a function of `source` which has changed since the run in the folder `project`; undefined where the record can't tell: the source
    * is new, or what changed lies outside of all functions.
    */
-  executors(source: string): ReadonlySet<string> | undefined;
+  executors(source: string, project: string): ReadonlySet<string> | undefined;
 }
 
 /** Undefined before the first whole run. */
@@ -51,14 +51,14 @@ export function readRecord(): ExecutedRecord | undefined {
   );
   return {
     sizes,
-    executors(source) {
+    executors(source, project) {
       const before = join(RECORD, source);
       if (!existsSync(before)) return undefined;
       const seen = new Map<string, readonly [number, number]>();
       for (const executed of byTest.values())
         for (const [from, to] of executed[source] ?? []) seen.set(`${from} ${to}`, [from, to]);
       const changed = new Set<string>();
-      for (const [from, to] of changedSpans(before, join(root, source))) {
+      for (const [from, to] of changedSpans(before, join(project, source))) {
         const innermost = [...seen]
           .filter(([, one]) => one[0] <= from && to <= one[1])
           .sort(([, a], [, b]) => length(a) - length(b))[0];
