@@ -2,7 +2,7 @@
 // after HEADRACE_TEST_LIMIT_MS, where that is set.
 
 import { writeFileSync } from 'node:fs';
-import type { Reporter, TestModule, TestRunEndReason, Vitest } from 'vitest/node';
+import type { Reporter, TestModule, Vitest } from 'vitest/node';
 import type { FileCosts } from '../../test/support/each-file/measure-file.ts';
 import type { FileResult, TestRunReport } from './test-run-report.ts';
 
@@ -11,10 +11,15 @@ export default class FileReport implements Reporter {
   readonly #begun = new Map<string, number>();
   readonly #files: FileResult[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #isCut = false;
 
   onInit(vitest: Vitest): void {
     const limitMs = Number(process.env['HEADRACE_TEST_LIMIT_MS'] ?? 0);
-    if (limitMs > 0) this.#timer = setTimeout(() => void vitest.cancelCurrentRun('keyboard-input'), limitMs);
+    if (limitMs === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#isCut = true;
+      void vitest.cancelCurrentRun('keyboard-input');
+    }, limitMs);
   }
 
   onTestModuleQueued(module: TestModule): void {
@@ -27,6 +32,8 @@ export default class FileReport implements Reporter {
       state: test.result().state,
       seconds: (test.diagnostic()?.duration ?? 0) / 1000,
     }));
+    // A file in which the limit of time came counts as one that did not run, unless it failed.
+    if (this.#isCut && module.state() !== 'failed' && tests.some((test) => test.state === 'skipped')) return;
     // Set by test/support/each-file.ts, last of all; absent where the file did not load.
     const costs = (module.meta() as { costs?: FileCosts }).costs;
     this.#files.push({
@@ -41,9 +48,9 @@ export default class FileReport implements Reporter {
     });
   }
 
-  onTestRunEnd(_modules: readonly TestModule[], errors: readonly unknown[], reason: TestRunEndReason): void {
+  onTestRunEnd(_modules: readonly TestModule[], errors: readonly unknown[]): void {
     clearTimeout(this.#timer);
-    const report: TestRunReport = { files: this.#files, errors: errors.length, isCut: reason === 'interrupted' };
+    const report: TestRunReport = { files: this.#files, errors: errors.length, isCut: this.#isCut };
     if (this.#path !== '') writeFileSync(this.#path, JSON.stringify(report));
   }
 }
