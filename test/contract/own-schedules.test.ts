@@ -8,7 +8,7 @@ import { makeRuns } from '../../src/orchestrator/schedule/make-runs.ts';
 import { ownPipeline } from '../../src/orchestrator/schedule/own-pipelines.ts';
 import { openScheduleRows } from '../../src/orchestrator/schedule/schedule-rows.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { flightsManifest } from '../support/manifests.ts';
 
 const at = (text: string): number => parseTimestamp(text) ?? NaN;
@@ -16,7 +16,7 @@ const [base] = Object.values(flightsManifest.views);
 const view = (name: string, times: Partial<ViewSpec>): ViewSpec => ({ ...(base as ViewSpec), name, ...times });
 const berlin = { schedule: '30 2 * * *', timezone: 'Europe/Berlin' };
 
-describe.each(testDatabases('own schedules'))('on $name', (databases) => {
+describe.each(databasesByTier('own schedules'))('on $name', (databases) => {
   let now = 0;
   const clock: Clock = { nowMicros: () => now };
   let opened: Database[] = [];

@@ -19,7 +19,7 @@ import {
   putBlob,
   type RowsOwner,
 } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { makeOldRuns } from '../support/old-runs.ts';
 import {
   batchOf,
@@ -36,7 +36,7 @@ import {
 const DAY = 86_400_000_000;
 const elsewhere = 'elsewhere/1/aa';
 
-describe.each(testDatabases('runs as rows among others'))('on $name', (databases) => {
+describe.each(databasesByTier('runs as rows among others'))('on $name', (databases) => {
   let folder = '';
   let url = '';
   let db: Database;

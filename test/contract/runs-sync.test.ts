@@ -15,7 +15,7 @@ import { collectEndedRuns } from '../../src/orchestrator/rows/collect-ended-runs
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore, putBlob } from '../../src/storage/index.ts';
 import { createRandom } from '../support/chance.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { otherSystem, put, rowsByResults, stepSpec, storeRun, syncDeps, wide } from '../support/elsewhere-world.ts';
 import { miscounts, newRun, rowsOf } from '../support/run-rows.ts';
 
@@ -34,7 +34,7 @@ const miscounted = async (database: Database) =>
 
 const resultOf = (value: unknown, attempt = 1) => ({ attempt, output: { json: JSON.stringify(value) }, files: {} });
 
-describe.each(testDatabases('rows of runs driven elsewhere'))('on $name', (databases) => {
+describe.each(databasesByTier('rows of runs driven elsewhere'))('on $name', (databases) => {
   let folder = '';
   let url = '';
   let db: Database;

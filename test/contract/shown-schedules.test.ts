@@ -13,14 +13,14 @@ import { createRunStarter } from '../../src/orchestrator/schedule/start-runs.ts'
 import { localTime } from '../../src/orchestrator/schedule/ticks.ts';
 import { openTriggerRows } from '../../src/orchestrator/schedule/trigger-rows.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { databasesByTier } from '../support/databases.ts';
 import { pipeline } from '../support/run-rows.ts';
 
 const at = (text: string): number => parseTimestamp(text) ?? NaN;
 const nightly: PipelineSpec = { ...pipeline, name: 'nightly', schedule: '30 2 * * *', timezone: 'Europe/Berlin' };
 const orders: PipelineSpec = { ...pipeline, name: 'orders', on: [{ kind: 'pushed', source: 'orders' }] };
 
-describe.each(testDatabases('shown schedules'))('on $name', (databases) => {
+describe.each(databasesByTier('shown schedules'))('on $name', (databases) => {
   let now = 0;
   let rows = 120;
   const clock: Clock = { nowMicros: () => now };

@@ -38,6 +38,7 @@ async function project(options: string): Promise<PipelineProject> {
         }));
         export default p;`,
     }),
+    { isInline: true },
   );
   open.push(made);
   return made;
@@ -78,7 +79,7 @@ it('runs each time of a range that has not succeeded, once', async () => {
   expect(marks(made)).toBe('1 2 3 4 2 5 ');
   expect(second[1]?.id).toBe(first[1]?.id);
   expect((await listRuns(made.deps)).map(({ tickMicros }) => tickMicros)).toHaveLength(5);
-}, 60_000);
+});
 
 it('takes the times of the schedule, and says what is missing where there is none', async () => {
   const made = await project(
@@ -99,4 +100,4 @@ it('takes the times of the schedule, and says what is missing where there is non
   await expect(backfill(plain.deps, { pipeline: 'days', over: november })).rejects.toThrow(
     /has no schedule.*--every 1d/,
   );
-}, 60_000);
+});

@@ -17,6 +17,7 @@ import {
   writeRepository,
 } from '../support/pipeline-project.ts';
 import { claimed, newRun, passLeases } from '../support/run-rows.ts';
+import { fullIt } from '../support/tier.ts';
 
 const DRIVER = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
 const FAR = 'far-host.pid.4026531836.0badcafe/77/1f2e3d4c';
@@ -78,7 +79,8 @@ async function abandoned(project: PipelineProject, becomesOfLauncher: 'SIGKILL' 
 }
 
 describe('cancel of a run whose driver is gone', () => {
-  it.each(['SIGKILL', 'SIGSTOP'] as const)('ends its processes here, its launcher under %s', async (signal) => {
+  // twin: test/integration/cancelled-runs.test.ts > names the host that drove it
+  fullIt.each(['SIGKILL', 'SIGSTOP'] as const)('ends its processes here, its launcher under %s', async (signal) => {
     const project = await open();
     const id = await abandoned(project, signal);
     const cancelled = await cancelRun(project.deps, id);
@@ -120,7 +122,8 @@ describe('cancel of a run whose driver is gone', () => {
     expect(orphan.signalCode ?? (await once(orphan, 'exit'))[1]).toBe('SIGKILL');
   });
 
-  it('leaves nothing running beside it where it is resumed later', async () => {
+  // twin: test/integration/cancelled-runs.test.ts > names the host that drove it
+  fullIt('leaves nothing running beside it where it is resumed later', async () => {
     const project = await open();
     const id = await abandoned(project, 'SIGSTOP');
     // On another host: nothing here is ended by it.
@@ -132,7 +135,8 @@ describe('cancel of a run whose driver is gone', () => {
     expect(left(project)).toEqual([]);
   });
 
-  it('the next driver here ends them, too, whatever it drives', async () => {
+  // twin: test/integration/cancelled-runs.test.ts > names the host that drove it
+  fullIt('the next driver here ends them, too, whatever it drives', async () => {
     const project = await open();
     await abandoned(project, 'SIGSTOP');
     writeFileSync(join(project.directory, 'go'), '');

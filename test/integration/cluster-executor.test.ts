@@ -13,6 +13,7 @@ import { readWaits } from '../../src/orchestrator/committed/run-waits.ts';
 import { type ObjectStore, openObjectStore } from '../../src/storage/index.ts';
 import { createWorld, type ExecutorWorld, processesWith, until } from '../support/executor-world.ts';
 import { createProcessCluster, type ProcessCluster, STEP_COMMAND } from '../support/process-jobs.ts';
+import { fullIt } from '../support/tier.ts';
 
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
 const range = (end: number) => ({ foreach: { kind: 'range', start: 0, end } as const });
@@ -74,7 +75,8 @@ describe('a cluster’s executor', () => {
     ]);
   });
 
-  it('tells a failure of a pack apart from the rest of it', async () => {
+  // twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
+  fullIt('tells a failure of a pack apart from the rest of it', async () => {
     const made = openWorld(makeCluster(), { pack: 3 });
     const ends = await made.run(
       shell(
@@ -90,7 +92,8 @@ describe('a cluster’s executor', () => {
     ]);
   });
 
-  it('tells tasks of a container that died as lost, and takes the results that it left', async () => {
+  // twin: test/integration/cluster-executor.test.ts > tells of a job that somebody removed as lost
+  fullIt('tells tasks of a container that died as lost, and takes the results that it left', async () => {
     const on = makeCluster();
     const made = openWorld(on, { pack: 2 });
     const place = join(folder, 'second');
@@ -132,7 +135,8 @@ describe('a cluster’s executor', () => {
     expect(await third.ends(slice)).toMatchObject([{ kind: 'succeeded' }, { kind: 'succeeded' }]);
   });
 
-  it('calls a slice gone whose job was never made, and makes sure that it never is', async () => {
+  // twin: test/integration/cluster-executor.test.ts > tells of a job that somebody removed as lost
+  fullIt('calls a slice gone whose job was never made, and makes sure that it never is', async () => {
     const on = makeCluster();
     const [stale, next] = [openWorld(on), openWorld(on, { driver: 'next' })];
     const place = join(folder, 'ran');
@@ -148,7 +152,8 @@ describe('a cluster’s executor', () => {
     expect(existsSync(place)).toBe(false);
   });
 
-  it('tells what ended of a slice whose job the cluster has forgotten', async () => {
+  // twin: test/integration/cluster-executor.test.ts > goes on with what another driver began
+  fullIt('tells what ended of a slice whose job the cluster has forgotten', async () => {
     const on = makeCluster();
     const first = openWorld(on, { pack: 2 });
     const slice = first.slice(await first.order(shell('true'), range(2)), 2);
@@ -160,7 +165,8 @@ describe('a cluster’s executor', () => {
     expect(await second.ends(slice)).toMatchObject([{ kind: 'succeeded' }, { kind: 'succeeded' }]);
   });
 
-  it('cancels: nothing runs afterwards, what had ended is told, of the rest nothing', async () => {
+  // twin: test/integration/cluster-executor.test.ts > tells of a job that somebody removed as lost
+  fullIt('cancels: nothing runs afterwards, what had ended is told, of the rest nothing', async () => {
     const on = makeCluster();
     const made = openWorld(on);
     const env = { LEFT_BY: `cluster-cancel-${process.pid}` };
@@ -173,7 +179,8 @@ describe('a cluster’s executor', () => {
     expect(on.jobs.size).toBe(0);
   });
 
-  it('keeps what a step waits for beside the run, as long as it does', async () => {
+  // twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
+  fullIt('keeps what a step waits for beside the run, as long as it does', async () => {
     const on = makeCluster();
     const jobs = on.open();
     const held = new Map<string, string>();
@@ -222,7 +229,8 @@ describe('a cluster’s executor', () => {
     expect(refused).toBe(4);
   });
 
-  it('gives a container the secrets that its cluster reads, and says of others what to name', async () => {
+  // twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
+  fullIt('gives a container the secrets that its cluster reads, and says of others what to name', async () => {
     const on = makeCluster({ 'keys/api': 'hunter2-secret' });
     const made = openWorld(on);
     const secrets = { API_KEY: { secretKeyRef: { name: 'keys', key: 'api' } } };

@@ -6,6 +6,7 @@ import type { StepAction } from '../../src/definitions/index.ts';
 import { findHoldingFolder } from '../../src/orchestrator/step/groups-folder.ts';
 import { type ExecutorWorld, openExecutorWorld, processesWith, until } from '../support/executor-world.ts';
 import { skipBecause } from '../support/skips.ts';
+import { fullIt, rows } from '../support/tier.ts';
 
 const base = findHoldingFolder();
 if (base === undefined)
@@ -34,24 +35,29 @@ describe.skipIf(base === undefined)('a process without mark and parent', () => {
     return { command: `env -i setsid sh -c 'exec sleep ${time}' > /dev/null 2>&1 & sleep 0.3`, found };
   };
 
-  it.each([
-    { what: 'a success', rest: 'true', options: {}, kind: 'succeeded' },
-    { what: 'a failure', rest: 'exit 3', options: {}, kind: 'failed' },
-    { what: 'a timeout', rest: 'sleep 1000', options: { timeoutMs: 1000 }, kind: 'failed' },
-    {
-      what: 'a success within a limit of memory',
-      rest: 'true',
-      options: { resources: { memory: '1Gi' } },
-      kind: 'succeeded',
-    },
-  ])('ends with its task after $what', async ({ rest, options, kind }) => {
+  it.each(
+    rows(
+      [{ what: 'a success', rest: 'true', options: {}, kind: 'succeeded' }],
+      [
+        { what: 'a failure', rest: 'exit 3', options: {}, kind: 'failed' },
+        { what: 'a timeout', rest: 'sleep 1000', options: { timeoutMs: 1000 }, kind: 'failed' },
+        {
+          what: 'a success within a limit of memory',
+          rest: 'true',
+          options: { resources: { memory: '1Gi' } },
+          kind: 'succeeded',
+        },
+      ],
+    ),
+  )('ends with its task after $what', async ({ rest, options, kind }) => {
     const world = open();
     const { command, found } = escape();
     expect(await world.run(shell(`${command}; ${rest}`), options)).toMatchObject([{ kind }]);
     await until(() => found().length === 0, 'its end');
   });
 
-  it('goes on while its task does, and ends by a cancel', async () => {
+  // twin: test/integration/escaped-processes.test.ts > ends with its task after $what
+  fullIt('goes on while its task does, and ends by a cancel', async () => {
     const world = open();
     const { command, found } = escape();
     const slice = world.slice(await world.order(shell(`${command}; sleep 1000`)));
@@ -74,7 +80,8 @@ describe.skipIf(base === undefined)('a process without mark and parent', () => {
     expect(found()).toEqual([]);
   });
 
-  it('that a function left ends soon after the last task of its process, which goes on', async () => {
+  // twin: test/integration/escaped-processes.test.ts > ends with its task after $what
+  fullIt('that a function left ends soon after the last task of its process, which goes on', async () => {
     const world = open();
     const { command, found } = escape();
     const action = await world.task(

@@ -1,272 +1,270 @@
-// The fleet through deaths: of a worker at work, of one that is paused past its lease, of a driver whose slices another adopts.
+// The fleet in one process: workers that run tasks inline, a driver, and the rows that they share. Deaths of processes are in
+// fleet.full.test.ts.
 
-import { fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { silentLogger } from '../../src/core/index.ts';
+import type { Kysely } from 'kysely';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { HeadraceError, type Logger, silentLogger } from '../../src/core/index.ts';
 import type { StepAction } from '../../src/definitions/index.ts';
 import { readWaits } from '../../src/orchestrator/committed/run-waits.ts';
-import { getRun } from '../../src/orchestrator/index.ts';
-import type { PipelineTables } from '../../src/orchestrator/rows/tables.ts';
-import { openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
-import { processesWith, until } from '../support/executor-world.ts';
-import { type FleetWorld, openFleetWorld, RUN } from '../support/fleet-world.ts';
-import { openPipelineProject, writeRepository } from '../support/pipeline-project.ts';
+import type { FleetTables } from '../../src/orchestrator/executors/fleet/tables.ts';
+import { migrateFleet, openFleetExecutor, serveFleet, type ServeFleetOptions } from '../../src/orchestrator/index.ts';
+import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { type DatabaseFaults, withFaults } from '../support/database-faults.ts';
+import { databasesByTier } from '../support/databases.ts';
+import { createWorld, type ExecutorWorld } from '../support/executor-world.ts';
+import { createInlineExecutor } from '../support/inline-executor.ts';
+import { rows } from '../support/tier.ts';
 
-const DRIVER = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const shell = (command: string): StepAction => ({ kind: 'shell', command });
-const PREDICT = {
-  kind: 'predict',
-  endpoint: 'shops',
-  input: 's3://bucket/rows.parquet',
-  timestamp: 'at',
-  onError: 'fail',
-  format: 'parquet',
-} as const satisfies StepAction;
-const linesOf = (path: string): string[] =>
-  existsSync(path)
-    ? readFileSync(path, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-    : [];
+const RUN = 'fleet-run';
+const SOON = { timeout: 20_000, interval: 20 };
+/** Never ends by itself. */
+const HANGS = 'module.exports = () => new Promise(() => {});';
 
-describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (databases) => {
-  let fleet: FleetWorld | undefined;
-  beforeAll(() => databases.start(), 60_000);
-  afterEach(async () => {
-    await fleet?.world.close();
-    fleet = undefined;
-  });
+describe.each(databasesByTier('the fleet'))('a fleet on $name', (databases) => {
+  let directory = '';
+  let url = '';
+  let objects: ObjectStore;
+  let ours: Database;
+  let opened: Database[] = [];
+  let worlds: ExecutorWorld[] = [];
+  let workers: { readonly drain: AbortController; readonly serving: Promise<void> }[] = [];
+
+  beforeAll(() => databases.start());
   afterAll(() => databases.stop());
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'headrace-fleet-'));
+    url = await databases.newUrl();
+    objects = openObjectStore(`file:${join(directory, 'artifacts')}`);
+    ours = await migrateFleet(await open());
+  });
+  afterEach(async () => {
+    for (const { drain } of workers) drain.abort();
+    for (const { executor } of worlds) await executor.close();
+    await Promise.all(workers.map(({ serving }) => serving));
+    for (const database of opened) await database.close();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    [opened, worlds, workers] = [[], [], []];
+  });
 
-  it('gives back what a worker had that was killed; another runs what comes next', async () => {
-    fleet = await openFleetWorld(await databases.newUrl(), { workers: 1, leaseMs: 1500 });
-    const { world, workers, addWorker } = fleet;
-    const slice = world.slice(
-      await world.order(shell(`touch ${world.directory}/runs; setsid sleep 1000; sleep 1000`)),
-      2,
-    );
+  const open = async (): Promise<Database> => {
+    const database = await openDatabase(url);
+    opened.push(database);
+    return database;
+  };
+  const drive = async (driver = 'driver', logger: Logger = silentLogger): Promise<ExecutorWorld> => {
+    const executor = await openFleetExecutor({ driver, run: RUN, database: await open(), objects, logger });
+    const world = createWorld({ directory, driver, objects, executor });
+    worlds.push(world);
+    return world;
+  };
+  /** A worker that serves; resolves once it does. */
+  const serve = async (options: Partial<ServeFleetOptions> = {}, around = (database: Database) => database) => {
+    const drain = new AbortController();
+    const names: string[] = [];
+    const serving = serveFleet({
+      database: around(await open()),
+      openExecutor: async () =>
+        createInlineExecutor({ objects, workDirectory: directory, builtIns: { predict: async (_, { item }) => item } }),
+      slots: 2,
+      memoryBytes: 2 ** 36,
+      hasProject: false,
+      logger: silentLogger,
+      drain: drain.signal,
+      onServe: (name) => names.push(name),
+      ...options,
+    });
+    workers.push({ drain, serving });
+    await Promise.race([
+      vi.waitFor(() => expect(names).toHaveLength(1), SOON),
+      serving.then(() => Promise.reject(new Error('the worker ended'))),
+    ]);
+    return { drain, names, serving };
+  };
+  /** As whoever looks does once a lease is over. */
+  const endLeases = async (): Promise<void> => {
+    await ours.tables<FleetTables>().updateTable('fleet_workers').set({ until: 0 }).execute();
+  };
+  const endsOf = (world: ExecutorWorld) =>
+    world.events.filter(({ kind }) => kind !== 'started').map(({ attempt, kind }) => `${attempt} ${kind}`);
+
+  it('gives back what a worker had whose lease is over, and takes nothing of it that the worker tells later', async () => {
+    const world = await drive();
+    const gate = join(directory, 'gate');
+    const code = `module.exports = async (_, { attempt }) => { while (attempt === 1 && !require('fs').existsSync('${gate}')) await new Promise((done) => setTimeout(done, 5)); return attempt; };`;
+    const spec = await world.order(await world.task(code));
+    const { names } = await serve();
+    const slice = world.slice(spec);
     await world.executor.submit([slice]);
-    await until(() => existsSync(join(world.directory, 'runs')), 'its start');
-    const [worker] = workers;
-    worker?.child.kill('SIGKILL');
+    await vi.waitFor(() => expect(world.events.map(({ kind }) => kind)).toEqual(['started']), SOON);
+    await endLeases();
     expect(await world.ends(slice)).toMatchObject([
       { kind: 'lost', reason: expect.stringMatching(/worker that ran it is gone/) },
-      { kind: 'lost' },
     ]);
-    await until(
-      () => processesWith(`HEADRACE_ATTEMPT=${worker?.names[0]}:`).length === 0,
-      'the end of what it started',
-    );
-    const next = world.slice(await world.order(shell('true')), 1, 2);
-    await world.executor.submit([next]);
-    await addWorker();
-    expect(await world.ends(next)).toMatchObject([{ kind: 'succeeded' }]);
+    writeFileSync(gate, '');
+    await vi.waitFor(() => expect(names).toHaveLength(2), SOON);
+    const again = world.slice(spec, 1, 2);
+    await world.executor.submit([again]);
+    expect(await world.value((await world.ends(again))[0])).toBe(2);
+    expect(endsOf(world)).toEqual(['1 lost', '2 succeeded']);
+  });
+
+  it('has more room the more workers there are, and says where nobody serves it', async () => {
+    const warned: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, message: string) => void warned.push(message) };
+    const world = await drive('driver', logger);
+    const room = (): number => world.executor.room({ action: 'shell' }).tasks;
+    const waits = async () => [...(await readWaits(objects, RUN, world.driver))];
+    expect(room()).toBe(1);
+    const slice = world.slice(await world.order(await world.task('module.exports = () => 1;')));
+    await world.executor.submit([slice]);
+    await vi.waitFor(async () => expect(await waits()).toHaveLength(1), SOON);
+    const why = (await waits())[0]?.[1] ?? '';
+    expect(why).toMatch(/no worker serves the fleet; start one by `headrace worker`/);
+    expect(warned).toEqual([why]);
+    await serve();
+    expect(await world.ends(slice)).toMatchObject([{ kind: 'succeeded' }]);
+    await vi.waitFor(async () => expect([room(), await waits()]).toEqual([2, []]), SOON);
+    await serve();
+    await vi.waitFor(() => expect(room()).toBe(4), SOON);
   });
 
   it('leaves batches to workers that have the project, and says that there is none', async () => {
-    fleet = await openFleetWorld(await databases.newUrl(), { workers: 1, hasProject: false });
-    const { world, addWorker } = fleet;
-    const slices = { kind: 'range', start: 0, end: 70 } as const;
-    const batch: StepAction = { ...PREDICT, slices: 70 };
-    const order = await world.order(batch, { step: 'scored', foreach: slices });
+    const world = await drive();
+    const batch: StepAction = {
+      kind: 'predict',
+      endpoint: 'shops',
+      input: 's3://bucket/rows.parquet',
+      timestamp: 'at',
+      onError: 'fail',
+      format: 'parquet',
+      slices: 70,
+    };
+    const order = await world.order(batch, { step: 'scored', foreach: { kind: 'range', start: 0, end: 70 } });
     // More than a worker looks at in one go.
     const waiting = Array.from({ length: 70 }, (_, index) => ({
-      ...world.slice(order, 1),
+      ...world.slice(order),
       tasks: [{ index, attempt: 1 }],
     }));
+    await serve();
     await world.executor.submit(waiting);
-    const plain = world.slice(await world.order(shell('true')));
+    const plain = world.slice(await world.order(await world.task('module.exports = () => 1;')));
     await world.executor.submit([plain]);
     // It does what it can, behind what it can't.
     expect(await world.ends(plain)).toMatchObject([{ kind: 'succeeded' }]);
     expect(world.events.filter(({ slice }) => slice !== plain.id)).toEqual([]);
-    await vi.waitFor(
-      async () => {
-        const waits = await readWaits(world.objects, RUN, world.driver);
-        expect(waits.get('scored')).toContain('no worker of the fleet has the project');
-      },
-      { timeout: 10_000 },
-    );
-    const { child } = await addWorker({ hasProject: true });
-    for (const [index, slice] of waiting.entries()) {
-      const [end] = await world.ends(slice);
-      expect(await world.value(end)).toEqual({ item: index, worker: child.pid });
-    }
+    await vi.waitFor(async () => {
+      const told = (await readWaits(objects, RUN, world.driver)).get('scored');
+      expect(told).toContain('no worker of the fleet has the project');
+    }, SOON);
+    await serve({ hasProject: true });
+    const ends = await Promise.all(waiting.map((slice) => world.ends(slice)));
+    expect(await Promise.all(ends.map(([end]) => world.value(end)))).toEqual(waiting.map((_, index) => index));
   });
 
-  it('refuses the end that a worker tells which was paused past its lease', async () => {
-    fleet = await openFleetWorld(await databases.newUrl(), { workers: 1, leaseMs: 1500 });
-    const { world, workers } = fleet;
-    const go = join(world.directory, 'go');
-    const spec = await world.order(shell(`touch ${world.directory}/runs; while test ! -e ${go}; do sleep 0.05; done`));
-    const slice = world.slice(spec);
+  it('lets what runs end before a worker goes that is told to, which takes nothing more', async () => {
+    const world = await drive();
+    const gate = join(directory, 'gate');
+    const code = `module.exports = async () => { while (!require('fs').existsSync('${gate}')) await new Promise((done) => setTimeout(done, 5)); };`;
+    const worker = await serve();
+    const slice = world.slice(await world.order(await world.task(code)));
     await world.executor.submit([slice]);
-    await until(() => existsSync(join(world.directory, 'runs')), 'its start');
-    const [worker] = workers;
-    worker?.child.kill('SIGSTOP');
-    // It ends while its worker is paused, and nobody hears of it before the lease is over.
-    writeFileSync(go, '');
-    expect(await world.ends(slice)).toMatchObject([{ kind: 'lost' }]);
-    worker?.child.kill('SIGCONT');
-    await until(() => worker?.names.length === 2, 'its second lease');
-    expect(worker?.names[0]).not.toBe(worker?.names[1]);
-    const next = world.slice(spec, 1, 2);
-    await world.executor.submit([next]);
-    expect(await world.ends(next)).toMatchObject([{ kind: 'succeeded' }]);
-    expect(world.events.filter(({ slice: id, kind }) => id === slice.id && kind !== 'started')).toHaveLength(1);
-  });
-
-  it('gives what a paused worker has to another, and takes nothing of it once it is woken', async () => {
-    fleet = await openFleetWorld(await databases.newUrl(), { leaseMs: 1500 });
-    const { world, workers } = fleet;
-    const [ran, go] = [join(world.directory, 'ran'), join(world.directory, 'go')];
-    const spec = await world.order(
-      shell(`echo $HEADRACE_ATTEMPT >> ${ran}; while test ! -e ${go}; do sleep 0.05; done; echo done >> ${ran}`),
-    );
-    const slice = world.slice(spec);
-    await world.executor.submit([slice]);
-    await until(() => linesOf(ran).length === 1, 'its start');
-    const paused = workers.find(({ names }) => linesOf(ran)[0]?.startsWith(`${names[0]}:`) === true);
-    paused?.child.kill('SIGSTOP');
-    expect(await world.ends(slice)).toMatchObject([{ kind: 'lost' }]);
-    const again = world.slice(spec, 1, 2);
-    await world.executor.submit([again]);
-    await until(() => linesOf(ran).length === 2, 'its second start');
-    paused?.child.kill('SIGCONT');
-    await until(() => paused?.names.length === 2, 'the second lease of the woken one');
-    writeFileSync(go, '');
-    expect(await world.ends(again)).toMatchObject([{ kind: 'succeeded', attempt: 2 }]);
-    const [first = '', second = ''] = linesOf(ran);
-    expect(paused?.names.some((name) => second.startsWith(`${name}:`))).toBe(false);
-    expect(first).not.toBe(second);
-    const ends = world.events.filter(({ kind }) => kind !== 'started');
-    expect(ends.map(({ kind, attempt }) => `${attempt} ${kind}`)).toEqual(['1 lost', '2 succeeded']);
-    // The first attempt was ended before the second began.
-    expect(linesOf(ran)).toEqual([first, second, 'done']);
-  });
-
-  it('lets what runs end before a worker goes that is told to', async () => {
-    fleet = await openFleetWorld(await databases.newUrl(), { workers: 1 });
-    const { world, workers } = fleet;
-    const go = join(world.directory, 'go');
-    const slice = world.slice(
-      await world.order(shell(`touch ${world.directory}/runs; while test ! -e ${go}; do sleep 0.05; done`)),
-    );
-    await world.executor.submit([slice]);
-    await until(() => existsSync(join(world.directory, 'runs')), 'its start');
-    const room = (): number => world.executor.room({ action: 'shell' }).tasks;
-    await until(() => room() === 1, 'room for one more');
-    workers[0]?.child.kill('SIGTERM');
-    await until(() => room() === 0, 'word that it takes no more');
-    const later = world.slice(await world.order(shell('true')));
+    await vi.waitFor(() => expect(world.events).toHaveLength(1), SOON);
+    worker.drain.abort();
+    await vi.waitFor(() => expect(world.executor.room({ action: 'shell' }).tasks).toBe(0), SOON);
+    const later = world.slice(await world.order(await world.task('module.exports = () => 1;')));
     await world.executor.submit([later]);
-    writeFileSync(go, '');
-    expect(await once(workers[0]?.child ?? process, 'exit')).toEqual([0, null]);
+    writeFileSync(gate, '');
+    await worker.serving;
     expect(await world.ends(slice)).toMatchObject([{ kind: 'succeeded' }]);
     expect(world.events.some((event) => event.slice === later.id)).toBe(false);
-    await fleet.addWorker();
+    await serve();
     expect(await world.ends(later)).toMatchObject([{ kind: 'succeeded' }]);
   });
 
-  it('has more room the more workers there are, by what they report', async () => {
-    fleet = await openFleetWorld(await databases.newUrl(), { workers: 0 });
-    const { world, addWorker } = fleet;
-    const room = (): number => world.executor.room({ action: 'shell' }).tasks;
-    expect(room()).toBe(1);
-    await addWorker();
-    await until(() => room() === 2, 'the room of one worker');
-    await addWorker();
-    await until(() => room() === 4, 'the room of two');
+  it('goes on with what runs where another driver adopts it, whose it is from then on', async () => {
+    const [first, second] = [await drive('first'), await drive('second')];
+    await serve();
+    const slices = [
+      first.slice(await first.order(await first.task(HANGS))),
+      first.slice(await first.order(await first.task('module.exports = () => 7;'))),
+    ] as const;
+    const handles = await first.executor.submit(slices);
+    expect(await first.ends(slices[1])).toMatchObject([{ kind: 'succeeded' }]);
+    expect(await second.executor.adopt([...handles, { slice: 'never', at: 'fleet' }])).toEqual([
+      'running',
+      'running',
+      'gone',
+    ]);
+    // What the first one cancels once it wakes is no longer its own.
+    await first.executor.cancel(handles.slice(0, 1));
+    expect(await second.value((await second.ends(slices[1]))[0])).toBe(7);
+    expect(second.events.filter(({ slice, kind }) => slice === slices[0].id && kind !== 'started')).toEqual([]);
+    await second.executor.cancel(handles.slice(0, 1));
+    const slicesNow = await ours.tables<FleetTables>().selectFrom('fleet_slices').select(['id', 'state']).execute();
+    expect(slicesNow.find(({ id }) => id === slices[0].id)?.state).not.toBe('running');
   });
 
-  it('says that nobody serves it, for as long as nobody does', async () => {
+  it('a worker that lost its lease waits for a database that is away, and serves again', async () => {
+    const faults: DatabaseFaults = { diesAt: 0, steps: 0 };
     const warned: string[] = [];
-    const logger = { ...silentLogger, warn: (_: object, message: string) => void warned.push(message) };
-    fleet = await openFleetWorld(await databases.newUrl(), { workers: 0, logger });
-    const { world, addWorker } = fleet;
-    const waits = async () => [...(await readWaits(world.objects, RUN, world.driver))];
-    const slice = world.slice(await world.order(await world.task('module.exports = () => 1;')), 1);
-    await world.executor.submit([slice]);
-    await vi.waitFor(async () => expect(await waits()).toHaveLength(1), { timeout: 10_000, interval: 100 });
-    const why = (await waits())[0]?.[1] ?? '';
-    expect(why).toMatch(/no worker serves the fleet; start one by `headrace worker`/);
-    expect(warned).toEqual([why]);
-    await addWorker();
-    expect(await world.ends(slice)).toMatchObject([{ kind: 'succeeded' }]);
-    await vi.waitFor(async () => expect(await waits()).toEqual([]), { timeout: 10_000, interval: 100 });
+    const logger: Logger = {
+      ...silentLogger,
+      warn(_: unknown, text?: string) {
+        warned.push(text ?? '');
+        // Away from the loss of the lease until it was asked for another.
+        faults.isAway = text?.includes('lease of this worker ran out') === true;
+      },
+    };
+    const { names } = await serve({ logger, leaseMs: 600 }, (database) => withFaults(database, faults));
+    await ours.tables<FleetTables>().deleteFrom('fleet_workers').execute();
+    await vi.waitFor(() => expect(names).toHaveLength(2), SOON);
+    expect(warned).toEqual([
+      expect.stringContaining('lease of this worker ran out'),
+      expect.stringContaining('could not be reached for a new lease'),
+    ]);
   });
 
-  it('is served by `headrace worker`, with the registry and the artifact store alone', async () => {
-    fleet = await openFleetWorld(await databases.newUrl(), { workers: 0 });
-    const { world, registryUrl } = fleet;
-    const { PATH = '', HOME = '' } = process.env;
-    const places = ['--registry', registryUrl, '--artifacts', `file:${join(world.directory, 'artifacts')}`];
-    const line = ['--conditions=headrace-source', MAIN, 'worker', '--json', '--slots', '1', ...places];
-    const command = spawn(process.execPath, line, { cwd: world.directory, env: { PATH, HOME } });
-    const gone = once(command, 'exit');
-    const [told] = await Promise.race([once(command.stdout, 'data'), gone]);
-    expect(JSON.parse(String(told))).toMatchObject({ worker: expect.any(String), slots: 1, pid: command.pid });
-    const [end] = await world.run(await world.task('module.exports = (_, { params }) => params.seed;'), {
-      params: { seed: 7 },
+  it.each(
+    rows(
+      [{ what: 'the first', isLost: (turn: number) => turn < 1 }],
+      [
+        { what: 'every second one', isLost: (turn: number) => turn % 2 === 0 },
+        { what: 'the first three', isLost: (turn: number) => turn < 3 },
+      ],
+    ),
+  )('each task runs once and is told once, though $what of its turns has no answer', async ({ isLost }) => {
+    let [turns, lost] = [0, 0];
+    const isThisLost = (): boolean => isLost(turns++) && ++lost > 0;
+    const world = await drive();
+    await serve({}, (database) => withLostAnswers(database, isThisLost));
+    const spec = await world.order(await world.task('module.exports = (_, { index }) => index;'), {
+      foreach: { kind: 'range', start: 0, end: 3 },
     });
-    expect(await world.value(end)).toBe(7);
-    command.kill('SIGTERM');
-    expect(await gone).toEqual([0, null]);
+    const slices = Array.from({ length: 4 }, () => world.slice(spec, 3));
+    for (const slice of slices) await world.executor.submit([slice]);
+    for (const slice of slices)
+      expect((await world.ends(slice)).map(({ kind }) => kind)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    expect(endsOf(world)).toHaveLength(12);
+    expect(lost).toBeGreaterThan(0);
   });
-
-  it.each([
-    { what: 'another adopts it', setting: 'fleet' },
-    { what: 'another adopts it, though the setting sends what comes next to its own machine', setting: 'local' },
-  ])(
-    'goes on with what runs when its driver is killed: $what, and no task runs twice',
-    async ({ setting }) => {
-      const directory = writeRepository({
-        'p.ts': `import { pipeline, shell } from 'headrace';
-const p = pipeline('p');
-const fan = p.step('fan', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; while test ! -e __PROJECT__/go; do sleep 0.05; done'), { foreach: [1, 2, 3, 4] });
-p.step('after', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/after'), { needs: { fan } });
-export default p;`,
-      });
-      const url = await databases.newUrl();
-      fleet = await openFleetWorld(url, { directory });
-      const ran = join(directory, 'ran');
-      const driver = fork(DRIVER, [directory, 'run', 'p', url], {
-        execArgv: ['--conditions=headrace-source'],
-        stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-      });
-      const [line] = await once(driver.stdout ?? process.stdin, 'data');
-      const id = String(line).trim();
-      await until(() => linesOf(ran).length === 4, 'the start of all');
-      driver.kill('SIGKILL');
-      await once(driver, 'exit');
-
-      const workers = fleet.workers.flatMap(({ names }) => names);
-      const second = fork(DRIVER, [directory, 'resume', id, url, setting], {
-        execArgv: ['--conditions=headrace-source'],
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      });
-      const gone = once(second, 'exit');
-      const database = await openDatabase(url);
-      const rows = database.tables<PipelineTables>().selectFrom('pipeline_runs').select('epoch').where('id', '=', id);
-      const deadline = Date.now() + 20_000;
-      while ((await rows.executeTakeFirstOrThrow()).epoch < 2 && Date.now() < deadline) await delay(20);
-      writeFileSync(join(directory, 'go'), '');
-      expect(await gone).toEqual([0, null]);
-      const { deps, close } = await openPipelineProject(directory, { registryUrl: url });
-      expect(await getRun(deps, id)).toMatchObject({ state: 'succeeded', steps: [{ counts: { succeeded: 4 } }, {}] });
-      expect(linesOf(ran)).toHaveLength(4);
-      const [after = ''] = linesOf(join(directory, 'after'));
-      expect(workers.some((name) => after.startsWith(`${name}:`))).toBe(setting === 'fleet');
-      await close();
-      await database.close();
-    },
-    60_000,
-  );
 });
+
+/** Commits, and then does not say so, where `isLost` says it. */
+function withLostAnswers(database: Database, isLost: () => boolean): Database {
+  const lossy: Database = {
+    ...database,
+    async transaction<T, R>(work: (trx: Kysely<T>) => Promise<R>, options?: Parameters<Database['transaction']>[1]) {
+      const done = await database.transaction<T, R>(work, options);
+      if (isLost()) throw new HeadraceError('HR_STORAGE_UNAVAILABLE', 'the connection ended before the answer came');
+      return done;
+    },
+    async migrate(...given) {
+      await database.migrate(...given);
+      return lossy;
+    },
+  };
+  return lossy;
+}

@@ -1,6 +1,6 @@
 // `headrace run` and `headrace runs` as a user types them.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,14 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { processesWith, until } from '../support/executor-world.ts';
 import { removeProject, writeRepository } from '../support/pipeline-project.ts';
+import { headrace as inProject } from '../support/serving-project.ts';
+import { fullIt } from '../support/tier.ts';
 
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 let directory = '';
 
-function headrace(...args: string[]): { code: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { cwd: directory, encoding: 'utf8' });
-  return { code: status, stdout, stderr };
-}
+const headrace = (...args: readonly string[]) => inProject({ directory }, args);
 
 beforeAll(() => {
   directory = writeRepository({
@@ -105,41 +104,50 @@ it('names the pages that steps left for people, and writes them where it is told
   expect(readFileSync(join(folder, 'one/more/plot.html'), 'utf8')).toBe('<p>plot</p>\n');
 }, 90_000);
 
-it('says of a cancelled run whether anything of it may run, and where', async () => {
-  headrace('apply');
-  const driver = spawn(process.execPath, [cli, 'run', 'slow'], { cwd: directory, stdio: 'ignore' });
-  await until(() => existsSync(join(directory, 'waits')), 'the step');
-  const launcher = processesWith(`/${driver.pid}/`).find((pid) => processesWith(':launcher:0:0').includes(pid)) ?? 0;
-  process.kill(launcher, 'SIGSTOP');
-  driver.kill('SIGKILL');
-  await once(driver, 'exit');
-  const { runs } = JSON.parse(headrace('runs', 'list', '--json').stdout) as { runs: { id: string }[] };
-  const id = runs[0]?.id ?? '';
+// twin: test/integration/cancelled-runs.test.ts > names the host that drove it
+fullIt(
+  'says of a cancelled run whether anything of it may run, and where',
+  async () => {
+    headrace('apply');
+    const driver = spawn(process.execPath, [cli, 'run', 'slow'], { cwd: directory, stdio: 'ignore' });
+    await until(() => existsSync(join(directory, 'waits')), 'the step');
+    const launcher = processesWith(`/${driver.pid}/`).find((pid) => processesWith(':launcher:0:0').includes(pid)) ?? 0;
+    process.kill(launcher, 'SIGSTOP');
+    driver.kill('SIGKILL');
+    await once(driver, 'exit');
+    const { runs } = JSON.parse(headrace('runs', 'list', '--json').stdout) as { runs: { id: string }[] };
+    const id = runs[0]?.id ?? '';
 
-  // As it is on another host.
-  const rows = new DatabaseSync(join(directory, '.headrace', 'registry.db'));
-  const { driver: name } = rows.prepare('select driver from pipeline_runs where id = ?').get(id) as { driver: string };
-  const drivenBy = (from: string, to: string): void => {
-    rows.prepare('update pipeline_runs set driver = ?, lease_until = 0 where id = ? and driver = ?').run(to, id, from);
-    rows.prepare('update pipeline_slices set executor = ? where run_id = ?').run(`local:${to}`, id);
-  };
-  const far = 'far-host.pid.4026531836.0badcafe/77/1f2e3d4c';
-  drivenBy(name, far);
-  const there = `processes of it may still run at far-host, where it was driven last: \`headrace runs cancel ${id}\` or \`headrace runs resume ${id}\` ends them there`;
-  expect(headrace('runs', 'cancel', id).stdout.trim()).toBe(`run ${id} is cancelled\n${there}`);
-  expect(processesWith(name)).toContain(launcher);
+    // As it is on another host.
+    const rows = new DatabaseSync(join(directory, '.headrace', 'registry.db'));
+    const { driver: name } = rows.prepare('select driver from pipeline_runs where id = ?').get(id) as {
+      driver: string;
+    };
+    const drivenBy = (from: string, to: string): void => {
+      rows
+        .prepare('update pipeline_runs set driver = ?, lease_until = 0 where id = ? and driver = ?')
+        .run(to, id, from);
+      rows.prepare('update pipeline_slices set executor = ? where run_id = ?').run(`local:${to}`, id);
+    };
+    const far = 'far-host.pid.4026531836.0badcafe/77/1f2e3d4c';
+    drivenBy(name, far);
+    const there = `processes of it may still run at far-host, where it was driven last: \`headrace runs cancel ${id}\` or \`headrace runs resume ${id}\` ends them there`;
+    expect(headrace('runs', 'cancel', id).stdout.trim()).toBe(`run ${id} is cancelled\n${there}`);
+    expect(processesWith(name)).toContain(launcher);
 
-  drivenBy(far, name);
-  rows.close();
-  const cancelled = headrace('runs', 'cancel', id).stdout;
-  expect(cancelled).toMatch(/had ended: cancelled\n\d processes that a driver had left on this host: ended\n/);
-  expect(processesWith(name)).toEqual([]);
-  expect(JSON.parse(headrace('runs', 'cancel', id, '--json').stdout)).toEqual({
-    id,
-    was_running: false,
-    state: 'cancelled',
-    driver: null,
-    ended_processes: 0,
-    may_run_at: [],
-  });
-}, 90_000);
+    drivenBy(far, name);
+    rows.close();
+    const cancelled = headrace('runs', 'cancel', id).stdout;
+    expect(cancelled).toMatch(/had ended: cancelled\n\d processes that a driver had left on this host: ended\n/);
+    expect(processesWith(name)).toEqual([]);
+    expect(JSON.parse(headrace('runs', 'cancel', id, '--json').stdout)).toEqual({
+      id,
+      was_running: false,
+      state: 'cancelled',
+      driver: null,
+      ended_processes: 0,
+      may_run_at: [],
+    });
+  },
+  90_000,
+);

@@ -1,4 +1,5 @@
-// The engine on real processes: order, side by side, retries, timeouts, kills and resumes.
+// Runs from their pipelines to their ends: results, retries, resumes, cancels, repeats and caches. Their functions run in this process;
+// what processes do is held by the contract of executors.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,21 +12,22 @@ import {
   type CancelledRun,
   cancelRun,
   diffRuns,
-  followLogs,
   getRun,
   listRuns,
   rerunFrom,
   resumeRun,
-  runLogs,
   runPipeline,
   whyStep,
 } from '../../src/orchestrator/index.ts';
+import { openDatabase } from '../../src/storage/index.ts';
+import { until } from '../support/executor-world.ts';
 import {
   openPipelineProject,
   type PipelineProject,
   removeProject,
   writeRepository,
 } from '../support/pipeline-project.ts';
+import { fullIt } from '../support/tier.ts';
 
 const driver = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
 const open: PipelineProject[] = [];
@@ -40,7 +42,11 @@ afterEach(async () => {
 });
 
 /** A project whose pipelines are this text, after the imports that each needs; `mark(line)` appends to a file. */
-async function project(text: string, files: Record<string, string> = {}, overrides = {}): Promise<PipelineProject> {
+async function project(
+  text: string,
+  files: Record<string, string> = {},
+  overrides: Parameters<typeof openPipelineProject>[1] = {},
+): Promise<PipelineProject> {
   const source = `
     import { appendFileSync, readFileSync, existsSync } from 'node:fs';
     import { grid, pipeline, python, range, task, t, registerModel, trainingSet } from 'headrace';
@@ -48,22 +54,25 @@ async function project(text: string, files: Record<string, string> = {}, overrid
     const mark = (line: unknown) => appendFileSync(marks, line + '\\n');
     const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     ${text}`;
-  const made = await openPipelineProject(writeRepository({ 'pipelines.ts': source, ...files }), overrides);
+  const directory = writeRepository({ 'pipelines.ts': source, ...files });
+  const made = await openPipelineProject(directory, { isInline: true, ...overrides });
   open.push(made);
   return made;
 }
 
+/** As another process has it: what that writes is heard of at once. */
+async function fromElsewhere({ directory, deps }: PipelineProject): Promise<PipelineProject['deps']> {
+  const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
+  open.push({ directory, deps, close: () => database.close() });
+  return { ...deps, database };
+}
+
+const withProcesses = (text: string, files: Record<string, string> = {}): Promise<PipelineProject> =>
+  project(text, files, { isInline: false });
+
 function marksOf({ directory }: PipelineProject): string[] {
   const file = join(directory, 'marks.txt');
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-}
-
-async function until(what: () => boolean): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (!what()) {
-    if (Date.now() > deadline) throw new Error('it did not come to be within 15 s');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 function isAlive(pid: number): boolean {
@@ -116,88 +125,26 @@ describe('a pipeline', () => {
     });
   });
 
-  it('runs independent steps side by side, as far as the CPUs go', async () => {
-    const text = `
-      const p = pipeline('pair');
-      const meet = (other: string) => async () => {
-        mark(other === 'b' ? 'a' : 'b');
-        for (let i = 0; i < 40; i++) { if (readFileSync(marks, 'utf8').includes(other)) return true; await sleep(50); }
-        return false;
-      };
-      p.step('one', task(meet('b')));
-      p.step('two', task(meet('a')));
-      export default p;`;
-    const wide = await project(text);
-    expect((await runPipeline(wide.deps, { pipeline: 'pair' })).steps.map((step) => step.result)).toEqual([true, true]);
-    const narrow = await project(text, {}, { cpus: 1 });
-    expect((await runPipeline(narrow.deps, { pipeline: 'pair' })).steps.map((step) => step.result)).toEqual([
-      false,
-      true,
-    ]);
-  });
-
-  it('passes JSON, parameters and files to a Python script and takes its result, files and output', async () => {
-    const made = await project(
-      `const p = pipeline('py', { params: { seed: t.int32().default(7) } });
-       const fit = p.step('fit', python('fit.py', { args: { power: 2 } }), { foreach: [3, 4] });
-       const best = p.step('best', task(({ fit }) => fit.toSorted((a, b) => b.auc - a.auc)[0]), { needs: { fit } });
-       p.step('read', python('read.py'), { needs: { best } });
-       export default p;`,
-      {
-        'fit.py': `
-import json, os
-step = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))
-print("fitting", step["item"])
-out = os.environ["HEADRACE_STEP_OUTPUT"]
-json.dump({"auc": step["item"] ** step["args"]["power"] + step["params"]["seed"]}, open(out + "/result.json", "w"))
-open(out + "/model.onnx", "w").write("model %d" % step["item"])`,
-        'read.py': `
-import json, os
-step = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))
-text = open(step["needs"]["best"]["files"]["model.onnx"]["path"]).read()
-json.dump(text, open(os.environ["HEADRACE_STEP_OUTPUT"] + "/result.json", "w"))`,
-      },
-    );
-    const run = await runPipeline(made.deps, { pipeline: 'py' });
-    expect(run.steps[1]?.result).toMatchObject({ auc: 23, files: { 'model.onnx': { sha256: expect.any(String) } } });
-    expect(run.steps[2]?.result).toBe('model 4');
-    const logs = await Array.fromAsync(runLogs(made.deps, run.id));
-    expect(
-      logs
-        .filter((log) => log.step === 'fit')
-        .map((log) => log.text)
-        .sort(),
-    ).toEqual(['fitting 3\n', 'fitting 4\n']);
-  });
-
   it('hands the models of a foreach to registerModel, with their metrics and the training set before them', async () => {
-    const made = await project(
-      `import { entity, parquet, featureView, latest, featureService, model } from 'headrace';
-       const shop = entity('shop', { keys: { shop: t.string() } });
-       const sales = parquet('sales', { path: 'x.parquet', columns: { shop: t.string(), at: t.timestamp(), amount: t.float64() }, eventTime: 'at' });
-       const view = featureView('shop_sales', { entity: shop, source: sales, features: { last: latest('amount') } });
-       const service = featureService('s', [view]);
-       const m = model('m', { features: service, outputs: { score: t.float32() } });
-       export { shop, sales, view, service, m };
-       const p = pipeline('train');
-       const data = p.step('data', trainingSet({ service, spine: 'spine.parquet', label: 'y' }));
-       const fit = p.step('fit', python('fit.py'), { needs: { data }, foreach: [1, 2] });
-       p.step('register', registerModel(m), { needs: { fit } });
-       export default p;`,
-      {
-        'fit.py': `
-import json, os
-step = json.load(open(os.environ["HEADRACE_STEP_INPUT"])); out = os.environ["HEADRACE_STEP_OUTPUT"]
-json.dump({"auc": step["item"] / 4, "kind": "k"}, open(out + "/result.json", "w")); open(out + "/m.onnx", "w").write(str(step["item"]))`,
-      },
-    );
+    const made = await project(`
+      import { entity, parquet, featureView, latest, featureService, model } from 'headrace';
+      const shop = entity('shop', { keys: { shop: t.string() } });
+      const sales = parquet('sales', { path: 'x.parquet', columns: { shop: t.string(), at: t.timestamp(), amount: t.float64() }, eventTime: 'at' });
+      const view = featureView('shop_sales', { entity: shop, source: sales, features: { last: latest('amount') } });
+      const service = featureService('s', [view]);
+      const m = model('m', { features: service, outputs: { score: t.float32() } });
+      export { shop, sales, view, service, m };
+      const p = pipeline('train');
+      const data = p.step('data', trainingSet({ service, spine: 'spine.parquet', label: 'y' }));
+      const fit = p.step('fit', task((_n, { item }) => ({ auc: item / 4, kind: 'k', files: { 'm.onnx': { sha256: String(item).repeat(64) } } })), { needs: { data }, foreach: [1, 2] });
+      p.step('register', registerModel(m), { needs: { fit } });
+      export default p;`);
     const run = await runPipeline(made.deps, { pipeline: 'train' });
-    const artifact = expect.stringMatching(/^[0-9a-f]{64}$/);
     expect(run.steps[2]?.result).toEqual({
       model: 'm',
       candidates: [
-        { artifact, metrics: { auc: 0.25 }, trainingSet: 'ts-1' },
-        { artifact, metrics: { auc: 0.5 }, trainingSet: 'ts-1' },
+        { artifact: '1'.repeat(64), metrics: { auc: 0.25 }, trainingSet: 'ts-1' },
+        { artifact: '2'.repeat(64), metrics: { auc: 0.5 }, trainingSet: 'ts-1' },
       ],
     });
   });
@@ -221,7 +168,7 @@ describe('a step that fails', () => {
   it('is tried again as often as it says, and its run succeeds when a try does', async () => {
     const made = await project(`
       const p = pipeline('flaky');
-      p.step('flaky', task(() => { mark('try'); if (readFileSync(marks, 'utf8').length < 12) throw new Error('not yet'); return 'done'; }), { retry: 3 });
+      p.step('flaky', task(() => { mark('try'); if (readFileSync(marks, 'utf8').length < 12) throw new Error('not yet'); return 'done'; }), { retry: { times: 3, delay: '1ms' } });
       export default p;`);
     const run = await runPipeline(made.deps, { pipeline: 'flaky' });
     expect(marksOf(made)).toEqual(['try', 'try', 'try']);
@@ -231,8 +178,10 @@ describe('a step that fails', () => {
     });
   });
 
-  it('fails the run with its reason and the end of its log, once what ran beside it has finished', async () => {
-    const made = await project(
+  // twin: test/contract/executors.test.ts > the $name executor
+  // twin: test/property/pipeline-engine.test.ts > that stops at a failure has done no other work
+  fullIt('fails the run with its reason and the end of its log, once what ran beside it has finished', async () => {
+    const made = await withProcesses(
       `const p = pipeline('bad');
        p.step('bad', python('bad.py'), { retry: 1 });
        // It outlasts both attempts, however slow the machine: the second one's time to end is the one thing assumed.
@@ -260,11 +209,16 @@ describe('a step that fails', () => {
     expect(marksOf(made)).toEqual(['other']);
   });
 
-  it('tells the end of what the newest attempt printed once it was resumed', async () => {
-    const made = await project(`const p = pipeline('twice'); p.step('bad', python('bad.py')); export default p;`, {
-      'bad.py':
-        'import os\nopen("__PROJECT__/tries.txt", "a").write("x")\nraise RuntimeError("%d" % os.path.getsize("__PROJECT__/tries.txt"))',
-    });
+  // twin: test/contract/executors.test.ts > the $name executor
+  // twin: test/integration/orchestrator-engine.test.ts > that failed goes on from the failed step when resumed
+  fullIt('tells the end of what the newest attempt printed once it was resumed', async () => {
+    const made = await withProcesses(
+      `const p = pipeline('twice'); p.step('bad', python('bad.py')); export default p;`,
+      {
+        'bad.py':
+          'import os\nopen("__PROJECT__/tries.txt", "a").write("x")\nraise RuntimeError("%d" % os.path.getsize("__PROJECT__/tries.txt"))',
+      },
+    );
     await expect(runPipeline(made.deps, { pipeline: 'twice' })).rejects.toThrow(
       /exit code 1: RuntimeError: 1\n[^]*RuntimeError: 1\n/,
     );
@@ -286,8 +240,9 @@ describe('a step that fails', () => {
     expect(marksOf(made)).toEqual([]);
   });
 
-  it('leaves no process behind when its host is killed from elsewhere', async () => {
-    const made = await project(
+  // twin: test/contract/executors.test.ts > the $name executor
+  fullIt('leaves no process behind when its host is killed from elsewhere', async () => {
+    const made = await withProcesses(
       `const p = pipeline('orphan'); p.step('orphan', python('orphan.py')); export default p;`,
       {
         'orphan.py': `
@@ -302,51 +257,15 @@ time.sleep(60)`,
     );
     await until(() => !isAlive(Number(marksOf(made)[0])));
   });
-
-  it('may not give what JSON cannot hold', async () => {
-    const made = await project(
-      `const p = pipeline('odd'); p.step('odd', task(() => ({ a: [1, new Map()] }))); export default p;`,
-    );
-    await expect(runPipeline(made.deps, { pipeline: 'odd' })).rejects.toThrow(
-      /must be plain JSON data, but result\.a\[1\] is a Map/,
-    );
-  });
-
-  it('leaves no process behind when it times out, not even one in a session of its own', async () => {
-    const made = await project(
-      `const p = pipeline('slow'); p.step('slow', python('slow.py'), { timeout: '2s' }); export default p;`,
-      {
-        'slow.py': `
-import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-open("__PROJECT__/marks.txt", "w").write("%d\\n%d\\n" % (os.getpid(), child.pid))
-time.sleep(60)`,
-      },
-    );
-    await expect(runPipeline(made.deps, { pipeline: 'slow' })).rejects.toThrow(/timed out after 2 s/);
-    const pids = marksOf(made).map(Number);
-    expect(pids).toHaveLength(2);
-    await until(() => !pids.some(isAlive));
-  });
-
-  it('may have a timeout longer than a timer can count', async () => {
-    const made = await project(
-      `const p = pipeline('patient'); p.step('patient', task(() => 1), { timeout: '30d' }); export default p;`,
-    );
-    expect((await runPipeline(made.deps, { pipeline: 'patient' })).state).toBe('succeeded');
-  });
-
-  it('is killed at its timeout also when its function never yields', async () => {
-    const made = await project(
-      `const p = pipeline('spin'); p.step('spin', task(() => { for (;;); }), { timeout: '2s' }); export default p;`,
-    );
-    await expect(runPipeline(made.deps, { pipeline: 'spin' })).rejects.toThrow(/timed out/);
-  });
 });
 
 describe('a run', () => {
-  it('killed with SIGKILL shows as interrupted, and its resume repeats no finished task and gives the same artifacts', async () => {
-    const text = `
+  // twin: test/contract/run-store.test.ts > of a process of this machine ends with the process
+  // twin: test/property/pipeline-engine.test.ts > whatever the order and whoever dies
+  fullIt(
+    'killed with SIGKILL shows as interrupted, and its resume repeats no finished task and gives the same artifacts',
+    async () => {
+      const text = `
       const p = pipeline('long');
       const a = p.step('a', task(() => { mark('a'); return { n: 1 }; }));
       const fan = p.step('fan', python('fan.py'), { needs: { a }, foreach: [0, 1, 2] });
@@ -354,41 +273,42 @@ describe('a run', () => {
         mark('last ' + process.ppid + ' ' + process.pid); await sleep(existsSync('__PROJECT__/go') ? 0 : 60_000); return fan; }), { needs: { fan } });
       p.step('end', task(({ last }) => { mark('end'); return last.length; }), { needs: { last } });
       export default p;`;
-    const files = {
-      'fan.py': `
+      const files = {
+        'fan.py': `
 import json, os
 step = json.load(open(os.environ["HEADRACE_STEP_INPUT"])); out = os.environ["HEADRACE_STEP_OUTPUT"]
 open("__PROJECT__/marks.txt", "a").write("fan %d\\n" % step["item"])
 open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["item"]}, open(out + "/result.json", "w"))`,
-    };
-    const made = await project(text, files);
-    const victim = spawn(process.execPath, [driver, made.directory, 'run', 'long'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    children.push(victim);
-    let id = '';
-    victim.stdout.on('data', (chunk: Buffer) => (id += chunk.toString()));
-    await until(() => marksOf(made).some((line) => line.startsWith('last')));
-    const host = Number(marksOf(made).at(-1)?.split(' ')[2]);
-    victim.kill('SIGKILL');
-    await once(victim, 'exit');
-    id = id.trim();
-    expect((await getRun(made.deps, id)).state).toBe('interrupted');
-    await until(() => !isAlive(host));
+      };
+      const made = await withProcesses(text, files);
+      const victim = spawn(process.execPath, [driver, made.directory, 'run', 'long'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      children.push(victim);
+      let id = '';
+      victim.stdout.on('data', (chunk: Buffer) => (id += chunk.toString()));
+      await until(() => marksOf(made).some((line) => line.startsWith('last')));
+      const host = Number(marksOf(made).at(-1)?.split(' ')[2]);
+      victim.kill('SIGKILL');
+      await once(victim, 'exit');
+      id = id.trim();
+      expect((await getRun(made.deps, id)).state).toBe('interrupted');
+      await until(() => !isAlive(host));
 
-    writeFileSync(join(made.directory, 'go'), '');
-    const resumed = await resumeRun(made.deps, id);
-    expect(resumed.state).toBe('succeeded');
-    const counts = marksOf(made).map((line) => line.replace(/^last .*/, 'last'));
-    expect(counts.toSorted()).toEqual(['a', 'end', 'fan 0', 'fan 1', 'fan 2', 'last', 'last']);
-    const withTasks = (of: string) => getRun(made.deps, of, { hasTasks: true });
-    const last = (await withTasks(resumed.id)).steps.find((step) => step.name === 'last');
-    expect(last?.tasks?.[0]?.attempt).toBe(2);
+      writeFileSync(join(made.directory, 'go'), '');
+      const resumed = await resumeRun(made.deps, id);
+      expect(resumed.state).toBe('succeeded');
+      const counts = marksOf(made).map((line) => line.replace(/^last .*/, 'last'));
+      expect(counts.toSorted()).toEqual(['a', 'end', 'fan 0', 'fan 1', 'fan 2', 'last', 'last']);
+      const withTasks = (of: string) => getRun(made.deps, of, { hasTasks: true });
+      const last = (await withTasks(resumed.id)).steps.find((step) => step.name === 'last');
+      expect(last?.tasks?.[0]?.attempt).toBe(2);
 
-    const undisturbed = await runPipeline(made.deps, { pipeline: 'long' });
-    const outputs = (run: typeof resumed) => run.steps.map((step) => step.tasks?.map((task) => task.output));
-    expect(outputs(await withTasks(resumed.id))).toEqual(outputs(await withTasks(undisturbed.id)));
-  });
+      const undisturbed = await runPipeline(made.deps, { pipeline: 'long' });
+      const outputs = (run: typeof resumed) => run.steps.map((step) => step.tasks?.map((task) => task.output));
+      expect(outputs(await withTasks(resumed.id))).toEqual(outputs(await withTasks(undisturbed.id)));
+    },
+  );
 
   it('that failed goes on from the failed step when resumed', async () => {
     const made = await project(`
@@ -405,17 +325,20 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     expect(marksOf(made)).toEqual(['a', 'b', 'b']);
   });
 
-  it('can be cancelled from elsewhere, kills what runs, and may be resumed later', async () => {
+  it('can be cancelled from elsewhere, and may be resumed later', async () => {
     const made = await project(`
       const p = pipeline('cancelled');
-      p.step('a', task(async () => { mark(process.pid); await sleep(existsSync('__PROJECT__/go') ? 0 : 60_000); return 1; }));
+      p.step('a', task(async () => { mark('a'); if (!existsSync('__PROJECT__/go')) await new Promise(() => {}); return 1; }));
       export default p;`);
     let id = '';
     const running = runPipeline(made.deps, { pipeline: 'cancelled', onStart: (started) => (id = started) });
     await until(() => marksOf(made).length === 1);
-    expect(await cancelRun(made.deps, id)).toMatchObject({ wasRunning: true, state: 'running', mayRunAt: [] });
+    expect(await cancelRun(await fromElsewhere(made), id)).toMatchObject({
+      wasRunning: true,
+      state: 'running',
+      mayRunAt: [],
+    });
     expect((await running).state).toBe('cancelled');
-    await until(() => !isAlive(Number(marksOf(made)[0])));
     expect(await cancelRun(made.deps, id)).toMatchObject({ wasRunning: false, state: 'cancelled', endedProcesses: 0 });
     writeFileSync(join(made.directory, 'go'), '');
     expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
@@ -444,13 +367,14 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
   it('that is cancelled while somebody waits to resume it stays cancelled, and they are told', async () => {
     const made = await project(`
       const p = pipeline('contested');
-      p.step('a', task(async () => { mark(process.pid); await sleep(existsSync('__PROJECT__/go') ? 0 : 60_000); return 1; }));
+      p.step('a', task(async () => { mark('a'); if (!existsSync('__PROJECT__/go')) await new Promise(() => {}); return 1; }));
       export default p;`);
     let id = '';
     const running = runPipeline(made.deps, { pipeline: 'contested', onStart: (started) => (id = started) });
     await until(() => marksOf(made).length === 1);
     let cancelled: Promise<CancelledRun> | undefined;
-    const onWait = (): void => void (cancelled = cancelRun(made.deps, id));
+    const elsewhere = await fromElsewhere(made);
+    const onWait = (): void => void (cancelled = cancelRun(elsewhere, id));
     await expect(resumeRun({ ...made.deps, onWait }, id)).rejects.toThrow(
       /somebody asked to cancel it after this resume.*it is cancelled.*`headrace runs resume/,
     );
@@ -472,7 +396,7 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     const id = (await listRuns(made.deps))[0]?.id ?? '';
     const source = join(made.directory, 'repo', 'pipelines.ts');
     writeFileSync(source, readFileSync(source, 'utf8').replace('range(3)', 'range(2)'));
-    const now = await openPipelineProject(made.directory);
+    const now = await openPipelineProject(made.directory, { isInline: true });
     open.push(now);
     const refused: Error = await resumeRun(now.deps, id).then(
       () => new Error('it went on'),
@@ -590,27 +514,5 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     const second = await runPipeline(made.deps, { pipeline: 'grouped' });
     expect(second.steps.map(({ result }) => result)).toEqual(first.steps.map(({ result }) => result));
     expect(marksOf(made)).toHaveLength(6);
-  });
-
-  it('is followed as its tasks print, from their first line to their last', async () => {
-    const made = await project(`
-      const p = pipeline('talk');
-      p.step('a', task(async (_n, { index }) => { console.log('begin ' + index); while (!existsSync('__PROJECT__/go')) await sleep(20); console.log('end ' + index); }), { foreach: range(2) });
-      export default p;`);
-    let id = '';
-    const running = runPipeline(made.deps, { pipeline: 'talk', onStart: (started) => (id = started) });
-    await until(() => id !== '');
-    let text = '';
-    for await (const piece of followLogs(made.deps, id)) {
-      text += piece.text;
-      if (text.includes('begin 0') && text.includes('begin 1')) writeFileSync(join(made.directory, 'go'), '');
-    }
-    expect((await running).state).toBe('succeeded');
-    expect(
-      text
-        .split('\n')
-        .filter((line) => line !== '')
-        .sort(),
-    ).toEqual(['begin 0', 'begin 1', 'end 0', 'end 1']);
   });
 });

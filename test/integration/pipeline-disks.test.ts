@@ -17,6 +17,7 @@ import { commitsOf } from '../support/run-commits.ts';
 import { passLeases } from '../support/run-rows.ts';
 import { skipBecause } from '../support/skips.ts';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
+import { fullIt } from '../support/tier.ts';
 
 const probe = mountSmallDisk(1);
 probe?.remove();
@@ -64,7 +65,8 @@ describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_00
         .toBe('succeeded');
     });
 
-    it.each([
+    // twin: test/integration/pipeline-disks.test.ts > a script that fills it fails by its own words
+    fullIt.each([
       {
         what: 'script',
         action: async () => ({ kind: 'shell', command: 'head -c 3000000 /dev/zero | tr "\\0" x' }) as const,
@@ -123,7 +125,8 @@ describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_00
     expect(await world.ends(again[1])).toMatchObject([{ kind: 'succeeded' }]);
   });
 
-  it('where its rows are, a run says so, leaves nothing running, and goes on once there is room', async () => {
+  // twin: test/integration/pipeline-disks.test.ts > where what tasks give is stored
+  fullIt('where its rows are, a run says so, leaves nothing running, and goes on once there is room', async () => {
     const directory = writeRepository({
       'p.ts': `import { pipeline, range, shell, task } from 'headrace';
 const p = pipeline('p');

@@ -21,6 +21,7 @@ import { type EnvironmentBuild, openPythonEnvironments } from '../../src/orchest
 import { until } from '../support/executor-world.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
+import { fullIt } from '../support/tier.ts';
 
 const BUILDER = fileURLToPath(new URL('../support/build-python-environment.ts', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'headrace-environments-'));
@@ -80,7 +81,8 @@ function isThere(program: string): boolean {
 
 const TOOLS = typeof uv === 'string' ? (['pip'] as const) : (['pip', 'uv'] as const);
 
-it.each(TOOLS)(
+// twin: test/integration/python-environments.test.ts > are told of while they are built
+fullIt.each(TOOLS)(
   'made by %s is whole for who gets it, whenever those before were killed, and built once for all',
   {
     timeout: 180_000,
@@ -122,7 +124,8 @@ it.each(TOOLS)(
   },
 );
 
-it('made of a file that takes in others is a new one once one of them changes', { timeout: 120_000 }, async () => {
+// twin: test/unit/named-requirements.test.ts > requirements
+fullIt('made of a file that takes in others is a new one once one of them changes', { timeout: 120_000 }, async () => {
   vi.stubEnv('PATH', pathWith('uv'));
   const environments = join(directory, 'nested');
   const folder = join(directory, 'requirements');

@@ -18,6 +18,7 @@ import { runProcess } from '../../src/orchestrator/step/run-process.ts';
 import { openSweeper } from '../../src/orchestrator/step/sweeper.ts';
 import { type ExecutorWorld, openExecutorWorld, processesWith, until } from '../support/executor-world.ts';
 import { skipBecause } from '../support/skips.ts';
+import { fullIt } from '../support/tier.ts';
 
 const DRIVER = fileURLToPath(new URL('../support/executor-driver.ts', import.meta.url));
 const base = findHoldingFolder();
@@ -72,7 +73,8 @@ describe.skipIf(base === undefined)('a process that is made ready while another 
     expect(told).toEqual(['started', 'succeeded']);
   });
 
-  it('is ended at once by a cancel, and the other goes on', async () => {
+  // twin: test/integration/ready-processes.test.ts > is what runs once that has ended
+  fullIt('is ended at once by a cancel, and the other goes on', async () => {
     const world = open();
     const { processesOf, first, second, waiting, began } = await busy(world);
     await world.executor.cancel([waiting]);
@@ -82,7 +84,8 @@ describe.skipIf(base === undefined)('a process that is made ready while another 
     expect(processesOf(first).length).toBeGreaterThan(0);
   });
 
-  it('is ended by a close', async () => {
+  // twin: test/integration/ready-processes.test.ts > is what runs once that has ended
+  fullIt('is ended by a close', async () => {
     const world = open();
     const { processesOf, second, began } = await busy(world);
     await world.executor.close();
@@ -102,7 +105,8 @@ describe.skipIf(base === undefined)('a process that is made ready while another 
     expect(await world.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
   });
 
-  it('is lost where it is killed itself, and the next ones run', async () => {
+  // twin: test/integration/ready-processes.test.ts > is lost with a launcher that is killed
+  fullIt('is lost where it is killed itself, and the next ones run', async () => {
     const world = open();
     const { processesOf, second, atWork } = await busy(world);
     for (const pid of processesOf(second)) process.kill(pid, 'SIGKILL');
@@ -111,7 +115,8 @@ describe.skipIf(base === undefined)('a process that is made ready while another 
     expect(await world.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
   });
 
-  it.each([
+  // twin: test/integration/ready-processes.test.ts > is lost with a launcher that is killed
+  fullIt.each([
     { what: 'its driver', isLauncherToo: false },
     { what: 'its driver and its launcher', isLauncherToo: true },
   ])('is gone after the kill of $what', async ({ isLauncherToo }) => {
@@ -137,7 +142,8 @@ describe.skipIf(base === undefined)('a process that is made ready while another 
     expect(readFileSync(place, 'utf8')).toBe('x\nx\n');
   });
 
-  it('has all of its timeout from its turn on', async () => {
+  // twin: test/integration/ready-processes.test.ts > does not begin before, where it waits in no group either
+  fullIt('has all of its timeout from its turn on', async () => {
     const world = open();
     // The last waits longer than it may run.
     const slice = world.slice(await world.order(shell('sleep 0.6'), { timeoutMs: 1500 }), 4);

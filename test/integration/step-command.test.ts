@@ -14,6 +14,8 @@ import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
 import { skipBecause } from '../support/skips.ts';
 import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
 import { orderOf } from '../support/step-order.ts';
+import { headrace } from '../support/serving-project.ts';
+import { fullDescribe, fullIt, isFull } from '../support/tier.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
@@ -24,7 +26,7 @@ interface Place {
   stop(): Promise<void>;
 }
 
-const program = findS3Server('headrace step');
+const program = isFull ? findS3Server('headrace step') : undefined;
 let s3: S3Server | undefined;
 const places: Place[] = [
   {
@@ -102,7 +104,11 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     return { child, ended };
   };
   const step = async (spec: string, ...args: readonly string[]) => {
-    const { code, stdout, stderr } = await begin(spec, ...args).ended;
+    // On the disk nothing of the environment tells where it lies.
+    const { code, stdout, stderr } =
+      name === 'disk'
+        ? headrace({ directory: folder }, ['step', '--spec', spec, '--artifacts', url, '--json', ...args])
+        : await begin(spec, ...args).ended;
     return { code, stderr, told: stdout === '' ? undefined : JSON.parse(stdout) };
   };
   const resultAt = async (key: string): Promise<unknown> =>
@@ -168,7 +174,9 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     });
   });
 
-  it.runIf(hasRaces(name))('has one result of a task that two processes run at once', async () => {
+  // twin: test/contract/object-store.test.ts > put
+  // twin: test/integration/step-command.test.ts > runs the tasks that are asked for
+  fullIt.runIf(hasRaces(name))('has one result of a task that two processes run at once', async () => {
     const both = join(folder, 'both');
     const spec = await order(
       shell(
@@ -181,7 +189,8 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     expect([a.told.tasks[0].was_there, b.told.tasks[0].was_there].sort()).toEqual([false, true]);
   });
 
-  it('runs a task again that a kill -9 ended, and leaves nothing of it running', async () => {
+  // twin: test/integration/step-command.test.ts > tells $what by its exit code
+  fullIt('runs a task again that a kill -9 ended, and leaves nothing of it running', async () => {
     const place = join(folder, 'marks');
     writeFileSync(place, '');
     const spec = await order(
@@ -199,7 +208,8 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     expect(existsSync(join(folder, 'headrace.config.ts'))).toBe(false);
   });
 
-  describe.skipIf(name === 'disk')('while the store is away', () => {
+  // twin: test/integration/cluster-executor.test.ts > waits for an artifact store that is away
+  fullDescribe.skipIf(name === 'disk')('while the store is away', () => {
     let proxy: FaultyProxy;
     beforeEach(async () => {
       proxy = await startFaultyProxy(variables['AWS_ENDPOINT_URL_S3'] ?? '');
@@ -245,7 +255,8 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     });
   });
 
-  it('loses what runs when it is told to end', async () => {
+  // twin: test/integration/step-command.test.ts > tells $what by its exit code
+  fullIt('loses what runs when it is told to end', async () => {
     const spec = await order(shell(`touch ${folder}/runs; sleep 1000`));
     const { child, ended } = begin(spec);
     await until(() => existsSync(join(folder, 'runs')), 'its start');
@@ -256,7 +267,8 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
   });
 });
 
-it('says what is missing where there is neither a configuration nor a store', async () => {
+// twin: test/integration/step-command.test.ts > refuses $what for good
+fullIt('says what is missing where there is neither a configuration nor a store', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
   const line = ['--conditions=headrace-source', MAIN, 'step', '--spec', `blob:${'0'.repeat(64)}`];
   const child = spawn(process.execPath, line, { cwd: folder, env: { PATH: process.env['PATH'] ?? '' } });

@@ -9,6 +9,7 @@ import {
   until,
   type WorldOptions,
 } from '../support/executor-world.ts';
+import { fullDescribe, fullIt } from '../support/tier.ts';
 
 const worlds: ExecutorWorld[] = [];
 
@@ -41,19 +42,25 @@ async function seconds(work: Promise<unknown>): Promise<number> {
 }
 
 describe('a launcher that a step has stopped', () => {
-  it('is ended with all that it started by a cancel, and the next task has another', { timeout: 60_000 }, async () => {
-    const world = open();
-    const slice = world.slice(await world.order(shell(STOP)), 2);
-    const handles = await world.executor.submit([slice]);
-    const { launcherPid = 0 } = world.executor;
-    await until(() => processesWith(`${slice.id}:`).length >= 2, 'a task');
-    expect(await seconds(world.executor.cancel(handles))).toBeLessThan(15);
-    expect(processesWith(world.driver)).toEqual([]);
-    expect(await world.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
-    expect(world.executor.launcherPid).not.toBe(launcherPid);
-  });
+  // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
+  fullIt(
+    'is ended with all that it started by a cancel, and the next task has another',
+    { timeout: 60_000 },
+    async () => {
+      const world = open();
+      const slice = world.slice(await world.order(shell(STOP)), 2);
+      const handles = await world.executor.submit([slice]);
+      const { launcherPid = 0 } = world.executor;
+      await until(() => processesWith(`${slice.id}:`).length >= 2, 'a task');
+      expect(await seconds(world.executor.cancel(handles))).toBeLessThan(15);
+      expect(processesWith(world.driver)).toEqual([]);
+      expect(await world.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
+      expect(world.executor.launcherPid).not.toBe(launcherPid);
+    },
+  );
 
-  it('keeps its driver from no end', { timeout: 60_000 }, async () => {
+  // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
+  fullIt('keeps its driver from no end', { timeout: 60_000 }, async () => {
     const world = open();
     const slice = world.slice(await world.order(shell(STOP)));
     await world.executor.submit([slice]);
@@ -62,7 +69,8 @@ describe('a launcher that a step has stopped', () => {
     expect(processesWith(world.driver)).toEqual([]);
   });
 
-  it('keeps no step from its timeout; what it has beside that is lost', { timeout: 60_000 }, async () => {
+  // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
+  fullIt('keeps no step from its timeout; what it has beside that is lost', { timeout: 60_000 }, async () => {
     const world = open();
     const other = world.slice(await world.order(shell('sleep 1000')));
     const slice = world.slice(await world.order(shell(STOP), { timeoutMs: 500 }));
@@ -86,14 +94,16 @@ describe('a launcher that a step has stopped', () => {
     expect(processesWith(world.driver)).toEqual([]);
   });
 
-  it('that only works for long is none', { timeout: 60_000 }, async () => {
+  // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
+  fullIt('that only works for long is none', { timeout: 60_000 }, async () => {
     const world = open({ stillMs: 1500 });
     const [end] = await world.run(shell('sleep 3'));
     expect(end).toMatchObject({ kind: 'succeeded' });
   });
 });
 
-describe('a warm process that a task has stopped', () => {
+// twin: test/contract/executors.test.ts > the $name executor
+fullDescribe('a warm process that a task has stopped', () => {
   const stops = `module.exports = () => require('child_process').execSync('kill -STOP $PPID; sleep 1000');`;
 
   it('is ended at the timeout', async () => {

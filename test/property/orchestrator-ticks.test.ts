@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { ticksBetween } from '../../src/orchestrator/schedule/ticks.ts';
+import { runs } from '../support/tier.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -81,7 +82,7 @@ it('is due as a clock on the wall says, on any night', () => {
         expect(ticks, `${cron} in ${timezone} from ${day}`).toEqual(naive(minutes, hours, timezone, from, to));
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 }, 60_000);
 
@@ -101,6 +102,6 @@ it('gives the same ticks whole or in parts', () => {
         ]);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
 }, 60_000);

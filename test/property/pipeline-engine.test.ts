@@ -14,6 +14,7 @@ import {
   resumed,
   type Script,
 } from '../support/engine-world.ts';
+import { runs } from '../support/tier.ts';
 
 /** How one node of a random pipeline is; what it points at is taken modulo what there is. */
 interface Drawn {
@@ -321,7 +322,7 @@ describe('a run', () => {
         expect(played.rows.state.end).toBe([...expected.states.values()].includes('failed') ? 'failed' : 'succeeded');
         expectCounts(played, graph);
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -341,7 +342,7 @@ describe('a run', () => {
         }
         expectCounts(played, graph);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -352,7 +353,7 @@ describe('a run', () => {
         if (played.isCancelled) expect(['cancelled', 'failed', 'succeeded']).toContain(played.rows.state.end);
         expectCounts(played, graph);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -390,7 +391,7 @@ describe('a run', () => {
           }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
     expect(refused).toBeGreaterThan(10);
   });
@@ -404,7 +405,7 @@ describe('a run', () => {
         fullMoments += played.fullMoments;
         expect([...played.rows.pools.values()].map(({ slots }) => slots)).toEqual([0, 0]);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
     expect(fullMoments).toBeGreaterThan(100);
   });

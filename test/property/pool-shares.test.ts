@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type PoolClaim, shareOf } from '../../src/orchestrator/rows/pool-shares.ts';
+import { runs } from '../support/tier.ts';
 
 const claim = fc.record({
   slots: fc.nat(5),
@@ -34,7 +35,7 @@ describe('a grant', () => {
           expect(held).toBeLessThanOrEqual(mine?.wanted ?? 0);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 
@@ -54,7 +55,7 @@ describe('a grant', () => {
         const least = Math.min(...unmet.map(({ share }) => share));
         for (const { share } of shares) expect(share).toBeLessThanOrEqual(least + 1);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });
@@ -112,7 +113,7 @@ describe('runs that all want more than there is', () => {
         for (const one of ended) expect(one).toBeGreaterThan(mean / 2);
         expect(longest).toBeLessThan(100 * runs);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

@@ -9,6 +9,7 @@ import type { StoredEvent, StoredStep, StoredTask } from '../../src/orchestrator
 import { openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { newRun, NO_TASKS, pipeline } from '../support/run-rows.ts';
+import { runs } from '../support/tier.ts';
 
 /** What is done: a batch by the driver that has the run, the same batch again, one by who had it before; or another takes it over. */
 type Deed = { readonly kind: 'flush' | 'again' | 'stale'; readonly batch: Batch } | { readonly kind: 'take over' };
@@ -167,11 +168,11 @@ describe.each(testDatabases('random batches of runs'))('on $name', (databases) =
   it('rows are what a naive reading of the batches gives', { timeout: 120_000 }, async () => {
     const database = await openDatabase(await databases.newUrl());
     const store = await openRunStore(database, fixedClock(5));
-    let runs = 0;
+    let ids = 0;
     try {
       await fc.assert(
         fc.asyncProperty(fc.array(deed, { maxLength: 8 }), async (deeds) => {
-          const id = `r${++runs}`;
+          const id = `r${++ids}`;
           await store.create(newRun(id));
           let { epoch } = await store.take(id, 'elsewhere/1/aa');
           let number = 0;
@@ -205,7 +206,7 @@ describe.each(testDatabases('random batches of runs'))('on $name', (databases) =
           };
           expect(told).toEqual(naive(deeds));
         }),
-        { numRuns: 100 },
+        { numRuns: runs(100) },
       );
     } finally {
       await database.close();

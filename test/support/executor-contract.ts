@@ -12,6 +12,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
 import { putBlob } from '../../src/storage/index.ts';
 import { type ExecutorWorld, processesWith, until, type WorldOptions } from './executor-world.ts';
+import { fullIt, rows } from './tier.ts';
 
 const DRIVER = fileURLToPath(new URL('./executor-driver.ts', import.meta.url));
 
@@ -49,9 +50,17 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
     worlds.push(opened);
     return opened;
   };
+  /** One for all tests that need nothing of their own in it: each has a launcher to start. */
+  let shared: Promise<ExecutorWorld> | undefined;
+  const anyWorld = (): Promise<ExecutorWorld> => (shared ??= open({}));
+  /** Where so many tasks go into one container, if it has containers. */
+  const packed = (pack: number): Promise<ExecutorWorld> => (isContained ? world({ pack }) : anyWorld());
   // A cluster takes its time.
   beforeAll(start, 300_000);
-  afterAll(stop);
+  afterAll(async () => {
+    await (await shared)?.close();
+    await stop();
+  });
   afterEach(async () => {
     for (const one of worlds.splice(0)) await one.close();
   });
@@ -86,7 +95,7 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
 
   describe('tells how a task ended', () => {
     it('with the result of a function, which gets its needs, item and the rest', async () => {
-      const made = await world();
+      const made = await anyWorld();
       const action = await made.task(
         'module.exports = async (needs, { signal, ...context }) => ({ needs, isAborted: signal.aborted, ...context });',
       );
@@ -110,11 +119,10 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
         attempt: 1,
         isAborted: false,
       });
-      expect(made.events.some((event) => event.kind === 'failed')).toBe(false);
     });
 
     it('with the result of a script, which gets the same as a file', async () => {
-      const made = await world();
+      const made = await anyWorld();
       const files = await made.files({
         'fit/train.py':
           'import json, os, helper\nstep = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))\nstep["helped"] = helper.name\njson.dump(step, open(os.environ["HEADRACE_STEP_OUTPUT"] + "/result.json", "w"))',
@@ -141,176 +149,194 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
     });
 
     it('with null where it leaves nothing', async () => {
-      const made = await world();
-      expect(await made.value((await made.run(shell('true')))[0])).toBeNull();
+      const made = await anyWorld();
+      // Longer than a timer can count.
+      expect(await made.value((await made.run(shell('true'), { timeoutMs: 30 * 86_400_000 }))[0])).toBeNull();
       expect(await made.value((await made.run(await made.task('module.exports = () => {};')))[0])).toBeNull();
     });
 
-    it.each([
-      { what: 'exit code 3', command: 'exit 3', reason: /^exit code 3$/, isFinal: false },
-      {
-        what: 'exit code 75, which is a loss of `headrace step` alone',
-        command: 'exit 75',
-        reason: /^exit code 75$/,
-        isFinal: false,
-      },
-      { what: 'exit code 78, for good', command: 'exit 78', reason: /^exit code 78$/, isFinal: true },
-      {
-        what: 'the last line that it left on stderr',
-        command:
-          'echo ready; echo "Traceback" >&2; printf "\\033[31mValueError: no rows\\033[0m\\n\\n" >&2; echo bye; exit 1',
-        reason: /^exit code 1: ValueError: no rows$/,
-        isFinal: false,
-      },
-      { what: 'a signal', command: 'kill -SEGV $$', reason: /^ended by SIGSEGV \(native code crashed/, isFinal: false },
-      {
-        what: 'a result with NaN',
-        command: 'echo "{\\"auc\\": NaN}" > $HEADRACE_STEP_OUTPUT/result.json',
-        reason: /result\.json is not JSON[^]*It has NaN, which JSON has not: write null or a number/,
-        isFinal: false,
-      },
-      {
-        what: 'a result that is no JSON',
-        command: 'echo "auc = 3" > $HEADRACE_STEP_OUTPUT/result.json',
-        reason: /result\.json is not JSON/,
-        isFinal: false,
-      },
-      {
-        what: 'a result of a gigabyte',
-        command: 'truncate -s 1G $HEADRACE_STEP_OUTPUT/result.json',
-        reason: /result has 1024 MiB, more than the 64 MiB .* write what is that large as a file/,
-        isFinal: false,
-      },
-      {
-        what: 'files and an array, which has no place for them',
-        command: 'echo "[1]" > $HEADRACE_STEP_OUTPUT/result.json; echo 2 > $HEADRACE_STEP_OUTPUT/model.onnx',
-        reason: /left files \(model\.onnx\), so its result\.json must hold an object/,
-        isFinal: false,
-      },
-      {
-        what: 'a result that is a pipe, which nobody writes into',
-        command: 'mkfifo $HEADRACE_STEP_OUTPUT/result.json',
-        reason: /left result\.json as a pipe, and only files and folders are kept/,
-        isFinal: false,
-      },
-      {
-        what: 'a result without an end',
-        command: 'ln -s /dev/zero $HEADRACE_STEP_OUTPUT/result.json',
-        reason: /left result\.json as a link.*: copy what it leads to/,
-        isFinal: false,
-      },
-      {
-        what: 'a result that is a folder',
-        command: 'mkdir $HEADRACE_STEP_OUTPUT/result.json',
-        reason: /left result\.json as a folder, .*: write what is to be kept as a file/,
-        isFinal: false,
-      },
-      {
-        what: 'a result so deep that nothing reads it again',
-        command: `python3 -c 'print("[" * 200000 + "]" * 200000)' > $HEADRACE_STEP_OUTPUT/result.json`,
-        reason: /must hold what can be read again, but it is nested more than 1000 deep/,
-        isFinal: false,
-      },
-      {
-        what: 'a number that is none any more',
-        command: 'echo "[1e999]" > $HEADRACE_STEP_OUTPUT/result.json',
-        reason: /result\[0\] is Infinity/,
-        isFinal: false,
-      },
-      {
-        what: 'a file that is a link out of its folder',
-        command: 'mkdir $HEADRACE_STEP_OUTPUT/a; ln -s /etc/passwd $HEADRACE_STEP_OUTPUT/a/list',
-        reason: /left "a\/list" as a link.*: copy what it leads to/,
-        isFinal: false,
-      },
-      {
-        what: 'a file that is a socket',
-        command: `cd $HEADRACE_STEP_OUTPUT; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("s")'`,
-        reason: /left "s" as a socket/,
-        isFinal: false,
-      },
-      {
-        what: 'an output folder that is somewhere else',
-        command: 'rmdir $HEADRACE_STEP_OUTPUT; ln -s /etc $HEADRACE_STEP_OUTPUT',
-        reason: /left its output folder as a link/,
-        isFinal: false,
-      },
-      {
-        what: 'an output folder that is gone',
-        command: 'rm -r $HEADRACE_STEP_OUTPUT',
-        reason: /left its output folder so that it can't be read: it is gone/,
-        isFinal: false,
-      },
-      {
-        what: 'a file whose name is no UTF-8',
-        command: `python3 -c 'import os; open(os.environb[b"HEADRACE_STEP_OUTPUT"] + b"/\\xff", "w")'`,
-        reason: /its name is not UTF-8; name it by UTF-8/,
-        isFinal: false,
-      },
-    ])('with $what', async ({ command, reason, isFinal }) => {
-      const made = await world();
+    it.each(
+      rows(
+        [
+          { what: 'exit code 3', command: 'exit 3', reason: /^exit code 3$/, isFinal: false },
+          { what: 'exit code 78, for good', command: 'exit 78', reason: /^exit code 78$/, isFinal: true },
+          {
+            what: 'the last line that it left on stderr',
+            command:
+              'echo ready; echo "Traceback" >&2; printf "\\033[31mValueError: no rows\\033[0m\\n\\n" >&2; echo bye; exit 1',
+            reason: /^exit code 1: ValueError: no rows$/,
+            isFinal: false,
+          },
+          {
+            what: 'a signal',
+            command: 'kill -SEGV $$',
+            reason: /^ended by SIGSEGV \(native code crashed/,
+            isFinal: false,
+          },
+          {
+            what: 'a result with NaN',
+            command: 'echo "{\\"auc\\": NaN}" > $HEADRACE_STEP_OUTPUT/result.json',
+            reason: /result\.json is not JSON[^]*It has NaN, which JSON has not: write null or a number/,
+            isFinal: false,
+          },
+          {
+            what: 'files and an array, which has no place for them',
+            command: 'echo "[1]" > $HEADRACE_STEP_OUTPUT/result.json; echo 2 > $HEADRACE_STEP_OUTPUT/model.onnx',
+            reason: /left files \(model\.onnx\), so its result\.json must hold an object/,
+            isFinal: false,
+          },
+          {
+            what: 'a file that is a link out of its folder',
+            command: 'mkdir $HEADRACE_STEP_OUTPUT/a; ln -s /etc/passwd $HEADRACE_STEP_OUTPUT/a/list',
+            reason: /left "a\/list" as a link.*: copy what it leads to/,
+            isFinal: false,
+          },
+          {
+            what: 'an output folder that is gone',
+            command: 'rm -r $HEADRACE_STEP_OUTPUT',
+            reason: /left its output folder so that it can't be read: it is gone/,
+            isFinal: false,
+          },
+        ],
+        [
+          {
+            what: 'exit code 75, which is a loss of `headrace step` alone',
+            command: 'exit 75',
+            reason: /^exit code 75$/,
+            isFinal: false,
+          },
+          {
+            what: 'a result that is no JSON',
+            command: 'echo "auc = 3" > $HEADRACE_STEP_OUTPUT/result.json',
+            reason: /result\.json is not JSON/,
+            isFinal: false,
+          },
+          {
+            what: 'a result of a gigabyte',
+            command: 'truncate -s 1G $HEADRACE_STEP_OUTPUT/result.json',
+            reason: /result has 1024 MiB, more than the 64 MiB .* write what is that large as a file/,
+            isFinal: false,
+          },
+          {
+            what: 'a result that is a pipe, which nobody writes into',
+            command: 'mkfifo $HEADRACE_STEP_OUTPUT/result.json',
+            reason: /left result\.json as a pipe, and only files and folders are kept/,
+            isFinal: false,
+          },
+          {
+            what: 'a result without an end',
+            command: 'ln -s /dev/zero $HEADRACE_STEP_OUTPUT/result.json',
+            reason: /left result\.json as a link.*: copy what it leads to/,
+            isFinal: false,
+          },
+          {
+            what: 'a result that is a folder',
+            command: 'mkdir $HEADRACE_STEP_OUTPUT/result.json',
+            reason: /left result\.json as a folder, .*: write what is to be kept as a file/,
+            isFinal: false,
+          },
+          {
+            what: 'a result so deep that nothing reads it again',
+            command: `python3 -c 'print("[" * 200000 + "]" * 200000)' > $HEADRACE_STEP_OUTPUT/result.json`,
+            reason: /must hold what can be read again, but it is nested more than 1000 deep/,
+            isFinal: false,
+          },
+          {
+            what: 'a number that is none any more',
+            command: 'echo "[1e999]" > $HEADRACE_STEP_OUTPUT/result.json',
+            reason: /result\[0\] is Infinity/,
+            isFinal: false,
+          },
+          {
+            what: 'a file that is a socket',
+            command: `cd $HEADRACE_STEP_OUTPUT; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("s")'`,
+            reason: /left "s" as a socket/,
+            isFinal: false,
+          },
+          {
+            what: 'an output folder that is somewhere else',
+            command: 'rmdir $HEADRACE_STEP_OUTPUT; ln -s /etc $HEADRACE_STEP_OUTPUT',
+            reason: /left its output folder as a link/,
+            isFinal: false,
+          },
+          {
+            what: 'a file whose name is no UTF-8',
+            command: `python3 -c 'import os; open(os.environb[b"HEADRACE_STEP_OUTPUT"] + b"/\\xff", "w")'`,
+            reason: /its name is not UTF-8; name it by UTF-8/,
+            isFinal: false,
+          },
+        ],
+      ),
+    )('with $what', async ({ command, reason, isFinal }) => {
+      const made = await anyWorld();
       const [end] = await made.run(shell(command));
       expect(end).toMatchObject({ kind: 'failed', cause: 'exit', reason: expect.stringMatching(reason), isFinal });
     });
 
-    it.each([
-      {
-        what: 'an error',
-        code: 'module.exports = () => { throw new TypeError("no such column"); }',
-        told: { reason: 'TypeError: no such column', isFinal: false },
-      },
-      {
-        what: 'NaN',
-        code: 'module.exports = () => ({ auc: [NaN] });',
-        told: { reason: "a task's result must be plain JSON data, but result.auc[0] is NaN", isFinal: false },
-      },
-      {
-        what: 'an exit',
-        code: 'module.exports = () => process.exit(3);',
-        told: { reason: 'exit code 3', isFinal: false },
-      },
-      {
-        what: 'an exit for good',
-        code: 'module.exports = () => process.exit(78);',
-        told: { reason: 'exit code 78', isFinal: true },
-      },
-      {
-        what: 'an exit as if it were well',
-        code: 'module.exports = () => process.exit(0);',
-        told: { reason: 'the function ended its process without a result', isFinal: false },
-      },
-      {
-        what: 'an error of its callback',
-        code: 'module.exports = () => new Promise(() => setTimeout(() => { throw new Error("late"); }));',
-        told: { reason: 'Error: late', isFinal: false },
-      },
-      {
-        what: 'code that throws as it is loaded',
-        code: 'throw new Error("at once");',
-        told: { reason: expect.stringContaining('threw while it was loaded: at once'), isFinal: false },
-      },
-      {
-        what: 'a result that holds itself',
-        code: 'module.exports = () => { const own = {}; own.own = own; return own; };',
-        told: { reason: expect.stringContaining('nested more than 1000 deep, or holds itself'), isFinal: false },
-      },
-      {
-        what: 'a JSON of its own',
-        code: 'module.exports = () => { JSON.stringify = () => "{auc"; return 1; };',
-        told: { reason: expect.stringContaining('it changed JSON, or wrote into a descriptor'), isFinal: false },
-      },
-      {
-        what: 'noise in its process’s own pipe',
-        code: 'module.exports = () => { require("fs").writeSync(3, "hello, world"); require("fs").writeSync(4, "hello, world"); return 1; };',
-        told: { reason: expect.stringContaining('it changed JSON, or wrote into a descriptor'), isFinal: false },
-      },
-    ])('with $what of a function', async ({ code, told }) => {
-      const made = await world();
+    it.each(
+      rows(
+        [
+          {
+            what: 'an error',
+            code: 'module.exports = () => { throw new TypeError("no such column"); }',
+            told: { reason: 'TypeError: no such column', isFinal: false },
+          },
+          {
+            what: 'an exit for good',
+            code: 'module.exports = () => process.exit(78);',
+            told: { reason: 'exit code 78', isFinal: true },
+          },
+          {
+            what: 'an exit as if it were well',
+            code: 'module.exports = () => process.exit(0);',
+            told: { reason: 'the function ended its process without a result', isFinal: false },
+          },
+          {
+            what: 'a result that holds itself',
+            code: 'module.exports = () => { const own = {}; own.own = own; return own; };',
+            told: { reason: expect.stringContaining('nested more than 1000 deep, or holds itself'), isFinal: false },
+          },
+        ],
+        [
+          {
+            what: 'NaN',
+            code: 'module.exports = () => ({ auc: [NaN] });',
+            told: { reason: "a task's result must be plain JSON data, but result.auc[0] is NaN", isFinal: false },
+          },
+          {
+            what: 'an exit',
+            code: 'module.exports = () => process.exit(3);',
+            told: { reason: 'exit code 3', isFinal: false },
+          },
+          {
+            what: 'an error of its callback',
+            code: 'module.exports = () => new Promise(() => setTimeout(() => { throw new Error("late"); }));',
+            told: { reason: 'Error: late', isFinal: false },
+          },
+          {
+            what: 'code that throws as it is loaded',
+            code: 'throw new Error("at once");',
+            told: { reason: expect.stringContaining('threw while it was loaded: at once'), isFinal: false },
+          },
+          {
+            what: 'a JSON of its own',
+            code: 'module.exports = () => { JSON.stringify = () => "{auc"; return 1; };',
+            told: { reason: expect.stringContaining('it changed JSON, or wrote into a descriptor'), isFinal: false },
+          },
+          {
+            what: 'noise in its process’s own pipe',
+            code: 'module.exports = () => { require("fs").writeSync(3, "hello, world"); require("fs").writeSync(4, "hello, world"); return 1; };',
+            told: { reason: expect.stringContaining('it changed JSON, or wrote into a descriptor'), isFinal: false },
+          },
+        ],
+      ),
+    )('with $what of a function', async ({ code, told }) => {
+      const made = await anyWorld();
       expect((await made.run(await made.task(code)))[0]).toMatchObject({ kind: 'failed', cause: 'exit', ...told });
     });
 
     it('with a blob where the output is longer than 4 KB', async () => {
-      const made = await world();
+      const made = await anyWorld();
       const action = await made.task('module.exports = (_, { item }) => "x".repeat(item);');
       const [short, long] = await made.run(action, { foreach: { kind: 'items', items: [4000, 5000] } }, 2);
       expect(short).toMatchObject({ output: { json: JSON.stringify('x'.repeat(4000)) } });
@@ -319,7 +345,7 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
     });
 
     it('with files by content, which the next step finds at a path', async () => {
-      const made = await world();
+      const made = await anyWorld();
       const [first] = await made.run(
         shell(
           'mkdir $HEADRACE_STEP_OUTPUT/m; printf weights > $HEADRACE_STEP_OUTPUT/m/model.onnx; echo "{\\"auc\\": 1}" > $HEADRACE_STEP_OUTPUT/result.json',
@@ -356,7 +382,7 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
         command: 'rmdir $HEADRACE_STEP_OUTPUT; ln -s "$PWD" $HEADRACE_STEP_OUTPUT',
       },
     ])('with what the next one left, where one made $what', async ({ command }) => {
-      const made = await world();
+      const made = await anyWorld();
       await made.run(shell(command));
       // Its folder is given back once it is told.
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -368,7 +394,7 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
     });
 
     it('with why its code or order cannot be had', async () => {
-      const made = await world();
+      const made = await anyWorld();
       const gone = 'f'.repeat(64);
       const action: StepAction = { kind: 'task', function: { id: 'pipeline/p/s', hash: gone, bundle: gone } };
       const told = { kind: 'failed', isFinal: true, reason: expect.stringContaining(gone) };
@@ -382,28 +408,34 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
 
   describe('ends what takes too much', () => {
     it('time: by SIGTERM first, and after a while by SIGKILL', async () => {
-      const made = await world({ graceMs: 300 });
-      const [end] = await made.run(shell('trap "echo asked; exit 0" TERM; sleep 1000 & wait'), { timeoutMs: 200 });
+      const made = await anyWorld();
+      const options = { timeoutMs: 200, env: { LEFT_BY: `${made.driver}-late` } };
+      const [end] = await made.run(shell('trap "echo asked; exit 0" TERM; sleep 1000 & wait'), options);
       expect(end).toMatchObject({ kind: 'failed', cause: 'timeout', reason: 'timed out after 0.2 s', isFinal: false });
       expect(made.log()).toContain('asked');
-      const [deaf] = await made.run(shell('trap "" TERM; while true; do sleep 0.05; done'), { timeoutMs: 200 });
+      const [deaf] = await made.run(shell('trap "" TERM; while true; do sleep 0.05; done'), options);
       expect(deaf).toMatchObject({ cause: 'timeout' });
-      expect(processesWith(made.driver).length).toBeLessThanOrEqual(1);
+      expect(processesWith(options.env.LEFT_BY)).toEqual([]);
     });
 
-    it('time, of functions: one that looks at its signal may tidy up, one that hangs ends all the same', async () => {
-      const made = await world({ graceMs: 300 });
-      const tidy = await made.task(
-        `module.exports = (_, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => { console.log('tidied'); reject(new Error('over')); }));`,
-      );
-      expect((await made.run(tidy, { timeoutMs: 200 }))[0]).toMatchObject({ cause: 'timeout' });
-      expect(made.log()).toContain('tidied');
-      const hang = await made.task('module.exports = (_, { index }) => { while (index === 0); return index; };');
-      const ends = await made.run(hang, { timeoutMs: 200, foreach: { kind: 'range', start: 0, end: 4 } }, 4);
-      expect(ends).toMatchObject([{ cause: 'timeout' }, ...Array.from({ length: 3 }, () => ({ kind: 'succeeded' }))]);
-    });
+    // twin: test/contract/executors.test.ts > the $name executor
+    fullIt(
+      'time, of functions: one that looks at its signal may tidy up, one that hangs ends all the same',
+      async () => {
+        const made = await world({ graceMs: 300 });
+        const tidy = await made.task(
+          `module.exports = (_, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => { console.log('tidied'); reject(new Error('over')); }));`,
+        );
+        expect((await made.run(tidy, { timeoutMs: 200 }))[0]).toMatchObject({ cause: 'timeout' });
+        expect(made.log()).toContain('tidied');
+        const hang = await made.task('module.exports = (_, { index }) => { while (index === 0); return index; };');
+        const ends = await made.run(hang, { timeoutMs: 200, foreach: { kind: 'range', start: 0, end: 4 } }, 4);
+        expect(ends).toMatchObject([{ cause: 'timeout' }, ...Array.from({ length: 3 }, () => ({ kind: 'succeeded' }))]);
+      },
+    );
 
-    it('memory, that of its children counted', async () => {
+    // twin: test/contract/executors.test.ts > the $name executor
+    fullIt('memory, that of its children counted', async () => {
       const made = await world();
       const grow = `python3 -c 'import time; held = bytearray(300 * 2**20); time.sleep(60)'`;
       const [script] = await made.run(shell(`${grow} & wait`), { resources: { memory: '100Mi' } });
@@ -434,15 +466,15 @@ time.sleep(1000)'`;
       { what: 'a success', rest: 'exit 0' },
       { what: 'a failure', rest: 'exit 3' },
     ])('of a daemon after $what', async ({ rest }) => {
-      const made = await world();
-      const id = `${made.driver}-${rest}`;
+      const made = await anyWorld();
+      const id = `${made.driver}-${rest}-`;
       const [end] = await made.run(shell(`${daemon}; ${rest}`), { env: { LEFT_BY: id } });
       expect(end?.kind).toBe(rest === 'exit 0' ? 'succeeded' : 'failed');
       await until(() => processesWith(id).length === 0, 'the end of the daemon');
     });
 
     it('of a process that holds its output open', async () => {
-      const made = await world();
+      const made = await anyWorld();
       const [end] = await made.run(shell('setsid sleep 1000 & echo told'), { env: { LEFT_BY: `${made.driver}-pipe` } });
       expect(end).toMatchObject({ kind: 'succeeded' });
       expect(made.log()).toBe('told\n');
@@ -450,7 +482,7 @@ time.sleep(1000)'`;
     });
 
     it('once a cancel has resolved, and tells nothing more of it', async () => {
-      const made = await world();
+      const made = await anyWorld();
       const env = { LEFT_BY: `${made.driver}-cancelled` };
       const function_ = await made.task('module.exports = () => new Promise(() => setTimeout(() => {}, 1e6));');
       const slices = [
@@ -467,7 +499,7 @@ time.sleep(1000)'`;
       // There is room again.
       await made.executor.submit([other]);
       expect(await made.ends(other)).toMatchObject([{ kind: 'succeeded' }]);
-      const told = made.events.filter(({ slice, kind }) => slice !== other.id && kind !== 'started');
+      const told = made.events.filter(({ slice, kind }) => [script.id, fn.id].includes(slice) && kind !== 'started');
       expect(told).toEqual([]);
 
       const again = made.slice(await made.order(function_, { env, ...range(2) }), 2);
@@ -483,7 +515,8 @@ time.sleep(1000)'`;
     });
 
     // Ten seconds of building; a worker runs tasks by the local executor, which is held to it.
-    it.skipIf(place === 'worker')('of an environment that is being built for what is cancelled', async () => {
+    // twin: test/integration/python-environments.test.ts > are told of while they are built
+    fullIt.skipIf(place === 'worker')('of an environment that is being built for what is cancelled', async () => {
       // An index that never answers: the build takes for ever.
       let asked = 0;
       const index = createServer(() => (asked += 1)).listen(0, '127.0.0.1');
@@ -504,7 +537,8 @@ time.sleep(1000)'`;
       index.close();
     });
 
-    it('once it is closed', async () => {
+    // twin: test/contract/executors.test.ts > the $name executor
+    fullIt('once it is closed', async () => {
       const made = await world();
       const env = { LEFT_BY: `${made.driver}-closed` };
       const slice = made.slice(await made.order(shell(`trap "" TERM; ${daemon}; sleep 1000`), { env, ...range(2) }), 2);
@@ -518,7 +552,7 @@ time.sleep(1000)'`;
 
   describe('through deaths', () => {
     it('runs a slice once that is submitted twice', async () => {
-      const made = await world();
+      const made = await anyWorld();
       const place = join(made.directory, 'marks');
       const slice = made.slice(await made.order(shell(`echo x >> ${place}`), range(3)), 3);
       const both = await Promise.all([made.executor.submit([slice]), made.executor.submit([slice])]);
@@ -532,7 +566,8 @@ time.sleep(1000)'`;
     });
 
     // Of the others a driver that is gone has no processes.
-    it.runIf(isLocal).each([
+    // twin: test/contract/executors.test.ts > the $name executor
+    fullIt.runIf(isLocal).each([
       { what: 'the driver’s SIGKILL', signal: 'SIGKILL', isLauncherToo: false },
       { what: 'the driver’s SIGTERM', signal: 'SIGTERM', isLauncherToo: false },
       { what: 'that of the driver and its launcher at once', signal: 'SIGKILL', isLauncherToo: true },
@@ -559,7 +594,8 @@ time.sleep(1000)'`;
     );
 
     // Jobs of a cluster outlive a driver, for the next one to go on with.
-    it.skipIf(isContained)(
+    // twin: test/contract/executors.test.ts > the $name executor
+    fullIt.skipIf(isContained)(
       'ends everything by itself when the driver dies, and starts nothing of what waits',
       async () => {
         const made = await world();
@@ -582,7 +618,7 @@ time.sleep(1000)'`;
     it.runIf(isLocal)(
       'tells what is lost when its launcher dies, leaves no orphan, and runs what comes next',
       async () => {
-        const made = await world();
+        const made = await anyWorld();
         const env = { LEFT_BY: `${made.driver}-launcher` };
         const slice = made.slice(await made.order(shell('setsid sleep 1000; sleep 1000'), { env }), 4);
         await made.executor.submit([slice]);
@@ -596,8 +632,9 @@ time.sleep(1000)'`;
       },
     );
 
-    it('loses the one task at work when its process is killed; the others go on', async () => {
-      const made = await world({ pack: 1000 });
+    // twin: test/contract/executors.test.ts > the $name executor
+    fullIt('loses the one task at work when its process is killed; the others go on', async () => {
+      const made = await packed(1000);
       const place = join(made.directory, 'ran');
       const action = await made.task(
         `module.exports = (_, { index, attempt }) => { require('fs').appendFileSync(${JSON.stringify(place)}, index + ' '); if (index === 300) process.kill(process.pid, 'SIGKILL'); return index; };`,
@@ -612,7 +649,7 @@ time.sleep(1000)'`;
 
     it('takes a new process after a failure, and one for each task where they are isolated', async () => {
       // All of them in one container, where there are containers.
-      const made = await world({ pack: 3 });
+      const made = await packed(3);
       const action = await made.task(
         'globalThis.count = 0; module.exports = (_, { item }) => { globalThis.count += 1; if (item === "fail") throw new Error("told"); return [process.pid, globalThis.count]; };',
       );
@@ -626,7 +663,8 @@ time.sleep(1000)'`;
     });
 
     // Those of a container are told of together, once it has ended.
-    it.skipIf(isContained)('hands tasks that wait behind a slow one to a process that is free', async () => {
+    // twin: test/unit/orchestrator-step.test.ts > is what runs at once until it is known
+    fullIt.skipIf(isContained)('hands tasks that wait behind a slow one to a process that is free', async () => {
       const made = await world();
       const place = join(made.directory, 'go');
       // Many quick ones first: batches grow.
@@ -673,7 +711,8 @@ time.sleep(1000)'`;
       expect(names.filter((name) => !allowed.test(name))).toEqual([]);
     });
 
-    it('blanks secrets in logs and reasons, however they are cut', async () => {
+    // twin: test/unit/orchestrator-step.test.ts > are blanked the same, however what holds them is cut
+    fullIt('blanks secrets in logs and reasons, however they are cut', async () => {
       const made = await world({ variables });
       const secrets = { API_KEY: { env: 'NAME' } };
       const command = 'printf "key: hunter2"; sleep 0.2; echo "-secret!"; echo "$API_KEY" >&2; exit 3';
@@ -712,14 +751,14 @@ time.sleep(1000)'`;
       { secret: { file: '/nowhere/token' }, told: /cannot be had: its file cannot be read: ENOENT/ },
       ...readByClusters,
     ])('refuses a secret that it cannot read: $secret', async ({ secret, told }) => {
-      const made = await world();
+      const made = await anyWorld();
       const [end] = await made.run(shell('true'), { secrets: { API_KEY: secret } });
       expect(end).toMatchObject({ kind: 'failed', isFinal: true, reason: expect.stringMatching(told) });
     });
   });
 
   it('keeps what a task prints, whose it is, where logs lie', async () => {
-    const made = await world();
+    const made = await anyWorld();
     const action = await made.task(
       'module.exports = (_, { index }) => { console.log("of", index); require("child_process").execSync("echo below", { stdio: "inherit" }); console.error("err", index); };',
     );
@@ -753,7 +792,8 @@ time.sleep(1000)'`;
   });
 
   // Four rounds, one task after another; a worker runs them by the local executor, which is held to it.
-  it.skipIf(place === 'worker')('gives each attempt folders as they were before the others', async () => {
+  // twin: test/contract/executors.test.ts > the $name executor
+  fullIt.skipIf(place === 'worker')('gives each attempt folders as they were before the others', async () => {
     const made = await world({ cpus: 1, pack: 9 });
     const files = await made.files({
       'go.py':
@@ -769,7 +809,8 @@ time.sleep(1000)'`;
   });
 
   // A fleet's is its workers', a cluster's how much it is given ahead.
-  it.runIf(isLocal)('says how many tasks it takes, by CPUs and memory less what runs', async () => {
+  // twin: test/unit/orchestrator-step.test.ts > is less by what others take
+  fullIt.runIf(isLocal)('says how many tasks it takes, by CPUs and memory less what runs', async () => {
     const made = await world({ cpus: 4, memoryBytes: 8 * 2 ** 30 });
     const room = (cpu?: number, memory?: string) =>
       made.executor.room({
@@ -787,7 +828,8 @@ time.sleep(1000)'`;
   });
 
   // A fleet has as many as its workers together, a container those of one task.
-  it.runIf(isLocal)(
+  // twin: test/unit/orchestrator-step.test.ts > is less by what others take
+  fullIt.runIf(isLocal)(
     'runs no more at once than there are CPUs, and what asks for more than there is alone',
     async () => {
       const made = await world({ cpus: 2 });
@@ -812,7 +854,8 @@ print(most)'`;
     },
   );
 
-  it.skipIf(runsImages)('says what a container lacks where there is no docker and no podman', async () => {
+  // twin: test/contract/executors.test.ts > the $name executor
+  fullIt.skipIf(runsImages)('says what a container lacks where there is no docker and no podman', async () => {
     const made = await world({ variables: { ...process.env, PATH: join(process.execPath, '..') } });
     const [end] = await made.run({ kind: 'container', image: 'alpine', command: ['true'] });
     expect(end).toMatchObject({
@@ -821,7 +864,8 @@ print(most)'`;
     });
   });
 
-  it.runIf(hasDockerAlone && !runsImages)('says so where docker cannot start a container', async () => {
+  // twin: test/contract/executors.test.ts > the $name executor
+  fullIt.runIf(hasDockerAlone && !runsImages)('says so where docker cannot start a container', async () => {
     const made = await world();
     const [end] = await made.run({ kind: 'container', image: 'alpine', command: ['true'] });
     expect(end).toMatchObject({
@@ -831,7 +875,8 @@ print(most)'`;
   });
 
   // Elsewhere they are a worker's, or go with their container.
-  it.runIf(isLocal)('leaves no folders behind', async () => {
+  // twin: test/contract/executors.test.ts > the $name executor
+  fullIt.runIf(isLocal)('leaves no folders behind', async () => {
     const made = await world();
     await made.run(shell('echo x'), {}, 2);
     await made.run(await made.task('module.exports = () => 1;'), {}, 2);

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { silentLogger, systemClock } from '../../src/core/index.ts';
 import { loadDefinitions } from '../../src/definitions/index.ts';
 import {
+  type BuiltInTasks,
   modelCandidates,
   openFleetExecutor,
   type OrchestratorDeps,
@@ -15,6 +16,7 @@ import {
   runPipeline,
 } from '../../src/orchestrator/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { createInlineExecutor } from './inline-executor.ts';
 import { openTestExecutor } from './test-executor.ts';
 
 export interface PipelineProject {
@@ -40,34 +42,40 @@ export async function openPipelineProject(
     readonly cpus?: number;
     readonly registryUrl?: string;
     readonly artifactsUrl?: string;
+    /** Functions run in this process, which starts no other. */
+    readonly isInline?: boolean;
   } = {},
 ): Promise<PipelineProject> {
-  const { cpus = 4, registryUrl = `sqlite:${join(directory, 'registry.db')}`, ...more } = overrides;
+  const { cpus = 4, registryUrl = `sqlite:${join(directory, 'registry.db')}`, isInline = false, ...more } = overrides;
   const { artifactsUrl = `file:${join(directory, 'artifacts')}`, ...others } = more;
   const database = await openDatabase(registryUrl);
   const objects = openObjectStore(artifactsUrl);
+  const builtIns: BuiltInTasks = {
+    trainingSet: async (action) => ({ id: 'ts-1', service: action.service, path: 'set.parquet' }),
+    registerModel: async (action, { needs, order }) => ({
+      model: action.model,
+      candidates: modelCandidates(needs, order.trainingSet ?? null),
+    }),
+  };
+  const workDirectory = join(directory, 'work');
   const deps: OrchestratorDeps = {
     definitions: await loadDefinitions(join(directory, 'repo'), 'test'),
     database,
     objects,
     clock: systemClock,
     logger: silentLogger,
-    workDirectory: join(directory, 'work'),
+    workDirectory,
     openExecutor: (driver) =>
-      openTestExecutor(directory, {
-        driver,
-        objects,
-        artifactsUrl,
-        repository: join(directory, 'repo'),
-        cpus,
-        builtIns: {
-          trainingSet: async (action) => ({ id: 'ts-1', service: action.service, path: 'set.parquet' }),
-          registerModel: async (action, { needs, order }) => ({
-            model: action.model,
-            candidates: modelCandidates(needs, order.trainingSet ?? null),
+      isInline
+        ? createInlineExecutor({ objects, tasks: cpus, builtIns, workDirectory })
+        : openTestExecutor(directory, {
+            driver,
+            objects,
+            artifactsUrl,
+            repository: join(directory, 'repo'),
+            cpus,
+            builtIns,
           }),
-        },
-      }),
     openFleet: (driver, run) => openFleetExecutor({ driver, run, database, objects, logger: silentLogger }),
     clusters: { check: () => {}, open: () => Promise.reject(new Error('this project has no cluster')) },
     executor: 'local',

@@ -9,6 +9,7 @@ import { roomFor } from '../../src/orchestrator/executors/local/room.ts';
 import { openLogFile } from '../../src/orchestrator/step/log-file.ts';
 import { createRedactor, redactText } from '../../src/orchestrator/step/redact.ts';
 import { createFrameReader, encodeFrame, FRAME } from '../../src/orchestrator/step/typescript/frames.ts';
+import { runs } from '../support/tier.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'headrace-step-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -48,7 +49,7 @@ describe('secrets', () => {
         expect(shown.toString()).toBe(blanked(text, hidden));
         expect(redactText(text, hidden)).toBe(blanked(text, hidden));
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });
@@ -75,7 +76,7 @@ describe('a log', () => {
           left <= 0 ? all : Buffer.concat([all.subarray(0, mib), Buffer.from(said), all.subarray(all.length - mib)]);
         expect(readFileSync(path).equals(expected)).toBe(true);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

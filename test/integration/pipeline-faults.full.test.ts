@@ -1,5 +1,7 @@
 // Whole runs through the faults of what is around them: a database that is killed, a driver that is stopped past its lease, clocks
 // that are set back, an artifact store that fails. Nothing is lost, nothing is committed twice, and nothing stays running.
+// twin: test/integration/pipeline-drive.test.ts > goes on with what it had to write once the database is back
+// twin: test/integration/pipeline-drive.test.ts > stops what runs once another has the run
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,8 @@
 // A pool over runs whose tasks are on workers of the fleet, as processes: who waits is told who holds it, a cancel and an end give slots
 // back, and never is there one task too many, whoever dies. Each task holds a lock that the kernel frees with it, of as many locks as the
 // pool has slots: one too many finds none.
+// twin: test/contract/run-pools.test.ts > are never more than there are
+// twin: test/property/pipeline-engine.test.ts > never has more at work in a pool than its slots
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,7 @@
 // Drivers that are killed in the midst of their batches, one after another: what they leave is whole, and each task is finished once.
 // And one that is stopped past its lease, which writes nothing once it goes on.
+// twin: test/property/run-store-batches.test.ts > rows are what a naive reading of the batches gives
+// twin: test/contract/run-store.test.ts > of a driver that lost the run writes nothing
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 // The guide on AWS Batch, typed from top to bottom: its definition is registered and its containers run, as processes, on moto, which
 // is its S3 and its Secrets Manager too.
+// twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

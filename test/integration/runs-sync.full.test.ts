@@ -1,5 +1,7 @@
 // Runs that a loop of a shell drives: `headrace run --elsewhere`, `headrace step` and `headrace runs sync` as processes of their own,
 // syncs that are killed, and a store in S3 that goes away.
+// twin: test/contract/runs-sync.test.ts > has the same rows in whatever parts its results came
+// twin: test/contract/runs-sync.test.ts > has the same rows where many make them at once
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

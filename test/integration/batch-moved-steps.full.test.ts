@@ -1,5 +1,6 @@
 // A step that is sent elsewhere between a driver's death and the next: what it had on AWS Batch is ended there, and what had a result
 // keeps it.
+// twin: test/integration/cluster-executor.test.ts > goes on with what another driver began
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,7 @@
 // A pool among runs that are driven by processes which race, are killed, and are stopped past their lease: never one task too many.
 // Each task holds a lock that the kernel frees with it, of as many locks as the pool has slots: one too many finds none.
+// twin: test/contract/run-pools.test.ts > are never more than there are
+// twin: test/property/pipeline-engine.test.ts > never has more at work in a pool than its slots
 
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
 // Slices on AWS Batch, on moto with jobs that run as processes: `headrace step` in the containers, results by the artifact store.
+// twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
 
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
 // The guide on schedules, typed from top to bottom beside the scheduler that it starts.
+// twin: test/contract/shown-schedules.test.ts > its coming times
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // Runs whose artifacts lie in a real S3 server, behind what networks and busy servers do to it: it is slow, it refuses, it goes away
 // in the middle of an answer. A task's work is done once, whatever that takes.
+// twin: test/integration/cluster-executor.test.ts > waits for an artifact store that is away
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

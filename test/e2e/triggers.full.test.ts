@@ -1,5 +1,7 @@
 // Runs that triggers start, on real processes: a server that is pushed to, a scheduler of its own or within the server, and drift that a
 // server's monitor finds.
+// twin: test/e2e/scheduler.test.ts > a scheduler makes and drives the runs
+// twin: test/contract/triggers.test.ts > makes one run for what came since they were first seen
 
 import type { ChildProcess } from 'node:child_process';
 import { afterEach, expect, it } from 'vitest';

@@ -1,5 +1,7 @@
 // Two schedulers through the faults of what is around them, as processes: one is stopped, goes on, and is killed; the database is away; a
 // clock is set; definitions change between ticks. A tick has one run, none is lost, and each pushed row is answered once.
+// twin: test/contract/schedules.test.ts > runs are made
+// twin: test/contract/triggers.test.ts > makes one run for what came since they were first seen
 
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // The guide on one's own machines, typed from top to bottom, with a worker that has the registry and the artifacts alone.
+// twin: test/integration/fleet.test.ts > each task runs once and is told once
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
