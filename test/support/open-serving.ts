@@ -1,12 +1,15 @@
 // A project served in this process: applied, with a model's first version, without a command line between.
 
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { type App, applyRepository, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
 import { type ServeOptions, type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { type Logger, silentLogger } from '../../src/core/index.ts';
 import { withFixedSeeds } from './fixed-seeds.ts';
 import { constantModel } from './onnx-model.ts';
-import { CONFIG, createProject, type Project } from './serving-project.ts';
+import { runFolder } from './run-folder.ts';
+import { CONFIG, copyProject, createProject, type Project } from './serving-project.ts';
 
 export interface OpenServing {
   readonly project: Project;
@@ -42,24 +45,59 @@ export async function serveProject(project: Project): Promise<Pick<OpenServing, 
   };
 }
 
-/** `repository` is TypeScript; `features` counts those of model `returns`, whose first version is `onnx`, or answers 0.25. */
-export async function openServing(given: {
+interface Applied {
   readonly repository: string;
   readonly features: number;
   readonly onnx?: Uint8Array;
   readonly settings?: Readonly<Record<string, string>>;
-  readonly logger?: Logger;
-  readonly serve?: Partial<ServeOptions>;
-}): Promise<OpenServing> {
+}
+
+/** A project of its own; what is applied and registered in it is made once a run, where it lies in the project's folder. */
+async function appliedProject(given: Applied): Promise<Project> {
+  const onnx = given.onnx ?? constantModel(given.features, 0.25);
+  const settings = given.settings ?? {};
+  const run = runFolder();
+  if (run === undefined || Object.keys(settings).some((name) => name.endsWith('_URL') || name.endsWith('_PATH')))
+    return applyProject(given.repository, onnx, settings);
+  const key = createHash('sha256').update(given.repository).update(onnx).update(JSON.stringify(settings)).digest('hex');
+  const made = join(run, `applied-${key}`);
+  if (!existsSync(made)) {
+    const { directory } = await applyProject(given.repository, onnx, settings);
+    try {
+      renameSync(directory, made);
+    } catch {
+      // The run's other process was first.
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }
+  return copyProject(made);
+}
+
+async function applyProject(
+  repository: string,
+  onnx: Uint8Array,
+  settings: Readonly<Record<string, string>>,
+): Promise<Project> {
   const project = createProject({
     'headrace.config.ts': CONFIG,
-    'feature_repo/shop.ts': given.repository,
-    'quarter.onnx': given.onnx ?? constantModel(given.features, 0.25),
+    'feature_repo/shop.ts': repository,
+    'quarter.onnx': onnx,
   });
+  const environment = { ...readEnvironment(settings), workingDirectory: project.directory };
+  const app = await withFixedSeeds(await openApp({ environment, logger: silentLogger }));
+  await applyRepository(app, {});
+  await registerModelFile(app, { model: 'returns', onnx: Buffer.from(onnx) });
+  await app.close();
+  return project;
+}
+
+/** `repository` is TypeScript; `features` counts those of model `returns`, whose first version is `onnx`, or answers 0.25. */
+export async function openServing(
+  given: Applied & { readonly logger?: Logger; readonly serve?: Partial<ServeOptions> },
+): Promise<OpenServing> {
+  const project = await appliedProject(given);
   const environment = { ...readEnvironment(given.settings ?? {}), workingDirectory: project.directory };
   const app = await withFixedSeeds(await openApp({ environment, logger: given.logger ?? silentLogger }));
-  await applyRepository(app, {});
-  await registerModelFile(app, { model: 'returns', onnx: readFileSync(project.file('quarter.onnx')) });
   const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false, ...given.serve });
   // Fastify's own type of `inject` has forms that the tests do not use.
   const inject = serving.server.inject.bind(serving.server) as unknown as Inject;

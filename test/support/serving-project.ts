@@ -207,8 +207,12 @@ export function createServingProject(env: Readonly<Record<string, string>> = {})
       rmSync(directory, { recursive: true, force: true });
     }
   }
+  return copyProject(made);
+}
+
+/** A project like the one in that folder, whose stores nobody has open: what locks them is made anew. */
+export function copyProject(made: string): Project {
   const project = createProject({});
-  // Nobody has its stores open: what locks them is made anew.
   cpSync(made, project.directory, { recursive: true, filter: (path) => !path.endsWith('lock.mdb') });
   return project;
 }
