@@ -39,6 +39,8 @@ export default defineConfig({
       // Where Node keeps compiled code by itself: the processes that tests start spend half their start on compiling.
       NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
     },
+    // Nets as well: Vitest's own is a second, which a busy machine passes by.
+    expect: { poll: { timeout: 30_000, interval: 20 } },
     testTimeout: TIMEOUT_MS[tier] ?? 120_000,
     hookTimeout: TIMEOUT_MS[tier] ?? 120_000,
   },

@@ -6,10 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerModelFile } from '../../src/app/index.ts';
 import { readPredictionId, type Role } from '../../src/core/index.ts';
 import type { LiveExperiment, Registry, Traffic } from '../../src/registry/index.ts';
+import { queryPredictionLog } from '../../src/monitoring/index.ts';
 import { bucketOf, fnv1a } from '../../src/rollouts/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { headrace, headraceJson, REPOSITORY } from '../support/serving-project.ts';
+import { fullIt } from '../support/tier.ts';
 
 const REPO = `${REPOSITORY}
 export const careful = endpoint('careful', {
@@ -177,12 +179,15 @@ describe('the header X-Headrace-Variant', () => {
     await predictions('careful', ['vip logged']);
     const sql =
       "SELECT request->>'customer' AS customer, via, assigned, experiment, phase::INTEGER AS phase FROM predictions WHERE customer IN ('someone forced', 'vip logged') ORDER BY customer";
-    const logged = () =>
-      (headraceJson(open.project, ['logs', 'query', '--sql', sql]) as { readonly rows: unknown[] }).rows;
-    await expect.poll(logged, { timeout: 10_000 }).toEqual([
-      { customer: 'someone forced', via: 'forced', assigned: 'treatment', experiment: 'exp', phase: 1 },
-      { customer: 'vip logged', via: 'rule', assigned: 'stable', experiment: null, phase: null },
-    ]);
+    const duckdb = await open.app.duckdb();
+    const directory = open.app.config.values['predictionLog.path'];
+    const question = { directory, sql, limit: 10, startsAt: open.project.directory };
+    await expect
+      .poll(async () => (await queryPredictionLog(duckdb, question)).rows)
+      .toEqual([
+        ['someone forced', 'forced', 'treatment', 'exp', 1],
+        ['vip logged', 'rule', 'stable', null, null],
+      ]);
   });
 
   it('that names no arm is a 400 with what there is', async () => {
@@ -226,7 +231,8 @@ describe('an endpoint that a rollout has', () => {
     expect(await ended.json()).toMatchObject({ rollout: null, ended_rollout: 'r-7', experiments: [EXPERIMENT] });
   });
 
-  it('is overridden by the command, too', async () => {
+  // twin: test/integration/serving-routes.test.ts > refuses others’ traffic without an override
+  fullIt('is overridden by the command, too', async () => {
     await open.serving.planes.control.setTraffic('careful', SPLIT, {
       ...BY,
       rollout: { id: 'r-8', candidate: CANDIDATE },
@@ -250,6 +256,7 @@ describe('an endpoint that a rollout has', () => {
 // The last: the server is open no more.
 describe('forcing', () => {
   it('takes the role experiment', async () => {
+    await open.serving.planes.control.setTraffic('careful', SPLIT, BY);
     const made = async (...roles: readonly Role[]): Promise<Record<string, string>> => {
       const { token } = await registry.keys.create({ name: roles.join('-'), roles }, BY);
       return { authorization: `Bearer ${token}` };
@@ -259,7 +266,7 @@ describe('forcing', () => {
       await made('predict', 'admin'),
       await made('predict', 'experiment'),
     ];
-    await expect.poll(async () => (await predict('careful', ['a'])).status, { timeout: 20_000 }).toBe(401);
+    await expect.poll(async () => (await predict('careful', ['a'])).status).toBe(401);
     for (const headers of [plain, admin]) {
       expect((await predict('careful', ['a'], headers)).status).toBe(200);
       const refused = await predict('careful', ['a'], { ...headers, 'x-headrace-variant': 'candidate' });

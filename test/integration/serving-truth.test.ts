@@ -3,14 +3,14 @@
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { examine, registerModelFile } from '../../src/app/index.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { applyRepository, examine, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
-import { type Logger, readPredictionId } from '../../src/core/index.ts';
+import { type Logger, readPredictionId, silentLogger } from '../../src/core/index.ts';
 import { bucketOf } from '../../src/rollouts/index.ts';
 import { constantModel, passThroughModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
-import { headraceJson } from '../support/serving-project.ts';
+import { fullIt } from '../support/tier.ts';
 
 const REPOSITORY = `import { endpoint, entity, featureService, featureView, latest, model, onDemandView, pushed, t } from 'headrace';
 export const customer = entity('customer', { keys: { customer: t.string() } });
@@ -65,14 +65,6 @@ interface Told {
   readonly not_loaded: object | null;
 }
 
-async function until(check: () => Promise<boolean>, what: string): Promise<void> {
-  const endMs = performance.now() + 15_000;
-  while (!(await check())) {
-    if (performance.now() > endMs) throw new Error(`not within 15 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 interface Predicted {
   readonly variant: string;
   readonly version: number;
@@ -109,7 +101,8 @@ const to = (version: number) => ({ variants: [{ name: 'stable', version, weight:
 const ada = { customer: 'ada', amount: 4 };
 
 describe('a version that can not be loaded', () => {
-  it('is tried again by itself, and the endpoint serves it once it can be had', async () => {
+  // twin: test/unit/serving-endpoint-loads.test.ts > that fails for a while is tried again after 1 s, 2 s, 4 s
+  fullIt('is tried again by itself, and the endpoint serves it once it can be had', async () => {
     const { logger, lines } = recordingLogger();
     open = await openServing({ repository: REPOSITORY, features: 2, logger });
     const given = open;
@@ -136,7 +129,7 @@ describe('a version that can not be loaded', () => {
       });
       expect(recorded.status).toBe(200);
       writeFileSync(path, onnx(0.75));
-      await until(async () => (await get(again, '/v1/endpoints/checkout')).body.state === 'serving', 'serving');
+      await expect.poll(async () => (await get(again, '/v1/endpoints/checkout')).body.state).toBe('serving');
       expect((await get(again, '/health/ready')).status).toBe(200);
       expect(lines.filter((line) => line.startsWith('error endpoint serves nothing'))).toHaveLength(1);
     } finally {
@@ -144,59 +137,63 @@ describe('a version that can not be loaded', () => {
     }
   });
 
-  it('of an experiment’s arm is refused as traffic; at a start the arm’s units get the base, which says for whom', async () => {
-    open = await openServing({ repository: REPOSITORY, features: 2 });
-    const given = open;
-    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
-    const { control } = given.serving.planes;
-    const variants = [{ name: 'stable', version: 1, weight: 100 }];
-    const experiment = {
-      name: 'exp',
-      phase: 1,
-      seed: 'seed',
-      unit: ['customer'],
-      namespace: null,
-      when: null,
-      arms: [
-        { name: 'control', version: 1, ranges: [[0, 5000]] as const },
-        { name: 'treatment', version: 2, ranges: [[5000, 10_000]] as const },
-      ],
-    };
-    const path = artifactOf(given, onnx(0.75));
-    rmSync(path);
-    const start = () => control.setTraffic('checkout', { variants, experiments: [experiment] }, { actor: 'test' });
-    await expect(start()).rejects.toMatchObject({ code: 'HR_NOT_PREPARED' });
-    expect((await given.serving.planes.control.endpoint('checkout')).state.experiments).toEqual([]);
-    writeFileSync(path, onnx(0.75));
-    await start();
-    expect(await modelFindings(given)).toMatchObject([
-      { state: 'ok', says: 'all 2 versions with traffic can be read' },
-    ]);
-    await given.serving.stop();
-    rmSync(path);
-    expect(await modelFindings(given)).toMatchObject([
-      { state: 'fail', says: expect.stringContaining('version 2 of') },
-    ]);
-    const again = await serveInProcess(given.app, { host: '127.0.0.1', port: 0, hasDocs: false });
-    try {
-      expect((await get(again, '/v1/endpoints/checkout')).body).toMatchObject({
-        state: 'stale',
-        wanted: [1, 2],
-        served: [1],
-      });
-      const inputs = Array.from({ length: 50 }, (_, at) => ({ customer: `c${at}`, amount: 4 }));
-      const predictions = await predictAt(again, inputs);
-      const shown = predictions.map(({ variant, fallback_from: from }) => `${variant} for ${from ?? 'itself'}`);
-      const expected = inputs.map(({ customer }) =>
-        bucketOf('seed', customer) < 5000 ? 'exp/control for itself' : 'stable for exp/treatment',
-      );
-      expect(shown).toEqual(expected);
-      const ids = predictions.map(({ prediction_id: id }) => readPredictionId(id)?.version);
-      expect(ids).toEqual(inputs.map(({ customer }) => (bucketOf('seed', customer) < 5000 ? 1 : 2)));
-    } finally {
-      await again.stop();
-    }
-  });
+  // twin: test/integration/serving-truth.test.ts > leaves the others of its endpoint served at a start
+  fullIt(
+    'of an experiment’s arm is refused as traffic; at a start the arm’s units get the base, which says for whom',
+    async () => {
+      open = await openServing({ repository: REPOSITORY, features: 2 });
+      const given = open;
+      await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
+      const { control } = given.serving.planes;
+      const variants = [{ name: 'stable', version: 1, weight: 100 }];
+      const experiment = {
+        name: 'exp',
+        phase: 1,
+        seed: 'seed',
+        unit: ['customer'],
+        namespace: null,
+        when: null,
+        arms: [
+          { name: 'control', version: 1, ranges: [[0, 5000]] as const },
+          { name: 'treatment', version: 2, ranges: [[5000, 10_000]] as const },
+        ],
+      };
+      const path = artifactOf(given, onnx(0.75));
+      rmSync(path);
+      const start = () => control.setTraffic('checkout', { variants, experiments: [experiment] }, { actor: 'test' });
+      await expect(start()).rejects.toMatchObject({ code: 'HR_NOT_PREPARED' });
+      expect((await given.serving.planes.control.endpoint('checkout')).state.experiments).toEqual([]);
+      writeFileSync(path, onnx(0.75));
+      await start();
+      expect(await modelFindings(given)).toMatchObject([
+        { state: 'ok', says: 'all 2 versions with traffic can be read' },
+      ]);
+      await given.serving.stop();
+      rmSync(path);
+      expect(await modelFindings(given)).toMatchObject([
+        { state: 'fail', says: expect.stringContaining('version 2 of') },
+      ]);
+      const again = await serveInProcess(given.app, { host: '127.0.0.1', port: 0, hasDocs: false });
+      try {
+        expect((await get(again, '/v1/endpoints/checkout')).body).toMatchObject({
+          state: 'stale',
+          wanted: [1, 2],
+          served: [1],
+        });
+        const inputs = Array.from({ length: 50 }, (_, at) => ({ customer: `c${at}`, amount: 4 }));
+        const predictions = await predictAt(again, inputs);
+        const shown = predictions.map(({ variant, fallback_from: from }) => `${variant} for ${from ?? 'itself'}`);
+        const expected = inputs.map(({ customer }) =>
+          bucketOf('seed', customer) < 5000 ? 'exp/control for itself' : 'stable for exp/treatment',
+        );
+        expect(shown).toEqual(expected);
+        const ids = predictions.map(({ prediction_id: id }) => readPredictionId(id)?.version);
+        expect(ids).toEqual(inputs.map(({ customer }) => (bucketOf('seed', customer) < 5000 ? 1 : 2)));
+      } finally {
+        await again.stop();
+      }
+    },
+  );
 
   it('leaves the others of its endpoint served at a start: its requests go to the base', async () => {
     const { logger, lines } = recordingLogger();
@@ -232,7 +229,7 @@ describe('a version that can not be loaded', () => {
       );
       expect(new Set(from)).toEqual(new Set([undefined, 'candidate']));
       writeFileSync(path, onnx(0.75));
-      await until(async () => (await get(again, '/v1/endpoints/checkout')).body.state === 'serving', 'serving');
+      await expect.poll(async () => (await get(again, '/v1/endpoints/checkout')).body.state).toBe('serving');
       expect(await modelFindings(given)).toMatchObject([
         { state: 'ok', says: 'all 2 versions with traffic can be read' },
       ]);
@@ -282,69 +279,74 @@ describe('a version that can not be loaded', () => {
 });
 
 describe('traffic that is active', () => {
-  it('is answered as such, though another was asked for right after', async () => {
-    open = await openServing({ repository: REPOSITORY, features: 2 });
-    const given = open;
+  const other = { machine: 'other', pid: 7, startedMicros: 0, revision: 1, failure: null, reads: [], folds: [] };
+  let given: OpenServing;
+  let servers: Awaited<ReturnType<OpenServing['app']['registry']>>['servers'];
+  let endpoints: Awaited<ReturnType<OpenServing['app']['registry']>>['endpoints'];
+  /** Of the change that the test asks for. */
+  let next: number;
+  beforeAll(async () => {
+    given = await openServing({ repository: REPOSITORY, features: 2 });
     await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
-    const { servers, endpoints } = await given.app.registry();
-    const other = { machine: 'other', pid: 7, startedMicros: 0, revision: 1, failure: null, reads: [], folds: [] };
+    ({ servers, endpoints } = await given.app.registry());
+  });
+  afterAll(() => given.close());
+  beforeEach(async () => {
+    await servers.leave('other');
+    await given.serving.planes.control.setTraffic('checkout', to(1), { actor: 'test' });
+    next = (await endpoints.get('checkout')).revision + 1;
+  });
+
+  const put = () => given.serving.server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload: to(2) });
+  const revision = async (n: number) => (await get(given.serving, `/v1/endpoints/checkout/traffic/${n}`)).body;
+
+  it('is answered as such, though another was asked for right after', async () => {
     await servers.report('other', { ...other, prepared: {} });
-    const put = given.serving.server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload: to(2) });
+    const asked = put();
     const mine = async () => {
       const own = (await servers.list()).find(({ machine }) => machine !== 'other');
       return own?.prepared?.['checkout']?.revision;
     };
-    await expect.poll(mine).toBe(3);
-    await servers.report('other', { ...other, prepared: { checkout: { revision: 3, failure: null } } });
+    await expect.poll(mine).toBe(next);
+    await servers.report('other', { ...other, prepared: { checkout: { revision: next, failure: null } } });
     await endpoints.settleTraffic('checkout');
-    const later = await endpoints.setTraffic(
-      'checkout',
-      { ...to(1), shadows: [{ version: 2, percent: 25 }] },
-      { actor: 'eve', waitMs: 0 },
-    );
-    expect(later.change).toMatchObject({ revision: 4, state: 'preparing' });
-    const revision = async (n: number) => (await get(given.serving, `/v1/endpoints/checkout/traffic/${n}`)).body;
-    expect(await revision(4)).toMatchObject({ shadows: [{ version: 2, percent: 25 }], experiments: [] });
-    expect(await revision(3)).toMatchObject({ shadows: [] });
-    const answer = await put;
-    expect(answer).toMatchObject({ statusCode: 200, headers: { etag: '"r3"' } });
+    const wanted = { ...to(1), shadows: [{ version: 2, percent: 25 }] };
+    const later = await endpoints.setTraffic('checkout', wanted, { actor: 'eve', waitMs: 0 });
+    expect(later.change).toMatchObject({ revision: next + 1, state: 'preparing' });
+    expect(await revision(next + 1)).toMatchObject({ shadows: [{ version: 2, percent: 25 }], experiments: [] });
+    expect(await revision(next)).toMatchObject({ shadows: [] });
+    const answer = await asked;
+    expect(answer).toMatchObject({ statusCode: 200, headers: { etag: `"r${next}"` } });
     expect(answer.headers).not.toHaveProperty('location');
-    expect(answer.json()).toMatchObject({ revision: 3, variants: [{ version: 2 }], change: null });
+    expect(answer.json()).toMatchObject({ revision: next, variants: [{ version: 2 }], change: null });
   });
 
   it('is answered where the registry can not tell any more which servers answer by it', async () => {
-    open = await openServing({ repository: REPOSITORY, features: 2 });
-    const given = open;
-    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
-    const { servers, endpoints } = await given.app.registry();
     const told = servers.list.bind(servers);
     const list = vi.spyOn(servers, 'list').mockImplementation(async (andSilent) => {
-      if ((await endpoints.get('checkout')).revision === 3) throw new Error('the registry is away');
+      if ((await endpoints.get('checkout')).revision === next) throw new Error('the registry is away');
       return told(andSilent);
     });
-    const put = { method: 'PUT', url: '/v1/endpoints/checkout', payload: to(2) } as const;
-    const answer = await given.serving.server.inject(put).finally(() => list.mockRestore());
-    expect(answer).toMatchObject({ statusCode: 200, headers: { etag: '"r3"' } });
-    expect(answer.json()).toMatchObject({ revision: 3, served: [2], waits_for: null, change: null });
+    const answer = await put().then(
+      (answered) => answered,
+      () => undefined,
+    );
+    list.mockRestore();
+    expect(answer?.statusCode).toBe(200);
+    expect(answer?.json()).toMatchObject({ revision: next, served: [2], waits_for: null, change: null });
   });
 
   it('is answered with the servers that have yet to answer by it, after a second', async () => {
-    open = await openServing({ repository: REPOSITORY, features: 2 });
-    const given = open;
-    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
-    const { servers } = await given.app.registry();
     // One that stops right after it has loaded it.
-    const stopped = { machine: 'other', pid: 7, startedMicros: 0, revision: 1, failure: null, reads: [], folds: [] };
-    const traffic = (revision: number) => ({ state: 'serving' as const, revision, versions: [1], reason: null });
-    const prepared = { checkout: { revision: 3, failure: null } };
-    await servers.report('other', { ...stopped, prepared, endpoints: { checkout: traffic(2) } });
-    const answer = await given.serving.server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload: to(2) });
+    const traffic = (n: number) => ({ state: 'serving' as const, revision: n, versions: [1], reason: null });
+    const prepared = { checkout: { revision: next, failure: null } };
+    await servers.report('other', { ...other, prepared, endpoints: { checkout: traffic(next - 1) } });
+    const answer = await put();
     expect(answer.statusCode).toBe(200);
-    expect(answer.json()).toMatchObject({ revision: 3, served: [2], waits_for: ['other 7'], change: null });
-    const revision = async () => (await get(given.serving, '/v1/endpoints/checkout/traffic/3')).body;
-    expect(await revision()).toMatchObject({ state: 'active', waits_for: ['other 7'] });
-    await servers.report('other', { ...stopped, endpoints: { checkout: traffic(3) } });
-    expect(await revision()).toMatchObject({ state: 'active', waits_for: [] });
+    expect(answer.json()).toMatchObject({ revision: next, served: [2], waits_for: ['other 7'], change: null });
+    expect(await revision(next)).toMatchObject({ state: 'active', waits_for: ['other 7'] });
+    await servers.report('other', { ...other, endpoints: { checkout: traffic(next) } });
+    expect(await revision(next)).toMatchObject({ state: 'active', waits_for: [] });
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ waits_for: [] });
   });
 });
@@ -356,75 +358,70 @@ describe('definitions that can not be loaded', () => {
     await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
     given.project.write('feature_repo/shop.ts', REPOSITORY.replace("'no root of '", "'there is no root of '"));
     // Its bundles lie where this server does not look.
-    headraceJson(given.project, ['apply', '--yes'], { HEADRACE_ARTIFACTS_URL: 'file:.headrace/elsewhere' });
+    const elsewhere = readEnvironment({ HEADRACE_ARTIFACTS_URL: 'file:.headrace/elsewhere' });
+    const app = await openApp({
+      environment: { ...elsewhere, workingDirectory: given.project.directory },
+      logger: silentLogger,
+    });
+    await applyRepository(app, { allowBreaking: true });
+    await app.close();
     await given.serving.planes.control.refresh();
     const notLoaded = async () => (await get(given.serving, '/health/ready')).body.not_loaded;
-    await until(async () => (await notLoaded()) !== null, 'not loaded');
-    expect(await notLoaded()).toMatchObject({ revision: 2 });
-    const { state } = await given.serving.planes.control.setTraffic('checkout', to(2), { actor: 'test', waitMs: 5000 });
+    await expect.poll(notLoaded).toMatchObject({ revision: 2 });
+    const { state } = await given.serving.planes.control.setTraffic('checkout', to(2), {
+      actor: 'test',
+      waitMs: 60_000,
+    });
     expect(state).toMatchObject({ variants: [{ version: 2 }], change: { state: 'active' } });
     expect((await predict(given, [ada])).json().predictions[0]).toMatchObject({ outputs: { probability: 0.75 } });
   });
 });
 
-describe('a function that breaks', () => {
-  it('is told by readiness, the endpoint and the log, once, and so is its end', async () => {
-    const { logger, lines } = recordingLogger();
-    open = await openServing({ repository: REPOSITORY, features: 2, logger });
-    const given = open;
+describe('rows that fail', () => {
+  const broken = { customer: 'ada', amount: -1 };
+  const wrong = { customer: 'ada', amount: 'much' };
+  const { logger, lines } = recordingLogger();
+  let given: OpenServing;
+  beforeAll(async () => {
+    given = await openServing({ repository: REPOSITORY, features: 2, logger });
+  });
+  afterAll(() => given.close());
+  const said = (words: string): string[] => lines.filter((line) => line.includes(words));
+  const state = async () => (await get(given.serving, '/v1/endpoints/checkout')).body.state;
+
+  it('by a function that breaks are told by readiness, the endpoint and the log, once, and so is their end', async () => {
     expect((await predict(given, [ada])).statusCode).toBe(200);
-    for (let i = 0; i < 10; i++) {
-      const broken = await predict(given, [{ customer: 'ada', amount: -1 }]);
-      expect(broken.json()).toMatchObject({ code: 'HR_TRANSFORM_FAILED', errors: [{ path: 'inputs[0]' }] });
-    }
+    for (let i = 0; i < 10; i++)
+      expect((await predict(given, [broken])).json()).toMatchObject({
+        code: 'HR_TRANSFORM_FAILED',
+        errors: [{ path: 'inputs[0]' }],
+      });
     const ready = await get(given.serving, '/health/ready');
     expect(ready.status).toBe(200);
     expect(ready.body.reason).toContain('checkout is failed: every request fails: HR_TRANSFORM_FAILED');
     expect(ready.body.endpoints).toMatchObject([{ endpoint: 'checkout', state: 'failed', served: [1] }]);
-    expect(lines.filter((line) => line.includes('endpoint fails at every request'))).toHaveLength(1);
+    expect(said('endpoint fails at every request')).toHaveLength(1);
     expect((await predict(given, [ada])).statusCode).toBe(200);
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving', reason: null });
-    expect(lines.filter((line) => line.includes('endpoint answers again'))).toHaveLength(1);
+    expect(said('endpoint answers again')).toHaveLength(1);
   });
-});
 
-it('is not said to serve an endpoint whose model has no version', async () => {
-  const { logger, lines } = recordingLogger();
-  const idle = `export const scores = model('scores', { features: numbers, outputs: { probability: t.float32() } });
-export const later = endpoint('later', { model: scores, unit: ['customer'] });
-`;
-  open = await openServing({ repository: `${REPOSITORY}${idle}`, features: 2, logger });
-  expect(lines.filter((line) => line.includes('endpoint is served'))).toHaveLength(1);
-  expect(lines.filter((line) => line.includes('endpoint has no traffic yet')).join()).toContain('"later"');
-});
+  it('say nothing of other traffic: it begins anew', async () => {
+    for (let i = 0; i < 10; i++) await predict(given, [broken]);
+    const serving = async () => {
+      const { body } = await given.serving.server.inject({ method: 'GET', url: '/metrics' });
+      return /^headrace_endpoint_serving\{endpoint="checkout"\} (\d)$/m.exec(body)?.[1];
+    };
+    expect([await state(), await serving()]).toEqual(['failed', '0']);
+    await given.serving.planes.control.setTraffic('checkout', to(1), { actor: 'ann', reason: 'back' });
+    expect([await state(), await serving()]).toEqual(['serving', '1']);
+    const served = said('endpoint is served');
+    expect(served).toHaveLength(2);
+    expect(served[1]).toContain('stable=1:100');
+    expect(served[1]).toContain('"actor":"ann","reason":"back"');
+  });
 
-it('begins anew with other traffic: what failed before says nothing of it', async () => {
-  const { logger, lines } = recordingLogger();
-  open = await openServing({ repository: REPOSITORY, features: 2, logger });
-  const given = open;
-  for (let i = 0; i < 10; i++) await predict(given, [{ customer: 'ada', amount: -1 }]);
-  const serving = async () => {
-    const { body } = await given.serving.server.inject({ method: 'GET', url: '/metrics' });
-    return /^headrace_endpoint_serving\{endpoint="checkout"\} (\d)$/m.exec(body)?.[1];
-  };
-  const state = async () => (await get(given.serving, '/v1/endpoints/checkout')).body.state;
-  expect([await state(), await serving()]).toEqual(['failed', '0']);
-  await given.serving.planes.control.setTraffic('checkout', to(1), { actor: 'ann', reason: 'back' });
-  expect([await state(), await serving()]).toEqual(['serving', '1']);
-  const served = lines.filter((line) => line.includes('endpoint is served'));
-  expect(served).toHaveLength(2);
-  expect(served[1]).toContain('stable=1:100');
-  expect(served[1]).toContain('"actor":"ann","reason":"back"');
-});
-
-describe('requests whose rows stand alone', () => {
-  const broken = { customer: 'ada', amount: -1 };
-  const wrong = { customer: 'ada', amount: 'much' };
-
-  it('have failed where no row was answered, and not where one was, or all were the client’s mistakes', async () => {
-    open = await openServing({ repository: REPOSITORY, features: 2 });
-    const given = open;
-    const state = async () => (await get(given.serving, '/v1/endpoints/checkout')).body.state;
+  it('and stand alone fail the endpoint where no row was answered, and not where one was, or all were the client’s mistakes', async () => {
     const ask = async (rows: readonly object[], times = 10): Promise<void> => {
       for (let at = 0; at < times; at++) expect((await predict(given, rows, { partial: true })).statusCode).toBe(200);
     };
@@ -437,6 +434,48 @@ describe('requests whose rows stand alone', () => {
     await ask([broken, ada], 1);
     expect(await state()).toBe('serving');
   });
+
+  it('by a deadline shorter than the server’s own are the client’s doing', async () => {
+    const statuses = new Set<number>();
+    for (let i = 0; i < 20; i++) {
+      const headers = { 'x-request-timeout-ms': '1' };
+      statuses.add((await given.post('/v1/endpoints/checkout/predict', { inputs: [ada] }, headers)).statusCode);
+    }
+    expect([200, 504, 429]).toEqual(expect.arrayContaining([...statuses]));
+    expect(await state()).toBe('serving');
+  });
+
+  it('are named, and fail the request', async () => {
+    const answer = await predict(given, [ada, { customer: 'bob', amount: -1 }, ada, { customer: 'cy', amount: -2 }]);
+    expect(answer.statusCode).toBe(422);
+    expect(answer.json()).toMatchObject({
+      code: 'HR_TRANSFORM_FAILED',
+      errors: [{ path: 'inputs[1]' }, { path: 'inputs[3]' }],
+    });
+  });
+
+  it('stand alone when the request is partial, whatever stage they fail at', async () => {
+    const answer = await predict(given, [ada, broken, wrong, ada], { partial: true });
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json().predictions).toMatchObject([
+      { outputs: { probability: 0.25 } },
+      { error: { code: 'HR_TRANSFORM_FAILED', path: 'inputs[1]' } },
+      { error: { code: 'HR_INVALID', path: 'inputs[2].amount' } },
+      { outputs: { probability: 0.25 } },
+    ]);
+    const all = await predict(given, [wrong], { partial: true });
+    expect(all.json().predictions).toMatchObject([{ error: { code: 'HR_INVALID' } }]);
+  });
+});
+
+it('is not said to serve an endpoint whose model has no version', async () => {
+  const { logger, lines } = recordingLogger();
+  const idle = `export const scores = model('scores', { features: numbers, outputs: { probability: t.float32() } });
+export const later = endpoint('later', { model: scores, unit: ['customer'] });
+`;
+  open = await openServing({ repository: `${REPOSITORY}${idle}`, features: 2, logger });
+  expect(lines.filter((line) => line.includes('endpoint is served'))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes('endpoint has no traffic yet')).join()).toContain('"later"');
 });
 
 describe.each([
@@ -474,7 +513,7 @@ export const checkout = endpoint('checkout', { model: returns, unit: ['customer'
     expect((await given.post('/v1/sources/visits/push', { rows })).statusCode).toBe(200);
   };
 
-  it('is the client’s doing where nothing is known of its keys: refused, and the endpoint serves', async () => {
+  it('is the client’s doing where nothing is known of its keys, and the server’s where the key is known', async () => {
     open = await openServing({ repository, features: 1, onnx });
     const given = open;
     for (let at = 0; at < 10; at++) {
@@ -486,60 +525,11 @@ export const checkout = endpoint('checkout', { model: returns, unit: ['customer'
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving' });
     await push(given, 'ada', 7);
     expect((await predict(given, [{ customer: 'ada' }])).statusCode).toBe(200);
-  });
 
-  it('is the server’s where the key is known: failed in metrics and in readiness alike', async () => {
-    open = await openServing({ repository, features: 1, onnx });
-    const given = open;
     await push(given, 'bob', null);
     for (let at = 0; at < 10; at++)
       expect((await predict(given, [{ customer: 'bob' }])).json()).toMatchObject({ code: 'HR_NULL_FEATURE' });
-    expect([await errors(given, 'refused'), await errors(given, 'failed')]).toEqual([0, 10]);
+    expect([await errors(given, 'refused'), await errors(given, 'failed')]).toEqual([10, 10]);
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'failed' });
-  });
-});
-
-describe('a deadline that is shorter than the server’s own', () => {
-  it('passes by the client’s doing: the endpoint is not told as failed', async () => {
-    open = await openServing({ repository: REPOSITORY, features: 2 });
-    const given = open;
-    const statuses = new Set<number>();
-    for (let i = 0; i < 20; i++) {
-      const answer = await given.post(
-        '/v1/endpoints/checkout/predict',
-        { inputs: [ada] },
-        { 'x-request-timeout-ms': '1' },
-      );
-      statuses.add(answer.statusCode);
-    }
-    expect([...statuses].every((status) => status === 200 || status === 504 || status === 429)).toBe(true);
-    expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving' });
-  });
-});
-
-describe('rows that fail', () => {
-  it('are named, and fail the request', async () => {
-    open = await openServing({ repository: REPOSITORY, features: 2 });
-    const answer = await predict(open, [ada, { customer: 'bob', amount: -1 }, ada, { customer: 'cy', amount: -2 }]);
-    expect(answer.statusCode).toBe(422);
-    expect(answer.json()).toMatchObject({
-      code: 'HR_TRANSFORM_FAILED',
-      errors: [{ path: 'inputs[1]' }, { path: 'inputs[3]' }],
-    });
-  });
-
-  it('stand alone when the request is partial, whatever stage they fail at', async () => {
-    open = await openServing({ repository: REPOSITORY, features: 2 });
-    const rows = [ada, { customer: 'bob', amount: -1 }, { customer: 'bob', amount: 'much' }, ada];
-    const answer = await predict(open, rows, { partial: true });
-    expect(answer.statusCode).toBe(200);
-    expect(answer.json().predictions).toMatchObject([
-      { outputs: { probability: 0.25 } },
-      { error: { code: 'HR_TRANSFORM_FAILED', path: 'inputs[1]' } },
-      { error: { code: 'HR_INVALID', path: 'inputs[2].amount' } },
-      { outputs: { probability: 0.25 } },
-    ]);
-    const all = await predict(open, [{ customer: 'bob', amount: 'much' }], { partial: true });
-    expect(all.json().predictions).toMatchObject([{ error: { code: 'HR_INVALID' } }]);
   });
 });
