@@ -5,11 +5,12 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Fault, faultsOf, randomBy } from './mutate/draw-faults.ts';
-import { openCopy, type Outcome } from './mutate/try-fault.ts';
+import { faultsOf, randomBy } from './mutate/draw-faults.ts';
+import { chooseFor, isQuick } from './test/affected/choose-tests.ts';
 import { readRecord } from './test/affected/executed-record.ts';
 import { readImportGraph } from './test/affected/import-graph.ts';
 import { root } from './test/root.ts';
+import { runVitest } from './test/run-vitest.ts';
 
 const HELP = `Usage: npm run mutate [-- OPTIONS] [FOLDER…]
 
@@ -20,16 +21,16 @@ and runs the tests that each affects, the nearest first, until one fails. Run \`
   --seed N       draws others; default 1
   --faults FILE  the faults of a file instead: [{ "id", "file", "find", "replace" }], as test/faults.json
   --limit S      seconds for one fault; what is neither caught nor through by then counts as not caught; default 300
-  --jobs N       how many at a time; default 2
-  --json FILE    writes what became of each
 
 Example: npm run mutate -- src/core src/ingestion --sample 40 --seed 1`;
+const JOBS = 2;
+/** A test that a fault makes hang, without ever yielding, is ended after this, and the fault counts as caught. */
+const HANG_MS = 150_000;
 
-interface Candidate extends Pick<Fault, 'kind'> {
+interface Fault {
   readonly file: string;
-  readonly line: number;
-  readonly was: string;
-  readonly now: string;
+  /** What was changed into what, for a person. */
+  readonly words: string;
   /** The whole file with the fault. */
   readonly text: string;
 }
@@ -41,148 +42,128 @@ const { values: options, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     faults: { type: 'string' },
     limit: { type: 'string', default: '300' },
-    jobs: { type: 'string', default: '2' },
-    json: { type: 'string' },
     help: { type: 'boolean' },
   },
 });
+const limitMs = Number(options.limit) * 1000;
+const [graph, record] = [readImportGraph(), readRecord()];
 if (options.help === true) console.log(HELP);
-else await mutate();
+else await tryAll(options.faults === undefined ? draw() : listed(options.faults));
 
-async function mutate(): Promise<void> {
-  const record = readRecord();
-  if (record === undefined)
-    console.log('No whole run of `npm test` is on record: tests are chosen by imports alone, which are many more.');
-  const drawn = options.faults === undefined ? draw() : listed(options.faults);
-  const graph = readImportGraph();
-  const results: (Candidate & Outcome)[] = [];
-  const waiting = [...drawn];
+async function tryAll(faults: readonly Fault[]): Promise<void> {
+  if (record === undefined) console.log('No whole run of `npm test` is on record: tests are chosen by imports alone.');
+  const folders = new Map<string, { caught: number; all: number }>();
+  const waiting = faults.entries();
   const work = async (): Promise<void> => {
-    const copy = openCopy(graph, record, Number(options.limit) * 1000);
-    try {
-      for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-        const outcome = await copy.try(one.file, one.text);
-        results.push({ ...one, ...outcome });
-        const place = `${one.file}:${one.line}`;
-        console.log(
-          `${String(results.length).padStart(4)}/${drawn.length} ${outcome.verdict.padEnd(8)} ${place} ${one.kind}: ` +
-            `${one.was} → ${one.now} (${outcome.affected} affected, ${outcome.seconds.toFixed(1)} s: ${outcome.by})`,
-        );
-      }
-    } finally {
-      copy.remove();
+    const project = copyProject(() => true);
+    // Two workers take from one iterator, so each fault is tried once.
+    for (const [index, { file, words, text }] of waiting) {
+      const began = performance.now();
+      const { isCaught, by } = await tryOne(project, file, text);
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      console.log(
+        `${index + 1}/${faults.length} ${isCaught ? 'caught' : 'SURVIVED'} ${file}:${words} (${seconds} s: ${by})`,
+      );
+      const folder = file.split('/').slice(0, 2).join('/');
+      const counts = folders.get(folder) ?? { caught: 0, all: 0 };
+      folders.set(folder, { caught: counts.caught + (isCaught ? 1 : 0), all: counts.all + 1 });
     }
+    rmSync(project, { recursive: true, force: true });
   };
-  await Promise.all(Array.from({ length: Number(options.jobs) }, work));
-  if (options.json !== undefined)
-    writeFileSync(
-      options.json,
-      JSON.stringify(
-        results.map(({ text: _, ...one }) => one),
-        undefined,
-        2,
-      ),
-    );
-  summarize(results);
+  await Promise.all(Array.from({ length: JOBS }, work));
+  for (const [folder, { caught, all }] of [...folders].sort()) console.log(`${folder.padEnd(24)} ${caught} of ${all}`);
+  const caught = [...folders.values()].reduce((sum, one) => sum + one.caught, 0);
+  console.log(`Caught ${caught} of ${faults.length} (${((100 * caught) / Math.max(1, faults.length)).toFixed(1)} %).`);
 }
 
-/** As many from each folder, in turn; what does not compile is replaced by another of the same folder. */
-function draw(): Candidate[] {
+async function tryOne(project: string, file: string, text: string): Promise<{ isCaught: boolean; by: string }> {
+  const path = join(project, file);
+  const before = readFileSync(path, 'utf8');
+  writeFileSync(path, text);
+  const files = chooseFor([file], graph, record, project).filter(isQuick);
+  const words = ['--bail=1', '--maxWorkers=1'];
+  const how = {
+    tier: 'quick',
+    files,
+    words,
+    isOrdered: true,
+    limitMs,
+    killMs: limitMs + HANG_MS,
+    project,
+    isSilent: true,
+  };
+  const { code, report } = files.length === 0 ? { code: 0, report: { files: [], isCut: false } } : await runVitest(how);
+  writeFileSync(path, before);
+  if (report === undefined) return { isCaught: true, by: 'a test that never ended, or a crash' };
+  const failed = report.files.find((one) => one.state === 'failed');
+  const name = failed?.tests.find((test) => test.state === 'failed')?.name ?? 'as a whole';
+  if (failed !== undefined) return { isCaught: true, by: `${failed.file} > ${name}` };
+  const ran = `${report.files.length} of ${files.length} affected files ran`;
+  return { isCaught: code !== 0 && !report.isCut, by: ran };
+}
+
+/** As many from each folder, in turn. */
+function draw(): Fault[] {
   const folders = positionals.length > 0 ? positionals : readdirSync(join(root, 'src')).map((name) => `src/${name}`);
-  const random = randomBy(Number(options.seed));
-  const wanted = Number(options.sample);
+  const [random, wanted] = [randomBy(Number(options.seed)), Number(options.sample)];
   // Twice as many as are wanted, for what does not compile.
   const each = Math.ceil(wanted / folders.length) * 2 + 1;
-  const byFolder = folders.map((folder) => {
-    const all = sourcesIn(folder).flatMap((file) => {
-      const source = readFileSync(join(root, file), 'utf8');
-      return faultsOf(source).map((fault) => ({ file, source, fault }));
-    });
-    return Array.from({ length: Math.min(each, all.length) }, () => {
-      const [one] = all.splice(Math.floor(random() * all.length), 1);
-      // `all` is never empty here: no more are taken than there are.
-      const { file, source, fault } = one as (typeof all)[number];
-      return candidate(file, source, fault);
-    });
+  const drawn = folders.map((folder) => {
+    const all = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .sort()
+      .flatMap((name) => {
+        const file = join(folder, name);
+        const source = readFileSync(join(root, file), 'utf8');
+        return faultsOf(source).map((edit) => ({ file, source, ...edit }));
+      });
+    const some = Array.from({ length: Math.min(each, all.length) }, () =>
+      all.splice(Math.floor(random() * all.length), 1),
+    );
+    return some.flat().map((one) => planted(one.file, one.source, one.kind, one.from, one.to, one.text));
   });
-  const compiling = byFolder.map((candidates) => [...candidates]);
-  const good = compile(compiling.flat());
-  const drawn: Candidate[] = [];
-  for (let turn = 0; drawn.length < wanted && turn < each; turn++)
-    for (const candidates of compiling) {
-      const next = candidates.filter((one) => good.has(one))[turn];
-      if (next !== undefined && drawn.length < wanted) drawn.push(next);
-    }
-  return drawn;
+  const compiling = thatCompile(drawn.flat());
+  const good = drawn.map((faults) => faults.filter((fault) => compiling.has(fault)));
+  return Array.from({ length: each }, (_, turn) => good.flatMap((faults) => faults.slice(turn, turn + 1)))
+    .flat()
+    .slice(0, wanted);
 }
 
-function candidate(file: string, source: string, { kind, from, to, text }: Fault): Candidate {
-  const short = (words: string): string => words.replaceAll(/\s+/g, ' ').slice(0, 80);
-  return {
-    file,
-    kind,
-    line: source.slice(0, from).split('\n').length,
-    was: short(source.slice(from, to)),
-    now: short(text),
-    text: source.slice(0, from) + text + source.slice(to),
-  };
-}
-
-function listed(path: string): Candidate[] {
-  const faults = JSON.parse(readFileSync(path, 'utf8')) as {
-    id: string;
-    file: string;
-    find: string;
-    replace: string;
-  }[];
-  return faults.flatMap(({ id, file, find, replace }) => {
+function listed(path: string): Fault[] {
+  const all = JSON.parse(readFileSync(path, 'utf8')) as { id: string; file: string; find: string; replace: string }[];
+  return all.flatMap(({ id, file, find, replace }) => {
     const source = readFileSync(join(root, file), 'utf8');
     const from = source.indexOf(find);
-    if (from >= 0) return [candidate(file, source, { kind: id, from, to: from + find.length, text: replace })];
-    console.log(`${id} no longer applies: ${file} has no ${find}`);
-    return [];
+    if (from < 0) console.log(`${id} no longer applies: ${file} has no ${find}`);
+    return from < 0 ? [] : [planted(file, source, id, from, from + find.length, replace)];
   });
 }
 
-function sourcesIn(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
-    .map((name) => join(folder, name))
-    .sort();
+function planted(file: string, source: string, kind: string, from: number, to: number, by: string): Fault {
+  const short = (words: string): string => words.replaceAll(/\s+/g, ' ').slice(0, 80);
+  const line = source.slice(0, from).split('\n').length;
+  const words = `${line} ${kind}: ${short(source.slice(from, to))} → ${short(by)}`;
+  return { file, words, text: source.slice(0, from) + by + source.slice(to) };
 }
 
-/** Those that compile: each lies beside the file that it is made from, in a copy, and all are compiled at once. */
-function compile(candidates: readonly Candidate[]): ReadonlySet<Candidate> {
-  const directory = mkdtempSync(join(tmpdir(), 'headrace-mutate-types-'));
-  try {
-    cpSync(join(root, 'src'), join(directory, 'src'), { recursive: true });
-    for (const name of ['package.json', 'tsconfig.json']) cpSync(join(root, name), join(directory, name));
-    symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
-    const names = new Map(candidates.map((one, index) => [one.file.replace(/\.ts$/, `.fault${index}.ts`), one]));
-    for (const [name, { text }] of names) writeFileSync(join(directory, name), text);
-    const tsc = join(root, 'node_modules', '.bin', 'tsc');
-    const { stdout } = spawnSync(tsc, ['--noEmit', '--pretty', 'false'], {
-      cwd: directory,
-      encoding: 'utf8',
-      maxBuffer: 256 * 1024 * 1024,
-    });
-    const wrong = new Set([...stdout.matchAll(/^(.+?)\(\d+,\d+\): error/gm)].map(([, file]) => file));
-    return new Set([...names].filter(([name]) => !wrong.has(name)).map(([, one]) => one));
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+/** Each lies beside the file that it is made from, in a copy, and all are compiled at once. */
+function thatCompile(faults: readonly Fault[]): ReadonlySet<Fault> {
+  const project = copyProject((name) => ['src', 'package.json', 'tsconfig.json'].includes(name));
+  const names = new Map(faults.map((one, index) => [one.file.replace(/\.ts$/, `.fault${index}.ts`), one]));
+  for (const [name, { text }] of names) writeFileSync(join(project, name), text);
+  const words = ['--noEmit', '--pretty', 'false'];
+  const how = { cwd: project, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 } as const;
+  const { stdout } = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), words, how);
+  rmSync(project, { recursive: true, force: true });
+  const wrong = new Set([...stdout.matchAll(/^(.+?)\(\d+,\d+\): error/gm)].map(([, file]) => file));
+  return new Set([...names].filter(([name]) => !wrong.has(name)).map(([, one]) => one));
 }
 
-function summarize(results: readonly (Candidate & Outcome)[]): void {
-  const folders = new Map<string, { caught: number; all: number }>();
-  for (const { file, verdict } of results) {
-    const folder = file.split('/').slice(0, 2).join('/');
-    const counts = folders.get(folder) ?? { caught: 0, all: 0 };
-    folders.set(folder, { caught: counts.caught + (verdict === 'caught' ? 1 : 0), all: counts.all + 1 });
-  }
-  console.log('');
-  for (const [folder, { caught, all }] of [...folders].sort()) console.log(`${folder.padEnd(24)} ${caught} of ${all}`);
-  const caught = results.filter((one) => one.verdict === 'caught').length;
-  const share = results.length === 0 ? 0 : (100 * caught) / results.length;
-  console.log(`\nCaught ${caught} of ${results.length} (${share.toFixed(1)} %).`);
+function copyProject(has: (name: string) => boolean): string {
+  const project = mkdtempSync(join(tmpdir(), 'headrace-mutate-'));
+  for (const name of readdirSync(root))
+    if (!['node_modules', '.git', '.headrace', 'dist'].includes(name) && has(name))
+      cpSync(join(root, name), join(project, name), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
+  return project;
 }
