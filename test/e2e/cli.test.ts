@@ -2,11 +2,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApp, readEnvironment } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
+import { flightsManifest } from '../support/manifests.ts';
+import { makeOldRegistry } from '../support/old-registry.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import {
   CONFIG,
@@ -195,6 +197,8 @@ describe('a change of definitions', () => {
     const write = (from: string, to: string) => changed.write('feature_repo/shop.ts', REPOSITORY.replace(from, to));
     const run = (...args: readonly string[]) => typeCommand(changed.directory, args);
     try {
+      const away = { HEADRACE_ONLINE_URL: 'redis://127.0.0.1:1' };
+      expect((await typeCommand(changed.directory, ['plan'], { variables: away })).code).toBe(0);
       expect(await run('plan')).toMatchObject({
         code: 0,
         stdout: expect.stringMatching(/^Nothing to change; revision 1 /),
@@ -216,6 +220,35 @@ describe('a change of definitions', () => {
       changed.remove();
     }
   });
+});
+
+it('a registry of an earlier version is refused with what it lacks and left as it is, until apply migrates it', async () => {
+  const old = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY });
+  const run = (...args: readonly string[]) =>
+    typeCommand(old.directory, args, { variables: { HEADRACE_PROJECT: flightsManifest.project } });
+  try {
+    mkdirSync(old.file('.headrace'));
+    await makeOldRegistry(`sqlite:${old.file('.headrace/registry.db')}`);
+    for (const words of ['plan', 'history', 'models list', 'views', 'audit', 'rollback 1 --dry-run']) {
+      const { code, stderr } = await run(...words.split(' '));
+      expect([words, code]).toEqual([words, 1]);
+      expect(stderr).toMatch(/^HR_REGISTRY_OUTDATED: .*registry: 0002-view-versions, 0003.*`headrace apply` does\.$/m);
+    }
+    expect((await run('doctor')).stdout).toMatch(/registry.*\n?.*headrace apply/);
+    expect((await run('apply')).stderr).toMatch(/^HR_BREAKING_CHANGE: /m);
+    expect((await run('apply', '--yes')).code).toBe(0);
+    expect((await run('plan')).code).toBe(0);
+    expect(JSON.parse((await run('history', '--json')).stdout)).toMatchObject({
+      revisions: [{ revision: 3 }, { revision: 2 }, { revision: 1 }],
+    });
+  } finally {
+    old.remove();
+  }
+});
+
+it('gc says so where nothing was to go', async () => {
+  expect(JSON.parse((await typed(['gc', '--dry-run', '--json'])).stdout)).toMatchObject({ items: [], failures: [] });
+  expect((await typed(['gc'])).stdout).toBe('Nothing was to go.\n');
 });
 
 it('what only reads makes no registry, and what joins one needs one that is there', async () => {

@@ -3,10 +3,10 @@
 // twin: test/integration/housekeeping.test.ts > a run that crashes at any step
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   createProject,
@@ -192,70 +192,37 @@ describe('headrace gc', () => {
     expect(headrace(project, ['doctor']).code).toBe(0);
   }, 400_000);
 
-  it('leaves what came to be needed between its look and its removal', async () => {
+  it('killed while it works leaves nothing that dangles, and the next goes on; two at once do no harm', async () => {
     const project = grownProject();
-    // A blob is put again, and a training set named by a model version, whenever it likes: here before gc looks at all, and
-    // after a dry run that would take them.
-    const planned = gc(project, '--dry-run');
-    const old = planned.items.find(({ kind }) => kind === 'training set');
-    headraceJson(project, ['models', 'register', 'returns', 'quarter.onnx', '--training-set', old?.id ?? '']);
-    const done = gc(project);
-    expect(kinds(done)['training set']).toBeUndefined();
-    expect(existsSync(project.file('old.parquet'))).toBe(true);
-  }, 400_000);
-
-  it('killed wherever it stands leaves nothing that dangles, and the next goes on; two at once do no harm', async () => {
-    const project = grownProject();
-    const planned = gc(project, '--dry-run');
     const startGc = () =>
       spawn(process.execPath, [MAIN, 'gc'], {
         cwd: project.directory,
         env: { ...process.env, npm_lifecycle_event: '', ...SHORT },
         stdio: 'ignore',
       });
-    let killed = 0;
-    for (let delayMs = 600; delayMs < 2600; delayMs += 250) {
-      const child = startGc();
-      const ended = new Promise<NodeJS.Signals | null>((resolve) =>
-        child.once('exit', (_c, signal) => resolve(signal)),
-      );
-      await Promise.race([sleep(delayMs), ended]);
-      child.kill('SIGKILL');
-      if ((await ended) === 'SIGKILL') killed++;
-      // A record whose file is gone would dangle.
-      const { training_sets: sets } = headraceJson(project, ['training-set', 'list']) as {
-        training_sets: { path: string }[];
-      };
-      for (const { path } of sets) expect(existsSync(path), path).toBe(true);
-    }
-    expect(killed).toBeGreaterThan(0);
-    const both = [startGc(), startGc()].map(
-      (child) => new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code))),
-    );
-    expect(await Promise.all(both)).toEqual([0, 0]);
+    const child = startGc();
+    // It has decided on something by then, or has come to its end.
+    const ended = once(child, 'exit');
+    const decided = (): number => Number(count("registry_audit where action = 'gc.remove'"));
+    const registry = new DatabaseSync(project.file('.headrace/registry.db'), { timeout: 5000 });
+    const count = (from: string): unknown => registry.prepare(`select count(*) as n from ${from}`).get()?.['n'];
+    await expect.poll(decided, { timeout: 60_000, interval: 5 }).toBeGreaterThan(0);
+    child.kill('SIGKILL');
+    await ended;
+    const { training_sets: sets } = headraceJson(project, ['training-set', 'list']) as {
+      training_sets: { path: string }[];
+    };
+    for (const { path } of sets) expect(existsSync(path), path).toBe(true);
+    const both = [startGc(), startGc()].map((one) => once(one, 'exit'));
+    expect((await Promise.all(both)).map(([code]) => code as number | null)).toEqual([0, 0]);
     gc(project);
     expect(gc(project).items).toEqual([]);
-    for (const { kind, id, what } of planned.items) {
-      if (['object', 'partial object', 'training set file', 'unfinished file', 'prediction file'].includes(kind)) {
-        const path = kind === 'object' ? project.file(`.headrace/artifacts/${id}`) : id;
-        expect(existsSync(path), what).toBe(false);
-      }
-    }
-    const registry = new DatabaseSync(project.file('.headrace/registry.db'), { timeout: 5000 });
-    expect(registry.prepare('select count(*) as count from housekeeping_removals').get()).toEqual({ count: 0 });
+    expect(count('housekeeping_removals')).toBe(0);
     // Each removal is told once.
-    const objects = registry.prepare("select object from registry_audit where action = 'gc.remove'").all();
-    expect(new Set(objects.map(({ object }) => object)).size).toBe(objects.length);
+    expect(count("registry_audit where action = 'gc.remove'")).toBe(
+      count("(select distinct object from registry_audit where action = 'gc.remove')"),
+    );
     registry.close();
-  }, 400_000);
-
-  it('removes no object from a store that another registry uses too', () => {
-    const project = grownProject();
-    plant(project, '.headrace/artifacts/events/1-0123456789ab/0000000001.log');
-    const { items, notes } = gc(project);
-    expect(items.filter(({ kind }) => kind === 'object')).toEqual([]);
-    expect(notes.join()).toContain('so another registry seems to use it');
-    expect(existsSync(project.file(`.headrace/artifacts/blobs/ab/ab${'0'.repeat(62)}`))).toBe(true);
   }, 400_000);
 
   it('removes what retention lets go of the event log, as headrace log prune does', () => {
@@ -279,12 +246,5 @@ export default defineConfig({ project: 'shop', pushLog: { retention: '2d' } });
     expect(gc(project)).toMatchObject({ items: planned.items, stayed: [], failures: [] });
     expect(headrace(project, ['log', 'list']).stdout).toMatch(/none \(1 removed\).*\n.* 1 to 1 /);
     expect(gc(project).items).toEqual([]);
-  }, 400_000);
-
-  it('finds nothing where nothing was ever made', () => {
-    const project = createServingProject();
-    projects.push(project);
-    expect(headraceJson(project, ['gc', '--dry-run'])).toMatchObject({ items: [], failures: [] });
-    expect(headrace(project, ['gc']).stdout).toBe('Nothing was to go.\n');
   }, 400_000);
 });

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger, silentProgress, systemClock } from '../../src/core/index.ts';
 import { collectGarbage } from '../../src/housekeeping/index.ts';
 import { collectQuarantine, openQuarantine } from '../../src/checks/index.ts';
+import { eventRows, migrateEventLog } from '../../src/events/index.ts';
 import { collectCopies, collectTrainingSets, migrateOffline } from '../../src/offline/index.ts';
 import { collectEndedRuns, migratePipelines, runStoreRows } from '../../src/orchestrator/index.ts';
 import { openRegistry, type Registry, registryRows } from '../../src/registry/index.ts';
@@ -21,6 +22,7 @@ import {
   openDatabase,
   openObjectStore,
   putBlob,
+  type RowsOwner,
 } from '../../src/storage/index.ts';
 import { sweepCrashes } from '../support/crash-points.ts';
 
@@ -40,11 +42,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const blobs = (): Collector =>
+const blobs = (owners: readonly RowsOwner[] = [registryRows]): Collector =>
   collectObjects({
     database,
     objects,
-    owners: [registryRows],
+    owners,
     nowMicros: () => Date.now() * 1000,
     keepMicros: HOUR,
   });
@@ -121,6 +123,18 @@ describe('an object that nobody names', () => {
     await run(meddled);
     expect(existsSync(pathOf(hash))).toBe(true);
   });
+});
+
+it('an object of a store that another registry uses too stays', async () => {
+  const hash = await oldBlob('whose?');
+  await migrateEventLog(database);
+  const segment = 'events/1-0123456789ab/0000000001.log';
+  await objects.put(segment, Buffer.from('other'));
+  age(join(folder, 'artifacts', segment));
+  const { items, notes } = await run(blobs([registryRows, eventRows]));
+  expect(items).toEqual([]);
+  expect(notes.join()).toContain('so another registry seems to use it');
+  expect(existsSync(pathOf(hash))).toBe(true);
 });
 
 describe('runs of pipelines and training sets', () => {

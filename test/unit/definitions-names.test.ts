@@ -14,7 +14,7 @@ import {
   t,
   task,
 } from '../../src/index.ts';
-import { airport, compile, delays, flights, mistakesOf, type Untyped, view } from '../support/written-definitions.ts';
+import { airport, compile, delays, mistakesOf, type Untyped, view } from '../support/written-definitions.ts';
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   Cyrillic: 'аэропорт',
@@ -172,24 +172,5 @@ describe('a name', () => {
       eventTime: 'at',
     });
     expect(mistakesOf({ source })).toEqual([expect.stringContaining('column "ж" differs from "Ж" only in case')]);
-  });
-});
-
-describe('a thousand objects', () => {
-  it('compile in time that grows with their number alone', () => {
-    const many = (count: number): Readonly<Record<string, unknown>> =>
-      Object.fromEntries(
-        Array.from({ length: count }, (_, at) => [`v${at}`, view(`v${at}`, { entity: airport, source: flights })]),
-      );
-    const time = (count: number): number => {
-      const objects = many(count);
-      const started = performance.now();
-      expect(Object.keys(compile(objects).manifest.views)).toHaveLength(count);
-      return performance.now() - started;
-    };
-    time(1000);
-    const [one, four] = [Math.min(time(1000), time(1000)), Math.min(time(4000), time(4000))];
-    // Four times as many; sixteen times the time would show something that compares each with each.
-    expect(four / one).toBeLessThan(10);
   });
 });

@@ -22,172 +22,66 @@ const service = featureService('s', [delays]);
 const scored = model('m', { features: service, outputs: { p: t.float32() } });
 const source = (kind: string, more: object): unknown =>
   loose[kind]('src', { columns, eventTime: 'at', ...(kind === 'pushed' ? {} : { path: 'x' }), ...more });
-const database = (kind: string, more: object): unknown =>
-  loose[kind]('src', { columns, eventTime: 'at', connection: 'env:A', table: 'x', ...more });
-const step = (action: Untyped, options?: object): unknown => {
-  const p: Untyped = pipeline('p');
+const one = task(() => 1);
+const step = (action: Untyped, options?: object, ofPipeline?: object): unknown => {
+  const p: Untyped = (pipeline as Untyped)('p', ofPipeline);
   p.step('one', action, options);
   return p;
 };
 
 describe('an option that nothing knows', () => {
-  const cases: Readonly<Record<string, readonly [unknown, string]>> = {
-    entity: [
-      loose['entity']('e', { keys: { a: t.string() }, kyes: {} }),
-      'entity "e": it has no option "kyes". Did you mean "keys"?',
-    ],
-    'a description': [
-      loose['entity']('e', { keys: { a: t.string() }, descripton: 'x' }),
-      'entity "e": it has no option "descripton". Did you mean "description"?',
-    ],
-    'feature view': [view('v', { tll: '30d' }), 'feature view "v": it has no option "tll". Did you mean "ttl"?'],
-    'on-demand view': [
-      loose['onDemandView']('o', {
-        inputs: { r: { x: t.bool() } },
-        features: { y: t.bool() },
-        transform: () => ({ y: true }),
-        input: 1,
-      }),
-      'on-demand view "o": it has no option "input". Did you mean "inputs"?',
-    ],
-    'feature service': [
-      loose['featureService']('s', [delays], { ower: 'x' }),
-      'feature service "s": it has no option "ower". Did you mean "owner"?',
-    ],
-    model: [
-      loose['model']('m', { features: service, outputs: { p: t.float32() }, provider: ['cpu'] }),
-      'model "m": it has no option "provider". Did you mean "providers"?',
-    ],
-    endpoint: [
-      loose['endpoint']('e', { model: scored, units: [] }),
-      'endpoint "e": it has no option "units". Did you mean "unit"?',
-    ],
-    parquet: [
-      source('parquet', { tombston: 'x' }),
-      'source "src": it has no option "tombston". Did you mean "tombstone"?',
-    ],
-    csv: [source('csv', { paths: 'x' }), 'source "src": it has no option "paths". Did you mean "path"?'],
-    iceberg: [
-      source('iceberg', { eventtime: 'x' }),
-      'source "src": it has no option "eventtime". Did you mean "eventTime"?',
-    ],
-    delta: [source('delta', { paths: 'x' }), 'source "src": it has no option "paths". Did you mean "path"?'],
-    pushed: [source('pushed', { push: 'keep' }), 'source "src": it has no option "push". Did you mean "pushes"?'],
-    kafka: [
-      source('kafka', { path: undefined, brokers: 'env:K', topic: 't', format: 'json', deadletter: 'x' }),
-      'source "src": it has no option "deadletter". Did you mean "deadLetter"?',
-    ],
-    postgres: [database('postgres', { tabel: 'x' }), 'source "src": it has no option "tabel". Did you mean "table"?'],
-    mysql: [database('mysql', { querry: 'x' }), 'source "src": it has no option "querry". Did you mean "query"?'],
-    snowflake: [
-      database('snowflake', { conection: 'x' }),
-      'source "src": it has no option "conection". Did you mean "connection"?',
-    ],
-    query: [
-      loose['query']('src', {
-        columns,
-        eventTime: 'at',
-        sql: 'SELECT 1',
-        over: [loose['pushed']('other', { columns, eventTime: 'at' })],
-        overr: 1,
-      }),
-      'source "src": it has no option "overr". Did you mean "over"?',
-    ],
-    'the known time': [
-      source('parquet', { knownTime: { after: '5m', befor: '1m' } }),
-      'source "src": knownTime has no option "befor". Its options: after.',
-    ],
-    freshness: [
-      view('v', { freshness: { every: '1h', lga: '5m' } }),
-      'feature view "v": freshness has no option "lga". Did you mean "lag"?',
-    ],
-    'a window': [
-      view('v', { features: { n: (count() as Untyped).over('1d', { hopp: '1h' }) } }),
-      'feature view "v": feature "n": over(…) has no option "hopp". Did you mean "hop"?',
-    ],
-    'a window whose feature has a default': [
-      view('v', { features: { n: (mean('delay') as Untyped).over('1d', { hopp: '1h' }).default(1).describe('x') } }),
-      'feature view "v": feature "n": over(…) has no option "hopp". Did you mean "hop"?',
-    ],
-    pipeline: [
-      (() => {
-        const p: Untyped = (pipeline as Untyped)('p', { shedule: '0 3 * * *' });
-        p.step(
-          'one',
-          task(() => 1),
-        );
-        return p;
-      })(),
-      'pipeline "p": it has no option "shedule". Did you mean "schedule"?',
-    ],
-    step: [
-      step(
-        task(() => 1),
-        { retrys: 2 },
-      ),
-      'pipeline "p": step "one": it has no option "retrys". Did you mean "retry"?',
-    ],
-    'the resources of a step': [
-      step(
-        task(() => 1),
-        { resources: { cpus: 2 } },
-      ),
-      'pipeline "p": step "one": resources has no option "cpus". Did you mean "cpu"?',
-    ],
-    python: [
-      step(loose['python']('a.py', { requirement: 'x' })),
-      'pipeline "p": step "one": python(…) has no option "requirement". Did you mean "requirements"?',
-    ],
-    'training set': [
-      step(loose['trainingSet']({ service, spine: 'x', lable: 'late' })),
-      'pipeline "p": step "one": trainingSet(…) has no option "lable". Did you mean "label"?',
-    ],
-    'the retry of a step': [
-      step(
-        task(() => 1),
-        { retry: { times: 1, delai: '1s' } },
-      ),
-      'pipeline "p": step "one": retry has no option "delai". Did you mean "delay"?',
-    ],
-    'the executor of a step': [
-      step(
-        task(() => 1),
-        { executor: { kind: 'kubernetes', namespace: 'n', image: 'i', imag: 'i' } },
-      ),
-      'pipeline "p": step "one": executor has no option "imag". Did you mean "image"?',
-    ],
-    notebook: [
-      step((notebook as Untyped)('a.ipynb', { arg: {} })),
-      'pipeline "p": step "one": notebook(…) has no option "arg". Did you mean "args"?',
-    ],
-    shell: [
-      step((shell as Untyped)('make', { file: [] })),
-      'pipeline "p": step "one": shell(…) has no option "file". Did you mean "files"?',
-    ],
-    container: [
-      step((container as Untyped)({ image: 'i', comand: [] })),
-      'pipeline "p": step "one": container(…) has no option "comand". Did you mean "command"?',
-    ],
-    materialize: [
-      step((materialize as Untyped)({ view: [] })),
-      'pipeline "p": step "one": materialize(…) has no option "view". Did you mean "views"?',
-    ],
-    evaluate: [
-      step((evaluate as Untyped)(scored, { slice: [] })),
-      'pipeline "p": step "one": evaluate(…) has no option "slice". Did you mean "slices"?',
-    ],
-    promote: [
-      step((promote as Untyped)(scored, { alias: 'a', plans: 1 })),
-      'pipeline "p": step "one": promote(…) has no option "plans". Did you mean "plan"?',
-    ],
-    'register model': [
-      step(registerModel(scored, { aliass: 'x' } as Untyped)),
-      'pipeline "p": step "one": registerModel(…) has no option "aliass". Did you mean "alias"?',
-    ],
-  };
+  const no = { nothing: 1 };
+  const own = { connection: 'env:A', table: 'x' };
+  const over = (options: object): unknown => view('v', { features: { n: (count() as Untyped).over('1d', options) } });
+  const made = { inputs: { r: { x: t.bool() } }, features: { y: t.bool() }, transform: () => ({ y: true }) };
+  const topic = { path: undefined, brokers: 'env:K', topic: 't', format: 'json' };
+  const other = loose['pushed']('other', { columns, eventTime: 'at' });
+  const inStep = (options: object): unknown => step(one, options);
+  const kubernetes = { kind: 'kubernetes', namespace: 'n', image: 'i' };
 
-  it.each(Object.entries(cases))('is refused, the nearest named: %s', (_name, [object, expected]) => {
-    expect(mistakesOf({ object })).toEqual([`features.ts: ${expected}`]);
+  it.each<[where: string, object: unknown]>([
+    ['entity "e": it', loose['entity']('e', { keys: { a: t.string() }, ...no })],
+    ['feature view "v": it', view('v', no)],
+    ['on-demand view "o": it', loose['onDemandView']('o', { ...made, ...no })],
+    ['feature service "s": it', loose['featureService']('s', [delays], no)],
+    ['model "m": it', loose['model']('m', { features: service, outputs: { p: t.float32() }, ...no })],
+    ['endpoint "e": it', loose['endpoint']('e', { model: scored, ...no })],
+    ...['parquet', 'csv', 'iceberg', 'delta', 'pushed'].map((kind): [string, unknown] => [
+      'source "src": it',
+      source(kind, no),
+    ]),
+    ['source "src": it', source('kafka', { ...topic, ...no })],
+    ...['postgres', 'mysql', 'snowflake'].map((kind): [string, unknown] => [
+      'source "src": it',
+      source(kind, { ...own, path: undefined, ...no }),
+    ]),
+    ['source "src": it', source('query', { path: undefined, sql: 'SELECT 1', over: [other], ...no })],
+    ['source "src": knownTime', source('parquet', { knownTime: { after: '5m', ...no } })],
+    ['feature view "v": freshness', view('v', { freshness: { every: '1h', ...no } })],
+    ['feature view "v": feature "n": over(…)', over(no)],
+    ['pipeline "p": it', step(one, undefined, no)],
+    ['pipeline "p": step "one": it', inStep(no)],
+    ['pipeline "p": step "one": resources', inStep({ resources: no })],
+    ['pipeline "p": step "one": retry', inStep({ retry: { times: 1, ...no } })],
+    ['pipeline "p": step "one": executor', inStep({ executor: { ...kubernetes, ...no } })],
+    ['pipeline "p": step "one": python(…)', step(loose['python']('a.py', no))],
+    ['pipeline "p": step "one": trainingSet(…)', step(loose['trainingSet']({ service, spine: 'x', ...no }))],
+    ['pipeline "p": step "one": notebook(…)', step((notebook as Untyped)('a.ipynb', no))],
+    ['pipeline "p": step "one": shell(…)', step((shell as Untyped)('make', no))],
+    ['pipeline "p": step "one": container(…)', step((container as Untyped)({ image: 'i', ...no }))],
+    ['pipeline "p": step "one": materialize(…)', step((materialize as Untyped)(no))],
+    ['pipeline "p": step "one": evaluate(…)', step((evaluate as Untyped)(scored, no))],
+    ['pipeline "p": step "one": promote(…)', step((promote as Untyped)(scored, { alias: 'a', ...no }))],
+    ['pipeline "p": step "one": registerModel(…)', step(registerModel(scored, no as Untyped))],
+  ])('is refused: %s', (where, object) => {
+    expect(mistakesOf({ object })).toEqual([expect.stringContaining(`features.ts: ${where} has no option "nothing".`)]);
+  });
+
+  it('is refused of a window whose feature has a default, the nearest named', () => {
+    const features = { n: (mean('delay') as Untyped).over('1d', { hopp: '1h' }).default(1).describe('x') };
+    expect(mistakesOf({ v: view('v', { features }) })).toEqual([
+      'features.ts: feature view "v": feature "n": over(…) has no option "hopp". Did you mean "hop"?',
+    ]);
   });
 
   it('is told what there is where nothing is near', () => {
@@ -242,14 +136,7 @@ describe('options that are none', () => {
     for (const options of [null, 'x', [], 3]) {
       const said = (object: unknown): string => mistakesOf({ object }).join('\n');
       expect(said(loose['featureService']('s', [delays], options))).toMatch(/its options must be an object, got/);
-      expect(
-        said(
-          step(
-            task(() => 1),
-            options as Untyped,
-          ),
-        ),
-      ).toMatch(/step "one": its options must be an object, got/);
+      expect(said(step(one, options as Untyped))).toMatch(/step "one": its options must be an object, got/);
       expect(said(step(loose['python']('x.py', options)))).toMatch(/the options of python\(…\) must be an object, got/);
       expect(said(step(registerModel(scored, options as Untyped)))).toMatch(
         /registerModel\(…\) must be an object, got/,

@@ -156,26 +156,6 @@ describe('a step’s options', () => {
     expect(saidOf({ secrets: { KEY: {} } })).toHaveLength(1);
   });
 
-  it.each([
-    [{ retry: 1.5 }, /retry must be a whole number from 0 to 100, got number 1.5/],
-    [{ retry: 'twice' }, /retry must be a whole number from 0 to 100, got string "twice"/],
-    [{ retry: {} }, /retry.times must be a whole number/],
-    [{ retry: { times: 1, jitter: -0.1 } }, /retry.jitter must be a number from 0 to 1, got number -0.1/],
-    [{ retry: { times: 1, factor: Infinity } }, /retry.factor must be a number from 1 to 1000/],
-    [{ retry: { times: 1, max: '0s' } }, /retry.max "0s" must be longer than zero/],
-    [{ env: { 'A B': 'x' } }, /env: "A B" is no variable's name/],
-    [{ env: { HEADRACE_ATTEMPT: 'x' } }, /env: HEADRACE_ATTEMPT is Headrace's own/],
-    [{ secrets: { '1A': { env: 'A' } } }, /secrets: "1A" is no variable's name/],
-    [{ pool: 7 }, /pool: a name must be text, got number 7/],
-    [{ executor: { kind: 'slurm' } }, /executor must be 'local', 'fleet'.*got string "slurm"/],
-    [{ when: 'nope' }, /step "s" needs "nope", which is no step or group of this pipeline/],
-    [{ isolate: 1 }, /isolate must be true or false, got number 1/],
-  ])('are refused, with what was expected: %j', (options, expected) => {
-    const mistakes = saidOf(options);
-    expect(mistakes).toHaveLength(1);
-    expect(mistakes[0]).toMatch(expected);
-  });
-
   it('keep no result of what changes the world', () => {
     const effects = [registerModel(scored), materialize(), promote(scored, { alias: 'champion' })];
     for (const action of effects)
