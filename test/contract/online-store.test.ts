@@ -18,7 +18,8 @@ import type {
   StoreWriter,
   WantedVersion,
 } from '../../src/online/online-store.ts';
-import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
+import { type OnlineStorePlace, everyOnlineStoreKind } from '../support/online-stores.ts';
+import { runs } from '../support/tier.ts';
 
 const forEver = () => undefined;
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
@@ -128,7 +129,7 @@ const base = (name: string, content: string, counted?: readonly PartId[]): BaseW
   ...(counted === undefined ? {} : { counted }),
 });
 
-describe.each(onlineStoreKinds())('the online store on $name', ({ name: kind, prepare }) => {
+describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind, prepare }) => {
   let place: OnlineStorePlace;
   let store: OnlineStore;
   let writer: StoreWriter;
@@ -840,7 +841,7 @@ describe.each(onlineStoreKinds())('the online store on $name', ({ name: kind, pr
           expect((await scanned(store, entity, version)).size).toBe(expected.filter(Boolean).length);
         }
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   });
 

@@ -13,6 +13,7 @@ import { openPushesWorld, type PushesWorld } from '../support/materialize-pushes
 import { COLUMNS, materializeManifest, openDirectory, readAll } from '../support/materialize-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
+import { runs } from '../support/tier.ts';
 
 const SHOPS = ['a', 'b', 'c'];
 const ITEM = 2n ** 53n + 1n;
@@ -69,7 +70,7 @@ describe.each(onlineStoreKinds())('on $name', ({ name: kind, prepare }) => {
             await world.close();
           }
         }),
-        { numRuns: kind === 'lmdb' ? 8 : 3 },
+        { numRuns: runs(kind === 'lmdb' ? 8 : 3) },
       );
     },
   );

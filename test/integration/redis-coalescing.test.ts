@@ -10,6 +10,7 @@ import { baseOf, forEver, openRun, partOf, refOf, writeAll } from '../support/on
 import { hasRedisCluster, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { skipBecause } from '../support/skips.ts';
+import { runs } from '../support/tier.ts';
 
 if (!hasRedis()) skipBecause('coalesced reads: there is no redis-server on this machine');
 if (!hasRedisCluster()) skipBecause('coalesced reads of a cluster: there is no redis-server or redis-cli here');
@@ -76,7 +77,7 @@ describe.skipIf(!hasRedis())('reads of one turn', () => {
         const distinct = new Set(reads.flat().map(hashOf));
         expect((await callsOfHgetall()) - before).toBe(distinct.size);
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 

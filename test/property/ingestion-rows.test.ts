@@ -12,6 +12,7 @@ import {
   type Value,
 } from '../../src/core/index.ts';
 import { compileKeyText } from '../../src/ingestion/key-text.ts';
+import { runs } from '../support/tier.ts';
 
 const few = fc.integer({ min: -2, max: 2 });
 /** Values of few kinds, so that equal ones are met often. */
@@ -45,7 +46,7 @@ describe('the text of a key', () => {
         if (keys[0] === undefined || keys[1] === undefined) return;
         expect(texts[0] === texts[1]).toBe(Buffer.compare(keys[0], keys[1]) === 0);
       }),
-      { numRuns: 5000 },
+      { numRuns: runs(5000) },
     );
   });
 });
@@ -78,7 +79,7 @@ describe('a compiled row reader', () => {
         const isWhole = mistakes.length === 0 && FIELDS.every(({ name }) => Object.hasOwn(json as object, name));
         expect(read(json)).toEqual(isWhole ? row : undefined);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });

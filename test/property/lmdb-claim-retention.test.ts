@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
 import type { Claim, OnlineStore, StoreWriter } from '../../src/online/online-store.ts';
+import { runs } from '../support/tier.ts';
 
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;
@@ -194,5 +195,5 @@ it('is never shorter than its retention, and ends some time after it', async () 
       rmSync(path, { recursive: true, force: true });
     }
   });
-  await fc.assert(property, { numRuns: Number(process.env['CLAIM_RUNS'] ?? 30), examples: [[ANOTHER_CLOCKS_END]] });
+  await fc.assert(property, { numRuns: runs(30), examples: [[ANOTHER_CLOCKS_END]] });
 }, 60_000);

@@ -41,6 +41,7 @@ import {
 } from '../support/offline-world.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 import { sameValue } from '../support/oracle.ts';
+import { runs } from '../support/tier.ts';
 
 const START = 1_780_000_000_000_000;
 const EVERY = MICROS_PER_HOUR;
@@ -361,7 +362,7 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
           }
         },
       ),
-      { numRuns: kind === 'lmdb' ? 10 : 5 },
+      { numRuns: runs(kind === 'lmdb' ? 10 : 5) },
     );
   }, 120_000);
 });

@@ -17,6 +17,7 @@ import { rowSchema } from '../../src/online/records/row-schema.ts';
 import { JsonBytes } from '../../src/serving/json-bytes.ts';
 import { eventManifest } from '../support/event-definitions.ts';
 import { baseOf, directoryOf, eventOf, recordOf, runRow } from '../support/fold-world.ts';
+import { runs } from '../support/tier.ts';
 
 const NOW = 1_790_000_000_000_000;
 const codec = createViewCodec(eventManifest(), 'v');
@@ -95,7 +96,7 @@ describe('a record', () => {
           readAll(recordOf({ base: random, parts: [part(random)] }));
         },
       ),
-      { numRuns: 5000 },
+      { numRuns: runs(5000) },
     );
     expect(performance.now() - startMs).toBeLessThan(20_000);
   });
@@ -186,7 +187,7 @@ it('a base that stands alone, damaged or not, is found nowhere but where a look 
         counts[start < 0 ? 'elsewhere' : 'inPlace']++;
       },
     ),
-    { numRuns: 10_000 },
+    { numRuns: runs(10_000) },
   );
   expect(counts.inPlace).toBeGreaterThan(500);
   expect(counts.elsewhere).toBeGreaterThan(500);
@@ -227,6 +228,6 @@ it('a column of damaged bytes gives a value or says that they are damaged', () =
         out.reset();
       }
     }),
-    { numRuns: 5000 },
+    { numRuns: runs(5000) },
   );
 });

@@ -30,6 +30,7 @@ import { keyOf } from '../support/ingestion-world.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
 import { expectPlacedAsRead } from '../support/placed-as-read.ts';
+import { runs } from '../support/tier.ts';
 
 const START = 1_780_000_000_000_000;
 const KEYS = ['a', 'b', ''];
@@ -200,7 +201,7 @@ describe.each(onlineStoreKinds())('features on $name', ({ name: kind, prepare })
             });
           },
         ),
-        { numRuns: kind === 'lmdb' ? 300 : 60 },
+        { numRuns: runs(kind === 'lmdb' ? 300 : 60) },
       );
       expect(compared).toBeGreaterThan(1000);
     },

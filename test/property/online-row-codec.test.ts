@@ -19,6 +19,7 @@ import {
   rowSchema,
   type SchemaColumn,
 } from '../../src/online/records/row-schema.ts';
+import { runs } from '../support/tier.ts';
 
 const scalar = fc.constantFrom<DataType>(
   { kind: 'bool' },
@@ -106,7 +107,7 @@ describe('a packed row', () => {
         ]);
         expect(one.columns.map((_, column) => codec.readColumn(bytes, at, column))).toEqual(one.row.values);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
@@ -134,7 +135,7 @@ describe('a packed row', () => {
           else expect(codec.readColumn(bytes, 0, from as number)).toEqual(one.row.values[at]);
         });
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

@@ -22,6 +22,7 @@ import {
   sale,
   salesManifest,
 } from '../support/sales-oracle.ts';
+import { runs } from '../support/tier.ts';
 
 const VIEWS = ['by_shop', 'by_pair'];
 
@@ -134,7 +135,7 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
             await world.close();
           }
         }),
-        { numRuns: kind.name === 'lmdb' ? 8 : 4 },
+        { numRuns: runs(kind.name === 'lmdb' ? 8 : 4) },
       );
     },
     120_000,

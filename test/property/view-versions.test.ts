@@ -29,6 +29,7 @@ import {
   sale,
   salesManifest,
 } from '../support/sales-oracle.ts';
+import { runs } from '../support/tier.ts';
 
 const VIEWS = ['by_shop', 'by_pair'];
 
@@ -204,7 +205,7 @@ describe.each(onlineStoreKinds())('versions side by side on $name', (kind) => {
             await world.close();
           }
         }),
-        { numRuns: kind.name === 'lmdb' ? 12 : 5, endOnFailure: true },
+        { numRuns: runs(kind.name === 'lmdb' ? 12 : 5), endOnFailure: true },
       );
     },
     120_000,

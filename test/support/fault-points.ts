@@ -1,5 +1,5 @@
 // Faults at steps: a process wraps the things it works with, and ends or stops itself before, while or after the n-th call
-// of one of their methods. Nothing under src knows of it.
+// of one of their methods; or a test plays such an end in its own process. Nothing under src knows of it.
 
 import { writeSync } from 'node:fs';
 
@@ -30,15 +30,10 @@ export interface WatchOptions {
 
 export type Watch = <T extends object>(target: T, name: string, options?: WatchOptions) => T;
 
-export function createWatch(faults: readonly Fault[]): Watch {
-  const calls = new Map<string, number>();
+/** Makes a call of a point, or does not; `call` gives what the caller gets. */
+type Around = (point: string, call: () => unknown) => unknown;
 
-  const faultOf = (point: string): Fault | undefined => {
-    const n = (calls.get(point) ?? 0) + 1;
-    calls.set(point, n);
-    return faults.find((fault) => fault.point === point && fault.n === n);
-  };
-
+function watchWith(around: Around): Watch {
   return (target, name, { point, give } = {}) =>
     new Proxy(target, {
       get(own, property) {
@@ -47,18 +42,45 @@ export function createWatch(faults: readonly Fault[]): Watch {
         const method = String(property);
         return (...args: readonly unknown[]) => {
           const at = point === undefined ? `${name}.${method}` : point(method, args);
-          const fault = at === undefined ? undefined : faultOf(at);
-          if (fault?.when === 'before') strike(fault);
-          const result: unknown = Reflect.apply(member, own, args);
-          if (fault?.when === 'during') setImmediate(() => strike(fault));
-          const given = (value: unknown): unknown => {
-            if (fault?.when === 'after') strike(fault);
-            return give === undefined ? value : give(method, value, args);
-          };
-          return result instanceof Promise ? result.then(given) : given(result);
+          const call = (): unknown => Reflect.apply(member, own, args);
+          const result = at === undefined ? call() : around(at, call);
+          if (give === undefined) return result;
+          return result instanceof Promise
+            ? result.then((value) => give(method, value, args))
+            : give(method, result, args);
         };
       },
     });
+}
+
+/** Does something after a call, whether or not it gives a promise. */
+const then = (result: unknown, work: (value: unknown) => unknown): unknown =>
+  result instanceof Promise ? result.then(work) : work(result);
+
+/** Counts the calls of each point. */
+function counter(): (point: string) => number {
+  const calls = new Map<string, number>();
+  return (point) => {
+    const n = (calls.get(point) ?? 0) + 1;
+    calls.set(point, n);
+    return n;
+  };
+}
+
+/** For a process of its own: the faults end or stop that process. */
+export function createWatch(faults: readonly Fault[]): Watch {
+  const count = counter();
+  return watchWith((point, call) => {
+    const n = count(point);
+    const fault = faults.find((one) => one.point === point && one.n === n);
+    if (fault?.when === 'before') strike(fault);
+    const result = call();
+    if (fault?.when === 'during') setImmediate(() => strike(fault));
+    return then(result, (value) => {
+      if (fault?.when === 'after') strike(fault);
+      return value;
+    });
+  });
 }
 
 const NEVER = new Int32Array(new SharedArrayBuffer(4));
@@ -69,4 +91,64 @@ function strike({ point, when, signal }: Fault): void {
   process.kill(process.pid, signal);
   // The signal may take a moment to come.
   if (signal === 'SIGKILL') Atomics.wait(NEVER, 0, 0, 10_000);
+}
+
+/** A process that ends within this one: once it has, each of its calls fails, and what it called before is not answered. */
+export interface Crash {
+  readonly watch: Watch;
+  /** Every step so far that changes something, as `before own.append 3` and `after own.append 3`, in order of their calls. */
+  readonly steps: readonly string[];
+  readonly hasCrashed: boolean;
+  /** Resolves when it crashes. */
+  readonly crashed: Promise<void>;
+}
+
+/** Answered from memory, and the release of what a process holds: these go on. */
+const ALWAYS = new Set(['nodeOf', 'nodeOfClaim', 'assigned', 'entries', 'read', 'scan', 'close']);
+/** Change nothing: to end after one is to end before it. */
+const READS = new Set([
+  ...['marks', 'inForce', 'unanswered', 'answers', 'ofVersion', 'cuts', 'writers', 'contents', 'claims', 'ofWriter'],
+  ...['position', 'isNoted', 'fetch', 'bounds', 'reassigned'],
+]);
+
+/** `step`: where it ends, as `after own.append 3`; without it never does, and the steps are to be seen. */
+export function createCrash(step?: string): Crash {
+  const steps: string[] = [];
+  const count = counter();
+  const crashed = Promise.withResolvers<void>();
+  let hasCrashed = false;
+  const crash = (): void => {
+    hasCrashed = true;
+    crashed.resolve();
+  };
+  const gone = (): Promise<never> => {
+    const rejected = Promise.reject(new Error('the process is gone'));
+    // Whoever does not wait for it is gone too.
+    rejected.catch(() => {});
+    return rejected;
+  };
+  const around: Around = (point, call) => {
+    const method = point.slice(point.lastIndexOf('.') + 1);
+    if (ALWAYS.has(method)) return call();
+    if (hasCrashed) return gone();
+    if (READS.has(method)) return then(call(), (value) => (hasCrashed ? gone() : value));
+    const n = count(point);
+    steps.push(`before ${point} ${n}`, `after ${point} ${n}`);
+    if (step === `before ${point} ${n}`) {
+      crash();
+      return gone();
+    }
+    return then(call(), (value) => {
+      if (step === `after ${point} ${n}`) crash();
+      return hasCrashed ? gone() : value;
+    });
+  };
+  return {
+    watch: watchWith(around),
+    steps,
+    get hasCrashed() {
+      return hasCrashed;
+    },
+    crashed: crashed.promise,
+  };
 }

@@ -79,6 +79,10 @@ export interface ProcessOptions extends Partial<Omit<IngestionOptions, 'definiti
   readonly log?: Partial<EventLogOptions>;
   /** Puts something between the process and its store. */
   readonly between?: (store: OnlineStore) => OnlineStore;
+  /** Puts something between the process and all that it works with. */
+  readonly around?: (deps: IngestionDeps) => IngestionDeps;
+  /** In place of `closeLimitMs`, asked when it ends. */
+  readonly closeLimit?: () => number;
 }
 
 export interface IngestionWorld {
@@ -158,13 +162,16 @@ export async function openIngestionWorld(
     async open({ definitions, machine = 'a', limits, logger = silentLogger, ...options }) {
       const path = logPath(machine);
       mkdirSync(path, { recursive: true });
-      const { log: logOptions, derive, quarantine, firstCuts, between = (own: OnlineStore) => own, ...more } = options;
+      const { log: logOptions, derive, quarantine, firstCuts, between = (own: OnlineStore) => own, ...rest } = options;
+      const { around = (deps: IngestionDeps) => deps, closeLimit, ...more } = rest;
+      const given: IngestionOptions = { definitions, ...more };
+      if (closeLimit !== undefined) Object.defineProperty(given, 'closeLimitMs', { get: closeLimit });
       const log = await openLogAt(topic, { path, database, objects, clock, logger, ...logOptions });
       const own = between(await place.open(clock));
       const deriver = (given: Definitions, source: Parameters<typeof createRowDeriver>[1]): DeriveRows =>
         derive ?? createRowDeriver(given, source, () => Promise.reject(new Error('no column here is derived by SQL')));
       const ingestion = openIngestion(
-        {
+        around({
           log,
           store: own,
           runs,
@@ -177,8 +184,8 @@ export async function openIngestionWorld(
           limits: { ...LIMITS, ...limits },
           ...(firstCuts === undefined ? {} : { versions: firstCuts }),
           ...(quarantine === undefined ? {} : { quarantine }),
-        },
-        { definitions, ...more },
+        }),
+        given,
       );
       const opened: PushProcess = {
         ingestion,

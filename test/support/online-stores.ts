@@ -1,4 +1,4 @@
-// The online stores that the contract and the property tests run on: LMDB always, Redis where there is one.
+// The online stores that tests run on: LMDB always, Redis in the full tier and in the contract.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../../src/core/index.ts';
 import type { OnlineStore } from '../../src/online/online-store.ts';
 import { hasRedis, type RedisServer, type RedisServerOptions, startRedis } from './redis-server.ts';
 import { skipBecause } from './skips.ts';
+import { isFull } from './tier.ts';
 
 export interface OnlineStoreKind {
   readonly name: 'lmdb' | 'redis';
@@ -72,8 +73,13 @@ export const redisWith = (options: RedisServerOptions): OnlineStoreKind =>
     return { url: server.url, server, stop: server.stop };
   });
 
-/** Names loudly what it leaves out. */
+/** LMDB, and in the full tier Redis: what holds on every store is shown on each by the port's contract. */
 export function onlineStoreKinds(): OnlineStoreKind[] {
+  return isFull ? everyOnlineStoreKind() : [lmdb];
+}
+
+/** Both, in every tier. Says loudly what it leaves out. */
+export function everyOnlineStoreKind(): OnlineStoreKind[] {
   if (hasRedis()) return [lmdb, redisWith({ isDurable: true })];
   skipBecause('the online store on Redis: there is no redis-server on this machine');
   return [lmdb];

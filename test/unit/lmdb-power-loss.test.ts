@@ -24,6 +24,7 @@ import { type LmdbOptions, openLmdbStore } from '../../src/online/lmdb/lmdb-stor
 import type { Claim, OnlineStore, StoreWriter } from '../../src/online/online-store.ts';
 import { forEver, keyOf, partOf, refOf, runOnce, shown } from '../support/lmdb-records.ts';
 import { skipBecause } from '../support/skips.ts';
+import { runs } from '../support/tier.ts';
 
 const PAGE = 4096;
 const NAMES = Array.from({ length: 60 }, (_, index) => `key${index}`);
@@ -202,7 +203,7 @@ describe.skipIf(!hasBootId)('after a power loss the embedded store', () => {
             expect((await recovered.read(refs)).every((record) => record?.parts[0]?.fold.length === 3)).toBe(true);
           }),
       ),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   });
 
@@ -277,7 +278,7 @@ describe.skipIf(!hasBootId)('after a power loss the embedded store', () => {
           expect(await heir.claims([...given.keys()])).toEqual([...given.values()]);
         }),
       ),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     );
   });
 

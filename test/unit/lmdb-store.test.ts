@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../../src/core/index.ts';
 import { openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
 import type { OnlineStore, PartWrite } from '../../src/online/online-store.ts';
 import { forEver, keyOf, partOf, refOf, runOnce, shown } from '../support/lmdb-records.ts';
+import { runs } from '../support/tier.ts';
 
 const MIB = 1024 ** 2;
 
@@ -142,7 +143,7 @@ it('keeps base and parts whatever their sizes, beside each other and apart', asy
         expect(shown((await store.read([refOf(name)]))[0])).toBe(expected);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
   await writer.close();
   await store.close();

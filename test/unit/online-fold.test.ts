@@ -16,6 +16,7 @@ import {
 } from '../../src/online/index.ts';
 import { EVENT_FEATURES, eventManifest } from '../support/event-definitions.ts';
 import { baseOf, directoryOf, eventOf, recordOf, runRow } from '../support/fold-world.ts';
+import { runs } from '../support/tier.ts';
 
 const NOW = 1_790_000_000_000_000;
 const manifest = eventManifest();
@@ -80,7 +81,7 @@ describe('a part', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 

@@ -8,6 +8,7 @@ import { CommandBuffer, encodeHead } from '../../src/online/redis/resp/command-b
 import { createPending } from '../../src/online/redis/resp/pending.ts';
 import { type Reply, readReply, RedisReplyError } from '../../src/online/redis/resp/reply.ts';
 import { createReplyFramer } from '../../src/online/redis/resp/reply-framer.ts';
+import { runs } from '../support/tier.ts';
 
 /** A plain writer of the protocol, to hold the reader against. */
 function encode(reply: Reply): Buffer {
@@ -54,7 +55,7 @@ describe('replies', () => {
         for (const chunk of cut(Buffer.concat(replies.map(encode)), fractions)) framer.push(chunk);
         expect(found).toEqual(replies);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

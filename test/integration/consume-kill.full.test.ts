@@ -1,4 +1,5 @@
 // A consumer that is killed at each step, on each store, and begun again: each message counts once, and no dead letter is lost.
+// twin: test/integration/crash-steps.test.ts > of consuming a stream
 
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

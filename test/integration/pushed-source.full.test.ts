@@ -1,5 +1,7 @@
 // One life of pushed events, through the command line: seen online at once, the same after a materialize, and in
 // training sets; for a source that is made of its pushes, and for one whose files bring the same events later.
+// twin: test/integration/materialize-pushes.test.ts > counts an event once, at every moment
+// twin: test/property/offline-equals-online.test.ts > offline equals online
 
 import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,6 @@
 // Event logs of real processes on one folder: killed at any moment, stopped, in containers of their own.
+// twin: test/integration/crash-steps.test.ts > a process that dies at any step
+// twin: test/contract/event-log.test.ts > hands a log that was left to whoever adopts it
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
 // Killed at a random point and run again, materialize leaves the same store as an undisturbed run.
+// twin: test/integration/crash-steps.test.ts > of a run
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';

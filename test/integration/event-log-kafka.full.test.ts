@@ -1,5 +1,7 @@
 // Event logs in a real topic when something goes wrong: processes killed or stopped at any moment, brokers killed, paused,
 // started again, messages that others wrote, partitions that run out.
+// twin: test/contract/event-log.test.ts > an event log with its registry on
+// twin: test/integration/crash-steps.test.ts > a process that dies at any step
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

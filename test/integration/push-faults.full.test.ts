@@ -1,5 +1,10 @@
 // What goes wrong around servers that take pushes: full disks under the log, the store and a run, an object store that is
 // away, a damaged log. Nothing that was acknowledged is lost, nothing counts twice, and what is wrong has its name.
+// twin: test/integration/full-disk.test.ts > a push is refused whole
+// twin: test/integration/lmdb-full-disk.test.ts > refuses a write whole
+// twin: test/unit/events-segments.test.ts > is shipped later when the store is away
+// twin: test/unit/events-segments.test.ts > is damaged by a flipped bit anywhere
+// twin: test/unit/events-segments.test.ts > tells a damaged or missing object of the store by its key
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

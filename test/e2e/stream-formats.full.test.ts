@@ -1,5 +1,7 @@
 // Avro with a schema registry and Protobuf with a file, from the topic to a training set: the values that the same events in
 // Parquet's place have, by a sum over all of them.
+// twin: test/unit/streams-decode.test.ts > reads a record by the columns
+// twin: test/unit/streams-decode.test.ts > reads a message by the columns
 
 import { renameSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

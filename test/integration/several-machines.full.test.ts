@@ -1,5 +1,7 @@
 // Two servers on one store with a log each, and a third machine that only materializes, each killed or stopped at every
 // step while sales are pushed to whichever server answers: the counts are exact.
+// twin: test/integration/crash-steps.test.ts > a process that dies at any step
+// twin: test/property/coverage-model.test.ts > counts every acknowledged event once
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
 // `headrace consume` as a user runs it, on a real Kafka: the guide from the first command to the last, and what goes wrong.
+// twin: test/integration/consume.test.ts > pushes what the topic holds
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';

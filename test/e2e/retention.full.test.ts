@@ -1,4 +1,5 @@
 // Retention through the command line: what a user sees of it, and what a training set says of what is gone.
+// twin: test/integration/retention.test.ts > retention
 
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

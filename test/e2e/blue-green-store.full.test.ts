@@ -1,5 +1,7 @@
 // Servers that go from one online store to another, one after the other, under load: the new store is filled and looked at first,
 // no request fails, and each value is what it was, or what it has become.
+// twin: test/unit/serving-store-check.test.ts > asks once a second for what is expected and not there
+// twin: test/unit/online-runs-marks.test.ts > a store lacks what a run filled
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.ts';

@@ -1,5 +1,7 @@
 // A Redis Cluster with a master that is gone and has no replica: pushes to the other masters' keys are answered as if
 // nothing were, and those of the gone one wait for it.
+// twin: test/integration/ingestion-away.test.ts > a node of several that is away holds up only what lies on it
+// twin: test/unit/ingestion-part-writer.test.ts > parts that wait for a node
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatTimestamp, MICROS_PER_MINUTE, sha256Hex } from '../../src/core/index.ts';
