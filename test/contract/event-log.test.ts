@@ -4,67 +4,50 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { EventLog, LogEntry, LogWriter } from '../../src/events/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import { openObjectStore, parseBrokers } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import { type TestDatabases, testDatabases } from '../support/databases.ts';
 import { type EventLogWorld, eventLogWorld, numberRow, numbersOf } from '../support/event-logs.ts';
 import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
-import { type KafkaServer, startKafka } from '../support/kafka-server.ts';
 import { numbersSource as source } from '../support/numbers-source.ts';
-import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
+import { sharedKafka, sharedS3 } from '../support/shared-servers.ts';
 import { skipBecause } from '../support/skips.ts';
+import { rows } from '../support/tier.ts';
 
-const s3Program = findS3Server('event log contract');
 const collect = (entries: AsyncIterable<LogEntry>): Promise<LogEntry[]> => Array.fromAsync(entries);
 const placeOf = ({ writer, cut, offset, count, source }: LogEntry) => ({ writer, cut, offset, count, source });
 const VIEW = new Map([['delays@1a2b', [-Infinity, 1_000_000]]]);
 
-const kafkaProgram = findKafka();
-if (kafkaProgram === undefined) skipBecause(`event log contract in a topic: ${WITHOUT_KAFKA}`);
+const hasKafka = findKafka() !== undefined;
+if (!hasKafka) skipBecause(`event log contract in a topic: ${WITHOUT_KAFKA}`);
 
-const stores = [{ store: 'files' as const }, ...(s3Program === undefined ? [] : [{ store: 'S3' as const }])];
-const databases = testDatabases('event log contract');
+type Store = 'files' | 'S3' | 'Kafka';
+const on = (databases: TestDatabases, ...stores: Store[]) =>
+  stores.map((store) => ({ databases, database: databases.name, store }));
+const [sqlite, ...others] = testDatabases('event log contract') as [TestDatabases, ...TestDatabases[]];
+const topic: Store[] = hasKafka ? ['Kafka'] : [];
 // Each database once, each store once; Kafka with each database.
-const machines = [
-  ...databases.map((database, index) => ({
-    databases: database,
-    database: database.name,
-    store: stores[Math.min(index, stores.length - 1)]?.store,
-  })),
-  ...(kafkaProgram === undefined ? [] : databases).map((database) => ({
-    databases: database,
-    database: database.name,
-    store: 'Kafka' as const,
-  })),
-];
+const machines = rows(
+  on(sqlite, 'files', ...topic),
+  others.flatMap((database) => on(database, 'S3', ...topic)),
+);
 
-// One broker for all: its start takes more than the tests in it.
-let kafka: KafkaServer | undefined;
 let topics = 0;
-beforeAll(async () => {
-  if (kafkaProgram !== undefined) kafka = await startKafka(kafkaProgram);
-}, 90_000);
-afterAll(() => kafka?.stop());
 
 describe.each(machines)('an event log with its registry on $database and its segments on $store', (machine) => {
-  let s3: S3Server | undefined;
+  const s3 = machine.store === 'S3' ? sharedS3('event log contract') : undefined;
   let world: EventLogWorld;
   let log: EventLog;
 
-  beforeAll(async () => {
-    await machine.databases.start();
-    if (machine.store === 'S3' && s3Program !== undefined) s3 = await startS3Server(s3Program);
-  }, 90_000);
-  afterAll(async () => {
-    await machine.databases.stop();
-    await s3?.stop();
-  });
+  beforeAll(() => machine.databases.start());
+  afterAll(() => machine.databases.stop());
   beforeEach(async () => {
     const url = await machine.databases.newUrl();
-    if (machine.store === 'Kafka' && kafka !== undefined)
-      world = await eventLogWorld({ url, topic: { kafka, name: `log-${++topics}` } });
+    if (machine.store === 'Kafka')
+      world = await eventLogWorld({ url, topic: { kafka: await sharedKafka(), name: `contract-${++topics}` } });
     else if (s3 === undefined) world = await eventLogWorld({ url });
     else {
-      const { endpoint, accessKeyId, secretAccessKey } = s3;
-      const bucket = `s3://${await s3.newBucket()}?endpoint=${encodeURIComponent(endpoint)}`;
+      const server = await s3;
+      const { endpoint, accessKeyId, secretAccessKey } = server;
+      const bucket = `s3://${await server.newBucket()}?endpoint=${encodeURIComponent(endpoint)}`;
       world = await eventLogWorld({ url, objects: openObjectStore(bucket, { accessKeyId, secretAccessKey }) });
     }
     log = await world.open();

@@ -83,6 +83,7 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
       definitions: () => definitions,
       machine,
       // Nobody waits for the end of what is gone.
+      limits: { timeoutMs: 1000 },
       ...(crash && { around: watched(crash), closeLimit: () => (crash.hasCrashed ? 0 : 10_000) }),
     });
   /** How often each is counted online. */

@@ -1,10 +1,10 @@
 // A store that stays away: nobody waits for it without end, and nothing piles up without bound.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatTimestamp, HeadraceError, MICROS_PER_MINUTE } from '../../src/core/index.ts';
+import { formatTimestamp, HeadraceError, MICROS_PER_MINUTE, sha256Hex } from '../../src/core/index.ts';
 import type { OnlineStore, StoreWriter } from '../../src/online/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
-import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import { type IngestionWorld, keyOf, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
 const definitions = eventDefinitions();
@@ -35,7 +35,7 @@ describe.skipIf(kind === undefined)('while the store is away', () => {
     },
   });
   const open = (more: Partial<Parameters<IngestionWorld['open']>[0]> = {}): Promise<PushProcess> =>
-    world.open({ definitions: () => definitions, between, ...more });
+    world.open({ definitions: () => definitions, between, limits: { timeoutMs: 1000 }, ...more });
 
   /** Resolves with a look that waits for a cut, which waits for the store. */
   const hangingLook = async (server: PushProcess): Promise<void> => {
@@ -98,6 +98,62 @@ describe.skipIf(kind === undefined)('while the store is away', () => {
     isAway = false;
     expect(await next.ingestion.settle()).toBe(1);
     expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 1n });
+  });
+
+  it('a node of several that is away holds up only what lies on it', async () => {
+    const goneIds = new Set<string>();
+    const onGone = (text: string): boolean => goneIds.has(text);
+    const nodeOf = (_entity: string, key: Uint8Array): string =>
+      onGone(Buffer.from(key).toString('hex')) ? 'gone' : 'there';
+    let asked = 0;
+    const ofNode =
+      <A>(isOnGone: (one: A) => boolean, work: (given: readonly A[]) => Promise<unknown>) =>
+      async (given: readonly A[]) => {
+        if (isAway && given.some(isOnGone)) {
+          asked++;
+          throw new HeadraceError('HR_ONLINE_UNAVAILABLE', 'the node is away');
+        }
+        return work(given);
+      };
+    const nodes = (store: OnlineStore): OnlineStore => ({
+      ...store,
+      async writer(link): Promise<StoreWriter> {
+        const writer = await store.writer(link);
+        const isOf = ({ entity, key }: { entity: string; key: Uint8Array }) => nodeOf(entity, key) === 'gone';
+        const isOfClaim = ({ id }: { id: string }) => onGone(id);
+        return {
+          ...writer,
+          nodeOf,
+          nodeOfClaim: (id) => (onGone(id) ? 'gone' : 'there'),
+          putParts: ofNode(isOf, writer.putParts) as StoreWriter['putParts'],
+          claim: ofNode(isOfClaim, writer.claim) as StoreWriter['claim'],
+          finish: ofNode(isOfClaim, writer.finish) as StoreWriter['finish'],
+        };
+      },
+    });
+    goneIds.add(Buffer.from(keyOf('gone')).toString('hex'));
+    goneIds.add(sha256Hex(JSON.stringify(['events', 'gone key'])));
+    const server = await open({ between: nodes, limits: { timeoutMs: 200 } });
+    for (const k of ['there', 'gone']) await push(server, k);
+    isAway = true;
+    const refused = [push(server, 'gone'), push(server, 'there', 'gone key')].map((one) =>
+      one.catch((error: unknown) => error),
+    );
+    await expect.poll(() => asked).toBeGreaterThan(1);
+    // Each is answered while those of the other node are tried again and again.
+    for (let n = 0; n < 10; n++) expect(await push(server, 'there')).toMatchObject({ accepted: 1 });
+    expect(await push(server, 'there', 'key')).toMatchObject({ duplicate: false });
+    for (const answer of await Promise.all(refused)) expect(answer).toMatchObject({ code: 'HR_ONLINE_UNAVAILABLE' });
+    expect(server.ingestion.status().writer).toMatchObject({ pending: 2, storeFailure: 'the node is away' });
+    expect(await world.valuesOf(manifest, 'there')).toMatchObject({ rows: 12n });
+    expect(await world.valuesOf(manifest, 'gone')).toMatchObject({ rows: 1n });
+    isAway = false;
+    await expect
+      .poll(() => server.ingestion.status().writer, { timeout: 10_000 })
+      .toMatchObject({ pending: 0, storeFailure: null });
+    expect(await push(server, 'there', 'gone key')).toMatchObject({ duplicate: true });
+    expect(await world.valuesOf(manifest, 'there')).toMatchObject({ rows: 13n });
+    expect(await world.valuesOf(manifest, 'gone')).toMatchObject({ rows: 2n });
   });
 
   it('pushes are refused, and not logged, once as many wait as its memory is for', async () => {

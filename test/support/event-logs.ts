@@ -31,7 +31,7 @@ export interface GivenWorld {
   readonly url?: string;
   readonly objects?: ObjectStore;
   /** Where the logs lie; on disk when left out. */
-  readonly topic?: { readonly kafka: KafkaServer; readonly name: string };
+  readonly topic?: { readonly kafka: Pick<KafkaServer, 'broker' | 'admin'>; readonly name: string };
 }
 
 /** Short, for tests that wait for it. */

@@ -190,6 +190,10 @@ export async function startKafka(
         }));
         await producer.send({ messages: some, acks: -1 });
       }
+      // A test file leaves no connection behind.
+      if (lifetime.isShared !== true) return;
+      await producer?.close();
+      producer = undefined;
     },
     admin,
     addBroker,

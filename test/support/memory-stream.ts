@@ -16,6 +16,8 @@ export interface MemoryTopic {
   committed(group: string): ReadonlyMap<number, number>;
   /** While it is away every call fails. */
   isAway: boolean;
+  /** Calls that failed since it was away. */
+  readonly refused: number;
 }
 
 /** Of one partition in one fetch. */
@@ -23,9 +25,6 @@ const FETCHED = 1000;
 /** How long a fetch waits for a message. */
 const WAIT_MS = 20;
 
-const away = (): never => {
-  throw new HeadraceError('HR_STREAM_UNAVAILABLE', 'the topic is away');
-};
 const bytesOf = (value: Buffer | string | null | undefined): Uint8Array | null =>
   value === null || value === undefined ? null : Buffer.from(value);
 
@@ -50,8 +49,16 @@ export function createMemoryTopic(partitions = 1, topicId = 'memory'): MemoryTop
       member.assigned = all.filter((partition) => partition % members.length === at);
     });
   const boundsOf = (partition: number) => ({ start: starts[partition] ?? 0, end: logs[partition]?.length ?? 0 });
+  let refused = 0;
+  const away = (): never => {
+    refused++;
+    throw new HeadraceError('HR_STREAM_UNAVAILABLE', 'the topic is away');
+  };
   const topic: MemoryTopic = {
     isAway: false,
+    get refused() {
+      return refused;
+    },
     send(messages) {
       for (const { key, value, partition = 0, headers = {}, timestamp = 0n } of messages) {
         const log = logs[partition] as StreamMessage[];
