@@ -219,8 +219,9 @@ async function placeOf(
   feed: Feed,
   { stream, from, logger }: Pick<ConsumeOptions, 'stream' | 'from' | 'logger'>,
 ): Promise<{ readonly at: number; readonly end: number }> {
-  const [kept, bounds] = await Promise.all([feed.position(), stream.bounds([partition])]);
-  const { start, end } = bounds.get(partition) ?? { start: 0, end: 0 };
+  const kept = await feed.position();
+  // Asked after: another member may read and push what comes meanwhile, and the feed would stand past an earlier end.
+  const { start, end } = (await stream.bounds([partition])).get(partition) ?? { start: 0, end: 0 };
   const at = kept ?? (await feed.begin(from === 'latest' ? end : start));
   if (at >= start && at <= end) return { at, end };
   if (at > end)

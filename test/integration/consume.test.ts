@@ -234,6 +234,29 @@ describe('consume', () => {
     await member.done;
   });
 
+  it('takes a partition that another member has read on while it asked where that stands', async () => {
+    const topic = createMemoryTopic();
+    topic.send(messages(0, 2));
+    let asked = 0;
+    const progress = await own.caughtUp(topic.open, {
+      machine: 'a',
+      before: ({ feed }) => ({
+        feed: (partition) => ({
+          ...feed(partition),
+          async position() {
+            if (++asked > 1) return feed(partition).position();
+            await setImmediate();
+            topic.send(messages(2, 5));
+            await own.caughtUp(topic.open, { machine: 'b' });
+            return feed(partition).position();
+          },
+        }),
+      }),
+    });
+    expect(progress).toMatchObject({ pushed: 0, partitions: [{ position: 5 }] });
+    expect(await own.counted()).toEqual(countTo(5));
+  });
+
   it('has dead letters of a kind that fails for a while', async () => {
     const topic = createMemoryTopic();
     topic.send([{ value: 'no row' }, message(0)]);
