@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { ArmChoice, BatchRequest, PredictedFile } from '../batch-prediction/index.ts';
+import type { ArmChoice, BatchMeans, BatchRequest, PredictedFile } from '../batch-prediction/index.ts';
 import type { Progress } from '../core/index.ts';
 import { providersOf } from './model-providers.ts';
 import type { App } from './open-app.ts';
@@ -11,8 +11,13 @@ export interface PredictRequest extends Omit<BatchRequest, 'arm'>, ArmChoice {
   readonly endpoint: string;
 }
 
-/** Throws as `chooseArm` and `predictFile`. */
-export async function predictInBatch(app: App, request: PredictRequest, progress: Progress): Promise<PredictedFile> {
+/** Throws as `chooseArm` and `predictFile`, which takes `means`. */
+export async function predictInBatch(
+  app: App,
+  request: PredictRequest,
+  progress: Progress,
+  means?: Partial<BatchMeans>,
+): Promise<PredictedFile> {
   const { chooseArm, predictFile } = await import('../batch-prediction/index.ts');
   const arm = await chooseArm(
     {
@@ -37,5 +42,5 @@ export async function predictInBatch(app: App, request: PredictRequest, progress
     spill: join(values['offline.path'], 'spill'),
     scratch: join(values['offline.path'], 'predictions'),
   };
-  return predictFile(deps, { ...request, arm });
+  return predictFile(deps, { ...request, arm }, means);
 }

@@ -82,17 +82,27 @@ export interface PredictedFile extends Manifest {
   readonly resumed: number;
 }
 
+/** What a batch works with that tests give otherwise: a folder that breaks off at a step, parts written without threads. */
+export interface BatchMeans {
+  readonly folder: OutFolder;
+  readonly writeParts: typeof writeParts;
+}
+
 const FEATURES = 'features.parquet';
 
 /**
  * Errors: as a training set's; HR_USAGE for columns, HR_CONFLICT where `out` holds another batch or a process is at work on it,
  * HR_STORAGE_FULL, HR_MODEL_SIGNATURE and what else the model's opening throws, HR_INFERENCE_FAILED and HR_NULL_FEATURE of rows.
  */
-export async function predictFile(deps: BatchDeps, request: BatchRequest): Promise<PredictedFile> {
-  const folder = openOutFolder(request.out, deps.scratch, deps.offline.remote?.s3 ?? {});
+export async function predictFile(
+  deps: BatchDeps,
+  request: BatchRequest,
+  means: Partial<BatchMeans> = {},
+): Promise<PredictedFile> {
+  const { folder = openOutFolder(request.out, deps.scratch, deps.offline.remote?.s3 ?? {}) } = means;
   const lock = await toldOfDisk(folder.name, async () => lockFolder(folder));
   try {
-    const predicted = await predictInto(deps, request, folder);
+    const predicted = await predictInto(deps, request, { writeParts, ...means, folder });
     lock.end();
     return predicted;
   } catch (thrown) {
@@ -113,8 +123,9 @@ async function letGo(folder: OutFolder, lock: FolderLock): Promise<void> {
   }
 }
 
-async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFolder): Promise<PredictedFile> {
+async function predictInto(deps: BatchDeps, request: BatchRequest, means: BatchMeans): Promise<PredictedFile> {
   const { arm, input } = request;
+  const { folder } = means;
   // It may have waited for its turn.
   request.signal?.throwIfAborted();
   const asked = askedOf(arm, {
@@ -129,6 +140,8 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
   const found = await standing(deps, request, folder, asked);
   const { names, begun, finished } = found;
   if (finished !== undefined) {
+    // A run that was killed after its manifest leaves the job beside it.
+    if (names.has(JOB)) await folder.remove(JOB);
     await folder.clear();
     return { ...finished, out: folder.name, resumed: finished.parts.length };
   }
@@ -143,7 +156,7 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, folder: OutFo
       : await readFiles(deps.objects, arm.graph, here);
   deps.progress.start('predict', job.rows, 'rows');
   let rows = [...done.values()].reduce((sum, part) => sum + part.rows, 0);
-  await writeParts({
+  await means.writeParts({
     threads: deps.threads,
     orders,
     signal: request.signal,

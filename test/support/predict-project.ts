@@ -3,8 +3,9 @@
 
 import { join } from 'node:path';
 import { openDuckDb } from '../../src/storage/index.ts';
+import { headraceHereJson } from './command-here.ts';
 import { lookUpModel, treesModel } from './onnx-model.ts';
-import { createProject, headraceJson, type Project } from './serving-project.ts';
+import { createProject, type Project } from './serving-project.ts';
 
 const REPOSITORY = `import { count, endpoint, entity, featureService, featureView, latest, mean, model, onDemandView, parquet, sum, t } from 'headrace';
 
@@ -40,7 +41,7 @@ export const table = endpoint('table', { model: placed, unit: ['price'] });
 `;
 
 const CONFIG = `import { defineConfig } from 'headrace';
-export default defineConfig({ project: 'shops', offline: { memory: '1GB' } });
+export default defineConfig({ project: 'shops', offline: { memory: '1GB', threads: 2 } });
 `;
 
 /** Ten thousand sales of 100 shops in the 20 days before `endMs`, applied, with two versions of `score`; 1 is served. */
@@ -58,10 +59,10 @@ export async function createPredictProject(endMs: number): Promise<Project> {
     `SELECT 'shop' || (i * 7919 % 100) AS shop, sin(i) AS amount, CAST(i % 13 AS BIGINT) AS points,
       make_timestamp(CAST(${endMs} AS BIGINT) * 1000 - CAST(i AS BIGINT) * 172800000 - 600000000) AS sold_at FROM range(10000) t(i)`,
   );
-  headraceJson(project, ['apply']);
-  headraceJson(project, ['models', 'register', 'score', 'trees.onnx', '--alias', 'champion']);
-  headraceJson(project, ['models', 'register', 'score', 'other.onnx']);
-  headraceJson(project, ['models', 'register', 'placed', 'look-up.onnx']);
+  await headraceHereJson(project, ['apply']);
+  await headraceHereJson(project, ['models', 'register', 'score', 'trees.onnx', '--alias', 'champion']);
+  await headraceHereJson(project, ['models', 'register', 'score', 'other.onnx']);
+  await headraceHereJson(project, ['models', 'register', 'placed', 'look-up.onnx']);
   return project;
 }
 

@@ -1,0 +1,400 @@
+// `headrace predict`, held against a server of the same endpoint: the same rows, the same features, the same answers, bit for
+// bit; a batch that breaks off at any step and is asked for again; and what is wrong, told.
+
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type App, openApp, predictInBatch, type PredictRequest, readEnvironment } from '../../src/app/index.ts';
+import type { BatchMeans } from '../../src/batch-prediction/index.ts';
+import { openOutFolder } from '../../src/batch-prediction/out-folder.ts';
+import { type HeadraceError, silentLogger, silentProgress } from '../../src/core/index.ts';
+import { openPartWriter } from '../../src/offline/batch/part-writer.ts';
+import { headraceHere, headraceHereJson } from '../support/command-here.ts';
+import { breaksAfter } from '../support/fault-points.ts';
+import { serveProject } from '../support/open-serving.ts';
+import { createPredictProject, inputSql, partsOf, readRows, writeRows } from '../support/predict-project.ts';
+import type { Project } from '../support/serving-project.ts';
+
+const END_MS = Date.now();
+const ROWS = 400;
+
+let project: Project;
+let serving: Awaited<ReturnType<typeof serveProject>>;
+let app: App;
+beforeAll(async () => {
+  project = await createPredictProject(END_MS);
+  await headraceHereJson(project, ['materialize', '--from', '2020-01-01T00:00:00Z']);
+  serving = await serveProject(project);
+  app = await openApp({
+    environment: { ...readEnvironment({}), workingDirectory: project.directory },
+    logger: silentLogger,
+  });
+  await writeRows(project.file('past.parquet'), inputSql(ROWS, END_MS));
+  await batch('past.parquet', 'past', { hasFeatures: true });
+});
+afterAll(async () => {
+  await app?.close();
+  await serving?.close();
+});
+
+/** Parts one after the other in this thread: to load the program in another takes longer than all else. */
+const writePartsHere: BatchMeans['writeParts'] = async ({ work, orders, written, scored }) => {
+  const writer = await openPartWriter(work, scored);
+  try {
+    for (const order of orders) await written(order, await writer.write(order));
+  } finally {
+    await writer.close();
+  }
+};
+
+interface Asked extends Partial<Omit<PredictRequest, 'input' | 'out'>> {
+  readonly slice?: NonNullable<PredictRequest['input']['slice']>;
+}
+/** By the endpoint `shops`, where no other is named. */
+function batch(input: string, out: string, { slice, ...more }: Asked = {}, means: Partial<BatchMeans> = {}) {
+  const place = { path: project.file(input), directory: project.directory, ...(slice === undefined ? {} : { slice }) };
+  const plain = { timestamp: 'at', hasFeatures: false, badRows: 'fail', format: 'parquet', overwrites: false } as const;
+  const request = { endpoint: 'shops', ...plain, ...more, input: place, out: project.file(out) };
+  return predictInBatch(app, request, silentProgress, { writeParts: writePartsHere, ...means });
+}
+const byCommand = (endpoint: string, ...args: readonly string[]) =>
+  headraceHere(project, ['predict', endpoint, '--timestamp', 'at', ...args], { HEADRACE_OFFLINE_THREADS: '2' });
+const made = (folder: string, columns = '*', format?: string) =>
+  readRows(`SELECT ${columns} FROM ${partsOf(project.file(folder), format)}`);
+const PLAIN = '* EXCLUDE (probability, model, version, variant)';
+const SCORE = 'CAST(probability AS FLOAT) AS p';
+
+interface Prediction {
+  readonly outputs: { readonly probability: number };
+  readonly version: number;
+  readonly variant: string;
+  readonly features: Readonly<Record<string, number | string | null>>;
+  readonly error?: { readonly code: string };
+}
+async function askServer(inputs: readonly object[]): Promise<readonly Prediction[]> {
+  const response = await fetch(`${serving.serving.url}/v1/endpoints/shops/predict`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs, options: { return_features: true, partial: true } }),
+  });
+  return ((await response.json()) as { predictions: readonly Prediction[] }).predictions;
+}
+
+describe('a batch', () => {
+  it('answers what the server answers for the same rows at the same time, bit for bit', async () => {
+    // No sale lies within ten minutes of where a window begins or ends.
+    const at = `TIMESTAMP '${new Date().toISOString().replace('Z', '')}'`;
+    await writeRows(project.file('now.parquet'), `SELECT * REPLACE (${at} AS "at") FROM (${inputSql(ROWS, END_MS)})`);
+    const { code, stdout, stderr } = await byCommand(
+      'shops',
+      ...['--input', 'now.parquet', '--out', 'now', '--with-features', '--json'],
+    );
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/^predict: 400 rows/m);
+    const told = { rows: ROWS, failed: 0, model: 'score', version: 1, variant: 'stable' };
+    expect(JSON.parse(stdout)).toMatchObject(told);
+    expect(JSON.parse(readFileSync(project.file('now/_manifest.json'), 'utf8'))).toMatchObject(told);
+    const predicted = await made('now');
+    const answers = await askServer(
+      predicted.map(({ shop, price, pieces }) => ({ shop, price, ...(pieces === null ? {} : { pieces }) })),
+    );
+    expect([predicted.length, answers.length]).toEqual([ROWS, ROWS]);
+    expect(new Set(predicted.map((row) => row['probability'])).size).toBeGreaterThan(50);
+    for (const [i, row] of predicted.entries()) {
+      const { outputs, version, variant, features } = answers[i] as Prediction;
+      expect(Object.is(row['probability'], Math.fround(outputs.probability)), `row ${i}`).toBe(true);
+      expect([row['version'], row['variant'], row['model']]).toEqual([version, variant, 'score']);
+      expect(Object.keys(features)).toHaveLength(6);
+      for (const [name, value] of Object.entries(features)) {
+        const own = row[name];
+        // An answer's JSON writes −0 as 0.
+        const shown = typeof own === 'bigint' ? Number(own) : own === 0 ? 0 : own;
+        const isFloat32 = name.endsWith('weight') && typeof value === 'number';
+        expect(shown, `row ${i}, ${name}`).toBe(isFloat32 ? Math.fround(value) : value);
+      }
+    }
+  });
+
+  it('keeps the input’s order and columns, whole numbers past 2^53 too, and has the features of a training set', async () => {
+    const set = ['--spine', 'past.parquet', '--timestamp', 'at', '--out', 'set.parquet'];
+    await headraceHereJson(project, ['training-set', 'create', '--service', 'shop_features', ...set]);
+    const own = await made('past', PLAIN);
+    expect(own).toHaveLength(ROWS);
+    expect(own).toEqual(await readRows(`FROM '${project.file('set.parquet')}'`));
+  });
+
+  it('predicts by another version or variant where it is named, and by CSV as by Parquet', async () => {
+    await writeRows(project.file('past.csv'), inputSql(ROWS, END_MS));
+    await batch('past.csv', 'by-csv', { variant: 'stable', format: 'csv' });
+    await batch('past.parquet', 'champion', { version: 'champion' });
+    await batch('past.parquet', 'second', { version: '2' });
+    const first = await made('past', SCORE);
+    expect(await made('by-csv', SCORE, 'csv')).toEqual(first);
+    expect(await made('champion', SCORE)).toEqual(first);
+    expect(await made('second', SCORE)).not.toEqual(first);
+    expect(await made('second', 'DISTINCT version, variant')).toEqual([{ version: 2, variant: null }]);
+    expect(Object.keys((await made('champion'))[0] ?? {})).not.toContain('history__mean_7d');
+  });
+
+  it('says why a row has no prediction, where a server refuses it or fails on it', async () => {
+    await writeRows(
+      project.file('bad.csv'),
+      `SELECT id, shop, CASE id - 9007199254740993 WHEN 3 THEN 'dear' WHEN 5 THEN NULL WHEN 7 THEN '-1' ELSE CAST(price AS VARCHAR) END AS price, pieces,
+        CASE WHEN id - 9007199254740993 = 9 THEN NULL ELSE "at" END AS "at" FROM (${inputSql(20, END_MS)})`,
+    );
+    await expect(batch('bad.csv', 'bad')).rejects.toThrow(/row 4: column "price" holds dear.*--on-error column/s);
+    project.write('dear.csv', 'shop,price,pieces,at\nshop1,-1,1,2026-10-01T00:00:00Z\n');
+    await expect(batch('dear.csv', 'dear')).rejects.toMatchObject({
+      code: 'HR_TRANSFORM_FAILED',
+      message: expect.stringMatching(
+        /view .*basket.*threw: no such price\. [^.]*\. Correct it, or .*--on-error column/s,
+      ),
+    });
+    expect(await batch('bad.csv', 'marked', { badRows: 'mark' })).toMatchObject({ rows: 20, failed: 4 });
+    const marked = await made('marked', 'probability, error');
+    const bad = marked.flatMap(({ error }, i) => (error === null ? [] : [[i, error]]));
+    expect(bad).toEqual([
+      [3, 'HR_SPINE: column "price" holds dear, which is no float64'],
+      [5, expect.stringMatching(/^HR_SPINE: column "price" is null, and the endpoint requires it/)],
+      [7, expect.stringMatching(/^HR_TRANSFORM_FAILED: .*no such price/)],
+      [9, 'HR_SPINE: column "at" is null: the row has no time'],
+    ]);
+    expect(marked.filter((row) => (row['probability'] === null) !== (row['error'] !== null))).toEqual([]);
+    // The server fails on the same row, and answers the others.
+    const failed = await askServer(marked.map((_, i) => ({ shop: 'shop1', price: i === 7 ? -1 : 1 })));
+    expect(failed.flatMap(({ error }, i) => (error === undefined ? [] : [[i, error.code]]))).toEqual([
+      [7, 'HR_TRANSFORM_FAILED'],
+    ]);
+  });
+
+  it('reads what the endpoint takes by its declared type, however a CSV file writes its name', async () => {
+    project.write('names.csv', 'Shop,PRICE,pieces,At\n1e0,1.5,1,2026-10-01\n1e1,1.5,1,2026-10-01\n');
+    expect(await batch('names.csv', 'names')).toMatchObject({ rows: 2, failed: 0 });
+    expect(await made('names', '"Shop"')).toEqual([{ Shop: '1e0' }, { Shop: '1e1' }]);
+  });
+
+  it('finds the row on which the model itself fails', async () => {
+    await writeRows(
+      project.file('places.parquet'),
+      `SELECT CAST(CASE WHEN i = 1234 THEN 99 ELSE i % 64 END AS DOUBLE) AS price, now()::TIMESTAMP AS at FROM range(3000) t(i)`,
+    );
+    await batch('places.parquet', 'places', { endpoint: 'table', badRows: 'mark' });
+    const failed = `count(*) FILTER (starts_with(error, 'HR_INFERENCE_FAILED')) AS failed`;
+    expect(await made('places', `count(*) FILTER (ten = price * 10) AS right, ${failed}`)).toEqual([
+      { right: 2999n, failed: 1n },
+    ]);
+    await expect(batch('places.parquet', 'refused', { endpoint: 'table' })).rejects.toThrow(/row 1235/);
+  });
+
+  it('of no rows gives no rows, with the columns', async () => {
+    await writeRows(project.file('none.parquet'), `SELECT * FROM (${inputSql(1, END_MS)}) LIMIT 0`);
+    expect(await batch('none.parquet', 'none')).toMatchObject({ rows: 0 });
+    const described = await readRows(`DESCRIBE SELECT * FROM ${partsOf(project.file('none'))}`);
+    const names = ['id', 'shop', 'price', 'pieces', 'at', 'probability', 'model', 'version', 'variant'];
+    expect(described.map((column) => column['column_name'])).toEqual(names);
+  });
+
+  it('in slices gives all rows, each once, in order', async () => {
+    for (const index of [0, 1, 2])
+      await batch('past.parquet', `sliced/${index}`, { slice: { index, of: 3 }, hasFeatures: true });
+    const sliced = await readRows(`FROM read_parquet('${project.file('sliced/*/part-*.parquet')}')`);
+    expect(sliced).toEqual(await made('past'));
+  });
+
+  it('asked for again is there already, and of another batch it is refused until told to replace it', async () => {
+    const there = { rows: ROWS, resumed: 1, parts: [{ rows: ROWS }] };
+    expect(await batch('past.parquet', 'past', { hasFeatures: true })).toMatchObject(there);
+    const other = batch('past.parquet', 'past', { hasFeatures: true, version: '2' });
+    await expect(other).rejects.toMatchObject({
+      code: 'HR_CONFLICT',
+      message: expect.stringContaining('another batch'),
+    });
+    expect(existsSync(project.file('past/_work'))).toBe(false);
+    await writeRows(project.file('again.parquet'), inputSql(ROWS + 1, END_MS));
+    await batch('again.parquet', 'again');
+    project.write('again.parquet', readFileSync(project.file('past.parquet')));
+    await expect(batch('again.parquet', 'again')).rejects.toThrow(/another content/);
+    expect(await batch('again.parquet', 'again', { overwrites: true })).toMatchObject({ rows: ROWS, resumed: 0 });
+    expect(await made('again', SCORE)).toEqual(await made('past', SCORE));
+  });
+});
+
+describe('a batch that breaks off', () => {
+  /** Three parts. */
+  const MANY = 20_000;
+  let whole: readonly object[];
+  beforeAll(async () => {
+    await writeRows(project.file('many.parquet'), inputSql(MANY, END_MS));
+    await run('whole');
+    whole = await scores('whole');
+    expect(whole).toMatchObject([{ count: BigInt(MANY) }]);
+  });
+
+  /** Breaks off after so many steps that change its folder; goes to its end where that is undefined. */
+  const run = (out: string, steps?: number, more: Asked = {}) => {
+    const folder = openOutFolder(project.file(out), project.file('scratch'), {});
+    const broken = () => breaksAfter(folder, Number(steps), ['write', 'publish', 'remove', 'clear']);
+    return batch('many.parquet', out, more, { folder: steps === undefined ? folder : broken() });
+  };
+  const breaksOff = (out: string, steps: number) => expect(run(out, steps)).rejects.toThrow('broke off');
+  /** How many rows there are, and the hash of all in their order. */
+  const scores = (out: string) =>
+    readRows(
+      `SELECT count(*) AS count, md5(string_agg(concat_ws(' ', id, probability), ',' ORDER BY parse_filename(filename), file_row_number)) AS hash
+        FROM read_parquet('${project.file(out)}/part-*.parquet', filename = true, file_row_number = true)`,
+    );
+  const change = async (factor: number): Promise<void> => {
+    const sales = project.file('data/sales.parquet');
+    await writeRows(project.file('changed.parquet'), `SELECT * REPLACE (amount * ${factor} AS amount) FROM '${sales}'`);
+    renameSync(project.file('changed.parquet'), sales);
+  };
+
+  // The job; of each part its record, then the part; the manifest; the end of the job; that of its work.
+  it.each([
+    [0, 0],
+    [1, 0],
+    [2, 0],
+    [3, 1],
+    [4, 1],
+    [5, 2],
+    [6, 2],
+    [7, 3],
+    [8, 3],
+    [9, 3],
+  ])(
+    'after step %i goes on with the %i parts that it has, and comes out as one that nothing disturbed',
+    async (steps, there) => {
+      const out = `broken-${steps}`;
+      await breaksOff(out, steps);
+      expect((await run(out)).resumed).toBe(there);
+      expect(await scores(out)).toEqual(whole);
+      expect(readdirSync(project.file(out)).filter((name) => !name.startsWith('part-'))).toEqual(['_manifest.json']);
+    },
+  );
+
+  it('while it replaces another leaves nothing that is taken for that one', async () => {
+    await run('replaced');
+    const other = { badRows: 'mark', overwrites: true } as const;
+    await expect(run('replaced', 5, other)).rejects.toThrow('broke off');
+    expect(existsSync(project.file('replaced/_manifest.json'))).toBe(false);
+    expect(await run('replaced', undefined, other)).toMatchObject({ badRows: 'mark', rows: MANY });
+    expect(await scores('replaced')).toEqual(whole);
+  });
+
+  it('keeps its features where the sources changed, and never puts rows of two snapshots together', async () => {
+    await breaksOff('kept', 5);
+    await breaksOff('lost', 5);
+    await breaksOff('mixed', 5);
+    await change(2);
+    expect((await run('kept')).resumed).toBe(2);
+    expect(await scores('kept')).toEqual(whole);
+    // Its features are gone, as on another machine, and are not to be had again as they were.
+    rmSync(project.file('lost/_work/features.parquet'));
+    expect((await run('lost')).resumed).toBe(0);
+    expect(await scores('lost')).not.toEqual(whole);
+    // As a run leaves it that found its features lost and was killed once it had made them anew: job and parts are the old ones.
+    await breaksOff('later', 1);
+    renameSync(project.file('later/_work/features.parquet'), project.file('mixed/_work/features.parquet'));
+    expect((await run('mixed')).resumed).toBe(0);
+    expect(await scores('mixed')).toEqual(await scores('lost'));
+  });
+});
+
+describe('what is wrong is told', () => {
+  const refusals: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['an endpoint that nobody knows', ['shop'], /HR_UNKNOWN_ENDPOINT.*shops/s],
+    ['a variant that it lacks', ['shops', '--variant', 'stabel'], /no variant "stabel".*stable/s],
+    ['a column that the input lacks', ['shops', '--columns', 'id,shops'], /--columns names "shops"/],
+    ['both a variant and a version', ['shops', '--variant', 'stable', '--model-version', '1'], /either/],
+    ['a slice past the last', ['shops', '--slice', '4/3'], /--slice/],
+    ['a slice before the first', ['shops', '--slice', '0/3'], /--slice/],
+    ['another policy', ['shops', '--on-error', 'skip'], /--on-error/],
+    ['a folder without a name, which would be this one', ['shops', '--out', ''], /HR_USAGE.*--out is empty/s],
+    ['an input without a name', ['shops', '--input', ' '], /HR_USAGE.*--input is empty/s],
+    ['a time column without a name', ['shops', '--timestamp', ''], /HR_USAGE.*--timestamp is empty/s],
+  ];
+  it.each(refusals)('%s', async (_, [endpoint = '', ...own], message) => {
+    // The last of an option counts.
+    const { code, stderr } = await byCommand(endpoint, '--input', 'past.parquet', '--out', 'refusals', ...own);
+    expect([code === 0, stderr]).toEqual([false, expect.stringMatching(message)]);
+    expect(existsSync(project.file('refusals/_work'))).toBe(false);
+  });
+
+  it('a provider that is not on this machine', async () => {
+    const where = { HEADRACE_MODELS_PROVIDERS: 'coreml,cpu' };
+    const line = ['predict', 'shops', '--timestamp', 'at', '--input', 'past.parquet', '--out', 'nowhere'];
+    const { code, stderr } = await headraceHere(project, line, where);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/HR_UNSUPPORTED.*"coreml" is not available here/s)]);
+  });
+
+  const ten = inputSql(10, END_MS);
+  it.each<[string, Readonly<Record<string, string>>, string, RegExp]>([
+    [
+      'Parquet files of two types',
+      {
+        'halves-1.parquet': ten,
+        'halves-2.parquet': `SELECT * REPLACE (CAST(price AS VARCHAR) AS price) FROM (${ten})`,
+      },
+      'halves-*.parquet',
+      /HR_SPINE.*halves-2.parquet has "price" as VARCHAR, and .*halves-1.parquet as DOUBLE/s,
+    ],
+    [
+      'Parquet files of which one lacks a column',
+      { 'thirds-1.parquet': ten, 'thirds-2.parquet': `SELECT * EXCLUDE (price) FROM (${ten})` },
+      'thirds-*.parquet',
+      /thirds-2.parquet has no column "price"/,
+    ],
+    [
+      'CSV files of which one has a column more',
+      { 'heads-1.csv': ten, 'heads-2.csv': `SELECT *, 1 AS more FROM (${ten})` },
+      'heads-*.csv',
+      /HR_SPINE.*heads-2.csv has a column "more", which .*heads-1.csv lacks/s,
+    ],
+    [
+      'CSV files of which one lacks a column',
+      { 'tails-1.csv': ten, 'tails-2.csv': `SELECT * EXCLUDE (id) FROM (${ten})` },
+      'tails-*.csv',
+      /tails-2.csv has no column "id"/,
+    ],
+    [
+      'an input without a column that the endpoint takes, as the input that it is',
+      { 'cheap.parquet': `SELECT * EXCLUDE (price) FROM (${ten})` },
+      'cheap.parquet',
+      /HR_SPINE.*: the input has no column "price"/s,
+    ],
+    [
+      'two columns of one name',
+      { 'named.parquet': `SELECT *, 1 AS version FROM (${ten})` },
+      'named.parquet',
+      /two columns "version"/,
+    ],
+    [
+      'a column of the name of a row’s place, before anything is computed',
+      { 'placed.parquet': `SELECT *, 1 AS "File_Row_Number" FROM (${ten})` },
+      'placed.parquet',
+      /HR_USAGE.*File_Row_Number.*Rename it/s,
+    ],
+  ])('%s', async (_, files, input, message) => {
+    for (const [name, sql] of Object.entries(files)) await writeRows(project.file(name), sql);
+    const words = await batch(input, 'files').catch((error: HeadraceError) => `${error.code}: ${error.message}`);
+    expect(words).toMatch(message);
+  });
+
+  it('two columns of one name are none where one of them is not kept', async () => {
+    await writeRows(project.file('named.parquet'), `SELECT *, 1 AS version FROM (${ten})`);
+    expect(await batch('named.parquet', 'one', { columns: ['id'] })).toMatchObject({ rows: 10 });
+  });
+
+  it('a CSV file whose lines are of other lengths half-way', async () => {
+    project.write('short.csv', 'shop,price,pieces,at\nshop1,1,1,2026-10-01T00:00:00Z\nshop2,2\n');
+    await expect(batch('short.csv', 'short')).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringMatching(/not all of as many values as its header .*shop,price,pieces,at/s),
+    });
+  });
+
+  it('a version that is retired', async () => {
+    await headraceHereJson(project, ['models', 'register', 'score', 'other.onnx']);
+    await headraceHereJson(project, ['models', 'retire', 'score', '3']);
+    await expect(batch('past.parquet', 'retired', { version: '3' })).rejects.toThrow(/is retired/);
+  });
+});
