@@ -1,5 +1,5 @@
 // The guide on batch prediction, typed from top to bottom.
-// twin: test/e2e/predict.test.ts > a batch
+// twin: test/integration/predict.test.ts > a batch
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 // Batches from and to a real S3: killed there, taken up again, and taken up by a machine that has nothing of the first one's.
-// twin: test/e2e/predict.test.ts > what is asked again
+// twin: test/integration/predict.test.ts > a batch that breaks off
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';

@@ -5,8 +5,10 @@ import { mkdirSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { headraceHere, headraceHereJson } from '../support/command-here.ts';
+import { findPostgres } from '../support/postgres-server.ts';
+import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
+import { sharedPostgres } from '../support/shared-servers.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const COLUMNS = `
@@ -48,8 +50,8 @@ describe('headrace sources', () => {
   });
   afterAll(() => project.remove());
 
-  it('prints a definition that compiles as it is, of Parquet', { timeout: 240_000 }, () => {
-    const { stdout } = headrace(project, ['sources', 'inspect', 'data/Shop Orders.parquet']);
+  it('prints a definition that compiles as it is, of Parquet', async () => {
+    const { stdout } = await headraceHere(project, ['sources', 'inspect', 'data/Shop Orders.parquet']);
     expect(stdout).toBe(`import { parquet, t } from 'headrace';
 
 export const shopOrders = parquet('shop_orders', {
@@ -74,19 +76,19 @@ export const shopOrders = parquet('shop_orders', {
 `);
     project.write('feature_repo/orders.ts', stdout);
     project.write('feature_repo/views.ts', VIEW('shopOrders', 'orders.ts', 'id'));
-    expect(headrace(project, ['plan']).code).toBe(2);
-    expect(headrace(project, ['sources', 'list']).stdout).toMatch(
+    expect((await headraceHere(project, ['plan'])).code).toBe(2);
+    expect((await headraceHere(project, ['sources', 'list'])).stdout).toMatch(
       /^NAME +KIND +PLACE +COLUMNS +TIME\nshop_orders +parquet +\.\.\/data\/Shop Orders\.parquet +11 +ordered_at\n$/,
     );
-    const again = headraceJson(project, ['sources', 'inspect', 'shop_orders']) as {
+    const again = (await headraceHereJson(project, ['sources', 'inspect', 'shop_orders'])) as {
       definition: string;
       eventTime: string;
     };
     expect(`${again.definition}\n`).toBe(stdout);
   });
 
-  it('prints one of CSV by its text, and says what is wrong with a place', { timeout: 240_000 }, () => {
-    const found = headraceJson(project, ['sources', 'inspect', 'data/visits.csv', '--name', 'seen']);
+  it('prints one of CSV by its text, and says what is wrong with a place', async () => {
+    const found = await headraceHereJson(project, ['sources', 'inspect', 'data/visits.csv', '--name', 'seen']);
     expect(found).toMatchObject({
       kind: 'csv',
       name: 'seen',
@@ -97,29 +99,35 @@ export const shopOrders = parquet('shop_orders', {
       ],
       eventTime: 'seen at',
     });
-    const wrong = (...args: string[]) => headrace(project, ['sources', 'inspect', ...args]);
-    expect(wrong('data/gone.parquet')).toMatchObject({ code: 1, stderr: expect.stringContaining('no file matches') });
-    expect(wrong('data/lake')).toMatchObject({
+    const wrong = (...args: string[]) => headraceHere(project, ['sources', 'inspect', ...args]);
+    expect(await wrong('data/gone.parquet')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no file matches'),
+    });
+    expect(await wrong('data/lake')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('"../data/lake" holds files that lie in folders of it: hours. Name one of them.'),
     });
-    expect(wrong('data/none')).toMatchObject({
+    expect(await wrong('data/none')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('is of no kind that is known'),
     });
-    const withPassword = wrong('postgres://me:hunter2@127.0.0.1:1/db');
+    const withPassword = await wrong('postgres://me:hunter2@127.0.0.1:1/db');
     expect(withPassword.stderr).toContain('"postgres://me:***@127.0.0.1:1/db" is of no kind');
     expect(withPassword.stderr).not.toContain('hunter2');
-    expect(wrong('shop_order')).toMatchObject({
+    expect(await wrong('shop_order')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('Did you mean "shop_orders"?'),
     });
-    expect(wrong('data/visits.csv', '--table', 'x')).toMatchObject({ code: 2 });
-    expect(wrong('env:SHOP_URL')).toMatchObject({ code: 1, stderr: expect.stringContaining('SHOP_URL is not set') });
+    expect(await wrong('data/visits.csv', '--table', 'x')).toMatchObject({ code: 2 });
+    expect(await wrong('env:SHOP_URL')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('SHOP_URL is not set'),
+    });
   });
 
-  it('looks into a folder, and says what its folders of days are for', { timeout: 240_000 }, () => {
-    const { stdout } = headrace(project, ['sources', 'inspect', 'data/days/']);
+  it('looks into a folder, and says what its folders of days are for', async () => {
+    const { stdout } = await headraceHere(project, ['sources', 'inspect', 'data/days/']);
     expect(stdout).toBe(`import { parquet, t } from 'headrace';
 
 export const days = parquet('days', {
@@ -135,18 +143,16 @@ export const days = parquet('days', {
   // knownTime: '…', // when we could know it, if later than that; or { after: '1h' }
 });
 `);
-    expect(headraceJson(project, ['sources', 'inspect', 'data/lake/hours'])).toMatchObject({
+    expect(await headraceHereJson(project, ['sources', 'inspect', 'data/lake/hours'])).toMatchObject({
       location: { path: '../data/lake/hours/year=*/month=*/day=*/h=*/*.csv.gz' },
       partitions: { year: 'year', month: 'month', day: 'day', h: 'hour' },
     });
   });
 
   describe.runIf(findPostgres() !== undefined)('of a database', () => {
-    let server: PostgresServer;
     let env: Record<string, string>;
     beforeAll(async () => {
-      server = await startPostgres();
-      env = { SHOP_URL: (await server.newDatabase()).replace('headrace@', 'headrace:hunter2@') };
+      env = { SHOP_URL: (await (await sharedPostgres()).newDatabase()).replace('headrace@', 'headrace:hunter2@') };
       const client = new pg.Client({ connectionString: env['SHOP_URL'] });
       await client.connect();
       await client.query(
@@ -154,13 +160,12 @@ export const days = parquet('days', {
       );
       await client.end();
     });
-    afterAll(() => server?.stop());
 
-    it('lists its tables, and prints a definition of one that compiles', { timeout: 240_000 }, () => {
-      expect(headrace(project, ['sources', 'inspect', 'env:SHOP_URL'], env).stdout).toBe(
+    it('lists its tables, and prints a definition of one that compiles', async () => {
+      expect((await headraceHere(project, ['sources', 'inspect', 'env:SHOP_URL'], env)).stdout).toBe(
         'sales.orders\n\nLook at one: headrace sources inspect env:SHOP_URL --table sales.orders\n',
       );
-      const { stdout, stderr } = headrace(
+      const { stdout, stderr } = await headraceHere(
         project,
         ['sources', 'inspect', 'env:SHOP_URL', '--table', 'sales.orders'],
         env,
@@ -184,8 +189,12 @@ export const orders = postgres('orders', {
       expect(stdout + stderr).not.toContain('hunter2');
       project.write('feature_repo/orders-table.ts', stdout);
       project.write('feature_repo/order-views.ts', VIEW('orders', 'orders-table.ts', 'order_id'));
-      expect(headrace(project, ['plan'], env).code).toBe(2);
-      const missing = headrace(project, ['sources', 'inspect', 'env:SHOP_URL', '--table', 'sales.order'], env);
+      expect((await headraceHere(project, ['plan'], env)).code).toBe(2);
+      const missing = await headraceHere(
+        project,
+        ['sources', 'inspect', 'env:SHOP_URL', '--table', 'sales.order'],
+        env,
+      );
       expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('Did you mean "sales.orders"?') });
     });
   });

@@ -4,7 +4,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { headraceHere, headraceHereJson } from '../support/command-here.ts';
+import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 
 const REPOSITORY = `import { entity, featureService, featureView, latest, pipeline, pushed, t, trainingSet } from 'headrace';
 
@@ -21,7 +22,7 @@ export default set;
 
 let project: Project;
 let clone: Project;
-beforeAll(() => {
+beforeAll(async () => {
   const spine = (rows: number) => `customer,seen_at\n${'ada,2026-01-01T00:00:00Z\n'.repeat(rows)}`;
   const elsewhere = { 'spine.csv': spine(1), 'data/spine.csv': spine(1) };
   project = createProject({
@@ -33,7 +34,7 @@ beforeAll(() => {
   clone = createProject(elsewhere);
   mkdirSync(project.file('at, work'));
   writeFileSync(project.file('at, work/spine.csv'), spine(2));
-  headraceJson(project, ['apply']);
+  await headraceHereJson(project, ['apply']);
 });
 afterAll(() => {
   project.remove();
@@ -41,7 +42,7 @@ afterAll(() => {
 });
 
 describe('files that a spine’s query names', () => {
-  it.each(['spine.csv', './*.csv'])('lie where the user stands, under npm too: %s', (name) => {
+  it.each(['spine.csv', './*.csv'])('lie where the user stands, under npm too: %s', async (name) => {
     const standing = { npm_lifecycle_event: 'headrace', INIT_CWD: project.file('at, work') };
     const create = [
       'training-set',
@@ -54,15 +55,15 @@ describe('files that a spine’s query names', () => {
       'out.parquet',
     ];
     const query = `SELECT * FROM read_csv('${name}')`;
-    expect(headraceJson(clone, [...create, '--spine', query], standing)).toMatchObject({
+    expect(await headraceHereJson(clone, [...create, '--spine', query], standing)).toMatchObject({
       rows: 2,
       spine: query,
       path: join(project.file('at, work'), 'out.parquet'),
     });
   });
 
-  it('lie in the feature repository for a pipeline’s step, its timestamp found by itself', () => {
-    const { code, stderr, stdout } = headrace(project, ['run', 'set', '--json']);
+  it('lie in the feature repository for a pipeline’s step, its timestamp found by itself', async () => {
+    const { code, stderr, stdout } = await headraceHere(project, ['run', 'set', '--json']);
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       state: 'succeeded',

@@ -2,7 +2,8 @@
 // many there are.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { headraceHere, headraceHereJson } from '../support/command-here.ts';
+import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 
 const repository = (
   type: string,
@@ -19,7 +20,7 @@ export const features = featureService('features', [history]);
 `;
 
 let project: Project;
-beforeAll(() => {
+beforeAll(async () => {
   const at = new Date(Date.now() - 3_600_000).toISOString();
   const events = ['12.5', 'plenty', 'some', null].map((amount) => ({ customer: 'ada', amount, bought_at: at }));
   project = createProject({
@@ -28,37 +29,41 @@ beforeAll(() => {
     'events.jsonl': `${events.map((event) => JSON.stringify(event)).join('\n')}\n`,
     'spine.csv': `customer,seen_at\nada,${new Date().toISOString()}\n`,
   });
-  headraceJson(project, ['apply']);
-  headraceJson(project, ['push', 'purchases', 'events.jsonl']);
+  await headraceHereJson(project, ['apply']);
+  await headraceHereJson(project, ['push', 'purchases', 'events.jsonl']);
   project.write('feature_repo/shop.ts', repository('t.float64()'));
-  headraceJson(project, ['apply', '--yes']);
+  await headraceHereJson(project, ['apply', '--yes']);
 });
 afterAll(() => project.remove());
 
 const SENTENCE = 'purchases: 2 pushed values of "amount" are null, as they cannot be said in the type that it has now.';
 const WARNING = /"source":"purchases","unconverted":\{"amount":2\}/;
 
-it('says how many are null when it materializes, and when it would', () => {
+it('says how many are null when it materializes, and when it would', async () => {
   const materialize = ['materialize', '--from', '1970-01-01'];
-  expect(headrace(project, [...materialize, '--dry-run']).stdout).toContain(`\nhistory: ${SENTENCE.slice(11)}\n`);
-  const { stdout, stderr } = headrace(project, materialize);
+  expect((await headraceHere(project, [...materialize, '--dry-run'])).stdout).toContain(
+    `\nhistory: ${SENTENCE.slice(11)}\n`,
+  );
+  const { stdout, stderr } = await headraceHere(project, materialize);
   expect(stdout).toContain(`\nhistory: ${SENTENCE.slice(11)}\n`);
   expect(stderr).toMatch(WARNING);
-  const { views } = headraceJson(project, materialize) as { readonly views: readonly object[] };
+  const { views } = (await headraceHereJson(project, materialize)) as { readonly views: readonly object[] };
   expect(views).toContainEqual(expect.objectContaining({ view: 'history', unconverted: { amount: 2 } }));
-  const { stdout: none } = headrace(project, ['materialize', '--incremental']);
+  const { stdout: none } = await headraceHere(project, ['materialize', '--incremental']);
   expect(none).not.toContain('pushed values');
 });
 
-it('says it of a training set, and of features as they were', () => {
+it('says it of a training set, and of features as they were', async () => {
   const create = ['training-set', 'create', '--service', 'features', '--spine', 'spine.csv', '--timestamp', 'seen_at'];
-  const { stdout, stderr } = headrace(project, [...create, '--out', 'set.parquet']);
+  const { stdout, stderr } = await headraceHere(project, [...create, '--out', 'set.parquet']);
   expect(stdout).toContain(`\n${SENTENCE}\n`);
   expect(stderr).toMatch(WARNING);
-  const made = headraceJson(project, [...create, '--out', 'set.parquet']);
+  const made = await headraceHereJson(project, [...create, '--out', 'set.parquet']);
   expect(made).toMatchObject({ sources: [{ source: 'purchases', unconverted: { amount: 2 } }] });
   const { id } = made as { readonly id: string };
-  expect(headrace(project, ['training-set', 'show', id]).stdout).toContain(`\n${SENTENCE}\n`);
+  expect((await headraceHere(project, ['training-set', 'show', id])).stdout).toContain(`\n${SENTENCE}\n`);
   const get = ['features', 'get', '--service', 'features', '--rows', '[{"customer":"ada"}]'];
-  expect(headrace(project, [...get, '--at', new Date(Date.now() - 60_000).toISOString()]).stderr).toMatch(WARNING);
+  expect((await headraceHere(project, [...get, '--at', new Date(Date.now() - 60_000).toISOString()])).stderr).toMatch(
+    WARNING,
+  );
 });

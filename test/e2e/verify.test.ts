@@ -5,22 +5,17 @@ import { openApp } from '../../src/app/index.ts';
 import { type EncodedKey, encodeKey, silentLogger } from '../../src/core/index.ts';
 import { viewVersion } from '../../src/definitions/index.ts';
 import { createRandom } from '../support/chance.ts';
+import { headraceHere, headraceHereJson } from '../support/command-here.ts';
 import { constantModel } from '../support/onnx-model.ts';
-import {
-  CONFIG,
-  createProject,
-  headrace,
-  headraceJson,
-  type Project,
-  type ServerProcess,
-  startServe,
-} from '../support/serving-project.ts';
+import { serveProject } from '../support/open-serving.ts';
+import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 
-const projects: Project[] = [];
-const servers: ServerProcess[] = [];
+interface Server {
+  readonly url: string;
+}
+const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop();
-  for (const project of projects.splice(0)) project.remove();
+  for (const close of closing.splice(0)) await close();
 });
 
 const REPOSITORY = `import { count, csv, endpoint, entity, featureService, featureView, latest, mean, model, onDemandView, pushed, sum, t } from 'headrace';
@@ -58,7 +53,7 @@ export const checkout = endpoint('checkout', { model: returns, unit: ['customer'
 const HOUR = 3_600_000;
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-async function startShop(): Promise<{ project: Project; server: ServerProcess }> {
+async function startShop(): Promise<{ project: Project; server: Server }> {
   const now = Date.now();
   const project = createProject({
     'headrace.config.ts': CONFIG,
@@ -66,15 +61,14 @@ async function startShop(): Promise<{ project: Project; server: ServerProcess }>
     'data/refunds-1.csv': `customer,amount,refunded_at\nada,5,${iso(now - 30 * HOUR)}\nbob,7,${iso(now - 40 * HOUR)}\n`,
     'quarter.onnx': constantModel(5, 0.25),
   });
-  projects.push(project);
-  headraceJson(project, ['apply']);
-  headraceJson(project, ['models', 'register', 'returns', 'quarter.onnx']);
-  const server = await startServe(project);
-  servers.push(server);
-  return { project, server };
+  await headraceHereJson(project, ['apply']);
+  await headraceHereJson(project, ['models', 'register', 'returns', 'quarter.onnx']);
+  const { serving, close } = await serveProject(project);
+  closing.push(close);
+  return { project, server: serving };
 }
 
-async function post(server: ServerProcess, path: string, body: object): Promise<void> {
+async function post(server: Server, path: string, body: object): Promise<void> {
   const answer = await fetch(`${server.url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -85,7 +79,7 @@ async function post(server: ServerProcess, path: string, body: object): Promise<
 }
 /** Times in milliseconds ago; null is known once it arrives. */
 const push = (
-  server: ServerProcess,
+  server: Server,
   customer: string,
   amount: number,
   boughtAgo: number,
@@ -95,7 +89,7 @@ const push = (
   const row = { customer, amount, bought_at: iso(Date.now() - boughtAgo), known_at: known };
   return post(server, '/v1/sources/purchases/push', { rows: [row] });
 };
-const predict = (server: ServerProcess, customer: string): Promise<void> =>
+const predict = (server: Server, customer: string): Promise<void> =>
   post(server, '/v1/endpoints/checkout/predict', { inputs: [{ customer, amount: 12 }] });
 
 interface Report {
@@ -106,8 +100,8 @@ interface Report {
   readonly differences: readonly { feature: string; cause: string; count: number; examples: unknown[] }[];
   readonly not_comparable: readonly { reason: string; values: number }[];
 }
-function verify(project: Project, ...args: string[]): Report & { readonly code: number | null } {
-  const { code, stdout, stderr } = headrace(project, ['verify', ...args, '--json']);
+async function verify(project: Project, ...args: string[]): Promise<Report & { readonly code: number | null }> {
+  const { code, stdout, stderr } = await headraceHere(project, ['verify', ...args, '--json']);
   if (code === 2 || stdout === '') throw new Error(stderr);
   return { ...(JSON.parse(stdout) as Report), code };
 }
@@ -115,7 +109,7 @@ function verify(project: Project, ...args: string[]): Report & { readonly code: 
 const logged = async (project: Project, count: number): Promise<void> => {
   for (;;) {
     const sql = ['logs', 'query', '--sql', 'SELECT count(*) AS n FROM predictions'];
-    const { rows } = headraceJson(project, sql) as { rows: { n: number }[] };
+    const { rows } = (await headraceHereJson(project, sql)) as { rows: { n: number }[] };
     if (Number(rows[0]?.n) >= count) return;
   }
 };
@@ -148,7 +142,7 @@ async function giveBase(project: Project, from: string, to: string): Promise<voi
 describe('headrace verify', () => {
   it('tells nothing where pushes, predictions and materializes come in any order', async () => {
     const { project, server } = await startShop();
-    headraceJson(project, ['materialize', '--incremental']);
+    await headraceHereJson(project, ['materialize', '--incremental']);
     const random = createRandom(7);
     const customers = ['ada', 'bob', 'cyd', 'nobody'];
     const some = (): string => random.pick(customers);
@@ -164,25 +158,25 @@ describe('headrace verify', () => {
         else await one();
       }
       await Promise.all(work);
-      if (round === 0) headraceJson(project, ['materialize', '--incremental']);
+      if (round === 0) await headraceHereJson(project, ['materialize', '--incremental']);
     }
     await logged(project, predictions);
-    const report = verify(project);
+    const report = await verify(project);
     expect(report.differences).toEqual([]);
     expect(report.not_comparable).toEqual([]);
     expect(report).toMatchObject({ code: 0, logged: predictions, checked: predictions, agreed: report.values });
     expect(report.values).toBe(predictions * 5);
-  }, 400_000);
+  });
 
   it('tells late data, another version and a bug apart, and what can not be compared', async () => {
     const { project, server } = await startShop();
     await push(server, 'ada', 10, 5 * HOUR, 4 * HOUR);
     await push(server, 'bob', 30, 5 * HOUR, 4 * HOUR);
-    headraceJson(project, ['materialize', '--incremental']);
+    await headraceHereJson(project, ['materialize', '--incremental']);
     await predict(server, 'ada');
     await predict(server, 'bob');
     await logged(project, 2);
-    expect(causes(verify(project))).toEqual([]);
+    expect(causes(await verify(project))).toEqual([]);
 
     // Late: a purchase and a file of refunds that were known before the prediction, and arrive after it.
     await push(server, 'ada', 20, 3 * HOUR, 2 * HOUR);
@@ -194,17 +188,17 @@ describe('headrace verify', () => {
       'bought__purchases_1d: late data ×1',
       'refunded__refunds_7d: late data ×1',
     ];
-    const found = verify(project);
+    const found = await verify(project);
     expect(causes(found)).toEqual(late);
     expect(found.code).toBe(0);
     expect(found.differences.find(({ feature }) => feature === 'bought__last')?.examples).toMatchObject([
       { served: 10, expected: 20 },
     ]);
     const since = iso(Date.now() + HOUR);
-    expect(verify(project, '--since', since)).toMatchObject({ logged: 0, values: 0, differences: [] });
+    expect(await verify(project, '--since', since)).toMatchObject({ logged: 0, values: 0, differences: [] });
 
     // A record that is another's: nothing explains what it answers.
-    headraceJson(project, ['materialize', '--incremental']);
+    await headraceHereJson(project, ['materialize', '--incremental']);
     await giveBase(project, 'ada', 'bob');
     await predict(server, 'bob');
     await logged(project, 3);
@@ -214,39 +208,39 @@ describe('headrace verify', () => {
       'bought__mean_7d: bug ×1',
       'bought__purchases_1d: bug ×1',
     ];
-    const withBugs = verify(project);
+    const withBugs = await verify(project);
     expect(causes(withBugs)).toEqual([...late, ...bugs].sort());
     expect(withBugs.code).toBe(1);
-    expect(headrace(project, ['verify']).stdout).toMatch(
+    expect((await headraceHere(project, ['verify'])).stdout).toMatch(
       /^checkout +bought__last +bug +1 +\S+: served 20, expected 30/m,
     );
 
     // Another version: what `mean_7d` means has changed since, for the model version that answers it has not.
     project.write('feature_repo/shop.ts', REPOSITORY.replace("mean('amount').over('7d')", "mean('amount').over('4h')"));
-    headraceJson(project, ['apply', '--yes']);
-    const other = causes(verify(project));
+    await headraceHereJson(project, ['apply', '--yes']);
+    const other = causes(await verify(project));
     expect(other).toEqual(
       [...late, ...bugs, 'basket__ratio: other version ×1', 'bought__mean_7d: other version ×1'].sort(),
     );
 
     // A file that was replaced leaves nothing to tell the late ones by.
     project.write('data/refunds-1.csv', `customer,amount,refunded_at\nada,6,${iso(Date.now() - 30 * HOUR)}\n`);
-    const replaced = verify(project);
+    const replaced = await verify(project);
     const reasons = replaced.not_comparable.map(({ reason }) => reason.replace(/\d+$/, 'N'));
     expect(new Set(reasons)).toEqual(new Set(['files of source "refunds" have changed since run N']));
     expect(causes(replaced)).toEqual(other.filter((cause) => !cause.startsWith('refunded__')));
-  }, 400_000);
+  });
 
   it('calls nothing a bug that more pushes may explain than it can tell apart', async () => {
     const { project, server } = await startShop();
     await push(server, 'ada', 10, 5 * HOUR, 4 * HOUR);
-    headraceJson(project, ['materialize', '--incremental']);
+    await headraceHereJson(project, ['materialize', '--incremental']);
     await giveBase(project, 'ada', 'bob');
     // Each may have been seen by the read or not.
     await Promise.all(Array.from({ length: 30 }, (_, i) => push(server, 'bob', i, i * 60_000, null)));
     await predict(server, 'bob');
     await logged(project, 1);
-    const report = verify(project);
+    const report = await verify(project);
     expect(causes(report)).toEqual([]);
     expect(report).toMatchObject({
       code: 0,
@@ -258,5 +252,5 @@ describe('headrace verify', () => {
       ],
     });
     expect(report.not_comparable[0]?.values).toBeGreaterThan(0);
-  }, 400_000);
+  });
 });

@@ -17,6 +17,7 @@ import { checkedEvents } from '../support/checked-events.ts';
 import { definitionsOf, eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
+import { fullIt } from '../support/tier.ts';
 
 const definitions = eventDefinitions();
 const events = definitions.manifest.sources['events'] as SourceSpec;
@@ -114,7 +115,8 @@ describe('a feed in a backup', () => {
     expect(await goOn(there)).toEqual(all);
   });
 
-  it('stands past what was shipped, though the store told nobody of it yet', async () => {
+  // twin: test/integration/backup-feeds.test.ts > stands where what was shipped ends
+  fullIt('stands past what was shipped, though the store told nobody of it yet', async () => {
     const [here, there] = worlds as [IngestionWorld, IngestionWorld];
     let isAway = false;
     const between = (store: OnlineStore): OnlineStore => ({
@@ -136,7 +138,8 @@ describe('a feed in a backup', () => {
     expect(await goOn(there)).toEqual(all);
   });
 
-  it('stands where a dead reader’s events end, once they are settled', async () => {
+  // twin: test/integration/backup-feeds.test.ts > stands where what was shipped ends
+  fullIt('stands where a dead reader’s events end, once they are settled', async () => {
     const [here, there] = worlds as [IngestionWorld, IngestionWorld];
     const dead = await open(here);
     const feed = dead.ingestion.feed(ID);

@@ -1,9 +1,10 @@
 // A batch that is killed at any moment and asked for again: no row is lost, none is there twice, and what comes out is what an
 // undisturbed one gives. And a disk that fills, and two processes at once.
-// twin: test/e2e/predict.test.ts > what is asked again
+// twin: test/integration/predict.test.ts > a batch that breaks off
+// twin: test/unit/batch-lock.test.ts > is held by one alone
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -80,71 +81,6 @@ describe('a batch that is killed', () => {
     expect(rows).toEqual(await rowsOf(project.file('undisturbed')));
     expect(readdirSync(out).filter((name) => !name.startsWith('part-'))).toEqual(['_manifest.json']);
   }, 300_000);
-
-  it('keeps its features and its parts where the sources changed meanwhile', async () => {
-    const out = project.file('changed');
-    const { child, ended } = start(out);
-    while (partsIn(out).length < 2 && child.exitCode === null) await delay(2);
-    child.kill('SIGKILL');
-    await ended;
-    const left = partsIn(out).length;
-    expect(left).toBeGreaterThanOrEqual(2);
-    expect(existsSync(join(out, '_manifest.json'))).toBe(false);
-    // Its features are still there, and are taken: what came to the sources meanwhile counts in no row.
-    await writeRows(
-      project.file('sales.parquet'),
-      `SELECT * REPLACE (amount + 1 AS amount) FROM '${project.file('data/sales.parquet')}'`,
-    );
-    renameSync(project.file('sales.parquet'), project.file('data/sales.parquet'));
-    const result = headraceJson(project, lineFor('changed')) as { resumed: number };
-    expect(result.resumed).toBeGreaterThanOrEqual(left);
-    expect(await rowsOf(out)).toEqual(await rowsOf(project.file('undisturbed')));
-  }, 120_000);
-
-  it('never puts rows of two snapshots of the sources together', async () => {
-    const out = project.file('lost');
-    const { child, ended } = start(out);
-    while (partsIn(out).length < 2 && child.exitCode === null) await delay(2);
-    child.kill('SIGKILL');
-    await ended;
-    expect(existsSync(join(out, '_job.json'))).toBe(true);
-    // The features are gone, as on another machine, and are not to be had again as they were.
-    rmSync(join(out, '_work', 'features.parquet'));
-    await writeRows(
-      project.file('sales.parquet'),
-      `SELECT * REPLACE (amount * 2 AS amount) FROM '${project.file('data/sales.parquet')}'`,
-    );
-    renameSync(project.file('sales.parquet'), project.file('data/sales.parquet'));
-    const result = headraceJson(project, lineFor('lost')) as { resumed: number };
-    expect(result.resumed).toBe(0);
-    headraceJson(project, lineFor('doubled'));
-    expect(await rowsOf(out)).toEqual(await rowsOf(project.file('doubled')));
-    expect(await rowsOf(out)).not.toEqual(await rowsOf(project.file('undisturbed')));
-  }, 120_000);
-
-  it('takes no features that are not those of its parts, whatever left them there', async () => {
-    const killedAtParts = async (name: string): Promise<string> => {
-      const out = project.file(name);
-      const { child, ended } = start(out);
-      while (partsIn(out).length < 2 && child.exitCode === null) await delay(2);
-      child.kill('SIGKILL');
-      await ended;
-      expect(existsSync(join(out, '_job.json'))).toBe(true);
-      return out;
-    };
-    const out = await killedAtParts('earlier');
-    await writeRows(
-      project.file('sales.parquet'),
-      `SELECT * REPLACE (amount * 3 AS amount) FROM '${project.file('data/sales.parquet')}'`,
-    );
-    renameSync(project.file('sales.parquet'), project.file('data/sales.parquet'));
-    const later = await killedAtParts('later');
-    // As a run leaves it that found its features lost, and was killed once it had made them anew: job and parts are the old ones.
-    copyFileSync(join(later, '_work', 'features.parquet'), join(out, '_work', 'features.parquet'));
-    headraceJson(project, lineFor('earlier'));
-    headraceJson(project, lineFor('later'));
-    expect(await rowsOf(out)).toEqual(await rowsOf(later));
-  }, 120_000);
 });
 
 it('two at once: the second is refused and takes nothing from the first', async () => {

@@ -1,5 +1,5 @@
 // Batch predictions as steps: whole, in slices, by a run's parameters, and on another machine of the fleet.
-// twin: test/e2e/predict.test.ts > in slices gives all rows
+// twin: test/integration/predict.test.ts > in slices gives all rows
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

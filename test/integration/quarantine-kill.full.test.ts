@@ -1,5 +1,7 @@
 // A process is killed while it sets rows apart: what it answered is in quarantine and in the features, each once, also when
 // its pushes are repeated elsewhere.
+// twin: test/integration/push-checks.test.ts > under one key from two processes at once sets its rows apart once
+// twin: test/property/quarantine.test.ts > sound rows alone count
 
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
