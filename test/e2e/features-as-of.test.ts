@@ -1,7 +1,7 @@
 // `headrace features get --at`, of a time that the online store is past.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { headraceHereJson } from '../support/command-here.ts';
+import { headraceHereJson } from '../support/typed-command.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 
 const REPOSITORY = `import { count, csv, entity, featureService, featureView, latest, t } from 'headrace';

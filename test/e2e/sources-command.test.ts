@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { headraceHere, headraceHereJson } from '../support/command-here.ts';
+import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
 import { findPostgres } from '../support/postgres-server.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 import { sharedPostgres } from '../support/shared-servers.ts';

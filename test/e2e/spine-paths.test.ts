@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { headraceHere, headraceHereJson } from '../support/command-here.ts';
+import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 
 const REPOSITORY = `import { entity, featureService, featureView, latest, pipeline, pushed, t, trainingSet } from 'headrace';

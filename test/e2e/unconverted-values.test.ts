@@ -2,7 +2,7 @@
 // many there are.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { headraceHere, headraceHereJson } from '../support/command-here.ts';
+import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 
 const repository = (

@@ -5,7 +5,7 @@ import { openApp } from '../../src/app/index.ts';
 import { type EncodedKey, encodeKey, silentLogger } from '../../src/core/index.ts';
 import { viewVersion } from '../../src/definitions/index.ts';
 import { createRandom } from '../support/chance.ts';
-import { headraceHere, headraceHereJson } from '../support/command-here.ts';
+import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { serveProject } from '../support/open-serving.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';

@@ -8,8 +8,8 @@ import type { BatchMeans } from '../../src/batch-prediction/index.ts';
 import { openOutFolder } from '../../src/batch-prediction/out-folder.ts';
 import { type HeadraceError, silentLogger, silentProgress } from '../../src/core/index.ts';
 import { openPartWriter } from '../../src/offline/batch/part-writer.ts';
-import { headraceHere, headraceHereJson } from '../support/command-here.ts';
-import { breaksAfter } from '../support/fault-points.ts';
+import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
+import { createCrash } from '../support/fault-points.ts';
 import { serveProject } from '../support/open-serving.ts';
 import { createPredictProject, inputSql, partsOf, readRows, writeRows } from '../support/predict-project.ts';
 import type { Project } from '../support/serving-project.ts';
@@ -229,13 +229,13 @@ describe('a batch that breaks off', () => {
     expect(whole).toMatchObject([{ count: BigInt(MANY) }]);
   });
 
-  /** Breaks off after so many steps that change its folder; goes to its end where that is undefined. */
-  const run = (out: string, steps?: number, more: Asked = {}) => {
+  /** Crashes at the step; goes to its end where that is undefined. */
+  const run = (out: string, step?: string, more: Asked = {}) => {
     const folder = openOutFolder(project.file(out), project.file('scratch'), {});
-    const broken = () => breaksAfter(folder, Number(steps), ['write', 'publish', 'remove', 'clear']);
-    return batch('many.parquet', out, more, { folder: steps === undefined ? folder : broken() });
+    return batch('many.parquet', out, more, { folder: createCrash(step).watch(folder, 'out') });
   };
-  const breaksOff = (out: string, steps: number) => expect(run(out, steps)).rejects.toThrow('broke off');
+  const crashes = (out: string, step: string, more: Asked = {}) =>
+    expect(run(out, step, more)).rejects.toThrow('the process is gone');
   /** How many rows there are, and the hash of all in their order. */
   const scores = (out: string) =>
     readRows(
@@ -248,42 +248,39 @@ describe('a batch that breaks off', () => {
     renameSync(project.file('changed.parquet'), sales);
   };
 
-  // The job; of each part its record, then the part; the manifest; the end of the job; that of its work.
+  // Its job; of each part its record, then itself; the manifest; the end of the job, and of its work.
   it.each([
-    [0, 0],
-    [1, 0],
-    [2, 0],
-    [3, 1],
-    [4, 1],
-    [5, 2],
-    [6, 2],
-    [7, 3],
-    [8, 3],
-    [9, 3],
-  ])(
-    'after step %i goes on with the %i parts that it has, and comes out as one that nothing disturbed',
-    async (steps, there) => {
-      const out = `broken-${steps}`;
-      await breaksOff(out, steps);
-      expect((await run(out)).resumed).toBe(there);
-      expect(await scores(out)).toEqual(whole);
-      expect(readdirSync(project.file(out)).filter((name) => !name.startsWith('part-'))).toEqual(['_manifest.json']);
-    },
-  );
+    ['before out.write 1', 0],
+    ['after out.write 1', 0],
+    ['after out.write 2', 0],
+    ['after out.publish 1', 1],
+    ['after out.write 3', 1],
+    ['after out.publish 2', 2],
+    ['after out.publish 3', 3],
+    ['after out.write 5', 3],
+    ['after out.remove 1', 3],
+    ['after out.clear 1', 3],
+  ])('%s goes on with the %i parts that it has, and comes out as one that nothing disturbed', async (step, there) => {
+    const out = step.replaceAll(' ', '-');
+    await crashes(out, step);
+    expect((await run(out)).resumed).toBe(there);
+    expect(await scores(out)).toEqual(whole);
+    expect(readdirSync(project.file(out)).filter((name) => !name.startsWith('part-'))).toEqual(['_manifest.json']);
+  });
 
   it('while it replaces another leaves nothing that is taken for that one', async () => {
     await run('replaced');
     const other = { badRows: 'mark', overwrites: true } as const;
-    await expect(run('replaced', 5, other)).rejects.toThrow('broke off');
+    await crashes('replaced', 'after out.write 1', other);
     expect(existsSync(project.file('replaced/_manifest.json'))).toBe(false);
     expect(await run('replaced', undefined, other)).toMatchObject({ badRows: 'mark', rows: MANY });
     expect(await scores('replaced')).toEqual(whole);
   });
 
   it('keeps its features where the sources changed, and never puts rows of two snapshots together', async () => {
-    await breaksOff('kept', 5);
-    await breaksOff('lost', 5);
-    await breaksOff('mixed', 5);
+    await crashes('kept', 'after out.publish 2');
+    await crashes('lost', 'after out.publish 2');
+    await crashes('mixed', 'after out.publish 2');
     await change(2);
     expect((await run('kept')).resumed).toBe(2);
     expect(await scores('kept')).toEqual(whole);
@@ -292,7 +289,7 @@ describe('a batch that breaks off', () => {
     expect((await run('lost')).resumed).toBe(0);
     expect(await scores('lost')).not.toEqual(whole);
     // As a run leaves it that found its features lost and was killed once it had made them anew: job and parts are the old ones.
-    await breaksOff('later', 1);
+    await crashes('later', 'after out.write 1');
     renameSync(project.file('later/_work/features.parquet'), project.file('mixed/_work/features.parquet'));
     expect((await run('mixed')).resumed).toBe(0);
     expect(await scores('mixed')).toEqual(await scores('lost'));

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { openDuckDb } from '../../src/storage/index.ts';
-import { headraceHereJson } from './command-here.ts';
+import { headraceHereJson } from './typed-command.ts';
 import { lookUpModel, treesModel } from './onnx-model.ts';
 import { createProject, type Project } from './serving-project.ts';
 
