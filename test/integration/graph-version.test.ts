@@ -3,7 +3,14 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type App, openApp, readEnvironment, registerGraph } from '../../src/app/index.ts';
+import {
+  type App,
+  applyRepository,
+  openApp,
+  readEnvironment,
+  registerGraph,
+  registerModelFile,
+} from '../../src/app/index.ts';
 import { openVersion } from '../../src/app/open-version.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { createOnnxRuntime, runRows } from '../../src/models/index.ts';
@@ -11,7 +18,7 @@ import { createGraphProject } from '../support/graph-project.ts';
 import { scopeOf } from '../support/model-works.ts';
 import { GIVEN_NUMBER } from '../support/one-number.ts';
 import { linearModel, treesModel } from '../support/onnx-model.ts';
-import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { CONFIG, createProject, headrace, type Project } from '../support/serving-project.ts';
 
 const TIMED = `import { ensembleNode, featureService, model, modelNode, onDemandView, t } from 'headrace';
 ${GIVEN_NUMBER}export const features = featureService('features', [given]);
@@ -80,16 +87,15 @@ describe('a graph', () => {
     const timed = createProject({
       'headrace.config.ts': CONFIG,
       'feature_repo/timed.ts': TIMED,
-      'slow.onnx': treesModel(1, 400, 8),
-      'quick.onnx': linearModel(1),
     });
     const own = await openApp({
       environment: { ...readEnvironment({}), workingDirectory: timed.directory },
       logger: silentLogger,
     });
     try {
-      headraceJson(timed, ['apply']);
-      for (const name of ['slow', 'quick']) headraceJson(timed, ['models', 'register', name, `${name}.onnx`]);
+      await applyRepository(own, {});
+      await registerModelFile(own, { model: 'slow', onnx: Buffer.from(treesModel(1, 400, 8)) });
+      await registerModelFile(own, { model: 'quick', onnx: Buffer.from(linearModel(1)) });
       await registerGraph(own, { model: 'blended' });
       const rows = Array.from({ length: 2000 }, (_, row) => [row / 2000]);
       const answers = async (model: string): Promise<readonly number[]> => {
@@ -108,7 +114,7 @@ describe('a graph', () => {
       await own.close();
       timed.remove();
     }
-  }, 60_000);
+  });
 
   it('is refused what it is not made of', async () => {
     const graph = (nodes: Record<string, string>, model = 'graph') => codeOf(registerGraph(app, { model, nodes }));
@@ -137,9 +143,9 @@ describe('a graph', () => {
     const file = 'feature_repo/shop.ts';
     const before = readFileSync(project.file(file), 'utf8');
     project.write(file, before.replace('({ x: request.x })', '({ x: request.x === null ? null : -request.x })'));
-    headraceJson(project, ['apply', '--yes']);
     const again = await open();
     try {
+      await applyRepository(again, { allowBreaking: true });
       expect(await codeOf(registerGraph(again, { model: 'graph' }))).toMatch(
         /^HR_MODEL_SIGNATURE: node "\w+": version 1 of model "\w+" was trained on another "given__x" than what is applied gives/,
       );

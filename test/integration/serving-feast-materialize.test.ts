@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/core/index.ts';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
+import { fullIt } from '../support/tier.ts';
 
 const REPOSITORY = `import { count, csv, endpoint, entity, featureService, featureView, latest, model, parquet, t } from 'headrace';
 export const user = entity('user', { keys: { user: t.string() } });
@@ -64,12 +65,13 @@ describe('a materialize over HTTP', () => {
     });
   });
 
-  it('that nobody waits for has its failure in the log, whatever the log has of requests', async () => {
+  // twin: test/integration/serving-feast-materialize.test.ts > says which view failed, and why
+  fullIt('that nobody waits for has its failure in the log, whatever the log has of requests', async () => {
     logged.length = 0;
     const body = { disable_event_timestamp: true, feature_views: ['lost'] };
     expect((await open.post('/materialize?async=true', body)).statusCode).toBe(202);
     await expect
-      .poll(() => logged, { timeout: 60_000 })
+      .poll(() => logged)
       .toMatchObject([
         { route: '/materialize', code: 'HR_SOURCE_UNREADABLE', reason: expect.stringContaining('view "lost"') },
       ]);
@@ -89,7 +91,7 @@ describe('a materialize over HTTP', () => {
       expect(detail(other.body)).toMatchObject({ message: expect.stringMatching(/HR_CONFLICT: .*under way/) });
     }
     const again = async () => (await open.post('/materialize-incremental', body)).statusCode;
-    await expect.poll(again, { timeout: 60_000 }).toBe(200);
+    await expect.poll(again).toBe(200);
   });
 
   it.each([
@@ -113,10 +115,11 @@ describe('a materialize over HTTP', () => {
     expect(detail(answer.body)).toMatchObject({ message: expect.stringMatching(message) });
   });
 
-  it.runIf(process.platform === 'linux')('is told that its process was killed, and done by the next', async () => {
+  // twin: test/integration/serving-feast-materialize.test.ts > ends with the server, and is told so
+  fullIt.runIf(process.platform === 'linux')('is told that its process was killed, and done by the next', async () => {
     const body = { end_ts: '2200-01-01', feature_views: ['browsing'] };
     const filling = open.post('/materialize-incremental', body).then((answer) => answer);
-    await expect.poll(() => fillPids().length, { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => fillPids().length).toBe(1);
     for (const pid of fillPids()) process.kill(pid, 'SIGKILL');
     const answer = await filling;
     expect(answer.statusCode, answer.body).toBe(503);

@@ -32,14 +32,25 @@ describe('telemetry by OTLP', () => {
   });
   afterEach(() => receiver.close());
 
-  it('continues a sampled trace: a span of the request, and under it one of the features and one of the model', async () => {
+  it('leaves alone what is not sampled and what is no trace, and continues a sampled one: the request, and under it features and model', async () => {
     await serve({ HEADRACE_TELEMETRY_SAMPLE_RATIO: '0' });
+    await predict(1);
+    const unsampled = await predict(1, { traceparent: `00-${TRACE}-${PARENT}-00` });
+    expect(unsampled.headers['traceparent']).toMatch(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`));
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: fc.constantFrom(...'0123456789abcdef-fF') }), async (garbage) => {
+        expect((await predict(1, { traceparent: garbage })).statusCode).toBe(200);
+      }),
+      { numRuns: runs(30) },
+    );
+    // The one that is sampled is the last: what comes is all of it.
     const { headers, statusCode } = await predict(1, {
       traceparent: `00-${TRACE}-${PARENT}-01`,
       'x-request-id': 'seen',
     });
     expect(statusCode).toBe(200);
     await open.close();
+    expect(receiver.spans).toHaveLength(3);
     const [request] = receiver.spans.filter(({ kind }) => kind === 2);
     expect(request).toMatchObject({
       traceId: TRACE,
@@ -64,21 +75,6 @@ describe('telemetry by OTLP', () => {
       'headrace.rows': 1,
     });
     for (const { nanos } of receiver.spans) expect(nanos).toBeGreaterThanOrEqual(0n);
-  });
-
-  it('leaves alone what is not sampled, and what is no trace', async () => {
-    await serve({ HEADRACE_TELEMETRY_SAMPLE_RATIO: '0' });
-    await predict(1);
-    const unsampled = await predict(1, { traceparent: `00-${TRACE}-${PARENT}-00` });
-    expect(unsampled.headers['traceparent']).toMatch(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`));
-    await fc.assert(
-      fc.asyncProperty(fc.string({ unit: fc.constantFrom(...'0123456789abcdef-fF') }), async (garbage) => {
-        expect((await predict(1, { traceparent: garbage })).statusCode).toBe(200);
-      }),
-      { numRuns: runs(30) },
-    );
-    await open.close();
-    expect(receiver.spans).toEqual([]);
   });
 
   it('begins traces by the ratio, and marks what failed: a client’s mistake is no error of the server', async () => {
@@ -140,9 +136,7 @@ describe('telemetry by OTLP', () => {
       logger: { debug() {}, info() {}, warn: note, error: note },
     });
     for (let i = 0; i < 5; i++) expect((await predict(1)).statusCode).toBe(200);
-    const startMs = performance.now();
     await open.close();
-    expect(performance.now() - startMs).toBeLessThan(8000);
     expect(JSON.stringify(logged).match(/could not be sent/g)).toHaveLength(1);
     receiver = await startOtlpReceiver();
   });

@@ -117,33 +117,43 @@ describe('a thread', () => {
     const options = { ...inThreads, workerThreads: 4, threadScript: FAILING };
     await expect(load(linearModel(1), options)).rejects.toMatchObject({ code: 'HR_MODEL_NOT_READY' });
     // All but the one that ended by itself.
-    await expect.poll(() => [...told], { timeout: 5000 }).toEqual([4, 3]);
+    await expect.poll(() => [...told]).toEqual([4, 3]);
   });
+
+  /** A model whose runs with 666 hang until `letGo`, in threads that are given up after `silenceFloorMs`. */
+  async function hanging(silenceFloorMs?: number) {
+    const mayReturn = new Int32Array(new SharedArrayBuffer(4));
+    setEnvironmentData('hanging runs may return', mayReturn);
+    const floor = silenceFloorMs === undefined ? {} : { silenceFloorMs };
+    const runtime = createOnnxRuntime({ ...inThreads, ...floor, threadScript: HANGING });
+    const letGo = (): void => {
+      Atomics.store(mayReturn, 0, 1);
+      Atomics.notify(mayReturn, 0);
+    };
+    return { runtime, model: await loadIn(runtime, linearModel(1)), letGo };
+  }
 
   it('that hangs is replaced, and rows that came with what hung it are answered', async () => {
-    const forever = await roundsFor(3000);
-    const model = await load(patientModel(), { ...inThreads, silenceFloorMs: 300 });
-    expect(await tellAll(model, [1, forever, 3])).toEqual([1, 'HR_INFERENCE_FAILED', 3]);
+    const { model, letGo } = await hanging(200);
+    expect(await tellAll(model, [1, 666, 3])).toEqual([1, 'HR_INFERENCE_FAILED', 3]);
     expect(model.statistics().threadsReplaced).toBe(2);
     expect(await tellAll(model, [8])).toEqual([8]);
+    letGo();
   });
 
-  it('that was given up takes nothing with it when its run returns at last', { timeout: 60_000 }, async () => {
-    const long = await roundsFor(1500);
-    const runtime = createOnnxRuntime({ ...inThreads, silenceFloorMs: 1 });
-    const model = await loadIn(runtime, patientModel());
+  it('that was given up takes nothing with it when its run returns at last', async () => {
+    const { runtime, model, letGo } = await hanging(100);
     // Twice: it runs once more by itself.
-    expect(await tellAll(model, [long])).toEqual(['HR_INFERENCE_FAILED']);
+    expect(await tellAll(model, [666])).toEqual(['HR_INFERENCE_FAILED']);
     expect(model.statistics().threadsReplaced).toBe(2);
     expect(runtime.isRunning()).toBe(true);
     await model.close();
-    await expect.poll(() => runtime.isRunning(), { timeout: 30_000 }).toBe(false);
+    letGo();
+    await expect.poll(() => runtime.isRunning()).toBe(false);
   });
 
   it('is not started while too many hang: what comes meanwhile is refused at once', async () => {
-    const mayReturn = new Int32Array(new SharedArrayBuffer(4));
-    setEnvironmentData('hanging runs may return', mayReturn);
-    const model = await load(linearModel(1), { ...inThreads, silenceFloorMs: 200, threadScript: HANGING });
+    const { model, letGo } = await hanging(200);
     expect(await tellAll(model, [666])).toEqual(['HR_INFERENCE_FAILED']);
     const waiting = tellAll(model, [666]);
     await expect.poll(() => model.statistics().threadsReplaced).toBe(3);
@@ -151,19 +161,17 @@ describe('a thread', () => {
       code: 'HR_OVERLOADED',
       message: expect.stringMatching(/^the model has no thread now: .* do not return.* \(1 row waits\)\. Retry/),
     });
-    Atomics.store(mayReturn, 0, 1);
-    Atomics.notify(mayReturn, 0);
+    letGo();
     expect(await waiting).toEqual([666]);
     expect(await tellAll(model, [2])).toEqual([2]);
   });
 
   it('that hangs keeps nobody past the deadline', async () => {
-    const long = await roundsFor(3000);
-    const runtime = createOnnxRuntime(inThreads);
-    const model = await loadIn(runtime, patientModel());
-    const told = tellAll(model, [long, 1], () => scopeOf({ timeoutMs: 400 }));
+    const { runtime, model, letGo } = await hanging();
+    const told = tellAll(model, [666, 1], () => scopeOf({ timeoutMs: 200 }));
     expect(await told).toEqual(['HR_DEADLINE', 'HR_DEADLINE']);
     expect(runtime.isRunning()).toBe(true);
+    letGo();
   });
 
   it('is stopped after what runs; what comes later is refused', async () => {
@@ -175,16 +183,3 @@ describe('a thread', () => {
     await closing;
   });
 });
-
-/** Rounds of `patientModel` that take so long or longer, by the quickest of several runs: a busy machine makes them slow, and none quick. */
-async function roundsFor(ms: number): Promise<number> {
-  const model = await load(patientModel(), inThreads);
-  const rounds = 20_000;
-  let shortestMs = Infinity;
-  for (let run = 0; run < 5; run++) {
-    const beganMs = performance.now();
-    await submitRows(model, [[rounds]]);
-    shortestMs = Math.min(shortestMs, performance.now() - beganMs);
-  }
-  return Math.round((ms * rounds) / shortestMs);
-}

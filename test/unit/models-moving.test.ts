@@ -9,6 +9,7 @@ import { createSlowRuns } from '../../src/models/onnx/slow-runs.ts';
 import { createRunCost } from '../../src/models/queue/run-cost.ts';
 import { linearModel, patientModel } from '../support/onnx-model.ts';
 import { scopeOf, submitRows } from '../support/model-works.ts';
+import { fullIt } from '../support/tier.ts';
 
 const open: LoadedModel[] = [];
 afterAll(() => Promise.all(open.map((model) => model.close())));
@@ -56,7 +57,8 @@ function watchTurns(): () => number {
 }
 
 describe('a model on the event loop whose run takes seconds', () => {
-  it('is in a thread for the next, which holds up nobody and is told in time', { timeout: 60_000 }, async () => {
+  // twin: test/unit/models-moving.test.ts > answers what waited for the thread, and closes while it is opened
+  fullIt('is in a thread for the next, which holds up nobody and is told in time', { timeout: 60_000 }, async () => {
     const [long, longer] = [await roundsOf(250), await roundsOf(1000)];
     const model = await load();
     expect(model.placement).toBe('inline');
@@ -86,7 +88,8 @@ describe('a model on the event loop whose run takes seconds', () => {
     await closed;
   });
 
-  it('is moved by runs of 30 ms as well, when they go on', async () => {
+  // twin: test/unit/models-moving.test.ts > when several within a minute take many times what they should
+  fullIt('is moved by runs of 30 ms as well, when they go on', async () => {
     const rounds = await roundsOf(30);
     const model = await load();
     for (let at = 0; at < 20; at++) await submitRows(model, [[rounds]]);
