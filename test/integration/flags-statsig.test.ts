@@ -97,7 +97,7 @@ describe('Statsig’s SDK', () => {
   it('gives the same shares by a hash of its own where not; rules, 0 and 100 % are the same', async () => {
     await split();
     await start();
-    const users = Array.from({ length: isFull ? 20_000 : 4000 }, (_, n) => ({
+    const users = Array.from({ length: isFull ? 20_000 : 2000 }, (_, n) => ({
       customIDs: { customer: `u${n}` },
       custom: { amount: 1 },
     }));

@@ -19,6 +19,7 @@ import { scopeOf } from '../support/model-works.ts';
 import { GIVEN_NUMBER } from '../support/one-number.ts';
 import { linearModel, treesModel } from '../support/onnx-model.ts';
 import { CONFIG, createProject, headrace, type Project } from '../support/serving-project.ts';
+import { fullIt } from '../support/tier.ts';
 
 const TIMED = `import { ensembleNode, featureService, model, modelNode, onDemandView, t } from 'headrace';
 ${GIVEN_NUMBER}export const features = featureService('features', [given]);
@@ -83,7 +84,8 @@ describe('a graph', () => {
     ]);
   });
 
-  it('has every node answer who evaluates it, however long that takes', async () => {
+  // twin: test/integration/graph-version.test.ts > is run by its version as it is served
+  fullIt('has every node answer who evaluates it, however long that takes', async () => {
     const timed = createProject({
       'headrace.config.ts': CONFIG,
       'feature_repo/timed.ts': TIMED,

@@ -12,6 +12,7 @@ import { openServing, type OpenServing } from '../support/open-serving.ts';
 import { type Schema, type Schemas, valuesOf } from '../support/schema-values.ts';
 import { headraceJson } from '../support/serving-project.ts';
 import { TYPED_REPOSITORY } from '../support/typed-shop.ts';
+import { runs } from '../support/tier.ts';
 
 interface Body {
   readonly content: { readonly 'application/json': { readonly schema: Schema; readonly example: unknown } };
@@ -123,7 +124,6 @@ describe('the document', () => {
     expect((await get(etag)).statusCode).toBe(304);
     const more = `import { featureService } from 'headrace';
 import { history } from './shop.ts';
-import { runs } from '../support/tier.ts';
 export const more = featureService('more', [history]);
 `;
     open.project.write('feature_repo/more.ts', more);
