@@ -29,6 +29,19 @@ type Inject = (options: { method: 'POST'; url: string; headers: Record<string, s
   };
 }>;
 
+/** Applies what lies in the project by an app of its own, as a command beside the server does. */
+export async function applyBeside({
+  project,
+  app: { environment },
+}: Pick<OpenServing, 'project' | 'app'>): Promise<void> {
+  const app = await openApp({ environment, logger: silentLogger });
+  try {
+    await applyRepository(app, { allowBreaking: true });
+  } finally {
+    await app.close();
+  }
+}
+
 /** A project that lies there with its first version registered, served in this process; `close` removes it. */
 export async function serveProject(project: Project): Promise<Pick<OpenServing, 'app' | 'serving' | 'close'>> {
   const environment = { ...readEnvironment({}), workingDirectory: project.directory };
