@@ -21,7 +21,7 @@ import { type EnvironmentBuild, openPythonEnvironments } from '../../src/orchest
 import { until } from '../support/executor-world.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
-import { fullIt } from '../support/tier.ts';
+import { fullIt, isFull } from '../support/tier.ts';
 
 const BUILDER = fileURLToPath(new URL('../support/build-python-environment.ts', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'headrace-environments-'));
@@ -54,8 +54,8 @@ function build(environments: string, requirements: string): ChildProcess {
   return child;
 }
 
-const uv = bringPackages('uv-0.13.9', ['uv==0.13.9']);
-if (typeof uv === 'string') skipBecause(`Python environments by uv: ${uv}`);
+const uv = isFull ? bringPackages('uv-0.13.9', ['uv==0.13.9']) : 'it is brought in the full tier alone';
+if (isFull && typeof uv === 'string') skipBecause(`Python environments by uv: ${uv}`);
 afterEach(() => vi.unstubAllEnvs());
 
 /** The PATH with this machine's Python, and with that uv alone or with none. */

@@ -1,14 +1,20 @@
 // Steps that the driver itself runs, in pipelines over a whole project: materialize, register, promote.
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerModelFile } from '../../src/app/index.ts';
+import { runPromote } from '../../src/app/steps/promote.ts';
+import { runRegisterModel } from '../../src/app/steps/register-model.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { openStepProject, type StepProject } from '../support/step-project.ts';
+import { fullIt } from '../support/tier.ts';
 
-const open: StepProject[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0)) await one.close();
-});
+const HIGH = constantModel(1, 0.75);
+const [FILE, OTHER] = [HIGH, constantModel(1, 0.5)].map((bytes) => createHash('sha256').update(bytes).digest('hex'));
+
+/** A model for each test that registers one: its versions and aliases are that test's alone. */
+const MODELS = ['plain', 'several', 'again', 'crowned', 'moved', 'twice', 'rolled', 'aimless'] as const;
+type ModelName = (typeof MODELS)[number];
 
 const DEFINITIONS = `
   import { endpoint, entity, featureService, featureView, latest, model, parquet, rollout, t } from 'headrace';
@@ -21,23 +27,51 @@ const DEFINITIONS = `
   export const totals = featureView('totals', { entity: shop, source: sales, features: { last_amount: latest('amount') } });
   export const others = featureView('others', { entity: shop, source: sales, features: { amount_again: latest('amount') } });
   export const shopFeatures = featureService('shop_features', [totals]);
-  export const returns = model('returns', { features: shopFeatures, outputs: { probability: t.float32() } });
-  export const checkout = endpoint('checkout', { model: returns, unit: ['shop'] });
+  ${MODELS.map((name) => `export const ${name} = model('${name}', { features: shopFeatures, outputs: { probability: t.float32() } });`).join('\n')}
+  export const checkout = endpoint('checkout', { model: rolled, unit: ['shop'] });
   export const careful = rollout('careful', { endpoint: checkout, steps: [10, 100], hold: '10m', guards: ['error_rate<0.5'] });
 `;
 
+/** As a script that trained it would leave it. */
+const FITTED = `task(() => ({ auc: 0.75, files: { 'model.onnx': { sha256: '${FILE}' } } }))`;
+const pipelineOf = (name: string, steps: string): string =>
+  `export const ${name}_pipeline = (() => { const p = pipeline('${name}'); ${steps} return p; })();`;
+const fitted = (model: ModelName, then = ''): string =>
+  pipelineOf(
+    model,
+    `const fit = p.step('fit', ${FITTED});
+     const version = p.step('register', registerModel(${model}), { needs: { fit } });
+     ${then}`,
+  );
+const fittedTwice = (model: ModelName): string =>
+  pipelineOf(
+    model,
+    `const fits = p.step('fit', ${FITTED}, { foreach: [1, 2] });
+     p.step('register', registerModel(${model}, { alias: 'challenger' }), { needs: { fits } });`,
+  );
+const crowned = (model: ModelName): string =>
+  fitted(model, `p.step('promote', promote(${model}, { alias: 'champion' }), { needs: { version } });`);
+
+const PIPELINES = `
+  import { materialize, pipeline, promote, python, registerModel, task, trainingSet } from 'headrace';
+  import { careful, checkout, shopFeatures, totals, ${MODELS.join(', ')} } from './shop.ts';
+  ${pipelineOf('fill_some', `p.step('some', materialize({ views: [totals] }));`)}
+  ${pipelineOf('fill_all', `p.step('all', materialize());`)}
+  ${pipelineOf(
+    'learn',
+    `const data = p.step('data', trainingSet({ service: shopFeatures, spine: 'data/spine.parquet', timestamp: 'seen', label: 'late' }));
+     p.step('read', python('read.py'), { needs: { data }, foreach: [1, 2] });`,
+  )}
+  ${fitted('plain')}
+  ${['several', 'again'].map((model) => fittedTwice(model as ModelName)).join('\n')}
+  ${['crowned', 'moved'].map((model) => crowned(model as ModelName)).join('\n')}
+  ${fitted('rolled', `p.step('promote', promote(rolled, { endpoint: checkout, plan: careful }), { needs: { version } });`)}
+  ${pipelineOf('aimless', `p.step('promote', promote(aimless, { alias: 'champion' }), { retry: 0 });`)}`;
+
 const SALES = `SELECT 'a' AS shop, 3.0::DOUBLE AS amount, TIMESTAMP '2026-01-05 10:00:00' AS at
   UNION ALL SELECT 'b', 4.0, TIMESTAMP '2026-01-06 11:00:00'`;
-
-/** Copies an ONNX file of the repository out, as a script that trained it would write it. */
-const FIT = `
-import json, os, shutil
-step = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))
-out = os.environ["HEADRACE_STEP_OUTPUT"]
-shutil.copy("__PROJECT__/feature_repo/models/" + step["args"]["file"], out + "/model.onnx")
-json.dump({"auc": 0.75}, open(out + "/result.json", "w"))
-`;
-
+const SPINE = `SELECT 'a' AS shop, TIMESTAMP '2026-01-07 10:00:00' AS seen, true AS late
+  UNION ALL SELECT 'b', TIMESTAMP '2026-01-08 11:00:00', false`;
 const READ = `
 import hashlib, json, os
 path = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))["needs"]["data"]["path"]
@@ -46,67 +80,47 @@ found = {"path": path, "sha256": hashlib.sha256(open(path, "rb").read()).hexdige
 json.dump(found, open(os.environ["HEADRACE_STEP_OUTPUT"] + "/result.json", "w"))
 `;
 
-const SPINE = `SELECT 'a' AS shop, TIMESTAMP '2026-01-07 10:00:00' AS seen, true AS late
-  UNION ALL SELECT 'b', TIMESTAMP '2026-01-08 11:00:00', false`;
-
-async function shopProject(pipelines: string): Promise<StepProject> {
-  const made = await openStepProject({
-    files: {
-      'shop.ts': DEFINITIONS,
-      'pipelines.ts': `
-        import { evaluate, grid, materialize, pipeline, promote, python, registerModel, t, task, trainingSet } from 'headrace';
-        import { careful, checkout, returns, shopFeatures, totals } from './shop.ts';
-        ${pipelines}`,
-      'fit.py': FIT,
-      'read.py': READ,
-      'models/low.onnx': constantModel(1, 0.25),
-      'models/high.onnx': constantModel(1, 0.75),
-    },
+const openShop = (isInline: boolean): Promise<StepProject> =>
+  openStepProject({
+    files: { 'shop.ts': DEFINITIONS, 'pipelines.ts': PIPELINES, 'read.py': READ },
     data: { 'sales.parquet': SALES, 'spine.parquet': SPINE },
+    isInline,
   });
-  open.push(made);
-  return made;
-}
+
+let made: StepProject;
+beforeAll(async () => {
+  made = await openShop(true);
+  await made.put(HIGH);
+});
+afterAll(() => made.close());
 
 const resultsOf = (run: { readonly steps: readonly { readonly name: string; readonly result?: unknown }[] }) =>
   Object.fromEntries(run.steps.map(({ name, result }) => [name, result]));
 
 describe('materialize', () => {
   it('brings the views that it names up to date, and tells rows and watermarks of each', async () => {
-    const made = await shopProject(`
-      const p = pipeline('fill');
-      p.step('some', materialize({ views: [totals] }));
-      export default p;`);
-    const first = await made.run('fill');
+    const first = await made.run('fill_some');
     expect(first.state, first.error ?? '').toBe('succeeded');
     const { views } = resultsOf(first)['some'] as { views: Record<string, object> };
     expect(Object.keys(views)).toEqual(['totals']);
     expect(views['totals']).toMatchObject({ state: 'finished', written: 2, keys: 2, rows: 2 });
     expect(views['totals']).toHaveProperty('boundary', '2026-01-06T11:00:00Z');
     expect(views['totals']).toHaveProperty('watermark', expect.stringMatching(/^20\d\d-\d\d-\d\dT[\d:.]+Z$/));
-
-    const again = resultsOf(await made.run('fill'))['some'];
+    const again = resultsOf(await made.run('fill_some'))['some'];
     expect(again).toMatchObject({ views: { totals: { state: 'up-to-date', written: 0, run: null } } });
-  }, 60_000);
+  });
 
   it('takes all views where it names none', async () => {
-    const made = await shopProject(`
-      const p = pipeline('fill');
-      p.step('all', materialize());
-      export default p;`);
-    const { views } = resultsOf(await made.run('fill'))['all'] as { views: object };
+    const { views } = resultsOf(await made.run('fill_all'))['all'] as { views: object };
     expect(Object.keys(views).toSorted()).toEqual(['others', 'totals']);
-  }, 60_000);
+  });
 });
 
-describe('trainingSet', () => {
-  it('reaches every step from the artifact store, as one file', async () => {
-    const made = await shopProject(`
-      const p = pipeline('learn');
-      const data = p.step('data', trainingSet({ service: shopFeatures, spine: 'data/spine.parquet', timestamp: 'seen', label: 'late' }));
-      p.step('read', python('read.py'), { needs: { data }, foreach: [1, 2] });
-      export default p;`);
-    const run = await made.run('learn');
+// twin: test/contract/executors.test.ts > the $name executor
+fullIt('a training set reaches every step from the artifact store, as one file', async () => {
+  const shop = await openShop(false);
+  try {
+    const run = await shop.run('learn');
     expect(run.state, run.error ?? '').toBe('succeeded');
     const { data, read } = resultsOf(run) as {
       data: { path: string; sha256: string; size: number; uri: string; rows: number };
@@ -118,141 +132,87 @@ describe('trainingSet', () => {
     expect(one?.links).toBeGreaterThan(1);
     expect(one?.path).toMatch(/\.parquet$/);
     expect(one?.path).not.toBe(data.path);
-  }, 60_000);
+  } finally {
+    await shop.close();
+  }
 });
 
 describe('registerModel and promote', () => {
-  const PROMOTIONS = `
-    const p = pipeline('train', { params: { file: t.string().default('high.onnx') } });
-    const fit = p.step('fit', python('fit.py', { args: { file: 'high.onnx' } }));
-    const version = p.step('register', registerModel(returns), { needs: { fit } });
-    export default p;
-    export const q = pipeline('crown');
-    const fit2 = q.step('fit', python('fit.py', { args: { file: 'high.onnx' } }));
-    const version2 = q.step('register', registerModel(returns), { needs: { fit2 } });
-    q.step('promote', promote(returns, { alias: 'champion' }), { needs: { version2 } });
-    export const r = pipeline('roll');
-    const fit3 = r.step('fit', python('fit.py', { args: { file: 'high.onnx' } }));
-    const version3 = r.step('register', registerModel(returns), { needs: { fit3 } });
-    r.step('promote', promote(returns, { endpoint: checkout, plan: careful }), { needs: { version3 } });
-    export const s = pipeline('aimless');
-    s.step('promote', promote(returns, { alias: 'champion' }), { retry: 0 });
-    export const u = pipeline('both');
-    const fits = u.step('fit', python('fit.py', { args: { file: 'high.onnx' } }), { foreach: [1, 2] });
-    u.step('register', registerModel(returns, { alias: 'challenger' }), { needs: { fits } });`;
-
-  async function withChampion(): Promise<StepProject> {
-    const made = await shopProject(PROMOTIONS);
-    await registerModelFile(made.app, { model: 'returns', onnx: constantModel(1, 0.25), alias: 'champion' });
-    return made;
-  }
-
-  const aliases = async ({ app }: StepProject) => (await (await app.registry()).models.list())[0]?.aliases;
+  type Context = Parameters<typeof runRegisterModel>[2] & Parameters<typeof runPromote>[2];
+  /** What a driver that was killed would give its repeat. */
+  const contextOf = (runId: string, needs: object): Context =>
+    ({ runId, step: 'promote', index: 0, order: { scope: '' }, needs, log: () => {} }) as unknown as Context;
+  const models = async () => (await made.app.registry()).models;
+  const aliases = async (model: ModelName) =>
+    (await (await models()).list()).find(({ name }) => name === model)?.aliases;
+  /** Of a model that has a champion, its version 1. */
+  const runOf = async (model: ModelName) => {
+    await registerModelFile(made.app, { model, onnx: constantModel(1, 0.25), alias: 'champion' });
+    const run = await made.run(model);
+    expect(run.state, run.error ?? '').toBe('succeeded');
+    return run;
+  };
 
   it('an alias that nobody named stays where it is', async () => {
-    const made = await withChampion();
-    const run = await made.run('train');
-    expect(run.state, run.error ?? '').toBe('succeeded');
-    expect(resultsOf(run)['register']).toMatchObject({ model: 'returns', version: 2, metrics: { auc: 0.75 } });
-    expect(await aliases(made)).toEqual({ champion: 1 });
-  }, 60_000);
+    const run = await runOf('plain');
+    expect(resultsOf(run)['register']).toMatchObject({ model: 'plain', version: 2, metrics: { auc: 0.75 } });
+    expect(await aliases('plain')).toEqual({ champion: 1 });
+  });
 
   it('an alias goes with the last of several models, which may be the same file as the first', async () => {
-    const made = await withChampion();
-    expect((await made.run('both')).state).toBe('succeeded');
-    expect(await aliases(made)).toEqual({ champion: 1, challenger: 2 });
-  }, 60_000);
+    await runOf('several');
+    expect(await aliases('several')).toEqual({ champion: 1, challenger: 2 });
+  });
 
   it('a registration that is repeated leaves the alias where somebody moved it meanwhile', async () => {
-    const made = await withChampion();
-    const run = await made.run('both');
-    const { models } = await made.app.registry();
-    await models.setAlias('returns', 'challenger', 1, 'somebody');
-    const { runRegisterModel } = await import('../../src/app/steps/register-model.ts');
-    const context = {
-      runId: run.id,
-      order: {},
-      needs: { fits: resultsOf(run)['fit'] },
-      log: () => {},
-    } as unknown as Parameters<typeof runRegisterModel>[2]; // what a driver that was killed would give its repeat
-    const action = { kind: 'registerModel', model: 'returns', alias: 'challenger' } as const;
-    expect(await runRegisterModel(made.app, action, context)).toMatchObject([{ version: 2 }, { version: 2 }]);
-    expect(await aliases(made)).toEqual({ champion: 1, challenger: 1 });
-  }, 60_000);
+    const run = await runOf('again');
+    await (await models()).setAlias('again', 'challenger', 1, 'somebody');
+    const action = { kind: 'registerModel', model: 'again', alias: 'challenger' } as const;
+    const repeated = await runRegisterModel(made.app, action, contextOf(run.id, { fits: resultsOf(run)['fit'] }));
+    expect(repeated).toMatchObject([{ version: 2 }, { version: 2 }]);
+    expect(await aliases('again')).toEqual({ champion: 1, challenger: 1 });
+  });
 
   it('promote moves the alias, and tells where it was', async () => {
-    const made = await withChampion();
-    const run = await made.run('crown');
-    expect(resultsOf(run)['promote']).toEqual({ model: 'returns', version: 2, alias: 'champion', previous: 1 });
-    expect(await aliases(made)).toEqual({ champion: 2 });
-  }, 60_000);
+    const run = await runOf('crowned');
+    expect(resultsOf(run)['promote']).toEqual({ model: 'crowned', version: 2, alias: 'champion', previous: 1 });
+    expect(await aliases('crowned')).toEqual({ champion: 2 });
+  });
 
   it('a promotion that is repeated leaves the alias where somebody moved it meanwhile', async () => {
-    const made = await withChampion();
-    const run = await made.run('crown');
-    const told = resultsOf(run)['promote'];
-    const { models } = await made.app.registry();
-    await models.setAlias('returns', 'champion', 1, 'somebody');
-    const { runPromote } = await import('../../src/app/steps/promote.ts');
-    const context = {
-      runId: run.id,
-      step: 'promote',
-      index: 0,
-      order: { scope: '' },
-      needs: { version2: { model: 'returns', version: 2 } },
-      log: () => {},
-    } as unknown as Parameters<typeof runPromote>[2]; // what a driver that was killed would give its repeat
-    const action = { kind: 'promote', model: 'returns', alias: 'champion' } as const;
-    expect(await runPromote(made.app, action, context)).toEqual(told);
-    expect(await aliases(made)).toEqual({ champion: 1 });
+    const run = await runOf('moved');
+    await (await models()).setAlias('moved', 'champion', 1, 'somebody');
+    const context = contextOf(run.id, { version: { model: 'moved', version: 2 } });
+    const action = { kind: 'promote', model: 'moved', alias: 'champion' } as const;
+    expect(await runPromote(made.app, action, context)).toEqual(resultsOf(run)['promote']);
+    expect(await aliases('moved')).toEqual({ champion: 1 });
     // Another run is none's repeat.
     await runPromote(made.app, action, { ...context, runId: 'another' });
-    expect(await aliases(made)).toEqual({ champion: 2 });
-  }, 60_000);
+    expect(await aliases('moved')).toEqual({ champion: 2 });
+  });
 
   it('two attempts at once register one version', async () => {
-    const made = await withChampion();
-    const { runRegisterModel } = await import('../../src/app/steps/register-model.ts');
-    const { putBlob } = await import('../../src/storage/index.ts');
-    const sha256 = await putBlob(await made.app.objects(), constantModel(1, 0.5));
-    const needs = { fit: { files: { 'model.onnx': { sha256 } } } };
-    const context = { runId: 'r', order: {}, needs, log: () => {} } as unknown as Parameters<
-      typeof runRegisterModel
-    >[2];
-    const action = { kind: 'registerModel', model: 'returns' } as const;
+    await made.put(constantModel(1, 0.5));
+    const context = contextOf('r', { fit: { files: { 'model.onnx': { sha256: OTHER } } } });
+    const action = { kind: 'registerModel', model: 'twice' } as const;
     const both = await Promise.all([1, 2].map(() => runRegisterModel(made.app, action, context)));
-    expect(both).toMatchObject([{ version: 2 }, { version: 2 }]);
-    const { models } = await made.app.registry();
-    expect(await models.versions('returns')).toHaveLength(2);
-    expect(await aliases(made)).toEqual({ champion: 1 });
-  }, 60_000);
+    expect(both).toMatchObject([{ version: 1 }, { version: 1 }]);
+    expect(await (await models()).versions('twice')).toHaveLength(1);
+  });
 
   it('promote starts one rollout by its plan; a repeat finds it', async () => {
-    const made = await withChampion();
-    const run = await made.run('roll');
-    expect(run.state, run.error ?? '').toBe('succeeded');
-    const told = resultsOf(run)['promote'] as { rollout: string };
-    expect(told).toMatchObject({ model: 'returns', version: 2, endpoint: 'checkout', state: 'pending' });
-    const { runPromote } = await import('../../src/app/steps/promote.ts');
-    const context = {
-      runId: run.id,
-      step: 'promote',
-      index: 0,
-      order: { scope: '' },
-      needs: { version3: { model: 'returns', version: 2 } },
-      log: () => {},
-    } as unknown as Parameters<typeof runPromote>[2]; // what a driver that was killed would give its repeat
-    const action = { kind: 'promote', model: 'returns', endpoint: 'checkout', plan: 'careful' } as const;
+    const run = await runOf('rolled');
+    const told = resultsOf(run)['promote'];
+    expect(told).toMatchObject({ model: 'rolled', version: 2, endpoint: 'checkout', state: 'pending' });
+    const context = contextOf(run.id, { version: { model: 'rolled', version: 2 } });
+    const action = { kind: 'promote', model: 'rolled', endpoint: 'checkout', plan: 'careful' } as const;
     expect(await runPromote(made.app, action, context)).toEqual(told);
     expect(await (await made.app.rollouts()).list()).toHaveLength(1);
     await expect(runPromote(made.app, action, { ...context, runId: 'another' })).rejects.toThrow(/under way/);
-  }, 60_000);
+  });
 
   it('without a registered version it says what to need', async () => {
-    const made = await withChampion();
-    await expect(made.run('aimless')).rejects.toThrow(
-      /promote needs a step that registered a version of model "returns"/,
-    );
-    expect(await aliases(made)).toEqual({ champion: 1 });
-  }, 60_000);
+    await expect(runOf('aimless')).rejects.toThrow(/promote needs a step that registered a version of model "aimless"/);
+    expect(await aliases('aimless')).toEqual({ champion: 1 });
+  });
 });

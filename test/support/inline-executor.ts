@@ -15,10 +15,11 @@ export interface InlineOptions {
   readonly tasks?: number;
   readonly builtIns?: BuiltInTasks;
   readonly workDirectory?: string;
+  readonly repository?: string;
 }
 
 export function createInlineExecutor(options: InlineOptions): Executor {
-  const { objects, tasks: most = 4, builtIns = {}, workDirectory = '/nowhere' } = options;
+  const { objects, tasks: most = 4, builtIns = {}, workDirectory = '/nowhere', repository = workDirectory } = options;
   const open = new Map<string, AbortController>();
   const known = new Set<string>();
   let tell: (events: readonly TaskEvent[]) => void = () => {};
@@ -48,7 +49,7 @@ export function createInlineExecutor(options: InlineOptions): Executor {
 
   const runSlice = async ({ id, spec, tasks }: Slice, stopper: AbortController): Promise<void> => {
     const order = await readOrder(objects, spec);
-    const host = { objects, workDirectory, repository: workDirectory };
+    const host = { objects, workDirectory, repository };
     for (const task of tasks) {
       const at = { slice: id, ...task };
       if (!stopper.signal.aborted) tell([{ ...at, kind: 'started' }]);

@@ -4,8 +4,17 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type App, applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
+import { createBuiltIns } from '../../src/app/steps/built-ins.ts';
 import { silentLogger } from '../../src/core/index.ts';
-import { runLogs, type RunResult, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
+import {
+  type OrchestratorDeps,
+  runLogs,
+  type RunResult,
+  resumeRun,
+  runPipeline,
+} from '../../src/orchestrator/index.ts';
+import { putBlob } from '../../src/storage/index.ts';
+import { createInlineExecutor } from './inline-executor.ts';
 import { CONFIG, createProject, type Project } from './serving-project.ts';
 
 export interface StepProject {
@@ -16,13 +25,19 @@ export interface StepProject {
   resume(id: string): Promise<RunResult>;
   /** What its steps said, one text. */
   logs(id: string): Promise<string>;
+  /** A file in the artifact store; gives its hash. */
+  put(bytes: Uint8Array): Promise<string>;
   close(): Promise<void>;
 }
 
-/** `sql` writes data: each a file below `feature_repo/data`, made from a query. Files are by their path in the repository. */
+/**
+ * `data`: each a file below `feature_repo/data`, made from a query. Files are by their path in the repository. `isInline`: functions run
+ * in this process, and scripts do not run.
+ */
 export async function openStepProject(given: {
   readonly files: Readonly<Record<string, string | Uint8Array>>;
   readonly data?: Readonly<Record<string, string>>;
+  readonly isInline?: boolean;
 }): Promise<StepProject> {
   const files = Object.entries(given.files).map(([name, content]) => [`feature_repo/${name}`, content] as const);
   const project = createProject({ 'headrace.config.ts': CONFIG });
@@ -32,7 +47,13 @@ export async function openStepProject(given: {
   const environment = { ...readEnvironment({ ...process.env }), workingDirectory: project.directory };
   const app = await openApp({ environment, logger: silentLogger });
   await applyRepository(app, {});
-  const deps = async () => openOrchestrator(app, {});
+  const deps = async (): Promise<OrchestratorDeps> => {
+    const opened = await openOrchestrator(app, {});
+    const { objects, workDirectory } = opened;
+    const repository = opened.definitions.directory;
+    const inline = () => createInlineExecutor({ objects, workDirectory, repository, builtIns: createBuiltIns(app) });
+    return given.isInline === true ? { ...opened, openExecutor: inline } : opened;
+  };
   return {
     project,
     app,
@@ -43,6 +64,7 @@ export async function openStepProject(given: {
       for await (const { text } of runLogs(await deps(), id)) texts.push(text);
       return texts.join('\n');
     },
+    put: async (bytes) => await putBlob(await app.objects(), bytes),
     async close() {
       await app.close();
       project.remove();
