@@ -1,4 +1,4 @@
-// What all clusters have in common, on a cluster of processes: parts and packs, ends read from the artifact store, and drivers that
+// What all clusters have in common: parts and packs, ends read from the artifact store, and drivers that
 // die and are followed by others.
 
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,12 +18,22 @@ import { fullIt } from '../support/tier.ts';
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
 const range = (end: number) => ({ foreach: { kind: 'range', start: 0, end } as const });
 
+const NOTHING = 'module.exports = () => {};';
+const HANGS = 'module.exports = () => new Promise(() => {});';
+
 describe('a cluster’s executor', () => {
   let folder = '';
   let cluster: ProcessCluster | undefined;
   const worlds: ExecutorWorld[] = [];
 
-  const makeCluster = (secrets: Readonly<Record<string, string>> = {}): ProcessCluster => {
+  /** Its parts run functions in this process. */
+  const makeCluster = (): ProcessCluster => {
+    folder = mkdtempSync(join(tmpdir(), 'headrace-cluster-'));
+    cluster = createProcessCluster(folder, {}, {}, openObjectStore(`file:${join(folder, 'artifacts')}`));
+    return cluster;
+  };
+  /** Its parts are processes, with the secrets that it holds. */
+  const makeProcesses = (secrets: Readonly<Record<string, string>> = {}): ProcessCluster => {
     folder = mkdtempSync(join(tmpdir(), 'headrace-cluster-'));
     const { PATH = '', HOME = '' } = process.env;
     cluster = createProcessCluster(folder, { PATH, HOME }, secrets);
@@ -75,30 +85,19 @@ describe('a cluster’s executor', () => {
     ]);
   });
 
-  // twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
-  fullIt('tells a failure of a pack apart from the rest of it', async () => {
+  it('tells a failure of a pack apart from the rest of it', async () => {
     const made = openWorld(makeCluster(), { pack: 3 });
-    const ends = await made.run(
-      shell(
-        'test "$(python3 -c \'import json, os; print(json.load(open(os.environ["HEADRACE_STEP_INPUT"]))["index"])\')" != 1 || exit 3',
-      ),
-      range(3),
-      3,
-    );
-    expect(ends).toMatchObject([
-      { kind: 'succeeded' },
-      { kind: 'failed', reason: 'exit code 3' },
-      { kind: 'succeeded' },
-    ]);
+    const action = await made.task("module.exports = (_, { index }) => { if (index === 1) throw new Error('no'); };");
+    const ends = await made.run(action, range(3), 3);
+    expect(ends).toMatchObject([{ kind: 'succeeded' }, { kind: 'failed', reason: 'Error: no' }, { kind: 'succeeded' }]);
   });
 
-  // twin: test/integration/cluster-executor.test.ts > tells of a job that somebody removed as lost
-  fullIt('tells tasks of a container that died as lost, and takes the results that it left', async () => {
+  it('tells tasks of a container that died as lost, and takes the results that it left', async () => {
     const on = makeCluster();
     const made = openWorld(on, { pack: 2 });
     const place = join(folder, 'second');
     const action = await made.task(
-      `module.exports = async (_, { index }) => { if (index === 1) { require('fs').writeFileSync(${JSON.stringify(place)}, ''); await new Promise(() => setInterval(() => {}, 1e6)); } return index; };`,
+      `module.exports = async (_, { index }) => { if (index === 1) { require('fs').writeFileSync(${JSON.stringify(place)}, ''); await new Promise(() => {}); } return index; };`,
     );
     const slice = made.slice(await made.order(action, range(2)), 2);
     await made.executor.submit([slice]);
@@ -135,12 +134,13 @@ describe('a cluster’s executor', () => {
     expect(await third.ends(slice)).toMatchObject([{ kind: 'succeeded' }, { kind: 'succeeded' }]);
   });
 
-  // twin: test/integration/cluster-executor.test.ts > tells of a job that somebody removed as lost
-  fullIt('calls a slice gone whose job was never made, and makes sure that it never is', async () => {
+  it('calls a slice gone whose job was never made, and makes sure that it never is', async () => {
     const on = makeCluster();
     const [stale, next] = [openWorld(on), openWorld(on, { driver: 'next' })];
     const place = join(folder, 'ran');
-    const slice = stale.slice(await stale.order(shell(`echo x >> ${place}`)));
+    const slice = stale.slice(
+      await stale.order(await stale.task(`module.exports = () => require('fs').writeFileSync('${place}', 'x');`)),
+    );
     on.failSubmits(1);
     await expect(stale.executor.submit([slice])).rejects.toThrow(/the cluster is away/);
     expect(await next.executor.adopt([{ slice: slice.id, at: 'run-1' }])).toEqual(['gone']);
@@ -152,11 +152,10 @@ describe('a cluster’s executor', () => {
     expect(existsSync(place)).toBe(false);
   });
 
-  // twin: test/integration/cluster-executor.test.ts > goes on with what another driver began
-  fullIt('tells what ended of a slice whose job the cluster has forgotten', async () => {
+  it('tells what ended of a slice whose job the cluster has forgotten', async () => {
     const on = makeCluster();
     const first = openWorld(on, { pack: 2 });
-    const slice = first.slice(await first.order(shell('true'), range(2)), 2);
+    const slice = first.slice(await first.order(await first.task(NOTHING), range(2)), 2);
     await first.executor.submit([slice]);
     await first.ends(slice);
     on.jobs.clear();
@@ -167,7 +166,7 @@ describe('a cluster’s executor', () => {
 
   // twin: test/integration/cluster-executor.test.ts > tells of a job that somebody removed as lost
   fullIt('cancels: nothing runs afterwards, what had ended is told, of the rest nothing', async () => {
-    const on = makeCluster();
+    const on = makeProcesses();
     const made = openWorld(on);
     const env = { LEFT_BY: `cluster-cancel-${process.pid}` };
     const slice = made.slice(await made.order(shell('setsid sleep 1000; sleep 1000'), { ...range(2), env }), 2);
@@ -179,13 +178,13 @@ describe('a cluster’s executor', () => {
     expect(on.jobs.size).toBe(0);
   });
 
-  // twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
+  // twin: test/integration/fleet.test.ts > has more room the more workers there are, and says where nobody serves it
   fullIt('keeps what a step waits for beside the run, as long as it does', async () => {
     const on = makeCluster();
     const jobs = on.open();
     const held = new Map<string, string>();
     const made = openWorld(on, { jobs: { ...jobs, waits: () => held }, driver: 'mine' });
-    const slice = made.slice(await made.order(shell('sleep 1000')));
+    const slice = made.slice(await made.order(await made.task(HANGS)));
     const handles = await made.executor.submit([slice]);
     held.set(`headrace-${slice.id}`, 'no node takes its pod');
     const told = (driver: string) => readWaits(made.objects, 'run-1', driver);
@@ -200,7 +199,7 @@ describe('a cluster’s executor', () => {
   it('tells of a job that somebody removed as lost', async () => {
     const on = makeCluster();
     const made = openWorld(on);
-    const slice = made.slice(await made.order(shell('sleep 1000')));
+    const slice = made.slice(await made.order(await made.task(HANGS)));
     await made.executor.submit([slice]);
     await on.remove(`headrace-${slice.id}`);
     expect(await made.ends(slice)).toMatchObject([{ kind: 'lost' }]);
@@ -222,7 +221,7 @@ describe('a cluster’s executor', () => {
         },
       }),
     });
-    const slice = made.slice(await made.order(shell('true')));
+    const slice = made.slice(await made.order(await made.task(NOTHING)));
     await made.executor.submit([slice]);
     isAway = true;
     expect(await made.ends(slice)).toMatchObject([{ kind: 'succeeded' }]);
@@ -231,7 +230,7 @@ describe('a cluster’s executor', () => {
 
   // twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
   fullIt('gives a container the secrets that its cluster reads, and says of others what to name', async () => {
-    const on = makeCluster({ 'keys/api': 'hunter2-secret' });
+    const on = makeProcesses({ 'keys/api': 'hunter2-secret' });
     const made = openWorld(on);
     const secrets = { API_KEY: { secretKeyRef: { name: 'keys', key: 'api' } } };
     const action = await made.task(

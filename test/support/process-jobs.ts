@@ -1,19 +1,31 @@
-// A cluster of this machine's processes, for what every cluster has in common: jobs by name, parts that end by themselves or by
-// force. What a real one does beside that is tested on real ones.
+// A cluster of this machine's processes, or of this process alone, for what every cluster has in common: jobs by name, parts that end by
+// themselves or by force. What a real one does beside that is tested on real ones.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { readSlicePart } from '../../src/orchestrator/committed/slice-document.ts';
+import { exitCodeOf, runTasks } from '../../src/orchestrator/index.ts';
 import type { ClusterJob, ClusterJobs, PartEnd } from '../../src/orchestrator/executors/cluster/cluster-jobs.ts';
+
+import type { ObjectStore } from '../../src/storage/index.ts';
+import { createInlineExecutor } from './inline-executor.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
 export const STEP_COMMAND = [process.execPath, '--conditions=headrace-source', MAIN];
 
+/** What runs a part. */
+interface Container {
+  kill(signal: 'SIGTERM' | 'SIGKILL'): void;
+  /** Its exit code, or the signal that ended it. */
+  readonly gone: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+}
+
 interface Job {
   readonly id: string;
   readonly spec: ClusterJob;
-  readonly running: Map<number, ChildProcess>;
+  readonly running: Map<number, Container>;
   readonly ends: PartEnd[];
 }
 
@@ -30,11 +42,15 @@ export interface ProcessCluster {
   stop(): Promise<void>;
 }
 
-/** `cwd` and `variables` are those of the containers; `secretValues` what the cluster itself holds. */
+/**
+ * `cwd` and `variables` are those of the containers; `secretValues` what the cluster itself holds. With `inline`, the artifact store, parts
+ * run functions in this process.
+ */
 export function createProcessCluster(
   cwd: string,
   variables: Readonly<Record<string, string>>,
   secretValues: Readonly<Record<string, string>> = {},
+  inline?: ObjectStore,
 ): ProcessCluster {
   const jobs = new Map<string, Job>();
   const listeners = new Set<(job: string, ends: readonly PartEnd[]) => void>();
@@ -49,9 +65,12 @@ export function createProcessCluster(
     const env: Record<string, string> = { ...variables, ...job.spec.env, JOB_COMPLETION_INDEX: String(part) };
     for (const [name, ref] of Object.entries(job.spec.secrets))
       if ('secretKeyRef' in ref) env[name] = secretValues[`${ref.secretKeyRef.name}/${ref.secretKeyRef.key}`] ?? '';
-    const child = spawn(command, args, { cwd, env, stdio: 'ignore' });
-    job.running.set(part, child);
-    child.once('exit', (code, signal) => {
+    const container =
+      inline === undefined
+        ? startProcess(spawn(command, args, { cwd, env, stdio: 'ignore' }))
+        : startInline(inline, args[args.indexOf('--slice') + 1] ?? '', part);
+    job.running.set(part, container);
+    void container.gone.then(({ code, signal }) => {
       job.running.delete(part);
       const at = { job: job.spec.name, part };
       if (jobs.get(job.spec.name) !== job) return;
@@ -59,10 +78,10 @@ export function createProcessCluster(
       else tell(job, { ...at, kind: 'lost', reason: `its container was ended by ${signal}` });
     });
   };
-  const end = async (child: ChildProcess): Promise<void> => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
-    child.kill('SIGTERM');
-    await once(child, 'exit');
+  const end = async (container: Container): Promise<void> => {
+    const timer = setTimeout(() => container.kill('SIGKILL'), 20_000);
+    container.kill('SIGTERM');
+    await container.gone;
     clearTimeout(timer);
   };
   const remove = async (name: string): Promise<void> => {
@@ -86,7 +105,7 @@ export function createProcessCluster(
         const known = jobs.get(spec.name);
         if (known !== undefined) return known.id;
         made += 1;
-        const job = { id: `job-${made}`, spec, running: new Map<number, ChildProcess>(), ends: [] };
+        const job = { id: `job-${made}`, spec, running: new Map<number, Container>(), ends: [] };
         jobs.set(spec.name, job);
         for (let part = 0; part < spec.parts; part++) start(job, part);
         return job.id;
@@ -123,10 +142,10 @@ export function createProcessCluster(
     jobs,
     open,
     async evict(name, part) {
-      const child = jobs.get(name)?.running.get(part);
-      if (child === undefined) throw new Error(`no part ${part} of ${name} runs`);
-      child.kill('SIGKILL');
-      await once(child, 'exit');
+      const container = jobs.get(name)?.running.get(part);
+      if (container === undefined) throw new Error(`no part ${part} of ${name} runs`);
+      container.kill('SIGKILL');
+      await container.gone;
     },
     remove,
     failSubmits(count) {
@@ -135,5 +154,35 @@ export function createProcessCluster(
     async stop() {
       await Promise.all([...jobs.keys()].map(remove));
     },
+  };
+}
+
+function startProcess(child: ChildProcess): Container {
+  const gone = once(child, 'exit').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as string,
+  }));
+  return { kill: (signal) => void child.kill(signal), gone };
+}
+
+/** As `headrace step --slice` does it. */
+function startInline(objects: ObjectStore, slice: string, part: number): Container {
+  const stopper = new AbortController();
+  let killed: string | null = null;
+  const run = async (): Promise<number> => {
+    const { order, tasks } = await readSlicePart(objects, slice, part);
+    const attempts = new Map(tasks.map(({ index, attempt }) => [index, attempt]));
+    const executor = createInlineExecutor({ objects });
+    const attempt = (index: number): number => attempts.get(index) ?? 1;
+    const wanted = { spec: order, indexes: [...attempts.keys()], attempt, signal: stopper.signal };
+    return exitCodeOf((await runTasks({ objects, executor }, wanted)).ends);
+  };
+  const ended = run().catch(() => 1);
+  return {
+    kill(signal) {
+      killed ??= signal;
+      stopper.abort();
+    },
+    gone: ended.then((code) => (killed === null ? { code, signal: null } : { code: null, signal: killed })),
   };
 }

@@ -1,5 +1,6 @@
 // Jobs as they are sent to Kubernetes, and the objects of the guide, by a validator of its schemas: no field that it does not know,
 // none of the wrong type. What a server of it says of them is in the heavy tier.
+// twin: test/unit/kubernetes-pods.test.ts > a deadline is one that Kubernetes takes
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
