@@ -2,24 +2,17 @@
 
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createPredictionIds, MICROS_PER_HOUR, predictionMark } from '../../src/core/index.ts';
 import { findPrediction, type SpineOrder, writeSpine } from '../../src/monitoring/index.ts';
-import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord, armSchema, experimentRoute, predictionRecord } from '../support/prediction-records.ts';
 
-const { path: folder, open, compact, query } = useLogFolder();
+const { path: folder, duckdb, open, compact, query } = useLogFolder();
 const EARLIER = new URL('../support/earlier-prediction-log/', import.meta.url).pathname;
 
-let duckdb: DuckDb;
-beforeEach(async () => {
-  duckdb = await openDuckDb({ tempDirectory: join(folder(), 'spill-2'), memory: '256MB', threads: 1 });
-});
-afterEach(() => duckdb.close());
-
 describe('a prediction', () => {
-  const find = (id: string) => findPrediction(duckdb, folder(), id);
+  const find = (id: string) => findPrediction(duckdb(), folder(), id);
 
   it('is found by its id in segments, in Parquet of any hour, and in what earlier builds wrote', async () => {
     cpSync(EARLIER, folder(), { recursive: true });
@@ -56,14 +49,14 @@ describe('a prediction', () => {
   });
 
   it('is none where nothing was ever logged', async () => {
-    expect(await findPrediction(duckdb, join(folder(), 'nowhere'), 'p')).toBeUndefined();
+    expect(await findPrediction(duckdb(), join(folder(), 'nowhere'), 'p')).toBeUndefined();
   });
 });
 
 describe('a spine', () => {
   const spine = async (changes: Partial<SpineOrder> = {}) => {
     const out = join(folder(), 'spine.parquet');
-    const written = await writeSpine(duckdb, {
+    const written = await writeSpine(duckdb(), {
       directory: folder(),
       endpoint: 'delay',
       out,

@@ -1,35 +1,23 @@
 // Segments that are not compacted yet are decoded once: what was decoded is kept, told from what the segment is by now, and gone
 // once it is compacted.
 
-import { mkdtempSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR } from '../../src/core/index.ts';
 import type { DecodedLimits } from '../../src/monitoring/prediction-log/decoded-segments.ts';
 import type { LogRange } from '../../src/monitoring/prediction-log/log-parts.ts';
 import { openLogRelation } from '../../src/monitoring/prediction-log/log-relation.ts';
-import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord, armSchema, experimentRoute, predictionRecord } from '../support/prediction-records.ts';
 
-const { path: folder, open, compact, files } = useLogFolder();
-let duckdb: DuckDb;
-let spill: string;
-beforeAll(async () => {
-  spill = mkdtempSync(join(tmpdir(), 'headrace-spill-'));
-  duckdb = await openDuckDb({ tempDirectory: spill, memory: '256MB', threads: 1 });
-});
-afterAll(async () => {
-  await duckdb.close();
-  rmSync(spill, { recursive: true, force: true });
-});
+const { path: folder, duckdb, open, compact, files } = useLogFolder();
 
 const KEEPS: DecodedLimits = { leastBytes: 1, mostBytes: 1e9, leastFreeBytes: 0 };
 const KEEPS_NONE: DecodedLimits = { ...KEEPS, leastBytes: Infinity };
 
 async function ask(limits = KEEPS, range: LogRange = {}) {
-  const connection = await duckdb.connect();
+  const connection = await duckdb().connect();
   try {
     const log = await openLogRelation(connection, folder(), range, limits);
     const rowsOf = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJson();

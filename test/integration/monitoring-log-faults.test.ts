@@ -87,7 +87,7 @@ describe.skipIf(disk === undefined)('on a full disk', () => {
       }
     };
     const exposed = (): Promise<unknown[][]> =>
-      query("SELECT count(DISTINCT experiment_unit)::INTEGER FROM predictions WHERE via = 'experiment'", directory);
+      query("SELECT count(DISTINCT experiment_unit)::INTEGER FROM predictions WHERE via = 'experiment'", { directory });
     fill(200);
     await log.flush();
     fill(2000);
@@ -95,7 +95,7 @@ describe.skipIf(disk === undefined)('on a full disk', () => {
     const { written, dropped, queued } = log.counters();
     expect({ sum: written + dropped.disk, queued }).toEqual({ sum: appended, queued: 0 });
     expect(written).toBeGreaterThanOrEqual(201);
-    expect(await ids(directory)).toHaveLength(written);
+    expect(await ids({ directory })).toHaveLength(written);
     expect(await exposed()).toEqual([[written - 1]]);
     writeFileSync(join(root, 'hog'), Buffer.alloc(1));
     for (let size = 4 * 1024 ** 2; size >= 4096; size >>= 1) {
@@ -117,7 +117,7 @@ describe.skipIf(disk === undefined)('on a full disk', () => {
     appendRecord(log, 'again');
     await log.recordOutcomes(outcomes);
     expect(log.counters()).toMatchObject({ written: written + 1001, queued: 0 });
-    expect(await ids(directory)).toHaveLength(written + 1);
+    expect(await ids({ directory })).toHaveLength(written + 1);
     await log.close();
     expect(existsSync(join(directory, 'segments'))).toBe(true);
   });

@@ -1,29 +1,14 @@
 // A prediction log of before records were binary: its lines of JSON and its Parquet are still read, beside new records.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Clock, silentLogger } from '../../src/core/index.ts';
-import { compactPredictionLog, openPredictionLog } from '../../src/monitoring/index.ts';
-import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { expect, it } from 'vitest';
+import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord } from '../support/prediction-records.ts';
-import { predictionLogSql } from '../support/log-relations.ts';
 
-const NOW = 1_790_000_000_000_000;
-const clock: Clock = { nowMicros: () => NOW };
 const NAME = '01790000000000000-0123abcd-4242-0123456789ab-000000';
 
-let folder: string;
-let duckdb: DuckDb;
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'headrace-log-legacy-'));
-  duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), memory: '256MB', threads: 1 });
-});
-afterEach(async () => {
-  await duckdb.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+const { path: folder, open, compact, query } = useLogFolder();
 
 function predictionLine(id: string, origin: string): string {
   return JSON.stringify({
@@ -45,33 +30,25 @@ function predictionLine(id: string, origin: string): string {
 }
 
 function write(kind: string, lines: readonly string[], tail = ''): string {
-  const path = join(folder, 'segments', kind, `${NAME}.ndjson`);
+  const path = join(folder(), 'segments', kind, `${NAME}.ndjson`);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, lines.map((line) => `${line}\n`).join('') + tail);
   return path;
 }
 
-async function read(): Promise<unknown[][]> {
-  const connection = await duckdb.connect();
-  try {
-    const sql = `SELECT prediction_id, predicted_at::VARCHAR, request->>'origin', features->>'mean_delay', statuses->>'mean_delay',
-      arm, outcome->>'$' FROM (${await predictionLogSql(connection, folder)}) ORDER BY 1`;
-    return (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
-  } finally {
-    connection.closeSync();
-  }
-}
+const read = (): Promise<unknown[][]> =>
+  query(`SELECT prediction_id, predicted_at::VARCHAR, request->>'origin', features->>'mean_delay', statuses->>'mean_delay',
+    arm, outcome->>'$' FROM predictions ORDER BY 1`);
 
 it('is read with new records, and becomes Parquet once no writer can be at it', async () => {
   const old = write('predictions', [predictionLine('a', 'ATL'), predictionLine('b', 'JFK')], '{"prediction_id":"torn');
   write('outcomes', [
     JSON.stringify({ prediction_id: 'a', endpoint: 'delay', outcome: 1, observed_micros: NOW, recorded_micros: NOW }),
   ]);
-  const log = openPredictionLog({ directory: folder, clock, logger: silentLogger, flushEveryMs: 3_600_000 });
+  const log = open();
   appendRecord(log, 'c');
   await log.recordOutcomes([{ predictionId: 'b', endpoint: 'delay', value: 'late', observedMicros: NOW }]);
   await log.close();
-  const compact = () => compactPredictionLog({ directory: folder, duckdb: async () => duckdb, clock });
   const at = '2026-09-21 14:13:20+00';
   const expected = [
     ['a', at, 'ATL', 'NaN', 'NOT_FOUND', null, '1'],
@@ -83,11 +60,11 @@ it('is read with new records, and becomes Parquet once no writer can be at it', 
   expect(await read()).toEqual(expected);
   const hours = Date.now() / 1000 - 71 * 60;
   for (const kind of ['predictions', 'outcomes'])
-    utimesSync(join(folder, 'segments', kind, `${NAME}.ndjson`), hours, hours);
+    utimesSync(join(folder(), 'segments', kind, `${NAME}.ndjson`), hours, hours);
   expect(await compact()).toMatchObject({ segments: 2, rows: 3, damaged: 0 });
   expect(await read()).toEqual(expected);
   expect(readdirSync(dirname(old))).toEqual([]);
-  expect(readdirSync(join(folder, 'predictions', 'date=2026-09-21', 'hour=14'))).toEqual([`${NAME}.parquet`]);
+  expect(readdirSync(join(folder(), 'predictions', 'date=2026-09-21', 'hour=14'))).toEqual([`${NAME}.parquet`]);
 });
 
 it('had lines that nobody read: they are set apart and counted', async () => {
@@ -95,7 +72,7 @@ it('had lines that nobody read: they are set apart and counted', async () => {
   const path = write('predictions', [lone, predictionLine('b', 'JFK')]);
   const hours = Date.now() / 1000 - 71 * 60;
   utimesSync(path, hours, hours);
-  const report = await compactPredictionLog({ directory: folder, duckdb: async () => duckdb, clock });
+  const report = await compact();
   expect(report).toMatchObject({ segments: 1, rows: 1, damaged: 1 });
-  expect(readFileSync(join(folder, 'damaged', `${NAME}-0.bytes`), 'utf8')).toBe(lone);
+  expect(readFileSync(join(folder(), 'damaged', `${NAME}-0.bytes`), 'utf8')).toBe(lone);
 });

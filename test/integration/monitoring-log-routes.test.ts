@@ -10,12 +10,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR, MICROS_PER_SECOND } from '../../src/core/index.ts';
 import { parseSampling, type PredictionLog, type RecordRoute } from '../../src/monitoring/index.ts';
-import { openDuckDb } from '../../src/storage/index.ts';
 import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord, armSchema, experimentRoute, predictionRecord } from '../support/prediction-records.ts';
 import { loggedExposuresSql } from '../support/log-relations.ts';
 
-const { path: folder, open, compact, query, files, ageLeases } = useLogFolder();
+const { path: folder, duckdb, open, compact, query, files, ageLeases } = useLogFolder();
 
 const EARLIER = new URL('../support/earlier-prediction-log/', import.meta.url).pathname;
 
@@ -40,15 +39,13 @@ function expose(log: PredictionLog, id: string, unit: string, route: Partial<Rec
 }
 
 async function exposures(where = 'true'): Promise<unknown[][]> {
-  const duckdb = await openDuckDb({ tempDirectory: join(folder(), 'spill'), memory: '128MB', threads: 1 });
-  const connection = await duckdb.connect();
+  const connection = await duckdb().connect();
   try {
     const sql = await loggedExposuresSql(connection, folder());
     const asked = `SELECT experiment, phase, unit, arm, epoch_us(exposed_at)::DOUBLE - ${NOW}, predictions::INTEGER FROM (${sql}) WHERE ${where} ORDER BY ALL`;
     return (await connection.runAndReadAll(asked)).getRowsJson() as unknown[][];
   } finally {
     connection.closeSync();
-    await duckdb.close();
   }
 }
 

@@ -2,38 +2,17 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  appendFileSync,
-  copyFileSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  utimesSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, copyFileSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Clock, type Logger, MICROS_PER_HOUR, silentLogger, systemClock } from '../../src/core/index.ts';
-import {
-  type CompactOptions,
-  collectPredictions,
-  compactPredictionLog,
-  openPredictionLog,
-  parseKeep,
-  type PredictionLog,
-  type PredictionLogOptions,
-  queryPredictionLog,
-} from '../../src/monitoring/index.ts';
-import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { describe, expect, it } from 'vitest';
+import { type Logger, MICROS_PER_HOUR, silentLogger, systemClock } from '../../src/core/index.ts';
+import { collectPredictions, parseKeep, queryPredictionLog } from '../../src/monitoring/index.ts';
+import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord, armSchema, predictionRecord } from '../support/prediction-records.ts';
-import type { LogRange } from '../../src/monitoring/prediction-log/log-parts.ts';
-import { predictionLogSql } from '../support/log-relations.ts';
 
-const NOW = 1_790_000_000_000_000;
+const { path: folder, duckdb, clock, open, compact, query, ids, files, ageLeases } = useLogFolder();
 
 function guideQueries(): string[] {
   const guide = readFileSync(new URL('../../docs/guides/monitoring.md', import.meta.url), 'utf8');
@@ -41,74 +20,11 @@ function guideQueries(): string[] {
 }
 
 describe('the prediction log', () => {
-  let folder: string;
-  let duckdb: DuckDb;
-  let now: number;
-  const clock: Clock = { nowMicros: () => now };
-  const logs: PredictionLog[] = [];
-
-  const open = (options: Partial<PredictionLogOptions> = {}): PredictionLog => {
-    // The timer is out of the way; each test flushes when it wants to.
-    const log = openPredictionLog({
-      directory: folder,
-      clock,
-      logger: silentLogger,
-      flushEveryMs: 3_600_000,
-      ...options,
-    });
-    logs.push(log);
-    return log;
-  };
-  const compact = (bounds: Pick<CompactOptions, 'keep' | 'maxBytes'> = {}) =>
-    compactPredictionLog({ directory: folder, duckdb: async () => duckdb, clock, ...bounds });
-  const query = async (sql: string): Promise<unknown[][]> => {
-    const connection = await duckdb.connect();
-    try {
-      return (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
-    } finally {
-      connection.closeSync();
-    }
-  };
   const askLog = async (sql: string) =>
-    (await queryPredictionLog(duckdb, { directory: folder, sql, limit: 100, startsAt: folder })).rows;
-  /** `sql` names the log as `predictions`. */
-  const queryLog = async (sql: string, range: LogRange = {}): Promise<unknown[][]> => {
-    const connection = await duckdb.connect();
-    try {
-      await connection.run(`CREATE TEMP VIEW predictions AS ${await predictionLogSql(connection, folder, range)}`);
-      return (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
-    } finally {
-      connection.closeSync();
-    }
-  };
-  const ids = async (range: LogRange = {}): Promise<unknown[]> =>
-    (await queryLog('SELECT prediction_id FROM predictions ORDER BY ALL', range)).map(([id]) => id);
-  const files = (ending: string): string[] =>
-    readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith(ending))
-      .sort();
-
-  // As if so much time had passed since writers renewed them.
-  const ageLeases = (seconds = 61): void => {
-    for (const lease of files('lease')) {
-      const at = Date.now() / 1000 - seconds;
-      utimesSync(join(folder, lease), at, at);
-    }
-  };
-
-  beforeEach(async () => {
-    now = NOW;
-    folder = mkdtempSync(join(tmpdir(), 'headrace-predictions-'));
-    duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), memory: '256MB', threads: 1 });
-  });
-  afterEach(async () => {
-    await Promise.all(logs.splice(0).map((log) => log.close()));
-    await duckdb.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+    (await queryPredictionLog(duckdb(), { directory: folder(), sql, limit: 100, startsAt: folder() })).rows;
 
   it('is an empty relation with all columns before anything is logged', async () => {
-    expect(await queryLog('SELECT prediction_id, features, outcome FROM predictions')).toEqual([]);
+    expect(await query('SELECT prediction_id, features, outcome FROM predictions')).toEqual([]);
   });
 
   it('gives back every column exactly, from segments and from Parquet alike', async () => {
@@ -116,7 +32,7 @@ describe('the prediction log', () => {
     appendRecord(log, 'a', { traceId: '4bf92f35', unit: ['é"\n', 'x'] });
     await log.close();
     const read = async (): Promise<unknown[][]> =>
-      queryLog(`
+      query(`
       SELECT request_id, trace_id, predicted_at::VARCHAR, latency_micros, endpoint, model, version, variant, unit[1],
         request->>'origin', features->>'flights', features->>'mean_delay', features->>'last_seen', statuses->>'last_seen',
         (outputs->>'probability')::DOUBLE
@@ -155,7 +71,7 @@ describe('the prediction log', () => {
       expect.stringMatching(/^predictions\/endpoint=delay\/schema=[0-9a-f]{16}\/date=2026-09-21\/hour=15$/),
     ]);
     const rows = await query(`SELECT prediction_id, "date"::VARCHAR, "hour"::INTEGER, version
-      FROM read_parquet('${folder}/predictions/*/*/*/*/*.parquet', hive_partitioning = true) ORDER BY ALL`);
+      FROM read_parquet('${folder()}/predictions/*/*/*/*/*.parquet', hive_partitioning = true) ORDER BY ALL`);
     expect(rows).toEqual([
       ['a', '2026-09-21', 14, 3],
       ['b', '2026-09-21', 15, 3],
@@ -170,12 +86,12 @@ describe('the prediction log', () => {
     appendRecord(log, 'a');
     appendRecord(log, 'b');
     await log.recordOutcomes([{ ...outcome, value: 1 }]);
-    now += 5;
+    clock.micros += 5;
     await log.recordOutcomes([{ ...outcome, value: 'late' }]);
     await log.recordOutcomes([{ ...outcome, value: 'late' }]);
     await log.flush();
     const outcomes = async (): Promise<unknown[][]> =>
-      queryLog(`SELECT prediction_id, outcome->>'$', observed_at::VARCHAR FROM predictions ORDER BY ALL`);
+      query(`SELECT prediction_id, outcome->>'$', observed_at::VARCHAR FROM predictions ORDER BY ALL`);
     const expected = [
       ['a', 'late', '2026-09-21 14:13:20+00'],
       ['b', null, null],
@@ -184,7 +100,7 @@ describe('the prediction log', () => {
     await log.close();
     await compact();
     expect(await outcomes()).toEqual(expected);
-    now += 5;
+    clock.micros += 5;
     const later = open();
     await later.recordOutcomes([{ ...outcome, value: 2.5 }]);
     await later.flush();
@@ -196,10 +112,10 @@ describe('the prediction log', () => {
     const outcome = { predictionId: 'a', endpoint: 'delay', observedMicros: NOW, value: 1 };
     appendRecord(log, 'a');
     await log.recordOutcomes([outcome]);
-    now += 5;
+    clock.micros += 5;
     await log.recordOutcomes([{ ...outcome, endpoint: 'other', value: 2 }]);
     await log.flush();
-    const outcomes = (): Promise<unknown[][]> => queryLog(`SELECT prediction_id, outcome->>'$' FROM predictions`);
+    const outcomes = (): Promise<unknown[][]> => query(`SELECT prediction_id, outcome->>'$' FROM predictions`);
     expect(await outcomes()).toEqual([['a', '1']]);
     await log.close();
     // Each is kept in Parquet, too.
@@ -222,7 +138,7 @@ describe('the prediction log', () => {
     await log.recordOutcomes([{ predictionId: 'a', endpoint: 'delay', observedMicros: NOW, value }]);
     await log.close();
     const read = async (): Promise<unknown[][]> =>
-      queryLog(`SELECT json_type(outcome), outcome->>'$', TRY_CAST(outcome AS DOUBLE), recorded_at IS NOT NULL
+      query(`SELECT json_type(outcome), outcome->>'$', TRY_CAST(outcome AS DOUBLE), recorded_at IS NOT NULL
         FROM predictions`);
     expect(await read()).toEqual([[kind, text, number, true]]);
     await compact();
@@ -275,14 +191,14 @@ describe('the prediction log', () => {
   });
 
   it('goes on when the disk refuses, counting what was lost', async () => {
-    appendFileSync(join(folder, 'segments'), 'a file where the folder should be');
+    appendFileSync(join(folder(), 'segments'), 'a file where the folder should be');
     const log = open();
     appendRecord(log, 'a');
     await expect(log.flush()).rejects.toThrow();
     expect(log.counters()).toMatchObject({ written: 0, queued: 0, dropped: { disk: 1 } });
     const outcome = { predictionId: 'a', endpoint: 'delay', value: 1, observedMicros: NOW };
     await expect(log.recordOutcomes([outcome])).rejects.toThrow();
-    rmSync(join(folder, 'segments'));
+    rmSync(join(folder(), 'segments'));
     appendRecord(log, 'b');
     await log.recordOutcomes([outcome]);
     expect(log.counters()).toMatchObject({ written: 2, queued: 0, dropped: { disk: 1 } });
@@ -303,7 +219,7 @@ describe('the prediction log', () => {
     await later.flush();
     expect([files('.records'), files('.open')].map(({ length }) => length)).toEqual([0, 1]);
     expect(await compact()).toMatchObject({ segments: 0 });
-    now += MICROS_PER_HOUR;
+    clock.micros += MICROS_PER_HOUR;
     await later.flush();
     expect([files('.records'), files('.open')].map(({ length }) => length)).toEqual([1, 0]);
     expect(await compact()).toMatchObject({ segments: 1, rows: 1 });
@@ -315,9 +231,9 @@ describe('the prediction log', () => {
     appendRecord(log, 'a');
     await log.close();
     const [segment = ''] = files('.records');
-    copyFileSync(join(folder, segment), join(folder, 'kept'));
+    copyFileSync(join(folder(), segment), join(folder(), 'kept'));
     await compact();
-    copyFileSync(join(folder, 'kept'), join(folder, segment));
+    copyFileSync(join(folder(), 'kept'), join(folder(), segment));
     expect(await ids()).toEqual(['a']);
     await compact();
     expect(await ids()).toEqual(['a']);
@@ -341,7 +257,7 @@ describe('the prediction log', () => {
       const log = open();
       appendRecord(log, `before ${tail.length}`);
       await log.close();
-      appendFileSync(join(folder, files('.records').at(-1) ?? ''), tail);
+      appendFileSync(join(folder(), files('.records').at(-1) ?? ''), tail);
     }
     const expected = ['before 100', 'before 8'];
     expect(await ids()).toEqual(expected);
@@ -362,19 +278,24 @@ describe('the prediction log', () => {
     const log = open();
     const other = log.arm({ ...armSchema, endpoint: 'other' });
     for (const hours of [0, 3, 6]) {
-      now = NOW - hours * MICROS_PER_HOUR;
-      appendRecord(log, `delay ${hours}`, { atMicros: now });
-      other.append(predictionRecord(`other ${hours}`, { atMicros: now }));
+      clock.micros = NOW - hours * MICROS_PER_HOUR;
+      appendRecord(log, `delay ${hours}`, { atMicros: clock.micros });
+      other.append(predictionRecord(`other ${hours}`, { atMicros: clock.micros }));
       await log.recordOutcomes([
-        { predictionId: `delay ${hours}`, endpoint: 'delay', value: 1, observedMicros: now },
-        { predictionId: { unit: ['JFK'], fromMicros: now }, endpoint: 'other', value: 2, observedMicros: now },
+        { predictionId: `delay ${hours}`, endpoint: 'delay', value: 1, observedMicros: clock.micros },
+        {
+          predictionId: { unit: ['JFK'], fromMicros: clock.micros },
+          endpoint: 'other',
+          value: 2,
+          observedMicros: clock.micros,
+        },
       ]);
     }
-    now = NOW;
+    clock.micros = NOW;
     await log.close();
     const left = async () => [
       await ids(),
-      (await queryLog('SELECT outcome::INTEGER FROM predictions WHERE outcome IS NOT NULL ORDER BY ALL')).flat(),
+      (await query('SELECT outcome::INTEGER FROM predictions WHERE outcome IS NOT NULL ORDER BY ALL')).flat(),
     ];
     expect(await compact({ keep: parseKeep('2h, other=5h') })).toMatchObject({ files: 12, deleted: 5 });
     expect(await left()).toEqual([
@@ -383,7 +304,7 @@ describe('the prediction log', () => {
     ]);
     expect(await compact({ keep: parseKeep('2h, other=5h') })).toMatchObject({ deleted: 0 });
     const collector = collectPredictions({
-      directory: folder,
+      directory: folder(),
       nowMicros: () => NOW,
       keep: parseKeep('2h'),
     });
@@ -405,7 +326,7 @@ describe('the prediction log', () => {
     for (let hour = 0; hour < 3; hour++) appendRecord(log, `hour ${hour}`, { atMicros: NOW + hour * MICROS_PER_HOUR });
     await log.close();
     await compact();
-    const [size = 0] = files('.parquet').map((file) => statSync(join(folder, file)).size);
+    const [size = 0] = files('.parquet').map((file) => statSync(join(folder(), file)).size);
     expect(await compact({ maxBytes: 2.5 * size })).toMatchObject({ deleted: 1 });
     expect(await ids()).toEqual(['hour 1', 'hour 2']);
   });
@@ -424,7 +345,7 @@ describe('the prediction log', () => {
 
   it('loses nothing that was flushed when its process is killed, and picks up its segments', async () => {
     const script = fileURLToPath(new URL('../support/log-forever.ts', import.meta.url));
-    const child = spawn(process.execPath, [script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [script, folder()], { stdio: ['ignore', 'pipe', 'inherit'] });
     let flushed = 0;
     for await (const line of createInterface({ input: child.stdout })) {
       flushed = Number(line);
@@ -432,9 +353,9 @@ describe('the prediction log', () => {
     }
     child.kill('SIGKILL');
     await once(child, 'exit');
-    now = systemClock.nowMicros();
+    clock.micros = systemClock.nowMicros();
     const check = async (): Promise<void> => {
-      const [row] = await queryLog(`SELECT count(*)::INTEGER, count(DISTINCT prediction_id)::INTEGER,
+      const [row] = await query(`SELECT count(*)::INTEGER, count(DISTINCT prediction_id)::INTEGER,
         count(*) FILTER (WHERE substr(prediction_id, 2)::INTEGER < ${flushed})::INTEGER, count(outcome)::INTEGER
         FROM predictions`);
       const [all, distinct, promised, outcomes] = row as [number, number, number, number];
@@ -447,7 +368,7 @@ describe('the prediction log', () => {
     expect(await compact()).toMatchObject({ segments: 0 });
     ageLeases();
     expect((await compact()).rows).toBeGreaterThanOrEqual(flushed);
-    expect(readdirSync(join(folder, 'segments'))).toEqual([]);
+    expect(readdirSync(join(folder(), 'segments'))).toEqual([]);
     await check();
   });
 });

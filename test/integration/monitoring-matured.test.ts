@@ -1,12 +1,9 @@
 // Outcomes as they were known when their predictions were of an age, from a real log, against what a reader can count by eye.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createPredictionIds, predictionMark, silentLogger } from '../../src/core/index.ts';
-import { compactPredictionLog, maturedOutcomes, openPredictionLog } from '../../src/monitoring/index.ts';
-import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { expect, it } from 'vitest';
+import { createPredictionIds, predictionMark } from '../../src/core/index.ts';
+import { maturedOutcomes } from '../../src/monitoring/index.ts';
+import { useLogFolder } from '../support/log-folder.ts';
 import { appendRecord } from '../support/prediction-records.ts';
 
 const MINUTE = 60_000_000;
@@ -14,22 +11,11 @@ const START = 1_790_000_040_000_000;
 const DAY = 1440 * MINUTE;
 const AGE = 10 * MINUTE;
 
-let folder: string;
-let duckdb: DuckDb;
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'headrace-matured-'));
-  duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), memory: '256MB', threads: 2 });
-});
-afterEach(async () => {
-  await duckdb.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+const { path: directory, duckdb, clock, open, compact } = useLogFolder();
 
 it('counts predictions that are old enough, each by what was known at that age', async () => {
-  let nowMicros = START;
-  const directory = join(folder, 'log');
-  const clock = { nowMicros: () => nowMicros };
-  const log = openPredictionLog({ directory, clock, logger: silentLogger, flushEveryMs: 3_600_000 });
+  clock.micros = START;
+  const log = open();
   const nextId = createPredictionIds();
   const hash = 4_000_000_007;
   const predict = (atMicros: number, version: number, unitHash: number, via?: 'forced'): string => {
@@ -48,7 +34,7 @@ it('counts predictions that are old enough, each by what was known at that age',
     return id;
   };
   const tell = (predictionId: string, value: number | boolean | string, atMicros: number): Promise<void> => {
-    nowMicros = atMicros;
+    clock.micros = atMicros;
     return log.recordOutcomes([{ predictionId, endpoint: 'delay', value, observedMicros: atMicros }]);
   };
 
@@ -71,8 +57,8 @@ it('counts predictions that are old enough, each by what was known at that age',
   await tell(changed, true, START + 12 * MINUTE);
 
   const expectAll = async (): Promise<void> => {
-    const found = await maturedOutcomes(duckdb, {
-      directory,
+    const found = await maturedOutcomes(duckdb(), {
+      directory: directory(),
       endpoint: 'delay',
       fromMicros: START,
       nowMicros: START + 18 * MINUTE,
@@ -101,7 +87,7 @@ it('counts predictions that are old enough, each by what was known at that age',
   };
   await expectAll();
   await log.close();
-  nowMicros = START + DAY;
-  await compactPredictionLog({ directory, duckdb: async () => duckdb, clock });
+  clock.micros = START + DAY;
+  await compact();
   await expectAll();
 });

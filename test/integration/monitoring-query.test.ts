@@ -1,46 +1,23 @@
 // SQL over the prediction log as an operator asks it: on an empty log, while predictions are written, while segments become
 // Parquet under the query; and nothing but questions.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Clock, silentLogger } from '../../src/core/index.ts';
+import { describe, expect, it } from 'vitest';
 import {
   type CompactOptions,
   compactPredictionLog,
   type LogQuestion,
-  openPredictionLog,
   type PredictionLog,
   queryPredictionLog,
 } from '../../src/monitoring/index.ts';
-import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import type { DuckDb } from '../../src/storage/index.ts';
+import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord } from '../support/prediction-records.ts';
 
-const NOW = 1_790_000_000_000_000;
-
-let folder: string;
-let directory: string;
-let duckdb: DuckDb;
-const logs: PredictionLog[] = [];
-const clock: Clock = { nowMicros: () => NOW };
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'headrace-log-query-'));
-  directory = join(folder, "the log's");
-  duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), memory: '256MB', threads: 2 });
-});
-afterEach(async () => {
-  await Promise.all(logs.splice(0).map((log) => log.close()));
-  await duckdb.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-function openLog(): PredictionLog {
-  const log = openPredictionLog({ directory, clock, logger: silentLogger, flushEveryMs: 3_600_000 });
-  logs.push(log);
-  return log;
-}
+const { path: folder, duckdb, clock, open: openIn } = useLogFolder();
+const directory = (): string => join(folder(), "the log's");
+const openLog = (): PredictionLog => openIn({ directory: directory() });
 
 async function write(...ids: readonly string[]): Promise<PredictionLog> {
   const log = openLog();
@@ -50,9 +27,9 @@ async function write(...ids: readonly string[]): Promise<PredictionLog> {
 }
 
 const compact = (bounds: Pick<CompactOptions, 'maxBytes'> = {}) =>
-  compactPredictionLog({ directory, duckdb: async () => duckdb, clock, ...bounds });
-const ask = (sql: string, more: Partial<LogQuestion> = {}, using: DuckDb = duckdb) =>
-  queryPredictionLog(using, { directory, sql, limit: 1000, startsAt: folder, ...more });
+  compactPredictionLog({ directory: directory(), duckdb: async () => duckdb(), clock, ...bounds });
+const ask = (sql: string, more: Partial<LogQuestion> = {}, using: DuckDb = duckdb()) =>
+  queryPredictionLog(using, { directory: directory(), sql, limit: 1000, startsAt: folder(), ...more });
 
 describe('a question to the prediction log', () => {
   it('is answered where nothing was ever logged, and makes no folder', async () => {
@@ -69,7 +46,7 @@ describe('a question to the prediction log', () => {
     );
     expect((await ask('SELECT * FROM exposures')).rows).toEqual([]);
     expect((await ask('SELECT * FROM outcomes')).rows).toEqual([]);
-    expect(existsSync(directory)).toBe(false);
+    expect(existsSync(directory())).toBe(false);
   });
 
   it('sees what was written a moment ago, and what became Parquet, each with its newest outcome', async () => {
@@ -130,9 +107,8 @@ describe('a question to the prediction log', () => {
     const ids = (limit: number) => ask('SELECT prediction_id FROM predictions ORDER BY 1', { limit });
     expect(await ids(2)).toMatchObject({ rows: [['a'], ['b']], isCut: true });
     expect(await ids(3)).toMatchObject({ rows: [['a'], ['b'], ['c']], isCut: false });
-    const startMs = performance.now();
+    // All of its rows would take minutes.
     expect(await ask('SELECT * FROM range(100_000_000_000)', { limit: 3 })).toMatchObject({ isCut: true });
-    expect(performance.now() - startMs).toBeLessThan(5000);
   });
 
   it('is asked again where a compaction took a file away under it', async () => {
@@ -141,10 +117,10 @@ describe('a question to the prediction log', () => {
     await write('c');
     let times = 0;
     const takenAway: DuckDb = {
-      ...duckdb,
+      ...duckdb(),
       async connect() {
         times++;
-        const connection = await duckdb.connect();
+        const connection = await duckdb().connect();
         const run = connection.run.bind(connection);
         connection.run = async (sql, ...more) => {
           // The files are listed by now.
@@ -187,7 +163,7 @@ describe('a question to the prediction log', () => {
 
   it('reads files beside the log, by names that start where the user stands', async () => {
     await write('a', 'b');
-    writeFileSync(join(folder, 'names.csv'), 'id,name\na,first\n');
+    writeFileSync(join(folder(), 'names.csv'), 'id,name\na,first\n');
     const { rows } = await ask("SELECT name FROM predictions JOIN 'names.csv' ON id = prediction_id");
     expect(rows).toEqual([['first']]);
   });
@@ -206,9 +182,9 @@ describe('a question to the prediction log', () => {
     ['SELEC 1', 'syntax error'],
   ])('refuses %j with 2, and writes nothing', async (sql, says) => {
     await write('a');
-    const before = readdirSync(folder, { recursive: true });
+    const before = readdirSync(folder(), { recursive: true });
     await expect(ask(sql)).rejects.toMatchObject({ code: 'HR_USAGE', message: expect.stringContaining(says) });
-    expect(readdirSync(folder, { recursive: true })).toEqual(before);
+    expect(readdirSync(folder(), { recursive: true })).toEqual(before);
     expect(existsSync('out.csv')).toBe(false);
   });
 });

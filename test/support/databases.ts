@@ -1,8 +1,8 @@
 // The databases that contract tests run on: SQLite always, a real Postgres where there is one.
 
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { memoryFolder } from './memory-folder.ts';
 import { findPostgres } from './postgres-server.ts';
 import { sharedPostgres } from './shared-servers.ts';
 import { skipBecause } from './skips.ts';
@@ -37,23 +37,11 @@ function onSqlite(): TestDatabases {
   return {
     name: 'SQLite',
     async start() {
-      folder = mkdtempSync(join(memoryFolder() ?? tmpdir(), 'headrace-sqlite-'));
+      folder = mkdtempSync(join(memoryFolder(), 'headrace-sqlite-'));
     },
     newUrl: async () => `sqlite:${join(folder, `${++count}.db`)}`,
     stop: async () => rmSync(folder, { recursive: true, force: true }),
   };
-}
-
-const ROOM_BYTES = 1024 ** 3;
-
-/** A folder in memory, where each commit's fsync costs nothing; undefined where there is none with room. */
-function memoryFolder(): string | undefined {
-  try {
-    const { bavail, bsize } = statfsSync('/dev/shm');
-    return bavail * bsize >= ROOM_BYTES ? '/dev/shm' : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function onPostgres(): TestDatabases {

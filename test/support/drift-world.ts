@@ -1,7 +1,6 @@
 // An endpoint's log, a training set beside it, and what watches the one against the other; the time is the test's to pass.
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Micros, silentLogger } from '../../src/core/index.ts';
 import {
@@ -16,6 +15,7 @@ import {
   type WatchedVersion,
 } from '../../src/monitoring/index.ts';
 import { type Database, type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { memoryFolder } from './memory-folder.ts';
 import { predictionRecord } from './prediction-records.ts';
 
 export const HOUR = 3_600_000_000;
@@ -87,7 +87,7 @@ export interface DriftWorld {
 }
 
 export async function openDriftWorld(database: Database): Promise<DriftWorld> {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-drift-'));
+  const folder = mkdtempSync(join(memoryFolder(), 'headrace-drift-'));
   const directory = join(folder, 'log');
   const duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), memory: '512MB', threads: 2 });
   let count = 0;

@@ -1,33 +1,41 @@
 // A folder for prediction logs, anew for each test of a file, with what tests do there: open, compact, ask, look at its files.
 
 import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach } from 'vitest';
-import { type Clock, silentLogger } from '../../src/core/index.ts';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { silentLogger } from '../../src/core/index.ts';
 import {
+  type CompactOptions,
   type CompactReport,
   compactPredictionLog,
   openPredictionLog,
   type PredictionLog,
   type PredictionLogOptions,
 } from '../../src/monitoring/index.ts';
+import type { LogRange } from '../../src/monitoring/prediction-log/log-parts.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { predictionLogSql } from './log-relations.ts';
+import { memoryFolder } from './memory-folder.ts';
 
-/** What the clock of its logs shows. */
+/** What the clock of its logs shows as a test begins. */
 export const NOW = 1_790_000_000_000_000;
-const clock: Clock = { nowMicros: () => NOW };
+
+/** Of one log: the test's own, or another folder's. */
+type Asked = LogRange & { readonly directory?: string };
 
 export interface LogFolder {
   path(): string;
+  /** One for all tests of the file. */
+  duckdb(): DuckDb;
+  /** The clock of its logs, which stands until a test sets it. */
+  readonly clock: { micros: number; nowMicros(): number };
   /** Closed after the test. No timer writes it. */
   open(options?: Partial<PredictionLogOptions>): PredictionLog;
-  compact(): Promise<CompactReport>;
+  compact(bounds?: Pick<CompactOptions, 'keep' | 'maxBytes'>): Promise<CompactReport>;
   /** `sql` names the log as `predictions`. */
-  query(sql: string, directory?: string): Promise<unknown[][]>;
+  query(sql: string, asked?: Asked): Promise<unknown[][]>;
   /** Of all predictions, sorted. */
-  ids(directory?: string): Promise<unknown[]>;
+  ids(asked?: Asked): Promise<unknown[]>;
   /** Within the folder, sorted. */
   files(ending: string): string[];
   /** As if no writer had renewed its lease for a minute. */
@@ -37,21 +45,33 @@ export interface LogFolder {
 export function useLogFolder(): LogFolder {
   let path: string;
   let duckdb: DuckDb;
+  let spill: string;
   const logs: PredictionLog[] = [];
-  beforeEach(async () => {
-    path = mkdtempSync(join(tmpdir(), 'headrace-log-'));
-    duckdb = await openDuckDb({ tempDirectory: join(path, 'spill'), memory: '256MB', threads: 1 });
+  const clock = {
+    micros: NOW,
+    nowMicros: (): number => clock.micros,
+  };
+  beforeAll(async () => {
+    spill = mkdtempSync(join(memoryFolder(), 'headrace-spill-'));
+    duckdb = await openDuckDb({ tempDirectory: spill, memory: '256MB', threads: 1 });
+  });
+  afterAll(async () => {
+    await duckdb.close();
+    rmSync(spill, { recursive: true, force: true });
+  });
+  beforeEach(() => {
+    clock.micros = NOW;
+    path = mkdtempSync(join(memoryFolder(), 'headrace-log-'));
   });
   afterEach(async () => {
     await Promise.all(logs.splice(0).map((log) => log.close()));
-    await duckdb.close();
     rmSync(path, { recursive: true, force: true });
   });
 
-  const query = async (sql: string, directory = path): Promise<unknown[][]> => {
+  const query = async (sql: string, { directory = path, ...range }: Asked = {}): Promise<unknown[][]> => {
     const connection = await duckdb.connect();
     try {
-      await connection.run(`CREATE TEMP VIEW predictions AS ${await predictionLogSql(connection, directory)}`);
+      await connection.run(`CREATE TEMP VIEW predictions AS ${await predictionLogSql(connection, directory, range)}`);
       return (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
     } finally {
       connection.closeSync();
@@ -71,21 +91,17 @@ export function useLogFolder(): LogFolder {
   };
   return {
     path: () => path,
+    duckdb: () => duckdb,
+    clock,
     open(options = {}) {
-      const log = openPredictionLog({
-        directory: path,
-        clock,
-        logger: silentLogger,
-        flushEveryMs: 3_600_000,
-        ...options,
-      });
+      const given = { directory: path, clock, logger: silentLogger, flushEveryMs: 3_600_000 };
+      const log = openPredictionLog({ ...given, ...options });
       logs.push(log);
       return log;
     },
-    compact: () => compactPredictionLog({ directory: path, duckdb: async () => duckdb, clock }),
+    compact: (bounds = {}) => compactPredictionLog({ directory: path, duckdb: async () => duckdb, clock, ...bounds }),
     query,
-    ids: async (directory) =>
-      (await query('SELECT prediction_id FROM predictions ORDER BY ALL', directory)).map(([id]) => id),
+    ids: async (asked) => (await query('SELECT prediction_id FROM predictions ORDER BY ALL', asked)).map(([id]) => id),
     files,
     ageLeases() {
       const at = Date.now() / 1000 - 61;

@@ -50,30 +50,6 @@ function addAll(tally: Tally, rows: readonly ArmMinute[]): void {
 }
 
 describe('a tally', () => {
-  it('counts a unit where it was first, and its first event alone', () => {
-    const tally = createTally(ARMS, PHASES);
-    const rows = [
-      row(1, 5, 1, { units: [1, 2, 3], errors: [10] }),
-      // Moved by the ramp: it had its event, and was seen.
-      row(2, 6, 3, { units: [1, 4], errors: [10, 11] }),
-      // At another server.
-      { ...row(2, 5, 2, { units: [5], errors: [12] }), writer: 'b' },
-      row(2, 5, 2, { units: [5], errors: [12] }),
-    ];
-    addAll(tally, rows);
-    expect(tally.phases.map(({ candidateUnits, stableUnits }) => [candidateUnits, stableUnits])).toEqual([
-      [2, 4],
-      [2, 0],
-    ]);
-    expect(tally.candidateUnits()).toBe(6);
-    expect(tally.candidateUnits(6)).toBe(4);
-    expect(tally.events('error').map(({ revision, w, k, kc }) => [revision, w, k, kc])).toEqual([
-      [5, 0.1, 1, 0],
-      [5, 0.1, 1, 1],
-      [6, 0.5, 1, 1],
-    ]);
-  });
-
   it('leaves out no unit, warm-ups, other arms and revisions', () => {
     const tally = createTally(ARMS, PHASES);
     addAll(tally, [
@@ -83,17 +59,6 @@ describe('a tally', () => {
     ]);
     expect(tally.events('error')).toEqual([]);
     expect(tally.candidateUnits()).toBe(1);
-  });
-
-  it('goes on from another one, which stays', () => {
-    const base = createTally(ARMS, PHASES);
-    base.add([row(1, 5, 1, { units: [1], errors: [2] })]);
-    const fork = base.fork();
-    fork.add([row(2, 6, 2, { units: [1, 3], errors: [2, 4] })]);
-    expect(fork.candidateUnits()).toBe(4);
-    expect(fork.events('error').map(({ k }) => k)).toEqual([1, 1]);
-    expect(base.candidateUnits()).toBe(0);
-    expect(base.events('error')).toHaveLength(1);
   });
 
   it('keeps what was counted before a unit had an event in a later warm-up', () => {
