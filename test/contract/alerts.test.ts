@@ -14,6 +14,7 @@ import {
   webhookSender,
 } from '../../src/monitoring/index.ts';
 import { MOST_WAITING } from '../../src/monitoring/alerts/outbox.ts';
+import type { AlertDeliveryDeps } from '../../src/monitoring/alerts/deliver-alerts.ts';
 import type { AlertTables } from '../../src/monitoring/alerts/tables.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { databasesByTier } from '../support/databases.ts';
@@ -338,5 +339,52 @@ describe.each(databasesByTier('alerts'))('alerts on $name', (databases) => {
     const waiting = await tables.selectFrom('monitoring_outbox').select('id').orderBy('created_micros').execute();
     expect(waiting).toHaveLength(MOST_WAITING);
     expect(waiting[0]).toEqual({ id: 'e1' });
+  });
+  describe('of which many wait', () => {
+    const MANY = 450;
+    type Send = AlertDeliveryDeps['send'];
+    const run = async (send: Send, more: { readonly mostRunMs?: number; readonly signal?: AbortSignal } = {}) => {
+      const { signal = new AbortController().signal, ...limits } = more;
+      return (await createAlertDelivery({ database, send, clock, logger, ...limits })).run(signal);
+    };
+    const waiting = async (): Promise<number> =>
+      (await database.tables<AlertTables>().selectFrom('monitoring_outbox').select('id').execute()).length;
+    const storm = async (): Promise<void> => {
+      for (let at = 0; at < MANY; at++) await alerts.observe(seen('firing', 1, { feature: `f${at}`, opensAfter: 1 }));
+    };
+
+    it('wait for a receiver that says nothing, and a server that stops waits for neither', async () => {
+      await storm();
+      const stopping = new AbortController();
+      const { signal } = stopping;
+      const send: Send = (_event, given) => {
+        stopping.abort();
+        return new Promise((_resolve, reject) => {
+          if (given.aborted) reject(new Error('aborted'));
+          else given.addEventListener('abort', () => reject(new Error('aborted')));
+        });
+      };
+      expect(await run(send, { signal })).toEqual({ sent: 0, failed: 1 });
+      expect(await waiting()).toBe(MANY);
+    });
+
+    it('begin nothing more once the time of a run is over, and the others go on waiting', async () => {
+      await storm();
+      expect(await run(async () => {}, { mostRunMs: 0 })).toEqual({ sent: 0, failed: 0 });
+      expect(await waiting()).toBe(MANY);
+    });
+
+    it('are told some at a time once their silence ends, each once', async () => {
+      const untilMicros = now + HOUR;
+      const all = { rule: 'drift', endpoint: null, feature: null };
+      await alerts.silence({ ...all, untilMicros, actor: 'me', reason: null });
+      await storm();
+      const sent: string[] = [];
+      const send: Send = async ({ id }) => void sent.push(id);
+      expect(await run(send)).toEqual({ sent: 0, failed: 0 });
+      now += HOUR;
+      for (const wanted of [200, 200, 50, 0]) expect(await run(send)).toEqual({ sent: wanted, failed: 0 });
+      expect(new Set(sent).size).toBe(MANY);
+    });
   });
 });

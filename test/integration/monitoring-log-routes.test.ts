@@ -13,6 +13,7 @@ import { parseSampling, type PredictionLog, type RecordRoute } from '../../src/m
 import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord, armSchema, experimentRoute, predictionRecord } from '../support/prediction-records.ts';
 import { loggedExposuresSql } from '../support/log-relations.ts';
+import { fullIt } from '../support/tier.ts';
 
 const { path: folder, duckdb, open, compact, query, files, ageLeases } = useLogFolder();
 
@@ -106,7 +107,8 @@ describe('the route of a row', () => {
     expect(((await sizeOf({ route: experimentRoute, experimentUnit: 'JFK' })) - without) / 1000).toBeLessThan(30);
   });
 
-  it('leaves nothing of a row for the garbage collector', () => {
+  // twin: test/integration/monitoring-log-routes.test.ts > takes few bytes of a record, and none are made for a row
+  fullIt('leaves nothing of a row for the garbage collector', () => {
     const script = fileURLToPath(new URL('../support/log-sink-heap.ts', import.meta.url));
     const flags = ['--expose-gc', '--max-semi-space-size=128', '--conditions=headrace-source'];
     const run = spawnSync(process.execPath, [...flags, script, folder()], { encoding: 'utf8' });
@@ -159,37 +161,41 @@ describe('whether the model ran for a row', () => {
 });
 
 describe('routes and outcomes', () => {
-  it('are each read once after compactions that were killed anywhere, beside segments of an earlier build', async () => {
-    cpSync(EARLIER, folder(), { recursive: true });
-    const log = open({ segmentBytes: 1 });
-    const units = Array.from({ length: 60 }, (_, i) => `unit-${i}`);
-    for (const [i, unit] of units.entries()) {
-      expose(log, `p${i}`, unit, { revision: i, assigned: i % 2 === 0 ? 'control' : 'treatment' }, i * 600);
-      const at = NOW + i * 600 * MICROS_PER_SECOND;
-      await log.recordOutcomes([
-        { predictionId: { unit: [unit], fromMicros: at }, endpoint: 'delay', value: i, observedMicros: at },
-      ]);
-    }
-    await log.close();
-    const all = 'SELECT * EXCLUDE (recorded_at) FROM predictions ORDER BY prediction_id';
-    const expected = await query(all);
-    expect(expected).toHaveLength(64);
-    const script = fileURLToPath(new URL('../support/compact-once.ts', import.meta.url));
-    for (const share of [0.2, 0.5, 0.8]) {
-      const args = ['--conditions=headrace-source', script, folder(), join(folder(), 'other')];
-      const child = spawn(process.execPath, args, { stdio: 'ignore' });
-      const exited = once(child, 'exit');
-      const until = units.length * (1 - share);
-      while (files('.records').length > until && child.exitCode === null) await delay(1);
-      child.kill('SIGKILL');
-      await exited;
+  // twin: test/integration/monitoring-log.test.ts > reads each record once after a compaction that was cut off before its segment went
+  fullIt(
+    'are each read once after compactions that were killed anywhere, beside segments of an earlier build',
+    async () => {
+      cpSync(EARLIER, folder(), { recursive: true });
+      const log = open({ segmentBytes: 1 });
+      const units = Array.from({ length: 60 }, (_, i) => `unit-${i}`);
+      for (const [i, unit] of units.entries()) {
+        expose(log, `p${i}`, unit, { revision: i, assigned: i % 2 === 0 ? 'control' : 'treatment' }, i * 600);
+        const at = NOW + i * 600 * MICROS_PER_SECOND;
+        await log.recordOutcomes([
+          { predictionId: { unit: [unit], fromMicros: at }, endpoint: 'delay', value: i, observedMicros: at },
+        ]);
+      }
+      await log.close();
+      const all = 'SELECT * EXCLUDE (recorded_at) FROM predictions ORDER BY prediction_id';
+      const expected = await query(all);
+      expect(expected).toHaveLength(64);
+      const script = fileURLToPath(new URL('../support/compact-once.ts', import.meta.url));
+      for (const share of [0.2, 0.5, 0.8]) {
+        const args = ['--conditions=headrace-source', script, folder(), join(folder(), 'other')];
+        const child = spawn(process.execPath, args, { stdio: 'ignore' });
+        const exited = once(child, 'exit');
+        const until = units.length * (1 - share);
+        while (files('.records').length > until && child.exitCode === null) await delay(1);
+        child.kill('SIGKILL');
+        await exited;
+        expect(await query(all)).toEqual(expected);
+      }
+      await compact();
+      expect(files('.records')).toEqual([]);
+      expect(files('.bytes')).toEqual([]);
       expect(await query(all)).toEqual(expected);
-    }
-    await compact();
-    expect(files('.records')).toEqual([]);
-    expect(files('.bytes')).toEqual([]);
-    expect(await query(all)).toEqual(expected);
-  });
+    },
+  );
 
   it('stay where a clock jumps back and forth: rows by the hour that they were made in, the first exposure first', async () => {
     let now = NOW;

@@ -1,10 +1,15 @@
 // Monitors as a server runs them: what they find is told over HTTP, to whom it may be, and a job that stops is an alert.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openPredictionLog } from '../../src/monitoring/index.ts';
+import { openDrift } from '../../src/app/open-drift.ts';
+import { openQuality } from '../../src/app/open-quality.ts';
+import { openSkew } from '../../src/app/open-skew.ts';
 import { silentLogger } from '../../src/core/index.ts';
+import { openPredictionLog } from '../../src/monitoring/index.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { predictionRecord } from '../support/prediction-records.ts';
 import { headraceJson, REPOSITORY } from '../support/serving-project.ts';
+import { isFull } from '../support/tier.ts';
 
 const HOUR = 3_600_000_000;
 
@@ -14,91 +19,58 @@ beforeAll(async () => {
     repository: `${REPOSITORY}export const other = endpoint('other', { model: returns });\n`,
     features: 4,
     settings: { HEADRACE_DRIFT_EVERY: '1s', HEADRACE_QUALITY_EVERY: '1s', HEADRACE_VERIFY_EVERY: '1s' },
+    // In the full tier the server's own jobs count, each in a process of its own.
+    serve: { compacts: isFull },
   });
   // What was served in the hours before, as another server's log has it.
   const { clock, config } = open.app;
-  const log = openPredictionLog({
-    directory: config.values['predictionLog.path'],
-    clock,
-    logger: silentLogger,
-    flushEveryMs: 1000,
-  });
-  const arm = log.arm({
-    endpoint: 'checkout',
-    model: 'returns',
-    version: 1,
-    variant: 'stable',
-    arm: 'before',
-    requestFields: [{ name: 'customer', type: { kind: 'string' } }],
-    featureFields: [{ name: 'history__purchases_1d', type: { kind: 'int64' } }],
-    outputFields: [{ name: 'probability', type: { kind: 'float32' } }],
-    unitFields: ['customer'],
-  });
+  const directory = config.values['predictionLog.path'];
+  const log = openPredictionLog({ directory, clock, logger: silentLogger, flushEveryMs: 1000 });
   const start = Math.floor(clock.nowMicros() / HOUR) * HOUR - 9 * HOUR;
-  for (let i = 0; i < 8 * 310; i++) {
-    const hour = Math.floor(i / 310);
-    arm.append({
-      predictionId: `earlier-${i}`,
-      requestId: 'r',
-      traceId: null,
-      atMicros: start + hour * HOUR + (i % 310) * 1000,
-      latencyMicros: 10,
-      unit: [`c${i}`],
-      route: null,
-      experimentUnit: null,
-      unitHash: 0,
-      request: [`c${i}`],
-      features: [BigInt(i % 7)],
-      statuses: ['PRESENT'],
-      outputs: [(i % 100) / 100],
+  const serve = (variant: string, hours: number): void => {
+    const arm = log.arm({
+      endpoint: 'checkout',
+      model: 'returns',
+      version: 1,
+      variant,
+      arm: `before ${variant}`,
+      requestFields: [{ name: 'customer', type: { kind: 'string' } }],
+      featureFields: [{ name: 'history__purchases_1d', type: { kind: 'int64' } }],
+      outputFields: [{ name: 'probability', type: { kind: 'float32' } }],
+      unitFields: ['customer'],
     });
-  }
-  // An arm that served in the first of these hours alone.
-  const former = log.arm({
-    endpoint: 'checkout',
-    model: 'returns',
-    version: 1,
-    variant: 'former',
-    arm: 'before, too',
-    requestFields: [{ name: 'customer', type: { kind: 'string' } }],
-    featureFields: [{ name: 'history__purchases_1d', type: { kind: 'int64' } }],
-    outputFields: [{ name: 'probability', type: { kind: 'float32' } }],
-    unitFields: ['customer'],
-  });
-  for (let i = 0; i < 310; i++)
-    former.append({
-      predictionId: `former-${i}`,
-      requestId: 'r',
-      traceId: null,
-      atMicros: start + i * 1000,
-      latencyMicros: 10,
-      unit: [`f${i}`],
-      route: null,
-      experimentUnit: null,
-      unitHash: 0,
-      request: [`f${i}`],
-      features: [BigInt(i % 7)],
-      statuses: ['PRESENT'],
-      outputs: [(i % 100) / 100],
-    });
+    for (let i = 0; i < hours * 310; i++) {
+      const atMicros = start + Math.floor(i / 310) * HOUR + (i % 310) * 1000;
+      const own = { atMicros, unit: [`${variant}${i}`], request: [`${variant}${i}`], outputs: [(i % 100) / 100] };
+      arm.append(predictionRecord(`${variant}-${i}`, { ...own, features: [BigInt(i % 7)], statuses: ['PRESENT'] }));
+    }
+  };
+  serve('stable', 8);
+  // It served in the first of these hours alone.
+  serve('former', 1);
+  const observedMicros = clock.nowMicros();
   await log.recordOutcomes(
     Array.from({ length: 600 }, (_, i) => ({
-      predictionId: `earlier-${i}`,
+      predictionId: `stable-${i}`,
       endpoint: 'checkout',
       value: i % 100 > 40,
-      observedMicros: clock.nowMicros(),
+      observedMicros,
     })),
   );
   await log.close();
-}, 60_000);
+  if (isFull) return;
+  const { signal } = new AbortController();
+  for (const monitor of [openDrift, openQuality, openSkew]) await (await monitor(open.app)).run(signal);
+});
 afterAll(() => open.close());
 const get = async (url: string, headers = {}) =>
   open.serving.server.inject({ url, headers: { host: 'localhost', ...headers } });
 
 describe('what monitors found', () => {
-  it('is counted by the jobs of a server, and told over HTTP', { timeout: 60_000 }, async () => {
+  it('is counted by monitors, and told over HTTP', async () => {
     const drift = async () => (await get('/v1/monitoring/drift?endpoint=checkout')).json();
-    await expect.poll(async () => (await drift()).arms?.length ?? 0, { timeout: 30_000, interval: 250 }).toBe(2);
+    const LONG = { timeout: 60_000, interval: 250 };
+    await expect.poll(async () => (await drift()).arms?.length ?? 0, LONG).toBe(2);
     const { features, arms } = await drift();
     expect(arms).toMatchObject([
       { variant: 'former', version: 1 },
@@ -108,10 +80,7 @@ describe('what monitors found', () => {
       expect.arrayContaining([['history__purchases_1d', 'no data']]),
     );
     await expect
-      .poll(async () => (await get('/v1/monitoring/quality?endpoint=checkout')).json().arms?.length ?? 0, {
-        timeout: 30_000,
-        interval: 250,
-      })
+      .poll(async () => (await get('/v1/monitoring/quality?endpoint=checkout')).json().arms?.length ?? 0, LONG)
       .toBe(2);
     const quality = (await get('/v1/monitoring/quality?endpoint=checkout&days=3&arm=stable')).json();
     expect(quality.arms).toHaveLength(1);
@@ -119,10 +88,7 @@ describe('what monitors found', () => {
     expect(labelled).toBe(600);
     expect(quality.arms[0]).toMatchObject({ variant: 'stable', task: 'chance' });
     await expect
-      .poll(async () => (await get('/v1/monitoring/skew?endpoint=checkout')).json().checks?.length ?? 0, {
-        timeout: 30_000,
-        interval: 250,
-      })
+      .poll(async () => (await get('/v1/monitoring/skew?endpoint=checkout')).json().checks?.length ?? 0, LONG)
       .toBeGreaterThan(0);
   });
 
