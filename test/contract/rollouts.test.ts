@@ -54,6 +54,22 @@ describe.each(databasesByTier('rollouts'))('a rollout on $name', (databases) => 
       'rollout.start',
       ...status.history.slice(1).map(({ to }) => `rollout.${to}`),
     ]);
+    // A step is counted from when it is asked for.
+    const steps = audit
+      .toReversed()
+      .map(({ before, after }) => [before, after].map((one) => (one as { step?: number } | null)?.step));
+    expect(steps.slice(1)).toEqual([
+      [0, 1],
+      [1, 1],
+      [1, 1],
+      [1, 2],
+      [2, 2],
+      [2, 2],
+      [2, 3],
+      [3, 3],
+      [3, 3],
+      [3, 3],
+    ]);
   });
 
   it('is rolled back within five seconds of evidence that suffices, which is kept', async () => {

@@ -45,6 +45,7 @@ describe('a segment that is not compacted', () => {
     const log = open();
     appendRecord(log, 'a');
     appendRecord(log, 'b', {
+      atMicros: NOW + 1,
       unit: ['ATL'],
       route: experimentRoute,
       experimentUnit: 'ATL',
@@ -72,7 +73,8 @@ describe('a segment that is not compacted', () => {
     expect(await ask(KEEPS_NONE)).toEqual(fresh);
     expect(await ids(KEEPS, { endpoint: 'price' })).toEqual(['c']);
     expect((await ask(KEEPS, { endpoint: 'price' })).typed).toHaveLength(1);
-    expect(await ids(KEEPS, { from: NOW + 1 })).toEqual([]);
+    expect(await ids(KEEPS, { from: NOW + 1 })).toEqual(['b']);
+    expect(await ids(KEEPS, { from: NOW + 2 })).toEqual([]);
     expect(await ids(KEEPS, { to: NOW })).toEqual([]);
   });
 

@@ -37,6 +37,7 @@ import {
   wasserstein,
   welch,
 } from '../../src/statistics/index.ts';
+import { betaI } from '../../src/statistics/special/incomplete-beta.ts';
 
 /** Equal to the digits that are given. */
 function expectDigits(value: number, told: string): void {
@@ -277,5 +278,9 @@ describe('distributions (scipy)', () => {
     [0.05, 6688.3, 1.9603187373610738],
   ])('the t that %d is past, %d degrees', (alpha, df, told) => {
     expectNear(studentTQuantile(alpha, df), told);
+  });
+  it('the incomplete beta function so near to 1 that only what is left of it is known: x^a, where b is 1', () => {
+    expectNear(betaI(1e17, 1, 1, 1e-17), Math.exp(-1));
+    expectNear(betaI(1e6, 1, 1 - 1e-6, 1e-6), Math.exp(1e6 * Math.log1p(-1e-6)));
   });
 });
