@@ -19,7 +19,10 @@ async function tableOf(changes: readonly Json[], args: readonly string[] = []): 
       reason: null,
     }),
   );
-  const auditLog = { list: async ({ limit }: { limit: number }) => records.slice(0, limit) };
+  const auditLog = {
+    list: async ({ limit, object }: { limit: number; object?: string }) =>
+      records.filter((one) => object === undefined || one.object === object).slice(0, limit),
+  };
   const printed: string[] = [];
   const command = auditCommand({
     environment: readEnvironment({}),
@@ -48,6 +51,12 @@ it('says what was refused when it was asked for, and how many refusals before it
   const refused = { refused: 'HR_FORBIDDEN', detail: 'no role' };
   expect(await tableOf([refused])).toMatch(/HR_FORBIDDEN: no role\s*$/m);
   expect(await tableOf([{ ...refused, untold: 7 }])).toContain('HR_FORBIDDEN: no role (and 7 before it that were not');
+});
+
+it('lists one object alone where it is named', async () => {
+  expect(await tableOf([null], ['--object', 'endpoint/delay'])).toContain('endpoint.traffic');
+  expect(await tableOf([null], ['--object', 'endpoint/other'])).toContain('Nothing is told of "endpoint/other"');
+  expect(await tableOf([])).toContain('Nothing was changed yet.');
 });
 
 it('says that there are more rows only where there are', async () => {

@@ -95,6 +95,14 @@ describe('a file of outcomes', () => {
     ]);
   });
 
+  it('is refused where it has none of the members, is not there, or ends otherwise', async () => {
+    await expect(readOutcomeFile(await parquet('SELECT 1 AS other'), open)).rejects.toThrow(
+      /none of the columns value/,
+    );
+    await expect(readOutcomeFile(join(directory, 'no.parquet'), open)).rejects.toThrow(/cannot be read/);
+    await expect(readOutcomeFile('outcomes.csv', open)).rejects.toMatchObject({ code: 'HR_USAGE' });
+  });
+
   it('is read from Parquet in its own order, a null as a member that is left out, but for the value', async () => {
     const path = await parquet(`SELECT * FROM (VALUES
       ('p', NULL, TIMESTAMPTZ '2026-01-02 03:04:05.5+01', 1), (NULL, 2, NULL, 2)) AS rows(prediction_id, value, observed_at, other)`);

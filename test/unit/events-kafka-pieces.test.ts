@@ -75,7 +75,7 @@ it('a cut is known with its void entries once it is sealed, and what does not fo
     [seal(1, 2), 2],
   ]);
   expect(problems).toEqual([]);
-  expect(pieces.cuts.get(1)).toMatchObject({ cut: 1, voids: new Set([2]) });
+  expect(pieces.cuts.get(1)).toEqual({ cut: 1, view: new Map(), voids: new Set([2]) });
   expect(pieces.at).toEqual({ cut: 1, sealed: 1, offset: 3 });
   expect(
     piecesOf([

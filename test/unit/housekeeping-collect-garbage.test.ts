@@ -69,6 +69,8 @@ it('files that could not be taken away are taken away by the next run, though no
     items: [{ id: 'a' }],
     failures: [{ collector: 'training set', reason: 'the disk is away' }],
   });
+  // It is decided already: nobody decides it again.
+  expect(await collect([broken])).toMatchObject({ items: [], stayed: [{ id: 'a' }] });
   steps = [];
   expect(await collect([collectorOf([])])).toMatchObject({ items: [], failures: [] });
   expect(steps).toEqual(['erase a']);

@@ -1,7 +1,7 @@
 // What a column's sketch counts by its type.
 
 import { describe, expect, it } from 'vitest';
-import type { DataType } from '../../src/core/index.ts';
+import { type DataType, roundTotal } from '../../src/core/index.ts';
 import {
   addValue,
   createColumnSketch,
@@ -9,6 +9,7 @@ import {
   isCountable,
   mergeColumns,
   MOST_VALUES,
+  type NumberSketch,
 } from '../../src/profiles/column-sketch.ts';
 
 const int64 = { kind: 'int64' } as const;
@@ -35,6 +36,25 @@ describe('a column’s sketch', () => {
     ]);
   });
 
+  it('adds numbers exactly, and tells those apart that are none', () => {
+    const sketch = createColumnSketch({ kind: 'float64' });
+    addValue(sketch, 0.1, 3);
+    for (const value of [0.2, -0, NaN, Infinity, -Infinity, -Infinity]) addValue(sketch, value);
+    expect(roundTotal((sketch.numbers as NumberSketch).total)).toBe(0.5);
+    expect(sketch.numbers).toMatchObject({
+      nan: 1,
+      infinite: { negative: 2, positive: 1 },
+      zeros: 1,
+      min: 0,
+      max: 0.2,
+    });
+    expect([...(sketch.values ?? [])]).toEqual([
+      [0.1, 3],
+      [0.2, 1],
+      [0, 1],
+    ]);
+  });
+
   it('counts values one by one up to a bound, merged or not, and none past it', () => {
     const sketchOf = (from: number, to: number) => {
       const sketch = createColumnSketch(int64);
@@ -49,5 +69,8 @@ describe('a column’s sketch', () => {
     expect(full.values?.get(3)).toBe(3);
     mergeColumns(full, sketchOf(MOST_VALUES, MOST_VALUES + 1));
     expect([full.values, full.rows]).toEqual([null, MOST_VALUES + 6]);
+    const few = sketchOf(0, 2);
+    mergeColumns(few, full);
+    expect(few.values).toBeNull();
   });
 });

@@ -79,6 +79,24 @@ describe('a connection', () => {
     expect(connection.isReady).toBe(false);
   });
 
+  it('tells who waits for few bytes under way once there are fewer, or once it is lost', async () => {
+    const told: string[] = [];
+    const first = connection.request(ping);
+    const bytes = connection.unacknowledgedBytes;
+    const second = connection.request(ping);
+    void connection.drainTo(bytes + 1).then(() => told.push('one'));
+    void connection.drainTo(bytes).then(() => told.push('none'));
+    await nextTurn();
+    expect(told).toEqual([]);
+    answer('+PONG\r\n');
+    await first;
+    expect(told).toEqual(['one']);
+    socket.onEnd(undefined);
+    await expect(second).rejects.toThrow();
+    expect(told).toEqual(['one', 'none']);
+    await connection.drainTo(1);
+  });
+
   it('refuses at once what is asked while it is lost', async () => {
     socket.onEnd(undefined);
     await expect(connection.request(ping)).rejects.toThrow('it ended the connection');

@@ -1,7 +1,7 @@
 // What a transition of a rollout leaves behind: the row, the event and the audit log say the same.
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { AuditEntry, EndpointState } from '../../src/registry/index.ts';
+import type { AuditEntry, EndpointState, Traffic } from '../../src/registry/index.ts';
 import { createMoves, type MovesDeps } from '../../src/rollouts/controller/moves.ts';
 import { compilePlan } from '../../src/rollouts/controller/plan.ts';
 import type { Rollout } from '../../src/rollouts/controller/rollout.ts';
@@ -40,6 +40,11 @@ const ROLLOUT: Rollout = {
   createdBy: 'ann',
   endedMicros: null,
 };
+interface SetTraffic {
+  readonly rollout: unknown;
+  readonly also: (trx: never, traffic: never, before: never) => Promise<void>;
+}
+
 const BY = { actor: 'ann', reason: 'to look at it' };
 
 let database: Database;
@@ -51,15 +56,24 @@ beforeEach(async () => {
 afterEach(() => database.close());
 
 /** A rollout as it stands, and what moves it; `revision`: of the traffic that servers are loading. */
-async function standing(change: Partial<Rollout> = {}, revision = 7) {
+async function standing(change: Partial<Rollout> = {}, revision = 7, left: object = {}) {
   const rollout = { ...ROLLOUT, ...change };
   await insertRollout(tablesIn(database.tables()), rollout, { atMicros: 1, actor: 'ann', reason: null });
+  const asked: { variants: readonly { weight: number }[]; rollout: unknown }[] = [];
   // As much of the registry as is asked.
   const registry = {
     auditLog: { recordIn: async (_: unknown, entry: AuditEntry) => void audited.push(entry) },
-    endpoints: { get: async () => ({ change: { revision } }) as unknown as EndpointState },
+    endpoints: {
+      get: async () => ({ change: { revision } }) as unknown as EndpointState,
+      // In the transaction in which the traffic changes, as the registry does it; nobody else has changed it.
+      async setTraffic(_: string, { variants }: Traffic, { rollout: owner, also }: SetTraffic) {
+        asked.push({ variants, rollout: owner });
+        const before = { name: 'delay', rollout: 'r', revision, change: null, ...left };
+        await database.transaction<never, void>((trx) => also(trx, { revision: 9 } as never, before as never));
+      },
+    },
   } as unknown as MovesDeps['registry'];
-  return { rollout, moves: createMoves({ database, registry, clock: { nowMicros: () => 9 } }) };
+  return { asked, rollout, moves: createMoves({ database, registry, clock: { nowMicros: () => 9 } }) };
 }
 
 const kept = () => findRollout(tablesIn(database.tables()), 'r');
@@ -90,6 +104,54 @@ it('a first step that is taken back is none, and goes on from the beginning', as
   await moves.pause(rollout, { pausedBy: 'person' }, BY);
   expect(await kept()).toMatchObject({ step: 0, pausedFrom: 'pending' });
   expect(audited).toMatchObject([{ before: { step: 1 }, after: { step: 0 } }]);
+});
+
+it('a step that is asked for begins anew, with the split that it says', async () => {
+  const { rollout, moves, asked } = await standing({
+    state: 'watching',
+    step: 1,
+    heldMicros: 5,
+    stepMicros: 5,
+    blindMicros: 5,
+  });
+  await moves.ask(rollout, { step: 2, weight: 12.5 }, {}, { actor: 'ann', reason: null });
+  expect(asked).toMatchObject([{ variants: [{ weight: 87.5 }, { weight: 12.5 }], rollout: { id: 'r' } }]);
+  expect(await kept()).toMatchObject({
+    state: 'preparing',
+    step: 2,
+    revision: 9,
+    heldMicros: 0,
+    stepMicros: 0,
+    blindMicros: 0,
+  });
+  expect((await kept())?.phases.at(-1)).toEqual({ revision: 9, weight: 12.5, fromMicros: null, warm: null });
+});
+
+it('all traffic goes to the candidate, and the rollout lets go of it', async () => {
+  const plan = { ...ROLLOUT.plan, watchMicros: 1 };
+  const up = await standing({ state: 'watching', stepMicros: 5, plan });
+  await up.moves.promote(up.rollout, {}, BY);
+  expect(up.asked).toEqual([{ variants: [{ name: 'stable', version: 2, weight: 100 }], rollout: null }]);
+  // By its plan it is watched on.
+  expect(await kept()).toMatchObject({ state: 'promoted', stepMicros: 0, endedMicros: null });
+});
+
+it('a rollout that is aborted has ended, one that rolls back has not yet', async () => {
+  const { rollout, moves, asked } = await standing({ state: 'watching' });
+  await moves.rollBack(rollout, {}, BY, 'aborted');
+  expect(asked).toEqual([{ variants: [{ name: 'stable', version: 1, weight: 100 }], rollout: null }]);
+  expect(await kept()).toMatchObject({ state: 'aborted', endedMicros: 9 });
+});
+
+it.each([
+  ['took the traffic', { rollout: null }, {}],
+  ['changed the traffic beside it, which its controller has not taken up', { revision: 8 }, { held: null }],
+])('nothing changes where somebody %s', async (_, left, { held }: { held?: null }) => {
+  const { rollout, moves } = await standing({ state: 'watching' }, 7, left);
+  // The lease is asked for after the traffic is.
+  const by = held === undefined ? BY : { ...BY, held: { name: 'x', epoch: 1 } as never };
+  await expect(moves.ask(rollout, { step: 3, weight: 100 }, {}, by)).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+  expect(await kept()).toMatchObject({ step: 2, stateVersion: 1 });
 });
 
 it('a move that names no step stays in its step', async () => {

@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { readInference } from '../../src/serving/grpc/oip/read-infer-request.ts';
-import { bytes, type Encoded, ints, message, text } from '../support/protobuf.ts';
+import { bytes, type Encoded, int, ints, message, text } from '../support/protobuf.ts';
 
-const REQUEST = { inputs: 5, outputs: 6, raw: 7 } as const;
+const REQUEST = { parameters: 4, inputs: 5, outputs: 6, raw: 7 } as const;
 const INPUT = { name: 1, datatype: 2, shape: 3, contents: 5 } as const;
 /** Of InferTensorContents. */
 const INT64 = 3;
@@ -35,6 +35,34 @@ describe('an inference request', () => {
     expect(codeOf(inputOf([1]), inputOf([1], [], 'y'), raw)).toBe('HR_INVALID');
     expect(codeOf(inputOf([1], [contents([1])]), raw)).toBe('HR_INVALID');
     expect(read(inputOf([1], [message(INPUT.contents, [])]), raw)).toMatchObject({ isRaw: true });
+  });
+
+  it('says by its parameters how long it may take and that it gives way, and asks for no classes, sequences or shared memory', () => {
+    const parameter = (field: number, name: string, value: Encoded): Encoded =>
+      message(field, [text(1, name), message(2, [value])]);
+    const asked = (name: string, value: Encoded) => parameter(REQUEST.parameters, name, value);
+    const given = (name: string, value: number) => read(asked(name, int(2, value)));
+    expect([given('timeout', 1500).timeoutMs, given('timeout', 0).timeoutMs, read().timeoutMs]).toEqual([
+      1.5,
+      undefined,
+      undefined,
+    ]);
+    expect([given('priority', 2).isPatient, given('priority', 1).isPatient, read().isPatient]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(codeOf(asked('timeout', int(2, -1)))).toBe('HR_INVALID');
+    expect(codeOf(asked('timeout', int(1, 1)))).toBe('HR_INVALID');
+    expect([codeOf(asked('sequence_id', int(2, 1))), codeOf(asked('sequence_id', int(2, 0)))]).toEqual([
+      expect.any(String),
+      undefined,
+    ]);
+    const output = (value: number) =>
+      message(REQUEST.outputs, [text(1, 'y'), parameter(2, 'classification', int(2, value))]);
+    expect([codeOf(output(1)), codeOf(output(0))]).toEqual([expect.any(String), undefined]);
+    const shared = parameter(4, 'shared_memory_region', text(3, 'r'));
+    expect(codeOf(inputOf([0], [shared]))).toEqual(expect.any(String));
   });
 
   it('asks for all outputs where it names none', () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { betaI } from '../../src/statistics/special/incomplete-beta.ts';
-import { studentTTwoSidedP } from '../../src/statistics/special/student-t.ts';
+import { studentTQuantile, studentTTwoSidedP } from '../../src/statistics/special/student-t.ts';
 
 describe('the incomplete beta function', () => {
   // I_x(a, 1) = x^a.
@@ -34,6 +34,23 @@ describe('the incomplete beta function', () => {
 });
 
 describe('Student’s t', () => {
+  it('is nothing without a degree of freedom, and the normal with very many', () => {
+    expect([studentTTwoSidedP(1, 0), studentTTwoSidedP(1, -1), studentTTwoSidedP(NaN, 5)]).toEqual([NaN, NaN, NaN]);
+    expect([studentTQuantile(0, 5), studentTQuantile(1, 5), studentTQuantile(0.05, 0)]).toEqual([NaN, NaN, NaN]);
+    expect([studentTTwoSidedP(Infinity, 5), studentTTwoSidedP(0, 5)]).toEqual([0, 1]);
+    expect(studentTQuantile(0.05, 1e9)).toBeCloseTo(1.959_963_984_540_054, 9);
+    expect(studentTTwoSidedP(1, 1e9)).toBeCloseTo(studentTTwoSidedP(1, 9e7), 8);
+  });
+
+  it.each([
+    [0.05, 1],
+    [0.05, 3.5],
+    [0.001, 200],
+    [0.9, 2],
+  ])('has the quantile of alpha %d at %d degrees of freedom where its p is alpha', (alpha, df) => {
+    expect(studentTTwoSidedP(studentTQuantile(alpha, df), df) / alpha).toBeCloseTo(1, 10);
+  });
+
   // With one degree of freedom it is Cauchy's: P(|T| ≥ t) = 1 − 2 atan(t)/π. With two: 1 − t/√(2 + t²).
   it.each([1e-9, 0.5, 1, 3, 1e6])('is what it is in closed form for one and two degrees of freedom: t = %d', (t) => {
     expect(Math.abs(studentTTwoSidedP(t, 1) / ((2 / Math.PI) * Math.atan(1 / t)) - 1)).toBeLessThan(1e-12);

@@ -67,7 +67,7 @@ describe('a blob', () => {
 });
 
 describe('the key of an object', () => {
-  it.each(['a', 'a/b', '..a/b.', 'é/ü', 'x'.repeat(1024)])('may be %j', (key) => {
+  it.each(['a', 'a/b', 'a b', '..a/b.', 'é/ü', 'x'.repeat(1024)])('may be %j', (key) => {
     expect(checkKey(key)).toBe(key);
   });
 

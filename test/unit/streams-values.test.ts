@@ -90,12 +90,13 @@ describe('what others let fail', () => {
 
   it('is tried again where it may pass, and it is said when it works again', async () => {
     const said: string[] = [];
-    const logger: Logger = { ...silentLogger, info: (_, text) => void said.push(String(text)) };
+    const say = (_: object, text?: string): void => void said.push(String(text));
+    const logger: Logger = { ...silentLogger, warn: say, info: say };
     const { work } = failing('HR_STORAGE_UNAVAILABLE', 1);
     expect(await retrying('a push', work, { limitMs: 60_000, logger, signal })).toBe(2);
-    expect(said).toEqual(['it works again']);
+    expect(said).toEqual(['trying again', 'it works again']);
     await retrying('a push', async () => 1, { limitMs: 60_000, logger, signal });
-    expect(said).toHaveLength(1);
+    expect(said).toHaveLength(2);
   });
 
   it('is thrown at once where it never passes, where nobody has patience, or once it is to end', async () => {
