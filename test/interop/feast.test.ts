@@ -10,6 +10,7 @@ import { headrace, createServingProject, startServe } from '../support/serving-p
 import { openServing, type OpenServing } from '../support/open-serving.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
+import { fullDescribe } from '../support/tier.ts';
 
 const VERSION = '0.67.0';
 const CLIENT = join(import.meta.dirname, '../support/feast-client.py');
@@ -145,7 +146,7 @@ describe.skipIf(typeof brought === 'string')('Feast’s remote online store', ()
   });
 });
 
-describe.skipIf(typeof brought === 'string')('the guide on Feast’s clients', () => {
+fullDescribe.skipIf(typeof brought === 'string')('the guide on Feast’s clients', () => {
   it('shows what its Python prints, by a key’s token, too', async () => {
     const guide = readFileSync(GUIDE, 'utf8');
     const blocks = (language: string): readonly string[] =>

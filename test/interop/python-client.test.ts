@@ -14,21 +14,24 @@ import {
 } from '../support/python-client.ts';
 import { createServingProject, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
+import { fullDescribe, isFull } from '../support/tier.ts';
 
 const RUN_LIMIT_MS = 1_500_000;
 
 const client = bringPythonClient();
 if (typeof client === 'string') skipBecause(`the Python client’s tests: ${client}`);
-const ids = typeof client === 'string' ? [] : collectPythonTests(client);
+/** The smoke runs one file of them. */
+const files = isFull ? [] : ['tests/test_features_and_predictions.py'];
+const ids = typeof client === 'string' ? [] : collectPythonTests(client, files);
 
 describe.skipIf(typeof client === 'string')('the Python client', () => {
   let run: Awaited<ReturnType<typeof runPythonTests>>;
   beforeAll(async () => {
-    run = await runPythonTests(client as PythonClient);
+    run = await runPythonTests(client as PythonClient, { files });
   }, RUN_LIMIT_MS);
 
   it('has its tests', () => {
-    expect(ids.length).toBeGreaterThan(200);
+    expect(ids.length).toBeGreaterThan(isFull ? 200 : 10);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
@@ -45,7 +48,7 @@ describe.skipIf(typeof client === 'string')('the Python client', () => {
   }
 });
 
-describe.skipIf(typeof client === 'string')('the wheel alone, with what it asks for', () => {
+fullDescribe.skipIf(typeof client === 'string')('the wheel alone, with what it asks for', () => {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-alone-'));
   let python: string;
   let project: Project;

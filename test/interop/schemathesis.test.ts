@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
 import { bringSchemathesis } from '../support/schemathesis.ts';
 import { skipBecause } from '../support/skips.ts';
+import { isFull } from '../support/tier.ts';
 import { TYPED_REPOSITORY } from '../support/typed-shop.ts';
 
 const LIMIT_SECONDS = 60;
@@ -24,7 +25,7 @@ describe.skipIf(typeof schemathesis === 'string')('Schemathesis', () => {
     const { code, output } = await schemathesis.run(`${open.serving.url}/openapi.json`, {
       directory: open.project.directory,
       limitSeconds: LIMIT_SECONDS,
-      examples: 150,
+      examples: isFull ? 150 : 5,
       checks: [
         'not_a_server_error',
         'status_code_conformance',

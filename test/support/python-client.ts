@@ -70,25 +70,32 @@ export function installAlone({ wheel }: PythonClient, folder: string): string {
   return python;
 }
 
-/** Ids of all tests. Throws pytest's own words where they can't be collected. */
-export function collectPythonTests({ python }: PythonClient): readonly string[] {
-  const { status, stdout, stderr } = spawnSync(python, ['-m', 'pytest', '--collect-only', '-q', '--no-header'], {
-    cwd: PACKAGE,
-    encoding: 'utf8',
-    timeout: 120_000,
-  });
+/** Ids of the tests of `files`, of all without any. Throws pytest's own words where they can't be collected. */
+export function collectPythonTests({ python }: PythonClient, files: readonly string[]): readonly string[] {
+  const { status, stdout, stderr } = spawnSync(
+    python,
+    ['-m', 'pytest', '--collect-only', '-q', '--no-header', ...files],
+    {
+      cwd: PACKAGE,
+      encoding: 'utf8',
+      timeout: 120_000,
+    },
+  );
   if (status !== 0) throw new Error(`pytest --collect-only gave ${String(status)}: ${stdout}${stderr}`);
   return stdout.split('\n').filter((line) => line.includes('::'));
 }
 
-/** Runs all tests; the result of each that came to one, by its id, and what pytest printed. */
+/** Runs the tests of `files`, all without any; the result of each that came to one, by its id, and what pytest printed. */
 export async function runPythonTests(
   { python }: PythonClient,
-  env: Readonly<Record<string, string>> = {},
+  {
+    files = [],
+    env = {},
+  }: { readonly files?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<{ readonly results: ReadonlyMap<string, PythonResult>; readonly output: string }> {
   const scratch = mkdtempSync(join(tmpdir(), 'headrace-pytest-'));
   const file = join(scratch, 'results.jsonl');
-  const child = spawn(python, ['-m', 'pytest', '-q', '--tb=short', '-p', 'no:cacheprovider'], {
+  const child = spawn(python, ['-m', 'pytest', '-q', '--tb=short', '-p', 'no:cacheprovider', ...files], {
     cwd: PACKAGE,
     env: { ...process.env, HEADRACE_NODE: process.execPath, HEADRACE_PYTEST_RESULTS: file, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
