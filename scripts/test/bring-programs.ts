@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBrowser } from '../../test/support/browser.ts';
+import { findFakeTime } from '../../test/support/fake-time.ts';
 import { SWIFTSHADER } from '../../test/support/gpu.ts';
 import { bringKafka, findKafka } from '../../test/support/kafka-program.ts';
 import { bringKubernetes, findKubernetes } from '../../test/support/kubernetes-programs.ts';
@@ -52,6 +53,11 @@ const servers: readonly Program[] = [
   python,
 ];
 
+/** Of the full tier: a server's clock runs ahead by it. */
+const clocks: readonly Program[] = [
+  { name: 'libfaketime', debianPackage: 'libfaketime', isHere: () => findFakeTime() !== undefined },
+];
+
 /** Of the heavy tier: the image is built by the first two, and a model runs on what the others take for a GPU. */
 const builders: readonly Program[] = [
   { name: 'Buildah', debianPackage: 'buildah', isHere: () => onPath('buildah') },
@@ -63,6 +69,9 @@ const builders: readonly Program[] = [
   },
   { name: 'SwiftShader', debianPackage: 'chromium-common', isHere: () => existsSync(SWIFTSHADER) },
 ];
+
+/** Beside the servers. */
+const OF_TIER: Readonly<Record<string, readonly Program[]>> = { full: clocks, heavy: builders };
 
 const clients: readonly Program[] = [
   { name: 'Chromium', debianPackage: 'chromium', isHere: () => findBrowser() !== undefined },
@@ -94,7 +103,7 @@ function isInterop(tier: string): boolean {
 }
 
 function bringDebianPrograms(tier: string): void {
-  const needed = isInterop(tier) ? clients : tier === 'heavy' ? [...servers, ...builders] : servers;
+  const needed = isInterop(tier) ? clients : [...servers, ...(OF_TIER[tier] ?? [])];
   const missing = needed.filter((program) => !program.isHere());
   if (missing.length === 0) return;
   const names = missing.map((program) => program.name).join(' and ');

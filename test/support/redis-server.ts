@@ -10,6 +10,8 @@ import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
+  /** Where its files lie. */
+  readonly folder: string;
   /** URL of the next database by number, which nobody else was given. */
   newUrl(): string;
   /** Process id of the running server. */
@@ -25,12 +27,16 @@ export interface RedisServer {
 }
 
 export interface RedisServerOptions extends Lifetime {
+  /** Default: the `redis-server` on the path. */
+  readonly program?: string;
   /** Every write on disk before it is answered; default false: nothing is kept. */
   readonly isDurable?: boolean;
   /** Default: a free one. */
   readonly port?: number;
   /** More settings, as on the command line. */
   readonly settings?: readonly string[];
+  /** More variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const START_LIMIT_MS = 60_000;
@@ -43,7 +49,7 @@ export function hasRedis(): boolean {
 }
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const { isDurable = false, settings = [] } = options;
+  const { program = 'redis-server', isDurable = false, settings = [] } = options;
   const folder = serverFolder('redis', options);
   const port = options.port ?? (await freePort());
   let server: ChildProcess | undefined;
@@ -51,7 +57,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   const start = async (): Promise<void> => {
     const durability = isDurable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
     server = spawn(
-      'redis-server',
+      program,
       [
         '--port',
         String(port),
@@ -66,7 +72,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
         ...durability,
         ...settings,
       ],
-      { stdio: 'ignore' },
+      { stdio: 'ignore', env: { ...process.env, ...options.env } },
     );
     leaveToRun(server, options);
     const limit = performance.now() + START_LIMIT_MS;
@@ -94,6 +100,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    folder,
     newUrl: () => `redis://127.0.0.1:${port}/${++given}`,
     pid: () => server?.pid ?? 0,
     command: (line) => ask(port, line),

@@ -1,0 +1,74 @@
+// Records that Redis loses by itself, by a clock that ran ahead or for want of memory: the next run writes them again.
+
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, systemClock } from '../../src/core/index.ts';
+import type { Manifest } from '../../src/definitions/index.ts';
+import type { OnlineStore } from '../../src/online/index.ts';
+import { openRedisStore } from '../../src/online/redis/redis-store.ts';
+import { letTimePass } from '../support/let-time-pass.ts';
+import { fields, openOfflineWorld, type OfflineWorld, TYPES, writeParquet } from '../support/offline-world.ts';
+import { materializeView, oneView, readOnline } from '../support/one-view.ts';
+import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
+import { skipBecause } from '../support/skips.ts';
+
+if (!hasRedis()) skipBecause('records that Redis loses: there is no redis-server on this machine');
+
+describe.skipIf(!hasRedis())('records at Redis', () => {
+  const columns = fields({ key: TYPES.string, at: TYPES.timestamp, v: TYPES.float64 });
+  const now = systemClock.nowMicros();
+  let world: OfflineWorld;
+  let server: RedisServer;
+  let store: OnlineStore;
+  let manifest: Manifest;
+  let minutes: number;
+  beforeEach(async () => {
+    world = await openOfflineWorld();
+    server = await startRedis();
+    store = await openRedisStore(server.url, { project: 'test' });
+    const events = join(world.directory, 'events.parquet');
+    await writeParquet(world.connection, events, columns, [{ key: 'k', at: now - MICROS_PER_HOUR, v: 1 }]);
+    manifest = oneView(events, columns, { view: { ttlMicros: MICROS_PER_DAY } });
+    minutes = 0;
+    await run();
+  });
+  afterEach(async () => {
+    await store.close();
+    await server.stop();
+    await world.close();
+  });
+
+  /** An incremental run, a minute after the last. */
+  const run = () => {
+    const clock = { nowMicros: () => now + minutes * MICROS_PER_MINUTE };
+    minutes++;
+    return materializeView(world, manifest, store, clock);
+  };
+  const status = async () => (await readOnline(world.deps.database, manifest, store, 'k', now)).statuses[0];
+
+  /** As a Redis does that was short of memory for a moment, under the policy that many managed ones come with. */
+  const evict = async (): Promise<void> => {
+    await server.command('CONFIG SET maxmemory-policy volatile-lru');
+    await server.command('CONFIG SET maxmemory 1');
+    await vi.waitUntil(async () => (await status()) === 'NOT_FOUND', { timeout: 30_000 });
+    await server.command('CONFIG SET maxmemory 0');
+  };
+
+  it('are there after a run, and stay where the next finds nothing new', async () => {
+    expect(await status()).toBe('PRESENT');
+    expect(await run()).toBe('up-to-date');
+    expect(await status()).toBe('PRESENT');
+  });
+
+  it.fails('that ended while its clock was ten days ahead are there after the next run (datapath/D5)', async () => {
+    await letTimePass(store, server, now, 10 * MICROS_PER_DAY);
+    await run();
+    expect(await status()).toBe('PRESENT');
+  });
+
+  it.fails('that it evicted are there after the next run (datapath/D6)', async () => {
+    await evict();
+    await run();
+    expect(await status()).toBe('PRESENT');
+  });
+});
