@@ -1,50 +1,31 @@
 // Versions of views in the registry: which may be read, by which definitions each service is served, when one may go, and
 // what servers tell of themselves.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Manifest } from '../../src/definitions/index.ts';
-import { openRegistry, type Registry, type ViewVersionRow } from '../../src/registry/index.ts';
-import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { testDatabases } from '../support/databases.ts';
+import type { Registry, ViewVersionRow } from '../../src/registry/index.ts';
 import { airportDelays, flightsManifest, flightsManifestWith, lastDelay, meanDelay7d } from '../support/manifests.ts';
+import { MODEL, onEachRegistry } from '../support/registries.ts';
 
-const MODEL = 'delay_classifier';
 const SERVICE = 'delay_features';
 const MINUTE = 60_000_000;
 
-describe.each(testDatabases('versions in the registry'))('versions of views on $name', (databases) => {
-  let database: Database;
-  let registry: Registry;
-  let now = 1_795_000_000_000_000;
-
-  beforeAll(() => databases.start());
-  beforeEach(async () => {
-    database = await openDatabase(await databases.newUrl());
-    registry = await openRegistry(database, { nowMicros: () => now });
-  });
-  afterEach(() => database.close());
-  afterAll(() => databases.stop());
-
+onEachRegistry('versions of views', (given) => {
+  const { later, register } = given;
   const apply = (manifest: Manifest, isRestored = false) =>
-    registry.definitions.apply(manifest, { actor: 'ann', allowBreaking: true, isRestored });
+    given.registry.definitions.apply(manifest, { actor: 'ann', allowBreaking: true, isRestored });
   const goBackTo = async (revision: number) => {
-    const found = (await registry.definitions.history()).find((one) => one.revision === revision);
-    return apply((await registry.definitions.byHash(found?.hash ?? '')) as Manifest, true);
+    const { definitions } = given.registry;
+    const found = (await definitions.history()).find((one) => one.revision === revision);
+    return apply((await definitions.byHash(found?.hash ?? '')) as Manifest, true);
   };
-  const register = (digit = '1', extra: object = {}) =>
-    registry.models.register({
-      model: MODEL,
-      artifact: digit.repeat(64),
-      signature: { inputs: [] },
-      actor: 'ann',
-      ...extra,
-    });
   const kept = async (view: string): Promise<ViewVersionRow> => {
-    const row = (await registry.versions.list()).findLast((one) => one.view === view);
+    const row = (await given.registry.versions.list()).findLast((one) => one.view === view);
     if (row === undefined) throw new Error(`no version of ${view} is kept`);
     return row;
   };
-  const served = async () => (await registry.versions.servedServices()).find(({ service }) => service === SERVICE);
+  const served = async () =>
+    (await given.registry.versions.servedServices()).find(({ service }) => service === SERVICE);
 
   const ttl = (micros: number): Manifest => ({
     ...flightsManifest,
@@ -68,11 +49,11 @@ describe.each(testDatabases('versions in the registry'))('versions of views on $
   describe('a service', () => {
     it('goes on by earlier definitions until what it reads is complete, then moves at once', async () => {
       await apply(flightsManifest);
-      await registry.versions.complete(await kept('airport_delays'));
+      await given.registry.versions.complete(await kept('airport_delays'));
       await apply(ttl(MINUTE));
       const next = await kept('airport_delays');
       expect(await served()).toMatchObject({ revision: 1, state: 'waiting', waitsFor: [next.version] });
-      await registry.versions.complete(next);
+      await given.registry.versions.complete(next);
       expect(await served()).toMatchObject({ revision: 2, state: 'current', waitsFor: [] });
     });
 
@@ -83,25 +64,29 @@ describe.each(testDatabases('versions in the registry'))('versions of views on $
 
     it('that was filled goes on by that while another view, empty, takes the place of one', async () => {
       await apply(named('airport_delays'));
-      await registry.versions.complete(await kept('airport_delays'));
+      await given.registry.versions.complete(await kept('airport_delays'));
       await apply(named('lateness'));
       expect(await served()).toMatchObject({ revision: 1, state: 'waiting' });
     });
 
     it('waits however many applies come meanwhile', async () => {
       await apply(flightsManifest);
-      await registry.versions.complete(await kept('airport_delays'));
+      await given.registry.versions.complete(await kept('airport_delays'));
       const old = await kept('airport_delays');
-      for (let micros = 1; micros <= 130; micros++) await apply(ttl(micros));
+      // More than are looked at together.
+      const applies = given.database.kind === 'sqlite' ? 130 : 3;
+      for (let micros = 1; micros <= applies; micros++) await apply(ttl(micros));
       expect(await served()).toMatchObject({ revision: 1, state: 'waiting' });
-      expect((await registry.versions.needs()).get(old.version)).toMatchObject([{ by: 'service', service: SERVICE }]);
-    }, 60_000);
+      expect((await given.registry.versions.needs()).get(old.version)).toMatchObject([
+        { by: 'service', service: SERVICE },
+      ]);
+    });
   });
 
   describe('going back', () => {
     it('takes a view by the name under which its data lay then, renamed or not', async () => {
       await apply(named('airport_delays'));
-      await registry.versions.complete(await kept('airport_delays'));
+      await given.registry.versions.complete(await kept('airport_delays'));
       await apply(named('lateness', 'airport_delays'));
       // That a rename was applied may stay written, or not.
       await apply(named('lateness'));
@@ -118,7 +103,7 @@ describe.each(testDatabases('versions in the registry'))('versions of views on $
       await apply(named('punctuality', 'lateness'));
       await apply(named('other'));
       await goBackTo(2);
-      expect((await registry.definitions.current())?.manifest.views['lateness']).toMatchObject({
+      expect((await given.registry.definitions.current())?.manifest.views['lateness']).toMatchObject({
         storedAs: 'airport_delays',
       });
     });
@@ -129,12 +114,14 @@ describe.each(testDatabases('versions in the registry'))('versions of views on $
       await apply(flightsManifest);
       await register();
       const old = await kept('airport_delays');
-      await registry.versions.complete(old);
-      await expect(registry.versions.remove(old, 'ann')).rejects.toThrow(/it is what is applied/);
+      await given.registry.versions.complete(old);
+      await expect(given.registry.versions.remove(old, 'ann')).rejects.toThrow(/it is what is applied/);
       await apply(ttl(MINUTE));
-      await expect(registry.versions.remove(old, 'ann')).rejects.toThrow(/service "delay_features" is served by it/);
-      await registry.versions.complete(await kept('airport_delays'));
-      await expect(registry.versions.remove(old, 'ann')).rejects.toMatchObject({
+      await expect(given.registry.versions.remove(old, 'ann')).rejects.toThrow(
+        /service "delay_features" is served by it/,
+      );
+      await given.registry.versions.complete(await kept('airport_delays'));
+      await expect(given.registry.versions.remove(old, 'ann')).rejects.toMatchObject({
         code: 'HR_CONFLICT',
         message: expect.stringContaining('headrace models retire delay_classifier 1'),
       });
@@ -142,33 +129,35 @@ describe.each(testDatabases('versions in the registry'))('versions of views on $
 
     it('is not done to one that came to be read since it was looked at', async () => {
       await apply(flightsManifest);
-      await registry.versions.complete(await kept('airport_delays'));
+      await given.registry.versions.complete(await kept('airport_delays'));
       await apply(ttl(MINUTE));
-      await registry.versions.complete(await kept('airport_delays'));
-      await registry.versions.noteRead(() => false);
-      const [seen] = (await registry.versions.list()).filter(({ unreadSinceMicros }) => unreadSinceMicros !== null);
+      await given.registry.versions.complete(await kept('airport_delays'));
+      await given.registry.versions.noteRead(() => false);
+      const [seen] = (await given.registry.versions.list()).filter(
+        ({ unreadSinceMicros }) => unreadSinceMicros !== null,
+      );
       if (seen === undefined) throw new Error('both versions are unread');
       await goBackTo(1);
       await apply(ttl(MINUTE));
-      now += MINUTE;
-      await registry.versions.noteRead(() => true);
-      expect(await registry.versions.remove(seen, 'ann')).toBe(false);
+      later(MINUTE);
+      await given.registry.versions.noteRead(() => true);
+      expect(await given.registry.versions.remove(seen, 'ann')).toBe(false);
     });
 
     it('takes it from readers until it came back and was filled', async () => {
       await apply(flightsManifest);
       const old = await kept('airport_delays');
-      await registry.versions.complete(old);
+      await given.registry.versions.complete(old);
       await apply(ttl(MINUTE));
-      await registry.versions.complete(await kept('airport_delays'));
-      expect(await registry.versions.remove(old, 'ann')).toBe(true);
-      expect((await registry.versions.removed()).map(({ version }) => version)).toEqual([old.version]);
-      const back = await registry.versions.bringBack(old.version, 'ann');
+      await given.registry.versions.complete(await kept('airport_delays'));
+      expect(await given.registry.versions.remove(old, 'ann')).toBe(true);
+      expect((await given.registry.versions.removed()).map(({ version }) => version)).toEqual([old.version]);
+      const back = await given.registry.versions.bringBack(old.version, 'ann');
       expect(back).toMatchObject({ epoch: old.epoch + 1, completedMicros: null });
-      expect(await registry.versions.remove(old, 'ann')).toBe(false);
+      expect(await given.registry.versions.remove(old, 'ann')).toBe(false);
       await apply(flightsManifest);
       expect(await served()).toMatchObject({ revision: 2, state: 'waiting' });
-      await registry.versions.complete(back);
+      await given.registry.versions.complete(back);
       expect(await served()).toMatchObject({ revision: 3, state: 'current' });
     });
   });
@@ -176,34 +165,34 @@ describe.each(testDatabases('versions in the registry'))('versions of views on $
   it('remembers the first cut of each writer that has a version, until it is removed', async () => {
     await apply(flightsManifest);
     const version = await kept('airport_delays');
-    await registry.versions.noteFirstCuts(7, 3, [version]);
-    await registry.versions.noteFirstCuts(7, 4, [version]);
-    await registry.versions.noteFirstCuts(8, 1, [version]);
-    expect(await registry.versions.firstCuts(version)).toEqual(
+    await given.registry.versions.noteFirstCuts(7, 3, [version]);
+    await given.registry.versions.noteFirstCuts(7, 4, [version]);
+    await given.registry.versions.noteFirstCuts(8, 1, [version]);
+    expect(await given.registry.versions.firstCuts(version)).toEqual(
       new Map([
         [7, 3],
         [8, 1],
       ]),
     );
-    expect(await registry.versions.firstCuts({ ...version, epoch: version.epoch + 1 })).toEqual(new Map());
+    expect(await given.registry.versions.firstCuts({ ...version, epoch: version.epoch + 1 })).toEqual(new Map());
   });
 
   it('refuses traffic to a retired version; latest is the newest that is not', async () => {
     await apply(flightsManifestWith([lastDelay, meanDelay7d]));
     await register('1');
     await register('2');
-    await registry.models.retire(MODEL, 2, 'ann');
+    await given.registry.models.retire(MODEL, 2, 'ann');
     const to = (traffic: Parameters<Registry['endpoints']['setTraffic']>[1]) =>
-      registry.endpoints.setTraffic('delay', traffic, { actor: 'ann' });
+      given.registry.endpoints.setTraffic('delay', traffic, { actor: 'ann' });
     await expect(to({ variants: [{ name: 'stable', version: 2, weight: 100 }] })).rejects.toThrow(/retired/);
-    expect(await registry.models.resolve(MODEL, 'latest')).toMatchObject({ version: 1 });
+    expect(await given.registry.models.resolve(MODEL, 'latest')).toMatchObject({ version: 1 });
   });
 
   it('gives a resumed run another version where that which it made is retired', async () => {
     await apply(flightsManifest);
     await register('1');
     await register('2', { runId: 'run-1' });
-    await registry.models.retire(MODEL, 2, 'ann');
+    await given.registry.models.retire(MODEL, 2, 'ann');
     expect(await register('2', { runId: 'run-1' })).toMatchObject({ version: 3, isRetired: false });
   });
 
@@ -219,19 +208,21 @@ describe.each(testDatabases('versions in the registry'))('versions of views on $
     };
 
     it('are those that told of themselves lately; the silent ones may only be stopped', async () => {
-      await registry.servers.report('one', state);
-      await registry.servers.report('two', { ...state, failure: 'its code is lost' });
-      now += 10_000_000;
-      await registry.servers.report('one', { ...state, revision: 2 });
-      expect((await registry.servers.list()).map(({ id, revision, failure }) => [id, revision, failure])).toEqual([
-        ['one', 2, null],
-        ['two', 1, 'its code is lost'],
-      ]);
-      now += 10_000_000;
-      expect((await registry.servers.list()).map(({ id }) => id)).toEqual(['one']);
-      expect((await registry.servers.list(true)).map(({ id }) => id)).toEqual(['one', 'two']);
-      await registry.servers.leave('one');
-      expect(await registry.servers.list()).toEqual([]);
+      await given.registry.servers.report('one', state);
+      await given.registry.servers.report('two', { ...state, failure: 'its code is lost' });
+      later(10_000_000);
+      await given.registry.servers.report('one', { ...state, revision: 2 });
+      expect((await given.registry.servers.list()).map(({ id, revision, failure }) => [id, revision, failure])).toEqual(
+        [
+          ['one', 2, null],
+          ['two', 1, 'its code is lost'],
+        ],
+      );
+      later(10_000_000);
+      expect((await given.registry.servers.list()).map(({ id }) => id)).toEqual(['one']);
+      expect((await given.registry.servers.list(true)).map(({ id }) => id)).toEqual(['one', 'two']);
+      await given.registry.servers.leave('one');
+      expect(await given.registry.servers.list()).toEqual([]);
     });
   });
 });

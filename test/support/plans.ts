@@ -13,7 +13,7 @@ import {
 import { type InUse, NOTHING_IN_USE } from '../../src/registry/definitions/in-use.ts';
 import { withStoredNames } from '../../src/registry/definitions/stored-names.ts';
 import { modelInUse } from './in-use.ts';
-import { airportDelays, flightsManifest, flightsManifestWith, lastDelay } from './manifests.ts';
+import { airportDelays, flightsManifest } from './manifests.ts';
 
 export const spec = <T>(specs: Readonly<Record<string, T>>, name: string): T => {
   const found = own(specs, name);
@@ -51,7 +51,6 @@ export const lateRate: FeatureSpec = {
   type: { kind: 'float64' },
   aggregation: { op: 'mean', column: 'is_late', windowMicros: 7 * MICROS_PER_DAY, hopMicros: 3_600_000_000 },
 };
-export const lateFlights: Manifest = { ...flightsManifestWith([lastDelay, lateRate]), sources: { flights: derived } };
 
 export const plan = (before: Manifest | undefined, after: Manifest, inUse: InUse = NOTHING_IN_USE) =>
   makePlan(before, withStoredNames(before, after), 1, inUse);

@@ -131,18 +131,6 @@ describe('a step’s options', () => {
     expect(Object.keys(specOf(p).steps[3]?.needs ?? {})).toEqual(['open']);
   });
 
-  it('name no gate that gives an array', () => {
-    const array = 'which gives an array, and no true or false. Let a step say which it is';
-    expect(
-      said((p) => {
-        const many = p.step('many', one, { foreach: range(2) });
-        const group = p.foreach('group', [1], (q: Untyped) => q.step('in_it', one));
-        p.step('a', one, { when: many });
-        p.step('b', one, { unless: group });
-      }),
-    ).toEqual([`step "a": when goes by step "many", ${array}`, `step "b": unless goes by group "group", ${array}`]);
-  });
-
   it('never show a secret that was written out', () => {
     const literal = 'sk-live-123';
     for (const value of [literal, { env: literal }, { value: literal }, { arn: literal }, [literal], 7]) {
@@ -209,45 +197,6 @@ describe('a group', () => {
       ['fit', 'year', { part: 'part', rows: 'rows' }],
       ['last', 'again', { years: 'country' }],
     ]);
-  });
-
-  it('lets no one from outside need a step in it, by object or by name', () => {
-    const inside = 'From outside need group "country": it gives the array of its last step\'s results';
-    const mistakes = said((p) => {
-      let fit: Untyped;
-      p.foreach('country', [1], (q: Untyped) => q.foreach('city', [2], (r: Untyped) => (fit = r.step('fit', one))));
-      p.step('a', one, { needs: { fit } });
-      p.step('b', one, { needs: { x: 'city' } });
-      p.step('c', one, { foreach: fit });
-      p.step('d', one, { when: 'fit' });
-      p.foreach('other', fit, (q: Untyped) => q.step('e', one, { needs: { fit } }));
-    });
-    expect(mistakes.sort()).toEqual([
-      `group "other" needs step "fit", which is in group "country". ${inside}`,
-      `step "a" needs step "fit", which is in group "country". ${inside}`,
-      `step "b" needs group "city", which is in group "country". ${inside}`,
-      `step "c" needs step "fit", which is in group "country". ${inside}`,
-      `step "d" needs step "fit", which is in group "country". ${inside}`,
-      `step "e" needs step "fit", which is in group "country". ${inside}`,
-    ]);
-  });
-
-  it('is in no circle with what is around it', () => {
-    expect(
-      said((p) => {
-        p.foreach('g', [1], (q: Untyped) => {
-          q.step('a', one, { needs: { b: 'b' } });
-          return q.step('z', one, { needs: { a: 'a' } });
-        });
-        p.step('b', one, { needs: { g: 'g' } });
-      }),
-    ).toEqual(['its steps need each other in a circle: a → b → g → a. Take one of these needs out']);
-    expect(
-      said((p) => {
-        const list = p.step('list', one, { needs: { g: 'g' } });
-        p.foreach('g', list, (q: Untyped) => q.step('a', one));
-      }),
-    ).toEqual(['its steps need each other in a circle: list → g → list. Take one of these needs out']);
   });
 
   it('tells two circles, each once', () => {
