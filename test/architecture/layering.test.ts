@@ -1,7 +1,10 @@
-import { resolve } from 'node:path';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkArchitecture } from './check-architecture.ts';
 import { readImports } from './imports.ts';
+import { MAX_LINES } from './layers.ts';
 
 describe('the architecture', () => {
   it('holds in src/', () => {
@@ -9,7 +12,12 @@ describe('the architecture', () => {
   });
 
   it('is really checked: every planted breach is caught', () => {
-    expect(checkArchitecture(resolve(import.meta.dirname, 'planted/src'))).toEqual([
+    const planted = mkdtempSync(join(tmpdir(), 'headrace-planted-'));
+    cpSync(resolve(import.meta.dirname, 'planted/src'), planted, { recursive: true });
+    writeFileSync(join(planted, 'core/long.ts'), '// Planted.\n'.repeat(MAX_LINES + 1));
+    const breaches = checkArchitecture(planted);
+    rmSync(planted, { recursive: true });
+    expect(breaches).toEqual([
       'core/clock.ts:3 imports online (level 2) into core (level 0): only lower levels can be imported',
       'core/index.ts:1 has `export *`: name what it exports',
       expect.stringContaining('core/long.ts has 401 lines'),

@@ -8,6 +8,7 @@ import {
   encodeKey,
   type Value,
 } from '../../src/core/index.ts';
+import { runs } from '../support/tier.ts';
 
 const int64 = { kind: 'int64' } as const;
 const string = { kind: 'string' } as const;
@@ -36,7 +37,7 @@ it('orders encoded composite keys as their values', () => {
       const byValue = compareValues(left, right);
       expect(Math.sign(Buffer.compare(...encoded))).toBe(Math.sign(byValue));
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });
 
@@ -45,7 +46,7 @@ it('gives back the values of a key', () => {
     fc.property(key, ({ types, left }) => {
       expect(decodeKey(types, encodeKey(types, left) as EncodedKey)).toEqual(left);
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
   const float32 = { kind: 'float32' } as const;
   const values = [-7, Math.fround(-0.1), Infinity, NaN];

@@ -13,6 +13,7 @@ import {
   removeRepositories,
   viewText,
 } from '../support/written-repository.ts';
+import { runs } from '../support/tier.ts';
 
 afterEach(removeRepositories);
 
@@ -166,7 +167,7 @@ it('holds for any graph of helpers', async () => {
         else if (!mayReachFrom(all, roots).has(at)) expect(after).toEqual(before);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 
@@ -190,6 +191,6 @@ it('gives one hash to one graph, whatever file each helper lies in and however i
       };
       expect(await hashOf(0)).toBe(await hashOf(8));
     }),
-    { numRuns: 30 },
+    { numRuns: runs(30) },
   );
 });

@@ -7,6 +7,7 @@ import { canonicalJson, contentHash, parseJson } from '../../src/core/index.ts';
 import { checkManifest, type PipelineSpec } from '../../src/definitions/index.ts';
 import { grid, pipeline, python, range } from '../../src/index.ts';
 import { compile, mistakesOf, type Untyped } from '../support/written-definitions.ts';
+import { runs } from '../support/tier.ts';
 
 /** A step, or a group of what is `inside`. `picks` choose among names, whoever has them. */
 interface Drawn {
@@ -163,7 +164,7 @@ describe('random pipelines', () => {
           for (const flag of ['catch', 'cache', 'isolate', 'after', 'parallel', 'pool', 'executor'] as const)
             expect(spec.steps[at]?.[flag]).toEqual(options[flag] === false ? undefined : options[flag]);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -191,9 +192,9 @@ describe('random pipelines', () => {
         expect(mistakes.length === 0, mistakes.join('\n')).toBe(ends);
         for (const text of mistakes) expectCircle(text, all, chosen);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
-    expect(circles.filter((text) => /group/.test(text)).length).toBeGreaterThan(50);
+    expect(circles.filter((text) => /group/.test(text)).length).toBeGreaterThan(runs(500) / 10);
   });
 
   it('are refused each need that is out of reach, and no other', () => {
@@ -215,7 +216,7 @@ describe('random pipelines', () => {
         );
         expect(told.sort()).toEqual(out.sort());
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

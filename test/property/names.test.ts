@@ -23,6 +23,7 @@ import {
 import { openRegistry, type ObjectKind, versionsRead } from '../../src/registry/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { compile, mistakesOf, type Untyped } from '../support/written-definitions.ts';
+import { runs } from '../support/tier.ts';
 
 const LABELS = [
   'constructor',
@@ -174,7 +175,7 @@ describe('a name that every object has', () => {
       fc.asyncProperty(fc.array(names, { minLength: 1, maxLength: 3 }), async (sequence) => {
         expect(await story(sequence, (name) => name)).toBe(await story(sequence, plain));
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 

@@ -15,6 +15,7 @@ import {
   careful,
   trial,
 } from '../support/manifests.ts';
+import { runs } from '../support/tier.ts';
 
 const SECTIONS: readonly (readonly [ObjectKind, keyof Manifest])[] = [
   ['entity', 'entities'],
@@ -106,7 +107,7 @@ describe('applying manifests one after another', () => {
           await database.close();
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -124,7 +125,7 @@ describe('applying manifests one after another', () => {
           await database.close();
         }
       }),
-      { numRuns: 10 },
+      { numRuns: runs(10) },
     );
   });
 });

@@ -8,6 +8,7 @@ import { type InUse, NOTHING_IN_USE } from '../../src/registry/definitions/in-us
 import { makePlan } from '../../src/registry/definitions/plan.ts';
 import { withStoredNames } from '../../src/registry/definitions/stored-names.ts';
 import { airportDelays, flightsManifest } from '../support/manifests.ts';
+import { runs } from '../support/tier.ts';
 
 const FEATURES = ['last', 'flights', 'mean', 'late'] as const;
 type Name = (typeof FEATURES)[number];
@@ -183,7 +184,7 @@ describe('a plan of random edits', () => {
           for (const { who } of reasons) expect(who[0]).toContain('model delay_classifier version 1');
         }
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -205,7 +206,7 @@ describe('a plan of random edits', () => {
           });
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });

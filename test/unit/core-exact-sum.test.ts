@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exactSum } from '../../src/core/index.ts';
 import { rationalSum } from '../support/rational.ts';
+import { runs } from '../support/tier.ts';
 
 const MAX = Number.MAX_VALUE;
 const ULP = 2 ** 971;
@@ -21,7 +22,7 @@ describe('exactSum', () => {
       fc.property(fc.array(any, { maxLength: 20 }), (values) => {
         expect(exactSum(values)).toBe(rationalSum(values));
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -34,7 +35,7 @@ describe('exactSum', () => {
       fc.property(cancelling, ({ one, shuffled }) => {
         expect(exactSum(shuffled)).toBe(one + 0);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 

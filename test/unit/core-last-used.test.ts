@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLastUsed, fewAtOnce } from '../../src/core/index.ts';
+import { runs } from '../support/tier.ts';
 
 describe('what was used last', () => {
   it('stays, however early it came', () => {
@@ -48,7 +49,7 @@ describe('what was used last', () => {
         const left = [...'abcdefghi'].filter((one) => held.get(one) !== undefined);
         expect(left.length).toBeLessThanOrEqual(most);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });

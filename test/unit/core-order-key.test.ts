@@ -11,6 +11,7 @@ import {
   type RowPlace,
   type Value,
 } from '../../src/core/index.ts';
+import { runs } from '../support/tier.ts';
 
 const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: null, freq: 4 });
 const text = fc.oneof(
@@ -78,7 +79,7 @@ describe.each(TYPES)('a created order of $kind', (type, values) => {
         const expected = compareValues(a.value, other.value) || comparePlaces(a.place, other.place);
         expect(bySign(first, second)).toBe(Math.sign(expected));
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });
@@ -89,7 +90,7 @@ describe('a source without created order', () => {
       fc.property(place, place, (a, b) => {
         expect(bySign(encodeOrder(undefined, a), encodeOrder(undefined, b))).toBe(Math.sign(comparePlaces(a, b)));
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

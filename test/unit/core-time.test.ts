@@ -9,6 +9,7 @@ import {
   toDate,
 } from '../../src/core/index.ts';
 import { wallClock } from '../../src/core/time.ts';
+import { runs } from '../support/tier.ts';
 
 describe('timestamps', () => {
   it.each([
@@ -59,7 +60,7 @@ describe('timestamps', () => {
         const rest = f === null ? '' : `.${f}`;
         expect(parseTimestamp(`${date}T${time}${rest}Z`)).toBe(parseTimestamp(`${date} ${time}${rest}+00:00`));
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 

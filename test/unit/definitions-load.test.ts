@@ -1,40 +1,19 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+// Loading a feature repository: which files are read, what is collected from them, and what is told of those that fail.
+
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HeadraceError } from '../../src/core/index.ts';
 import { importModule, loadDefinitions } from '../../src/definitions/index.ts';
 import { travel } from '../support/travelling.ts';
-import { callFunction } from '../support/written-repository.ts';
+import {
+  callFunction,
+  failureOf,
+  removeRepositories,
+  writeFiles,
+  writeRepository,
+} from '../support/written-repository.ts';
 
-const folders: string[] = [];
-afterEach(async () => {
-  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
-});
-
-async function repo(files: Readonly<Record<string, string>>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'headrace-defs-'));
-  folders.push(folder);
-  await write(folder, files);
-  return folder;
-}
-
-async function write(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
-  for (const [name, content] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), content);
-  }
-}
-
-async function failure(promise: Promise<unknown>): Promise<HeadraceError> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toMatchObject({ name: 'HeadraceError', code: 'HR_DEFINITION' });
-  // Checked above.
-  return error as HeadraceError;
-}
+afterEach(removeRepositories);
 
 const ENTITIES = `import { entity, t } from 'headrace';
 export const airport: ReturnType<typeof entity> = entity('airport', { keys: { airport: t.string() } });`;
@@ -49,7 +28,7 @@ export const delays = featureView('delays', { entity: airport, source: flights, 
 
 describe('loading a feature repository', () => {
   it('finds it anywhere, with no node_modules, and follows its imports', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'entities.ts': ENTITIES,
       'sources.ts': SOURCE,
       'views/x.ts': `export { delays } from '../views.ts';`,
@@ -61,7 +40,7 @@ describe('loading a feature repository', () => {
   });
 
   it('collects what lies in an exported list or record, and its functions travel', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'entities.ts': ENTITIES,
       'sources.ts': SOURCE,
       'many.ts': `import { featureView, latest, max, onDemandView, t } from 'headrace';
@@ -85,7 +64,7 @@ export const later = {
   });
 
   it('collects what is reachable but not exported', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'all.ts': `import { entity, featureService, featureView, latest, parquet, t } from 'headrace';
 const e = entity('e', { keys: { id: t.int64() } });
 const s = parquet('s', { path: 'x', columns: { id: t.int64(), v: t.float64(), at: t.timestamp() }, eventTime: 'at' });
@@ -101,37 +80,40 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
   });
 
   it('reads a changed repository anew, in every file', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'entities.ts': ENTITIES,
       'sources.ts': SOURCE,
       'views.ts': view("d: latest('delay')"),
     });
     const before = await loadDefinitions(folder, 'p');
-    await write(folder, { 'sources.ts': SOURCE.replace('f.parquet', 'g.parquet') });
+    await writeFiles(folder, { 'sources.ts': SOURCE.replace('f.parquet', 'g.parquet') });
     const after = await loadDefinitions(folder, 'p');
     expect(after.manifest.sources['flights']?.location['path']).toBe('g.parquet');
     expect(after.hash).not.toBe(before.hash);
-    await write(folder, { 'sources.ts': SOURCE });
+    await writeFiles(folder, { 'sources.ts': SOURCE });
     expect((await loadDefinitions(folder, 'p')).hash).toBe(before.hash);
   });
 
   it('reads it anew through a link too', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'entities.ts': ENTITIES,
       'sources.ts': SOURCE,
       'views.ts': view("d: latest('delay')"),
     });
-    const link = `${folder}-link`;
+    const link = join(await writeRepository({}), 'link');
     await symlink(folder, link);
-    folders.push(link);
     await loadDefinitions(link, 'p');
-    await write(folder, { 'sources.ts': SOURCE.replace('f.parquet', 'g.parquet') });
+    await writeFiles(folder, { 'sources.ts': SOURCE.replace('f.parquet', 'g.parquet') });
     expect((await loadDefinitions(link, 'p')).manifest.sources['flights']?.location['path']).toBe('g.parquet');
   });
 
   it('gives one hash whatever the order of files and exports', async () => {
-    const one = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views.ts': view("d: latest('delay')") });
-    const two = await repo({
+    const one = await writeRepository({
+      'entities.ts': ENTITIES,
+      'sources.ts': SOURCE,
+      'views.ts': view("d: latest('delay')"),
+    });
+    const two = await writeRepository({
       'entities.ts': ENTITIES,
       'sources.ts': SOURCE,
       'z/late.ts': `export * from '../views.ts';`,
@@ -143,7 +125,7 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
 
   it('leaves out tests, configuration, data and hidden folders', async () => {
     const bad = 'throw new Error("must not be imported");';
-    const folder = await repo({
+    const folder = await writeRepository({
       'entities.ts': ENTITIES,
       'x.test.ts': bad,
       'headrace.config.ts': bad,
@@ -156,13 +138,13 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
   });
 
   it('names every file that cannot be read, and where one throws', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'a.ts': 'export const = 3;',
       'b.ts': '\nthrow new Error("no luck");',
       'c.ts': `import './missing.ts';`,
       'd.ts': `import { nothing } from 'headrace';`,
     });
-    const { details } = await failure(loadDefinitions(folder, 'p'));
+    const { details } = await failureOf(loadDefinitions(folder, 'p'));
     expect(details.map((detail) => detail.path)).toEqual(['a.ts:1:14', 'b.ts:2:7', 'c.ts:1:8', 'd.ts:1:10']);
     expect(details[0]?.message).toContain('cannot be read');
     expect(details[1]?.message).toContain('no luck');
@@ -171,7 +153,7 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
   });
 
   it('blames the broken file once, not those that import it', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'a.ts': `import './lib/z.ts';`,
       'b.ts': `import './a.ts';`,
       'lib/z.ts': 'export const x: = 3;',
@@ -179,17 +161,17 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
       'lib/uses.ts': `import { help } from './help.ts';\nhelp();`,
       'y.ts': `import './lib/uses.ts';`,
     });
-    const { details } = await failure(loadDefinitions(folder, 'p'));
+    const { details } = await failureOf(loadDefinitions(folder, 'p'));
     expect(details.map((detail) => detail.path)).toEqual(['lib/uses.ts:2:1', 'lib/z.ts:1:17']);
   });
 
   it('names the file of a mistake, and the object', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'entities.ts': ENTITIES,
       'sources.ts': SOURCE,
       'views.ts': view("d: latest('dely'), m: mean('airport').over('7x')"),
     });
-    const error = await failure(loadDefinitions(folder, 'p'));
+    const error = await failureOf(loadDefinitions(folder, 'p'));
     expect(error.details.map((detail) => detail.path)).toEqual(
       [103, 120, 136].map((column) => `views.ts:4:${column}: feature view "delays"`),
     );
@@ -197,11 +179,11 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
   });
 
   it('says so when there is no such folder', async () => {
-    expect((await failure(loadDefinitions('/no/such/folder', 'p'))).message).toContain('headrace init');
+    expect((await failureOf(loadDefinitions('/no/such/folder', 'p'))).message).toContain('headrace init');
   });
 
   it('accepts imports without an extension', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'entities.ts': ENTITIES,
       'sources.ts': SOURCE,
       'views.ts': view("d: latest('delay')")
@@ -212,7 +194,7 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
   });
 
   it('imports one module for the configuration', async () => {
-    const folder = await repo({
+    const folder = await writeRepository({
       'headrace.config.ts': `import { defineConfig } from 'headrace';\nexport default defineConfig({ project: 'flights' });`,
     });
     expect(await importModule(join(folder, 'headrace.config.ts'))).toMatchObject({ default: { project: 'flights' } });
