@@ -1,14 +1,11 @@
 // A registry of an earlier version of Headrace, with rows: what was kept is kept, and reads as what it means today.
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
 import { viewVersion } from '../../src/definitions/index.ts';
 import { openRegistry, type Registry } from '../../src/registry/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
-import { fullIt } from '../support/tier.ts';
 import { makeOldRegistry, OLD_HASHES, OLD_MANIFESTS } from '../support/old-registry.ts';
 
 const NOW = 1_795_000_000_000_000;
@@ -100,24 +97,4 @@ describe.each(testDatabases('migrations of the registry'))('an earlier registry 
       await models.retire(MODEL, 1, 'ann');
       expect(await versions.remove({ version: trainedOn ?? '', epoch: 1 }, 'ann')).toBe(true);
     }));
-
-  // twin: test/contract/database.test.ts > applies each migration once, in order, whoever asks and however often
-  fullIt('is migrated once by several processes that come at once', async () => {
-    const url = await databases.newUrl();
-    await makeOldRegistry(url);
-    const script = new URL('../support/migrate-registry.ts', import.meta.url).pathname;
-    const started = Array.from({ length: 3 }, () =>
-      spawn(process.execPath, [script, url], { stdio: ['ignore', 'pipe', 'inherit'] }),
-    );
-    for (const printed of await Promise.all(started.map(output))) expect(printed).toBe(`${applied}\n${trainedOn}\n`);
-    await migrated(url, async ({ versions, changeToken }) => {
-      expect((await versions.list()).map(({ epoch }) => epoch)).toEqual([1, 1]);
-      expect(await changeToken()).toBe(7);
-    });
-  });
 });
-
-async function output(child: ChildProcessByStdio<null, Readable, null>): Promise<string> {
-  const text = await child.stdout.toArray();
-  return Buffer.concat(text).toString();
-}

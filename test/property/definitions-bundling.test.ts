@@ -2,20 +2,10 @@
 // and its hash changes exactly when something that it reaches does.
 
 import fc from 'fast-check';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { loadBundled } from '../../src/definitions/index.ts';
-import {
-  callFunction,
-  type Files,
-  functionRefs,
-  IMPORTS,
-  loadFiles,
-  removeRepositories,
-  viewText,
-} from '../support/written-repository.ts';
+import { callFunction, type Files, functionRefs, IMPORTS, loadFiles, viewText } from '../support/written-repository.ts';
 import { runs } from '../support/tier.ts';
-
-afterEach(removeRepositories);
 
 const SHAPES = ['function', 'arrow', 'object', 'map', 'let', 'class', 'made', 'registry', 'alias', 'maker'] as const;
 type Shape = (typeof SHAPES)[number];

@@ -1,25 +1,18 @@
-// Feature repositories written to temporary folders, for tests of what loading one gives. Call `removeRepositories` after
-// each test.
+// Feature repositories written to temporary folders, which are gone after the test that asks for them, and what loading them gives.
 
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect } from 'vitest';
-import { type ErrorCode, HeadraceError } from '../../src/core/index.ts';
+import { expect, onTestFinished } from 'vitest';
+import { type ErrorCode, type ErrorDetail, HeadraceError } from '../../src/core/index.ts';
 import { type Definitions, type FunctionRef, loadDefinitions } from '../../src/definitions/index.ts';
 
 export type Files = Readonly<Record<string, string>>;
 
-const folders: string[] = [];
-
-export async function removeRepositories(): Promise<void> {
-  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
-}
-
 /** A new folder with these files; its real path. */
 export async function writeRepository(files: Files): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'headrace-repository-')));
-  folders.push(folder);
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await writeFiles(folder, files);
   return folder;
 }
@@ -33,6 +26,16 @@ export async function writeFiles(folder: string, files: Files): Promise<void> {
 
 export async function loadFiles(files: Files): Promise<Definitions> {
   return loadDefinitions(await writeRepository(files), 'p');
+}
+
+/** The error of a repository that does not load. */
+export async function loadingError(files: Files): Promise<HeadraceError> {
+  return failureOf(loadFiles(files));
+}
+
+/** The mistakes in a repository that does not load. */
+export async function loadingMistakes(files: Files): Promise<readonly ErrorDetail[]> {
+  return (await loadingError(files)).details;
 }
 
 /** How the manifest refers to its functions, by id. */

@@ -2,7 +2,7 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadDefinitions } from '../../src/definitions/index.ts';
 import { travel } from '../support/travelling.ts';
 import {
@@ -11,13 +11,10 @@ import {
   functionRefs,
   IMPORTS,
   loadFiles,
-  removeRepositories,
   viewText,
   writeFiles,
   writeRepository,
 } from '../support/written-repository.ts';
-
-afterEach(removeRepositories);
 
 const V = 'onDemand/v';
 

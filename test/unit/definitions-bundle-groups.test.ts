@@ -1,11 +1,9 @@
 // Tasks of groups: each is bundled by itself, as one at the pipeline's top is, where it means no name of the group's function.
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Definitions } from '../../src/definitions/index.ts';
 import { travel } from '../support/travelling.ts';
-import { callFunction, functionRefs, loadFiles, removeRepositories } from '../support/written-repository.ts';
-
-afterEach(removeRepositories);
+import { callFunction, functionRefs, loadFiles } from '../support/written-repository.ts';
 
 const load = async (steps: string): Promise<Definitions> =>
   await loadFiles({

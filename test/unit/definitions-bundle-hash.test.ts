@@ -1,16 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   callFunction,
   type Files,
   functionRefs,
   IMPORTS,
   loadFiles,
-  removeRepositories,
   sourceText,
   viewText,
 } from '../support/written-repository.ts';
-
-afterEach(removeRepositories);
 
 const V = 'onDemand/v';
 

@@ -1,9 +1,7 @@
 // What a transform can be seen to read of its inputs, held against what it really reads.
 
-import { afterEach, describe, expect, it } from 'vitest';
-import { callFunction, functionRefs, loadFiles, removeRepositories } from '../support/written-repository.ts';
-
-afterEach(removeRepositories);
+import { describe, expect, it } from 'vitest';
+import { callFunction, functionRefs, loadFiles } from '../support/written-repository.ts';
 
 const repository = (transform: string): Readonly<Record<string, string>> => ({
   'features.ts': `import { count, entity, featureView, mean, onDemandView, pushed, t } from 'headrace';

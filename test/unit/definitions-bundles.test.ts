@@ -1,6 +1,6 @@
 // Bundles as they are stored and fetched: their bytes, what is told of missing ones, what they may see.
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/core/index.ts';
 import {
   compileDefinitions,
@@ -19,13 +19,10 @@ import {
   functionRefs,
   IMPORTS,
   loadFiles,
-  removeRepositories,
   sourceText,
   viewText,
   writeRepository,
 } from '../support/written-repository.ts';
-
-afterEach(removeRepositories);
 
 const V = 'onDemand/v';
 const D = 'source/s/derive/d';

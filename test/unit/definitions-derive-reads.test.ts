@@ -1,9 +1,7 @@
 // What a derive function can be seen to read of its row.
 
-import { afterEach, describe, expect, it } from 'vitest';
-import { functionRefs, IMPORTS, loadFiles, removeRepositories, sourceText } from '../support/written-repository.ts';
-
-afterEach(removeRepositories);
+import { describe, expect, it } from 'vitest';
+import { functionRefs, IMPORTS, loadFiles, sourceText } from '../support/written-repository.ts';
 
 const D = 'source/s/derive/d';
 

@@ -1,11 +1,9 @@
 // Graphs as their repository is loaded: the order of nodes, and the code of their functions, which travels and is pure as that
 // of on-demand views.
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { functionsOf, type NodeSpec } from '../../src/definitions/index.ts';
-import { callFunction, type Files, failureOf, loadFiles, removeRepositories } from '../support/written-repository.ts';
-
-afterEach(removeRepositories);
+import { callFunction, type Files, failureOf, loadFiles } from '../support/written-repository.ts';
 
 const BASE = `import { ensembleNode, featureService, functionNode, model, modelNode, onDemandView, routerNode, t } from 'headrace';
 export const given = onDemandView('given', {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadDefinitions } from '../../src/definitions/index.ts';
-import { loadingError } from '../support/repositories.ts';
+import { loadingError } from '../support/written-repository.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 

@@ -2,18 +2,10 @@
 
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { importModule, loadDefinitions } from '../../src/definitions/index.ts';
 import { travel } from '../support/travelling.ts';
-import {
-  callFunction,
-  failureOf,
-  removeRepositories,
-  writeFiles,
-  writeRepository,
-} from '../support/written-repository.ts';
-
-afterEach(removeRepositories);
+import { callFunction, failureOf, writeFiles, writeRepository } from '../support/written-repository.ts';
 
 const ENTITIES = `import { entity, t } from 'headrace';
 export const airport: ReturnType<typeof entity> = entity('airport', { keys: { airport: t.string() } });`;

@@ -3,7 +3,7 @@
 import { symlink } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { loadDefinitions } from '../../src/definitions/index.ts';
-import { loadingError, loadingMistakes, writeRepository } from '../support/repositories.ts';
+import { loadingError, loadingMistakes, writeRepository } from '../support/written-repository.ts';
 
 const BASE = `import { entity, parquet, t } from 'headrace';
 export const airport = entity('airport', { keys: { airport: t.string() } });

@@ -1,16 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   callFunction,
   failureOf,
   type Files,
   IMPORTS,
   loadFiles,
-  removeRepositories,
   sourceText,
   viewText,
 } from '../support/written-repository.ts';
-
-afterEach(removeRepositories);
 
 /** A view whose transform is on the fifth line of v.ts, where `before` is one line. */
 const view = (transform: string, before = ''): string => `${IMPORTS}${before}\n\n${viewText(transform)}`;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { checkManifest } from '../../src/definitions/index.ts';
 import { count, entity, latest, mean, onDemandView, t } from '../../src/index.ts';
 import { compile, delays, mistakesOf, type Untyped, view } from '../support/written-definitions.ts';
-import { loadingMistakes } from '../support/repositories.ts';
+import { loadingMistakes } from '../support/written-repository.ts';
 
 const onDemand = (name: string, more: object = {}): unknown =>
   (onDemandView as Untyped)(name, {

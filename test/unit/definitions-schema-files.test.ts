@@ -1,20 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/core/index.ts';
 import { loadDefinitions, viewVersion } from '../../src/definitions/index.ts';
+import { type Files, writeFiles, writeRepository } from '../support/written-repository.ts';
 
 describe('what travels with a topic', () => {
   let folder: string;
-  const write = (files: Readonly<Record<string, string>>): void => {
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), text);
-    }
-  };
-  const load = (options: string) => {
-    write({
+  const write = (files: Files): Promise<void> => writeFiles(folder, files);
+  const load = async (options: string) => {
+    await write({
       'repo/orders.ts': `import { count, entity, featureView, kafka, t } from 'headrace';
 export const customer = entity('customer', { keys: { customer: t.string() } });
 export const orders = kafka('orders', { brokers: 'env:B', topic: 'orders', ${options},
@@ -27,18 +21,17 @@ export const view = featureView('view', { entity: customer, source: orders, feat
     const { manifest } = await load(options);
     return manifest.sources['orders']?.files?.map(({ path }) => path);
   };
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'headrace-schemas-'));
+  beforeEach(async () => {
+    folder = await writeRepository({});
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it('is the schema’s file, under the hash of its content', async () => {
     const text = '{"type":"record","name":"O","fields":[]}';
-    write({ 'repo/orders.avsc': text });
+    await write({ 'repo/orders.avsc': text });
     const { manifest, bundles, hash } = await load(`format: 'avro', schema: './orders.avsc'`);
     expect(manifest.sources['orders']?.files).toEqual([{ path: 'orders.avsc', hash: sha256Hex(text) }]);
     expect(bundles.get(sha256Hex(text))).toBe(text);
-    write({ 'repo/orders.avsc': `${text}\n` });
+    await write({ 'repo/orders.avsc': `${text}\n` });
     const other = await load(`format: 'avro', schema: './orders.avsc'`);
     expect(other.hash).not.toBe(hash);
     // How messages are read is not what their rows mean.
@@ -46,7 +39,7 @@ export const view = featureView('view', { entity: customer, source: orders, feat
   });
 
   it('is what a Protobuf schema imports too, each from where it lies, and not what Google’s own is', async () => {
-    write({
+    await write({
       'repo/shop/order.proto': `syntax = "proto3";
 import "google/protobuf/timestamp.proto";
 // import "none.proto";
@@ -74,7 +67,7 @@ message Order { Money price = 1; google.protobuf.Timestamp at = 2; }`,
     ['is none', 'orders.proto', 'protobuf', /source "orders" has a schema that cannot be read: orders\.proto/],
     ['imports none', 'lost.proto', 'protobuf', /source "orders" needs gone\.proto, which is not in/],
   ])('and says so where one %s', async (_how, schema, format, message) => {
-    write({
+    await write({
       'orders.avsc': '{}',
       'repo/orders.proto': 'message {',
       'repo/lost.proto': 'syntax = "proto3"; import "gone.proto"; message O {}',

@@ -1,19 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { loadDefinitions } from '../../src/definitions/index.ts';
+import { type Files, writeFiles, writeRepository } from '../support/written-repository.ts';
 
 describe('what travels with a Python step', () => {
   let folder: string;
-  const write = (files: Readonly<Record<string, string>>): void => {
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), text);
-    }
-  };
+  const write = (files: Files): Promise<void> => writeFiles(folder, files);
   const filesOf = async (script: string, options = '{}'): Promise<string[]> => {
-    write({
+    await write({
       'repo/train.ts': `import { pipeline, python } from 'headrace';
 const p = pipeline('train');
 p.step('fit', python('${script}', ${options}));
@@ -24,13 +19,12 @@ export default p;`,
     if (action?.kind !== 'python') throw new Error('no Python step');
     return (action.files ?? []).map(({ path }) => path);
   };
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'headrace-scripts-'));
+  beforeEach(async () => {
+    folder = await writeRepository({});
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it('is the script and the Python files beside and beneath it, not those of a virtual environment', async () => {
-    write({
+    await write({
       'repo/fit/train.py': '',
       'repo/fit/shapes.py': '',
       'repo/fit/parts/one.py': '',
@@ -43,7 +37,7 @@ export default p;`,
   });
 
   it('is what of the text files there one of them names in quotes', async () => {
-    write({
+    await write({
       'repo/fit/train.py': `open("params.json"); open('queries/rows.sql'); open(HERE / "parts" / "far.yaml")`,
       'repo/fit/params.json': '{}',
       'repo/fit/queries/rows.sql': '',
@@ -57,7 +51,7 @@ export default p;`,
   });
 
   it('is no text file of the same name in another folder than the one that is named', async () => {
-    write({
+    await write({
       'repo/fit/train.py': `open("account.json"); open('queries/rows.sql'); import parts.one`,
       'repo/fit/parts/one.py': 'open(HERE / "limits.json")',
       'repo/fit/account.json': '{}',
@@ -81,7 +75,7 @@ export default p;`,
     ['in parts', `open(HERE / "queries" / 'rows.sql')`],
     ['in parts, over several lines', `os.path.join(\n    HERE,\n    "queries",\n    f"rows.sql",\n)`],
   ])('is a text file that is named %s', async (_how, text) => {
-    write({
+    await write({
       'repo/fit/train.py': `# isn't it\n${text}`,
       'repo/fit/queries/rows.sql': '',
       'repo/fit/rows.sql/a.sql': '',
@@ -91,28 +85,28 @@ export default p;`,
 
   it('is refused where text files make it too many, or too large', async () => {
     const names = Array.from({ length: 1000 }, (_, at) => `t${at}.json`);
-    write({
+    await write({
       'repo/train.py': JSON.stringify(names),
       ...Object.fromEntries(names.map((name) => [`repo/${name}`, '{}'])),
     });
     await expect(filesOf('train.py')).rejects.toThrow(
       /step "fit" of pipeline "train" brings more than 1000 files with it, text files that its Python files name among them, and no more travel\. Name fewer/,
     );
-    write(Object.fromEntries(names.slice(0, 11).map((name) => [`repo/${name}`, ' '.repeat(950_000)])));
-    write({ 'repo/train.py': JSON.stringify(names.slice(0, 11)) });
+    await write(Object.fromEntries(names.slice(0, 11).map((name) => [`repo/${name}`, ' '.repeat(950_000)])));
+    await write({ 'repo/train.py': JSON.stringify(names.slice(0, 11)) });
     await expect(filesOf('train.py')).rejects.toThrow(
       /step "fit" of pipeline "train" brings more than 10 MB with it, and that much does not travel\. .*training set/,
     );
   });
 
   it('is no file that is no text, or is large: those are data', async () => {
-    write({ 'repo/train.py': `open("model.onnx"); open("rows.csv")`, 'repo/rows.csv': 'a,b\n'.repeat(300_000) });
+    await write({ 'repo/train.py': `open("model.onnx"); open("rows.csv")`, 'repo/rows.csv': 'a,b\n'.repeat(300_000) });
     writeFileSync(join(folder, 'repo/model.onnx'), Uint8Array.of(8, 0xff, 0xfe));
     expect(await filesOf('train.py')).toEqual(['train.py']);
   });
 
   it('is what links beside it lead to, by the names of the links', async () => {
-    write({
+    await write({
       'repo/common/shapes.py': 'A = 1',
       'repo/common/params.json': '{}',
       'away.json': '{}',
@@ -127,7 +121,7 @@ export default p;`,
   });
 
   it('is its requirements and the files that these take in', async () => {
-    write({
+    await write({
       'repo/fit/train.py': '',
       'repo/envs/fit.txt': '-r base.txt\n-c ../pins.txt\n-r /opt/own.txt\n-r https://example.com/x.txt\n',
       'repo/envs/base.txt': 'numpy\n-r fit.txt\n',
@@ -140,18 +134,18 @@ export default p;`,
       'fit/train.py',
       'pins.txt',
     ]);
-    write({ 'repo/envs/base.txt': '-r ../../own.txt' });
+    await write({ 'repo/envs/base.txt': '-r ../../own.txt' });
     await expect(filesOf('fit/train.py', options)).rejects.toThrow(/takes \.\.\/own\.txt, which is outside/);
-    write({ 'repo/envs/base.txt': '-r none.txt' });
+    await write({ 'repo/envs/base.txt': '-r none.txt' });
     await expect(filesOf('fit/train.py', options)).rejects.toThrow(/needs envs\/none\.txt, which is not/);
   });
 
   it('is refused outside the repository, and where it is too much to be the team’s own', async () => {
-    write({ 'train.py': '', 'repo/train.py': '' });
+    await write({ 'train.py': '', 'repo/train.py': '' });
     await expect(filesOf('../train.py')).rejects.toThrow(
       /takes \.\.\/train\.py, which is outside the feature repository/,
     );
-    for (let n = 0; n < 1000; n++) write({ [`repo/lib/m${n}.py`]: '' });
+    for (let n = 0; n < 1000; n++) await write({ [`repo/lib/m${n}.py`]: '' });
     await expect(filesOf('train.py')).rejects.toThrow(/brings 1001 Python files with it.*at most 1000 travel/);
   });
 

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadDefinitions } from '../../src/definitions/index.ts';
-import { writeRepository } from '../support/repositories.ts';
+import { writeRepository } from '../support/written-repository.ts';
 
 const FILES: Readonly<Record<string, string>> = {
   Makefile: 'check:\n\tsh scripts/check.sh\n',

@@ -1,8 +1,8 @@
 // What the compiler finds in a transform or a derived column, in the words of the definitions.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { typeCheck } from '../../src/definitions/index.ts';
-import { failureOf, removeRepositories, writeRepository } from '../support/written-repository.ts';
+import { failureOf, writeRepository } from '../support/written-repository.ts';
 
 const IMPORTS = `import { count, entity, featureView, latest, onDemandView as onDemand, parquet, t } from 'headrace';
 const rides = parquet('rides', { path: 'x', columns: { id: t.string(), fare: t.float64(), at: t.timestamp() }, eventTime: 'at' });
@@ -158,19 +158,20 @@ return { fare_per_mile: request.fare === null ? null : half({ fare: 1 }) + twice
 ];
 
 // All of them are one repository, so that the compiler runs once.
-const said = new Map<string, string[]>();
-beforeAll(async () => {
-  const folder = await writeRepository(
-    Object.fromEntries(CASES.map(([, code], at) => [`case${at}.ts`, `${IMPORTS}${code}`])),
-  );
+const check = async (): Promise<ReadonlyMap<string, readonly string[]>> => {
+  const files = Object.fromEntries(CASES.map(([, code], at) => [`case${at}.ts`, `${IMPORTS}${code}`]));
+  const folder = await writeRepository(files);
   const { details } = await failureOf(typeCheck({ repoDirectory: folder, configDirectory: folder }));
+  const said = new Map<string, string[]>();
   for (const { file = '', line = 0, column, message } of details)
     said.set(file, [...(said.get(file) ?? []), `${line - 4}:${column}: ${message}`]);
-});
-afterAll(removeRepositories);
+  return said;
+};
+let checked: ReturnType<typeof check> | undefined;
 
 describe('what is said of a function that', () => {
-  it.each(CASES.map(([what, , expected], at) => [what, at, expected] as const))('%s', (_what, at, expected) => {
+  it.each(CASES.map(([what, , expected], at) => [what, at, expected] as const))('%s', async (_what, at, expected) => {
+    const said = await (checked ??= check());
     expect(said.get(`case${at}.ts`)).toEqual(expected);
   });
 });
