@@ -69,7 +69,9 @@ async function standing(change: Partial<Rollout> = {}, revision = 7, left: objec
       async setTraffic(_: string, { variants }: Traffic, { rollout: owner, also }: SetTraffic) {
         asked.push({ variants, rollout: owner });
         const before = { name: 'delay', rollout: 'r', revision, change: null, ...left };
-        await database.transaction<never, void>((trx) => also(trx, { revision: 9 } as never, before as never));
+        await database.transaction<unknown, void>((trx) =>
+          also(trx as never, { revision: 9 } as never, before as never),
+        );
       },
     },
   } as unknown as MovesDeps['registry'];
