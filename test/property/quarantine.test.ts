@@ -13,7 +13,7 @@ import { fields, readParquet, TYPES, writeParquet } from '../support/offline-wor
 import { asJson, NOW, openPushesWorld, type PushesWorld, SALE_COLUMNS } from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
-import { runs } from '../support/tier.ts';
+import { rows as tierRows, runs } from '../support/tier.ts';
 
 const SHOPS = ['a', 'b', 'c'];
 const row = fc.record({
@@ -97,7 +97,8 @@ function byOrder(a: Row, b: Row): number {
   return 0;
 }
 
-const kinds = onlineStoreKinds();
+const [lmdb, ...others] = onlineStoreKinds();
+const kinds = tierRows(lmdb === undefined ? [] : [lmdb], others);
 
 describe.each(kinds)('on $name', (kind) => {
   it.each(['keep', 'until-materialized'] as const)(

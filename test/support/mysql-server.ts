@@ -39,7 +39,7 @@ export async function startMysql(): Promise<MysqlServer> {
     chownSync(folder, asNobody.uid, asNobody.gid);
     chmodSync(folder, 0o700);
   }
-  const how = { cwd: folder, env: { ...process.env, HOME: folder }, ...asNobody };
+  const how = { cwd: folder, env: { ...process.env, HOME: folder, TMPDIR: folder }, ...asNobody };
   const data = join(folder, 'data');
   const socket = join(folder, 'socket');
   const made = spawnSync(

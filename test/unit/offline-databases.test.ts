@@ -4,11 +4,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { HeadraceError } from '../../src/core/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { HeadraceError, silentLogger } from '../../src/core/index.ts';
 import { tableParts } from '../../src/definitions/index.ts';
 import { type InspectedPlace, proposeDefinition } from '../../src/offline/index.ts';
 import { redacted, shownPlace } from '../../src/offline/sources/databases/connection-url.ts';
+import { DatabaseTrouble, type TroubleKind } from '../../src/offline/sources/databases/database-trouble.ts';
+import type { DatabaseSession } from '../../src/offline/sources/databases/database.ts';
+import { inSession } from '../../src/offline/sources/databases/in-session.ts';
 import { pinDatabase } from '../../src/offline/sources/databases/pin-database.ts';
 import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
 import { RowFile } from '../../src/offline/sources/databases/row-file.ts';
@@ -61,6 +64,50 @@ describe('the URL of a database', () => {
     );
     expect(shownPlace('postgres://me:secret@host:5432/db?sslmode=verify-full')).toBe('postgres://host:5432/db');
     expect(shownPlace('postgres://me:se/cret@host:5432/db')).not.toContain('cret');
+  });
+});
+
+describe('a session of a database', () => {
+  /** Works until it has gone wrong as often as there are kinds, each time in a session of its own. */
+  const work = async (...kinds: readonly TroubleKind[]) => {
+    const close = vi.fn(() => Promise.resolve());
+    const open = vi.fn(() => Promise.resolve({ close } as unknown as DatabaseSession));
+    const remote = { databases: { backoffMs: 1 } };
+    let tries = 0;
+    const done = inSession(
+      'postgres://me:hunter2@host/db',
+      'source "s"',
+      { ...DATABASES.postgres, open },
+      { remote, logger: silentLogger },
+      async () => {
+        const kind = kinds[tries++];
+        if (kind !== undefined) throw new DatabaseTrouble(kind, 'no hunter2 here');
+        return 'rows';
+      },
+    );
+    const result = await done.catch((thrown: unknown) => thrown);
+    // Each is closed, whatever came of it.
+    expect([open.mock.calls.length, close.mock.calls.length]).toEqual([tries, tries]);
+    return { result, tries };
+  };
+
+  it('that is lost begins again from the start, three times', async () => {
+    expect(await work('lost', 'lost', 'lost')).toEqual({ result: 'rows', tries: 4 });
+    const { result, tries } = await work('lost', 'lost', 'lost', 'lost');
+    expect(tries).toBe(4);
+    expect(result).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE', message: expect.stringContaining('; 4 attempts') });
+    expect(String(result)).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['silent', 'HR_SOURCE_UNAVAILABLE', /so it was given up/],
+    ['refused', 'HR_CONFIG', /refuses us/],
+    ['missing', 'HR_SOURCE_UNREADABLE', /host\/db: no \*\*\* here/],
+    ['failed', 'HR_SOURCE_UNREADABLE', /give its rows/],
+  ] as const)('that is %s is not tried again', async (kind, code, message) => {
+    const { result, tries } = await work(kind);
+    expect(tries).toBe(1);
+    expect(result).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 });
 
