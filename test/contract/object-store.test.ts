@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../src/core/index.ts';
 import { getBlob, type ObjectStore, openObjectStore, putBlob, putBlobFile } from '../../src/storage/index.ts';
-import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
+import { sharedS3 } from '../support/shared-servers.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -30,14 +30,14 @@ const files: TestStores = {
 };
 
 function s3Stores(): TestStores[] {
-  const program = findS3Server('object store contract');
-  if (program === undefined) return [];
-  let server: S3Server | undefined;
+  const shared = sharedS3('object store contract');
+  if (shared === undefined) return [];
+  let server: Awaited<typeof shared> | undefined;
   return [
     {
-      name: `S3 (${program.name})`,
+      name: 'S3',
       async start() {
-        server = await startS3Server(program);
+        server = await shared;
       },
       async open() {
         if (server === undefined) throw new Error('start first');
@@ -45,7 +45,7 @@ function s3Stores(): TestStores[] {
         const url = `s3://${await server.newBucket()}/some/prefix?endpoint=${encodeURIComponent(endpoint)}`;
         return openObjectStore(url, { accessKeyId, secretAccessKey });
       },
-      stop: async () => server?.stop(),
+      stop: async () => {},
     },
   ];
 }

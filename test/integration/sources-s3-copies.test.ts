@@ -3,29 +3,22 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { pinPath } from '../../src/offline/sources/pin-path.ts';
-import { startFaultyProxy } from '../support/faulty-proxy.ts';
+import type { S3Options } from '../../src/storage/index.ts';
+import { type Fault, type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
 import { openOfflineWorld, type OfflineWorld } from '../support/offline-world.ts';
-import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
+import type { S3Server } from '../support/s3-server.ts';
+import { sharedS3 } from '../support/shared-servers.ts';
 
-const program = findS3Server('copies of objects');
+const shared = sharedS3('copies of objects');
 
-describe.skipIf(program === undefined)('copies of objects', () => {
-  let server: S3Server;
-  let client: S3Client;
+describe.skipIf(shared === undefined)('copies of objects', () => {
+  let server: Omit<S3Server, 'stop'>;
   let world: OfflineWorld;
   let bucket: string;
   beforeAll(async () => {
-    server = await startS3Server(program as NonNullable<typeof program>);
-    const { endpoint, accessKeyId, secretAccessKey } = server;
-    const credentials = { accessKeyId, secretAccessKey };
-    client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
-  }, 120_000);
-  afterAll(async () => {
-    client?.destroy();
-    await server?.stop();
+    server = (await shared) as typeof server;
   });
   beforeEach(async () => {
     world = await openOfflineWorld();
@@ -33,11 +26,9 @@ describe.skipIf(program === undefined)('copies of objects', () => {
     return () => world.close();
   });
 
-  const put = (key: string, bytes: number) =>
-    client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: Buffer.alloc(bytes, key) }));
-  const pin = (key: string, cacheBytes: number, endpoint = server.endpoint) => {
-    const { accessKeyId, secretAccessKey } = server;
-    const remote = { s3: { endpoint, accessKeyId, secretAccessKey }, cacheBytes };
+  const put = (key: string, bytes: number) => server.put(bucket, key, Buffer.alloc(bytes, key));
+  const pin = (key: string, cacheBytes: number, more: S3Options = {}) => {
+    const remote = { s3: { ...server.access, ...more }, cacheBytes };
     const path = `s3://${bucket}/${key}`;
     return pinPath({ path, directory: '/', format: 'parquet', owner: 'it' }, { ...world.deps, remote });
   };
@@ -77,7 +68,7 @@ describe.skipIf(program === undefined)('copies of objects', () => {
       return undefined;
     };
     try {
-      await (await pin('c', 2500, proxy.endpoint)).close();
+      await (await pin('c', 2500, { endpoint: proxy.endpoint })).close();
       expect(before.filter((name) => !name.includes('unfinished'))).toHaveLength(1);
     } finally {
       await proxy.stop();
@@ -90,6 +81,42 @@ describe.skipIf(program === undefined)('copies of objects', () => {
     await expect(pin('*', 2500)).rejects.toMatchObject({
       code: 'HR_TOO_LARGE',
       message: expect.stringMatching(/it: its 2 objects have 3000 bytes.*2500.*offline\.cache.*httpfs/s),
+    });
+  });
+
+  describe('through a network that fails', () => {
+    let proxy: FaultyProxy;
+    beforeAll(async () => {
+      proxy = await startFaultyProxy(server.endpoint);
+    });
+    afterAll(() => proxy.stop());
+    const FAULTS: readonly (readonly [string, Fault])[] = [
+      ['refuses', { kind: 'status', status: 503 }],
+      ['ends half-way', { kind: 'cut', afterBytes: 100 }],
+      ['says nothing more half-way', { kind: 'silence', afterBytes: 100 }],
+    ];
+    /** Does that so often to answers with the object's bytes. */
+    const meddle = (fault: Fault, times: number): void => {
+      proxy.requests = 0;
+      proxy.fault = (method, path) => (method === 'GET' && path.includes('/a') && times-- > 0 ? fault : undefined);
+    };
+    const fetched = () => pin('a', 10_000, { endpoint: proxy.endpoint, silenceMs: 200 });
+
+    it.each(FAULTS)('are fetched whole where it %s once', async (_, fault) => {
+      await put('a', 1000);
+      meddle(fault, 1);
+      const pinned = await fetched();
+      expect(pinned.files).toMatchObject([{ size: 1000 }]);
+      expect(kept()).toEqual(['a']);
+      await pinned.close();
+    });
+
+    it.each(FAULTS)('are given up after a few tries where it always %s, and nothing is kept', async (_, fault) => {
+      await put('a', 1000);
+      meddle(fault, Infinity);
+      await expect(fetched()).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
+      expect(proxy.requests).toBeLessThan(20);
+      expect(kept()).toEqual([]);
     });
   });
 });

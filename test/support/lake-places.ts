@@ -161,11 +161,7 @@ function lakePlace(
     async open(world) {
       if (writer === undefined) throw new Error('start first');
       const table = `table_${++tables}`;
-      const s3 = server && {
-        endpoint: server.endpoint,
-        accessKeyId: server.accessKeyId,
-        secretAccessKey: server.secretAccessKey,
-      };
+      const s3 = server?.access;
       const warehouse = server === undefined ? join(world.directory, 'lake') : `s3://${await server.newBucket()}/lake`;
       const path = kind.kind === 'iceberg' ? `${warehouse}/lake/${table}` : `${warehouse}/${table}`;
       const { ask } = writer;

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort } from './free-port.ts';
 import { motoPrograms } from './moto.ts';
 import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
@@ -18,7 +18,13 @@ export interface S3Server {
   readonly endpoint: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Its address and keys as sources are given them. */
+  readonly access: Readonly<Record<'endpoint' | 'accessKeyId' | 'secretAccessKey', string>>;
+  /** What a process finds it by: the AWS SDK's own variables. */
+  readonly variables: Readonly<Record<string, string>>;
+  readonly client: S3Client;
   newBucket(): Promise<string>;
+  put(bucket: string, key: string, body: Uint8Array | string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,12 +55,8 @@ export async function startS3Server({ name, path }: S3Program, lifetime: Lifetim
   leaveToRun(server, lifetime);
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
   const endpoint = `http://127.0.0.1:${port}`;
-  const client = new S3Client({
-    endpoint,
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
-  });
+  const credentials = { accessKeyId, secretAccessKey };
+  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
   let buckets = 0;
   const newBucket = async (): Promise<string> => {
     const Bucket = `bucket-${++buckets}`;
@@ -81,5 +83,15 @@ export async function startS3Server({ name, path }: S3Program, lifetime: Lifetim
     }
     await sleep(50);
   }
-  return { name, endpoint, accessKeyId, secretAccessKey, newBucket, stop };
+  const access = { endpoint, accessKeyId, secretAccessKey };
+  const put = async (Bucket: string, Key: string, Body: Uint8Array | string): Promise<void> => {
+    await client.send(new PutObjectCommand({ Bucket, Key, Body }));
+  };
+  const variables = {
+    AWS_ENDPOINT_URL_S3: endpoint,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  };
+  return { name, ...access, access, variables, client, newBucket, put, stop };
 }

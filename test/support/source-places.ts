@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { Field, Row } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
@@ -85,23 +84,16 @@ function s3Places(): SourcePlace[] {
       },
       async open(world) {
         if (server === undefined) throw new Error('start first');
-        const { endpoint, accessKeyId, secretAccessKey } = server;
+        const { access, put } = server;
         const bucket = await server.newBucket();
-        const client = new S3Client({
-          endpoint,
-          region: 'us-east-1',
-          forcePathStyle: true,
-          credentials: { accessKeyId, secretAccessKey },
-        });
         return {
           located: { kind: 'parquet', location: { path: `s3://${bucket}/events/**/*.parquet` } },
-          remote: { s3: { endpoint, accessKeyId, secretAccessKey } },
+          remote: { s3: access },
           put: (columns, rows) =>
             eachPart(rows, async (part, i) => {
               const local = join(world.directory, `upload-${++folders}.parquet`);
               await writeParquet(world.connection, local, columns, part);
-              const Key = `events/part=${i}/rows.parquet`;
-              await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: readFileSync(local) }));
+              await put(bucket, `events/part=${i}/rows.parquet`, readFileSync(local));
             }),
         };
       },
