@@ -9,6 +9,7 @@ import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { serveProject } from '../support/open-serving.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
+import { isFull } from '../support/tier.ts';
 
 interface Server {
   readonly url: string;
@@ -149,7 +150,7 @@ describe('headrace verify', () => {
     let predictions = 0;
     for (let round = 0; round < 2; round++) {
       const work: Promise<void>[] = [];
-      for (let i = 0; i < 60; i++) {
+      for (let i = 0; i < (isFull ? 60 : 20); i++) {
         const isPush = random.below(2) === 0;
         if (!isPush) predictions++;
         const ago = random.below(72 * HOUR);

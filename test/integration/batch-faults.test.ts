@@ -2,8 +2,9 @@
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { getRun, listRuns, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
-import { type CheapBatchCounts } from '../support/cheap-batch.ts';
+import type { CheapBatchCounts, CheapBatchOrder } from '../support/cheap-batch.ts';
 import { type CheapBatchProject, openCheapBatchProject } from '../support/cheap-batch-project.ts';
+import { fullIt, rows } from '../support/tier.ts';
 
 const QUICK = { lookMs: 50, missingMs: 300, settleMs: 100 };
 const each = (definition: string, more = ''): string =>
@@ -38,13 +39,26 @@ const untilRunning = async ({ batch }: CheapBatchProject): Promise<CheapBatchCou
     { timeout: 20_000, interval: 20 },
   );
 
-describe('a run on AWS Batch', { timeout: 60_000 }, () => {
-  it.each([
-    { what: 'throttles', by: 'throttling' },
-    { what: 'fails by itself', by: 503 },
-    { what: 'fails by itself', by: 500 },
-    { what: 'ends connections', by: 'reset' },
-  ] as const)('goes on where Batch $what ($by), and makes each job once', async ({ by }) => {
+interface Failing {
+  readonly what: string;
+  readonly by: Extract<CheapBatchOrder, { kind: 'fail' }>['by'];
+}
+interface Lost {
+  readonly what: string;
+  readonly order: CheapBatchOrder;
+}
+
+describe('a run on AWS Batch', () => {
+  it.each(
+    rows<Failing>(
+      [{ what: 'throttles', by: 'throttling' }],
+      [
+        { what: 'fails by itself', by: 503 },
+        { what: 'fails by itself', by: 500 },
+        { what: 'ends connections', by: 'reset' },
+      ],
+    ),
+  )('goes on where Batch $what ($by), and makes each job once', async ({ by }) => {
     const made = await open(each('runs'), { childMs: 300 });
     await made.batch.tell({ kind: 'fail', calls: 4, by });
     const ended = runPipeline(made.deps, { pipeline: 'p' });
@@ -92,11 +106,18 @@ describe('a run on AWS Batch', { timeout: 60_000 }, () => {
     expect(await stepOf(made)).toMatchObject(WHOLE);
   });
 
-  it.each([
-    { what: 'Spot takes its machines', order: { kind: 'end', reason: 'Host EC2 (instance i-0f00ba4) terminated.' } },
-    { what: 'somebody ends its jobs', order: { kind: 'end', reason: 'no longer wanted' } },
-    { what: 'Batch knows of its jobs no more', order: { kind: 'forget' } },
-  ] as const)('tries again what is lost where $what, and counts no try of it', async ({ order }) => {
+  it.each(
+    rows<Lost>(
+      [{ what: 'Batch knows of its jobs no more', order: { kind: 'forget' } }],
+      [
+        {
+          what: 'Spot takes its machines',
+          order: { kind: 'end', reason: 'Host EC2 (instance i-0f00ba4) terminated.' },
+        },
+        { what: 'somebody ends its jobs', order: { kind: 'end', reason: 'no longer wanted' } },
+      ],
+    ),
+  )('tries again what is lost where $what, and counts no try of it', async ({ order }) => {
     const made = await open(each('runs', ', retry: 0'), { childMs: 1000 });
     const ended = runPipeline(made.deps, { pipeline: 'p' });
     await untilRunning(made);
@@ -106,7 +127,8 @@ describe('a run on AWS Batch', { timeout: 60_000 }, () => {
     expect((await made.batch.tell({ kind: 'count' })).children).toBeGreaterThan(20);
   });
 
-  it('fails with the word of whoever ends its jobs, the fifth time', async () => {
+  // twin: test/integration/batch-faults.test.ts > tries again what is lost where
+  fullIt('fails with the word of whoever ends its jobs, the fifth time', async () => {
     const made = await open(each('hangs'));
     const ended = runPipeline(made.deps, { pipeline: 'p' }).catch((error: unknown) => error);
     let isOver = false;

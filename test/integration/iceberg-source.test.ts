@@ -12,6 +12,7 @@ import { findExtensions } from '../support/duckdb-extensions.ts';
 import { type LakeWorld, openLakeWorld } from '../support/lake-world.ts';
 import { findLakeWriter, type WrittenTable } from '../support/lake-writer.ts';
 import { fields, TYPES } from '../support/offline-world.ts';
+import { fullDescribe } from '../support/tier.ts';
 
 const suite = 'Iceberg tables as sources';
 const python = findLakeWriter(suite);
@@ -284,7 +285,8 @@ describe.skipIf(python === undefined || extensions === undefined)(suite, () => {
     });
   });
 
-  describe('is told as', () => {
+  // twin: test/integration/delta-source.test.ts > is told as dropped, cut short, or of other columns
+  fullDescribe('is told as', () => {
     const refusal = async (at: Parameters<LakeWorld['pin']>[0], columns: readonly Field[] = COLUMNS) => {
       const error: unknown = await world.pin(at, columns).then(
         () => undefined,

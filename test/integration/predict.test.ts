@@ -13,6 +13,7 @@ import { createCrash } from '../support/fault-points.ts';
 import { serveProject } from '../support/open-serving.ts';
 import { createPredictProject, inputSql, partsOf, readRows, writeRows } from '../support/predict-project.ts';
 import type { Project } from '../support/serving-project.ts';
+import { rows } from '../support/tier.ts';
 
 const END_MS = Date.now();
 const ROWS = 400;
@@ -249,18 +250,24 @@ describe('a batch that breaks off', () => {
   };
 
   // Its job; of each part its record, then itself; the manifest; the end of the job, and of its work.
-  it.each([
-    ['before out.write 1', 0],
-    ['after out.write 1', 0],
-    ['after out.write 2', 0],
-    ['after out.publish 1', 1],
-    ['after out.write 3', 1],
-    ['after out.publish 2', 2],
-    ['after out.publish 3', 3],
-    ['after out.write 5', 3],
-    ['after out.remove 1', 3],
-    ['after out.clear 1', 3],
-  ])('%s goes on with the %i parts that it has, and comes out as one that nothing disturbed', async (step, there) => {
+  it.each(
+    rows(
+      [
+        ['after out.write 1', 0],
+        ['after out.write 2', 0],
+        ['after out.publish 1', 1],
+        ['after out.write 5', 3],
+        ['after out.remove 1', 3],
+      ],
+      [
+        ['before out.write 1', 0],
+        ['after out.write 3', 1],
+        ['after out.publish 2', 2],
+        ['after out.publish 3', 3],
+        ['after out.clear 1', 3],
+      ],
+    ),
+  )('%s goes on with the %i parts that it has, and comes out as one that nothing disturbed', async (step, there) => {
     const out = step.replaceAll(' ', '-');
     await crashes(out, step);
     expect((await run(out)).resumed).toBe(there);

@@ -24,7 +24,7 @@ import {
 } from '../support/offline-world.ts';
 import { oracleTrainingSet, sameValue } from '../support/oracle.ts';
 import { readService } from '../support/read-service.ts';
-import { runs } from '../support/tier.ts';
+import { fullIt, runs } from '../support/tier.ts';
 
 let world: OfflineWorld;
 beforeAll(async () => {
@@ -235,7 +235,7 @@ const facts: fc.Arbitrary<Facts> = fc.record({
 });
 
 describe('a query over sources', () => {
-  it('gives what the oracle says of its rows, if it does not leak', { timeout: 120_000 }, async () => {
+  it('gives what the oracle says of its rows, if it does not leak', async () => {
     let made = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -265,7 +265,7 @@ describe('a query over sources', () => {
     expect(made).toBeGreaterThan(0);
   });
 
-  it('fills the online store, with what was pushed to its sources', { timeout: 60_000 }, async () => {
+  it('fills the online store, with what was pushed to its sources', async () => {
     const folder = await put(FACTS);
     const manifest = manifestFor(folder);
     const clock = fixedClock(hour(10));
@@ -306,8 +306,12 @@ describe('a query over sources', () => {
     }
   });
 
+  let standing: string;
+  beforeAll(async () => {
+    standing = await put(FACTS);
+  });
   const failing = async (sql: string, more: Partial<SourceSpec> = {}) => {
-    const folder = await put(FACTS);
+    const folder = standing;
     return make(folder, manifestFor(folder, sql, more), [{ when: hour(12), customer: 'ann' }]);
   };
 
@@ -351,14 +355,16 @@ describe('a query over sources', () => {
     await make(folder, manifest, spine);
   });
 
-  it('is refused for a known time that was declared since, though it gives the same rows as before', async () => {
+  // twin: test/integration/sources-query.test.ts > is refused where it leaks
+  fullIt('is refused for a known time that was declared since, though it gives the same rows as before', async () => {
     const folder = await put(FACTS);
     await make(folder, manifestFor(folder), spine);
     const early = manifestFor(folder, SQL, { knownTime: { kind: 'after', micros: 0 } });
     await expect(make(folder, early, spine)).rejects.toMatchObject({ code: 'HR_QUERY_LEAKS' });
   });
 
-  it('is checked at times of its own rows, however many more its sources have', { timeout: 60_000 }, async () => {
+  // twin: test/integration/sources-query.test.ts > is refused where it leaks
+  fullIt('is checked at times of its own rows, however many more its sources have', async () => {
     // Each order's items come a second late; a great many other facts become known in between.
     const second = 1_000_000;
     const orders = Array.from({ length: 40 }, (_, i) => {
@@ -382,7 +388,8 @@ describe('a query over sources', () => {
   });
 
   // Of a thousand orders one has an item that is added again hours later, and its row says that it was known before.
-  it('is refused where it leaks by few rows of many', { timeout: 60_000 }, async () => {
+  // twin: test/integration/sources-query.test.ts > is refused where it leaks
+  fullIt('is refused where it leaks by few rows of many', async () => {
     const many = Array.from({ length: 1000 }, (_, i) => ({ order: BigInt(i), at: START + i * 60_000_000 }));
     const folder = await put({
       ...FACTS,

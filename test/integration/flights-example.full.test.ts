@@ -1,5 +1,5 @@
-// The example's data: real flights moved by whole weeks, known on landing, never in the future; and the leaky join that
-// the quickstart holds features against, which must be leaky in just the way it says.
+// The example's data: real flights moved by whole weeks, known on landing, never in the future.
+// twin: test/unit/leaky-join.test.ts > counts every flight from its departure on
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PreparedFlights, prepareFlights } from '../../scripts/prepare-flights.ts';
-import { writeLeakyTrainingSet } from '../../scripts/quickstart/leaky-join.ts';
 import { parseTimestamp } from '../../src/core/index.ts';
 
 const now = parseTimestamp('2026-11-25T15:00:00Z') ?? 0;
@@ -67,27 +66,4 @@ describe('the flights', () => {
     ]);
     expect(await prepareFlights(directory, now + 1)).toMatchObject({ reused: true, spineRows: prepared.spineRows });
   });
-});
-
-it('the leaky join counts every flight from its departure on, landed or not', async () => {
-  const spine = join(directory, 'sample.parquet');
-  const out = join(directory, 'leaky.parquet');
-  await db.run(`COPY (SELECT * FROM spine USING SAMPLE reservoir(40 ROWS) REPEATABLE (7)) TO '${spine}'`);
-  await writeLeakyTrainingSet({ flights: `${directory}/flights/*.parquet`, spine, out });
-  for (const [role, on] of [
-    ['origin', 'f.origin = s.origin'],
-    ['destination', 'f.origin = s.destination'],
-    ['route_delays', 'f.origin = s.origin AND f.destination = s.destination'],
-  ] as const) {
-    const [[compared, different] = []] = await rows(`
-      SELECT count(*), count(*) FILTER (WHERE got <> n OR (rate IS DISTINCT FROM late AND abs(rate - late) > 1e-9))
-      FROM (
-        SELECT any_value(s.${role}__flights_7d) AS got, any_value(s.${role}__late_rate_7d) AS rate, count(f.delay) AS n,
-          avg((f.delay > 15)::INTEGER) AS late
-        FROM (SELECT *, row_number() OVER () AS place FROM read_parquet('${out}')) s
-        LEFT JOIN flights f ON ${on} AND f.departed_at BETWEEN s.scheduled_at - INTERVAL 7 DAY AND s.scheduled_at
-        GROUP BY s.place
-      )`);
-    expect([role, compared, different]).toEqual([role, 40, 0]);
-  }
 });
