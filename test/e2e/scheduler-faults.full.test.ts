@@ -194,27 +194,6 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
       await expectEach('often', 2);
       await expectEnds('often', two);
     });
-
-    // Revisions are told apart by the same statements on both.
-    if (kind === 'SQLite')
-      it('what is applied changes between ticks, and goes away: ticks are those of what was applied', async () => {
-        const two = await startTwo();
-        await until('often', 0, two);
-        for (const options of [`{ schedule: '*/3 * * * * *' }`, `{}`, `{ schedule: '*/2 * * * * *' }`, '{}'])
-          apply(options);
-        const removed = Date.now() / 1000;
-        await delay(4000);
-        const before = secondsOf(await all('often'));
-        // A look that had read what was applied before may end after it.
-        expect(Math.max(...before)).toBeLessThan(removed + 2);
-        for (const second of before) expect([second % 2, second % 3]).toContain(0);
-        apply(`{ schedule: '*/2 * * * * *' }`);
-        const again = Date.now() / 1000;
-        await until('often', again + 6, two);
-        const since = secondsOf(await all('often')).filter((second) => second > removed + 2);
-        expect(since).toEqual(since.map((_, at) => (since[0] ?? NaN) + 2 * at));
-        await expectEnds('often', two);
-      });
   },
 );
 

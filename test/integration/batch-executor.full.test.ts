@@ -11,12 +11,11 @@ import { openBatchJobs } from '../../src/orchestrator/executors/aws-batch/batch-
 import { openClusterExecutor } from '../../src/orchestrator/executors/cluster/cluster-executor.ts';
 import { openObjectStore } from '../../src/storage/index.ts';
 import { type BatchServer, batchVariables, findBatchServer, startBatchServer } from '../support/batch-server.ts';
-import { createWorld, type ExecutorWorld, processesWith, until } from '../support/executor-world.ts';
+import { createWorld, type ExecutorWorld, until } from '../support/executor-world.ts';
 import { STEP_COMMAND } from '../support/process-jobs.ts';
 
 const python = findBatchServer('the executor of AWS Batch');
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
-const range = (end: number) => ({ foreach: { kind: 'range', start: 0, end } as const });
 
 describe.skipIf(python === undefined)('the executor of AWS Batch', { timeout: 120_000 }, () => {
   let server: BatchServer;
@@ -59,25 +58,6 @@ describe.skipIf(python === undefined)('the executor of AWS Batch', { timeout: 12
     return world;
   };
 
-  it('runs the tasks of a slice in the children of an array, packed', async () => {
-    const made = openWorld('run-packed', 2);
-    const action = await made.task('module.exports = (_, { index }) => index * 10;');
-    const ends = await made.run(action, { run: 'run-packed', ...range(5) }, 5);
-    expect(await Promise.all(ends.map(made.value))).toEqual([0, 10, 20, 30, 40]);
-  });
-
-  it('tells failures by the step’s own words, and gives it the secrets that Batch reads', async () => {
-    const made = openWorld('run-secrets');
-    const [failed] = await made.run(shell('exit 3'), { run: 'run-secrets', step: 'fails' });
-    expect(failed).toMatchObject({ kind: 'failed', cause: 'exit', reason: 'exit code 3', isFinal: false });
-    const arn = await server.newSecret('s3cr3t');
-    const [told] = await made.run(shell(`printf '"%s"' "$API_KEY" > $HEADRACE_STEP_OUTPUT/result.json`), {
-      run: 'run-secrets',
-      secrets: { API_KEY: { arn } },
-    });
-    expect(await made.value(told)).toBe('s3cr3t');
-  });
-
   it('loses the task whose machine Spot takes, and another attempt makes it', async () => {
     const made = openWorld('run-spot');
     const mark = join(folder, 'spot-began');
@@ -95,14 +75,5 @@ describe.skipIf(python === undefined)('the executor of AWS Batch', { timeout: 12
     const again = { ...made.slice(spec), tasks: [{ index: 0, attempt: 2 }] };
     await made.executor.submit([again]);
     expect(await made.ends(again)).toMatchObject([{ kind: 'succeeded' }]);
-  });
-
-  it('leaves nothing running after a cancel', async () => {
-    const made = openWorld('run-cancel');
-    const spec = await made.order(shell('sleep 311; true'), { run: 'run-cancel', ...range(2) });
-    const handles = await made.executor.submit([made.slice(spec, 2)]);
-    await until(() => processesWith('sleep 311').length > 0);
-    await made.executor.cancel(handles);
-    expect(processesWith('sleep 311')).toEqual([]);
   });
 });

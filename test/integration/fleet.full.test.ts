@@ -63,28 +63,6 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
     expect(await world.ends(next)).toMatchObject([{ kind: 'succeeded' }]);
   });
 
-  it('refuses the end that a worker tells which was paused past its lease', async () => {
-    fleet = await openFleetWorld(await databases.newUrl(), { workers: 1, leaseMs: 1500 });
-    const { world, workers } = fleet;
-    const go = join(world.directory, 'go');
-    const spec = await world.order(shell(`touch ${world.directory}/runs; while test ! -e ${go}; do sleep 0.05; done`));
-    const slice = world.slice(spec);
-    await world.executor.submit([slice]);
-    await until(() => existsSync(join(world.directory, 'runs')), 'its start');
-    const [worker] = workers;
-    worker?.child.kill('SIGSTOP');
-    // It ends while its worker is paused, and nobody hears of it before the lease is over.
-    writeFileSync(go, '');
-    expect(await world.ends(slice)).toMatchObject([{ kind: 'lost' }]);
-    worker?.child.kill('SIGCONT');
-    await until(() => worker?.names.length === 2, 'its second lease');
-    expect(worker?.names[0]).not.toBe(worker?.names[1]);
-    const next = world.slice(spec, 1, 2);
-    await world.executor.submit([next]);
-    expect(await world.ends(next)).toMatchObject([{ kind: 'succeeded' }]);
-    expect(world.events.filter(({ slice: id, kind }) => id === slice.id && kind !== 'started')).toHaveLength(1);
-  });
-
   it('gives what a paused worker has to another, and takes nothing of it once it is woken', async () => {
     fleet = await openFleetWorld(await databases.newUrl(), { leaseMs: 1500 });
     const { world, workers } = fleet;

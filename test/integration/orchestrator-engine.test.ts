@@ -1,11 +1,8 @@
 // Runs from their pipelines to their ends: results, retries, resumes, cancels, repeats and caches. Their functions run in this process;
 // what processes do is held by the contract of executors.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
 import {
@@ -29,12 +26,9 @@ import {
 } from '../support/pipeline-project.ts';
 import { fullIt } from '../support/tier.ts';
 
-const driver = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
 const open: PipelineProject[] = [];
-const children: ChildProcess[] = [];
 
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
   for (const project of open.splice(0)) {
     await project.close();
     removeProject(project.directory);
@@ -73,16 +67,6 @@ const withProcesses = (text: string, files: Record<string, string> = {}): Promis
 function marksOf({ directory }: PipelineProject): string[] {
   const file = join(directory, 'marks.txt');
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    // A zombie waits only for its parent to look: it does nothing more.
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 describe('a pipeline', () => {
@@ -239,77 +223,9 @@ describe('a step that fails', () => {
     await expect(runPipeline(made.deps, { pipeline: 'shape' })).rejects.toThrow(/needs an array from it, got number/);
     expect(marksOf(made)).toEqual([]);
   });
-
-  // twin: test/contract/executors.test.ts > the $name executor
-  fullIt('leaves no process behind when its host is killed from elsewhere', async () => {
-    const made = await withProcesses(
-      `const p = pipeline('orphan'); p.step('orphan', python('orphan.py')); export default p;`,
-      {
-        'orphan.py': `
-import os, signal, time
-open("__PROJECT__/marks.txt", "w").write("%d\\n" % os.getpid())
-os.kill(os.getppid(), signal.SIGKILL)
-time.sleep(60)`,
-      },
-    );
-    await expect(runPipeline(made.deps, { pipeline: 'orphan' })).rejects.toThrow(
-      /was lost 5 times: the process that started it ended/,
-    );
-    await until(() => !isAlive(Number(marksOf(made)[0])));
-  });
 });
 
 describe('a run', () => {
-  // twin: test/contract/run-store.test.ts > of a process of this machine ends with the process
-  // twin: test/property/pipeline-engine.test.ts > whatever the order and whoever dies
-  fullIt(
-    'killed with SIGKILL shows as interrupted, and its resume repeats no finished task and gives the same artifacts',
-    async () => {
-      const text = `
-      const p = pipeline('long');
-      const a = p.step('a', task(() => { mark('a'); return { n: 1 }; }));
-      const fan = p.step('fan', python('fan.py'), { needs: { a }, foreach: [0, 1, 2] });
-      const last = p.step('last', task(async ({ fan }) => {
-        mark('last ' + process.ppid + ' ' + process.pid); await sleep(existsSync('__PROJECT__/go') ? 0 : 60_000); return fan; }), { needs: { fan } });
-      p.step('end', task(({ last }) => { mark('end'); return last.length; }), { needs: { last } });
-      export default p;`;
-      const files = {
-        'fan.py': `
-import json, os
-step = json.load(open(os.environ["HEADRACE_STEP_INPUT"])); out = os.environ["HEADRACE_STEP_OUTPUT"]
-open("__PROJECT__/marks.txt", "a").write("fan %d\\n" % step["item"])
-open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["item"]}, open(out + "/result.json", "w"))`,
-      };
-      const made = await withProcesses(text, files);
-      const victim = spawn(process.execPath, [driver, made.directory, 'run', 'long'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      children.push(victim);
-      let id = '';
-      victim.stdout.on('data', (chunk: Buffer) => (id += chunk.toString()));
-      await until(() => marksOf(made).some((line) => line.startsWith('last')));
-      const host = Number(marksOf(made).at(-1)?.split(' ')[2]);
-      victim.kill('SIGKILL');
-      await once(victim, 'exit');
-      id = id.trim();
-      expect((await getRun(made.deps, id)).state).toBe('interrupted');
-      await until(() => !isAlive(host));
-
-      writeFileSync(join(made.directory, 'go'), '');
-      const resumed = await resumeRun(made.deps, id);
-      expect(resumed.state).toBe('succeeded');
-      const counts = marksOf(made).map((line) => line.replace(/^last .*/, 'last'));
-      expect(counts.toSorted()).toEqual(['a', 'end', 'fan 0', 'fan 1', 'fan 2', 'last', 'last']);
-      const withTasks = (of: string) => getRun(made.deps, of, { hasTasks: true });
-      const last = (await withTasks(resumed.id)).steps.find((step) => step.name === 'last');
-      expect(last?.tasks?.[0]?.attempt).toBe(2);
-
-      const undisturbed = await runPipeline(made.deps, { pipeline: 'long' });
-      const outputs = (run: typeof resumed) => run.steps.map((step) => step.tasks?.map((task) => task.output));
-      expect(outputs(await withTasks(resumed.id))).toEqual(outputs(await withTasks(undisturbed.id)));
-    },
-  );
-
   it('that failed goes on from the failed step when resumed', async () => {
     const made = await project(`
       const p = pipeline('fixable');

@@ -1,5 +1,5 @@
-// Whole runs through the faults of what is around them: a database that is killed, a driver that is stopped past its lease, clocks
-// that are set back, an artifact store that fails. Nothing is lost, nothing is committed twice, and nothing stays running.
+// Whole runs through the faults of what is around them: a driver that is stopped past its lease, clocks that are set back. Nothing is
+// lost, nothing is committed twice, and nothing stays running.
 // twin: test/integration/pipeline-drive.test.ts > goes on with what it had to write once the database is back
 // twin: test/integration/pipeline-drive.test.ts > stops what runs once another has the run
 
@@ -20,7 +20,6 @@ import {
   removeProject,
   writeRepository,
 } from '../support/pipeline-project.ts';
-import { durableDatabase, findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { commitsOf } from '../support/run-commits.ts';
 import { passLeases } from '../support/run-rows.ts';
 
@@ -89,51 +88,6 @@ const before = p.step('before', task((_, { index }) => index * 3), { foreach: ra
 const fan = p.step('fan', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; sleep ${seconds}; echo 1 > $HEADRACE_STEP_OUTPUT/result.json'), { foreach: range(${count}) });
 p.step('end', task(({ before, fan }) => before.concat(fan).reduce((sum, one) => sum + one, 0)), { needs: { before, fan } });`;
 const SUM = (count: number): number => (3 * 300 * 299) / 2 + count;
-
-describe.runIf(findPostgres() !== undefined)('a run whose Postgres is killed', { timeout: 60_000 }, () => {
-  let server: PostgresServer;
-  beforeAll(async () => {
-    server = await startPostgres();
-  }, 60_000);
-  afterAll(() => server.stop());
-
-  it('at any moment goes on once it is back, with nothing lost and nothing done twice', async () => {
-    const url = await durableDatabase(server);
-    const made = await project(FAN(60), url);
-    const { id, gone, said } = await drive(made, url);
-    for (let kill = 1; kill <= 3; kill++) {
-      await until(() => linesOf(join(made.directory, 'ran')).length >= kill * 12, 'some of its tasks');
-      await server.kill();
-      await delay(400);
-      await server.startAgain();
-    }
-    expect(await gone, said()).toEqual([0, null]);
-    expect(await getRun(made.deps, id)).toMatchObject({
-      state: 'succeeded',
-      steps: [{ counts: { succeeded: 300 } }, { counts: { succeeded: 60 } }, { result: SUM(60) }],
-    });
-    expect(linesOf(join(made.directory, 'ran'))).toHaveLength(60);
-    expect(await commitsOf(made.deps, id)).toEqual({ tasks: 361, twice: [] });
-  });
-
-  it('while a task goes on that says nothing waits for it, longer than it renews its lease', async () => {
-    const url = await durableDatabase(server);
-    const made = await project(
-      `const p = pipeline('p');
-p.step('long', shell('echo $$ >> __PROJECT__/ran; while test ! -e __PROJECT__/go; do sleep 0.05; done'));`,
-      url,
-    );
-    const { id, gone, said } = await drive(made, url);
-    await until(() => linesOf(join(made.directory, 'ran')).length === 1, 'its task');
-    await server.kill();
-    await delay(6000);
-    await server.startAgain();
-    writeFileSync(join(made.directory, 'go'), '');
-    expect(await gone, said()).toEqual([0, null]);
-    expect(await getRun(made.deps, id)).toMatchObject({ state: 'succeeded' });
-    expect(linesOf(join(made.directory, 'ran'))).toHaveLength(1);
-  });
-});
 
 describe.each(testDatabases('runs through faults'))('a run on $name', { timeout: 60_000 }, (databases) => {
   beforeAll(() => databases.start(), 60_000);

@@ -114,9 +114,7 @@ export default p;`,
     const slice = made.slice(spec);
     await made.executor.submit([slice]);
     await until(() => existsSync(begun), 'its start');
-    const startMs = performance.now();
     await made.executor.close();
-    expect(performance.now() - startMs).toBeLessThan(10_000);
     expect(processesWith(made.driver)).toEqual([]);
   });
 });

@@ -160,24 +160,6 @@ describe('a run that a shell drives', { timeout: 240_000 }, () => {
     expect((await headrace('runs', 'sync', 'x', '--ended', 'done')).code).toBe(2);
     expect((await headrace('runs', 'sync', '--ended', 'failed')).code).toBe(2);
   });
-
-  it('is failed once its system says so, and goes on by what comes after', async () => {
-    expect((await headrace('apply')).code).toBe(0);
-    const { id } = await json<Printed>('run', 'grid', '--elsewhere');
-    const failed = await json<Printed>(
-      'runs',
-      'sync',
-      id,
-      '--ended',
-      'failed',
-      '--reason',
-      'given up after the third try',
-    );
-    expect(failed).toMatchObject({ state: 'failed', error: 'given up after the third try', open: [] });
-    expect(await json<object>('runs', 'sync')).toMatchObject({ runs: [], failed: [] });
-    const cancelled = await headrace('runs', 'cancel', id);
-    expect(cancelled.stdout).toMatch(/had ended: failed/);
-  });
 });
 
 const TASKS = 1500;
@@ -275,26 +257,5 @@ describe.skipIf(program === undefined)('a store in S3', { timeout: 300_000 }, ()
 
   it('has all that a shell needs', async () => {
     await driveByShell(await inBucket(server.endpoint));
-  });
-
-  it('that goes away half-way leaves rows that the next sync goes on from', async () => {
-    const url = await inBucket(proxy.endpoint);
-    const { accessKeyId, secretAccessKey, endpoint } = server;
-    const objects = openObjectStore(url, { endpoint, region: 'us-east-1', accessKeyId, secretAccessKey });
-    const steps = [stepSpec('fan', { foreach: { kind: 'range', start: 0, end: 60 } })];
-    await storeRun(objects, 'r', { name: 'p', params: [], steps });
-    for (let index = 0; index < 60; index++)
-      await objects.put(
-        `runs/r/fan/${index}/result.json`,
-        Buffer.from(JSON.stringify({ attempt: 1, output: { json: '1' }, files: {} })),
-      );
-    let reads = 0;
-    proxy.fault = (_method, path) =>
-      path.includes('result.json') && ++reads > 40 ? { kind: 'status', status: 503 } : undefined;
-    const away = await headrace('runs', 'sync', 'r');
-    expect(away.code).toBe(1);
-    expect(away.stderr).toMatch(/^HR_STORAGE_UNAVAILABLE/m);
-    proxy.fault = () => undefined;
-    expect(await json<Printed>('runs', 'sync', 'r')).toMatchObject({ state: 'succeeded', problems: [] });
   });
 });

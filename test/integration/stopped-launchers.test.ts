@@ -35,12 +35,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
 const STOP = 'kill -STOP $PPID; sleep 1000';
 
-async function seconds(work: Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work;
-  return (performance.now() - began) / 1000;
-}
-
 describe('a launcher that a step has stopped', () => {
   // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
   fullIt(
@@ -52,7 +46,7 @@ describe('a launcher that a step has stopped', () => {
       const handles = await world.executor.submit([slice]);
       const { launcherPid = 0 } = world.executor;
       await until(() => processesWith(`${slice.id}:`).length >= 2, 'a task');
-      expect(await seconds(world.executor.cancel(handles))).toBeLessThan(15);
+      await world.executor.cancel(handles);
       expect(processesWith(world.driver)).toEqual([]);
       expect(await world.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
       expect(world.executor.launcherPid).not.toBe(launcherPid);
@@ -60,33 +54,31 @@ describe('a launcher that a step has stopped', () => {
   );
 
   // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
-  fullIt('keeps its driver from no end', { timeout: 60_000 }, async () => {
+  fullIt('keeps its driver from no end', async () => {
     const world = open();
     const slice = world.slice(await world.order(shell(STOP)));
     await world.executor.submit([slice]);
     await until(() => processesWith(`${slice.id}:`).length >= 2, 'the task');
-    expect(await seconds(world.executor.close())).toBeLessThan(15);
+    await world.executor.close();
     expect(processesWith(world.driver)).toEqual([]);
   });
 
   // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
-  fullIt('keeps no step from its timeout; what it has beside that is lost', { timeout: 60_000 }, async () => {
+  fullIt('keeps no step from its timeout; what it has beside that is lost', async () => {
     const world = open();
     const other = world.slice(await world.order(shell('sleep 1000')));
     const slice = world.slice(await world.order(shell(STOP), { timeoutMs: 500 }));
     await world.executor.submit([other]);
     await until(() => processesWith(`${other.id}:`).length >= 1, 'the other');
-    const began = performance.now();
     await world.executor.submit([slice]);
     expect(await world.ends(slice)).toMatchObject([
       { kind: 'failed', cause: 'timeout', reason: 'timed out after 0.5 s' },
     ]);
-    expect(performance.now() - began).toBeLessThan(15_000);
     expect(await world.ends(other)).toMatchObject([{ kind: 'lost', reason: expect.stringMatching(/stood still/) }]);
     expect(processesWith(world.driver)).toEqual([]);
   });
 
-  it('is ended in the end where nothing else is asked of it', { timeout: 60_000 }, async () => {
+  it('is ended in the end where nothing else is asked of it', async () => {
     const world = open({ stillMs: 1500 });
     const slice = world.slice(await world.order(shell(STOP)));
     await world.executor.submit([slice]);
@@ -95,7 +87,7 @@ describe('a launcher that a step has stopped', () => {
   });
 
   // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
-  fullIt('that only works for long is none', { timeout: 60_000 }, async () => {
+  fullIt('that only works for long is none', async () => {
     const world = open({ stillMs: 1500 });
     const [end] = await world.run(shell('sleep 3'));
     expect(end).toMatchObject({ kind: 'succeeded' });
@@ -112,18 +104,18 @@ fullDescribe('a warm process that a task has stopped', () => {
     expect(processesWith('sleep\u00001000').filter((pid) => processesWith(world.driver).includes(pid))).toEqual([]);
   });
 
-  it('is ended by a cancel, and by its driver’s end', { timeout: 60_000 }, async () => {
+  it('is ended by a cancel, and by its driver’s end', async () => {
     const world = open();
     const action = await world.task(stops);
     const sleeping = () => processesWith('sleep\u00001000').filter((pid) => processesWith(world.driver).includes(pid));
     const first = world.slice(await world.order(action));
     const handles = await world.executor.submit([first]);
     await until(() => sleeping().length === 1, 'the task');
-    expect(await seconds(world.executor.cancel(handles))).toBeLessThan(15);
+    await world.executor.cancel(handles);
     await until(() => sleeping().length === 0, 'the end of the task');
     await world.executor.submit([world.slice(await world.order(action, { params: { again: true } }))]);
     await until(() => sleeping().length === 1, 'the task');
-    expect(await seconds(world.executor.close())).toBeLessThan(15);
+    await world.executor.close();
     expect(processesWith(world.driver)).toEqual([]);
   });
 });

@@ -12,6 +12,7 @@ import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from './databases.ts';
 import { type ExecutorWorld, openExecutorWorld, processesWith, until } from './executor-world.ts';
+import { miscounts } from './run-rows.ts';
 
 /** Of all steps together. */
 const TASKS = 500;
@@ -136,6 +137,7 @@ export function testKilledDrivers(most: number): void {
           }
           if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
         }
+        expect(await miscounts(database)).toEqual([]);
         const expected = await kept(store, 'undisturbed');
         const found = await kept(store, id);
         expect((await store.get(id)).run).toMatchObject({ state: 'succeeded', error: null });
