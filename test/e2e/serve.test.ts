@@ -4,10 +4,13 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postJson } from '../support/post-json.ts';
 import {
+  CONFIG,
+  createProject,
   createServingProject,
   headrace,
   headraceJson,
   type Project,
+  REPOSITORY,
   type ServerProcess,
   startServe,
 } from '../support/serving-project.ts';
@@ -53,6 +56,52 @@ describe('headrace types', () => {
     expect(headrace(project, ['types', '--out', 'api.d.ts']).stderr).toContain('ends in .ts, .mts, .js or .mjs');
     expect(headrace(project, ['types', '--out', 'nowhere/api.ts']).stderr).toContain('there is no folder');
     expect(headrace(project, ['types', '--url', 'http://127.0.0.1:1']).stderr).toContain('HR_SERVER_UNREACHABLE');
+  });
+});
+
+describe('a server does not start', () => {
+  it('where others listen on its port', () => {
+    expect(headrace(project, ['serve', '--port', new URL(server.url).port])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('EADDRINUSE'),
+    });
+  });
+
+  it('at an address that other machines reach, unless it is told to', () => {
+    expect(headrace(project, ['serve', '--host', '0.0.0.0', '--port', '0'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--insecure'),
+    });
+  });
+
+  it('where nothing is applied', () => {
+    const other = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY });
+    try {
+      for (const workers of ['1', '2']) {
+        const args = ['serve', '--port', '0', '--workers', workers];
+        const { code, stdout, stderr } = headrace(other, args);
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+        expect(stderr).toBe('HR_NOTHING_APPLIED: nothing is applied yet. Run `headrace apply` first.\n');
+      }
+    } finally {
+      other.remove();
+    }
+  });
+
+  it('without its store, and tells no secret of it', () => {
+    const secret = 's3cret-of-the-store';
+    const env = { HEADRACE_ONLINE_URL: `redis://user:${secret}@127.0.0.1:1/0` };
+    for (const args of [
+      ['serve', '--port', '0'],
+      ['features', 'get', '--service', 'numbers', '--rows', '[{"customer":"a"}]'],
+      ['doctor'],
+    ]) {
+      const { code, stdout, stderr } = headrace(project, args, env);
+      expect(code).toBe(1);
+      expect(stdout + stderr).toContain('127.0.0.1:1');
+      expect(stdout + stderr).not.toContain(secret);
+      expect(stdout + stderr).not.toMatch(/\n\s+at /);
+    }
   });
 });
 

