@@ -52,7 +52,9 @@ const start = async (
 // The streams' second is the test's to pass.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
 const passSecond = (): void => void vi.advanceTimersByTime(1000);
+const raws: RawSocket[] = [];
 afterEach(async () => {
+  for (const { socket } of raws.splice(0)) socket.destroy();
   await app.close();
   vi.useRealTimers();
 });
@@ -60,6 +62,7 @@ afterEach(async () => {
 const watch = async (count: number): Promise<RawSocket[]> => {
   const watchers = await Promise.all(Array.from({ length: count }, () => openRaw(url)));
   for (const { socket } of watchers) socket.write(STREAM);
+  raws.push(...watchers);
   return watchers;
 };
 const documents = ({ text }: RawSocket): number => text().split('event: stats').length - 1;

@@ -21,9 +21,9 @@ it('is a time above 0, and a batch has some rows, whatever was seen', () => {
         const batchRows = cost.batchRows();
         expect(batchRows).toBeGreaterThanOrEqual(1);
         expect(batchRows).toBeLessThanOrEqual(256);
-        for (const of of [0, 1, batchRows]) {
-          expect(cost.runMs(of)).toBeGreaterThan(0);
-          expect(cost.runMs(of)).toBeLessThan(Infinity);
+        for (const count of [0, 1, batchRows]) {
+          expect(cost.runMs(count)).toBeGreaterThan(0);
+          expect(cost.runMs(count)).toBeLessThan(Infinity);
         }
       }
     }),

@@ -1,43 +1,19 @@
 // What an answer is counted as, beside what it takes of memory.
 
-import { randomBytes } from 'node:crypto';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import type { Value } from '../../src/core/index.ts';
-import { createResponseCaches } from '../../src/serving/response-cache/response-caches.ts';
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
+const MEASURE = fileURLToPath(new URL('../support/measure-answers.ts', import.meta.url));
 
-function usedBytes(): number {
-  collect();
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
-
-const ENTRIES = 20_000;
-const keyOf = (bytes: number): string => randomBytes(bytes).toString('latin1');
-
-const ANSWERS: readonly (readonly [what: string, keyBytes: number, outputs: () => Value[]])[] = [
-  ['a number, of 30 floats', 120, () => [Math.random()]],
-  ['a number, of 2 floats', 8, () => [Math.random()]],
-  ['three numbers, of 200 floats', 800, () => [Math.random(), Math.random(), Math.random()]],
-  ['a whole number of 64 bits, of 30 floats', 120, () => [BigInt(Math.floor(Math.random() * 2 ** 53))]],
-  ['a label of 20 signs, of 30 floats', 120, () => [randomBytes(10).toString('hex')]],
-  ['a vector of 64, of 30 floats', 120, () => [new Float32Array(64)]],
-  ['a vector of 512, of 30 floats', 120, () => [new Float32Array(512)]],
-];
-
-it.each(ANSWERS)('is counted as what it takes, within a fifth: %s', (_what, keyBytes, outputsOf) => {
-  const caches = createResponseCaches({ maxBytes: 2 ** 40 });
-  const cache = caches.hold({ endpoint: 'e', arm: 'a' }, { ttlMicros: 3.6e9, maxBytes: 2 ** 40, maxEntries: 1e7 });
-  const before = usedBytes();
-  for (let i = 0; i < ENTRIES; i++) cache.put(keyOf(keyBytes), outputsOf());
-  const tookBytes = usedBytes() - before;
-  const [{ bytes, entries } = { bytes: 0, entries: 0 }] = caches.statistics();
-  expect(entries).toBe(ENTRIES);
-  expect(bytes / tookBytes).toBeGreaterThan(0.83);
-  expect(bytes / tookBytes).toBeLessThan(1.2);
+it('is counted as what it takes, within a fifth', () => {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', MEASURE], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  const measured = JSON.parse(stdout) as { what: string; isWhole: boolean; ratio: number }[];
+  expect(measured).toHaveLength(7);
+  for (const { what, isWhole, ratio } of measured) {
+    expect(isWhole, what).toBe(true);
+    expect(ratio, what).toBeGreaterThan(0.83);
+    expect(ratio, what).toBeLessThan(1.2);
+  }
 });

@@ -34,7 +34,9 @@ beforeEach(async () => {
   app.get('/sub', (got, reply) => streams.open(got, reply));
   url = await app.listen({ host: '127.0.0.1', port: 0 });
 });
+const raws: RawSocket[] = [];
 afterEach(async () => {
+  for (const { socket } of raws.splice(0)) socket.destroy();
   streams.endAll();
   await app.close();
   vi.useRealTimers();
@@ -42,6 +44,7 @@ afterEach(async () => {
 
 const watch = async (): Promise<RawSocket> => {
   const raw = await openRaw(url);
+  raws.push(raw);
   raw.socket.write(request('GET', '/sub', ['Host: localhost']).replace('Connection: close\r\n', ''));
   return raw;
 };
