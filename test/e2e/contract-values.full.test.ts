@@ -1,4 +1,5 @@
 // The definition of a feature value, held against the command line from outside: small files, values worked out by hand.
+// twin: test/property/offline-training-set.test.ts > holds what the oracle computes, for every aggregation, type and edge
 
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
