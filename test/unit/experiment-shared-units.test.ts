@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import type { LiveExperiment } from '../../src/registry/index.ts';
-import { openPhase, type Phase } from '../../src/rollouts/experiments/live/phases.ts';
 import { refuseSharedUnits } from '../../src/rollouts/experiments/live/shared-units.ts';
 
 const part = (seed: string, from: number, to: number): LiveExperiment['namespace'] => ({ seed, ranges: [[from, to]] });
@@ -28,11 +27,4 @@ it.each([
   [part('a', 0, 0.5), part('b', 0.5, 1)],
 ])('refuses one that may want the units of another: %j and %j', (one, other) => {
   expect(clash(one, other)).toContain('experiment "old" runs on endpoint "rank"');
-});
-
-it('is in the phase that runs, though one before it was cut off as it started', () => {
-  const phase = (number: number, state: string) => ({ phase: number, state }) as unknown as Phase;
-  expect(openPhase([phase(1, 'starting'), phase(2, 'running')])).toMatchObject({ phase: 2 });
-  expect(openPhase([phase(1, 'ended'), phase(2, 'starting')])).toMatchObject({ phase: 2 });
-  expect(openPhase([phase(1, 'ended'), phase(2, 'failed')])).toBeUndefined();
 });
