@@ -3,11 +3,7 @@
 // twin: test/contract/event-log.test.ts > an event log with its registry on
 // twin: test/integration/crash-steps.test.ts > a process that dies at any step
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Producer } from '@platformatic/kafka';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../src/core/index.ts';
@@ -18,6 +14,7 @@ import { packKey } from '../../src/events/kafka/log-message.ts';
 import { transactionalIdOf } from '../../src/events/kafka/partition-appender.ts';
 import { nextEpoch, produce } from '../../src/events/kafka/produce.ts';
 import { openDatabase, parseBrokers } from '../../src/storage/index.ts';
+import { expectAll, expectNothingLost, type LogChild, settled, startLogChild } from '../support/event-log-child.ts';
 import type { ForeverPlaces } from '../support/event-log-forever.ts';
 import { type EventLogWorld, eventLogWorld, LEASE_MS, numberRow, numbersOf } from '../support/event-logs.ts';
 import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
@@ -27,25 +24,6 @@ import { skipBecause } from '../support/skips.ts';
 
 const program = findKafka();
 if (program === undefined) skipBecause(`event logs in a topic: ${WITHOUT_KAFKA}`);
-const SCRIPT = fileURLToPath(new URL('../support/event-log-forever.ts', import.meta.url));
-const KILLS = 6;
-
-interface Said {
-  readonly entries: { readonly first: number; readonly rows: number; readonly cut: number; readonly offset: number }[];
-  readonly failed: { readonly first: number; readonly rows: number; readonly why: string }[];
-  readonly refused: string[];
-  writer: number;
-  sealed: number;
-  shipped: number;
-}
-
-interface Child {
-  readonly process: ChildProcess;
-  readonly said: Said;
-  /** Resolves once it said so much, or ended. */
-  until(isEnough: () => boolean): Promise<void>;
-  kill(): Promise<void>;
-}
 
 describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_000 }, () => {
   let kafka: KafkaServer;
@@ -53,7 +31,7 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
   let log: EventLog;
   let topic = '';
   let topics = 0;
-  const children: Child[] = [];
+  const children: LogChild[] = [];
 
   beforeAll(async () => {
     if (program !== undefined) kafka = await startKafka(program);
@@ -69,44 +47,11 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     await world.remove();
   });
 
-  const start = (mode: ForeverPlaces['mode']): Child => {
-    const { path, url, objectFolder } = world;
+  const start = (mode: ForeverPlaces['mode']): LogChild => {
     const place = { broker: kafka.broker, name: topic, partitions: 4, leaseMs: LEASE_MS };
-    const places: ForeverPlaces = { path, url, objectFolder, mode, topic: place };
-    const child = spawn(process.execPath, [SCRIPT, JSON.stringify(places)], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const said: Said = { entries: [], failed: [], refused: [], writer: 0, sealed: 0, shipped: 0 };
-    let waiting: (() => void)[] = [];
-    const lines = createInterface({ input: child.stdout });
-    const tell = (): void => {
-      const all = waiting;
-      waiting = [];
-      for (const wake of all) wake();
-    };
-    lines.on('line', (line) => {
-      const [word, ...rest] = line.split(' ');
-      const [first = 0, rows = 0, cut = 0, offset = 0] = rest.map(Number);
-      if (word === 'entry') said.entries.push({ first, rows, cut, offset });
-      else if (word === 'failed') said.failed.push({ first, rows, why: rest.slice(2).join(' ') });
-      else if (word === 'refused') said.refused.push(rest.join(' '));
-      else if (word === 'writer' || word === 'sealed' || word === 'shipped') said[word] = first;
-      tell();
-    });
-    const ended = Promise.all([once(child, 'exit'), once(lines, 'close')]).then(tell);
-    const one: Child = {
-      process: child,
-      said,
-      async until(isEnough) {
-        while (!isEnough() && child.exitCode === null && child.signalCode === null)
-          await Promise.race([new Promise<void>((wake) => waiting.push(wake)), ended]);
-        if (!isEnough()) throw new Error(`it ended first: ${JSON.stringify(said)}`);
-      },
-      async kill() {
-        child.kill('SIGKILL');
-        await ended;
-      },
-    };
-    children.push(one);
-    return one;
+    const child = startLogChild(world, mode, { topic: place });
+    children.push(child);
+    return child;
   };
 
   /** Looks again until a dead writer is taken over. */
@@ -120,42 +65,9 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
   const collect = (entries: AsyncIterable<LogEntry>): Promise<LogEntry[]> => Array.fromAsync(entries);
   const push = (writer: LogWriter, ...numbers: number[]): Promise<LogEntry> =>
     writer.append({ source, rows: numbers.map(numberRow) });
-  const settled = async (writer: LogWriter): Promise<void> => {
-    for (const { cut, voids } of await writer.cuts()) if (voids === undefined) await writer.seal(cut, []);
-    await writer.ship();
-    await writer.end();
-  };
-  /** Every acknowledged row is there once, where it was said to be. */
-  const expectAll = (entries: readonly LogEntry[], { entries: told }: Said): void => {
-    const found = numbersOf(entries);
-    expect(new Set(found).size).toBe(found.length);
-    const byOffset = new Map(entries.map((entry) => [entry.offset, entry]));
-    for (const { first, rows, cut, offset } of told) {
-      const entry = byOffset.get(offset);
-      expect(entry?.cut).toBe(cut);
-      expect(numbersOf(entry === undefined ? [] : [entry])).toEqual(Array.from({ length: rows }, (_, i) => first + i));
-    }
-  };
 
-  it('lose no acknowledged entry to SIGKILL at any moment, and give none twice', async () => {
-    for (let kill = 0; kill < KILLS; kill++) {
-      const child = start('append');
-      const enough = 1 + Math.floor(Math.random() * 250);
-      await child.until(() => child.said.entries.length >= enough);
-      await child.kill();
-      const [writer, ...more] = (await adopted()) as [LogWriter];
-      expect(more).toEqual([]);
-      expect([writer.writer, writer.holder]).toEqual([child.said.writer, 2]);
-      const entries = await collect(writer.entries(1, writer.cut));
-      expectAll(entries, child.said);
-      const sealed = (await writer.cuts()).filter(({ voids }) => voids !== undefined).length;
-      expect(sealed).toBeGreaterThanOrEqual(Math.max(child.said.sealed, child.said.shipped));
-      const { cut } = writer;
-      await settled(writer);
-      expect(numbersOf(await collect(log.read(child.said.writer, 1, cut)))).toEqual(numbersOf(entries));
-    }
-    expect((await log.writers()).map(({ state }) => state)).toEqual(Array.from({ length: KILLS }, () => 'ended'));
-  });
+  it('lose no acknowledged entry to SIGKILL at any moment, and give none twice', () =>
+    expectNothingLost(log, 6, () => start('append'), adopted));
 
   it('are settled by another when their settler dies at any step', async () => {
     const child = start('append');
