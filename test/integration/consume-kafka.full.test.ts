@@ -1,12 +1,19 @@
-// Topics of a real Kafka consumed: through a broker that dies and comes back, and a group whose members come and go.
+// Topics of a real Kafka consumed: through a broker that dies and comes back, a group whose members
+// come and go, and a consumer that is killed.
 // twin: test/integration/consume.test.ts > goes on once a topic that was away is back
 // twin: test/integration/consume.test.ts > counts each message once while members of a group come and go
+// twin: test/integration/crash-steps.test.ts > of consuming a stream
 
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseBrokers } from '../../src/storage/index.ts';
 import { openKafkaStream } from '../../src/streams/index.ts';
 import { createRandom } from '../support/chance.ts';
+import type { ConsumePlaces } from '../support/consume-once.ts';
 import {
   countTo,
   type Member,
@@ -15,11 +22,13 @@ import {
   openConsumeWorld,
   type OpenStream,
 } from '../support/consume-world.ts';
+import { type Fault, faultsAt } from '../support/fault-points.ts';
 import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
 import { type KafkaServer, startKafka } from '../support/kafka-server.ts';
 import { type OnlineStoreKind, onlineStoreKinds } from '../support/online-stores.ts';
 import { skipBecause } from '../support/skips.ts';
 
+const CONSUME_ONCE = fileURLToPath(new URL('../support/consume-once.ts', import.meta.url));
 const program = findKafka();
 if (program === undefined) skipBecause(`headrace consume: ${WITHOUT_KAFKA}`);
 
@@ -90,4 +99,35 @@ describe.skipIf(program === undefined)('consume of a real Kafka', () => {
     expect(await own.caughtUp(open(topic), { machine: 'd' })).toMatchObject({ pushed: 0 });
     expect(await own.counted()).toEqual(countTo(3000));
   });
+
+  it.each(['during log.append 1', 'after store.claim 1', 'before feeds.note 1'])(
+    'counts each message once where the consumer is killed %s',
+    async (step) => {
+      const topic = await kafka.newTopic(3);
+      const poison = Array.from({ length: 9 }, (_, n) => ({ value: `no row ${n}`, partition: n % 3 }));
+      await kafka.send(topic, [...messages(0, 45, 3), ...poison, ...messages(45, 90, 3)]);
+      const run = (faults: readonly Fault[]) => {
+        const places: ConsumePlaces = {
+          ...own.world.places,
+          log: own.world.logPath('killed'),
+          broker: kafka.broker,
+          topic,
+          group: `killed-${faults.length}`,
+          deadLetters: own.letters,
+          faults,
+        };
+        mkdirSync(places.log, { recursive: true });
+        mkdirSync(dirname(places.deadLetters), { recursive: true });
+        return spawnSync(process.execPath, ['--conditions=headrace-source', CONSUME_ONCE, JSON.stringify(places)], {
+          encoding: 'utf8',
+        });
+      };
+      const killed = run(faultsAt('SIGKILL', step));
+      expect(killed).toMatchObject({ signal: 'SIGKILL', stdout: expect.stringMatching(/^fault /m) });
+      expect(run([])).toMatchObject({ status: 0 });
+      expect(await own.counted()).toEqual(countTo(90));
+      const places = new Set(own.lettersOf().map(({ partition, offset }) => JSON.stringify([partition, offset])));
+      expect(places.size).toBe(9);
+    },
+  );
 });

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatTimestamp, MICROS_PER_MINUTE, silentLogger } from '../../src/core/index.ts';
+import { MICROS_PER_MINUTE, silentLogger } from '../../src/core/index.ts';
 import type { LogWriter } from '../../src/events/index.ts';
 import type { IngestionDeps } from '../../src/ingestion/index.ts';
 import { materialize } from '../../src/offline/index.ts';
@@ -11,21 +11,16 @@ import type { OnlineStore } from '../../src/online/index.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { consume, openDeadLetterFile } from '../../src/streams/index.ts';
 import { readDeadLetters } from '../support/dead-letters.ts';
-import { eventDefinitions } from '../support/event-definitions.ts';
 import { type Crash, createCrash } from '../support/fault-points.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { createMemoryTopic, type MemoryTopic } from '../support/memory-stream.ts';
+import { countedInLogs, countedOnline, definitions, numberedEvent } from '../support/numbered-events.ts';
 import { openOfflineWorld } from '../support/offline-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { jsonRules } from '../support/stream-rules.ts';
 import { isFull } from '../support/tier.ts';
 
-const definitions = eventDefinitions();
-const { manifest } = definitions;
-const source = manifest.sources['events'] as (typeof manifest.sources)[string];
-const at = formatTimestamp(NOW - MICROS_PER_MINUTE);
-const recordOf = (n: number): string => `event ${n}`;
-const event = (n: number) => ({ k: recordOf(n), happened: at, n });
+const event = (n: number) => numberedEvent(n, NOW - MICROS_PER_MINUTE);
 /** Every third is pushed with a key. */
 const keyOf = (n: number): string | undefined => (n % 3 === 0 ? `key ${n}` : undefined);
 
@@ -86,22 +81,7 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
       limits: { timeoutMs: 1000 },
       ...(crash && { around: watched(crash), closeLimit: () => (crash.hasCrashed ? 0 : 10_000) }),
     });
-  /** How often each is counted online. */
-  const counted = async (numbers: readonly number[]): Promise<number[]> => {
-    const index = manifest.views['v']?.features.findIndex(({ name }) => name === 'rows') as number;
-    return (await world.read(manifest, numbers.map(recordOf))).map(({ values }) => Number(values[index] ?? 0));
-  };
-  /** How often each lies in what every machine can read of the logs. */
-  const logged = async ({ log }: PushProcess, numbers: readonly number[]): Promise<number[]> => {
-    const counts = new Map<number, number>();
-    for (const { number: writer } of await log.writers())
-      for await (const entry of log.read(writer, 1, Infinity))
-        for (const { row } of entry.rows(source)) {
-          const n = Number(row['n']);
-          counts.set(n, (counts.get(n) ?? 0) + 1);
-        }
-    return numbers.map((n) => counts.get(n) ?? 0);
-  };
+  const counted = (numbers: readonly number[]) => countedOnline(world, numbers);
 
   /** What was sent, by the step that its process died at, and what of it was acknowledged. */
   const sent = new Map<number, string>();
@@ -120,7 +100,7 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
     const first = 9 * sent.size;
     await push(by, first, step);
     await Promise.all([push(by, first + 1, step), push(by, first + 3, step)]);
-    await world.ask(manifest);
+    await world.ask(definitions.manifest);
     await by.ingestion.look();
     await push(by, first + 6, step);
     await push(by, first + 7, step);
@@ -148,8 +128,8 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
     }
     await next.ingestion.close();
     const numbers = [...sent.keys()];
-    const [online, inLogs] = [await counted(numbers), await logged(next, numbers)];
-    const found = numbers.map((n, i) => ({ n, step: sent.get(n), online: online[i], inLogs: inLogs[i] }));
+    const [online, logged] = [await counted(numbers), await countedInLogs(next.log)];
+    const found = numbers.map((n, i) => ({ n, step: sent.get(n), online: online[i], inLogs: logged.get(n) ?? 0 }));
     const wanted = found.map(({ n, step, online = 0 }) => {
       const count = acknowledged.has(n) || keyOf(n) !== undefined ? 1 : Math.min(online, 1);
       return { n, step, online: count, inLogs: count };

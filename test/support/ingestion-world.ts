@@ -14,7 +14,7 @@ import {
   type Value,
 } from '../../src/core/index.ts';
 import { type Definitions, type Manifest, resolveService } from '../../src/definitions/index.ts';
-import type { EventLog, EventLogOptions } from '../../src/events/index.ts';
+import { type EventLog, type EventLogOptions, openEventLog } from '../../src/events/index.ts';
 import {
   type DeriveRows,
   type Ingestion,
@@ -43,7 +43,6 @@ import {
 import { createRowDeriver } from '../../src/offline/index.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { LIMITS } from './ingestion-limits.ts';
-import { type LogTopic, openLogAt } from './log-places.ts';
 import type { OnlineStoreKind, OnlineStorePlace } from './online-stores.ts';
 
 /** A moment that tests start at. */
@@ -115,10 +114,7 @@ const STRING = { kind: 'string' } as const;
 
 export const keyOf = (k: string): EncodedKey => encodeKey([STRING], [k]) as EncodedKey;
 
-export async function openIngestionWorld(
-  kind: Pick<OnlineStoreKind, 'prepare'>,
-  topic?: LogTopic,
-): Promise<IngestionWorld> {
+export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>): Promise<IngestionWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-ingestion-'));
   const place = await kind.prepare();
   const objectFolder = join(folder, 'objects');
@@ -166,7 +162,7 @@ export async function openIngestionWorld(
       const { around = (deps: IngestionDeps) => deps, closeLimit, ...more } = rest;
       const given: IngestionOptions = { definitions, ...more };
       if (closeLimit !== undefined) Object.defineProperty(given, 'closeLimitMs', { get: closeLimit });
-      const log = await openLogAt(topic, { path, database, objects, clock, logger, ...logOptions });
+      const log = await openEventLog({ path, database, objects, clock, logger, ...logOptions });
       const own = between(await place.open(clock));
       const deriver = (given: Definitions, source: Parameters<typeof createRowDeriver>[1]): DeriveRows =>
         derive ?? createRowDeriver(given, source, () => Promise.reject(new Error('no column here is derived by SQL')));
