@@ -5,6 +5,7 @@ import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
+import { rows } from '../support/tier.ts';
 
 if (!hasRedis()) skipBecause('reading features from Redis: there is no redis-server on this machine');
 
@@ -34,7 +35,7 @@ interface Row {
   readonly event_times: Readonly<Record<string, string | null>>;
 }
 
-describe.each([{ store: 'lmdb' }, { store: 'redis' }].filter(({ store }) => store === 'lmdb' || hasRedis()))(
+describe.each(rows([{ store: 'lmdb' }], hasRedis() ? [{ store: 'redis' }] : []))(
   'features read from $store',
   ({ store }) => {
     let redis: RedisServer | undefined;
