@@ -5,6 +5,7 @@ import { type MaturedOutcomes, presentRollout } from '../../src/rollouts/index.t
 import { databasesByTier } from '../support/databases.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { MODEL } from '../support/registries.ts';
+import { expectConsistent } from '../support/rollout-invariants.ts';
 import { ANN, ENDPOINT, inRolloutWorlds, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
 
 /** So many outcomes of a version, of which `events` are true, each of a unit of its own. */
@@ -16,6 +17,9 @@ function maturedOf(version: number, revision: number, n: number, events: number)
   return { version, revision, n: group(n), sum: group(events), squares: group(events), events: units };
 }
 
+const DROP = { guards: ['outcome>-10%'], steps: [50, 100], holdMicros: 600 * SECOND };
+/** Longer than a server that says nothing is taken for live. */
+const AWAY = 60 * SECOND;
 const HEALTHY = { units: 200, stable: { error: 0.004 }, candidate: { error: 0.004 } } as const;
 
 describe.each(databasesByTier('rollouts'))('a rollout on $name', (databases) => {
@@ -135,11 +139,20 @@ describe.each(databasesByTier('rollouts'))('a rollout on $name', (databases) => 
     expect(await world.weights()).toEqual({ 'stable 1': 90, 'candidate 2': 10 });
   });
 
-  it('breaches where stable has traffic and the candidate none', async () => {
-    await world.start();
-    const shown = await world.run(60, { ...HEALTHY, reach: 0 }, ({ rollout }) => rollout.state === 'rolled_back');
+  it.each([
+    ['the candidate has no traffic and stable has', {}, { reach: 0 }, /^srm/],
+    [
+      'outcomes drop past what is allowed',
+      DROP,
+      { stable: { outcome: 0.3 }, candidate: { outcome: 0.15 } },
+      /^outcome is -\d+/,
+    ],
+    ['requests are slow', {}, { candidate: { slow: 0.3 } }, /^slow_rate/],
+  ] as const)('goes back where %s', async (_what, plan, sent, reason) => {
+    await world.start(plan);
+    const shown = await world.run(60, { ...HEALTHY, ...sent }, ({ rollout }) => rollout.state === 'rolled_back');
     expect(shown.rollout.state).toBe('rolled_back');
-    expect(shown.rollout.reason).toMatch(/^srm/);
+    expect(shown.rollout.reason).toMatch(reason);
   });
 
   it('breaches where a breaker opened', async () => {
@@ -175,18 +188,9 @@ describe.each(databasesByTier('rollouts'))('a rollout on $name', (databases) => 
     await world.start();
     await world.run(6, HEALTHY);
     expect(world.slow).toEqual(new Map([[ENDPOINT, 50_000]]));
-    const slow = { ...HEALTHY, candidate: { slow: 0.3 } };
-    const shown = await world.run(60, slow, ({ rollout }) => rollout.state === 'rolled_back');
-    expect(shown.rollout.reason).toMatch(/^slow_rate/);
+    await world.rollouts.abort((await world.shown()).rollout.id, ANN);
     await world.run(1);
     expect(world.slow).toEqual(new Map());
-  });
-
-  it('compares outcomes: a drop past what is allowed goes back', async () => {
-    await world.start({ guards: ['outcome>-10%'], steps: [50, 100], holdMicros: 600 * SECOND });
-    const rates = { stable: { outcome: 0.3 }, candidate: { outcome: 0.15 } };
-    const shown = await world.run(60, { units: 200, ...rates }, ({ rollout }) => rollout.state === 'rolled_back');
-    expect(shown.rollout.reason).toMatch(/^outcome is -\d+/);
   });
 
   it('waits for outcomes that do not come', async () => {
@@ -471,6 +475,76 @@ describe.each(databasesByTier('rollouts'))('a rollout on $name', (databases) => 
       expect((await world.shown()).stopped).toBeNull();
       world.later(60 * SECOND);
       expect((await world.shown()).stopped).toContain('no server runs the controller');
+    });
+
+    it('is decided by one of two operators at the same moment, beside a look: the other is told', async () => {
+      for (let round = 0; round < 6; round++) {
+        const stable = (await world.registry.endpoints.get('delay')).variants[0]?.version;
+        const { rollout } = await world.start({ candidate: stable === 2 ? 3 : 2, force: true });
+        await world.run(5, { units: 60 });
+        const verbs = round % 2 === 0 ? (['promote', 'abort'] as const) : (['abort', 'promote'] as const);
+        const looking = world.look();
+        const done = await Promise.allSettled(
+          verbs.map((verb) => world.rollouts[verb](rollout.id, { ...ANN, actor: verb, reason: 'at once' })),
+        );
+        await looking;
+        const lost = done.filter((one) => one.status === 'rejected');
+        expect(lost).toHaveLength(1);
+        expect(lost[0]?.reason).toMatchObject({ code: 'HR_CONFLICT' });
+        const { state } = (await world.shown()).rollout;
+        expect(['promoted', 'aborted']).toContain(state);
+        const actors = (await world.shown()).events.map(({ actor }) => actor);
+        expect(actors.filter((actor) => actor === 'promote' || actor === 'abort')).toEqual([
+          state === 'promoted' ? 'promote' : 'abort',
+        ]);
+        await expectConsistent(world);
+      }
+    });
+  });
+
+  describe('after a silence: nobody’s word is no consent', () => {
+    const state = async (): Promise<string> => (await world.shown()).rollout.state;
+    const look = async (): Promise<string> => {
+      await world.look();
+      world.later(SECOND);
+      return state();
+    };
+
+    it('leaves preparing only once servers say that they have loaded the candidate', async () => {
+      await world.start();
+      await world.serve();
+      expect(await look()).toBe('preparing');
+      world.later(AWAY);
+      expect(await look()).toBe('preparing');
+      expect(await world.weights()).toEqual({ 'stable 1': 100 });
+      await world.serve();
+      expect(await look()).toBe('settling');
+    });
+
+    it('goes back where one says then that it can not load it', async () => {
+      await world.start();
+      await world.serve();
+      await look();
+      world.later(AWAY);
+      await look();
+      await world.serve({ b: 'no such operator' });
+      await look();
+      const { rollout } = await world.shown();
+      expect(rollout.reason).toMatch(/version 2 can not be served: host 98: no such operator/);
+      expect(rollout.state).toMatch(/rolling_back|rolled_back/);
+    });
+
+    it('leaves settling only once servers say that they answer by it', async () => {
+      await world.start();
+      await world.serve();
+      await look();
+      await world.serve();
+      expect(await look()).toBe('settling');
+      world.later(AWAY);
+      expect(await look()).toBe('settling');
+      expect(await look()).toBe('settling');
+      await world.serve();
+      expect(await look()).toBe('watching');
     });
   });
 });

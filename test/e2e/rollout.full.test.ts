@@ -1,8 +1,7 @@
-// Rollouts as their operators see them, at a real server with two workers: one version goes to all traffic, one that fails for
-// some goes back by itself, both started and followed by commands and over HTTP.
+// Rollouts at a real server with two workers: a version that fails for some goes back by itself, one whose breakers open at once, and
+// a command watches one outside a terminal.
 // twin: test/integration/rollout-served.test.ts > is promoted step by step by what its servers count
 // twin: test/contract/rollouts.test.ts > is rolled back within five seconds of evidence that suffices, which is kept
-// twin: test/contract/rollouts.test.ts > is changed by the one of two who saw how it stands
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -86,33 +85,8 @@ async function until(id: string, isThere: (status: Status) => boolean, limitMs =
   }
 }
 
-const QUICK = ['--hold', '2s', '--warmup', '0s', '--bake', '1s', '--min-units', '30', '--steps', '50,100'];
-
 describe('a rollout at a server', { timeout: 60_000 }, () => {
-  it('goes to all traffic, and watching it ends well', async () => {
-    const words = 'rollout start checkout --candidate 2 --guard error_rate<+20% --reason retrained'.split(' ');
-    const started = headraceJson(project, [...words, ...QUICK]) as Status;
-    expect(started).toMatchObject({ state: 'pending', step: 0, weights: { stable: 100 }, reason: 'retrained' });
-    const ended = await until(started.id, ({ state }) => state === 'promoted');
-    expect(ended.history.map(({ to }) => to)).toEqual([
-      'pending',
-      'preparing',
-      'settling',
-      'watching',
-      'preparing',
-      'settling',
-      'baking',
-      'promoted',
-    ]);
-    expect(headraceJson(project, ['endpoints', 'show', 'checkout'])).toMatchObject({
-      variants: [{ name: 'stable', version: 2, weight: 100 }],
-    });
-    const { code, stdout, stderr } = headrace(project, ['rollout', 'watch', started.id]);
-    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('promoted') });
-    expect(stdout).toContain('of version 2 at endpoint checkout, against version 1');
-  });
-
-  it('goes back by itself within seconds, and then waits', async () => {
+  it('goes back by itself, and then waits', async () => {
     const { status, json, etag } = await call('POST', '/v1/rollouts', {
       endpoint: 'checkout',
       candidate: 3,
@@ -126,16 +100,12 @@ describe('a rollout at a server', { timeout: 60_000 }, () => {
     const ended = await until(json.id, ({ state }) => state === 'rolled_back');
     expect(ended.reason).toMatch(/^error_rate, allowed \+20% \(\d+ units at the candidate, 0 at stable\)$/);
     expect(ended.weights).toEqual({ stable: 100 });
-    const at = (to: string): number => Date.parse(ended.history.find((event) => event.to === to)?.at ?? '');
-    // It fails one in twelve.
-    expect(at('rolled_back') - at('watching')).toBeLessThan(15_000);
-    expect(at('rolled_back') - at('rolling_back')).toBeLessThan(5000);
     const again = headrace(project, ['rollout', 'start', 'checkout', '--candidate', '3']);
     expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('--force') });
     expect(headrace(project, ['rollout', 'watch', json.id]).code).toBe(1);
   });
 
-  it('goes back within seconds where breakers open, whatever its guards allow', async () => {
+  it('goes back where breakers open, whatever its guards allow', async () => {
     const path = '/v1/rollouts';
     const body = {
       endpoint: 'checkout',
@@ -154,7 +124,7 @@ describe('a rollout at a server', { timeout: 60_000 }, () => {
 
   it('is watched outside a terminal, too: a line whenever it waits for something else, and not for each count', async () => {
     const words =
-      'rollout start checkout --candidate 1 --guard error_rate<+20% --steps 50 --hold 10m --warmup 0s'.split(' ');
+      'rollout start checkout --candidate 2 --guard error_rate<+20% --steps 50 --hold 10m --warmup 0s'.split(' ');
     const { id } = headraceJson(project, [...words, '--min-units', '100000']) as Status;
     const watching = spawn(process.execPath, [MAIN, 'rollout', 'watch', id], {
       cwd: project.directory,
@@ -175,49 +145,5 @@ describe('a rollout at a server', { timeout: 60_000 }, () => {
     expect(await ended).toEqual([1, null]);
     expect(waits().length - seen).toBeLessThan(3);
     expect(told).toMatch(/ {2}aborted/);
-  });
-
-  it('is paused, resumed and aborted by people, of whom only one who saw it may', async () => {
-    const { json } = await call('POST', '/v1/rollouts', {
-      endpoint: 'checkout',
-      candidate: 1,
-      steps: [50],
-      hold: '10m',
-      warmup: '0s',
-    });
-    await until(json.id, ({ state }) => state === 'watching');
-    const { etag } = await call('GET', `/v1/rollouts/${json.id}`);
-    const path = (verb: string) => `/v1/rollouts/${json.id}/${verb}`;
-    const paused = await call('POST', path('pause'), { reason: 'lunch' }, { 'if-match': etag });
-    expect(paused).toMatchObject({ status: 200, json: { state: 'paused', reason: 'lunch' } });
-    expect(await call('POST', path('abort'), undefined, { 'if-match': etag })).toMatchObject({
-      status: 409,
-      json: { code: 'HR_CONFLICT' },
-    });
-    expect(
-      await call('PUT', '/v1/endpoints/checkout', { variants: [{ name: 'stable', version: 3, weight: 100 }] }),
-    ).toMatchObject({
-      status: 409,
-      json: { code: 'HR_ROLLOUT_UNDERWAY' },
-    });
-    expect(headraceJson(project, ['rollout', 'status', 'checkout'])).toMatchObject({ id: json.id, state: 'paused' });
-    expect(await call('POST', path('resume'))).toMatchObject({ status: 200, json: { state: 'watching' } });
-    expect(headraceJson(project, ['rollout', 'abort', 'checkout', '--reason', 'enough'])).toMatchObject({
-      state: 'aborted',
-      weights: { stable: 100 },
-    });
-    const listed = headraceJson(project, ['rollout', 'list', '--endpoint', 'checkout']) as { rollouts: Status[] };
-    expect(listed.rollouts.map(({ state }) => state)).toEqual([
-      'aborted',
-      'aborted',
-      'rolled_back',
-      'rolled_back',
-      'promoted',
-    ]);
-    expect((await call('GET', '/v1/rollouts/none')).status).toBe(404);
-    expect(await call('POST', '/v1/rollouts', { endpoint: 'checkout', candidate: 1, hold: 'long' })).toMatchObject({
-      status: 400,
-      json: { errors: [{ path: 'hold', message: 'expected a time such as 10m, got "long"' }] },
-    });
   });
 });

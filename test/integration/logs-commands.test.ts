@@ -231,6 +231,34 @@ describe('the log', () => {
   });
 });
 
+describe('outcomes of a file', () => {
+  it('weigh for no rollout without maturity, which is said', () => {
+    const start = (...more: readonly string[]) =>
+      headraceJson(project, [
+        'rollout',
+        'start',
+        'checkout',
+        '--candidate',
+        '2',
+        '--guard',
+        'outcome>-5%',
+        ...more,
+      ]) as {
+        readonly id: string;
+      };
+    writeFileSync(project.file('one.jsonl'), JSON.stringify({ prediction_id: idOf(0), value: true }));
+    const recorded = (): string => headrace(project, ['logs', 'outcomes', 'checkout', 'one.jsonl']).stdout;
+    const { id } = start();
+    expect(recorded()).toBe(
+      `1 outcome of checkout recorded\nRollout ${id} counts nothing of a file: it has no maturity, so its guard on outcomes sees what servers are sent.\n`,
+    );
+    headraceJson(project, ['rollout', 'abort', 'checkout']);
+    start('--maturity', '1h');
+    expect(recorded()).toBe('1 outcome of checkout recorded\n');
+    headraceJson(project, ['rollout', 'abort', 'checkout']);
+  });
+});
+
 describe('a file that cannot be written', () => {
   it.each([
     ['a spine', ['logs', 'spine', 'checkout', '--out']],

@@ -30,7 +30,7 @@ it('counts predictions that are old enough, each by what was known at that age',
       unitFields: [],
       keepsUnitsWhole: true,
     } as const;
-    appendRecord(log, id, { atMicros, route });
+    appendRecord(log, id, { atMicros, route, unit: [`unit ${unitHash}`] });
     return id;
   };
   const tell = (predictionId: string, value: number | boolean | string, atMicros: number): Promise<void> => {
@@ -46,12 +46,17 @@ it('counts predictions that are old enough, each by what was known at that age',
   const forced = predict(START, 1, 68, 'forced');
   const nobody = predict(START, 1, 0);
   const young = predict(START + 9 * MINUTE, 1, 69);
+  predict(START + 2 * MINUTE, 2, 70);
   await log.flush();
   await tell(changed, false, START + 2 * MINUTE);
   await tell(number, 2.5, START + 3 * MINUTE);
   await tell(text, 'yes', START + 3 * MINUTE);
   for (const id of [early, forced, nobody]) await tell(id, true, START + 4 * MINUTE);
   await tell(young, true, START + 9 * MINUTE);
+  // By its unit and a time.
+  clock.micros = START + 5 * MINUTE;
+  const ofUnit = { unit: ['unit 70'], fromMicros: START };
+  await log.recordOutcomes([{ predictionId: ofUnit, endpoint: 'delay', value: true, observedMicros: clock.micros }]);
   // After the age: known by now, and not then.
   await tell(late, true, START + 11 * MINUTE + 1);
   await tell(changed, true, START + 12 * MINUTE);
@@ -70,7 +75,7 @@ it('counts predictions that are old enough, each by what was known at that age',
         version,
         revision,
         groups: n.flatMap((count, g) => (count === 0 ? [] : [[g, count, sum[g], squares[g]]])),
-        events,
+        events: events.toSorted((one, other) => one.minute - other.minute),
       }));
     expect(shown).toEqual([
       { version: 1, revision: 9, groups: [[2, 1, 2.5, 6.25]], events: [{ unitHash: 66, minute: START + 12 * MINUTE }] },
@@ -79,9 +84,13 @@ it('counts predictions that are old enough, each by what was known at that age',
         revision: 9,
         groups: [
           [0, 1, 0, 0],
+          [70 % 64, 1, 1, 1],
           [hash % 64, 1, 1, 1],
         ],
-        events: [{ unitHash: hash, minute: START + 10 * MINUTE }],
+        events: [
+          { unitHash: hash, minute: START + 10 * MINUTE },
+          { unitHash: 70, minute: START + 12 * MINUTE },
+        ],
       },
     ]);
   };

@@ -67,16 +67,40 @@ async function until(id: string, isThere: (status: RolloutStatus) => boolean): P
   }
 }
 
-it('is aborted by a command, and everybody has the version of before', async () => {
+it('is paused, resumed and aborted by people, of whom only one who saw it may', async () => {
   const { id } = await start({ hold: '1h' });
   const watching = await until(id, ({ state }) => state === 'watching');
   expect(watching.weights).toEqual({ stable: 50, candidate: 50 });
   expect(new Set(await predict())).toEqual(new Set([1, 2]));
-  expect(headraceJson(open.project, ['rollout', 'abort', 'checkout', '--reason', 'enough'])).toMatchObject({
-    id,
-    state: 'aborted',
+  const etag = String((await open.serving.server.inject({ url: `/v1/rollouts/${id}` })).headers.etag);
+  const operate = async (verb: string, body: object, headers: Record<string, string> = {}) => {
+    const answer = await open.post(`/v1/rollouts/${id}/${verb}`, body, headers);
+    return { status: answer.statusCode, json: answer.json() };
+  };
+  expect(await operate('pause', { reason: 'lunch' }, { 'if-match': etag })).toMatchObject({
+    status: 200,
+    json: { state: 'paused', reason: 'lunch' },
   });
+  const refused = { status: 409, json: { code: 'HR_CONFLICT' } };
+  expect(await operate('abort', {}, { 'if-match': etag })).toMatchObject(refused);
+  const traffic = await open.serving.server.inject({
+    method: 'PUT',
+    url: '/v1/endpoints/checkout',
+    payload: { variants: [{ name: 'stable', version: 2, weight: 100 }] },
+  });
+  expect([traffic.statusCode, traffic.json().code]).toEqual([409, 'HR_ROLLOUT_UNDERWAY']);
+  expect(headraceJson(open.project, ['rollout', 'status', 'checkout'])).toMatchObject({ id, state: 'paused' });
+  expect(await operate('resume', {})).toMatchObject({ status: 200, json: { state: 'watching' } });
+  const abort = ['rollout', 'abort', 'checkout', '--reason', 'enough'];
+  expect(headraceJson(open.project, abort)).toMatchObject({ id, state: 'aborted', weights: { stable: 100 } });
   await expect.poll(predict).not.toContain(2);
+  expect(headraceJson(open.project, ['rollout', 'list', '--endpoint', 'checkout'])).toMatchObject({
+    rollouts: [{ id, state: 'aborted' }],
+  });
+  expect((await open.serving.server.inject({ url: '/v1/rollouts/none' })).statusCode).toBe(404);
+  expect((await open.post('/v1/rollouts', { endpoint: 'checkout', candidate: 1, hold: 'long' })).json()).toMatchObject({
+    errors: [{ path: 'hold', message: 'expected a time such as 10m, got "long"' }],
+  });
 });
 
 it('is promoted step by step by what its servers count', async () => {

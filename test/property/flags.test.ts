@@ -104,7 +104,7 @@ describe('an endpoint’s flag', () => {
       client.destroy();
       return values;
     };
-    expectEveryWay(await agrees(ask, () => true, 100));
+    expectEveryWay(await agrees(ask, () => true, 400));
   }, 60_000);
 
   it('is the same by OFREP', async () => {

@@ -1,20 +1,12 @@
-// GrowthBook's own SDK, given what is exported of an endpoint, gives every unit the arm that requests are routed to:
-// arms of several ranges, namespaces, holdouts, rules, conditions, units that are not ASCII.
+// GrowthBook's own SDK, given what is exported of an experiment, gives every unit the arm that requests are routed to. Whole endpoints:
+// flags.test.ts.
 
 import { type FeatureDefinition, GrowthBook } from '@growthbook/growthbook';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUCKETS, type Variant } from '../../src/registry/index.ts';
-import { compileRoutes, endpointFeature, experimentFeature, unitAttribute } from '../../src/rollouts/index.ts';
-import {
-  type Attributes,
-  attributes,
-  attributesOf,
-  COLUMNS,
-  endpoint,
-  experiment,
-  rowOf,
-} from '../support/random-traffic.ts';
+import { compileRoutes, experimentFeature, unitAttribute } from '../../src/rollouts/index.ts';
+import { type Attributes, attributes, attributesOf, COLUMNS, experiment, rowOf } from '../support/random-traffic.ts';
 import { runs } from '../support/tier.ts';
 
 function evaluate(feature: unknown, given: Attributes): unknown {
@@ -30,42 +22,7 @@ const consoleError = console.error;
 beforeAll(() => void (console.error = (...words: unknown[]) => void told.push(words)));
 afterAll(() => void (console.error = consoleError));
 
-describe('an endpoint in GrowthBook’s SDK', () => {
-  it('gives every unit the arm that its requests are routed to', () => {
-    const seen = new Set<string>();
-    fc.assert(
-      fc.property(endpoint, fc.array(attributes, { minLength: 20, maxLength: 20 }), (given, requests) => {
-        const spec = {
-          unit: given.unit,
-          rules: given.rules,
-          ...(given.holdout === undefined ? {} : { holdout: given.holdout }),
-        };
-        const traffic = { name: 'ep', ...given };
-        // An SDK has one attribute `unit`.
-        const units = [given.unit, ...given.experiments.map((one) => one.unit)];
-        const several = new Set(units.filter(({ length }) => length > 1).map((one) => one.join()));
-        fc.pre(several.size < 2);
-        const routes = compileRoutes(traffic, spec, COLUMNS);
-        const feature = endpointFeature(traffic, spec);
-        for (const request of requests) {
-          const row = rowOf(request);
-          const own = routes.unitOf(row, 'r');
-          const route = routes.of(row, 'r', own, routes.hashOf(own));
-          const theirs = evaluate(feature, attributesOf(request, units)) as {
-            value: unknown;
-            experimentResult?: { key: string; hashAttribute: string };
-          };
-          expect(theirs.value).toBe(routes.arms[route.place]?.name);
-          if (theirs.experimentResult !== undefined) expect(theirs.experimentResult.key).toBe(route.variant);
-          seen.add(route.via);
-        }
-      }),
-      { numRuns: runs(400) },
-    );
-    expect(told).toEqual([]);
-    expect(seen).toEqual(new Set(['rule', 'holdout', 'experiment', 'rollout', 'no_unit']));
-  });
-
+describe('an experiment in GrowthBook’s SDK', () => {
   it('gives an experiment’s units the same arm as a flag of the experiment’s name', () => {
     fc.assert(
       fc.property(experiment('one'), fc.array(attributes, { minLength: 20, maxLength: 20 }), (one, requests) => {

@@ -164,6 +164,16 @@ it('write nothing where they are told again', () => {
   expect(collector.take('all')).toHaveLength(1);
 });
 
+it('of a unit are of no arm: they are counted, and add nothing', () => {
+  const collector = createMinuteCollector(() => START);
+  collector.outcomeOfUnit('eta');
+  collector.outcomeOfUnit('eta');
+  const [row, ...others] = collector.take('all');
+  expect(others).toEqual([]);
+  expect(row).toMatchObject({ version: 0, revision: 0 });
+  expect([row?.outcomes?.n[0], row?.outcomes?.sum[0]]).toEqual([2, 0]);
+});
+
 it('are remembered within bounds: one of long ago counts as new', () => {
   const collector = createMinuteCollector(() => START, createToldOutcomes(4));
   const ids = Array.from({ length: 8 }, () => nextId(predictionMark(3, 1), 7));
