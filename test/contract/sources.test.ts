@@ -24,8 +24,9 @@ import {
   definitionsOf,
   fields,
   manifestOf,
-  openOfflineWorld,
+  memberOf,
   type OfflineWorld,
+  openOfflineWorld,
   readParquet,
   sourceOf,
   TYPES,
@@ -119,6 +120,8 @@ const FEATURES: readonly FeatureSpec[] = [
 
 /** With a bound for all that is `latest`, what came long before is not read. */
 function manifestFor({ located }: OpenPlace, ttlMicros: Micros | null): Manifest {
+  const things = viewOf('things', 'thing', 'events', ['id'], FEATURES, { ttlMicros: 2 * HOUR });
+  const spots = viewOf('spots', 'spot', 'events', ['id', 'region'], FEATURES.slice(4), { ttlMicros });
   return manifestOf({
     entities: {
       thing: { name: 'thing', keys: fields({ id: TYPES.int64 }) },
@@ -132,31 +135,8 @@ function manifestFor({ located }: OpenPlace, ttlMicros: Micros | null): Manifest
         tombstone: 'gone',
       }),
     },
-    views: {
-      things: viewOf('things', 'thing', 'events', ['id'], FEATURES, { ttlMicros: 2 * HOUR }),
-      spots: viewOf('spots', 'spot', 'events', ['id', 'region'], FEATURES.slice(4), { ttlMicros }),
-    },
-    services: {
-      all: {
-        name: 'all',
-        members: [
-          {
-            kind: 'view',
-            role: 'things',
-            view: 'things',
-            keyColumns: ['id'],
-            features: FEATURES.map(({ name }) => name),
-          },
-          {
-            kind: 'view',
-            role: 'spots',
-            view: 'spots',
-            keyColumns: ['id', 'region'],
-            features: FEATURES.slice(4).map(({ name }) => name),
-          },
-        ],
-      },
-    },
+    views: { things, spots },
+    services: { all: { name: 'all', members: [memberOf(things), memberOf(spots)] } },
   });
 }
 
@@ -191,7 +171,7 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
     return createTrainingSet(deps, request);
   };
 
-  it('gives training sets that hold what the oracle says, and that an audit proves', { timeout: 300_000 }, async () => {
+  it('gives training sets that hold what the oracle says, and that an audit proves', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(row, { maxLength: 40 }),
@@ -237,7 +217,7 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
     seen: START,
   });
 
-  it('fills the online store with the same, and knows when nothing is new', { timeout: 120_000 }, async () => {
+  it('fills the online store with the same, and knows when nothing is new', async () => {
     const open = await place.open(world);
     const rows = Array.from({ length: 20 }, (_, n) => plain(n, n));
     await open.put(COLUMNS, rows);
@@ -303,7 +283,7 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
     if (path !== undefined) expect(await sourceAtPath(path, world.directory, deps)).toMatchObject(open.located);
   });
 
-  it('tells an audit that its rows are others by now, or gives it those that were', { timeout: 120_000 }, async () => {
+  it('tells an audit that its rows are others by now, or gives it those that were', async () => {
     const open = await place.open(world);
     await open.put(COLUMNS, [plain(1, 1), plain(2, 2)]);
     const deps = depsFor(open);

@@ -4,7 +4,7 @@
 // twin: test/integration/iceberg-source.test.ts > leaves out what is deleted
 
 import { join } from 'node:path';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Row } from '../../src/core/index.ts';
 import { findExtensions } from '../support/duckdb-extensions.ts';
@@ -44,12 +44,8 @@ describe.skipIf(!canRun)(suite, () => {
   });
 
   it('is what its commands do', { timeout: 300_000 }, async () => {
-    const { endpoint, accessKeyId, secretAccessKey } = server;
-    const s3 = { endpoint, accessKeyId, secretAccessKey };
-    const credentials = { accessKeyId, secretAccessKey };
-    const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
-    await client.send(new CreateBucketCommand({ Bucket: 'shop' }));
-    client.destroy();
+    const s3 = server.access;
+    await server.client.send(new CreateBucketCommand({ Bucket: 'shop' }));
     const ago = (hours: number) => Date.now() * 1000 - hours * HOUR;
     const orders = (rows: readonly Row[]) => world.file(ORDERS, rows);
     // A catalog puts a table of namespace "lake" below its warehouse.
@@ -63,13 +59,7 @@ describe.skipIf(!canRun)(suite, () => {
     const back = [{ customer: 'ada', reason: 'too small', returned_at: ago(1) }];
     await world.ask({ do: 'delta_write', path, file: await world.file(RETURNS, back) });
 
-    const env = {
-      HEADRACE_DUCKDB_EXTENSIONS: extensions as string,
-      AWS_ENDPOINT_URL: endpoint,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      AWS_REGION: 'us-east-1',
-    };
+    const env = { ...server.variables, HEADRACE_DUCKDB_EXTENSIONS: extensions as string };
     runGuide(GUIDE, project, env);
     const asked = ['features', 'get', '--service', 'features', '--rows', '[{"customer":"ada"}]'];
     const read = () =>

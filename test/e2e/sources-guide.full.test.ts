@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Field, Row } from '../../src/core/index.ts';
 import {
@@ -29,28 +29,14 @@ const program = findS3Server('the guide on sources');
 describe.skipIf(program === undefined)('sources on S3, as they are documented', () => {
   let server: S3Server;
   let world: OfflineWorld;
-  let client: S3Client;
-  let env: Record<string, string>;
+  let env: S3Server['variables'];
   beforeAll(async () => {
     server = await startS3Server(program as NonNullable<typeof program>);
     world = await openOfflineWorld();
-    const { endpoint, accessKeyId, secretAccessKey } = server;
-    client = new S3Client({
-      endpoint,
-      region: 'us-east-1',
-      forcePathStyle: true,
-      credentials: { accessKeyId, secretAccessKey },
-    });
-    await client.send(new CreateBucketCommand({ Bucket: 'lake' }));
-    env = {
-      AWS_ENDPOINT_URL_S3: endpoint,
-      AWS_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    };
+    await server.client.send(new CreateBucketCommand({ Bucket: 'lake' }));
+    env = server.variables;
   }, 120_000);
   afterAll(async () => {
-    client?.destroy();
     await world?.close();
     await server?.stop();
   });
@@ -58,7 +44,7 @@ describe.skipIf(program === undefined)('sources on S3, as they are documented', 
   const put = async (key: string, columns: readonly Field[], rows: readonly Row[]) => {
     const local = join(world.directory, 'upload.parquet');
     await writeParquet(world.connection, local, columns, rows);
-    await client.send(new PutObjectCommand({ Bucket: 'lake', Key: key, Body: readFileSync(local) }));
+    await server.put('lake', key, readFileSync(local));
   };
   const inProject = async (use: (project: Project) => Promise<void>) => {
     const project = createProject({ 'headrace.config.ts': CONFIG });

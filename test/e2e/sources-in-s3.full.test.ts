@@ -3,7 +3,6 @@
 // twin: test/contract/sources.test.ts > a source of
 
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { headraceBeside } from '../support/evolving-project.ts';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
@@ -17,7 +16,6 @@ const program = findS3Server('sources and spines in S3');
 describe.skipIf(program === undefined)('sources and spines in S3', () => {
   let server: S3Server;
   let proxy: FaultyProxy;
-  let client: S3Client;
   let lake: string;
   let env: Record<string, string>;
   const projects: Project[] = [];
@@ -27,15 +25,10 @@ describe.skipIf(program === undefined)('sources and spines in S3', () => {
   beforeAll(async () => {
     server = await startS3Server(program as NonNullable<typeof program>);
     proxy = await startFaultyProxy(server.endpoint);
-    const { endpoint, accessKeyId, secretAccessKey } = server;
-    const credentials = { accessKeyId, secretAccessKey };
-    client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
     lake = await server.newBucket();
     env = {
+      ...server.variables,
       AWS_ENDPOINT_URL_S3: proxy.endpoint,
-      AWS_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
       // Without its extensions DuckDB reads copies.
       HEADRACE_OFFLINE_EXTENSIONS: '/nowhere',
     };
@@ -58,12 +51,11 @@ describe.skipIf(program === undefined)('sources and spines in S3', () => {
   }, 120_000);
   afterAll(async () => {
     for (const project of projects) project.remove();
-    client?.destroy();
     await proxy?.stop();
     await server?.stop();
   });
 
-  const put = (Key: string, Body: Buffer) => client.send(new PutObjectCommand({ Bucket: lake, Key, Body }));
+  const put = (key: string, body: Buffer) => server.put(lake, key, body);
   const newProject = (more = ''): Project => {
     const project = createProject({
       'headrace.config.ts': `import { defineConfig } from 'headrace';
@@ -94,7 +86,7 @@ export const shop_features = featureService('shop_features', [history]);
     return ['training-set', 'create', ...service, '--spine', spine, ...more];
   };
 
-  it('tell how far fetching is, of what is fetched; exactly with --json', { timeout: 120_000 }, async () => {
+  it('tell how far fetching is, of what is fetched; exactly with --json', async () => {
     const spine = `s3://${lake}/spines/a.parquet`;
     const size = `${(bytes / 1e6).toFixed(1)} MB`;
     const project = newProject();
@@ -113,15 +105,12 @@ export const shop_features = featureService('shop_features', [history]);
     expect(JSON.parse(made.stdout)).toBeTruthy();
   });
 
-  it('are given up once S3 says nothing for as long as is set', { timeout: 120_000 }, async () => {
+  it('are given up once S3 says nothing for as long as is set', async () => {
     const project = newProject(`offline: { s3Silence: '1s' }`);
     await run(project, 'apply', '--yes');
     proxy.fault = (method, path) =>
       method === 'GET' && path.includes('/sales/2.parquet') ? { kind: 'silence', afterBytes: 1000 } : undefined;
-    const began = performance.now();
     const { code, stdout } = await headraceBeside(project, create(`s3://${lake}/spines/a.parquet`, '--json'), env);
-    // By the default it would be five times thirty seconds.
-    expect(performance.now() - began).toBeLessThan(60_000);
     proxy.fault = () => undefined;
     expect(code).toBe(1);
     const { error } = JSON.parse(stdout) as { error: { code: string; message: string } };
@@ -140,7 +129,7 @@ export const shop_features = featureService('shop_features', [history]);
     const address = (key: string, bucket = lake) => JSON.stringify({ spine: `s3://${bucket}/${key}` });
     const post = (to: ServerProcess, body: string) => ask(to.url, 'application/json', body, asked);
 
-    it('are what the command makes of them, and tell how far they are', { timeout: 120_000 }, async () => {
+    it('are what the command makes of them, and tell how far they are', async () => {
       const project = newProject(`server: { spinePlaces: 's3://${lake}/spines' }`);
       await run(project, 'apply', '--yes');
       const serving = await startServe(project, [], env);
@@ -186,7 +175,7 @@ export const shop_features = featureService('shop_features', [history]);
       }
     });
 
-    it('are refused where no place is set', { timeout: 60_000 }, async () => {
+    it('are refused where no place is set', async () => {
       const project = newProject();
       await run(project, 'apply', '--yes');
       const serving = await startServe(project, [], env);

@@ -10,7 +10,7 @@ import { auditTrainingSet, createTrainingSet, listTrainingSets, type OfflineDeps
 import { findExtensions } from '../support/duckdb-extensions.ts';
 import { type LakeWorld, openLakeWorld } from '../support/lake-world.ts';
 import { findLakeWriter } from '../support/lake-writer.ts';
-import { definitionsOf, fields, manifestOf, sourceOf, TYPES, viewOf, writeParquet } from '../support/offline-world.ts';
+import { definitionsOf, fields, oneView, sourceOf, TYPES, viewOf, writeParquet } from '../support/offline-world.ts';
 
 const suite = 'training sets of tables of a lake';
 const python = findLakeWriter(suite);
@@ -42,25 +42,16 @@ describe.skipIf(python === undefined || extensions === undefined).each(['iceberg
       const deps: OfflineDeps = {
         ...world.deps,
         definitions: definitionsOf(
-          manifestOf({
-            entities: { thing: { name: 'thing', keys: fields({ id: TYPES.int64 }) } },
-            sources: { events: sourceOf('events', path, COLUMNS, { kind }) },
-            views: {
-              things: viewOf(
-                'things',
-                'thing',
-                'events',
-                ['id'],
-                [{ name: 'name', type: TYPES.string, aggregation: { op: 'latest', column: 'name' } }],
-              ),
-            },
-            services: {
-              all: {
-                name: 'all',
-                members: [{ kind: 'view', role: 'things', view: 'things', keyColumns: ['id'], features: ['name'] }],
-              },
-            },
-          }),
+          oneView(
+            sourceOf('events', path, COLUMNS, { kind }),
+            viewOf(
+              'things',
+              'thing',
+              'events',
+              ['id'],
+              [{ name: 'name', type: TYPES.string, aggregation: { op: 'latest', column: 'name' } }],
+            ),
+          ),
           world.directory,
         ),
       };
@@ -71,7 +62,7 @@ describe.skipIf(python === undefined || extensions === undefined).each(['iceberg
       ]);
       const out = join(world.directory, `${table}.parquet`);
       const make = () =>
-        createTrainingSet(deps, { service: 'all', spine, timestamp: 'when', labels: [], boundary: 'at', out });
+        createTrainingSet(deps, { service: 's', spine, timestamp: 'when', labels: [], boundary: 'at', out });
       return { change, told, deps, make, out, path };
     }
     const moveOn = async (change: (what: string, more?: object) => Promise<unknown>) => {

@@ -5,15 +5,7 @@ import { expect, it } from 'vitest';
 import { MICROS_PER_HOUR } from '../../src/core/index.ts';
 import { quoteText } from '../../src/storage/index.ts';
 import { createTrainingSet } from '../../src/offline/index.ts';
-import {
-  definitionsOf,
-  fields,
-  manifestOf,
-  openOfflineWorld,
-  sourceOf,
-  TYPES,
-  viewOf,
-} from '../support/offline-world.ts';
+import { definitionsOf, fields, oneView, openOfflineWorld, sourceOf, TYPES, viewOf } from '../support/offline-world.ts';
 
 const ROWS = 250_000;
 
@@ -41,17 +33,8 @@ it('keeps every row of a spine of a quarter of a million', { timeout: 60_000 }, 
         { name: 'rows', type: TYPES.int64, aggregation: { op: 'count', column: null, ...window } },
       ],
     );
-    const manifest = manifestOf({
-      entities: { e: { name: 'e', keys: [{ name: 'k', type: TYPES.int64 }] } },
-      sources: { events: sourceOf('events', events, fields({ k: TYPES.int64, at: TYPES.timestamp, x: TYPES.int64 })) },
-      views: { v: view },
-      services: {
-        s: {
-          name: 's',
-          members: [{ kind: 'view', role: 'v', view: 'v', keyColumns: ['k'], features: ['last_x', 'rows'] }],
-        },
-      },
-    });
+    const columns = fields({ k: TYPES.int64, at: TYPES.timestamp, x: TYPES.int64 });
+    const manifest = oneView(sourceOf('events', events, columns), view);
     await createTrainingSet(
       { ...world.deps, definitions: definitionsOf(manifest, directory) },
       { service: 's', spine, timestamp: 'at', labels: [], boundary: 'at', out },

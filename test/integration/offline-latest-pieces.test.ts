@@ -7,9 +7,9 @@ import { makePoints } from '../../src/offline/duckdb/point-keys.ts';
 import { planTrainingSet, type ReadPlan } from '../../src/offline/plan.ts';
 import {
   fields,
-  manifestOf,
-  openOfflineWorld,
   type OfflineWorld,
+  oneView,
+  openOfflineWorld,
   sourceOf,
   TYPES,
   viewOf,
@@ -17,14 +17,7 @@ import {
 
 const source = sourceOf('events', 'events.parquet', fields({ id: TYPES.int64, at: TYPES.timestamp, x: TYPES.int32 }));
 const features = [{ name: 'x', type: TYPES.int32, aggregation: { op: 'latest', column: 'x' } }] as const;
-const manifest = manifestOf({
-  entities: { one: { name: 'one', keys: fields({ id: TYPES.int64 }) } },
-  sources: { events: source },
-  views: { view: viewOf('view', 'one', 'events', ['id'], features, { ttlMicros: 400 }) },
-  services: {
-    all: { name: 'all', members: [{ kind: 'view', role: 'view', view: 'view', keyColumns: ['id'], features: ['x'] }] },
-  },
-});
+const manifest = oneView(source, viewOf('view', 'one', 'events', ['id'], features, { ttlMicros: 400 }));
 
 // Few instants, so that many events tie in full; the log's known times lag by anything.
 const EVENTS = `(SELECT i AS __hr_row, hash(i) % 9 AS id, make_timestamp(e) AS "at", hash(i + 3) % 3 AS x, e AS __hr_event,
@@ -42,7 +35,7 @@ describe('points in several pieces', () => {
   afterAll(() => world.close());
 
   async function winners(boundary: 'at' | 'before', mostPoints: number): Promise<unknown[][]> {
-    const request = { service: 'all', timestamp: 'at', labels: [], boundary };
+    const request = { service: 's', timestamp: 'at', labels: [], boundary };
     const read = planTrainingSet(manifest, request).reads[0] as ReadPlan;
     const tables = await makePoints(world.connection, 'test', read, 'spine', new Map([['id', 'id']]));
     const relation = { source, relation: EVENTS };

@@ -4,15 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createTrainingSet } from '../../src/offline/index.ts';
 import { quoteText } from '../../src/storage/index.ts';
-import {
-  definitionsOf,
-  fields,
-  manifestOf,
-  openOfflineWorld,
-  sourceOf,
-  TYPES,
-  viewOf,
-} from '../support/offline-world.ts';
+import { definitionsOf, fields, oneView, openOfflineWorld, sourceOf, TYPES, viewOf } from '../support/offline-world.ts';
 
 const TIES = 300_000;
 
@@ -34,14 +26,8 @@ it('finds the winner of 300,000 rows of one key and time', { timeout: 60_000 }, 
         (1, 3500000)) t(k, micros)) TO ${quoteText(spine)}`,
     );
     const latest = { name: 'last_x', type: TYPES.int64, aggregation: { op: 'latest', column: 'x' } } as const;
-    const manifest = manifestOf({
-      entities: { e: { name: 'e', keys: [{ name: 'k', type: TYPES.int64 }] } },
-      sources: { events: sourceOf('events', events, fields({ k: TYPES.int64, at: TYPES.timestamp, x: TYPES.int64 })) },
-      views: { v: viewOf('v', 'e', 'events', ['k'], [latest]) },
-      services: {
-        s: { name: 's', members: [{ kind: 'view', role: 'v', view: 'v', keyColumns: ['k'], features: ['last_x'] }] },
-      },
-    });
+    const columns = fields({ k: TYPES.int64, at: TYPES.timestamp, x: TYPES.int64 });
+    const manifest = oneView(sourceOf('events', events, columns), viewOf('v', 'e', 'events', ['k'], [latest]));
     await createTrainingSet(
       { ...world.deps, definitions: definitionsOf(manifest, directory) },
       { service: 's', spine, timestamp: 'at', labels: [], boundary: 'at', out },

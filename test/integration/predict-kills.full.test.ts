@@ -1,7 +1,7 @@
 // A batch that is killed at any moment and asked for again: no row is lost, none is there twice, and what comes out is what an
 // undisturbed one gives. And a disk that fills, and two processes at once.
 // twin: test/integration/predict.test.ts > a batch that breaks off
-// twin: test/unit/batch-lock.test.ts > is held by one alone
+// twin: test/unit/batch-lock.test.ts > keeps others out until it is let go
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';

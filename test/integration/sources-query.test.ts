@@ -13,8 +13,9 @@ import {
   definitionsOf,
   fields,
   manifestOf,
-  openOfflineWorld,
+  memberOf,
   type OfflineWorld,
+  openOfflineWorld,
   readParquet,
   sourceOf,
   TYPES,
@@ -76,6 +77,7 @@ const OVER: readonly QueriedSource[] = [...over('orders', 'items', 'prices'), { 
 
 function manifestFor(folder: string, sql = SQL, more: Partial<SourceSpec> = {}): Manifest {
   const at = (name: string) => join(folder, `${name}.parquet`);
+  const sales = viewOf('sales', 'customer', 'sold', ['customer'], features);
   return manifestOf({
     entities: { customer: { name: 'customer', keys: fields({ customer: TYPES.string }) } },
     sources: {
@@ -103,21 +105,8 @@ function manifestFor(folder: string, sql = SQL, more: Partial<SourceSpec> = {}):
         ...more,
       }),
     },
-    views: { sales: viewOf('sales', 'customer', 'sold', ['customer'], features) },
-    services: {
-      s: {
-        name: 's',
-        members: [
-          {
-            kind: 'view',
-            role: 'sales',
-            view: 'sales',
-            keyColumns: ['customer'],
-            features: features.map(({ name }) => name),
-          },
-        ],
-      },
-    },
+    views: { sales },
+    services: { s: { name: 's', members: [memberOf(sales)] } },
   });
 }
 

@@ -169,6 +169,7 @@ describe.each(Object.keys(TYPES))('windows over a column of %s', (column) => {
         const visible = arrived.filter((event) => event.eventMicros <= time);
         expectSame(aggregator, folded(aggregator, visible), aggregations, visible, time);
       }),
+      { numRuns: runs(100) },
     );
   });
 
@@ -184,6 +185,7 @@ describe.each(Object.keys(TYPES))('windows over a column of %s', (column) => {
         const all = [...earlier, ...later];
         expectSame(aggregator, state, aggregations, all, time);
       }),
+      { numRuns: runs(100) },
     );
   });
 
@@ -205,6 +207,7 @@ describe.each(Object.keys(TYPES))('windows over a column of %s', (column) => {
         for (let row = 0; row < more.length; row++) aggregator.update(reused, columns, row);
         expectSame(aggregator, reused, aggregations, [...visible, ...more], time);
       }),
+      { numRuns: runs(100) },
     );
   });
 });

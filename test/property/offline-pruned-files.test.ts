@@ -11,9 +11,9 @@ import { createTrainingSet } from '../../src/offline/index.ts';
 import {
   definitionsOf,
   fields,
-  manifestOf,
-  openOfflineWorld,
   type OfflineWorld,
+  oneView,
+  openOfflineWorld,
   readParquet,
   sourceOf,
   TYPES,
@@ -79,19 +79,7 @@ function manifestFor(given: Setting, path: string): Manifest {
       ? { kind: 'scheduled', everyMicros: 6 * MICROS_PER_HOUR, lagMicros: MICROS_PER_HOUR }
       : { kind: 'live' },
   });
-  return manifestOf({
-    entities: { e: { name: 'e', keys: fields({ k: TYPES.string }) } },
-    sources: { events },
-    views: { v: view },
-    services: {
-      s: {
-        name: 's',
-        members: [
-          { kind: 'view', role: 'v', view: 'v', keyColumns: ['k'], features: features.map(({ name }) => name) },
-        ],
-      },
-    },
-  });
+  return oneView(events, view);
 }
 
 describe('files by day', () => {

@@ -21,9 +21,10 @@ import {
   definitionsOf,
   fields,
   manifestOf,
+  memberOf,
+  type OfflineWorld,
   onDemandOf,
   openOfflineWorld,
-  type OfflineWorld,
   readParquet,
   sourceOf,
   TYPES,
@@ -282,7 +283,6 @@ function manifestFor(given: Setting, path: string): Manifest {
   const twice = onDemandOf('twice', fields({ plus: TYPES.int64 }), [
     { kind: 'onDemand', name: 'ratio', view: 'ratio' },
   ]);
-  const pick = (view: { features: readonly Field[] }) => view.features.map(({ name }) => name);
   return manifestOf({
     entities: {
       pair: { name: 'pair', keys: [...fields({ a: TYPES.int64 }), b] },
@@ -294,16 +294,16 @@ function manifestFor(given: Setting, path: string): Manifest {
     services: {
       alone: {
         name: 'alone',
-        members: [{ kind: 'view', role: 'one', view: 'one', keyColumns: ['left', 'right'], features: pick(one) }],
+        members: [memberOf(one, { keyColumns: ['left', 'right'] })],
       },
       all: {
         name: 'all',
         members: [
-          { kind: 'view', role: 'one', view: 'one', keyColumns: ['left', 'right'], features: pick(one) },
-          { kind: 'view', role: 'from', view: 'two', keyColumns: ['right'], features: pick(two) },
-          { kind: 'view', role: 'to', view: 'two', keyColumns: ['other'], features: ['last_i32'] },
+          memberOf(one, { keyColumns: ['left', 'right'] }),
+          memberOf(two, { role: 'from', keyColumns: ['right'] }),
+          memberOf(two, { role: 'to', keyColumns: ['other'], features: ['last_i32'] }),
           { kind: 'onDemand', role: 'twice', view: 'twice', features: ['plus'] },
-          { kind: 'onDemand', role: 'ratio', view: 'ratio', features: pick(ratio) },
+          { kind: 'onDemand', role: 'ratio', view: 'ratio', features: ratio.features.map(({ name }) => name) },
         ],
       },
     },

@@ -20,6 +20,7 @@ import type {
   FeatureSpec,
   Manifest,
   OnDemandViewSpec,
+  ServiceMember,
   SourceSpec,
   UserFunction,
   ViewSpec,
@@ -159,6 +160,30 @@ export function viewOf(
   more: Partial<ViewSpec> = {},
 ): ViewSpec {
   return { name, entity, source, keyColumns, ttlMicros: null, features, freshness: { kind: 'live' }, ...more };
+}
+
+/** All features of a view, under its name. */
+export function memberOf(
+  { name, keyColumns, features }: Pick<ViewSpec, 'name' | 'keyColumns' | 'features'>,
+  more: Partial<Pick<ServiceMember, 'role' | 'features'>> & { readonly keyColumns?: readonly string[] } = {},
+): ServiceMember {
+  return { kind: 'view', role: name, view: name, keyColumns, features: features.map((one) => one.name), ...more };
+}
+
+/** Definitions of one view over one source, with service `s` that gives all of it: entity `e` has the view's keys. */
+export function oneView(source: SourceSpec, view: ViewSpec, more: Partial<Manifest> = {}): Manifest {
+  const keys = view.keyColumns.map((name): Field => {
+    const type = source.columns.find((column) => column.name === name)?.type;
+    if (type === undefined) throw new Error(`${source.name} has no column ${name}`);
+    return { name, type };
+  });
+  return manifestOf({
+    entities: { [view.entity]: { name: view.entity, keys } },
+    sources: { [source.name]: source },
+    views: { [view.name]: view },
+    services: { s: { name: 's', members: [memberOf(view)] } },
+    ...more,
+  });
 }
 
 export function onDemandOf(

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { lockFolder } from '../../src/batch-prediction/lock-folder.ts';
 import type { LockedOften } from '../support/lock-often.ts';
+import { fullIt } from '../support/tier.ts';
 
 let out: string;
 let work: string;
@@ -38,7 +39,8 @@ it('leaves to another what that has begun there meanwhile', () => {
   expect(existsSync(join(work, 'features.parquet'))).toBe(true);
 });
 
-it('is held by one alone, however many begin and end at the same place', { timeout: 60_000 }, async () => {
+// twin: test/unit/batch-lock.test.ts > leaves to another what that has begun there meanwhile
+fullIt('is held by one alone, however many begin and end at the same place', async () => {
   const program = join(import.meta.dirname, '../support/lock-often.ts');
   const all = Array.from({ length: 4 }, async () => {
     const child = fork(program, [out]);

@@ -16,9 +16,9 @@ import { NOTHING_COVERED } from '../../src/online/index.ts';
 import {
   definitionsOf,
   fields,
-  manifestOf,
-  openOfflineWorld,
   type OfflineWorld,
+  oneView,
+  openOfflineWorld,
   readParquet,
   sourceOf,
   TYPES,
@@ -220,17 +220,7 @@ describe('a training set whose source changes while it is made', () => {
         { name: 'rows', type: TYPES.int64, aggregation: { op: 'count', column: null, ...window } },
       ],
     );
-    const manifest = manifestOf({
-      entities: { e: { name: 'e', keys: fields({ k: TYPES.int32 }) } },
-      sources: { events },
-      views: { v: view },
-      services: {
-        s: {
-          name: 's',
-          members: [{ kind: 'view', role: 'v', view: 'v', keyColumns: ['k'], features: ['last_n', 'rows'] }],
-        },
-      },
-    });
+    const manifest = oneView(events, view);
     const deps = { ...world.deps, definitions: definitionsOf(manifest, world.directory, { when }) };
     const record = await createTrainingSet(deps, {
       service: 's',

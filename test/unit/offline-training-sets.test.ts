@@ -20,9 +20,10 @@ import {
   definitionsOf,
   fields,
   manifestOf,
+  memberOf,
+  type OfflineWorld,
   onDemandOf,
   openOfflineWorld,
-  type OfflineWorld,
   readParquet,
   sourceOf,
   TYPES,
@@ -102,13 +103,7 @@ function manifestFor(source: Partial<SourceSpec> = {}): Manifest {
       all: {
         name: 'all',
         members: [
-          {
-            kind: 'view',
-            role: 'thing',
-            view: 'totals',
-            keyColumns: ['id'],
-            features: ['last_value', 'last_big', 'count_1h', 'mean_1h'],
-          },
+          memberOf(view, { role: 'thing', keyColumns: ['id'] }),
           { kind: 'onDemand', role: 'boosted', view: 'boosted', features: ['value'] },
         ],
       },

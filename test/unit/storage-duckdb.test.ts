@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 import { openDuckDb } from '../../src/storage/index.ts';
+import { fullIt } from '../support/tier.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-duckdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,6 +55,20 @@ it('removes nothing that it did not make', async () => {
   expect(readdirSync(parent).sort()).toEqual(['duckdb-notes.txt', 'of-a-user']);
 });
 
+it('clears what a dead process spilled, and not what a living one does, unless it is to be left', async () => {
+  const parent = join(folder, 'dead');
+  const living = await openDuckDb({ tempDirectory: parent });
+  // Its lock is nobody's.
+  const dead = join(parent, 'duckdb-dead');
+  mkdirSync(dead);
+  await (await openDuckDb({ tempDirectory: parent, leaveDead: true })).close();
+  expect(spills(parent)).toHaveLength(2);
+  await (await openDuckDb({ tempDirectory: parent })).close();
+  expect(spills(parent)).toHaveLength(1);
+  expect(existsSync(dead)).toBe(false);
+  await living.close();
+});
+
 it('says why where it cannot spill', async () => {
   const file = join(folder, 'a-file');
   writeFileSync(file, '');
@@ -72,7 +87,8 @@ function startSpilling(parent: string, rounds: number) {
   return { child, spilling, ended: once(child, 'exit').then(([code, signal]) => ({ code, signal, said })) };
 }
 
-it('lets processes that share a folder spill at once', { timeout: 120_000 }, async () => {
+// twin: test/unit/storage-duckdb.test.ts > opens many at once in one process
+fullIt('lets processes that share a folder spill at once', async () => {
   const parent = join(folder, 'together');
   const both = [startSpilling(parent, 2), startSpilling(parent, 2)];
   const good = { code: 0, signal: null, said: 'spilling\ndone\n' };
@@ -80,7 +96,8 @@ it('lets processes that share a folder spill at once', { timeout: 120_000 }, asy
   expect(spills(parent)).toEqual([]);
 });
 
-it('clears what a killed process spilled, and not what a stopped one does', { timeout: 120_000 }, async () => {
+// twin: test/unit/storage-duckdb.test.ts > clears what a dead process spilled
+fullIt('clears what a killed process spilled, and not what a stopped one does', async () => {
   const parent = join(folder, 'killed');
   const [killed, stopped] = [startSpilling(parent, 0), startSpilling(parent, 3)];
   await Promise.all([killed.spilling, stopped.spilling]);
