@@ -8,11 +8,14 @@ import type { BatchMeans } from '../../src/batch-prediction/index.ts';
 import { openOutFolder } from '../../src/batch-prediction/out-folder.ts';
 import { type HeadraceError, silentLogger, silentProgress } from '../../src/core/index.ts';
 import { openPartWriter } from '../../src/offline/batch/part-writer.ts';
+import { openObjectStore } from '../../src/storage/index.ts';
 import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
 import { createCrash } from '../support/fault-points.ts';
 import { serveProject } from '../support/open-serving.ts';
 import { createPredictProject, inputSql, partsOf, readRows, writeRows } from '../support/predict-project.ts';
+import { findS3Server } from '../support/s3-server.ts';
 import type { Project } from '../support/serving-project.ts';
+import { sharedS3 } from '../support/shared-servers.ts';
 import { rows } from '../support/tier.ts';
 
 const END_MS = Date.now();
@@ -219,6 +222,8 @@ describe('a batch', () => {
   });
 });
 
+const hasS3 = findS3Server('batches in S3') !== undefined;
+
 describe('a batch that breaks off', () => {
   /** Three parts. */
   const MANY = 20_000;
@@ -273,6 +278,22 @@ describe('a batch that breaks off', () => {
     expect((await run(out)).resumed).toBe(there);
     expect(await scores(out)).toEqual(whole);
     expect(readdirSync(project.file(out)).filter((name) => !name.startsWith('part-'))).toEqual(['_manifest.json']);
+  });
+
+  it.runIf(hasS3)('in S3 goes on there, on a machine that has nothing of the first', async () => {
+    const server = await sharedS3('batches in S3');
+    if (server === undefined) throw new Error('there was an S3 server a moment ago');
+    const url = `s3://${await server.newBucket()}/out`;
+    const objects = openObjectStore(url, server.access);
+    const on = (machine: string) => openOutFolder(url, project.file(machine), server.access);
+    const first = { folder: createCrash('after out.publish 2').watch(on('first'), 'out') };
+    await expect(batch('many.parquet', 's3', {}, first)).rejects.toThrow('the process is gone');
+    expect((await batch('many.parquet', 's3', {}, { folder: on('second') })).resumed).toBe(2);
+    const keys: string[] = [];
+    for await (const { key } of objects.list('')) keys.push(key);
+    expect(keys).toEqual(['_manifest.json', 'part-00000.parquet', 'part-00001.parquet', 'part-00002.parquet']);
+    for (const key of keys.slice(1)) project.write(`fetched/${key}`, (await objects.get(key)) ?? '');
+    expect(await scores('fetched')).toEqual(whole);
   });
 
   it('while it replaces another leaves nothing that is taken for that one', async () => {
