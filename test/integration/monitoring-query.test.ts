@@ -14,6 +14,7 @@ import {
 import type { DuckDb } from '../../src/storage/index.ts';
 import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord } from '../support/prediction-records.ts';
+import { runs } from '../support/tier.ts';
 
 const { path: folder, duckdb, clock, open: openIn } = useLogFolder();
 const directory = (): string => join(folder(), "the log's");
@@ -147,7 +148,7 @@ describe('a question to the prediction log', () => {
       }
     })();
     try {
-      for (let i = 0; i < 40; i++) {
+      for (let asked = 0; asked < runs(40); asked++) {
         const before = written;
         const { rows } = await ask('SELECT count(*), count(DISTINCT prediction_id) FROM predictions');
         const [[all, distinct] = []] = rows as number[][];
