@@ -147,3 +147,52 @@ describe('a call', () => {
     expect([moved.sent, other.sent].map(({ length }) => length)).toEqual([1, 1]);
   });
 });
+
+describe('what a server says', () => {
+  const answering = (body: unknown) => {
+    const sent: unknown[] = [];
+    const client = createClient({
+      url: 'http://shop.example',
+      fetch: async (_url, init) => {
+        sent.push(JSON.parse(String(init?.body)));
+        return new Response(JSON.stringify(body));
+      },
+    });
+    return { client, sent };
+  };
+  const one = { prediction_id: 'p', outputs: { y: 1 }, model: 'm', version: 1, variant: 'stable' };
+  const failed = { error: { code: 'HR_NULL_FEATURE', detail: 'x' } };
+
+  it('is asked for no more than the caller wants', async () => {
+    const { client, sent } = answering({ predictions: [failed] });
+    await client.predictPartial('checkout', [ROW], { features: true });
+    await client.predictMany('checkout', [ROW], { features: true });
+    await client.predictMany('checkout', [ROW], { features: false });
+    const inputs = [ROW];
+    expect(sent).toEqual([
+      { inputs, options: { return_features: true, partial: true } },
+      { inputs, options: { return_features: true } },
+      { inputs },
+    ]);
+  });
+
+  it('of each row is a prediction with its id, or an error, and one of each', async () => {
+    const { client } = answering({ predictions: [one, failed] });
+    const told = await client.predictPartial('checkout', [ROW, ROW]);
+    expect(told).toMatchObject([{ predictionId: 'p', outputs: { y: 1 } }, failed]);
+    for (const predictions of [[{ ...one, prediction_id: 7 }], [], [one, one], undefined])
+      await expect(answering({ predictions }).client.predict('checkout', ROW)).rejects.toMatchObject({
+        code: 'HR_UNEXPECTED_ANSWER',
+      });
+  });
+
+  it('of a push or of outcomes is how many were taken', async () => {
+    expect(await answering({ accepted: 2 }).client.push('purchases', [ROW])).toMatchObject({ accepted: 2 });
+    expect(await answering({ accepted: 2 }).client.tellOutcomes('checkout', [])).toBe(2);
+    for (const body of [{}, { accepted: '2' }]) {
+      const { client } = answering(body);
+      await expect(client.push('purchases', [ROW])).rejects.toThrow(/accepted/);
+      await expect(client.tellOutcomes('checkout', [])).rejects.toThrow(/accepted/);
+    }
+  });
+});

@@ -31,6 +31,10 @@ describe('messages are one piece', () => {
       [7, 10],
       [10, 12],
     ]);
+    expect(pieces.ended.map(({ marks, seals }) => [marks, seals].map((all) => all.map(({ cut }) => cut)))).toEqual([
+      [[1], [1]],
+      [[2], []],
+    ]);
     expect(pieces.ended.map(({ seq, bytes, firstCut, lastCut }) => [seq, bytes, firstCut, lastCut])).toEqual([
       [5, 30, 1, 1],
       [6, 20, 2, 2],

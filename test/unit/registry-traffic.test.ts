@@ -127,6 +127,7 @@ describe('traffic', () => {
       }),
     ).toEqual(['experiments[0].namespace.ranges[1]']);
     expect(running({ namespace: { seed: 'n', ranges: [[0, 1.1]] } })).toEqual(['experiments[0].namespace.ranges[0]']);
+    expect(running({ when: { user: { $no: 1 } } })).toEqual(['experiments[0].when']);
     expect(running({}, 100)).toEqual([]);
     expect(running({}, 101)).toEqual(['experiments']);
     expect(() =>

@@ -42,6 +42,7 @@ const ROLLOUT: Rollout = {
 };
 interface SetTraffic {
   readonly rollout: unknown;
+  readonly isAtOnce: boolean;
   readonly also: (trx: never, traffic: never, before: never) => Promise<void>;
 }
 
@@ -59,15 +60,15 @@ afterEach(() => database.close());
 async function standing(change: Partial<Rollout> = {}, revision = 7, left: object = {}) {
   const rollout = { ...ROLLOUT, ...change };
   await insertRollout(tablesIn(database.tables()), rollout, { atMicros: 1, actor: 'ann', reason: null });
-  const asked: { variants: readonly { weight: number }[]; rollout: unknown }[] = [];
+  const asked: { variants: readonly { weight: number }[]; rollout: unknown; isAtOnce?: boolean | undefined }[] = [];
   // As much of the registry as is asked.
   const registry = {
     auditLog: { recordIn: async (_: unknown, entry: AuditEntry) => void audited.push(entry) },
     endpoints: {
       get: async () => ({ change: { revision } }) as unknown as EndpointState,
       // In the transaction in which the traffic changes, as the registry does it; nobody else has changed it.
-      async setTraffic(_: string, { variants }: Traffic, { rollout: owner, also }: SetTraffic) {
-        asked.push({ variants, rollout: owner });
+      async setTraffic(_: string, { variants }: Traffic, { rollout: owner, isAtOnce, also }: SetTraffic) {
+        asked.push({ variants, rollout: owner, isAtOnce });
         const before = { name: 'delay', rollout: 'r', revision, change: null, ...left };
         await database.transaction<unknown, void>((trx) =>
           also(trx as never, { revision: 9 } as never, before as never),
@@ -133,7 +134,9 @@ it('all traffic goes to the candidate, and the rollout lets go of it', async () 
   const plan = { ...ROLLOUT.plan, watchMicros: 1 };
   const up = await standing({ state: 'watching', stepMicros: 5, plan });
   await up.moves.promote(up.rollout, {}, BY);
-  expect(up.asked).toEqual([{ variants: [{ name: 'stable', version: 2, weight: 100 }], rollout: null }]);
+  expect(up.asked).toEqual([
+    { variants: [{ name: 'stable', version: 2, weight: 100 }], rollout: null, isAtOnce: true },
+  ]);
   // By its plan it is watched on.
   expect(await kept()).toMatchObject({ state: 'promoted', stepMicros: 0, endedMicros: null });
 });
@@ -141,8 +144,15 @@ it('all traffic goes to the candidate, and the rollout lets go of it', async () 
 it('a rollout that is aborted has ended, one that rolls back has not yet', async () => {
   const { rollout, moves, asked } = await standing({ state: 'watching' });
   await moves.rollBack(rollout, {}, BY, 'aborted');
-  expect(asked).toEqual([{ variants: [{ name: 'stable', version: 1, weight: 100 }], rollout: null }]);
+  expect(asked).toEqual([{ variants: [{ name: 'stable', version: 1, weight: 100 }], rollout: null, isAtOnce: true }]);
   expect(await kept()).toMatchObject({ state: 'aborted', endedMicros: 9 });
+});
+
+it('stable has been let go of once the candidate is promoted: all servers load it before it answers', async () => {
+  const { rollout, moves, asked } = await standing({ state: 'promoted' }, 7, { rollout: null });
+  await moves.rollBack(rollout, {}, BY);
+  expect(asked).toMatchObject([{ isAtOnce: false }]);
+  expect(await kept()).toMatchObject({ state: 'rolling_back', endedMicros: null });
 });
 
 it.each([

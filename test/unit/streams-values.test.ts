@@ -99,6 +99,15 @@ describe('what others let fail', () => {
     expect(said).toHaveLength(2);
   });
 
+  it('is waited for between two tries, and no longer once it is to end', async () => {
+    const ending = new AbortController();
+    const { work, tries } = failing('HR_STORAGE_UNAVAILABLE', Infinity);
+    setImmediate(() => ending.abort());
+    const patience = { limitMs: 1000, logger: silentLogger, signal: ending.signal };
+    await expect(retrying('a push', work, patience)).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
+    expect(tries()).toBe(2);
+  });
+
   it('is thrown at once where it never passes, where nobody has patience, or once it is to end', async () => {
     const patience = { limitMs: 60_000, logger: silentLogger, signal };
     for (const [code, more] of [
