@@ -33,7 +33,7 @@ import {
   viewOf,
   writeParquet,
 } from '../support/offline-world.ts';
-import { oracleTrainingSet, sameValue } from '../support/oracle.ts';
+import { expectRows, oracleTrainingSet } from '../support/oracle.ts';
 import { readService } from '../support/read-service.ts';
 import { type OpenPlace, type SourcePlace, sourcePlaces } from '../support/source-places.ts';
 import { runs } from '../support/tier.ts';
@@ -186,13 +186,7 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
           const { manifest } = deps.definitions;
           const expected = oracleTrainingSet({ manifest, rows: { events: rows } }, 'all', spine, 'when', 'at');
           const got = await readParquet(world.connection, set.path, OUTPUT);
-          expect(got.length).toBe(spine.length);
-          got.forEach((values, i) => {
-            for (const { name, type } of OUTPUT) {
-              const [a, b] = [values[name] ?? null, expected[i]?.[name] ?? null];
-              if (!sameValue(type, a, b)) expect.fail(`row ${i}, ${name}: got ${String(a)}, expected ${String(b)}`);
-            }
-          });
+          expectRows(OUTPUT, got, expected);
           expect((await auditTrainingSet(deps, set.id)).isClean).toBe(true);
           expect((await make(deps, spine)).id).toBe(set.id);
         },
@@ -249,15 +243,7 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
           'when',
           'at',
         );
-      const check = async (of: readonly Row[]) => {
-        const [got] = await read();
-        const [wanted] = expected(of);
-        for (const { name, type } of OUTPUT.slice(SPINE.length))
-          expect(
-            sameValue(type, got?.[name] ?? null, wanted?.[name] ?? null),
-            `${name}: ${String(got?.[name])} is not ${String(wanted?.[name])}`,
-          ).toBe(true);
-      };
+      const check = async (of: readonly Row[]) => expectRows(OUTPUT.slice(SPINE.length), await read(), expected(of));
       await check(rows);
       expect((await fill(true)).views.map(({ state }) => state)).toEqual(['up-to-date', 'up-to-date']);
       const more = [...rows, plain(22, 100), plain(25, 101)];

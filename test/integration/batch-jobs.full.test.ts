@@ -197,18 +197,6 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
   });
 
   describe('when Batch', () => {
-    it('throttles, are submitted and told of once it takes them', async () => {
-      const before = new Map<string, number>();
-      meddle((_, path) => {
-        before.set(path, (before.get(path) ?? 0) + 1);
-        return (before.get(path) ?? 0) <= 2 ? { kind: 'status', status: 429 } : undefined;
-      });
-      const one = job('exit 4', { parts: 2 });
-      expect(await run(open(), one)).toMatchObject([{ code: 4 }, { code: 4 }]);
-      expect(asked('submitjob')).toBe(3);
-      expect(await namesakes(one.name)).toHaveLength(1);
-    });
-
     it('gives no answer to a submit that it has done, are found by name and not made twice', async () => {
       let lost = 0;
       meddle((_, path) => (path === '/v1/submitjob' && lost++ === 0 ? { kind: 'silence', afterBytes: 1 } : undefined));
@@ -222,15 +210,6 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
       meddle(() => ({ kind: 'slow', ms: 400 }));
       const one = job('exit 6', { parts: 2 });
       expect(await run(open(), one)).toMatchObject([{ code: 6 }, { code: 6 }]);
-    });
-
-    it('stays away, are given up with what to do about it', async () => {
-      meddle(() => ({ kind: 'status', status: 503 }));
-      const given = open({ giveUpMs: 500 }).submit([job('true')]);
-      await expect(given).rejects.toMatchObject({
-        code: 'HR_STORAGE_UNAVAILABLE',
-        message: expect.stringContaining('ListJobs') as string,
-      });
     });
 
     it('refuses the credentials, say which call and what to allow', async () => {

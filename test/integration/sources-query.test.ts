@@ -23,7 +23,7 @@ import {
   writeCuts,
   writeParquet,
 } from '../support/offline-world.ts';
-import { oracleTrainingSet, sameValue } from '../support/oracle.ts';
+import { expectRows, oracleTrainingSet } from '../support/oracle.ts';
 import { readService } from '../support/read-service.ts';
 import { fullIt, runs } from '../support/tier.ts';
 
@@ -239,13 +239,8 @@ describe('a query over sources', () => {
           const expected = oracleTrainingSet({ manifest, rows: { sold: sold(given) } }, 's', spine, 'when', 'at');
           const output = [...SPINE, ...features.map((feature) => ({ ...feature, name: `sales__${feature.name}` }))];
           const got = await readParquet(world.connection, set.path, output);
-          got.forEach((values, i) => {
-            for (const { name, type } of output) {
-              const [a, b] = [values[name] ?? null, expected[i]?.[name] ?? null];
-              // Rows of one order and one time tie; which item's price is the last is by their content.
-              if (!sameValue(type, a, b)) expect.fail(`row ${i}, ${name}: got ${String(a)}, expected ${String(b)}`);
-            }
-          });
+          // Rows of one order and one time tie; which item's price is the last is by their content.
+          expectRows(output, got, expected);
           expect((await auditTrainingSet(depsFor(folder, manifest), set.id)).isClean).toBe(true);
         },
       ),

@@ -284,6 +284,11 @@ describe('what cannot be', () => {
       json: { code: 'HR_MALFORMED_JSON' },
     });
     expect(await ask(url, 'application/json', '{}')).toMatchObject({ status: 400 });
+    // No place is set where spines may lie.
+    expect(await ask(url, 'application/json', '{"spine":"s3://bucket/spine.csv"}')).toMatchObject({
+      status: 403,
+      json: { code: 'HR_FORBIDDEN' },
+    });
   });
 
   it.each([

@@ -20,7 +20,7 @@ import {
   viewOf,
   writeParquet,
 } from '../support/offline-world.ts';
-import { oracleTrainingSet, sameValue } from '../support/oracle.ts';
+import { expectRows, oracleTrainingSet } from '../support/oracle.ts';
 import { runs } from '../support/tier.ts';
 
 let world: OfflineWorld;
@@ -129,12 +129,7 @@ describe('files by day', () => {
             ...(manifest.views['v']?.features ?? []).map((f) => ({ ...f, name: `v__${f.name}` })),
           ];
           const got = await readParquet(world.connection, set.path, output);
-          got.forEach((values, i) => {
-            for (const { name, type } of output) {
-              const [a, b] = [values[name] ?? null, expected[i]?.[name] ?? null];
-              if (!sameValue(type, a, b)) expect.fail(`row ${i}, ${name}: got ${String(a)}, expected ${String(b)}`);
-            }
-          });
+          expectRows(output, got, expected);
         },
       ),
       { numRuns: runs(25) },

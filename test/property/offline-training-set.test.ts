@@ -33,7 +33,7 @@ import {
   writeParquet,
   type WrittenCut,
 } from '../support/offline-world.ts';
-import { type Boundary, oracleTrainingSet, sameValue, type World } from '../support/oracle.ts';
+import { type Boundary, expectRows, oracleTrainingSet, type World } from '../support/oracle.ts';
 import { runs } from '../support/tier.ts';
 
 const MINUTE = 60_000_000;
@@ -414,13 +414,7 @@ describe('a training set', () => {
           const expected = oracleTrainingSet(oracle, given.service, spine as Row[], 'when', given.boundary);
           const columns = [...SPINE, ...outputFields(manifest, given.service)];
           const got = await readParquet(world.connection, out, columns);
-          expect(got.length).toBe(expected.length);
-          got.forEach((values, i) => {
-            for (const { name, type } of columns) {
-              const [a, b] = [values[name] ?? null, expected[i]?.[name] ?? null];
-              if (!sameValue(type, a, b)) expect.fail(`row ${i}, ${name}: got ${String(a)}, expected ${String(b)}`);
-            }
-          });
+          expectRows(columns, got, expected);
           if (given.boundary !== 'at') return;
           // A batch has the same, but for rows that a server would refuse: they keep their place, and say so.
           const required = resolveService(manifest, given.service).requestColumns.filter((column) => !mayLack(column));
@@ -431,11 +425,7 @@ describe('a training set', () => {
             const sent = spine[i] as Row;
             const isBad = sent['when'] === null || required.some(({ name }) => (sent[name] ?? null) === null);
             expect((values[ERROR_COLUMN] ?? null) !== null, `row ${i}`).toBe(isBad);
-            for (const { name, type } of isBad ? SPINE : columns) {
-              const [a, b] = [values[name] ?? null, expected[i]?.[name] ?? null];
-              if (!sameValue(type, a, b))
-                expect.fail(`batch row ${i}, ${name}: got ${String(a)}, expected ${String(b)}`);
-            }
+            expectRows(isBad ? SPINE : columns, [values], [expected[i] ?? {}], `of batch row ${i}, row`);
           });
         },
       ),

@@ -351,3 +351,18 @@ function fromUser(type: DataType, value: unknown): Value {
   if (type.kind === 'list') return (value as unknown[]).map((item) => fromUser(type.of, item));
   return value as Value;
 }
+
+/** Throws at the first value that is not the oracle's. */
+export function expectRows(
+  columns: readonly Field[],
+  got: readonly Row[],
+  expected: readonly Row[],
+  what = 'row',
+): void {
+  if (got.length !== expected.length) throw new Error(`${got.length} rows, expected ${expected.length}`);
+  for (const [i, values] of got.entries())
+    for (const { name, type } of columns) {
+      const [a, b] = [values[name] ?? null, expected[i]?.[name] ?? null];
+      if (!sameValue(type, a, b)) throw new Error(`${what} ${i}, ${name}: got ${String(a)}, expected ${String(b)}`);
+    }
+}
