@@ -30,10 +30,7 @@ type Inject = (options: { method: 'POST'; url: string; headers: Record<string, s
 }>;
 
 /** Applies what lies in the project by an app of its own, as a command beside the server does. */
-export async function applyBeside({
-  project,
-  app: { environment },
-}: Pick<OpenServing, 'project' | 'app'>): Promise<void> {
+export async function applyBeside({ app: { environment } }: Pick<OpenServing, 'app'>): Promise<void> {
   const app = await openApp({ environment, logger: silentLogger });
   try {
     await applyRepository(app, { allowBreaking: true });
