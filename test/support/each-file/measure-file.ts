@@ -1,5 +1,6 @@
 // What a test file costs: CPU of its process and of the programs that it started, by the system's own accounts.
 
+import type { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -17,17 +18,18 @@ const MS_A_TICK = 10;
 export function measureFile(): { end(): FileCosts } {
   const cpu = process.cpuUsage();
   const children = childrenCpuMs();
-  const started: Record<string, number> = {};
-  const count = (message: unknown): void => {
-    // By Node's documentation of the channel.
-    const { spawnfile } = (message as { process: { spawnfile?: string } }).process;
-    const name = basename(spawnfile ?? 'unknown');
-    started[name] = (started[name] ?? 0) + 1;
-  };
+  const programs: ChildProcess[] = [];
+  // By Node's documentation of the channel. What is started has its name a moment later.
+  const count = (message: unknown): void => void programs.push((message as { process: ChildProcess }).process);
   subscribe('child_process', count);
   return {
     end() {
       unsubscribe('child_process', count);
+      const started: Record<string, number> = {};
+      for (const { spawnfile } of programs) {
+        const name = basename(spawnfile);
+        started[name] = (started[name] ?? 0) + 1;
+      }
       const { user, system } = process.cpuUsage(cpu);
       return { cpuMs: (user + system) / 1000, childrenCpuMs: childrenCpuMs() - children, started };
     },
