@@ -67,6 +67,12 @@ describe('what comes next', () => {
         reason: expect.stringMatching(/^not decided after .*: servers have yet to load what somebody set beside it$/),
       },
     ],
+    [
+      'a pause that names who has not loaded it, where one never does',
+      { state: 'preparing', stepMicros: plan.maxHoldMicros },
+      { traffic: { kind: 'preparing', waitsFor: ['host 7'] } },
+      { kind: 'pause', reason: expect.stringMatching(/^not decided after .*: host 7 have yet to load the candidate$/) },
+    ],
     ['settling, once it is active', { state: 'preparing' }, {}, { kind: 'move', to: 'settling' }],
     [
       'back, where it can not be loaded',
