@@ -1,7 +1,7 @@
 // A keyed push whose claim the store lost, and which another server took under the same key before the first had claimed it
 // again: it counts once.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatTimestamp, MICROS_PER_MINUTE, MICROS_PER_SECOND } from '../../src/core/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type HeldClaims, holdClaims } from '../support/held-claims.ts';
@@ -29,6 +29,7 @@ describe.skipIf(!hasRedis())('a keyed push whose claim was lost', () => {
     claims.hold();
     await world.place.server?.kill();
     await world.place.server?.start();
+    await vi.waitUntil(() => counted().catch(() => undefined), 30_000);
     other = await world.open({ definitions: () => definitions, machine: 'b' });
   });
   afterEach(() => world.close());
