@@ -204,9 +204,9 @@ describe('a shadow', () => {
   // twin: test/unit/serving-shadow-runner.test.ts > a run past its deadline
   fullIt('that takes longer than it may is dropped, while answers come as before', async () => {
     await shadowBy(on, 9);
-    // Some 100 ns a round. Alone it would silence its thread twice within the time that it has, and count as failed
-    // (serving-shadow-hangs.test.ts); of two rows it takes longer to find out which it is.
-    await predict(on, 1e9, 2);
+    // Some 2 µs a round. Alone it would silence its thread twice within the time that it has, and count as failed
+    // (serving-shadow-hangs.full.test.ts); of two rows it takes longer to find out which it is.
+    await predict(on, 1e7, 2);
     for (const x of upTo(20)) await predict(on, x);
     const told = await settled(on, 9, 22);
     expect(told).toMatchObject({ errors: 0, error_codes: {} });

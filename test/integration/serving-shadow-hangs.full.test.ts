@@ -1,5 +1,6 @@
 // A shadow whose model does not come back from a row. A file of its own, since threads that were given up compute on, until the
 // process ends.
+// twin: test/unit/serving-shadow-runner.test.ts > a run past its deadline
 
 import { afterEach, expect, it } from 'vitest';
 import { registerModelFile } from '../../src/app/index.ts';
@@ -20,8 +21,8 @@ it('has failed a row over which its thread falls silent, and does so again: that
   const { server } = on.serving;
   const payload = { variants: [{ name: 'stable', version: 1, weight: 100 }], shadows: [{ version: 2, percent: 100 }] };
   expect((await server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload })).statusCode).toBe(200);
-  // Some 100 ns a round.
-  const answer = await on.post('/v1/endpoints/checkout/predict', { inputs: [{ x: 1e9 }] });
+  // Some 2 µs a round: the thread is busy for half a minute, and can't be ended before.
+  const answer = await on.post('/v1/endpoints/checkout/predict', { inputs: [{ x: 1e7 }] });
   expect(answer.statusCode).toBe(200);
   const told = async (): Promise<object> => {
     const { shadows } = (await server.inject('/v1/endpoints/checkout/shadows')).json() as {
