@@ -1,6 +1,6 @@
 // The guide on the TypeScript client, typed from top to bottom beside a server, and its programs by the compiler.
 // twin: test/integration/client.test.ts > predictions
-// twin: test/unit/client-type.test.ts >
+// twin: test/unit/client-type.test.ts > has the columns of each endpoint, service and source by its own name
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';

@@ -173,15 +173,18 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
       await expectSeen(step);
     };
     await sweep(pushing, [
-      ...['log.register 1', 'own.openCut 2', 'own.append 5', 'own.seal 2', 'own.ship 2', 'own.finish 1'],
-      ...[
-        'writer.claim 3',
-        'writer.putParts 4',
-        'writer.finish 3',
-        'writer.expire 2',
-        'runs.answer 1',
-        'pushed.tell 2',
-      ],
+      'log.register 1',
+      'own.openCut 2',
+      'own.append 5',
+      'own.seal 2',
+      'own.ship 2',
+      'own.finish 1',
+      'writer.claim 3',
+      'writer.putParts 4',
+      'writer.finish 3',
+      'writer.expire 2',
+      'runs.answer 1',
+      'pushed.tell 2',
     ]);
     await expectOnce();
   });
@@ -203,8 +206,15 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
       await expectSeen(step);
     };
     await sweep(settling, [
-      ...['log.adopt 1', 'store.fenceWriter 1', 'store.writer 1', 'writer.putParts 1'],
-      ...['writer.expire 1', 'dead.seal 1', 'dead.ship 1', 'dead.finish 1', 'pushed.tell 1'],
+      'log.adopt 1',
+      'store.fenceWriter 1',
+      'store.writer 1',
+      'writer.putParts 1',
+      'writer.expire 1',
+      'dead.seal 1',
+      'dead.ship 1',
+      'dead.finish 1',
+      'pushed.tell 1',
     ]);
     await expectOnce();
   });
@@ -260,8 +270,17 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
       expect(new Set(kept), step).toEqual(new Set(['0/4', '1/4']));
     };
     await sweep(consuming, [
-      ...['own.append 1', 'writer.claim 1', 'writer.putParts 1', 'writer.finish 1', 'own.seal 1', 'own.ship 1'],
-      ...['feeds.begin 1', 'feeds.note 1', 'feeds.advance 1', 'letters.put 1', 'stream.commit 1'],
+      'own.append 1',
+      'writer.claim 1',
+      'writer.putParts 1',
+      'writer.finish 1',
+      'own.seal 1',
+      'own.ship 1',
+      'feeds.begin 1',
+      'feeds.note 1',
+      'feeds.advance 1',
+      'letters.put 1',
+      'stream.commit 1',
     ]);
   });
 
@@ -297,8 +316,13 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
         await everything();
       };
       await sweep(running, [
-        ...['rows.change 1', 'rows.change 2', 'rows.change 3', 'store.run 1'],
-        ...['run.begin 1', 'run.write 1', 'run.mark 1'],
+        'rows.change 1',
+        'rows.change 2',
+        'rows.change 3',
+        'store.run 1',
+        'run.begin 1',
+        'run.write 1',
+        'run.mark 1',
       ]);
       await run();
       await everything();

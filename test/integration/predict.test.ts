@@ -90,7 +90,12 @@ describe('a batch', () => {
     await writeRows(project.file('now.parquet'), `SELECT * REPLACE (${at} AS "at") FROM (${inputSql(ROWS, END_MS)})`);
     const { code, stdout, stderr } = await byCommand(
       'shops',
-      ...['--input', 'now.parquet', '--out', 'now', '--with-features', '--json'],
+      '--input',
+      'now.parquet',
+      '--out',
+      'now',
+      '--with-features',
+      '--json',
     );
     expect(code, stderr).toBe(0);
     expect(stderr).toMatch(/^predict: 400 rows/m);

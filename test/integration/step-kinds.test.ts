@@ -138,7 +138,7 @@ fullIt('a training set reaches every step from the artifact store, as one file',
 });
 
 describe('registerModel and promote', () => {
-  type Context = Parameters<typeof runRegisterModel>[2] & Parameters<typeof runPromote>[2];
+  type Context = Parameters<typeof runRegisterModel>[2];
   /** What a driver that was killed would give its repeat. */
   const contextOf = (runId: string, needs: object): Context =>
     ({ runId, step: 'promote', index: 0, order: { scope: '' }, needs, log: () => {} }) as unknown as Context;

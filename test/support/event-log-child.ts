@@ -40,7 +40,7 @@ export function startLogChild(
   { topic, wrapper = [] }: { readonly topic?: LogTopic; readonly wrapper?: readonly string[] } = {},
 ): LogChild {
   const places: ForeverPlaces = { path, url, objectFolder, mode, ...(topic && { topic }) };
-  const [program = '', ...words] = [...wrapper, process.execPath, SCRIPT, JSON.stringify(places)];
+  const [program, ...words] = [...wrapper, process.execPath, SCRIPT, JSON.stringify(places)];
   const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
   const said: LogChild['said'] = { entries: [], failed: [], refused: [], writer: 0, sealed: 0, shipped: 0 };
   let waiting: (() => void)[] = [];

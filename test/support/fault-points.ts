@@ -107,8 +107,21 @@ export interface Crash {
 const ALWAYS = new Set(['nodeOf', 'nodeOfClaim', 'assigned', 'entries', 'read', 'scan', 'close']);
 /** Change nothing: to end after one is to end before it. */
 const READS = new Set([
-  ...['marks', 'inForce', 'unanswered', 'answers', 'ofVersion', 'cuts', 'writers', 'contents', 'claims', 'ofWriter'],
-  ...['position', 'isNoted', 'fetch', 'bounds', 'reassigned'],
+  'marks',
+  'inForce',
+  'unanswered',
+  'answers',
+  'ofVersion',
+  'cuts',
+  'writers',
+  'contents',
+  'claims',
+  'ofWriter',
+  'position',
+  'isNoted',
+  'fetch',
+  'bounds',
+  'reassigned',
 ]);
 
 /** `step`: where it ends, as `after own.append 3`; without it never does, and the steps are to be seen. */
