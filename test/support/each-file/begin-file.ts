@@ -6,6 +6,9 @@ import { type FileCosts, measureFile } from './measure-file.ts';
 import { beginRecord } from './record-executed.ts';
 import { surroundings, whatIsLeft } from './surroundings.ts';
 
+/** Where files share processes; elsewhere each has its own, and what it leaves ends with that. */
+const SHARED_TIERS = new Set(['quick', 'full']);
+
 export interface EndedFile {
   readonly costs: FileCosts;
   /** What the file did not close, in words. */
@@ -23,7 +26,7 @@ export function beginFile(): { end(testFile: string): Promise<EndedFile> } {
   return {
     async end(testFile) {
       const costs = measured.end();
-      const left = await whatIsLeft(before);
+      const left = SHARED_TIERS.has(process.env['HEADRACE_TEST_TIER'] ?? 'quick') ? await whatIsLeft(before) : [];
       record?.end(testFile);
       return { costs, left };
     },
