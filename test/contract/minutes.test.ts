@@ -157,26 +157,6 @@ describe.each(databasesByTier('minutes'))('minutes on $name', (databases) => {
     expect(server.writer.figures()).toEqual({ waiting: 0, dropped: 1 });
   });
 
-  it('count all that was counted, when the clock is set back and on', async () => {
-    const database = await openNew();
-    const server = serve(database, 's1');
-    for (const minutes of [0, 1, -90, -89, 0, 1, 200, 1]) {
-      clock.at = NOON + minutes * MINUTE;
-      answer(server);
-      await server.writer.flush();
-    }
-    const counts = new Map<number, number>();
-    for (const { minute, rows } of await read(database))
-      counts.set((minute - NOON) / MINUTE, (counts.get((minute - NOON) / MINUTE) ?? 0) + rows);
-    expect([...counts].sort(([a], [b]) => a - b)).toEqual([
-      [-90, 1],
-      [-89, 1],
-      [0, 2],
-      [1, 3],
-      [200, 1],
-    ]);
-  });
-
   it('tell which servers are late with theirs', async () => {
     const database = await openNew();
     const [quick, slow] = [serve(database, 'quick'), serve(database, 'slow')];
