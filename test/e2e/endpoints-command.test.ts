@@ -4,8 +4,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import type { PreparedTraffic, Registry } from '../../src/registry/index.ts';
-import { headraceBeside } from '../support/evolving-project.ts';
 import { createServingProject, headrace, headraceJson, type Project, startServe } from '../support/serving-project.ts';
+import { fullIt } from '../support/tier.ts';
+import { typeCommand } from '../support/typed-command.ts';
 
 let project: Project;
 let app: App;
@@ -70,11 +71,11 @@ describe('traffic that is not active in the end', () => {
     const revision = await next();
     // It has loaded the one that comes after.
     await tell({ revision: revision + 1, failure: null });
-    const first = headraceBeside(project, ['endpoints', 'traffic', 'checkout', 'stable=2:100']);
+    const first = typeCommand(project.directory, ['endpoints', 'traffic', 'checkout', 'stable=2:100']);
     await expect
       .poll(async () => (await registry.endpoints.get('checkout')).change?.revision, { timeout: 20_000 })
       .toBe(revision);
-    const later = await headraceBeside(project, ['endpoints', 'traffic', 'checkout', 'stable=1:90', 'new=2:10']);
+    const later = await typeCommand(project.directory, ['endpoints', 'traffic', 'checkout', 'stable=1:90', 'new=2:10']);
     expect(later.code).toBe(0);
     const { code, stderr } = await first;
     expect(code).toBe(1);
@@ -121,33 +122,38 @@ describe('shadows', () => {
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(told) });
   });
 
-  it('are compared by a running server, and where none answers the command says so', async () => {
-    const server = await startServe(project);
-    try {
-      expect(traffic('stable=1:100', '--shadow', '2:100').code).toBe(0);
-      const asked = ['endpoints', 'shadows', 'checkout', '--url', server.url];
-      await fetch(`${server.url}/v1/endpoints/checkout/predict`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ inputs: [{ customer: 'ada', amount: 1 }] }),
-      });
-      await expect
-        .poll(() => headraceJson(project, asked), { timeout: 10_000, interval: 200 })
-        .toMatchObject({
-          scope: 'server',
-          shadows: [{ version: 2, percent: 100, pairs: 1, agreement: 0, mean_abs_difference: 0.5 }],
+  // twin: test/property/monitoring-shadows.test.ts > are the same whichever process counted what
+  fullIt(
+    'are compared by a running server, and where none answers the command says so',
+    async () => {
+      const server = await startServe(project);
+      try {
+        expect(traffic('stable=1:100', '--shadow', '2:100').code).toBe(0);
+        const asked = ['endpoints', 'shadows', 'checkout', '--url', server.url];
+        await fetch(`${server.url}/v1/endpoints/checkout/predict`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ inputs: [{ customer: 'ada', amount: 1 }] }),
         });
-      const [head = '', line = ''] = headrace(project, asked).stdout.split('\n');
-      expect(head).toMatch(
-        /^VERSION +PERCENT +PAIRS +ERRORS +AGREE +DIFFERENCE +PSI +PRIMARY P99 +SHADOW P99 +DROPPED$/,
-      );
-      expect(line).toMatch(/^2 +100 +1 +0 +0\.0 % +0\.5 /);
-      const unknown = headrace(project, ['endpoints', 'shadows', 'nothing', '--url', server.url]);
-      expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('HR_UNKNOWN_ENDPOINT') });
-    } finally {
-      await server.stop();
-    }
-    const { code, stderr } = headrace(project, ['endpoints', 'shadows', 'checkout', '--url', server.url]);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('HR_SERVER_UNREACHABLE') });
-  }, 60_000);
+        await expect
+          .poll(() => headraceJson(project, asked), { timeout: 10_000, interval: 200 })
+          .toMatchObject({
+            scope: 'server',
+            shadows: [{ version: 2, percent: 100, pairs: 1, agreement: 0, mean_abs_difference: 0.5 }],
+          });
+        const [head = '', line = ''] = headrace(project, asked).stdout.split('\n');
+        expect(head).toMatch(
+          /^VERSION +PERCENT +PAIRS +ERRORS +AGREE +DIFFERENCE +PSI +PRIMARY P99 +SHADOW P99 +DROPPED$/,
+        );
+        expect(line).toMatch(/^2 +100 +1 +0 +0\.0 % +0\.5 /);
+        const unknown = headrace(project, ['endpoints', 'shadows', 'nothing', '--url', server.url]);
+        expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('HR_UNKNOWN_ENDPOINT') });
+      } finally {
+        await server.stop();
+      }
+      const { code, stderr } = headrace(project, ['endpoints', 'shadows', 'checkout', '--url', server.url]);
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('HR_SERVER_UNREACHABLE') });
+    },
+    60_000,
+  );
 });
