@@ -50,7 +50,11 @@ describe.skipIf(python === undefined)('the executor of AWS Batch', { timeout: 12
       driver,
       pack,
       logger: silentLogger,
-      env: { HEADRACE_ARTIFACTS_URL: url, HEADRACE_OFFLINE_PATH: join(folder, 'offline') },
+      env: {
+        HEADRACE_ARTIFACTS_URL: url,
+        HEADRACE_OFFLINE_PATH: join(folder, 'offline'),
+        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
+      },
       command: STEP_COMMAND,
     });
     const world = createWorld({ directory: folder, driver, objects, executor });

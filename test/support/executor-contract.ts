@@ -40,6 +40,11 @@ export interface TestedExecutor {
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
 const range = (end: number) => ({ foreach: { kind: 'range', start: 0, end } as const });
 
+/** What ends a command, the command, the reason that is told, and whether trying again can help: where it is left out, it can. */
+type Ending = readonly [what: string, command: string, reason: RegExp, isFinal?: boolean];
+/** The same of a function, by its code. */
+type FunctionEnding = readonly [what: string, code: string, reason: unknown, isFinal?: boolean];
+
 /** The tests; to be called within a `describe`. */
 export function holdToContract({ place, runsImages = false, reads, start, open, stop }: TestedExecutor): void {
   const isLocal = place === 'driver';
@@ -155,184 +160,89 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
       expect(await made.value((await made.run(await made.task('module.exports = () => {};')))[0])).toBeNull();
     });
 
-    it.each(
-      rows(
-        [
-          { what: 'exit code 3', command: 'exit 3', reason: /^exit code 3$/, isFinal: false },
-          { what: 'exit code 78, for good', command: 'exit 78', reason: /^exit code 78$/, isFinal: true },
-          {
-            what: 'the last line that it left on stderr',
-            command:
-              'echo ready; echo "Traceback" >&2; printf "\\033[31mValueError: no rows\\033[0m\\n\\n" >&2; echo bye; exit 1',
-            reason: /^exit code 1: ValueError: no rows$/,
-            isFinal: false,
-          },
-          {
-            what: 'a signal',
-            command: 'kill -SEGV $$',
-            reason: /^ended by SIGSEGV \(native code crashed/,
-            isFinal: false,
-          },
-          {
-            what: 'a result with NaN',
-            command: 'echo "{\\"auc\\": NaN}" > $HEADRACE_STEP_OUTPUT/result.json',
-            reason: /result\.json is not JSON[^]*It has NaN, which JSON has not: write null or a number/,
-            isFinal: false,
-          },
-          {
-            what: 'files and an array, which has no place for them',
-            command: 'echo "[1]" > $HEADRACE_STEP_OUTPUT/result.json; echo 2 > $HEADRACE_STEP_OUTPUT/model.onnx',
-            reason: /left files \(model\.onnx\), so its result\.json must hold an object/,
-            isFinal: false,
-          },
-          {
-            what: 'a file that is a link out of its folder',
-            command: 'mkdir $HEADRACE_STEP_OUTPUT/a; ln -s /etc/passwd $HEADRACE_STEP_OUTPUT/a/list',
-            reason: /left "a\/list" as a link.*: copy what it leads to/,
-            isFinal: false,
-          },
-          {
-            what: 'an output folder that is gone',
-            command: 'rm -r $HEADRACE_STEP_OUTPUT',
-            reason: /left its output folder so that it can't be read: it is gone/,
-            isFinal: false,
-          },
-        ],
-        [
-          {
-            what: 'exit code 75, which is a loss of `headrace step` alone',
-            command: 'exit 75',
-            reason: /^exit code 75$/,
-            isFinal: false,
-          },
-          {
-            what: 'a result that is no JSON',
-            command: 'echo "auc = 3" > $HEADRACE_STEP_OUTPUT/result.json',
-            reason: /result\.json is not JSON/,
-            isFinal: false,
-          },
-          {
-            what: 'a result of a gigabyte',
-            command: 'truncate -s 1G $HEADRACE_STEP_OUTPUT/result.json',
-            reason: /result has 1024 MiB, more than the 64 MiB .* write what is that large as a file/,
-            isFinal: false,
-          },
-          {
-            what: 'a result that is a pipe, which nobody writes into',
-            command: 'mkfifo $HEADRACE_STEP_OUTPUT/result.json',
-            reason: /left result\.json as a pipe, and only files and folders are kept/,
-            isFinal: false,
-          },
-          {
-            what: 'a result without an end',
-            command: 'ln -s /dev/zero $HEADRACE_STEP_OUTPUT/result.json',
-            reason: /left result\.json as a link.*: copy what it leads to/,
-            isFinal: false,
-          },
-          {
-            what: 'a result that is a folder',
-            command: 'mkdir $HEADRACE_STEP_OUTPUT/result.json',
-            reason: /left result\.json as a folder, .*: write what is to be kept as a file/,
-            isFinal: false,
-          },
-          {
-            what: 'a result so deep that nothing reads it again',
-            command: `python3 -c 'print("[" * 200000 + "]" * 200000)' > $HEADRACE_STEP_OUTPUT/result.json`,
-            reason: /must hold what can be read again, but it is nested more than 1000 deep/,
-            isFinal: false,
-          },
-          {
-            what: 'a number that is none any more',
-            command: 'echo "[1e999]" > $HEADRACE_STEP_OUTPUT/result.json',
-            reason: /result\[0\] is Infinity/,
-            isFinal: false,
-          },
-          {
-            what: 'a file that is a socket',
-            command: `cd $HEADRACE_STEP_OUTPUT; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("s")'`,
-            reason: /left "s" as a socket/,
-            isFinal: false,
-          },
-          {
-            what: 'an output folder that is somewhere else',
-            command: 'rmdir $HEADRACE_STEP_OUTPUT; ln -s /etc $HEADRACE_STEP_OUTPUT',
-            reason: /left its output folder as a link/,
-            isFinal: false,
-          },
-          {
-            what: 'a file whose name is no UTF-8',
-            command: `python3 -c 'import os; open(os.environb[b"HEADRACE_STEP_OUTPUT"] + b"/\\xff", "w")'`,
-            reason: /its name is not UTF-8; name it by UTF-8/,
-            isFinal: false,
-          },
-        ],
-      ),
-    )('with $what', async ({ command, reason, isFinal }) => {
+    it.for<Ending>([
+      ['exit code 3', 'exit 3', /^exit code 3$/],
+      ['exit code 78, for good', 'exit 78', /^exit code 78$/, true],
+      [
+        'the last line that it left on stderr',
+        'echo ready; echo "Traceback" >&2; printf "\\033[31mValueError: no rows\\033[0m\\n\\n" >&2; echo bye; exit 1',
+        /^exit code 1: ValueError: no rows$/,
+      ],
+      ['a signal', 'kill -SEGV $$', /^ended by SIGSEGV \(native code crashed/],
+      [
+        'a result with NaN',
+        'echo "{\\"auc\\": NaN}" > $HEADRACE_STEP_OUTPUT/result.json',
+        /result\.json is not JSON[^]*It has NaN, which JSON has not: write null or a number/,
+      ],
+      [
+        'a file that is a link out of its folder',
+        'mkdir $HEADRACE_STEP_OUTPUT/a; ln -s /etc/passwd $HEADRACE_STEP_OUTPUT/a/list',
+        /left "a\/list" as a link.*: copy what it leads to/,
+      ],
+      ['exit code 75, which is a loss of `headrace step` alone', 'exit 75', /^exit code 75$/],
+    ])('with %s', async ([, command, reason, isFinal = false]) => {
       const made = await anyWorld();
       const [end] = await made.run(shell(command));
       expect(end).toMatchObject({ kind: 'failed', cause: 'exit', reason: expect.stringMatching(reason), isFinal });
     });
 
-    it.each(
-      rows(
+    it.for(
+      rows<FunctionEnding>(
         [
-          {
-            what: 'an error',
-            code: 'module.exports = () => { throw new TypeError("no such column"); }',
-            told: { reason: 'TypeError: no such column', isFinal: false },
-          },
-          {
-            what: 'an exit for good',
-            code: 'module.exports = () => process.exit(78);',
-            told: { reason: 'exit code 78', isFinal: true },
-          },
-          {
-            what: 'an exit as if it were well',
-            code: 'module.exports = () => process.exit(0);',
-            told: { reason: 'the function ended its process without a result', isFinal: false },
-          },
-          {
-            what: 'a result that holds itself',
-            code: 'module.exports = () => { const own = {}; own.own = own; return own; };',
-            told: { reason: expect.stringContaining('nested more than 1000 deep, or holds itself'), isFinal: false },
-          },
+          [
+            'an error',
+            'module.exports = () => { throw new TypeError("no such column"); }',
+            'TypeError: no such column',
+          ],
+          ['an exit for good', 'module.exports = () => process.exit(78);', 'exit code 78', true],
+          [
+            'an exit as if it were well',
+            'module.exports = () => process.exit(0);',
+            'the function ended its process without a result',
+          ],
+          [
+            'a result that holds itself',
+            'module.exports = () => { const own = {}; own.own = own; return own; };',
+            expect.stringContaining('nested more than 1000 deep, or holds itself'),
+          ],
         ],
         [
-          {
-            what: 'NaN',
-            code: 'module.exports = () => ({ auc: [NaN] });',
-            told: { reason: "a task's result must be plain JSON data, but result.auc[0] is NaN", isFinal: false },
-          },
-          {
-            what: 'an exit',
-            code: 'module.exports = () => process.exit(3);',
-            told: { reason: 'exit code 3', isFinal: false },
-          },
-          {
-            what: 'an error of its callback',
-            code: 'module.exports = () => new Promise(() => setTimeout(() => { throw new Error("late"); }));',
-            told: { reason: 'Error: late', isFinal: false },
-          },
-          {
-            what: 'code that throws as it is loaded',
-            code: 'throw new Error("at once");',
-            told: { reason: expect.stringContaining('threw while it was loaded: at once'), isFinal: false },
-          },
-          {
-            what: 'a JSON of its own',
-            code: 'module.exports = () => { JSON.stringify = () => "{auc"; return 1; };',
-            told: { reason: expect.stringContaining('it changed JSON, or wrote into a descriptor'), isFinal: false },
-          },
-          {
-            what: 'noise in its process’s own pipe',
-            code: 'module.exports = () => { require("fs").writeSync(3, "hello, world"); require("fs").writeSync(4, "hello, world"); return 1; };',
-            told: { reason: expect.stringContaining('it changed JSON, or wrote into a descriptor'), isFinal: false },
-          },
+          [
+            'NaN',
+            'module.exports = () => ({ auc: [NaN] });',
+            "a task's result must be plain JSON data, but result.auc[0] is NaN",
+          ],
+          ['an exit', 'module.exports = () => process.exit(3);', 'exit code 3'],
+          [
+            'an error of its callback',
+            'module.exports = () => new Promise(() => setTimeout(() => { throw new Error("late"); }));',
+            'Error: late',
+          ],
+          [
+            'code that throws as it is loaded',
+            'throw new Error("at once");',
+            expect.stringContaining('threw while it was loaded: at once'),
+          ],
+          [
+            'a JSON of its own',
+            'module.exports = () => { JSON.stringify = () => "{auc"; return 1; };',
+            expect.stringContaining('it changed JSON, or wrote into a descriptor'),
+          ],
+          [
+            'noise in its process’s own pipe',
+            'module.exports = () => { require("fs").writeSync(3, "hello, world"); require("fs").writeSync(4, "hello, world"); return 1; };',
+            expect.stringContaining('it changed JSON, or wrote into a descriptor'),
+          ],
         ],
       ),
-    )('with $what of a function', async ({ code, told }) => {
+    )('with %s of a function', async ([, code, reason, isFinal = false]) => {
       const made = await anyWorld();
-      expect((await made.run(await made.task(code)))[0]).toMatchObject({ kind: 'failed', cause: 'exit', ...told });
+      expect((await made.run(await made.task(code)))[0]).toMatchObject({
+        kind: 'failed',
+        cause: 'exit',
+        reason,
+        isFinal,
+      });
     });
 
     it('with a blob where the output is longer than 4 KB', async () => {
