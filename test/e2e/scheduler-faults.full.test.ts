@@ -16,7 +16,7 @@ import { openSchedules } from '../../src/orchestrator/schedule/schedule-rows.ts'
 import type { SchedulerRows } from '../../src/orchestrator/schedule/scheduler-rows.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { durableDatabase, findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { killed, type Scheduler, startScheduler, untilSo } from '../support/scheduler-process.ts';
+import { killed, removeOnceStill, type Scheduler, startScheduler, untilSo } from '../support/scheduler-process.ts';
 import { createServingProject, headrace, type Project } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
 
@@ -64,7 +64,7 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
     afterEach(async () => {
       for (const child of children.splice(0)) await killed(child);
       await database.close();
-      project.remove();
+      await removeOnceStill(project);
     }, 60_000);
 
     const sqliteFile = (): string => project.file('.headrace/registry.db');

@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { afterEach, expect, it } from 'vitest';
 import { MICROS_PER_HOUR } from '../../src/core/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
-import { killed, listRuns, startScheduler, untilSo } from '../support/scheduler-process.ts';
+import { killed, listRuns, removeOnceStill, startScheduler, untilSo } from '../support/scheduler-process.ts';
 import {
   createProject,
   createServingProject,
@@ -33,7 +33,7 @@ let project: Project;
 const children: ChildProcess[] = [];
 afterEach(async () => {
   for (const child of children.splice(0)) await killed(child);
-  project.remove();
+  await removeOnceStill(project);
 });
 
 async function serve(env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {

@@ -107,7 +107,10 @@ describe.each(testDatabases('runs through faults'))('a run on $name', { timeout:
     // It may be stopped in a transaction that nobody gets past, on SQLite; then it is stopped anew.
     for (let tries = 0, isPast = false; !isPast && tries < 20; tries++) {
       child.kill('SIGSTOP');
-      isPast = await Promise.race([passLeases(made.deps.database, 15_001).then(() => true), delay(1500, false)]);
+      isPast = await Promise.race([
+        passLeases(made.deps.database, 15_001).then(() => true),
+        delay(1500, false, { ref: false }),
+      ]);
       if (isPast) break;
       child.kill('SIGCONT');
       await delay(3);
@@ -145,7 +148,8 @@ p.step('s', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; test $(wc -l < __P
     const retries = async () => (await getRun(made.deps, id)).steps[0]?.counts.retry;
     await expect.poll(retries, { timeout: 10_000, interval: 20 }).toBe(1);
     writeFileSync(clock, String(-3_600_000));
-    expect(await Promise.race([gone, delay(20_000, 'it waits for an hour')]), said()).toEqual([0, null]);
+    // It would wait for an hour.
+    expect(await gone, said()).toEqual([0, null]);
     expect((await getRun(made.deps, id, { hasTasks: true })).steps[0]?.tasks).toMatchObject([{ attempt: 3 }]);
   });
 });

@@ -4,9 +4,10 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { fork, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
@@ -428,23 +429,28 @@ time.sleep(1000)'`;
     // twin: test/integration/python-environments.test.ts > are told of while they are built
     fullIt.skipIf(place === 'worker')('of an environment that is being built for what is cancelled', async () => {
       // An index that never answers: the build takes for ever.
-      let asked = 0;
-      const index = createServer(() => (asked += 1)).listen(0, '127.0.0.1');
+      const asked: Socket[] = [];
+      const index = createServer((socket) => asked.push(socket)).listen(0, '127.0.0.1');
       await once(index, 'listening');
       const { port } = index.address() as AddressInfo;
-      const made = await world({ variables: { ...process.env, PIP_INDEX_URL: `http://127.0.0.1:${port}` } });
+      // What a build that is killed leaves among the temporary files goes with this folder.
+      const TMPDIR = mkdtempSync(join(tmpdir(), 'headrace-build-'));
+      const PIP_INDEX_URL = `http://127.0.0.1:${port}`;
+      const made = await world({ variables: { ...process.env, TMPDIR, PIP_INDEX_URL } });
       const files = await made.files({ 'nothing.py': '', 'requirements.txt': 'tiny\n' });
       const requirements = 'requirements.txt';
       const slice = made.slice(
         await made.order({ kind: 'python', script: 'nothing.py', requirements, args: {}, files }),
       );
       const handles = await made.executor.submit([slice]);
-      await until(() => asked > 0, 'the build');
+      await until(() => asked.length > 0, 'the build');
       await made.executor.cancel(handles);
       expect(await made.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
       await made.executor.close();
       expect(processesWith(made.driver)).toEqual([]);
+      for (const socket of asked) socket.destroy();
       index.close();
+      rmSync(TMPDIR, { recursive: true, force: true });
     });
 
     // twin: test/contract/executors.test.ts > the $name executor

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { RunTrigger } from '../../src/orchestrator/index.ts';
+import { processesWith } from './executor-world.ts';
 import { headraceJson, MAIN, type Project } from './serving-project.ts';
 
 export interface ListedRun {
@@ -38,6 +39,12 @@ export function startScheduler(
 export async function killed(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL');
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+/** Once what processes of it that were killed had started, and that writes into it, has ended. */
+export async function removeOnceStill(project: Project): Promise<void> {
+  await untilSo('an end of its processes', () => processesWith(`${project.directory}/`).length === 0);
+  project.remove();
 }
 
 export function listRuns(project: Project, env: Readonly<Record<string, string>> = {}): readonly ListedRun[] {
