@@ -36,11 +36,6 @@ export function runWarm(request: WarmRequest): WarmAnswer {
   return { code: null, stdout: '', stderr: `no answer in ${LIMIT_MS} ms (${outcome})` };
 }
 
-/** How many threads of this process `runWarm` keeps. */
-export function warmThreads(): number {
-  return asked === undefined ? 0 : 1;
-}
-
 const waiting: ((answer: WarmAnswer) => void)[] = [];
 let askBeside: ReturnType<typeof openWarmChild> | undefined;
 

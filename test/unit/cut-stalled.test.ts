@@ -11,8 +11,9 @@ const PIECE = Buffer.alloc(64 * 1024);
 /** More than the sockets between them hold. */
 const PIECES = 400;
 
-const server = createServer((_request, response: ServerResponse) => {
-  cutStalled(response, { lookMs: 20, stalledMs: 400 });
+/** Its path says after how many milliseconds a client counts as stalled. */
+const server = createServer((request, response: ServerResponse) => {
+  cutStalled(response, { lookMs: 20, stalledMs: Number(request.url?.slice(1)) });
   Readable.from(
     (function* () {
       for (let sent = 0; sent < PIECES; sent++) yield PIECE;
@@ -21,13 +22,13 @@ const server = createServer((_request, response: ServerResponse) => {
 });
 beforeAll(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
 afterAll(() => server.close());
-const ask = (): Promise<IncomingMessage> =>
+const ask = (stalledMs: number): Promise<IncomingMessage> =>
   new Promise((resolve, reject) =>
-    get({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' }, resolve).once('error', reject),
+    get(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${stalledMs}`, resolve).once('error', reject),
   );
 
 it('is cut where nothing is read', async () => {
-  const answer = await ask();
+  const answer = await ask(400);
   answer.pause();
   await sleep(1500);
   const read = async (): Promise<number> => {
@@ -39,7 +40,7 @@ it('is cut where nothing is read', async () => {
 });
 
 it('comes whole where it is read, however slowly', async () => {
-  const answer = await ask();
+  const answer = await ask(30_000);
   let [bytes, pauses] = [0, 0];
   for await (const piece of answer) {
     bytes += (piece as Buffer).length;

@@ -1,4 +1,4 @@
-// What an entry takes of memory, as the bounds count it: measured, test/unit/response-cache-memory.test.ts holds it to that.
+// What an entry takes of memory, as the bounds count it: measured, test/heavy/response-cache-memory.test.ts holds it to that.
 
 import type { Value } from '../../core/index.ts';
 

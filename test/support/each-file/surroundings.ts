@@ -1,10 +1,9 @@
 // What test files share by running in one process: its environment, its listeners, what keeps it alive, its temporary files.
 // A file that changes them would change the tests of the next one.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { warmThreads } from '../warm-command.ts';
 
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -17,7 +16,7 @@ export interface Surroundings {
 }
 
 /** How long closing may go on after the last test; what is open after it counts as left. */
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 12_000;
 /** Resources that come and go by themselves: requests in flight of the process itself, and what Vitest talks through. */
 const PASSING = new Set([
   'FSReqCallback',
@@ -87,21 +86,10 @@ function more(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, numb
 }
 
 function countResources(): Map<string, number> {
-  const counts = new Map([['thread', countThreads()]]);
+  const counts = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo())
     if (!PASSING.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
-}
-
-/** Threads of `Worker` and of what they run, by the name that Node gives them; 0 where there is no /proc. */
-function countThreads(): number {
-  try {
-    const names = readdirSync('/proc/self/task').map((id) => readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim());
-    // The thread that talks to the process of commands stays for all files.
-    return names.filter((name) => name === 'WorkerThread').length - warmThreads();
-  } catch {
-    return 0;
-  }
 }
 
 function globals(): unknown[] {
