@@ -18,7 +18,11 @@ let project: Project;
 beforeEach(() => {
   project = createServingProject();
 }, 60_000);
-afterEach(() => project.remove());
+const opened: RawSocket[] = [];
+afterEach(() => {
+  for (const { socket } of opened.splice(0)) socket.destroy();
+  project.remove();
+});
 
 function isAlive(pid: number): boolean {
   try {
@@ -41,6 +45,7 @@ const serversLeft = async (): Promise<number> => {
 
 const begin = async (url: string, text: string): Promise<RawSocket> => {
   const raw = await openRaw(url);
+  opened.push(raw);
   raw.socket.write(text);
   return raw;
 };
@@ -84,6 +89,7 @@ it('that is told of only as a worker writes to it ends none', { timeout: 300_000
     const half = WHOLE.length - BODY.length / 2;
     const begun = [await begin(server.url, WHOLE.slice(0, half)), await begin(server.url, WHOLE.slice(0, half))];
     const scrapes = [await openRaw(server.url), await openRaw(server.url)];
+    opened.push(...scrapes);
     await new Promise((resolve) => setTimeout(resolve, 500));
 
     // Each wakes up with a question for which it asks its primary, and does not know of its end yet.

@@ -71,12 +71,11 @@ describe.each([1, 2])('%d worker(s) with a model that hangs', { timeout: 120_000
       const loops = Array.from({ length: 4 }, async () => {
         while (!isOver) answered.push(...(await predict(server.url, 'quick', 1)));
       });
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await expect.poll(() => answered.length).toBeGreaterThan(10);
       const code = await server.stop();
       isOver = true;
       await Promise.all([...hung, ...loops]);
       expect({ code, log: server.log().includes('is killed') }).toEqual({ code: 0, log: false });
-      expect(answered.length).toBeGreaterThan(10);
       const kept = logged();
       expect(answered.filter((id) => !kept.has(id))).toEqual([]);
     } finally {
