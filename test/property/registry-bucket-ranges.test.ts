@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BUCKETS, moveBuckets } from '../../src/registry/index.ts';
+import { BUCKETS, moveBuckets } from '../../src/registry/bucket-ranges.ts';
 import { runs } from '../support/tier.ts';
 
 type Asked = Parameters<typeof moveBuckets>[1][number];

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createDueTasks } from '../../src/orchestrator/engine/due-tasks.ts';
 import { roomFor } from '../../src/orchestrator/executors/local/room.ts';
+import { runs } from '../support/tier.ts';
 
 const GIB = 1024 ** 3;
 const MACHINE = { cpus: 4, memoryBytes: 8 * GIB };
@@ -57,7 +58,7 @@ describe('tasks that are tried again', () => {
         expect(Array.from({ length: wanted.length + 1 }, () => due.take(now))).toEqual([...wanted, undefined]);
         expect(due.size).toBe(tasks.length - wanted.length);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(500) },
     );
   });
 });

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type DuckDb, openDuckDb, quoteText, startPathsAt } from '../../src/storage/index.ts';
+import { startPathsAt } from '../../src/storage/duckdb/query-paths.ts';
+import { type DuckDb, openDuckDb, quoteText } from '../../src/storage/index.ts';
 
 let root: string;
 let duckdb: DuckDb;
