@@ -132,7 +132,6 @@ it('loses no write while other processes open the store', async () => {
   const writer = await store.writer({ writer: 2, holder: 1, lifetimeMs: forEver, onNode() {} });
   const others = [churn('opens'), churn('opens'), churn('opens')];
   await Promise.all(others.map((other) => other.reach(1)));
-  const until = performance.now() + 4000;
   const lost: string[] = [];
   // Claims are kept by commits that take several turns.
   let isOver = false;
@@ -140,7 +139,7 @@ it('loses no write while other processes open the store', async () => {
     for (let n = 1; !isOver; n++) await writer.claim([{ id: `${by} ${n}`, writer: 2, offset: n, payloadHash: 'h' }]);
   };
   const claims = Promise.all([claim(1), claim(2), claim(3)]);
-  for (let n = 1; performance.now() < until; n++) {
+  for (let n = 1; n < 200 || others.some((other) => other.round() <= 3); n++) {
     const name = `key${n % 20}`;
     await writer.putParts([partOf(name, Buffer.from(String(n)), { writer: 2, n })]);
     // Each as it was written last.
@@ -157,7 +156,6 @@ it('loses no write while other processes open the store', async () => {
   isOver = true;
   await claims;
   expect(lost).toEqual([]);
-  expect(others.map((other) => other.round()).every((round) => round > 3)).toBe(true);
   await writer.close();
   await store.close();
 });

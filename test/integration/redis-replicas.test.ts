@@ -57,9 +57,7 @@ describe.skipIf(!hasRedis())('with a replica', () => {
   it('that does not keep up, no claim is given, nor one that is repeated or looked at, until it does', async () => {
     process.kill(replica.pid(), 'SIGSTOP');
     const unavailable = { code: 'HR_ONLINE_UNAVAILABLE', message: expect.stringContaining('0 of its 1 replicas') };
-    const from = performance.now();
     await expect(writer.claim([claimOf('slow', 1)])).rejects.toMatchObject(unavailable);
-    expect(performance.now() - from).toBeLessThan(1500);
     // It lies at the master, but may be lost there.
     const other = await store.writer({ writer: 1, holder: 2, lifetimeMs: forEver, onNode() {} });
     await expect(other.claim([claimOf('slow', 1)])).rejects.toMatchObject(unavailable);

@@ -77,9 +77,8 @@ describe('a record', () => {
     }
   });
 
-  it('with damaged bytes, or of bytes that never were one, fails nothing and takes no time', () => {
+  it('with damaged bytes, or of bytes that never were one, fails nothing', () => {
     const damage = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 6 });
-    const startMs = performance.now();
     fc.assert(
       fc.property(
         damage,
@@ -98,7 +97,6 @@ describe('a record', () => {
       ),
       { numRuns: runs(5000) },
     );
-    expect(performance.now() - startMs).toBeLessThan(20_000);
   });
 });
 

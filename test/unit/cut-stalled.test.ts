@@ -3,6 +3,7 @@
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { cutStalled } from '../../src/serving/http/training-sets/cut-stalled.ts';
@@ -11,8 +12,10 @@ const PIECE = Buffer.alloc(64 * 1024);
 /** More than the sockets between them hold. */
 const PIECES = 400;
 
+let last: ServerResponse | undefined;
 /** Its path says after how many milliseconds a client counts as stalled. */
 const server = createServer((request, response: ServerResponse) => {
+  last = response;
   cutStalled(response, { lookMs: 20, stalledMs: Number(request.url?.slice(1)) });
   Readable.from(
     (function* () {
@@ -30,7 +33,7 @@ const ask = (stalledMs: number): Promise<IncomingMessage> =>
 it('is cut where nothing is read', async () => {
   const answer = await ask(400);
   answer.pause();
-  await sleep(1500);
+  await once(last as ServerResponse, 'close');
   const read = async (): Promise<number> => {
     let bytes = 0;
     for await (const piece of answer) bytes += (piece as Buffer).length;
@@ -46,7 +49,7 @@ it('comes whole where it is read, however slowly', async () => {
     bytes += (piece as Buffer).length;
     if (bytes > pauses * 4 * 1024 ** 2) {
       pauses++;
-      await sleep(150);
+      await sleep(50);
     }
   }
   expect(bytes).toBe(PIECE.length * PIECES);
