@@ -3,7 +3,8 @@
 import { statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
-const ROOM_BYTES = 1024 ** 3;
+/** More than the files of two workers and their servers take. */
+const ROOM_BYTES = 4 * 1024 ** 3;
 
 /** A folder in memory, where an fsync costs nothing; the one for temporary files where there is none with room. */
 export function memoryFolder(): string {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   callFunction,
   failureOf,
@@ -111,6 +111,8 @@ describe('a pure function is refused, with its place, when it reaches', () => {
       'v.ts': view('() => ({ y: [1].length })'),
       'setup.ts': `Object.assign(Array.prototype, { sum() { return 1; } });`,
     };
+    // The statement is run before it is refused.
+    onTestFinished(() => void Reflect.deleteProperty(Array.prototype, 'sum'));
     const error = await failureOf(loadFiles(files));
     expect(error.details[0]).toMatchObject({ file: 'setup.ts', line: 1 });
   });

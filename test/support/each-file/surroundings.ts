@@ -1,7 +1,7 @@
 // What test files share by running in one process: its environment, its listeners, what keeps it alive, its temporary files.
 // A file that changes them would change the tests of the next one.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,10 +13,14 @@ export interface Surroundings {
   /** How many of each kind keep the process alive. */
   readonly resources: ReadonlyMap<string, number>;
   readonly files: ReadonlySet<string>;
+  /** The CPU time of each thread of a `Worker`, in ticks of 10 ms, by its number. */
+  readonly threads: ReadonlyMap<string, number>;
 }
 
 /** How long closing may go on after the last test; what is open after it counts as left. */
 const PATIENCE_MS = 12_000;
+/** A thread that is at work for more than this part of a while is still computing. */
+const [WHILE_MS, BUSY_TICKS] = [200, 5];
 /** Resources that come and go by themselves: requests in flight of the process itself, and what Vitest talks through. */
 const PASSING = new Set([
   'FSReqCallback',
@@ -42,6 +46,7 @@ export function surroundings(): Surroundings {
     listeners: new Map(process.eventNames().map((event) => [String(event), process.listenerCount(event)])),
     resources: countResources(),
     files: new Set(readdirSync(tmpdir()).filter((name) => !OF_LIBRARIES.test(name))),
+    threads: threads(),
   };
 }
 
@@ -49,7 +54,7 @@ export function surroundings(): Surroundings {
 export async function whatIsLeft(before: Surroundings): Promise<string[]> {
   closeFetch();
   const limit = performance.now() + PATIENCE_MS;
-  for (let left = differences(before); ; left = differences(before)) {
+  for (let left = await differences(before); ; left = await differences(before)) {
     if (left.length === 0 || performance.now() > limit) return left;
     await sleep(20);
   }
@@ -64,17 +69,20 @@ function closeFetch(): void {
   void used.destroy();
 }
 
-function differences(before: Surroundings): string[] {
+async function differences(before: Surroundings): Promise<string[]> {
   const now = surroundings();
   const names = new Set([...Object.keys(before.environment), ...Object.keys(now.environment)]);
   const variables = [...names].filter((name) => before.environment[name] !== now.environment[name]);
   const replaced = GLOBALS.filter((_, index) => before.globals[index] !== now.globals[index]);
+  const busy = await busyThreads(before.threads, now.threads);
   return [
     ...variables.map((name) => `variable ${name} of the environment`),
     ...replaced.map((name) => `another globalThis.${name}`),
     ...more(before.listeners, now.listeners, (event) => `listeners for the process's "${event}"`),
     ...more(before.resources, now.resources, (kind) => `open ${kind}`),
     ...[...now.files].filter((name) => !before.files.has(name)).map((name) => `${name} among the temporary files`),
+    ...inherited().map((name) => `a property ${name} of every array or object`),
+    ...(busy === 0 ? [] : [`${busy} threads that still compute`]),
   ];
 }
 
@@ -90,6 +98,36 @@ function countResources(): Map<string, number> {
   for (const kind of process.getActiveResourcesInfo())
     if (!PASSING.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
+}
+
+/** What was added to the prototype of arrays, and with it that of objects, so that a loop over any would meet it. */
+function inherited(): string[] {
+  const names: string[] = [];
+  for (const name in []) names.push(name);
+  return names;
+}
+
+/** How many of the threads that came since `before` still compute; one that ends, or waits, is no harm. */
+async function busyThreads(before: Surroundings['threads'], now: Surroundings['threads']): Promise<number> {
+  const come = [...now].filter(([id]) => !before.has(id));
+  if (come.length === 0) return 0;
+  await sleep(WHILE_MS);
+  const later = threads();
+  return come.filter(([id, ticks]) => (later.get(id) ?? 0) - ticks >= BUSY_TICKS).length;
+}
+
+function threads(): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const id of readdirSync('/proc/self/task'))
+    try {
+      // The name stands in brackets; after it, the fields from the third on, of which the twelfth and thirteenth are CPU times.
+      const [, name, rest = ''] = /\((.*)\) (.*)/s.exec(readFileSync(`/proc/self/task/${id}/stat`, 'utf8')) ?? [];
+      const fields = rest.split(' ');
+      if (name === 'WorkerThread') found.set(id, Number(fields[11]) + Number(fields[12]));
+    } catch {
+      // It ended.
+    }
+  return found;
 }
 
 function globals(): unknown[] {
