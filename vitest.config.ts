@@ -33,7 +33,7 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     setupFiles: 'test/support/each-file.ts',
     pool: 'forks',
-    maxWorkers: isApart ? 2 : 3,
+    maxWorkers: 2,
     // Files share two processes, one after the other, and Node loads the sources as they are: a module is loaded once.
     isolate: isApart,
     experimental: { viteModuleRunner: false, nodeLoader: false },

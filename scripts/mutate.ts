@@ -82,16 +82,8 @@ async function tryOne(project: string, file: string, text: string): Promise<{ is
   writeFileSync(path, text);
   const files = chooseFor([file], graph, record, project).filter(isQuick);
   const words = ['--bail=1', '--maxWorkers=1'];
-  const how = {
-    tier: 'quick',
-    files,
-    words,
-    isOrdered: true,
-    limitMs,
-    killMs: limitMs + HANG_MS,
-    project,
-    isSilent: true,
-  };
+  const limits = { limitMs, killMs: limitMs + HANG_MS };
+  const how = { tier: 'quick', files, words, project, isOrdered: true, isSilent: true, ...limits };
   const { code, report } = files.length === 0 ? { code: 0, report: { files: [], isCut: false } } : await runVitest(how);
   writeFileSync(path, before);
   if (report === undefined) return { isCaught: true, by: 'a test that never ended, or a crash' };

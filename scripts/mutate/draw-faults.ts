@@ -26,12 +26,7 @@ export function faultsOf(source: string): Edit[] {
 
 function editsOf(node: AnyNode, source: string): Edit[] {
   const text = ({ start, end }: Node): string => source.slice(start, end);
-  const edit = (kind: string, by: string, { start, end }: Node = node): Edit => ({
-    kind,
-    from: start,
-    to: end,
-    text: by,
-  });
+  const edit = (kind: string, text: string, at: Node = node): Edit => ({ kind, from: at.start, to: at.end, text });
   switch (node.type) {
     case 'BinaryExpression': {
       const { left, right, operator } = node;
