@@ -27,9 +27,11 @@ describe.each(testDatabases('feeds'))('feeds on $name', (databases) => {
     sql`insert into event_writers (number, token, machine, state, holder, cut, shipped, registered_micros, seen_micros) values (${writer}, 't', 'm', 'open', 1, ${cut}, ${cut}, 1, 1) on conflict (number) do update set shipped = ${cut}`.execute(
       database.tables(),
     );
-  const rows = async (): Promise<unknown> => {
-    const found = sql`select writer, first, next from feed_cuts where source = 's' and feed = 'f' order by first`;
-    return (await found.execute(database.tables())).rows;
+  /** Which writer's cuts have which part, as `writer first-next`; 0 for what is shipped. */
+  const rows = async (): Promise<string[]> => {
+    const found = sql<{ part: string }>`select writer || ' ' || first || '-' || next as part from feed_cuts
+      where source = 's' and feed = 'f' order by first`;
+    return (await found.execute(database.tables())).rows.map(({ part }) => part);
   };
   const restored = async (): Promise<number | undefined> => {
     await database.transaction<unknown, void>(async (trx) => feedRows.settle?.(trx));
@@ -54,28 +56,15 @@ describe.each(testDatabases('feeds'))('feeds on $name', (databases) => {
       { first: 20, next: 30 },
       { first: 40, next: 50 },
     ]);
-    expect(await rows()).toEqual([
-      { writer: 0, first: 5, next: 10 },
-      { writer: 1, first: 10, next: 20 },
-      { writer: 2, first: 20, next: 30 },
-      { writer: 2, first: 40, next: 50 },
-    ]);
+    expect(await rows()).toEqual(['0 5-10', '1 10-20', '2 20-30', '2 40-50']);
     const isNoted = (at: number) => feeds.isNoted(ID, at, { writer: 1, cut: 2 });
-    expect(await Promise.all([4, 5, 9, 10, 19, 20, 30, 45].map(isNoted))).toEqual([
-      false,
-      true,
-      true,
-      false,
-      false,
-      true,
-      false,
-      true,
-    ]);
+    expect(await Promise.all([5, 9, 20, 45].map(isNoted))).toEqual([true, true, true, true]);
+    expect(await Promise.all([4, 10, 19, 30].map(isNoted))).toEqual([false, false, false, false]);
     await shipped(1, 2);
     await shipped(2, 1);
     // Again, by whoever settles.
     await feeds.note(ID, { writer: 2, cut: 1 }, [{ first: 20, next: 30 }]);
-    expect(await rows()).toEqual([{ writer: 0, first: 5, next: 30 }]);
+    expect(await rows()).toEqual(['0 5-30']);
   });
 
   it('stand at another place where what is shipped ends', async () => {
@@ -87,7 +76,7 @@ describe.each(testDatabases('feeds'))('feeds on $name', (databases) => {
     await feeds.note(ID, { writer: 1, cut: 1 }, [{ first: 5, next: 10 }]);
     await feeds.note(ID, { writer: 1, cut: 2 }, [{ first: 10, next: 20 }]);
     expect(await restored()).toBe(10);
-    expect(await rows()).toEqual([{ writer: 0, first: 5, next: 10 }]);
+    expect(await rows()).toEqual(['0 5-10']);
   });
 
   it('of a release say whether it is to be done again', async () => {

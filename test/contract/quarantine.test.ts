@@ -72,34 +72,16 @@ describe.each(testDatabases('the quarantine'))('the quarantine on $name', (datab
 
   it('remembers which rows of files were put back, and as of when', async () => {
     const columns = [{ name: 'x', type: { kind: 'int64' } }] as const;
+    const putBack = (source: string, ...hashes: string[]): Promise<number> => {
+      const rows = hashes.map((hash) => ({ hash, row: '{}' }));
+      return addReleases(database, source, columns, rows, ending);
+    };
     const none = await loadReleases(database);
     expect([none.last, none.of('s')]).toEqual([0, []]);
-    expect(
-      await addReleases(
-        database,
-        's',
-        columns,
-        [
-          { hash: '1', row: '{}' },
-          { hash: '1', row: '{}' },
-        ],
-        ending,
-      ),
-    ).toBe(1);
-    expect(await addReleases(database, 'other', columns, [{ hash: '9', row: '{}' }], ending)).toBe(1);
+    expect(await putBack('s', '1', '1')).toBe(1);
+    expect(await putBack('other', '9')).toBe(1);
     const before = await loadReleases(database);
-    expect(
-      await addReleases(
-        database,
-        's',
-        columns,
-        [
-          { hash: '1', row: '{}' },
-          { hash: '2', row: '{}' },
-        ],
-        ending,
-      ),
-    ).toBe(1);
+    expect(await putBack('s', '1', '2')).toBe(1);
     const after = await loadReleases(database);
     expect([before.lastOf('s'), after.lastOf('s'), after.lastOf('nothing')]).toEqual([1, 3, 0]);
     expect(after.of('s')).toEqual([{ columns, hashes: new Set(['1', '2']) }]);

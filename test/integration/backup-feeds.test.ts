@@ -12,7 +12,7 @@ import { createBackup, restoreBackup } from '../../src/housekeeping/index.ts';
 import type { Feed } from '../../src/ingestion/index.ts';
 import type { OnlineStore } from '../../src/online/index.ts';
 import { shipLog } from '../../src/offline/index.ts';
-import { type ObjectStore, openObjectStore } from '../../src/storage/index.ts';
+import { openObjectStore } from '../../src/storage/index.ts';
 import { checkedEvents } from '../support/checked-events.ts';
 import { definitionsOf, eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
@@ -44,43 +44,23 @@ describe('a feed in a backup', () => {
   const open = (world: IngestionWorld, more: object = {}): Promise<PushProcess> =>
     world.open({ definitions: () => definitions, machine: 'a', lookEveryMs: 20, ...more });
   const push = (feed: Feed, from: number, to: number) => feed.push(rowsOf(from, to), from, to);
-  const ownersOf = ({ objects }: IngestionWorld) => rowsOwners({ objects: async () => objects } as never);
-  const backUp = async (from: IngestionWorld, process: PushProcess): Promise<ObjectStore> => {
-    const silent = await shipLog({ log: process.log, runs: from.runs, clock: from.clock }, 10_000);
-    expect(silent).toEqual([]);
-    return openObjectStore(`file:${join(from.places.objects, '..', 'backup')}`);
-  };
-  const writeBackup = async (from: IngestionWorld, to: ObjectStore): Promise<void> => {
-    await createBackup({
-      database: from.database,
-      objects: from.objects,
-      clock: from.clock,
-      to,
-      place: 'there',
-      project: 'test',
-      migrateAll: (database) => migrateAllTables(database, from.clock),
-      owners: await ownersOf(from),
-      extras: [],
-      version: '1',
-      progress: silentProgress,
-    });
-  };
-  const restore = async (to: IngestionWorld, from: ObjectStore): Promise<void> => {
-    await restoreBackup(
-      {
-        database: to.database,
-        objects: to.objects,
-        from,
-        place: 'there',
-        project: 'test',
-        migrateAll: (database) => migrateAllTables(database, to.clock),
-        owners: await ownersOf(to),
-        pathOf: () => '',
-        relocate: async () => {},
-        progress: silentProgress,
-      },
-      { force: false },
-    );
+  const common = async ({ database, objects, clock }: IngestionWorld) => ({
+    database,
+    objects,
+    place: 'there',
+    project: 'test',
+    migrateAll: (of: typeof database) => migrateAllTables(of, clock),
+    owners: await rowsOwners({ objects: async () => objects } as never),
+    progress: silentProgress,
+  });
+  const ship = async ({ runs, clock }: IngestionWorld, { log }: PushProcess): Promise<void> =>
+    expect(await shipLog({ log, runs, clock }, 10_000)).toEqual([]);
+  /** Backs the first place up, and restores the other from it. */
+  const move = async (here: IngestionWorld, there: IngestionWorld): Promise<void> => {
+    const backup = openObjectStore(`file:${join(here.places.objects, '..', 'backup')}`);
+    await createBackup({ ...(await common(here)), clock: here.clock, to: backup, extras: [], version: '1' });
+    const to = { ...(await common(there)), from: backup, pathOf: () => '', relocate: async () => {} };
+    await restoreBackup(to, { force: false });
   };
   /** The events of the log that anybody can read, by what their rows say. */
   const logged = async ({ log }: PushProcess): Promise<number[]> => {
@@ -101,23 +81,27 @@ describe('a feed in a backup', () => {
   };
   const all = Array.from({ length: 30 }, (_, n) => n);
 
-  it('stands where what was shipped ends, not where its reader had come to', async () => {
+  /** A reader of 10 events. */
+  const reading = async (more: object = {}) => {
     const [here, there] = worlds as [IngestionWorld, IngestionWorld];
-    const process = await open(here);
+    const process = await open(here, more);
     const feed = process.ingestion.feed(ID);
     await feed.begin(0);
     await push(feed, 0, 10);
-    const backup = await backUp(here, process);
+    return { here, there, process, feed };
+  };
+
+  it('stands where what was shipped ends, not where its reader had come to', async () => {
+    const { here, there, process, feed } = await reading();
+    await ship(here, process);
     await push(feed, 10, 20);
     await feed.keep(20);
-    await writeBackup(here, backup);
-    await restore(there, backup);
+    await move(here, there);
     expect(await goOn(there)).toEqual(all);
   });
 
   // twin: test/integration/backup-feeds.test.ts > stands where what was shipped ends
   fullIt('stands past what was shipped, though the store told nobody of it yet', async () => {
-    const [here, there] = worlds as [IngestionWorld, IngestionWorld];
     let isAway = false;
     const between = (store: OnlineStore): OnlineStore => ({
       ...store,
@@ -126,31 +110,21 @@ describe('a feed in a backup', () => {
         return { ...writer, claims: (ids) => (isAway ? Promise.reject(new Error('away')) : writer.claims(ids)) };
       },
     });
-    const process = await open(here, { between });
-    const feed = process.ingestion.feed(ID);
-    await feed.begin(0);
-    await push(feed, 0, 10);
+    const { here, there, process } = await reading({ between });
     isAway = true;
-    const backup = await backUp(here, process);
-    await writeBackup(here, backup);
-    isAway = false;
-    await restore(there, backup);
+    await ship(here, process);
+    await move(here, there);
     expect(await goOn(there)).toEqual(all);
   });
 
   // twin: test/integration/backup-feeds.test.ts > stands where what was shipped ends
   fullIt('stands where a dead reader’s events end, once they are settled', async () => {
-    const [here, there] = worlds as [IngestionWorld, IngestionWorld];
-    const dead = await open(here);
-    const feed = dead.ingestion.feed(ID);
-    await feed.begin(0);
-    await push(feed, 0, 10);
-    await dead.drop();
+    const { here, there, process } = await reading();
+    await process.drop();
     const heir = await open(here);
     await heir.ingestion.settle();
-    const backup = await backUp(here, heir);
-    await writeBackup(here, backup);
-    await restore(there, backup);
+    await ship(here, heir);
+    await move(here, there);
     expect(await goOn(there)).toEqual(all);
   });
 
@@ -174,10 +148,9 @@ describe('a feed in a backup', () => {
       await quarantine?.finishRelease(key, { at: NOW, by: 'me', reason: null });
     };
     await release(1);
-    const backup = await backUp(here, process);
+    await ship(here, process);
     await release(2);
-    await writeBackup(here, backup);
-    await restore(there, backup);
+    await move(here, there);
     expect(await logged(await open(there))).toEqual([1]);
     const held = (await elsewhere?.rows('events')) ?? [];
     expect(held.map(({ row }) => (JSON.parse(row) as { n: number }).n)).toEqual([2]);

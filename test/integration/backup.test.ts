@@ -1,8 +1,7 @@
 // Backups and restores in one process: what comes back, what is refused, and what a crash at any step leaves.
 
 import { createHash } from 'node:crypto';
-import { mkdtempSync, promises, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -18,20 +17,16 @@ import {
   restoreBackup,
   type RestoreDeps,
 } from '../../src/housekeeping/index.ts';
-import { openRegistry, type Registry } from '../../src/registry/index.ts';
+import { openRegistry } from '../../src/registry/index.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore, putBlob } from '../../src/storage/index.ts';
-import { Crash, sweepCrashes } from '../support/crash-points.ts';
+import { Crash, type CrashPoints, sweepCrashes } from '../support/crash-points.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 
 const CLOCK = fixedClock(1_795_000_000_000_000);
 const MODEL = 'delay_classifier';
 
-interface Place {
-  readonly database: Database;
-  readonly objects: ObjectStore;
-  readonly registry: Registry;
-}
+type Place = { readonly database: Database; readonly objects: ObjectStore };
 
 let folder: string;
 let opened: Database[];
@@ -56,7 +51,7 @@ const migrateAll = async (database: Database): Promise<void> => void (await open
 const ownersOf = (objects: ObjectStore) => rowsOwners({ objects: async () => objects } as never);
 
 /** A registry with definitions and two versions of a model, whose files are in the object store. */
-async function filledPlace(): Promise<Place & { readonly blobs: readonly string[] }> {
+async function filledPlace() {
   const database = await newDatabase();
   const objects = storeAt('here');
   const registry = await openRegistry(database, CLOCK);
@@ -70,10 +65,7 @@ async function filledPlace(): Promise<Place & { readonly blobs: readonly string[
   return { database, objects, registry, blobs };
 }
 
-async function backUpPlace(
-  from: Pick<Place, 'database' | 'objects'>,
-  more: Partial<BackupDeps> = {},
-): Promise<BackupManifest> {
+async function backUpPlace(from: Place, more: Partial<BackupDeps> = {}): Promise<BackupManifest> {
   return createBackup({
     ...from,
     migrateAll,
@@ -89,10 +81,7 @@ async function backUpPlace(
   });
 }
 
-async function restorePlace(
-  to: Pick<Place, 'database' | 'objects'>,
-  { force = false, ...more }: Partial<RestoreDeps> & { readonly force?: boolean } = {},
-) {
+async function restorePlace(to: Place, { force = false, ...more }: Partial<RestoreDeps & { force: boolean }> = {}) {
   const deps: RestoreDeps = {
     ...to,
     migrateAll,
@@ -108,11 +97,19 @@ async function restorePlace(
   return restoreBackup(deps, { force });
 }
 
+const extrasOf = (...files: readonly ExtraFile[]): Pick<BackupDeps, 'extras'> => ({
+  extras: [
+    async function* () {
+      yield* files;
+    },
+  ],
+});
+
 /** An empty place, with a store of its own. */
 const emptyPlace = async () => ({ database: await newDatabase(), objects: storeAt(`place-${++count}`) });
 
 /** What the registry of a place says; nothing where none was restored. */
-async function seen({ database }: Pick<Place, 'database'>): Promise<unknown> {
+async function seen({ database }: { database: Database }): Promise<unknown> {
   const { definitions, models, endpoints, auditLog } = await openRegistry(database, CLOCK);
   if ((await definitions.current()) === undefined) return undefined;
   return [await definitions.current(), await models.versions(MODEL), await endpoints.list(), await auditLog.list()];
@@ -157,61 +154,44 @@ describe('a backup', () => {
     await restorePlace(await emptyPlace());
   });
 
-  it.each<[string, () => void, string, string]>([
-    [
-      'a table of other bytes',
+  const backupFile = (name: string): string => join(folder, 'backup', name);
+  const changeManifest = (change: (manifest: BackupManifest) => object): void =>
+    writeFileSync(backupFile('manifest.json'), JSON.stringify(change(manifestOf())));
+  const damages: Readonly<Record<string, readonly [damage: () => void, code: string, sentence: string]>> = {
+    'a table of other bytes': [
       () => {
-        const table = manifestOf().tables.find(({ name }) => name === 'registry_audit');
-        const path = join(folder, 'backup', table?.key ?? '');
+        const path = backupFile(manifestOf().tables.find(({ name }) => name === 'registry_audit')?.key ?? '');
         writeFileSync(path, readFileSync(path, 'utf8').replace('definitions.apply', 'definitions.appla'));
       },
       'HR_BACKUP_DAMAGED',
       'registry_audit.ndjson of the backup is damaged',
     ],
-    [
-      'an object of other bytes',
+    'an object of other bytes': [
       () => {
-        const [key] = JSON.parse(
-          readFileSync(join(folder, 'backup', manifestOf().objects.key), 'utf8').split('\n')[0] ?? '',
-        ) as [string];
-        writeFileSync(join(folder, 'backup/objects', key), 'other');
+        const [line = ''] = readFileSync(backupFile(manifestOf().objects.key), 'utf8').split('\n');
+        writeFileSync(join(backupFile('objects'), (JSON.parse(line) as [string])[0]), 'other');
       },
       'HR_BACKUP_DAMAGED',
       'of the backup is damaged',
     ],
-    [
-      'fewer rows than its manifest says',
-      () => {
-        const manifest = manifestOf();
-        const tables = manifest.tables.map((table) => ({ ...table, rows: table.rows + 1 }));
-        writeFileSync(join(folder, 'backup/manifest.json'), JSON.stringify({ ...manifest, tables }));
-      },
+    'fewer rows than its manifest says': [
+      () => changeManifest((of) => ({ ...of, tables: of.tables.map((one) => ({ ...one, rows: one.rows + 1 })) })),
       'HR_BACKUP_DAMAGED',
       'has other rows than the manifest of there says',
     ],
-    [
-      'a manifest that is none',
-      () => writeFileSync(join(folder, 'backup/manifest.json'), '{"format":1}'),
-      'HR_BACKUP_DAMAGED',
-      'is no manifest of a backup',
-    ],
-    [
-      'a later format',
-      () => writeFileSync(join(folder, 'backup/manifest.json'), '{"format":2}'),
+    'a later format': [
+      () => changeManifest(() => ({ format: 2 })),
       'HR_BACKUP_NEWER',
       'has format 2; this version reads up to 1',
     ],
-    [
-      'a later migration',
-      () => {
-        const manifest = manifestOf();
-        const migrations = [...manifest.migrations, 'registry: 9999-later'];
-        writeFileSync(join(folder, 'backup/manifest.json'), JSON.stringify({ ...manifest, migrations }));
-      },
+    'a later migration': [
+      () => changeManifest((of) => ({ ...of, migrations: [...of.migrations, 'registry: 9999-later'] })),
       'HR_BACKUP_NEWER',
       'the backup is of a later version of Headrace',
     ],
-  ])('with %s is refused, and nothing has changed', async (_what, damage, code, sentence) => {
+  };
+  it.each(Object.keys(damages))('with %s is refused, and nothing has changed', async (what) => {
+    const [damage, code, sentence] = damages[what] as (typeof damages)[string];
     await backUpPlace(await filledPlace());
     damage();
     const there = await emptyPlace();
@@ -240,13 +220,7 @@ describe('a backup', () => {
     const here = await filledPlace();
     writeFileSync(join(folder, 'a.parquet'), 'rows');
     const extra: ExtraFile = { kind: 'prediction', name: 'a.parquet', path: join(folder, 'a.parquet') };
-    await backUpPlace(here, {
-      extras: [
-        async function* () {
-          yield extra;
-        },
-      ],
-    });
+    await backUpPlace(here, extrasOf(extra));
     const [key = ''] = here.blobs;
     const there = await emptyPlace();
     await there.objects.put(key, Buffer.from('other'));
@@ -269,17 +243,8 @@ describe('a backup', () => {
     };
     const files = [fileOf('same.parquet', 'rows'), fileOf('changed.parquet', 'rows', 'other')];
     const gone: ExtraFile = { kind: 'prediction', name: 'gone.parquet', path: join(folder, 'gone.parquet') };
-    const manifest = await backUpPlace(here, {
-      extras: [
-        async function* () {
-          yield* [...files, gone];
-        },
-      ],
-    });
-    expect(manifest.missing.map(({ key }) => key)).toEqual([
-      'training-sets/changed.parquet',
-      'predictions/gone.parquet',
-    ]);
+    const { missing } = await backUpPlace(here, extrasOf(...files, gone));
+    expect(missing.map(({ key }) => key)).toEqual(['training-sets/changed.parquet', 'predictions/gone.parquet']);
     const there = await emptyPlace();
     const moved = new Map<string, string>();
     await restorePlace(there, { relocate: async (_trx, paths) => paths.forEach((path, key) => moved.set(key, path)) });
@@ -289,89 +254,46 @@ describe('a backup', () => {
 });
 
 describe('a process that crashes at any step', () => {
+  /** Sweeps over an empty place, which is closed after each trial. */
+  const swept = async (trial: (there: Place, points: CrashPoints, isCrashing: boolean) => Promise<void>) => {
+    const calls = await sweepCrashes(async (points, isCrashing) => {
+      const there = await emptyPlace();
+      await trial(there, points, isCrashing);
+      await there.database.close();
+      opened.splice(opened.indexOf(there.database), 1);
+    });
+    expect(calls).toBeGreaterThan(20);
+  };
+  const expectEnd = (work: Promise<unknown>, isCrashing: boolean): Promise<unknown> =>
+    isCrashing ? expect(work).rejects.toThrow(Crash) : work;
+
   it('of a restore has changed nothing, or all of it; the next one brings all back', async () => {
     const here = await filledPlace();
     await backUpPlace(here);
     const whole = await seen(here);
-    const calls = await sweepCrashes(async ({ watch }, isCrashing) => {
-      const { database, objects } = await emptyPlace();
-      const restored = restorePlace(
-        { database: watch(database), objects: watch(objects) },
-        { from: watch(storeAt('backup')) },
-      );
-      if (isCrashing) await expect(restored).rejects.toThrow(Crash);
-      else await restored;
+    await swept(async ({ database, objects }, { watch }, isCrashing) => {
+      const watched = { database: watch(database), objects: watch(objects) };
+      await expectEnd(restorePlace(watched, { from: watch(storeAt('backup')) }), isCrashing);
       const found = await seen({ database });
       if (found !== undefined) expect(found).toEqual(whole);
       await restorePlace({ database, objects }, { force: found !== undefined });
       expect(await seen({ database })).toEqual(whole);
       for (const key of here.blobs) expect(await objects.get(key)).toEqual(await here.objects.get(key));
-      await database.close();
-      opened.splice(opened.indexOf(database), 1);
     });
-    expect(calls).toBeGreaterThan(20);
   });
 
   it('of a backup leaves one that is whole, or one that is gone on with', async () => {
     const here = await filledPlace();
     const whole = await seen(here);
-    const calls = await sweepCrashes(async ({ watch }, isCrashing) => {
+    await swept(async (there, { watch }, isCrashing) => {
       rmSync(join(folder, 'backup'), { recursive: true, force: true });
       const places = { database: watch(here.database), objects: watch(here.objects) };
-      const made = backUpPlace(places, { to: watch(storeAt('backup')) });
-      if (isCrashing) await expect(made).rejects.toThrow(Crash);
-      else await made;
-      const isWhole = (await storeAt('backup').get('manifest.json')) !== undefined;
-      if (!isWhole) await backUpPlace(here);
-      const there = await emptyPlace();
+      await expectEnd(backUpPlace(places, { to: watch(storeAt('backup')) }), isCrashing);
+      if ((await storeAt('backup').get('manifest.json')) === undefined) await backUpPlace(here);
       await restorePlace(there);
       expect(await seen(there)).toEqual(whole);
-      await there.database.close();
-      opened.splice(opened.indexOf(there.database), 1);
     });
-    expect(calls).toBeGreaterThan(20);
   });
-});
-
-it('a file is on the disk before it takes its place, and its folder after', async () => {
-  const here = await filledPlace();
-  writeFileSync(join(folder, 'a.parquet'), 'rows');
-  const extra: ExtraFile = { kind: 'prediction', name: 'a.parquet', path: join(folder, 'a.parquet') };
-  await backUpPlace(here, {
-    extras: [
-      async function* () {
-        yield extra;
-      },
-    ],
-  });
-  const told: string[] = [];
-  const { open, rename } = promises;
-  promises.open = async (path, ...more) => {
-    const handle = await open(path, ...more);
-    const sync = handle.sync.bind(handle);
-    handle.sync = () => {
-      told.push(`sync ${String(path)}`);
-      return sync();
-    };
-    return handle;
-  };
-  promises.rename = (from, to) => {
-    told.push(`rename ${String(to)}`);
-    return rename(from, to);
-  };
-  syncBuiltinESMExports();
-  try {
-    await restorePlace(await emptyPlace());
-  } finally {
-    Object.assign(promises, { open, rename });
-    syncBuiltinESMExports();
-  }
-  const extras = join(folder, 'extras');
-  expect(told.filter((line) => line.includes(extras)).map((line) => line.replace(/-\d+$/, ''))).toEqual([
-    `sync ${join(extras, 'a.parquet.unfinished')}`,
-    `rename ${join(extras, 'a.parquet')}`,
-    `sync ${extras}`,
-  ]);
 });
 
 describe('the backup of a project', () => {

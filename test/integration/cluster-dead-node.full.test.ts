@@ -120,27 +120,6 @@ describe.skipIf(!canCluster)('while one node of a cluster is gone', () => {
     expect(await rowsOf(k)).toBe(1n + 2n * 5n + 5n);
   }, 60_000);
 
-  it('definitions that change meanwhile are taken up, again and again', async () => {
-    let current = definitions;
-    const next = await world.open({
-      definitions: () => current,
-      machine: 'b',
-      limits: { timeoutMs: PATIENCE_MS },
-    });
-    await Promise.all(pushToEach(NODES, next));
-    await stop(gone);
-    const waiting = recordsAt(gone).map((k) => push(k, undefined, next).catch((error: unknown) => error));
-    for (let change = 0; change < 3; change++) {
-      current = eventDefinitions();
-      for (const node of others) await Promise.all(pushToEach([node], next));
-    }
-    for (const answer of await Promise.all(waiting)) expect(answer).toMatchObject({ code: 'HR_ONLINE_UNAVAILABLE' });
-    goOn();
-    await expect.poll(() => next.ingestion.status().writer?.pending, { timeout: 15_000 }).toBe(0);
-    for (const k of recordsAt(gone)) expect(await rowsOf(k)).toBe(3n);
-    for (const node of others) for (const k of recordsAt(node)) expect(await rowsOf(k)).toBe(5n);
-  }, 60_000);
-
   it('a process that starts then answers for the others, in its first push too', async () => {
     await stop(gone);
     const next = await world.open({ definitions: () => definitions, machine: 'b', limits: { timeoutMs: 10_000 } });
@@ -171,53 +150,4 @@ describe.skipIf(!canCluster)('while one node of a cluster is gone', () => {
     expect(await waiting).toMatchObject({ accepted: 1 });
     expect(await rowsOf(k)).toBe(3n);
   }, 90_000);
-
-  it('pushes are refused once the memory is full, if what waits for it is a claim’s end and so the next cut', async () => {
-    const memoryBytes = 20_000;
-    const limits = { memoryBytes, timeoutMs: PATIENCE_MS };
-    const small = await world.open({ definitions: () => definitions, machine: 'b', limits });
-    const status = () => small.ingestion.status().writer;
-    const [k = ''] = recordsAt(others[0]);
-    const [key = ''] = claimsAt(gone);
-    await push(k, key, small);
-    await stop(gone);
-    await world.ask(manifest);
-    await small.ingestion.look();
-    await expect.poll(() => status()?.storeFailure, { timeout: 15_000 }).toEqual(expect.any(String));
-    let refused: unknown;
-    let taken = 0;
-    for (const name of namesAt(nodeOfRecord, others[0], 500)) {
-      refused = await push(name, undefined, small).then(
-        () => void taken++,
-        (error: unknown) => error,
-      );
-      if (refused !== undefined) break;
-    }
-    expect(refused).toMatchObject({ code: 'HR_ONLINE_UNAVAILABLE' });
-    expect(taken).toBeGreaterThan(5);
-    expect(status()).toMatchObject({ pending: 0, storeFailure: expect.any(String) });
-    // The cut that is full and cannot be sealed, and the one after it.
-    expect(status()?.partBytes).toBeLessThan(3 * memoryBytes);
-    goOn();
-    await expect.poll(status, { timeout: 15_000 }).toMatchObject({ storeFailure: null });
-    await expect.poll(() => push(k, undefined, small).catch((error: unknown) => error)).toMatchObject({ accepted: 1 });
-    await expect.poll(() => status()?.partBytes).toBeLessThan(memoryBytes);
-  }, 60_000);
-
-  it('another one that lost everything gets back what it had', async () => {
-    const [lost, alive] = others as [Node, Node];
-    const [k = ''] = recordsAt(lost);
-    const [key = ''] = claimsAt(lost);
-    const first = await push(k, key);
-    const master = await masterOf(lost);
-    await stop(gone);
-    await master.kill();
-    await master.start();
-    await expect.poll(() => rowsOf(k), { timeout: 20_000, interval: 100 }).toBe(2n);
-    const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
-    await expect
-      .poll(() => push(k, key, elsewhere).catch((error: unknown) => error), { timeout: 10_000 })
-      .toEqual({ ...first, duplicate: true });
-    await Promise.all(pushToEach([alive]));
-  }, 60_000);
 });

@@ -11,7 +11,7 @@ import { openClusterExecutor } from '../../src/orchestrator/executors/cluster/cl
 import type { ClusterExecutorOptions } from '../../src/orchestrator/executors/cluster/cluster-executor.ts';
 import { readWaits } from '../../src/orchestrator/committed/run-waits.ts';
 import { type ObjectStore, openObjectStore } from '../../src/storage/index.ts';
-import { createWorld, type ExecutorWorld, processesWith, until } from '../support/executor-world.ts';
+import { createWorld, type ExecutorWorld, until } from '../support/executor-world.ts';
 import { createProcessCluster, type ProcessCluster, STEP_COMMAND } from '../support/process-jobs.ts';
 import { fullIt } from '../support/tier.ts';
 
@@ -26,18 +26,17 @@ describe('a cluster’s executor', () => {
   let cluster: ProcessCluster | undefined;
   const worlds: ExecutorWorld[] = [];
 
-  /** Its parts run functions in this process. */
-  const makeCluster = (): ProcessCluster => {
+  const make = (env: Readonly<Record<string, string>>, secrets = {}, isInProcess = false): ProcessCluster => {
     folder = mkdtempSync(join(tmpdir(), 'headrace-cluster-'));
-    cluster = createProcessCluster(folder, {}, {}, openObjectStore(`file:${join(folder, 'artifacts')}`));
-    return cluster;
+    const inProcess = isInProcess ? openObjectStore(`file:${join(folder, 'artifacts')}`) : undefined;
+    return (cluster = createProcessCluster(folder, env, secrets, inProcess));
   };
+  /** Its parts run functions in this process. */
+  const makeCluster = (): ProcessCluster => make({}, {}, true);
   /** Its parts are processes, with the secrets that it holds. */
   const makeProcesses = (secrets: Readonly<Record<string, string>> = {}): ProcessCluster => {
-    folder = mkdtempSync(join(tmpdir(), 'headrace-cluster-'));
     const { PATH = '', HOME = '' } = process.env;
-    cluster = createProcessCluster(folder, { PATH, HOME }, secrets);
-    return cluster;
+    return make({ PATH, HOME }, secrets);
   };
   const openWorld = (
     on: ProcessCluster,
@@ -162,20 +161,6 @@ describe('a cluster’s executor', () => {
     const second = openWorld(on, { driver: 'second' });
     expect(await second.executor.adopt([{ slice: slice.id, at: 'run-1' }])).toEqual(['running']);
     expect(await second.ends(slice)).toMatchObject([{ kind: 'succeeded' }, { kind: 'succeeded' }]);
-  });
-
-  // twin: test/integration/cluster-executor.test.ts > tells of a job that somebody removed as lost
-  fullIt('cancels: nothing runs afterwards, what had ended is told, of the rest nothing', async () => {
-    const on = makeProcesses();
-    const made = openWorld(on);
-    const env = { LEFT_BY: `cluster-cancel-${process.pid}` };
-    const slice = made.slice(await made.order(shell('setsid sleep 1000; sleep 1000'), { ...range(2), env }), 2);
-    const handles = await made.executor.submit([slice]);
-    await until(() => processesWith(env.LEFT_BY).length >= 4, 'its processes');
-    await made.executor.cancel(handles);
-    expect(processesWith(env.LEFT_BY)).toEqual([]);
-    expect(made.events).toEqual([]);
-    expect(on.jobs.size).toBe(0);
   });
 
   // twin: test/integration/fleet.test.ts > has more room the more workers there are, and says where nobody serves it

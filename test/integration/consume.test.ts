@@ -5,16 +5,47 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DeadLetters, openDeadLetterFile } from '../../src/streams/index.ts';
+import { type DeadLetters, openDeadLetterFile, openKafkaStream } from '../../src/streams/index.ts';
 import { createRandom } from '../support/chance.ts';
-import { countTo, eventAt, type Member, message, messages, openConsumeWorld } from '../support/consume-world.ts';
+import { parseBrokers } from '../../src/storage/index.ts';
+import {
+  countTo,
+  eventAt,
+  type Member,
+  message,
+  messages,
+  openConsumeWorld,
+  type OpenStream,
+} from '../support/consume-world.ts';
 import type { SentMessage } from '../support/kafka-server.ts';
 import { createMemoryTopic } from '../support/memory-stream.ts';
+import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
 import { type OnlineStoreKind, onlineStoreKinds } from '../support/online-stores.ts';
+import { sharedKafka } from '../support/shared-servers.ts';
+import { skipBecause } from '../support/skips.ts';
+import { rows } from '../support/tier.ts';
 
 const NONE: readonly number[] = [];
 /** A net: what is waited for comes at once. */
-const NET = { timeout: 30_000, interval: 5 };
+const NET = { timeout: 60_000, interval: 5 };
+
+interface Topic {
+  readonly open: OpenStream;
+  send(messages: readonly SentMessage[]): unknown;
+}
+const hasKafka = findKafka() !== undefined;
+if (!hasKafka) skipBecause(`consuming a topic of Kafka: ${WITHOUT_KAFKA}`);
+const ofKafka = async (): Promise<Topic> => {
+  const kafka = await sharedKafka();
+  const topic = await kafka.newTopic(6, `consumed-${process.pid}`);
+  const address = parseBrokers(kafka.broker, 'K');
+  const open: OpenStream = (group) => openKafkaStream({ address, topic, group, sessionTimeoutMs: 2000 });
+  return { open, send: (some) => kafka.send(topic, some) };
+};
+const groups = rows<[string, () => Promise<Topic>]>(
+  [['in memory', async () => createMemoryTopic(6)]],
+  hasKafka ? [['of Kafka', ofKafka]] : [],
+);
 
 describe('consume', () => {
   let own: Awaited<ReturnType<typeof openConsumeWorld>>;
@@ -146,30 +177,34 @@ describe('consume', () => {
     expect(await member.done).toMatchObject({ pushed: 80 });
   });
 
-  it('counts each message once while members of a group come and go', async () => {
-    const topic = createMemoryTopic(6);
-    const draw = createRandom(7);
-    const members: Member[] = [];
-    const join = async (machine: string): Promise<void> => {
-      members.push(await own.start(topic.open, { machine, group: 'shared' }));
-    };
-    await join('a');
-    for (let round = 0; round < 6; round++) {
-      const from = 100 * round;
-      topic.send(Array.from({ length: 100 }, (_, i) => message(from + i, draw.below(6))));
-      // In the middle of the round's messages.
-      await expect.poll(async () => Number((await own.counted()).rows), NET).toBeGreaterThan(from);
-      if (round === 0) await join('b');
-      else if (round === 1) await join('c');
-      else if (round % 2 === 0) await own.leave(members.shift() as Member);
-      else await join(['a', 'b', 'c'][draw.below(3)] as string);
-    }
-    await expect.poll(() => own.counted(), NET).toEqual(countTo(600));
-    for (const member of members) await own.leave(member);
-    // And no more comes after.
-    expect(await own.caughtUp(topic.open, { machine: 'd' })).toMatchObject({ pushed: 0 });
-    expect(await own.counted()).toEqual(countTo(600));
-  });
+  it.each(groups)(
+    'counts each message once while members of a group come and go, %s',
+    async (_, newTopic) => {
+      const topic = await newTopic();
+      const draw = createRandom(7);
+      const members: Member[] = [];
+      const join = async (machine: string): Promise<void> => {
+        members.push(await own.start(topic.open, { machine, group: 'shared' }));
+      };
+      await join('a');
+      for (let round = 0; round < 6; round++) {
+        const from = 100 * round;
+        await topic.send(Array.from({ length: 100 }, (_, i) => message(from + i, draw.below(6))));
+        // In the middle of the round's messages.
+        await expect.poll(async () => Number((await own.counted()).rows), NET).toBeGreaterThan(from);
+        if (round === 0) await join('b');
+        else if (round === 1) await join('c');
+        else if (round % 2 === 0) await own.leave(members.shift() as Member);
+        else await join(['a', 'b', 'c'][draw.below(3)] as string);
+      }
+      await expect.poll(() => own.counted(), NET).toEqual(countTo(600));
+      for (const member of members) await own.leave(member);
+      // And no more comes after.
+      expect(await own.caughtUp(topic.open, { machine: 'd' })).toMatchObject({ pushed: 0 });
+      expect(await own.counted()).toEqual(countTo(600));
+    },
+    120_000,
+  );
 
   it('ends what it began of a partition before it begins with it again', async () => {
     const topic = createMemoryTopic();
@@ -218,12 +253,7 @@ describe('consume', () => {
     /** Looks that find none: the last of one turn and the first of the next, with a fetch before and nothing between. */
     let looks = 0;
     const member = await own.start(topic.open, {
-      before: ({ stream }) => ({
-        stream: {
-          ...stream,
-          assigned: () => (looks-- > 0 ? NONE : stream.assigned()),
-        },
-      }),
+      before: ({ stream }) => ({ stream: { ...stream, assigned: () => (looks-- > 0 ? NONE : stream.assigned()) } }),
     });
     await expect.poll(() => own.counted(), NET).toMatchObject({ rows: 1n });
     looks = 2;

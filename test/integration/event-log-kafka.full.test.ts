@@ -13,7 +13,7 @@ import { openBrokerLink } from '../../src/events/kafka/broker-link.ts';
 import { packKey } from '../../src/events/kafka/log-message.ts';
 import { transactionalIdOf } from '../../src/events/kafka/partition-appender.ts';
 import { nextEpoch, produce } from '../../src/events/kafka/produce.ts';
-import { openDatabase, parseBrokers } from '../../src/storage/index.ts';
+import { parseBrokers } from '../../src/storage/index.ts';
 import { expectAll, expectNothingLost, type LogChild, settled, startLogChild } from '../support/event-log-child.ts';
 import type { ForeverPlaces } from '../support/event-log-forever.ts';
 import { type EventLogWorld, eventLogWorld, LEASE_MS, numberRow, numbersOf } from '../support/event-logs.ts';
@@ -63,51 +63,19 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     }
   };
   const collect = (entries: AsyncIterable<LogEntry>): Promise<LogEntry[]> => Array.fromAsync(entries);
+  const begun = async (by = log): Promise<LogWriter> => {
+    const writer = await by.register();
+    await writer.openCut(new Map());
+    return writer;
+  };
+  const own = async (writer: LogWriter) => numbersOf(await collect(writer.entries(1, 1)));
+  const shipped = async (writer: number, by = log) => numbersOf(await collect(by.read(writer, 1, 1)));
+  const errors = () => world.said.filter(({ level }) => level === 'error').map(({ message }) => message);
   const push = (writer: LogWriter, ...numbers: number[]): Promise<LogEntry> =>
     writer.append({ source, rows: numbers.map(numberRow) });
 
   it('lose no acknowledged entry to SIGKILL at any moment, and give none twice', () =>
     expectNothingLost(log, 6, () => start('append'), adopted));
-
-  it('are settled by another when their settler dies at any step', async () => {
-    const child = start('append');
-    await child.until(() => child.said.entries.length > 60);
-    await child.kill();
-    let expected: number[] | undefined;
-    const steps: ((writer: LogWriter) => Promise<unknown>)[] = [
-      () => Promise.resolve(),
-      (writer) => writer.seal(writer.cut, []),
-      (writer) => writer.ship(),
-      (writer) => writer.finish(),
-    ];
-    for (const [index, step] of steps.entries()) {
-      const settler = await world.open();
-      const [writer] = (await adopted(settler)) as [LogWriter];
-      expect(writer.holder).toBe(index + 2);
-      const found = numbersOf(await collect(writer.entries(1, writer.cut)));
-      expected ??= found;
-      expect(found).toEqual(expected);
-      if (index === 1)
-        for (const { cut, voids } of await writer.cuts())
-          if (voids === undefined && cut < writer.cut) await writer.seal(cut, []);
-      await step(writer);
-      // As a process that dies: the registry isn't told that it lets go. Its beat stops, which is what others see.
-      if (index % 2 === 0) await writer.close();
-      else await dies(settler);
-    }
-    const [last] = (await adopted()) as [LogWriter];
-    await last.end();
-    expect(numbersOf(await collect(log.read(last.writer, 1, 99)))).toEqual(expected);
-  });
-
-  /** Its log's rows stay as they are when a process dies; here its beats end by a writer row that nobody raises. */
-  const dies = async (settler: EventLog): Promise<void> => {
-    const registry = await openDatabase(world.url);
-    await settler.close();
-    const rows = registry.tables<{ event_partitions: { state: number } }>();
-    await rows.updateTable('event_partitions').set({ state: 1 }).where('state', '=', 0).execute();
-    await registry.close();
-  };
 
   it('acknowledge nothing of a holder that was stopped and taken over, when it wakes', async () => {
     const child = start('hold');
@@ -115,7 +83,7 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     child.process.kill('SIGSTOP');
     child.process.stdin?.write('once more\n');
     const [writer] = (await adopted()) as [LogWriter];
-    expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([0]);
+    expect(await own(writer)).toEqual([0]);
     await push(writer, 50);
     child.process.kill('SIGCONT');
     await child.until(() => child.said.refused.length > 0);
@@ -124,9 +92,9 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     for (const why of child.said.refused) expect(why).toMatch(/was forgotten, or another process holds its log/);
     expect(child.said.entries).toHaveLength(1);
     await push(writer, 51);
-    expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([0, 50, 51]);
+    expect(await own(writer)).toEqual([0, 50, 51]);
     await settled(writer);
-    expect(numbersOf(await collect(log.read(writer.writer, 1, 1)))).toEqual([0, 50, 51]);
+    expect(await shipped(writer.writer)).toEqual([0, 50, 51]);
   });
 
   it('go by a fence that the broker keeps: an older epoch is refused, and what it sent twice is kept once', async () => {
@@ -149,8 +117,7 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
   });
 
   it('leave out what one that was taken over wrote after all, should the broker forget the fence', async () => {
-    const dead = await log.register();
-    await dead.openCut(new Map());
+    const dead = await begun();
     await push(dead, 1);
     const [partition, { token }] = [await partitionOf(dead), (await log.writers())[0] as WriterRow];
     await dead.close();
@@ -168,9 +135,9 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     await second.close();
     const [third] = (await adopted()) as [LogWriter];
     await push(third, 4);
-    expect(numbersOf(await collect(third.entries(1, 1)))).toEqual([1, 2, 4]);
+    expect(await own(third)).toEqual([1, 2, 4]);
     await settled(third);
-    expect(numbersOf(await collect(log.read(1, 1, 1)))).toEqual([1, 2, 4]);
+    expect(await shipped(1)).toEqual([1, 2, 4]);
   });
 
   it('take an entry that is larger than a fetch, and refuse one that is larger than the topic takes', async () => {
@@ -178,8 +145,7 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
       row: { n: 1n, text: 'x'.repeat(megabytes * 2 ** 20), at: 1 },
       knownMicros: 1,
     });
-    const writer = await log.register();
-    await writer.openCut(new Map());
+    const writer = await begun();
     await push(writer, 0);
     await writer.append({ source, rows: [large(9)] });
     await push(writer, 2);
@@ -191,12 +157,11 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
       message: expect.stringMatching(/max.message.bytes/),
     });
     await push(writer, 3);
-    expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([0, 1, 2, 3]);
+    expect(await own(writer)).toEqual([0, 1, 2, 3]);
   });
 
   it('ship a sealed cut while others append without a pause', async () => {
-    const writer = await log.register();
-    await writer.openCut(new Map());
+    const writer = await begun();
     let isDone = false;
     const appending = Array.from({ length: 8 }, async () => {
       while (!isDone) await push(writer, 1);
@@ -248,7 +213,7 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     for (const { why } of child.said.failed)
       expect(why).toMatch(/do not answer for topic .* (nothing of this was kept|whether this was kept)/);
     await settled(writer);
-    expect(numbersOf(await collect(log.read(writer.writer, 1, 1)))).toEqual(numbersOf(entries));
+    expect(await shipped(writer.writer)).toEqual(numbersOf(entries));
   });
 
   it('give two that race for the last partitions one each, and the rest a sentence', async () => {
@@ -262,21 +227,19 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     for (const [index, writer] of writers.entries()) {
       await writer.openCut(new Map());
       await push(writer, index);
-      expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([index]);
+      expect(await own(writer)).toEqual([index]);
     }
     // An ended one's is free again.
     const [first] = writers as [LogWriter];
     await settled(first);
-    const again = await log.register();
-    await again.openCut(new Map());
+    const again = await begun();
     await push(again, 9);
-    expect(numbersOf(await collect(again.entries(1, 1)))).toEqual([9]);
-    expect(numbersOf(await collect(log.read(first.writer, 1, 1)))).toEqual([0]);
+    expect(await own(again)).toEqual([9]);
+    expect(await shipped(first.writer)).toEqual([0]);
   });
 
   it('fail closed on a message that another wrote among theirs, and name where', async () => {
-    const writer = await log.register();
-    await writer.openCut(new Map());
+    const writer = await begun();
     await push(writer, 1);
     const partition = await partitionOf(writer);
     await strangerSends(partition);
@@ -286,17 +249,16 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     await push(writer, 3);
     await writer.ship();
     // The writer knows which messages are its own: what it shipped is read without the other.
-    expect(numbersOf(await collect(log.read(writer.writer, 1, 1)))).toEqual([1, 2]);
+    expect(await shipped(writer.writer)).toEqual([1, 2]);
     await strangerSends(partition);
     await push(writer, 4);
     await writer.close();
     expect(await log.adopt()).toEqual([]);
-    const errors = world.said.filter(({ level }) => level === 'error').map(({ message }) => message);
     const where = `topic "${topic}", partition ${partition}, offset 8: a message that Headrace did not write`;
-    expect(errors).toEqual([expect.stringContaining(where)]);
+    expect(errors()).toEqual([expect.stringContaining(where)]);
     // Told once, and nothing of it is taken.
     expect(await log.adopt()).toEqual([]);
-    expect(world.said.filter(({ level }) => level === 'error')).toHaveLength(1);
+    expect(errors()).toHaveLength(1);
   });
 
   const strangerSends = async (partition: number): Promise<void> => {
@@ -326,18 +288,18 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     });
     await admin.close();
     await other.kill();
-    const own = await world.open({ topic: name, patienceMs: 2000 });
+    const led = await world.open({ topic: name, patienceMs: 2000 });
     // Until the cluster knows that the other is gone it may be chosen, and fails.
     let first: LogWriter | undefined;
-    while (first === undefined) first = await own.register().catch(() => undefined);
+    while (first === undefined) first = await led.register().catch(() => undefined);
     expect(await partitionOf(first)).toBe(0);
     await first.openCut(new Map());
     await push(first, 1);
-    expect(numbersOf(await collect(first.entries(1, 1)))).toEqual([1]);
-    const refusal = () => own.register().then(String, String);
+    expect(await own(first)).toEqual([1]);
+    const refusal = () => led.register().then(String, String);
     await expect.poll(refusal, { timeout: 60_000 }).toMatch(/no free partition .* has a leader now/);
     await push(first, 2);
-    expect(numbersOf(await collect(first.entries(1, 1)))).toEqual([1, 2]);
+    expect(await own(first)).toEqual([1, 2]);
   });
 
   it('refuse a topic from which Kafka would delete by itself, and one of another registry', async () => {
@@ -359,20 +321,17 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     const { path, database, objects } = world;
     const deps = { path, database, objects, clock: systemClock, logger: silentLogger };
     const onDisk = await openEventLog(deps);
-    const before = await onDisk.register();
-    await before.openCut(new Map());
+    const before = await begun(onDisk);
     await push(before, 1);
     await before.close();
     await onDisk.close();
     const [settler] = (await log.adopt()) as [LogWriter];
-    expect(numbersOf(await collect(settler.entries(1, 1)))).toEqual([1]);
+    expect(await own(settler)).toEqual([1]);
     await settled(settler);
-    const after = await log.register();
-    await after.openCut(new Map());
+    const after = await begun();
     await push(after, 2);
     await settled(after);
-    const read = (from: EventLog) =>
-      Promise.all([1, 2].map(async (writer) => numbersOf(await collect(from.read(writer, 1, 1)))));
+    const read = (from: EventLog) => Promise.all([1, 2].map((writer) => shipped(writer, from)));
     expect(await read(log)).toEqual([[1], [2]]);
     await log.remove(new Map([[1, 1]]));
     expect(await read(log)).toEqual([[], [2]]);
@@ -388,10 +347,9 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
   it('sign in where the brokers want it', async () => {
     const { broker, user, password } = kafka.guarded;
     const guarded = await world.open({ brokers: parseBrokers(`kafka://${user}:${password}@${broker}`, 'K') });
-    const writer = await guarded.register();
-    await writer.openCut(new Map());
+    const writer = await begun(guarded);
     await push(writer, 1);
-    expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([1]);
+    expect(await own(writer)).toEqual([1]);
     const wrong = await world.open({ brokers: parseBrokers(`kafka://${user}:hunter2@${broker}`, 'K') });
     await expect(wrong.register()).rejects.toMatchObject({
       code: 'HR_STORAGE_UNAVAILABLE',

@@ -57,17 +57,6 @@ describe('processes on one folder of event logs', () => {
     expect(numbersOf(await Array.fromAsync(writer.entries(1, 1)))).toEqual([0]);
   });
 
-  it('each write a log of their own, and each is taken over by one alone', async () => {
-    const [one, other, living] = [await holding(), await holding(), await holding()];
-    const numbers = [one, other, living].map(({ said }) => said.writer);
-    expect(new Set(numbers).size).toBe(3);
-    await one.kill();
-    await other.kill();
-    const others = await Promise.all([world.open(), world.open(), world.open()]);
-    const adopted = (await Promise.all(others.map((each) => each.adopt()))).flat();
-    expect(adopted.map(({ writer }) => writer).sort()).toEqual(numbers.slice(0, 2).sort());
-  });
-
   it.skipIf(!hasNamespaces)(
     'see each other live and die in pid namespaces, where their pids are the same',
     async () => {

@@ -1,5 +1,5 @@
 // A real small disk that fills up under the push log of a process that takes pushes. The log itself, and the embedded
-// store: event-log-full-disk.test.ts, lmdb-full-disk.test.ts.
+// store: full-disks.test.ts.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -43,25 +43,12 @@ afterEach(async () => {
 });
 
 const blobs = (owners: readonly RowsOwner[] = [registryRows]): Collector =>
-  collectObjects({
-    database,
-    objects,
-    owners,
-    nowMicros: () => Date.now() * 1000,
-    keepMicros: HOUR,
-  });
-const run = (...collectors: readonly Collector[]) =>
-  collectGarbage(
-    {
-      database,
-      auditLog: registry.auditLog,
-      collectors,
-      actor: 'test',
-      logger: silentLogger,
-      progress: silentProgress,
-    },
-    { dryRun: false },
-  );
+  collectObjects({ database, objects, owners, nowMicros, keepMicros: HOUR });
+const runIn = (opened: Database, ...collectors: readonly Collector[]) => {
+  const told = { auditLog: registry.auditLog, actor: 'test', logger: silentLogger, progress: silentProgress };
+  return collectGarbage({ database: opened, collectors, ...told }, { dryRun: false });
+};
+const run = (...collectors: readonly Collector[]) => runIn(database, ...collectors);
 const pathOf = (hash: string): string => join(folder, 'artifacts/blobs', hash.slice(0, 2), hash);
 const age = (path: string): void =>
   utimesSync(path, new Date(Date.now() - 7_200_000), new Date(Date.now() - 7_200_000));
@@ -70,14 +57,24 @@ const oldBlob = async (text: string): Promise<string> => {
   age(pathOf(hash));
   return hash;
 };
-const register = (artifact: string): Promise<unknown> =>
-  sql`insert into registry_manifests (hash, manifest) values ('m', '{"sources":{},"onDemandViews":{},"models":{},"pipelines":{}}') on conflict do nothing`
-    .execute(database.tables())
-    .then(() =>
-      sql`insert into registry_model_versions (model, version, artifact, signature, service, manifest_hash, metrics, created_at, actor, is_retired) values ('m', 1, ${artifact}, '{}', 's', 'm', '{}', 1, 'a', 0)`.execute(
-        database.tables(),
-      ),
-    );
+const nowMicros = (): number => Date.now() * 1000;
+const register = async (artifact: string): Promise<void> => {
+  await sql`insert into registry_manifests (hash, manifest) values ('m', '{"sources":{},"onDemandViews":{},"models":{},"pipelines":{}}') on conflict do nothing`.execute(
+    database.tables(),
+  );
+  await sql`insert into registry_model_versions (model, version, artifact, signature, service, manifest_hash, metrics, created_at, actor, is_retired) values ('m', 1, ${artifact}, '{}', 's', 'm', '{}', 1, 'a', 0)`.execute(
+    database.tables(),
+  );
+};
+const ID = '0123456789abcdef';
+const insertSet = (id: string, path: string, more: object = {}, at = 1): Promise<unknown> => {
+  const made = { id, name: null, path, contentHash: 'x', sizeBytes: 1, createdAtMicros: at, manifestHash: 'm' };
+  const record = JSON.stringify({ ...made, ...more });
+  return sql`insert into training_sets (id, created_at_micros, record) values (${id}, ${at}, ${record}) on conflict do nothing`.execute(
+    database.tables(),
+  );
+};
+const hashOf = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
 const audited = async (): Promise<string[]> => (await registry.auditLog.list()).map(({ object }) => object).sort();
 
 describe('an object that nobody names', () => {
@@ -150,19 +147,13 @@ describe('runs of pipelines and training sets', () => {
     await sql`insert into pipeline_tasks (run_id, step, scope, item_index, state, attempt, failures, losses, not_before, output_blob, started_at)
       values (${run}, 'make', '', 0, 'succeeded', 1, 0, 0, 0, ${output}, 1)`.execute(database.tables());
   };
-  const insertSet = (id: string, path: string): Promise<unknown> => {
-    const record = { id, name: null, path, contentHash: 'x', sizeBytes: 1, createdAtMicros: 1, manifestHash: 'm' };
-    return sql`insert into training_sets (id, created_at_micros, record) values (${id}, 1, ${JSON.stringify(record)})`.execute(
-      database.tables(),
-    );
-  };
   const collectors = (): Collector[] => {
     const owners = [registryRows, runStoreRows(objects)];
     const workDirectory = join(folder, 'work');
     return [
       collectEndedRuns({ database, objects, clock: systemClock, workDirectory, owners, keepMicros: 30 * DAY }),
-      collectTrainingSets({ database, owners, nowMicros: () => Date.now() * 1000, keepMicros: DAY }),
-      collectObjects({ database, objects, owners, nowMicros: () => Date.now() * 1000, keepMicros: HOUR }),
+      collectTrainingSets({ database, owners, nowMicros, keepMicros: DAY }),
+      collectObjects({ database, objects, owners, nowMicros, keepMicros: HOUR }),
     ];
   };
   beforeEach(async () => {
@@ -171,7 +162,7 @@ describe('runs of pipelines and training sets', () => {
   });
 
   it('go with all that only they need, one after the other', async () => {
-    const [ofOld, ofKept, kept] = ['0123456789abcdef', 'fedcba9876543210', 'aaaaaaaaaaaaaaaa'];
+    const [ofOld, ofKept, kept] = [ID, 'fedcba9876543210', 'aaaaaaaaaaaaaaaa'];
     const file = await oldBlob('a file of a step');
     const output = (id: string) =>
       oldBlob(JSON.stringify({ id, path: `${id}.parquet`, files: { a: { sha256: file } } }));
@@ -199,171 +190,80 @@ describe('runs of pipelines and training sets', () => {
   });
 });
 
-describe('the file of an old training set', () => {
-  const ID = '0123456789abcdef';
-  it('stays where the set is made again while it is looked at', async () => {
-    await migrateOffline(database);
-    const path = join(folder, 'set.parquet');
-    const bytes = Buffer.alloc(64 << 20, 'a set of many rows');
-    writeFileSync(path, bytes);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const insert = (createdAtMicros: number): Promise<unknown> => {
-      const record = {
-        id: ID,
-        name: null,
-        path,
-        contentHash: sha256,
-        sizeBytes: 1,
-        createdAtMicros,
-        manifestHash: 'm',
-      };
-      const values = sql`${ID}, ${createdAtMicros}, ${JSON.stringify(record)}`;
-      return sql`insert into training_sets (id, created_at_micros, record) values (${values})`.execute(
-        database.tables(),
-      );
-    };
-    await insert(1);
-    const collector = collectTrainingSets({
-      database,
-      owners: [],
-      nowMicros: () => Date.now() * 1000,
-      keepMicros: HOUR,
-    });
-    const meddled: Collector = {
-      ...collector,
-      async erase(item) {
-        const erasing = collector.erase(item);
-        // It has seen by now that nobody names the file, and reads it.
-        await new Promise((done) => setTimeout(done, 10));
-        writeFileSync(`${path}.new`, bytes);
-        renameSync(`${path}.new`, path);
-        await insert(Date.now() * 1000);
-        await erasing;
-      },
-    };
-    const { items, failures } = await run(meddled);
-    expect([items.length, failures]).toEqual([1, []]);
-    expect(existsSync(path)).toBe(true);
-  });
+it('the file of an old training set stays where the set is made again while it is looked at', async () => {
+  await migrateOffline(database);
+  const path = join(folder, 'set.parquet');
+  const bytes = Buffer.alloc(64 << 20, 'a set of many rows');
+  writeFileSync(path, bytes);
+  const content = { contentHash: hashOf(bytes) };
+  await insertSet(ID, path, content);
+  const collector = collectTrainingSets({ database, owners: [], nowMicros, keepMicros: HOUR });
+  const meddled: Collector = {
+    ...collector,
+    async erase(item) {
+      const erasing = collector.erase(item);
+      // It has seen by now that nobody names the file, and reads it.
+      await new Promise((done) => setTimeout(done, 10));
+      writeFileSync(`${path}.new`, bytes);
+      renameSync(`${path}.new`, path);
+      await insertSet(ID, path, content, nowMicros());
+      await erasing;
+    },
+  };
+  const { items, failures } = await run(meddled);
+  expect([items.length, failures]).toEqual([1, []]);
+  expect(existsSync(path)).toBe(true);
 });
 
-describe('a removal', () => {
-  const leftovers = (): Collector =>
-    collectFiles({
-      name: 'leftover',
-      folders: async () => [join(folder, 'left')],
-      isOne: () => true,
-      why: 'it is old',
-      nowMicros: () => Date.now() * 1000,
-      keepMicros: HOUR,
-    });
-  const leave = (name: string): string => {
-    mkdirSync(join(folder, 'left'), { recursive: true });
-    const path = join(folder, 'left', name);
-    writeFileSync(path, name);
-    age(path);
-    return path;
-  };
-  const pending = async (): Promise<number> => {
-    const { rows } = await sql<{ n: number }>`select count(*) as n from housekeeping_removals`.execute(
-      database.tables(),
-    );
-    return rows[0]?.n ?? -1;
-  };
-
-  it('that fails is told, hinders no other, and is gone on with by the next', async () => {
-    const [first, second] = [leave('first'), leave('second')];
-    const collector = leftovers();
-    const failing: Collector = {
-      ...collector,
-      async erase(item) {
-        if (item.id === first) throw new Error('the disk is away');
-        await collector.erase(item);
-      },
-    };
-    const { failures } = await run(failing);
-    expect(failures).toEqual([{ collector: 'leftover', reason: 'the disk is away' }]);
-    expect([existsSync(first), existsSync(second), await pending()]).toEqual([true, false, 1]);
-    await run(collector);
-    expect([existsSync(first), await pending()]).toEqual([false, 0]);
-    // Told once.
-    expect(await audited()).toEqual([`leftover/${first}`, `leftover/${second}`]);
-  });
-
-  it('that was cut off leaves what has become another thing since', async () => {
-    const path = leave('kept');
-    const collector = leftovers();
-    await run({ ...collector, erase: () => Promise.reject(new Error('killed')) });
-    writeFileSync(path, 'written anew');
-    await run(collector);
-    expect([existsSync(path), await pending()]).toEqual([true, 0]);
-  });
-
-  it('by one collector goes on where another can not look', async () => {
-    const path = leave('gone');
-    const broken: Collector = { ...leftovers(), name: 'other', plan: () => Promise.reject(new Error('no look')) };
-    const { items, failures } = await run(broken, leftovers());
-    expect(failures).toEqual([{ collector: 'other', reason: 'no look' }]);
-    expect(items).toHaveLength(1);
-    expect(existsSync(path)).toBe(false);
-  });
+it('a removal that was cut off leaves what has become another thing since', async () => {
+  mkdirSync(join(folder, 'left'));
+  const path = join(folder, 'left', 'kept');
+  writeFileSync(path, 'kept');
+  age(path);
+  const [name, why, isOne] = ['leftover', 'it is old', () => true];
+  const folders = async () => [join(folder, 'left')];
+  const collector = collectFiles({ name, folders, isOne, why, nowMicros, keepMicros: HOUR });
+  await run({ ...collector, erase: () => Promise.reject(new Error('killed')) });
+  writeFileSync(path, 'written anew');
+  await run(collector);
+  const { rows } = await sql`select * from housekeeping_removals`.execute(database.tables());
+  expect([existsSync(path), rows]).toEqual([true, []]);
 });
 
-describe('a run that crashes at any step', () => {
-  it('leaves no record whose file is gone, and the next one removes the rest and tells of each once', async () => {
-    await migrateOffline(database);
-    const registryTables = database.tables<{
-      training_sets: { id: string; record: string };
-      registry_audit: { action: string; object: string };
-      housekeeping_removals: object;
-    }>();
-    const calls = await sweepCrashes(async ({ watch }, isCrashing) => {
-      const paths = ['0123456789abcdef', 'fedcba9876543210'].map((id) => [id, join(folder, `${id}.parquet`)] as const);
-      for (const [id, path] of paths) {
-        writeFileSync(path, id);
-        const contentHash = createHash('sha256').update(id).digest('hex');
-        const record = { id, name: null, path, contentHash, sizeBytes: 1, createdAtMicros: 1, manifestHash: 'm' };
-        await sql`insert into training_sets (id, created_at_micros, record) values (${id}, 1, ${JSON.stringify(record)}) on conflict do nothing`.execute(
-          database.tables(),
-        );
-      }
-      const blob = await oldBlob('nobody’s');
-      const collect = (wrap: <T extends object>(target: T) => T) => {
-        const [opened, store] = [wrap(database), wrap(objects)];
-        const nowMicros = () => Date.now() * 1000;
-        return collectGarbage(
-          {
-            database: opened,
-            auditLog: registry.auditLog,
-            collectors: [
-              collectTrainingSets({ database: opened, owners: [registryRows], nowMicros, keepMicros: HOUR }),
-              collectObjects({ database: opened, objects: store, owners: [registryRows], nowMicros, keepMicros: HOUR }),
-            ],
-            actor: 'test',
-            logger: silentLogger,
-            progress: silentProgress,
-          },
-          { dryRun: false },
-        );
-      };
-      // A collector that fails is told in the report; what else fails, ends the run.
-      const ended = await collect(watch).catch((error: unknown) => error);
-      if (!isCrashing) expect(ended).toMatchObject({ failures: [], items: [{}, {}, {}] });
-      for (const { record } of await registryTables.selectFrom('training_sets').select('record').execute())
-        expect(existsSync((JSON.parse(record) as { path: string }).path)).toBe(true);
+it('a run that crashes at any step leaves no record whose file is gone; the next removes the rest, and tells of each once', async () => {
+  await migrateOffline(database);
+  const tables = database.tables<{
+    training_sets: { record: string };
+    registry_audit: { object: string };
+    housekeeping_removals: object;
+  }>();
+  const paths = [ID, 'fedcba9876543210'].map((id) => [id, join(folder, `${id}.parquet`)] as const);
+  const calls = await sweepCrashes(async ({ watch }, isCrashing) => {
+    for (const [id, path] of paths) {
+      writeFileSync(path, id);
+      await insertSet(id, path, { contentHash: hashOf(id) });
+    }
+    const blob = await oldBlob('nobody’s');
+    const collect = (wrap: <T extends object>(target: T) => T) => {
+      const shared = { database: wrap(database), owners: [registryRows], nowMicros, keepMicros: HOUR };
+      return runIn(shared.database, collectTrainingSets(shared), collectObjects({ ...shared, objects: wrap(objects) }));
+    };
+    // A collector that fails is told in the report; what else fails, ends the run.
+    const ended = await collect(watch).catch((error: unknown) => error);
+    if (!isCrashing) expect(ended).toMatchObject({ failures: [], items: [{}, {}, {}] });
+    for (const { record } of await tables.selectFrom('training_sets').select('record').execute())
+      expect(existsSync((JSON.parse(record) as { path: string }).path)).toBe(true);
 
-      expect(await collect((target) => target)).toMatchObject({ failures: [] });
-      for (const path of [...paths.map(([, one]) => one), pathOf(blob)]) expect(existsSync(path)).toBe(false);
-      expect(await registryTables.selectFrom('housekeeping_removals').selectAll().execute()).toEqual([]);
-      const told = await registryTables.selectFrom('registry_audit').select('object').execute();
-      expect(told.map(({ object }) => object).toSorted()).toEqual([
-        `object/blobs/${blob.slice(0, 2)}/${blob}`,
-        ...paths.map(([id]) => `training-set/${id}`),
-      ]);
-      await registryTables.deleteFrom('registry_audit').execute();
-    });
-    expect(calls).toBeGreaterThan(10);
+    expect(await collect((target) => target)).toMatchObject({ failures: [] });
+    for (const path of [...paths.map(([, one]) => one), pathOf(blob)]) expect(existsSync(path)).toBe(false);
+    expect(await tables.selectFrom('housekeeping_removals').selectAll().execute()).toEqual([]);
+    expect(await audited()).toEqual([
+      `object/blobs/${blob.slice(0, 2)}/${blob}`,
+      ...paths.map(([id]) => `training-set/${id}`),
+    ]);
+    await tables.deleteFrom('registry_audit').execute();
   });
+  expect(calls).toBeGreaterThan(10);
 });
 
 describe('what lies here of what is elsewhere', () => {
@@ -387,16 +287,8 @@ describe('what lies here of what is elsewhere', () => {
     };
     // Written long ago, and read just now.
     for (const path of [paths.used, paths.usedCopy]) utimesSync(path, new Date(), new Date(Date.now() - 7_200_000));
-    const record = { id: 's', sources: [{ files: [{ path: paths.needed }] }] };
-    await sql`insert into training_sets (id, created_at_micros, record) values ('s', 1, ${JSON.stringify(record)})`.execute(
-      database.tables(),
-    );
-    const copies = collectCopies({
-      database,
-      dataDirectory: join(folder, 'data'),
-      nowMicros: () => Date.now() * 1000,
-      keepMicros: HOUR,
-    });
+    await insertSet('s', '', { sources: [{ files: [{ path: paths.needed }] }] });
+    const copies = collectCopies({ database, dataDirectory: join(folder, 'data'), nowMicros, keepMicros: HOUR });
     const { items, failures } = await run(...copies);
     expect(failures).toEqual([]);
     expect(items.map(({ id }) => id).toSorted()).toEqual([paths.landed, paths.unfinished, paths.copy].toSorted());

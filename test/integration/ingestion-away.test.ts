@@ -1,11 +1,14 @@
-// A store that stays away: nobody waits for it without end, and nothing piles up without bound.
+// A store that stays away: nobody waits for it without end, and nothing piles up without bound. And one that loses what it had:
+// the writers' parts come back on the next connection, with the answers under their keys, from memory and from the log.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatTimestamp, HeadraceError, MICROS_PER_MINUTE, sha256Hex } from '../../src/core/index.ts';
-import type { OnlineStore, StoreWriter } from '../../src/online/index.ts';
+import { createViewCodec, type OnlineStore, type StoreWriter } from '../../src/online/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, keyOf, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
-import { onlineStoreKinds } from '../support/online-stores.ts';
+import { onlineStoreKinds, redisWith } from '../support/online-stores.ts';
+import { hasRedis } from '../support/redis-server.ts';
+import { skipBecause } from '../support/skips.ts';
 
 const definitions = eventDefinitions();
 const { manifest } = definitions;
@@ -173,5 +176,149 @@ describe.skipIf(kind === undefined)('while the store is away', () => {
     // Exactly those that were logged count.
     expect(await world.valuesOf(manifest, 'b')).toMatchObject({ rows: BigInt(pending) });
     expect(await push(server, 'c', 'new')).toMatchObject({ accepted: 1 });
+  });
+});
+
+if (!hasRedis()) skipBecause('what a lost Redis gets back: there is no redis-server on this machine');
+const { version } = createViewCodec(manifest, 'v');
+const eventOf = (k: string, minutesAgo: number, x: number) => ({
+  k,
+  happened: formatTimestamp(NOW - minutesAgo * MICROS_PER_MINUTE),
+  x,
+});
+describe.skipIf(!hasRedis())('after Redis lost everything', () => {
+  let world: IngestionWorld;
+  let server: PushProcess;
+  beforeEach(async () => {
+    // It keeps nothing on disk: whenever it restarts it is empty.
+    world = await openIngestionWorld(redisWith({}));
+    server = await world.open({ definitions: () => definitions, settleEveryMs: 0 });
+  });
+  afterEach(() => world.close());
+  const push = (rows: unknown, key?: string, by = server) => by.ingestion.push('events', rows, key);
+  const valuesOf = (key: string) => world.valuesOf(manifest, key).catch(() => ({}));
+  const comesBack = (key: string, values: object) =>
+    expect.poll(() => valuesOf(key), { timeout: 10_000, interval: 20 }).toMatchObject(values);
+  const isAnswered = (rows: unknown, key: string, by = server) =>
+    expect.poll(() => push(rows, key, by).catch((error: unknown) => error), { timeout: 10_000, interval: 50 });
+  const restart = async (): Promise<void> => {
+    await world.place.server?.kill();
+    await world.place.server?.start();
+  };
+  /** A cut that is sealed and shipped. */
+  const cut = async (): Promise<void> => {
+    const run = await world.ask(manifest);
+    await server.ingestion.look();
+    await expect.poll(async () => (await world.runs.answers(run.number)).size).toBe(1);
+  };
+
+  it('parts in memory, parts of sealed cuts, and the answers of both come back', async () => {
+    const sealed = await push([eventOf('a', 5, 1)], 'sealed');
+    await push([eventOf('b', 5, 1)]);
+    await cut();
+    const open = await push([eventOf('a', 4, 2), eventOf('c', 4, 7)], 'open');
+    await restart();
+    await comesBack('a', { rows: 2n, last_x: 2 });
+    await comesBack('b', { rows: 1n });
+    await comesBack('c', { rows: 1n, last_x: 7 });
+    // Everything that was asked with a key is answered as before, and counts once.
+    const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
+    const again = (rows: unknown, key: string) => isAnswered(rows, key, elsewhere);
+    await again([eventOf('a', 5, 1)], 'sealed').toEqual({ ...sealed, duplicate: true });
+    await again([eventOf('a', 4, 2), eventOf('c', 4, 7)], 'open').toEqual({ ...open, duplicate: true });
+    expect(await valuesOf('a')).toMatchObject({ rows: 2n });
+  });
+
+  it('pushes that came while it was away are seen once it is back', async () => {
+    await push([eventOf('a', 5, 1)]);
+    await world.place.server?.kill();
+    const early = push([eventOf('a', 4, 2)], 'k');
+    const unkeyed = push([eventOf('a', 3, 3)]);
+    await expect.poll(() => server.ingestion.status().writer?.storeFailure).toBeTruthy();
+    await world.place.server?.start();
+    expect(await early).toMatchObject({ accepted: 1, duplicate: false });
+    expect(await unkeyed).toMatchObject({ accepted: 1 });
+    await comesBack('a', { rows: 3n, last_x: 3 });
+    await expect.poll(() => server.ingestion.status().writer?.storeFailure).toBeNull();
+  });
+
+  it('a push is told 503 when it takes too long, and still counts once', async () => {
+    const hasty = await world.open({ definitions: () => definitions, machine: 'b', limits: { timeoutMs: 100 } });
+    await push([eventOf('a', 5, 1)], undefined, hasty);
+    await world.place.server?.kill();
+    await expect(push([eventOf('a', 4, 2)], 'k', hasty)).rejects.toMatchObject({
+      code: 'HR_ONLINE_UNAVAILABLE',
+      message: expect.stringContaining('will count once'),
+    });
+    await world.place.server?.start();
+    await comesBack('a', { rows: 2n });
+    await isAnswered([eventOf('a', 4, 2)], 'k', hasty).toMatchObject({ accepted: 1, duplicate: true });
+    await comesBack('a', { rows: 2n });
+  });
+
+  it('the parts of a dead writer come back from whoever settled it', async () => {
+    const dead = await world.open({ definitions: () => definitions });
+    const first = await push([eventOf('dead', 5, 1)], 'k', dead);
+    await push([eventOf('dead', 4, 2)], undefined, dead);
+    await dead.drop();
+    expect(await server.ingestion.settle()).toBe(1);
+    await restart();
+    await comesBack('dead', { rows: 2n, last_x: 2 });
+    await isAnswered([eventOf('dead', 5, 1)], 'k').toEqual({ ...first, duplicate: true });
+    expect(await valuesOf('dead')).toMatchObject({ rows: 2n });
+  });
+
+  it('the parts of a dead writer come back while it is being settled, before its cut is sealed', async () => {
+    const dead = await world.open({ definitions: () => definitions });
+    await push([eventOf('dead', 5, 1)], 'k', dead);
+    await dead.drop();
+    const [written, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const settler = await world.open({
+      definitions: () => definitions,
+      between: (store) => ({
+        ...store,
+        async writer(link) {
+          const writer = await store.writer(link);
+          return {
+            ...writer,
+            async finish(claims) {
+              written.resolve();
+              await held.promise;
+              await writer.finish(claims);
+            },
+          };
+        },
+      }),
+    });
+    const settled = settler.ingestion.settle();
+    await written.promise;
+    await restart();
+    await comesBack('dead', { rows: 1n });
+    held.resolve();
+    expect(await settled).toBe(1);
+    expect(await valuesOf('dead')).toMatchObject({ rows: 1n });
+  });
+
+  it('parts that the node’s mark covers are not written again', async () => {
+    await push([eventOf('a', 5, 1)]);
+    await cut();
+    await push([eventOf('a', 4, 2)]);
+    const { number } = await world.ask(manifest);
+    const coverage = { floor: 1, cuts: new Map([[1, 1]]) };
+    await world.runs.open(number, { boundary: -Infinity, coverage, isFull: true, since: 0 });
+    await restart();
+    await comesBack('a', { rows: 2n });
+    // The next run has its mark there: what it covers came back as bases.
+    const run = await world.store.run({ version, run: number, lifetimeMs: () => undefined, isOpen: async () => true });
+    for (const node of run.nodes) {
+      await run.begin(node);
+      await run.mark(node);
+    }
+    await run.close();
+    await world.place.server?.command(`DEL hr:{test:e:${Buffer.from(keyOf('a')).toString('base64url')}}`);
+    await world.place.server?.command('CLIENT KILL TYPE normal SKIPME yes');
+    await comesBack('a', { rows: 1n, last_x: 2 });
+    const [record] = await world.store.read([{ entity: 'e', key: keyOf('a'), version }]);
+    expect(record?.parts.map(({ cut }) => cut)).toEqual([2]);
   });
 });

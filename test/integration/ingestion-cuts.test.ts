@@ -217,17 +217,6 @@ describe.each(onlineStoreKinds())('a writer on $name', (kind) => {
     await expect(push(server, [event('a', 3)])).rejects.toMatchObject({ code: 'HR_STOPPING' });
     expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 1n });
   });
-
-  it('that was forgotten is given up, and the next push is another’s', async () => {
-    const server = await world.open({ definitions: () => definitions, machine: 'lost' });
-    await push(server, [event('a', 3)]);
-    const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
-    await elsewhere.log.forget(1);
-    await server.ingestion.look();
-    await push(server, [event('a', 2)]);
-    expect(server.ingestion.status().writer?.writer).toBe(2);
-    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 2n });
-  });
 });
 
 /** Holds back some of what a process asks of its store while it is stopped. */
@@ -252,9 +241,5 @@ function gate(held: readonly ('putParts' | 'claim' | 'finish')[] = ['putParts', 
       };
     },
   });
-  return {
-    between,
-    stop: () => void (opened = new Promise((resolve) => (go = resolve))),
-    go: () => go(),
-  };
+  return { between, stop: () => void (opened = new Promise((resolve) => (go = resolve))), go: () => go() };
 }

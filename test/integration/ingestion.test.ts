@@ -3,20 +3,23 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  compareValues,
-  type DataType,
   formatTimestamp,
   MICROS_PER_DAY,
   MICROS_PER_HOUR,
   MICROS_PER_MINUTE,
-  type Row,
-  type Value,
+  sha256Hex,
 } from '../../src/core/index.ts';
+import type { SourceSpec } from '../../src/definitions/index.ts';
 import { createViewCodec } from '../../src/online/index.ts';
 import { definitionsOf, eventDefinitions, eventManifest } from '../support/event-definitions.ts';
-import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import {
+  type IngestionWorld,
+  NOW,
+  openIngestionWorld,
+  type ProcessOptions,
+  type PushProcess,
+} from '../support/ingestion-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
-import { oracleView, sameValue } from '../support/oracle.ts';
 
 const definitions = eventDefinitions();
 const { manifest } = definitions;
@@ -34,6 +37,8 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
   });
   afterEach(() => world.close());
   const push = (rows: unknown, key?: string, by = server) => by.ingestion.push('events', rows, key);
+  const another = (more: Partial<ProcessOptions> = {}): Promise<PushProcess> =>
+    world.open({ definitions: () => definitions, machine: 'b', ...more });
 
   it('is seen by whoever reads once it is answered', async () => {
     const result = await push([event('a', 3, { x: 1, s: 'one' }), event('a', 2, { x: 2, n: 5 }), event('b', 1)]);
@@ -63,22 +68,12 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
   });
 
   it('has a column called constructor', async () => {
-    const named = eventManifest();
-    const source = named.sources['events'] as (typeof named.sources)[string];
-    const view = named.views['v'] as (typeof named.views)[string];
-    const float64 = { kind: 'float64' } as const;
+    const source = manifest.sources['events'] as SourceSpec;
+    const column = { name: 'constructor', type: { kind: 'float64' } } as const;
+    const made = { name: 'made', type: column.type, aggregation: { op: 'latest', column: 'constructor' } } as const;
     const odd = definitionsOf({
-      ...named,
-      sources: { events: { ...source, columns: [...source.columns, { name: 'constructor', type: float64 }] } },
-      views: {
-        v: {
-          ...view,
-          features: [{ name: 'made', type: float64, aggregation: { op: 'latest', column: 'constructor' } }],
-        },
-      },
-      services: {
-        v: { name: 'v', members: [{ kind: 'view', role: 'v', view: 'v', keyColumns: ['k'], features: ['made'] }] },
-      },
+      ...eventManifest({ features: [made] }),
+      sources: { events: { ...source, columns: [...source.columns, column] } },
     });
     const other = await world.open({ definitions: () => odd });
     await push([event('a', 3, { constructor: 4 }), event('b', 3, { x: 1 })], undefined, other);
@@ -93,7 +88,7 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
       const first = await push(rows, 'k');
       expect(first.duplicate).toBe(false);
       expect(await push(rows, 'k')).toEqual({ ...first, duplicate: true });
-      const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
+      const elsewhere = await another();
       expect(await push(rows, 'k', elsewhere)).toEqual({ ...first, duplicate: true });
       await server.close();
       const again = await world.open({ definitions: () => definitions });
@@ -105,12 +100,12 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
       const first = await push(rows, 'k');
       // A later run's boundary would have the same event answered as covered.
       await world.ask(manifest, { proposed: NOW });
-      const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
+      const elsewhere = await another();
       expect(await push(rows, 'k', elsewhere)).toEqual({ ...first, duplicate: true });
     });
 
     it('counts once when it comes many times at once, from several processes', async () => {
-      const other = await world.open({ definitions: () => definitions, machine: 'b' });
+      const other = await another();
       const results = await Promise.allSettled(
         Array.from({ length: 20 }, (_, i) => push(rows, 'k', i % 2 === 0 ? server : other)),
       );
@@ -126,7 +121,7 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
       await push(rows, 'k');
       const others = [event('a', 3, { x: 2 })];
       await expect(push(others, 'k')).rejects.toMatchObject({ code: 'HR_IDEMPOTENCY' });
-      const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
+      const elsewhere = await another();
       await expect(push(others, 'k', elsewhere)).rejects.toMatchObject({ code: 'HR_IDEMPOTENCY' });
       const both = await Promise.allSettled([push(rows, 'new'), push(others, 'new')]);
       expect(both[1]).toMatchObject({ status: 'rejected', reason: { code: 'HR_IDEMPOTENCY' } });
@@ -134,17 +129,11 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
     });
 
     it('is told to come again while the first of its key is under way', async () => {
-      const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
+      const elsewhere = await another();
       // A first that claimed and came no further.
       const link = { writer: 99, holder: 1, lifetimeMs: () => undefined, onNode() {} };
       await push(rows, 'probe');
-      const { createHash } = await import('node:crypto');
-      const id = createHash('sha256')
-        .update(JSON.stringify(['events', 'k']))
-        .digest('hex');
-      const probe = createHash('sha256')
-        .update(JSON.stringify(['events', 'probe']))
-        .digest('hex');
+      const [id, probe] = ['k', 'probe'].map((key) => sha256Hex(JSON.stringify(['events', key]))) as [string, string];
       const writer = await world.store.writer(link);
       const payloadHash = (await writer.claims([probe]))[0]?.payloadHash as string;
       await writer.claim([{ id, writer: 99, offset: 0, payloadHash }]);
@@ -156,8 +145,8 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
 
     it('is told for good that nobody can know, once the machine that holds its key was given up', async () => {
       // It comes as far as its parts, and dies before it has kept the answer.
-      const lost = await world.open({
-        definitions: () => definitions,
+      const lost = await another({
+        machine: 'a',
         limits: { timeoutMs: 200 },
         between: (store) => ({
           ...store,
@@ -166,10 +155,10 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
       });
       await expect(push(rows, 'k', lost)).rejects.toMatchObject({ code: 'HR_ONLINE_UNAVAILABLE' });
       const holder = lost.ingestion.status().writer?.writer as number;
-      const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
+      const elsewhere = await another();
       await expect(push(rows, 'k', elsewhere)).rejects.toMatchObject({ code: 'HR_PUSH_UNDER_WAY' });
       await elsewhere.log.forget(holder);
-      for (const again of [elsewhere, elsewhere, await world.open({ definitions: () => definitions, machine: 'c' })]) {
+      for (const again of [elsewhere, elsewhere, await another({ machine: 'c' })]) {
         await expect(push(rows, 'k', again)).rejects.toMatchObject({
           code: 'HR_PUSH_LOST',
           message: expect.stringMatching(new RegExp(`"k".* writer ${holder} .*new key`)),
@@ -180,11 +169,7 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
     });
 
     it('is remembered for as long as its cut is open, then for its retention, and then it is new', async () => {
-      const brief = await world.open({
-        definitions: () => definitions,
-        machine: 'b',
-        limits: { claimRetentionMs: 200 },
-      });
+      const brief = await another({ limits: { claimRetentionMs: 200 } });
       await push(rows, 'k', brief);
       world.clock.now = NOW + 30 * MICROS_PER_DAY;
       expect(await push(rows, 'k', brief)).toMatchObject({ duplicate: true });
@@ -195,7 +180,7 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
     });
 
     it('is another under another source', async () => {
-      const events = manifest.sources['events'] as (typeof manifest.sources)[string];
+      const events = manifest.sources['events'] as SourceSpec;
       const two = definitionsOf({ ...manifest, sources: { ...manifest.sources, more: { ...events, name: 'more' } } });
       const other = await world.open({ definitions: () => two });
       expect(await other.ingestion.push('events', rows, 'k')).toMatchObject({ duplicate: false });
@@ -204,27 +189,20 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
   });
 
   describe('is refused whole, and nothing of it is logged,', () => {
+    const later = at(NOW + MICROS_PER_DAY + 1);
     it.each([
-      ['for a known time past 2^53 microseconds', { happened: ago(1), known: '9999-12-31T00:00:00Z' }, 'rows[1].known'],
-      [
-        'for a known time further ahead than may be',
-        { happened: ago(1), known: at(NOW + MICROS_PER_DAY + 1) },
-        'rows[1].known',
-      ],
-      [
-        'for an event that happens further ahead than may be',
-        { happened: at(NOW + MICROS_PER_DAY + 1) },
-        'rows[1].happened',
-      ],
-      ['for an event time past 2^53 microseconds', { happened: '9999-12-31T00:00:00Z' }, 'rows[1].happened'],
-      ['for a row without an event time', { x: 1 }, 'rows[1].happened'],
-      ['for a known time before the event', { happened: ago(1), known: ago(2) }, 'rows[1].known'],
-      ['for a wrong type', { happened: ago(1), x: '1' }, 'rows[1].x'],
-      ['for a name that is a typo', { happened: ago(1), xs: 1 }, 'rows[1].xs'],
-    ])('%s', async (_, bad, path) => {
+      ['for a known time past 2^53 microseconds', { happened: ago(1), known: '9999-12-31T00:00:00Z' }, 'known'],
+      ['for a known time further ahead than may be', { happened: ago(1), known: later }, 'known'],
+      ['for an event that happens further ahead than may be', { happened: later }, 'happened'],
+      ['for an event time past 2^53 microseconds', { happened: '9999-12-31T00:00:00Z' }, 'happened'],
+      ['for a row without an event time', { x: 1 }, 'happened'],
+      ['for a known time before the event', { happened: ago(1), known: ago(2) }, 'known'],
+      ['for a wrong type', { happened: ago(1), x: '1' }, 'x'],
+      ['for a name that is a typo', { happened: ago(1), xs: 1 }, 'xs'],
+    ])('%s', async (_, bad, column) => {
       await expect(push([event('a', 3, { x: 1 }), { k: 'a', ...bad }])).rejects.toMatchObject({
         code: 'HR_INVALID',
-        details: [expect.objectContaining({ path })],
+        details: [expect.objectContaining({ path: `rows[1].${column}` })],
       });
       await server.drop();
       const next = await world.open({ definitions: () => definitions });
@@ -286,9 +264,7 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
 
   it('writes its part and not the history: the 900th to one key as many bytes as the 300th', async () => {
     const written: number[] = [];
-    const counting = await world.open({
-      definitions: () => definitions,
-      machine: 'b',
+    const counting = await another({
       between: (store) => ({
         ...store,
         async writer(link) {
@@ -311,70 +287,6 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
     expect(await world.valuesOf(manifest, 'hot')).toMatchObject({ sum_n: null, kinds: 5n });
   });
 
-  it.each<[string, DataType | null, readonly Value[]]>([
-    ['text', { kind: 'string' }, ['b', '', 'é', null, 'aa', 'a', '10', '9']],
-    ['int64 beyond 2^53', { kind: 'int64' }, [2n ** 53n, 2n ** 53n + 1n, null, -(2n ** 60n), 2n ** 53n + 2n, 0n]],
-    ['a timestamp', { kind: 'timestamp' }, [NOW, null, NOW - 1, NOW + 1]],
-    ['none at all', null, [null, null, null, null]],
-  ])('picks the winner of full ties as offline does, by created order: %s', async (_, created, orders) => {
-    const tied = definitionsOf(eventManifest({ created }));
-    const other = await world.open({ definitions: () => tied, machine: 'tied' });
-    const seq = (value: Value): object =>
-      created === null || value === null ? {} : { seq: created.kind === 'timestamp' ? at(value as number) : value };
-    for (const shift of orders.keys()) {
-      const key = `key ${shift}`;
-      const ordered = [...orders.slice(shift), ...orders.slice(0, shift), ...orders];
-      const sent = ordered.map((value, place) => ({ value, place }));
-      // Some come alone, some in one push.
-      for (const { value, place } of sent.slice(0, 3)) {
-        await push([event(key, 5, { known: ago(4), x: place, s: `s${place}`, ...seq(value) })], undefined, other);
-      }
-      await push(
-        sent
-          .slice(3)
-          .map(({ value, place }) => event(key, 5, { known: ago(4), x: place, s: `s${place}`, ...seq(value) })),
-        undefined,
-        other,
-      );
-      const offline = sent.toSorted((a, b) => compareValues(a.value, b.value) || a.place - b.place);
-      const last = offline.at(-1)?.place as number;
-      expect(await world.valuesOf(tied.manifest, key)).toMatchObject({
-        last_x: last,
-        last_s: `s${last}`,
-        final_s: `s${last}`,
-        initial_s: `s${offline[0]?.place}`,
-        recent_s: offline.slice(-3).map(({ place }) => `s${place}`),
-      });
-    }
-  });
-
-  it('is what the oracle says of the rows, whatever the order they come in', async () => {
-    const rows: Row[] = Array.from({ length: 60 }, (_, i) => ({
-      k: i % 7 === 0 ? 'b' : 'a',
-      happened: NOW - ((i * 7919) % 1500) * MICROS_PER_MINUTE,
-      known: NOW - ((i * 7919) % 1500) * MICROS_PER_MINUTE + (i % 4) * MICROS_PER_HOUR,
-      seq: BigInt((i * 31) % 60),
-      gone: i % 11 === 5,
-      x: i % 5 === 0 ? null : i / 4,
-      n: i % 6 === 0 ? null : BigInt(i) * 2n ** 40n,
-      s: i % 8 === 0 ? null : `s${i % 5}`,
-    }));
-    const json = (row: Row) => ({ ...row, happened: at(row['happened'] as number), known: at(row['known'] as number) });
-    for (let from = 0; from < rows.length; from += 7) await push(rows.slice(from, from + 7).map(json));
-    for (const hours of [0, 1, 3, 20, 30]) {
-      const time = NOW + hours * MICROS_PER_HOUR;
-      for (const k of ['a', 'b']) {
-        const expected = oracleView({ manifest, rows: { events: rows } }, 'v', [k], time);
-        const [read] = await world.read(manifest, [k], time);
-        for (const [i, { name, type }] of (manifest.views['v']?.features ?? []).entries()) {
-          const [value, wanted] = [read?.values[i] ?? null, expected[i] ?? null];
-          if (!sameValue(type, value, wanted))
-            expect({ k, hours, name, value }).toEqual({ k, hours, name, value: wanted });
-        }
-      }
-    }
-  });
-
   it('below all boundaries of its view is covered: the files hold it', async () => {
     const { version } = createViewCodec(manifest, 'v');
     const until = definitionsOf(eventManifest({ pushes: 'until-materialized' }));
@@ -385,11 +297,8 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
     const counts = { keys: 0, written: 0, rowsInRange: 0, rowsIgnored: 0 };
     await world.runs.finish(run.number, counts, NOW);
     const other = await world.open({ definitions: () => until });
-    const result = await push(
-      [event('a', 60, { x: 1 }), event('a', 90, { x: 1 }), event('a', 59, { x: 2 })],
-      undefined,
-      other,
-    );
+    const rows = [event('a', 60, { x: 1 }), event('a', 90, { x: 1 }), event('a', 59, { x: 2 })];
+    const result = await push(rows, undefined, other);
     expect(result.views).toEqual([{ view: 'v', written: 1, covered: 2, ignored: 0 }]);
     expect(await world.valuesOf(until.manifest, 'a')).toMatchObject({ rows: 1n, last_x: 2 });
   });

@@ -1,15 +1,18 @@
 // A keyed push whose claim the store lost, and which another server took under the same key before the first had claimed it
 // again: it counts once.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatTimestamp, MICROS_PER_MINUTE, MICROS_PER_SECOND } from '../../src/core/index.ts';
+import type { PushResult } from '../../src/ingestion/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type HeldClaims, holdClaims } from '../support/held-claims.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { materializeAll } from '../support/offline-beside.ts';
-import { redisWith } from '../support/online-stores.ts';
+import { onRedis, redisWith } from '../support/online-stores.ts';
+import { type RedisPair, startRedisPair } from '../support/redis-pair.ts';
 import { hasRedis } from '../support/redis-server.ts';
 import { skipBecause } from '../support/skips.ts';
+import { fullDescribe } from '../support/tier.ts';
 
 if (!hasRedis()) skipBecause('claims that Redis loses: there is no redis-server on this machine');
 
@@ -60,5 +63,48 @@ describe.skipIf(!hasRedis())('a keyed push whose claim was lost', () => {
       expect(await materializeAll(world, definitions)).toBe('finished');
       expect(await counted()).toEqual(once);
     });
+  });
+});
+
+// twin: test/integration/keyed-push-lost-claim.test.ts > a keyed push whose claim was lost
+fullDescribe.skipIf(!hasRedis())('a keyed push while Redis’ replica is away, before a failover to it', () => {
+  let pair: RedisPair;
+  let world: IngestionWorld;
+  let first: PushResult | Error;
+  let again: PushResult | undefined;
+  let counted: object | undefined;
+  const claims = holdClaims();
+
+  // The first answer is lost on its way to the client, which asks another server again.
+  beforeAll(async () => {
+    world = await openIngestionWorld(onRedis(async () => (pair = await startRedisPair())));
+    const [a, b] = [
+      await world.open({ definitions: () => definitions, machine: 'a', between: claims.between }),
+      await world.open({ definitions: () => definitions, machine: 'b' }),
+    ];
+    const push = ({ ingestion }: PushProcess, key: string, rows = ROWS) => ingestion.push('events', rows, key);
+    // While the replica is there.
+    for (const server of [a, b]) await push(server, 'before', [{ ...ROWS[0], k: 'other' } as (typeof ROWS)[0]]);
+    await pair.cutOff();
+    first = await push(a, 'key').catch((error: Error) => error);
+    claims.hold();
+    await pair.failOver();
+    again = await vi.waitUntil(() => push(b, 'key').catch(() => undefined), 30_000);
+    await claims.letGo();
+    const count = () => world.valuesOf(manifest, 'k', NOW + MICROS_PER_SECOND).catch(() => undefined);
+    counted = await vi.waitUntil(count, 30_000);
+  }, 60_000);
+  afterAll(() => world.close());
+
+  it('is taken by the server that is asked again', () => {
+    expect(again).toMatchObject({ accepted: 1 });
+  });
+
+  it.fails('is not acknowledged before the replica is back (datapath/C1)', () => {
+    expect(first).toMatchObject({ code: 'HR_ONLINE_UNAVAILABLE' });
+  });
+
+  it.fails('counts once after the failover (datapath/C1)', () => {
+    expect(counted).toMatchObject({ rows: 1n, sum_n: 5n });
   });
 });

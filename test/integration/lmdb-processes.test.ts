@@ -1,15 +1,18 @@
-// Several processes on one embedded store: what one reads while another writes, and what is left when one is killed.
+// Several processes on one embedded store: what one reads while another writes, what is left when one is killed, and who waits for
+// whom to open it.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/index.ts';
 import { openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
-import type { OnlineStore } from '../../src/online/online-store.ts';
+import { openAlone } from '../../src/online/lmdb/opening-lock.ts';
+import type { OnlineStore, StoreWriter } from '../../src/online/online-store.ts';
 import { forEver, keyOf, partOf, refOf } from '../support/lmdb-records.ts';
 
 let path: string;
@@ -18,13 +21,22 @@ beforeEach(() => {
   path = mkdtempSync(join(tmpdir(), 'headrace-lmdb-'));
   children = [];
 });
-afterEach(() => {
+afterEach(async () => {
   for (const child of children) child.kill('SIGKILL');
+  for (const one of closers.splice(0)) await one.close();
   rmSync(path, { recursive: true, force: true });
 });
 
+const closers: { close(): Promise<void> }[] = [];
+/** Closed when the test ends, the last first. */
+const closing = <T extends { close(): Promise<void> }>(one: T): T => {
+  closers.unshift(one);
+  return one;
+};
+const openWriter = async (store: OnlineStore, writer = 2): Promise<StoreWriter> =>
+  closing(await store.writer({ writer, holder: 1, lifetimeMs: forEver, onNode() {} }));
 const openStore = (checkpointMs = 500): OnlineStore =>
-  openLmdbStore({ path, project: 'test', clock: systemClock, checkpointMs });
+  closing(openLmdbStore({ path, project: 'test', clock: systemClock, checkpointMs }));
 
 /** Starts a process that churns, and gives the last round that it acknowledged. */
 function churn(kind: 'pushes' | 'overlap' | 'marks' | 'opens') {
@@ -74,12 +86,11 @@ it('reads base and parts of one moment, whatever another process does between', 
     }
     await new Promise(setImmediate);
   }
-  await store.close();
 });
 
 it('keeps what was acknowledged, and can be read and written, when a process is killed in the middle of writes', async () => {
   const keeper = openStore();
-  const writer = await keeper.writer({ writer: 2, holder: 1, lifetimeMs: forEver, onNode() {} });
+  const writer = await openWriter(keeper);
   const sizeOf = (round: number) => 10 + ((round * 37) % 4000);
   for (let times = 0; times < 6; times++) {
     const other = churn('pushes');
@@ -121,15 +132,12 @@ it('keeps what was acknowledged, and can be read and written, when a process is 
       })),
     );
     await clear.close();
-    await fresh.close();
   }
-  await writer.close();
-  await keeper.close();
 });
 
 it('loses no write while other processes open the store', async () => {
   const store = openStore(50);
-  const writer = await store.writer({ writer: 2, holder: 1, lifetimeMs: forEver, onNode() {} });
+  const writer = await openWriter(store);
   const others = [churn('opens'), churn('opens'), churn('opens')];
   await Promise.all(others.map((other) => other.reach(1)));
   const lost: string[] = [];
@@ -156,34 +164,11 @@ it('loses no write while other processes open the store', async () => {
   isOver = true;
   await claims;
   expect(lost).toEqual([]);
-  await writer.close();
-  await store.close();
-});
-
-it('gives each claim to one of those who ask at once', async () => {
-  const stores = [openStore(), openStore(), openStore()];
-  const writers = await Promise.all(
-    stores.map((store, index) => store.writer({ writer: index, holder: 1, lifetimeMs: forEver, onNode() {} })),
-  );
-  const ids = Array.from({ length: 50 }, (_, index) => `id${index}`);
-  const answers = await Promise.all(
-    ids.flatMap((id) =>
-      writers.map(async (writer, index) => {
-        const [holder] = await writer.claim([{ id, writer: index, offset: 1, payloadHash: 'h' }]);
-        return { id, holder: holder?.writer };
-      }),
-    ),
-  );
-  for (const id of ids) {
-    expect(new Set(answers.filter((answer) => answer.id === id).map(({ holder }) => holder)).size).toBe(1);
-  }
-  for (const writer of writers) await writer.close();
-  for (const store of stores) await store.close();
 });
 
 it('goes on while a process is stopped that has just marked its run', async () => {
   const store = openStore();
-  const writer = await store.writer({ writer: 2, holder: 1, lifetimeMs: forEver, onNode() {} });
+  const writer = await openWriter(store);
   const other = churn('marks');
   for (let round = 1; round <= 5; round++) {
     await other.reach(round);
@@ -191,17 +176,15 @@ it('goes on while a process is stopped that has just marked its run', async () =
     await writer.claim([{ id: `mine ${round}`, writer: 2, offset: round, payloadHash: 'h' }]);
     other.wake();
   }
-  await writer.close();
   await other.kill();
-  await store.close();
 });
 
 it('does not grow for ever while another process that once wrote is idle', async () => {
   const idle = openStore(20);
-  const idleWriter = await idle.writer({ writer: 2, holder: 1, lifetimeMs: forEver, onNode() {} });
+  const idleWriter = await openWriter(idle);
   await idleWriter.putParts([partOf('idle', Buffer.alloc(10), { writer: 2 })]);
   const busy = openStore(20);
-  const writer = await busy.writer({ writer: 1, holder: 1, lifetimeMs: forEver, onNode() {} });
+  const writer = await openWriter(busy, 1);
   const size = () => statSync(join(path, 'records', 'data.mdb')).size;
   let n = 0;
   let written = 0;
@@ -212,6 +195,84 @@ it('does not grow for ever while another process that once wrote is idle', async
     written += 100 * 3000;
   }
   expect(written).toBeGreaterThanOrEqual(5 * size());
-  for (const one of [writer, idleWriter]) await one.close();
-  for (const store of [idle, busy]) await store.close();
+});
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'headrace-opening-'));
+  children = [];
+});
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function hold(how: 'commits' | 'alone') {
+  const script = fileURLToPath(new URL('../support/hold-opening-lock.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, folder, how], { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(child);
+  await once(child.stdout, 'data');
+  return {
+    async kill() {
+      const closed = once(child, 'close');
+      child.kill('SIGKILL');
+      await closed;
+    },
+  };
+}
+
+const openNow = () => openAlone(folder, () => 'opened', 300);
+
+it('opens only once those that commit are through, and says so where they never are', async () => {
+  const holder = await hold('commits');
+  expect(openNow).toThrow(
+    expect.objectContaining({ code: 'HR_ONLINE_UNAVAILABLE', message: expect.stringContaining('does not go on') }),
+  );
+  await holder.kill();
+  const { opened, lock } = openNow();
+  expect(opened).toBe('opened');
+  await lock.close();
+});
+
+it('commits only while nobody opens', async () => {
+  const { lock } = openNow();
+  await hold('alone');
+  const isLetGo = () => existsSync(join(folder, 'let-go'));
+  const many = lock.commits(async () => isLetGo());
+  await delay(1);
+  expect(lock.commit(isLetGo)).toBe(true);
+  expect(await many).toBe(true);
+  await lock.close();
+});
+
+it('opens where a power loss left the gate without its pages', async () => {
+  await openNow().lock.close();
+  const gate = join(folder, 'gate', 'data.mdb');
+  writeFileSync(gate, Buffer.alloc(statSync(gate).size));
+  const { opened, lock } = openNow();
+  expect([opened, lock.commit(() => 'done')]).toEqual(['opened', 'done']);
+  await lock.close();
+});
+
+it('gives who opens a turn though commits follow each other without a gap', async () => {
+  const { lock } = openNow();
+  let isOver = false;
+  const commits = async (): Promise<void> => {
+    while (!isOver) await lock.commits(() => delay(5));
+  };
+  const all = Promise.all([commits(), delay(2).then(commits), delay(4).then(commits)]);
+  await hold('alone');
+  isOver = true;
+  await all;
+  await lock.close();
+});
+
+it('opens a second time within a process that is in the middle of a commit', async () => {
+  const first = openNow();
+  const under = first.lock.commits(() => delay(50));
+  await delay(10);
+  const second = openNow();
+  expect(second.opened).toBe('opened');
+  await under;
+  for (const { lock } of [first, second]) await lock.close();
 });

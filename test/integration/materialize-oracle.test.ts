@@ -4,15 +4,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { MICROS_PER_HOUR, MICROS_PER_MINUTE, type Micros, type Row } from '../../src/core/index.ts';
 import type { Manifest, SourceSpec } from '../../src/definitions/index.ts';
 import { recordsAsOf } from '../../src/offline/index.ts';
 import type { RunRow } from '../../src/online/index.ts';
 import { openPushesWorld, type PushesWorld } from '../support/materialize-pushes.ts';
-import { COLUMNS, materializeManifest, openDirectory, readAll } from '../support/materialize-world.ts';
+import { COLUMNS, expectView, materializeManifest, openDirectory, readAll } from '../support/materialize-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
-import { oracleView, sameValue } from '../support/oracle.ts';
+import { oracleView } from '../support/oracle.ts';
 import { runs } from '../support/tier.ts';
 
 const SHOPS = ['a', 'b', 'c'];
@@ -48,6 +48,13 @@ const step = fc.record({ wait: fc.constantFrom(0, 0, 5 * MICROS_PER_MINUTE, 90 *
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 type Sale = typeof sale extends fc.Arbitrary<infer T> ? T : never;
 
+interface PushedPlace {
+  readonly knownMicros: Micros;
+  readonly writer: number;
+  readonly offset: number;
+}
+type Places = ReadonlyMap<Row, PushedPlace>;
+
 /** What a view's last finished run read. */
 interface Taken {
   readonly row: RunRow;
@@ -81,7 +88,7 @@ async function play(world: PushesWorld, steps: readonly Step[]): Promise<void> {
   const files = new Map<string, readonly Row[]>([['sales-first.parquet', []]]);
   await world.file('sales-first.parquet', []);
   const pushed: Row[] = [];
-  const places = new Map<Row, { knownMicros: Micros; writer: number; offset: number }>();
+  const places = new Map<Row, PushedPlace>();
   const taken = new Map<string, Taken>();
   for (const [index, { wait, what: done }] of steps.entries()) {
     clock.now += wait;
@@ -129,7 +136,7 @@ async function expectAsOf(
   { manifest, deps, clock }: PushesWorld,
   files: readonly Row[],
   pushed: readonly Row[],
-  places: ReadonlyMap<Row, { knownMicros: Micros; writer: number; offset: number }>,
+  places: Places,
 ): Promise<void> {
   const isWhole = (manifest.sources['sales'] as SourceSpec).pushes === 'keep' || pushed.length === 0;
   const boundary = Math.max(-Infinity, ...files.map(({ at }) => at as Micros).filter((at) => at <= clock.now));
@@ -146,12 +153,7 @@ async function expectAsOf(
       for (const [i, view] of Object.keys(manifest.views).entries()) {
         const key = view === 'by_pair' ? [shop, ITEM] : [shop];
         const expected = oracleView({ manifest, rows: { sales: rows }, pushed: places }, view, key, at);
-        manifest.views[view]?.features.forEach(({ name, type }, f) => {
-          const [actual, wanted] = [values[i]?.[f] ?? null, expected[f] ?? null];
-          if (sameValue(type, actual, wanted)) return;
-          const feature = `${view}.${name}`;
-          expect({ hoursAgo, shop, feature, value: actual }).toEqual({ hoursAgo, shop, feature, value: wanted });
-        });
+        expectView(manifest, view, values[i], expected, { hoursAgo, shop });
       }
     }
   }
@@ -165,7 +167,7 @@ function rowOf({ happened, unknown, ...values }: Sale, now: Micros): Row {
 async function expectOracle(
   { manifest, store, deps, clock }: PushesWorld,
   pushed: readonly Row[],
-  places: ReadonlyMap<Row, { knownMicros: Micros; writer: number; offset: number }>,
+  places: Places,
   taken: ReadonlyMap<string, Taken>,
   when: string,
 ): Promise<void> {
@@ -185,12 +187,7 @@ async function expectOracle(
       const world = { manifest, rows: { sales: [...filed, ...logged] }, pushed: places };
       const key = view === 'by_pair' ? [shop, ITEM] : [shop];
       const expected = oracleView(world, view, key, time);
-      manifest.views[view]?.features.forEach(({ name, type }, f) => {
-        const [actual, wanted] = [values[i]?.[f] ?? null, expected[f] ?? null];
-        if (sameValue(type, actual, wanted)) return;
-        const feature = `${view}.${name}`;
-        expect({ when, shop, feature, value: actual }).toEqual({ when, shop, feature, value: wanted });
-      });
+      expectView(manifest, view, values[i], expected, { when, shop });
     }
   }
 }

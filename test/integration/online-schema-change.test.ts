@@ -26,6 +26,7 @@ import {
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { baseOf, eventOf } from '../support/fold-world.ts';
 import { keyOf } from '../support/ingestion-world.ts';
+import { fields, manifestOf as manifest, sourceOf, TYPES, viewOf } from '../support/offline-world.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 import { expectPlacedAsRead } from '../support/placed-as-read.ts';
 
@@ -62,53 +63,17 @@ function manifestOf(
   ttlMicros: number | null = null,
 ): Manifest {
   const derive = { kind: 'function', function: { id: 'source/flights/derive/d', hash: derivedHash } } as const;
-  return {
-    format: 1,
-    project: 'test',
-    onDemandViews: {},
-    models: {},
-    endpoints: {},
-    pipelines: {},
+  const columns = fields({ airport: string, at: TYPES.timestamp, gone: TYPES.bool, x: float64, y: yType });
+  const pushed = { kind: 'pushed', location: {}, pushes: 'keep', tombstone: 'gone' } as const;
+  const member = { kind: 'view', role: 'v', view: 'v', keyColumns: ['airport'] } as const;
+  return manifest({
     entities: { airport: { name: 'airport', keys: [{ name: 'airport', type: string }] } },
     sources: {
-      flights: {
-        name: 'flights',
-        kind: 'pushed',
-        location: {},
-        eventTime: 'at',
-        knownTime: { kind: 'after', micros: 0 },
-        pushes: 'keep',
-        tombstone: 'gone',
-        columns: [
-          { name: 'airport', type: string },
-          { name: 'at', type: { kind: 'timestamp' } },
-          { name: 'gone', type: { kind: 'bool' } },
-          { name: 'x', type: float64 },
-          { name: 'y', type: yType },
-        ],
-        derive: [{ name: 'd', type: float64, by: derive }],
-      },
+      flights: sourceOf('flights', '', columns, { ...pushed, derive: [{ name: 'd', type: float64, by: derive }] }),
     },
-    views: {
-      v: {
-        name: 'v',
-        entity: 'airport',
-        source: 'flights',
-        keyColumns: ['airport'],
-        ttlMicros,
-        features,
-        freshness: { kind: 'live' },
-      },
-    },
-    services: {
-      s: {
-        name: 's',
-        members: [
-          { kind: 'view', role: 'v', view: 'v', keyColumns: ['airport'], features: features.map(({ name }) => name) },
-        ],
-      },
-    },
-  };
+    views: { v: viewOf('v', 'airport', 'flights', ['airport'], features, { ttlMicros }) },
+    services: { s: { name: 's', members: [{ ...member, features: features.map(({ name }) => name) }] } },
+  });
 }
 
 describe.each(onlineStoreKinds())('on $name', ({ prepare }) => {
@@ -302,25 +267,6 @@ describe.each(onlineStoreKinds())('on $name', ({ prepare }) => {
       const reader = createFeatureReader(manifest, resolveService(manifest, 's'), store, directory);
       const [row] = await reader.read([[undefined]], NOW);
       expect(row?.[0]).toEqual({ values: [null, null], statuses, eventMicros: null });
-    });
-
-    it('that was deleted is NOT_FOUND from then on, and its windows keep their history', async () => {
-      await put(manifest, [at(2, 3)]);
-      await put(manifest, [at(1, null, true)]);
-      expect(await view(manifest)).toEqual({
-        values: [null, 1n],
-        statuses: ['NOT_FOUND', 'PRESENT'],
-        eventMicros: null,
-      });
-    });
-
-    it('whose facts are gone by a full run is empty, and keeps what was pushed since', async () => {
-      await put(manifest, [at(1, 1)], 1);
-      await put(manifest, [at(0.5, 8)], 2);
-      await materialize(manifest, [], 1);
-      expect((await view(manifest)).values).toEqual([8, 1n]);
-      await materialize(manifest, [], 2);
-      expect((await view(manifest)).statuses).toEqual(['NOT_FOUND', 'NOT_FOUND']);
     });
 
     it('whose sum leaves int64 is an error that names view, feature and key', async () => {

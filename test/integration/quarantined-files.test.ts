@@ -185,20 +185,6 @@ describe('a pushed row that is put back', () => {
     await world.run();
     expect(await world.read('a')).toMatchObject({ count: 3n, sum: 511 });
   });
-
-  it('comes once where its release broke off after the push', async () => {
-    await open([between('quarantine')], { kind: 'pushed', location: {}, pushes: 'keep' });
-    await world.push(sale('a', ago(30), 500), sale('a', ago(20), 600));
-    const broken = { ...world.quarantine, finishRelease: () => Promise.reject(new Error('killed')) };
-    const deps = { offline: world.deps, quarantine: broken, ingestion: async () => world.openIngestion() };
-    const request = { source: 'sales', by: 'me', reason: null };
-    await expect(releaseQuarantined(deps, request)).rejects.toThrow('killed');
-    await world.push(sale('a', ago(10), 700));
-    expect(await world.read('a')).toMatchObject({ count: 2n });
-    expect(await release()).toMatchObject({ pushed: 3 });
-    expect(await world.read('a')).toMatchObject({ count: 3n, sum: 1800 });
-    expect(await world.quarantine.list()).toEqual([]);
-  });
 });
 
 describe('a release that broke off after the push', () => {

@@ -3,8 +3,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { OnlineStore } from '../../src/online/online-store.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { OnlineStore, StoreRun, StoreWriter } from '../../src/online/online-store.ts';
 import { openRedisStore } from '../../src/online/redis/redis-store.ts';
 import { baseOf, forEver, openRun, partOf, refOf } from '../support/online-writes.ts';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -102,5 +102,46 @@ describe.skipIf(!hasRedis())('at Redis', () => {
     await server.command('CLIENT UNPAUSE');
     expect(await store.read([refOf('late')])).toEqual([undefined]);
     await writer.close();
+  });
+
+  describe('beside another database by number of the same names, as staging and production may have them', () => {
+    let [production, staging]: OnlineStore[] = [];
+    let own: { readonly writer: StoreWriter; readonly run: StoreRun };
+    beforeEach(async () => {
+      [production, staging] = [
+        await openRedisStore(`${server.url}/5`, { project: 'shop' }),
+        await openRedisStore(`${server.url}/6`, { project: 'shop' }),
+      ];
+      const writer = await production.writer({ writer: 1, holder: 1, lifetimeMs: forEver, onNode() {} });
+      await writer.putParts([partOf(refOf('k'), 'fold')]);
+      own = { writer, run: await openRun(production, 5) };
+      await own.run.begin('redis');
+    });
+    afterEach(async () => {
+      for (const one of [own.run, own.writer, staging, production]) await one?.close();
+    });
+    /** The connections of the production's writer, by their ids. */
+    const clients = async (): Promise<string[]> => {
+      const list = await server.command('CLIENT LIST');
+      return [...list.matchAll(/id=(\d+) .* name=hr:writer:shop:1:1 /g)].map(([, id = '']) => id).sort();
+    };
+
+    it('a run goes on, and a writer keeps its connection', async () => {
+      await own.run.mark('redis');
+      expect(await production?.marks('v@1')).toEqual([{ node: 'redis', run: 5 }]);
+      expect(await clients()).toHaveLength(1);
+    });
+
+    it.fails('a run goes on while a later one begins there (datapath/F1)', async () => {
+      const other = await openRun(staging as OnlineStore, 900);
+      await other.close();
+      await expect(own.run.mark('redis')).resolves.toBeUndefined();
+    });
+
+    it.fails('a writer keeps its connection while one of its number is fenced there (datapath/F1)', async () => {
+      const before = await clients();
+      await staging?.fenceWriter(1, 2);
+      expect(await clients()).toEqual(before);
+    });
   });
 });

@@ -38,10 +38,7 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     expect
       .poll(
         async () => [(await failureOf(() => store.read([kept]))).code, (await failureOf(() => write('back'))).code],
-        {
-          interval: 50,
-          timeout: 10_000,
-        },
+        { interval: 50, timeout: 10_000 },
       )
       .toEqual([undefined, undefined]);
   beforeAll(async () => {
@@ -98,22 +95,6 @@ describe.skipIf(!hasRedis())('when Redis', () => {
 
   it('was away, a writer hears of the new connection', () => {
     expect(connected).toEqual(['redis', 'redis']);
-  });
-
-  it('is killed under many writes, what was acknowledged is there afterwards', async () => {
-    const acknowledged: number[] = [];
-    const writing = Promise.all(
-      Array.from({ length: 300 }, async (_, index) => {
-        const { code } = await failureOf(() => write(`many${index}`));
-        if (code === undefined) acknowledged.push(index);
-      }),
-    );
-    await server.kill();
-    await writing;
-    await server.start();
-    await isBack();
-    const records = await store.read(acknowledged.map((index) => refOf(`many${index}`)));
-    expect(records.every((record) => record?.parts[0]?.fold.length === 10)).toBe(true);
   });
 
   it('hangs, a call gives up within its time, and all is well when it goes on', async () => {

@@ -6,13 +6,17 @@ import { MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, systemClock } from 
 import type { Manifest } from '../../src/definitions/index.ts';
 import type { OnlineStore } from '../../src/online/index.ts';
 import { openRedisStore } from '../../src/online/redis/redis-store.ts';
+import { fakeTime, findFakeTime, WITHOUT_FAKE_TIME } from '../support/fake-time.ts';
 import { letTimePass } from '../support/let-time-pass.ts';
 import { fields, openOfflineWorld, type OfflineWorld, TYPES, writeParquet } from '../support/offline-world.ts';
 import { materializeView, oneView, readOnline } from '../support/one-view.ts';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { skipBecause } from '../support/skips.ts';
+import { fullDescribe, isFull } from '../support/tier.ts';
 
 if (!hasRedis()) skipBecause('records that Redis loses: there is no redis-server on this machine');
+const library = isFull ? findFakeTime() : undefined;
+if (isFull && library === undefined) skipBecause(`a Redis whose clock jumps: ${WITHOUT_FAKE_TIME}`);
 
 describe.skipIf(!hasRedis())('records at Redis', () => {
   const columns = fields({ key: TYPES.string, at: TYPES.timestamp, v: TYPES.float64 });
@@ -21,10 +25,13 @@ describe.skipIf(!hasRedis())('records at Redis', () => {
   let server: RedisServer;
   let store: OnlineStore;
   let manifest: Manifest;
+  /** The clock of Redis itself; none where nothing can set it. */
+  let time: ReturnType<typeof fakeTime> | undefined;
   let minutes: number;
   beforeEach(async () => {
     world = await openOfflineWorld();
-    server = await startRedis();
+    time = library === undefined ? undefined : fakeTime(library, world.directory);
+    server = await startRedis({ env: time?.env ?? {} });
     store = await openRedisStore(server.url, { project: 'test' });
     const events = join(world.directory, 'events.parquet');
     await writeParquet(world.connection, events, columns, [{ key: 'k', at: now - MICROS_PER_HOUR, v: 1 }]);
@@ -64,6 +71,32 @@ describe.skipIf(!hasRedis())('records at Redis', () => {
     await letTimePass(store, server, now, 10 * MICROS_PER_DAY);
     await run();
     expect(await status()).toBe('PRESENT');
+  });
+
+  // twin: test/integration/redis-lost-records.test.ts > that ended while its clock was ten days ahead
+  fullDescribe.skipIf(library === undefined)('where Redis’ own clock was ten days ahead for a moment', () => {
+    const AHEAD_SECONDS = 10 * 86_400;
+    const seconds = async () => Number((await server.command('TIME')).split('\r\n')[2]);
+    /** What was read while the clock was ahead, and once it was right again. */
+    let statuses: (string | undefined)[];
+    beforeEach(async () => {
+      const before = await seconds();
+      time?.setAhead(AHEAD_SECONDS);
+      await vi.waitUntil(async () => (await seconds()) >= before + AHEAD_SECONDS, 30_000);
+      statuses = [await status()];
+      time?.setAhead(0);
+      await vi.waitUntil(async () => (await seconds()) < before + AHEAD_SECONDS, 30_000);
+      statuses.push(await status());
+    });
+
+    it('end by that clock', () => {
+      expect(statuses).toEqual(['NOT_FOUND', 'NOT_FOUND']);
+    });
+
+    it.fails('are there after the next run (datapath/D5)', async () => {
+      await run();
+      expect(await status()).toBe('PRESENT');
+    });
   });
 
   it.fails('that it evicted are there after the next run (datapath/D6)', async () => {

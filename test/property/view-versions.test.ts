@@ -13,7 +13,7 @@ import {
   placedVersion,
   viewVersion,
 } from '../../src/definitions/index.ts';
-import { completeVersions, materialize, sweepVersions } from '../../src/offline/index.ts';
+import { completeVersions, materialize, pruneLog, sweepVersions } from '../../src/offline/index.ts';
 import { openRegistry, type Registry, readableVersions, versionsRead } from '../../src/registry/index.ts';
 import { openIngestionWorld } from '../support/ingestion-world.ts';
 import { COLUMNS } from '../support/materialize-world.ts';
@@ -43,7 +43,13 @@ const step = fc.record({
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('change' as const), to: fc.nat(2) }) },
     {
       weight: 4,
-      arbitrary: fc.record({ kind: fc.constant('run' as const), one: fc.option(fc.nat(5)), incremental: fc.boolean() }),
+      arbitrary: fc.record({
+        kind: fc.constant('run' as const),
+        one: fc.option(fc.nat(5)),
+        incremental: fc.boolean(),
+        /** Whether retention takes from the log what files hold. */
+        prunes: fc.boolean(),
+      }),
     },
     // Of those that are not applied.
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), which: fc.nat(3) }) },
@@ -159,11 +165,12 @@ describe.each(onlineStoreKinds())('versions side by side on $name', (kind) => {
                   break;
                 case 'run': {
                   const views = what.one === null ? undefined : [kept[what.one % kept.length]?.version as string];
-                  const deps = { ...offline.deps, definitions: current, versions: kept, clock, store, database };
-                  await materialize(
-                    { ...deps, log: server.log, dataDirectory: folder },
-                    { incremental: what.incremental, dryRun: false, ...(views === undefined ? {} : { views }) },
-                  );
+                  const places = { clock, store, database, log: server.log, dataDirectory: folder };
+                  const deps = { ...offline.deps, ...places, definitions: current, versions: kept };
+                  const { incremental } = what;
+                  await materialize(deps, { incremental, dryRun: false, ...(views === undefined ? {} : { views }) });
+                  const retention = { retentionMicros: undefined, marginMicros: 0 };
+                  if (what.prunes) await pruneLog({ ...deps, ...retention }, { dryRun: false });
                   break;
                 }
                 case 'remove': {

@@ -104,9 +104,7 @@ export function eventManifest(options: EventOptions = {}): Manifest {
         pushes,
       },
     },
-    views: {
-      [view]: { name: view, entity: 'e', source: 'events', keyColumns: ['k'], ttlMicros, features, freshness },
-    },
+    views: { [view]: { name: view, entity: 'e', source: 'events', keyColumns: ['k'], ttlMicros, features, freshness } },
     onDemandViews: {},
     services: {
       [view]: {

@@ -1,6 +1,6 @@
 // A process that appends to an event log (event-log-forever.ts), what it said so far, and what its death must leave.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -12,25 +12,16 @@ import type { LogTopic } from './log-places.ts';
 
 const SCRIPT = fileURLToPath(new URL('event-log-forever.ts', import.meta.url));
 
-export interface LogChild {
-  readonly process: ChildProcess;
-  readonly said: {
-    readonly entries: {
-      readonly first: number;
-      readonly rows: number;
-      readonly cut: number;
-      readonly offset: number;
-    }[];
-    readonly failed: { readonly first: number; readonly rows: number; readonly why: string }[];
-    readonly refused: string[];
-    writer: number;
-    sealed: number;
-    shipped: number;
-  };
-  /** Resolves once it said so much; throws when it ended first. */
-  until(isEnough: () => boolean): Promise<void>;
-  /** Resolves when it is gone, and all that it said is heard. */
-  kill(): Promise<void>;
+/** `said` is what it said so far. */
+export type LogChild = ReturnType<typeof startLogChild>;
+
+interface Said {
+  readonly entries: Record<'first' | 'rows' | 'cut' | 'offset', number>[];
+  readonly failed: { readonly first: number; readonly rows: number; readonly why: string }[];
+  readonly refused: string[];
+  writer: number;
+  sealed: number;
+  shipped: number;
 }
 
 /** `wrapper`: a command that runs it. */
@@ -38,11 +29,11 @@ export function startLogChild(
   { path, url, objectFolder }: EventLogWorld,
   mode: ForeverPlaces['mode'],
   { topic, wrapper = [] }: { readonly topic?: LogTopic; readonly wrapper?: readonly string[] } = {},
-): LogChild {
+) {
   const places: ForeverPlaces = { path, url, objectFolder, mode, ...(topic && { topic }) };
   const [program, ...words] = [...wrapper, process.execPath, SCRIPT, JSON.stringify(places)];
   const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const said: LogChild['said'] = { entries: [], failed: [], refused: [], writer: 0, sealed: 0, shipped: 0 };
+  const said: Said = { entries: [], failed: [], refused: [], writer: 0, sealed: 0, shipped: 0 };
   let waiting: (() => void)[] = [];
   const wakeAll = (): void => {
     const all = waiting;
@@ -63,12 +54,14 @@ export function startLogChild(
   return {
     process: child,
     said,
-    async until(isEnough) {
+    /** Resolves once it said so much; throws when it ended first. */
+    async until(isEnough: () => boolean): Promise<void> {
       while (!isEnough() && child.exitCode === null && child.signalCode === null)
         await Promise.race([new Promise<void>((wake) => waiting.push(wake)), ended]);
       if (!isEnough()) throw new Error(`it ended first: ${JSON.stringify(said)}`);
     },
-    async kill() {
+    /** Resolves when it is gone, and all that it said is heard. */
+    async kill(): Promise<void> {
       child.kill('SIGKILL');
       await ended;
     },

@@ -11,21 +11,7 @@ import type { KafkaServer } from './kafka-server.ts';
 import { type LogTopic, openLogAt } from './log-places.ts';
 import { numbersSource } from './numbers-source.ts';
 
-export interface EventLogWorld {
-  /** The machine's folder of logs. */
-  readonly path: string;
-  readonly url: string;
-  readonly database: Database;
-  readonly objects: ObjectStore;
-  /** The folder of the object store, when it is one. */
-  readonly objectFolder: string;
-  /** What was logged, by level. */
-  readonly said: { readonly level: string; readonly message: string }[];
-  open(options?: Partial<KafkaEventLogOptions>): Promise<EventLog>;
-  /** How many shipped segments are kept, objects or spans of the topic's partitions. */
-  kept(): Promise<number>;
-  remove(): Promise<void>;
-}
+export type EventLogWorld = Awaited<ReturnType<typeof eventLogWorld>>;
 
 export interface GivenWorld {
   readonly url?: string;
@@ -37,14 +23,15 @@ export interface GivenWorld {
 /** Short, for tests that wait for it. */
 export const LEASE_MS = 1500;
 
-export async function eventLogWorld(given: GivenWorld = {}): Promise<EventLogWorld> {
+/** `path` is the machine's folder of logs, `objectFolder` the object store's where it is one, `said` what was logged. */
+export async function eventLogWorld(given: GivenWorld = {}) {
   const root = mkdtempSync(join(tmpdir(), 'headrace-events-'));
   const [path, objectFolder] = [join(root, 'log'), join(root, 'objects')];
   mkdirSync(objectFolder);
   const url = given.url ?? `sqlite:${join(root, 'registry.db')}`;
   const database = await openDatabase(url);
   const objects = given.objects ?? openObjectStore(`file:${objectFolder}`);
-  const said: EventLogWorld['said'] = [];
+  const said: { readonly level: string; readonly message: string }[] = [];
   const opened: EventLog[] = [];
   return {
     path,
@@ -53,14 +40,15 @@ export async function eventLogWorld(given: GivenWorld = {}): Promise<EventLogWor
     objects,
     objectFolder,
     said,
-    async open(options = {}) {
+    async open(options: Partial<KafkaEventLogOptions> = {}): Promise<EventLog> {
       const logger = loggerInto(said);
       const all = { path, database, objects, clock: systemClock, logger, ...options };
       const log = await openLogAt(given.topic === undefined ? undefined : placeOf(given.topic), all);
       opened.push(log);
       return log;
     },
-    async kept() {
+    /** How many shipped segments are kept, objects or spans of the topic's partitions. */
+    async kept(): Promise<number> {
       if (given.topic === undefined) return (await Array.fromAsync(objects.list('events/'))).length;
       return keptSpans(database, given.topic);
     },

@@ -24,7 +24,6 @@ import {
   openFeeds,
   openIngestion,
   openPushedTable,
-  type PushedTable,
 } from '../../src/ingestion/index.ts';
 import {
   createFeatureReader,
@@ -35,24 +34,19 @@ import {
   openRowSchemas,
   openRuns,
   type ReadView,
-  type RecordDirectory,
-  type RowSchemas,
   type RunRow,
-  type Runs,
 } from '../../src/online/index.ts';
 import { createRowDeriver } from '../../src/offline/index.ts';
-import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { LIMITS } from './ingestion-limits.ts';
-import type { OnlineStoreKind, OnlineStorePlace } from './online-stores.ts';
+import type { OnlineStoreKind } from './online-stores.ts';
 
 /** A moment that tests start at. */
 export const NOW = 1_790_000_000_000_000;
 
 export { LIMITS } from './ingestion-limits.ts';
 
-export interface SettableClock extends Clock {
-  now: Micros;
-}
+export type SettableClock = Clock & { now: Micros };
 
 /** One process as far as it pushes: its own log handle, store and ingestion. */
 export interface PushProcess {
@@ -84,41 +78,18 @@ export interface ProcessOptions extends Partial<Omit<IngestionOptions, 'definiti
   readonly closeLimit?: () => number;
 }
 
-export interface IngestionWorld {
-  readonly place: OnlineStorePlace;
-  /** Where everything lies, for processes of their own. */
-  readonly places: { readonly registry: string; readonly objects: string; readonly online: string };
-  readonly clock: SettableClock;
-  readonly store: OnlineStore;
-  readonly database: Database;
-  readonly objects: ObjectStore;
-  readonly runs: Runs;
-  readonly schemas: RowSchemas;
-  readonly directory: RecordDirectory;
-  readonly pushed: PushedTable;
-  logPath(machine: string): string;
-  open(options: ProcessOptions): Promise<PushProcess>;
-  /**
-   * What the service of a one-view manifest of `eventManifest` answers for keys, at the clock's time; pushed rows may be known
-   * up to `skew` later.
-   */
-  read(manifest: Manifest, keys: readonly (string | null)[], at?: Micros, skew?: Micros): Promise<readonly ReadView[]>;
-  /** The values by feature name for one key. */
-  valuesOf(manifest: Manifest, key: string, at?: Micros): Promise<Readonly<Record<string, Value>>>;
-  /** A run of the manifest's view asks. */
-  ask(manifest: Manifest, more?: Partial<NewRun>): Promise<RunRow>;
-  close(): Promise<void>;
-}
+export type IngestionWorld = Awaited<ReturnType<typeof openIngestionWorld>>;
 
 const STRING = { kind: 'string' } as const;
 
 export const keyOf = (k: string): EncodedKey => encodeKey([STRING], [k]) as EncodedKey;
 
-export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>): Promise<IngestionWorld> {
+export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>) {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-ingestion-'));
   const place = await kind.prepare();
   const objectFolder = join(folder, 'objects');
   mkdirSync(objectFolder);
+  /** Where everything lies, for processes of their own. */
   const places = { registry: `sqlite:${join(folder, 'registry.db')}`, objects: objectFolder, online: place.url };
   const clock: SettableClock = { now: NOW, nowMicros: () => clock.now };
   const store = await place.open(clock);
@@ -132,7 +103,11 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
   const processes = new Set<PushProcess>();
   const logPath = (machine: string): string => join(folder, 'log', machine);
 
-  const read: IngestionWorld['read'] = async (manifest, keys, at = clock.now, skew = 0) => {
+  /**
+   * What the service of a one-view manifest of `eventManifest` answers for keys, at the clock's time; pushed rows may be known
+   * up to `skew` later.
+   */
+  const read = async (manifest: Manifest, keys: readonly (string | null)[], at = clock.now, skew: Micros = 0) => {
     const service = Object.keys(manifest.services)[0] as string;
     const reader = createFeatureReader(manifest, resolveService(manifest, service), store, directory);
     const rows = await reader.read(
@@ -155,7 +130,7 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
     directory,
     pushed,
     logPath,
-    async open({ definitions, machine = 'a', limits, logger = silentLogger, ...options }) {
+    async open({ definitions, machine = 'a', limits, logger = silentLogger, ...options }: ProcessOptions) {
       const path = logPath(machine);
       mkdirSync(path, { recursive: true });
       const { log: logOptions, derive, quarantine, firstCuts, between = (own: OnlineStore) => own, ...rest } = options;
@@ -204,12 +179,14 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
       return opened;
     },
     read,
-    async valuesOf(manifest, key, at) {
+    /** The values by feature name for one key. */
+    async valuesOf(manifest: Manifest, key: string, at?: Micros): Promise<Readonly<Record<string, Value>>> {
       const [view] = await read(manifest, [key], at);
       const { features } = Object.values(manifest.views)[0] as Manifest['views'][string];
       return Object.fromEntries(features.map(({ name }, i) => [name, view?.values[i] ?? null]));
     },
-    ask(manifest, more = {}) {
+    /** A run of the manifest's view asks. */
+    ask(manifest: Manifest, more: Partial<NewRun> = {}): Promise<RunRow> {
       const view = Object.keys(manifest.views)[0] as string;
       const { version, fingerprint } = createViewCodec(manifest, view);
       return runs.ask({

@@ -11,29 +11,7 @@ import { freePort } from './free-port.ts';
 import type { KafkaProgram } from './kafka-program.ts';
 import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 
-export interface KafkaServer {
-  /** `host:port`, as a client is told. */
-  readonly broker: string;
-  /** The listener that wants a user and a password: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
-  readonly guarded: { readonly broker: string; readonly user: string; readonly password: string };
-  /** The port of the one that does so behind TLS, as `localhost`; undefined without a certificate. */
-  readonly encryptedPort: number | undefined;
-  /** A new topic, under a name of its own unless one is given; gives its name. */
-  newTopic(partitions?: number, name?: string): Promise<string>;
-  /** Sends in order, whole batches at once; resolves once the broker has all. */
-  send(topic: string, messages: readonly SentMessage[]): Promise<void>;
-  admin(): Admin;
-  /** A second broker, number 2, that leads what is given to it; it is gone with the first. */
-  addBroker(): Promise<{ kill(): Promise<void> }>;
-  /** Ends it as a power cut would, keeping its files. */
-  kill(): Promise<void>;
-  /** Starts it again on the same ports and files; resolves once it answers. */
-  start(): Promise<void>;
-  /** It holds its connections and answers nothing. */
-  pause(): void;
-  resume(): void;
-  stop(): Promise<void>;
-}
+export type KafkaServer = Awaited<ReturnType<typeof startKafka>>;
 
 export interface SentMessage {
   readonly value: Buffer | string | null;
@@ -49,11 +27,7 @@ const USER = 'reader';
 const PASSWORD = 'reader-secret';
 const SCRAM = ['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
-export async function startKafka(
-  { jars }: KafkaProgram,
-  certificate?: Certificate,
-  lifetime: Lifetime = {},
-): Promise<KafkaServer> {
+export async function startKafka({ jars }: KafkaProgram, certificate?: Certificate, lifetime: Lifetime = {}) {
   const folder = serverFolder('kafka', lifetime);
   const [plain, guarded, controller] = [await freePort(), await freePort(), await freePort()];
   const encrypted = certificate && { port: await freePort(), chain: join(folder, 'chain.pem') };
@@ -64,9 +38,12 @@ export async function startKafka(
   const words = (main: string, ...more: string[]): string[] => [...SMALL, '-cp', join(jars, '*'), main, ...more];
   const id = 'aGVhZHJhY2UtdGVzdC0wMQ';
   const users = SCRAM.flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${USER},password=${PASSWORD}]`]);
-  const format = words('kafka.tools.StorageTool', 'format', '-t', id, '-c', settings, ...users);
-  const formatted = spawnSync('java', format, { encoding: 'utf8' });
-  if (formatted.status !== 0) throw new Error(`Kafka's storage could not be formatted: ${formatted.stderr}`);
+  const formatStorage = (config: string, ...more: string[]): void => {
+    const format = words('kafka.tools.StorageTool', 'format', '-t', id, '-c', config, ...more);
+    const formatted = spawnSync('java', format, { encoding: 'utf8' });
+    if (formatted.status !== 0) throw new Error(`Kafka's storage could not be formatted: ${formatted.stderr}`);
+  };
+  formatStorage(settings, ...users);
 
   const broker = `127.0.0.1:${plain}`;
   let server: ChildProcess | undefined;
@@ -100,11 +77,14 @@ export async function startKafka(
       await client.close().catch(() => {});
     }
   };
-  const start = async (): Promise<void> => {
+  const launch = (config: string): ChildProcess => {
     const file = openSync(output, 'a');
-    server = spawn('java', words('kafka.Kafka', settings), { cwd: folder, stdio: ['ignore', file, file] });
-    leaveToRun(server, lifetime);
-    const own = server;
+    return spawn('java', words('kafka.Kafka', config), { cwd: folder, stdio: ['ignore', file, file] });
+  };
+  const start = async (): Promise<void> => {
+    const own = launch(settings);
+    server = own;
+    leaveToRun(own, lifetime);
     const limit = performance.now() + START_LIMIT_MS;
     while (!(await answers())) {
       if (own.exitCode !== null || performance.now() > limit)
@@ -112,39 +92,32 @@ export async function startKafka(
       await sleep(100);
     }
   };
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const running = server;
-    server = undefined;
-    if (running === undefined || running.exitCode !== null) return;
-    const gone = new Promise((done) => running.once('exit', done));
-    running.kill(signal);
-    await gone;
-    await producer?.close(true).catch(() => {});
-    producer = undefined;
-  };
-  let second: ChildProcess | undefined;
-  const endSecond = async (): Promise<void> => {
-    const running = second;
-    second = undefined;
-    if (running === undefined || running.exitCode !== null) return;
+  const kill = async (running: ChildProcess | undefined): Promise<void> => {
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
     const gone = new Promise((done) => running.once('exit', done));
     running.kill('SIGKILL');
     await gone;
   };
+  const closeProducer = async (): Promise<void> => {
+    await producer?.close(true).catch(() => {});
+    producer = undefined;
+  };
+  const end = async (): Promise<void> => {
+    await kill(server);
+    server = undefined;
+    await closeProducer();
+  };
+  let second: ChildProcess | undefined;
   const addBroker = async () => {
     const more = join(folder, 'second.properties');
     writeFileSync(more, secondProperties(join(folder, 'second-data'), await freePort(), controller));
-    const made = spawnSync('java', words('kafka.tools.StorageTool', 'format', '-t', id, '-c', more), {
-      encoding: 'utf8',
-    });
-    if (made.status !== 0) throw new Error(`Kafka's storage could not be formatted: ${made.stderr}`);
-    const file = openSync(output, 'a');
-    second = spawn('java', words('kafka.Kafka', more), { cwd: folder, stdio: ['ignore', file, file] });
+    formatStorage(more);
+    second = launch(more);
     const client = admin();
     try {
       for (const limit = performance.now() + START_LIMIT_MS; performance.now() < limit; await sleep(100)) {
         client.clearMetadata();
-        if ((await client.metadata({ topics: [] })).brokers.size === 2) return { kill: endSecond };
+        if ((await client.metadata({ topics: [] })).brokers.size === 2) return { kill: () => kill(second) };
       }
       throw new Error('the second broker did not start');
     } finally {
@@ -152,9 +125,9 @@ export async function startKafka(
     }
   };
   const stop = async (): Promise<void> => {
-    await producer?.close(true).catch(() => {});
-    await endSecond();
-    await end('SIGKILL');
+    await closeProducer();
+    await kill(second);
+    await end();
     rmSync(folder, { recursive: true, force: true });
   };
 
@@ -163,10 +136,14 @@ export async function startKafka(
     throw error;
   });
   return {
+    /** `host:port`, as a client is told. */
     broker,
+    /** The listener that wants a user and a password: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
     guarded: { broker: `127.0.0.1:${guarded}`, user: USER, password: PASSWORD },
+    /** The port of the one that does so behind TLS, as `localhost`; undefined without a certificate. */
     encryptedPort: encrypted?.port,
-    async newTopic(partitions = 1, topic = `topic-${topics.size + 1}`) {
+    /** A new topic, under a name of its own unless one is given; gives its name. */
+    async newTopic(partitions = 1, topic = `topic-${topics.size + 1}`): Promise<string> {
       topics.set(topic, partitions);
       const client = admin();
       await client.createTopics({ topics: [topic], partitions, replicas: 1 });
@@ -174,7 +151,8 @@ export async function startKafka(
       await leaders(topic);
       return topic;
     },
-    async send(topic, messages) {
+    /** Sends in order, whole batches at once; resolves once the broker has all. */
+    async send(topic: string, messages: readonly SentMessage[]): Promise<void> {
       // Nothing is tried again: what was sent may be there all the same, and then it would be there twice.
       if (producer === undefined) await leaders(topic);
       producer ??= new Producer({ clientId: 'headrace-test', bootstrapBrokers: [broker], retries: 0, timeout: 30_000 });
@@ -196,9 +174,13 @@ export async function startKafka(
       producer = undefined;
     },
     admin,
+    /** A second broker, number 2, that leads what is given to it; it is gone with the first. */
     addBroker,
-    kill: () => end('SIGKILL'),
+    /** Ends it as a power cut would, keeping its files. */
+    kill: end,
+    /** Starts it again on the same ports and files; resolves once it answers. */
     start,
+    /** It holds its connections and answers nothing. */
     pause: () => void server?.kill('SIGSTOP'),
     resume: () => void server?.kill('SIGCONT'),
     stop,
@@ -213,25 +195,36 @@ interface Listeners {
   readonly encrypted: { readonly port: number; readonly chain: string } | undefined;
 }
 
+const text = (entries: Readonly<Record<string, string>>): string =>
+  Object.entries(entries)
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n');
+
+const common = (id: number, controller: number, data: string): Readonly<Record<string, string>> => ({
+  'node.id': `${id}`,
+  'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+  'controller.listener.names': 'CONTROLLER',
+  'inter.broker.listener.name': 'PLAINTEXT',
+  'log.dirs': data,
+  'num.network.threads': '2',
+  'num.io.threads': '2',
+  'broker.heartbeat.interval.ms': '300',
+  'broker.session.timeout.ms': '1500',
+});
+
 function properties(data: string, { plain, guarded, controller, encrypted }: Listeners): string {
   const listeners = [`PLAINTEXT://127.0.0.1:${plain}`, `SASL_PLAINTEXT://127.0.0.1:${guarded}`];
   if (encrypted !== undefined) listeners.push(`SASL_SSL://localhost:${encrypted.port}`);
-  return Object.entries({
+  return text({
+    ...common(1, controller, data),
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
     listeners: [...listeners, `CONTROLLER://127.0.0.1:${controller}`].join(','),
     'listener.security.protocol.map':
       'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
-    'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
     'sasl.enabled.mechanisms': ['PLAIN', ...SCRAM].join(','),
     ...signIn('sasl_plaintext'),
     ...signIn('sasl_ssl'),
     ...(encrypted && { 'ssl.keystore.type': 'PEM', 'ssl.keystore.location': encrypted.chain }),
-    'log.dirs': data,
-    'num.network.threads': '2',
-    'num.io.threads': '2',
     'log.cleaner.dedupe.buffer.size': '10485760',
     'offsets.topic.num.partitions': '1',
     'offsets.topic.replication.factor': '1',
@@ -240,15 +233,11 @@ function properties(data: string, { plain, guarded, controller, encrypted }: Lis
     'transaction.state.log.min.isr': '1',
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
-    'broker.heartbeat.interval.ms': '300',
-    'broker.session.timeout.ms': '1500',
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
     'auto.create.topics.enable': 'false',
     'log.retention.check.interval.ms': '1000',
-  })
-    .map(([name, value]) => `${name}=${value}`)
-    .join('\n');
+  });
 }
 
 /** A listener's own users for PLAIN, and for SCRAM those that were made with the storage. */
@@ -264,20 +253,10 @@ function signIn(listener: string): Record<string, string> {
 }
 
 function secondProperties(data: string, plain: number, controller: number): string {
-  return Object.entries({
+  return text({
+    ...common(2, controller, data),
     'process.roles': 'broker',
-    'node.id': '2',
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
     listeners: `PLAINTEXT://127.0.0.1:${plain}`,
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
-    'log.dirs': data,
-    'num.network.threads': '2',
-    'num.io.threads': '2',
-    'broker.heartbeat.interval.ms': '300',
-    'broker.session.timeout.ms': '1500',
-  })
-    .map(([name, value]) => `${name}=${value}`)
-    .join('\n');
+  });
 }

@@ -3,9 +3,8 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { openQuarantine, type Quarantine } from '../../src/checks/index.ts';
+import { openQuarantine } from '../../src/checks/index.ts';
 import {
-  type Clock,
   type EncodedKey,
   encodeKey,
   type Field,
@@ -15,10 +14,9 @@ import {
   type Row,
   silentLogger,
   toJson,
-  type Value,
 } from '../../src/core/index.ts';
 import { type FeatureSpec, type Manifest, resolveService, type SourceSpec } from '../../src/definitions/index.ts';
-import { type EventLog, openEventLog } from '../../src/events/index.ts';
+import { openEventLog } from '../../src/events/index.ts';
 import { type Ingestion, openFeeds, openIngestion } from '../../src/ingestion/index.ts';
 import {
   createRowDeriver,
@@ -27,63 +25,20 @@ import {
   type MaterializeRequest,
   materialize,
 } from '../../src/offline/index.ts';
-import {
-  createFeatureReader,
-  createViewCodec,
-  type OnlineStore,
-  openRowSchemas,
-  openRuns,
-  type RunRow,
-  type Status,
-} from '../../src/online/index.ts';
+import { createFeatureReader, createViewCodec, openRowSchemas, openRuns } from '../../src/online/index.ts';
 import { openObjectStore } from '../../src/storage/index.ts';
 import { openDirectory } from './materialize-world.ts';
 import { definitionsOf, fields, manifestOf, openOfflineWorld, TYPES, viewOf, writeParquet } from './offline-world.ts';
-import type { OnlineStoreKind, OnlineStorePlace } from './online-stores.ts';
+import { LIMITS } from './ingestion-limits.ts';
+import type { OnlineStoreKind } from './online-stores.ts';
 
 export const NOW = 1_700_000_000_000_000;
 
-export const SALE_COLUMNS: readonly Field[] = fields({
-  shop: TYPES.string,
-  at: TYPES.timestamp,
-  price: TYPES.float64,
-});
+export const SALE_COLUMNS: readonly Field[] = fields({ shop: TYPES.string, at: TYPES.timestamp, price: TYPES.float64 });
 
 export const sale = (shop: string, at: Micros, price: number): Row => ({ shop, at, price });
 
-export interface ShopValues {
-  /** Of the view with windows. */
-  readonly count: Value;
-  readonly sum: Value;
-  readonly lastPrice: Value;
-  /** Of the view of latest rows alone. */
-  readonly last: Value;
-  readonly lastStatus: Status | undefined;
-}
-
-export interface PushesWorld {
-  readonly directory: string;
-  readonly deps: MaterializeDeps;
-  readonly store: OnlineStore;
-  readonly place: OnlineStorePlace;
-  readonly clock: Clock & { now: Micros };
-  readonly manifest: Manifest;
-  readonly objects: string;
-  readonly log: EventLog;
-  readonly quarantine: Quarantine;
-  /** Warnings of materialize. */
-  readonly warnings: readonly object[];
-  file(name: string, rows: readonly Row[]): Promise<void>;
-  push(...rows: readonly Row[]): Promise<void>;
-  /** Ends the writer that `push` opened; the next push opens another. */
-  stopPushes(): Promise<void>;
-  /** Another writer: a process of its own as far as the log can tell. */
-  openIngestion(options?: { readonly isSilent?: boolean; readonly claimRetentionMs?: number }): Ingestion;
-  run(request?: Partial<MaterializeRequest>): Promise<readonly MaterializedView[]>;
-  rowsOf(view: string): Promise<readonly RunRow[]>;
-  read(shop: string, at?: Micros): Promise<ShopValues>;
-  close(): Promise<void>;
-}
+export type PushesWorld = Awaited<ReturnType<typeof openPushesWorld>>;
 
 /** Another manifest than the shops'; its one source is `sales`, of the files `sales*.parquet`. */
 export interface OtherSales {
@@ -98,7 +53,8 @@ export async function openPushesWorld(
     columns: SALE_COLUMNS,
     manifest: (path) => shopManifest(path, source),
   },
-): Promise<PushesWorld> {
+) {
+  /** Of materialize. */
   const warnings: object[] = [];
   const world = await openOfflineWorld(warnings);
   const { directory } = world;
@@ -124,6 +80,7 @@ export async function openPushesWorld(
   const definitions = definitionsOf(manifest, directory);
   const deps: MaterializeDeps = { ...world.deps, definitions, clock, store, log, askTimeoutMs: 1000 };
   const opened: Ingestion[] = [];
+  /** Another writer: a process of its own as far as the log can tell. */
   const openOne = ({ isSilent = false, claimRetentionMs = 86_400_000 } = {}): Ingestion => {
     const ingestion = openIngestion(
       {
@@ -136,13 +93,7 @@ export async function openPushesWorld(
         deriver: (given, of) => createRowDeriver(given, of, async () => world.deps.duckdb),
         clock,
         logger: silentLogger,
-        limits: {
-          maxRows: 10_000,
-          memoryBytes: 256e6,
-          maxAheadMicros: MICROS_PER_DAY,
-          claimRetentionMs,
-          timeoutMs: 10_000,
-        },
+        limits: { ...LIMITS, claimRetentionMs },
       },
       { definitions: () => definitions, closeLimitMs: 2000, ...(!isSilent && { lookEveryMs: 20 }) },
     );
@@ -161,28 +112,25 @@ export async function openPushesWorld(
     log,
     quarantine,
     warnings,
-    file: (name, rows) => writeParquet(world.connection, join(directory, name), columns, rows),
-    async push(...rows) {
+    file: (name: string, rows: readonly Row[]) => writeParquet(world.connection, join(directory, name), columns, rows),
+    async push(...rows: readonly Row[]) {
       ingestion ??= openOne();
-      await ingestion.push(
-        'sales',
-        rows.map((row) => asJson(columns, row)),
-      );
+      const json = rows.map((row) => asJson(columns, row));
+      await ingestion.push('sales', json);
     },
+    /** Ends the writer that `push` opened; the next push opens another. */
     async stopPushes() {
       await ingestion?.close();
       ingestion = undefined;
     },
     openIngestion: openOne,
-    run: async (request = {}) => (await materialize(deps, { incremental: true, dryRun: false, ...request })).views,
-    rowsOf: (view) => runs.ofVersion(createViewCodec(manifest, view).version),
-    async read(shop, at = clock.now) {
-      const reader = createFeatureReader(
-        manifest,
-        resolveService(manifest, 'all'),
-        store,
-        await openDirectory(world.deps.database),
-      );
+    run: async (request: Partial<MaterializeRequest> = {}): Promise<readonly MaterializedView[]> =>
+      (await materialize(deps, { incremental: true, dryRun: false, ...request })).views,
+    rowsOf: (view: string) => runs.ofVersion(createViewCodec(manifest, view).version),
+    /** Of the view with windows: `count`, `sum` and `lastPrice`; of the view of latest rows alone the others. */
+    async read(shop: string, at = clock.now) {
+      const directory = await openDirectory(world.deps.database);
+      const reader = createFeatureReader(manifest, resolveService(manifest, 'all'), store, directory);
       const key = encodeKey([TYPES.string], [shop]) as EncodedKey;
       const [row] = await reader.read([[key, key]], at);
       const [windows, latest] = row ?? [];

@@ -2,6 +2,7 @@
 // late rows, composite keys, a scheduled view.
 
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import {
   type EncodedKey,
   encodeKey,
@@ -31,6 +32,7 @@ import {
 } from '../../src/online/index.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { definitionsOf, fields, manifestOf, TYPES, viewOf } from './offline-world.ts';
+import { sameValue } from './oracle.ts';
 
 export const START = 1_700_000_000_000_000;
 
@@ -183,4 +185,19 @@ export async function dump(manifest: Manifest, store: OnlineStore): Promise<stri
     }
   }
   return lines.sort();
+}
+
+/** What was read of a view is what the oracle says; `of` tells of what a difference is. */
+export function expectView(
+  manifest: Manifest,
+  view: string,
+  read: readonly Value[] | undefined,
+  expected: readonly Value[],
+  of: object,
+): void {
+  manifest.views[view]?.features.forEach(({ name, type }, f) => {
+    const [value, wanted] = [read?.[f] ?? null, expected[f] ?? null];
+    const place = { ...of, feature: `${view}.${name}` };
+    if (!sameValue(type, value, wanted)) expect({ ...place, value }).toEqual({ ...place, value: wanted });
+  });
 }

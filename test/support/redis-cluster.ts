@@ -5,18 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import { hasRedis, type RedisServer, startRedis } from './redis-server.ts';
 
-export interface RedisCluster {
-  readonly url: string;
-  /** Masters first, as they were made. */
-  readonly nodes: readonly RedisServer[];
-  /** The node that is master of a slot now, as the first that runs tells it. */
-  masterOf(slot: number): Promise<RedisServer>;
-  /** Those that follow it, at least one: the node that is asked may not have heard yet of one that came or came back. */
-  replicasOf(master: RedisServer): Promise<RedisServer[]>;
-  /** With its keys, to another master; every node knows of it. */
-  moveSlot(slot: number, to: RedisServer): Promise<void>;
-  stop(): Promise<void>;
-}
+export type RedisCluster = Awaited<ReturnType<typeof startRedisCluster>>;
 
 export interface RedisClusterOptions {
   readonly masters?: number;
@@ -33,7 +22,7 @@ export function hasRedisCluster(): boolean {
   return hasRedis() && spawnSync('redis-cli', ['--version']).status === 0;
 }
 
-export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
+export async function startRedisCluster(options: RedisClusterOptions = {}) {
   const { masters = 3, replicas = 0, nodeTimeoutMs = 5000, settings: more = [] } = options;
   const nodes: RedisServer[] = [];
   for (let i = 0; i < masters * (1 + replicas); i++) {
@@ -51,6 +40,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     if (performance.now() > limitMs) throw new Error('the cluster did not become ready');
     await sleep(50);
   }
+  /** The node that is master of a slot now, as the first that runs tells it. */
   const masterOf = async (slot: number): Promise<RedisServer> => {
     for (const { port, ranges } of await describeNodes(nodes)) {
       if (ranges.some(([from, to]) => from <= slot && slot <= to)) return nodes.find((node) => node.port === port)!;
@@ -59,9 +49,11 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
   };
   return {
     url: `redis+cluster://${addresses.join(',')}`,
-    nodes,
+    /** Masters first, as they were made. */
+    nodes: nodes as readonly RedisServer[],
     masterOf,
-    async replicasOf(master) {
+    /** Those that follow it, at least one: the node that is asked may not have heard yet of one that came or came back. */
+    async replicasOf(master: RedisServer): Promise<RedisServer[]> {
       const limitMs = performance.now() + START_LIMIT_MS;
       for (;;) {
         const described = await describeNodes(nodes);
@@ -72,7 +64,8 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
         await sleep(50);
       }
     },
-    async moveSlot(slot, to) {
+    /** With its keys, to another master; every node knows of it. */
+    async moveSlot(slot: number, to: RedisServer): Promise<void> {
       const from = await masterOf(slot);
       const idOf = async (node: RedisServer) => (await node.command('CLUSTER MYID')).split('\r\n')[1];
       await to.command(`CLUSTER SETSLOT ${slot} IMPORTING ${await idOf(from)}`);
@@ -83,7 +76,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
       for (const key of keys) await from.command(`MIGRATE 127.0.0.1 ${to.port} ${key} 0 1000`);
       for (const node of [to, from, ...nodes]) await node.command(`CLUSTER SETSLOT ${slot} NODE ${await idOf(to)}`);
     },
-    async stop() {
+    async stop(): Promise<void> {
       await Promise.all(nodes.map((node) => node.stop()));
     },
   };

@@ -5,23 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type RedisServer, startRedis } from './redis-server.ts';
 import { type Gate, openGate } from './tcp-gate.ts';
 
-export interface RedisPair {
-  readonly url: string;
-  /** Holds back what the replica would get from now on; it stays connected, and falls behind. */
-  holdBack(): void;
-  /** Ends the replica's connection, and lets it make no other; resolves once the master has no replica. */
-  cutOff(): Promise<void>;
-  /**
-   * Ends the master as a power cut would, and makes the replica master, without what was held back. A new replica takes
-   * its place.
-   */
-  failOver(): Promise<void>;
-  /** Ends the master and starts it again, empty. */
-  loseAll(): Promise<void>;
-  stop(): Promise<void>;
-}
+export type RedisPair = Awaited<ReturnType<typeof startRedisPair>>;
 
-export async function startRedisPair(): Promise<RedisPair> {
+export async function startRedisPair() {
   let master = await startRedis({ settings: SETTINGS });
   const front = await openGate(() => master.port);
   let gate = await openGate(() => master.port);
@@ -30,11 +16,14 @@ export async function startRedisPair(): Promise<RedisPair> {
 
   return {
     url: `redis://127.0.0.1:${front.port}`,
+    /** Holds back what the replica would get from now on; it stays connected, and falls behind. */
     holdBack: () => gate.holdBack(),
+    /** Ends the replica's connection, and lets it make no other; resolves once the master has no replica. */
     async cutOff() {
       gate.refuse();
       while (!(await master.command('INFO replication')).includes('connected_slaves:0')) await sleep(20);
     },
+    /** As a power cut of the master: the replica becomes master, without what was held back, and gets a new replica. */
     async failOver() {
       const old = master;
       await old.kill();
@@ -49,6 +38,7 @@ export async function startRedisPair(): Promise<RedisPair> {
       // Until then there is nothing to fail over to.
       await inStep(replica);
     },
+    /** Ends the master and starts it again, empty. */
     async loseAll() {
       await master.kill();
       front.cut();

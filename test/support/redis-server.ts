@@ -56,24 +56,9 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
 
   const start = async (): Promise<void> => {
     const durability = isDurable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
-    server = spawn(
-      program,
-      [
-        '--port',
-        String(port),
-        '--bind',
-        '127.0.0.1',
-        '--dir',
-        folder,
-        '--databases',
-        `${DATABASES}`,
-        '--save',
-        '',
-        ...durability,
-        ...settings,
-      ],
-      { stdio: 'ignore', env: { ...process.env, ...options.env } },
-    );
+    const own = `--port ${port} --bind 127.0.0.1 --databases ${DATABASES} --dir`.split(' ');
+    const words = [...own, folder, '--save', '', ...durability, ...settings];
+    server = spawn(program, words, { stdio: 'ignore', env: { ...process.env, ...options.env } });
     leaveToRun(server, options);
     const limit = performance.now() + START_LIMIT_MS;
     while (!(await answers(port))) {

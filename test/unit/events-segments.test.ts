@@ -14,12 +14,18 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/core/index.ts';
+import type { WriterRow } from '../../src/events/event-log.ts';
 import type { EventLog, LogWriter } from '../../src/events/index.ts';
-import { tryLock } from '../../src/events/segments/folder-lock.ts';
 import { packFrame, readFrame } from '../../src/events/records/frame.ts';
 import { packEntry, packMark } from '../../src/events/records/log-record.ts';
+import { tryLock } from '../../src/events/segments/folder-lock.ts';
+import { segmentPath } from '../../src/events/segments/local-segments.ts';
+import { recoverLog } from '../../src/events/segments/recover-log.ts';
+import type { LastShipped, ShippedTable } from '../../src/events/tables/shipped-table.ts';
 import { type EventLogWorld, eventLogWorld, numberRow, numbersOf } from '../support/event-logs.ts';
 import { numbersSource as source } from '../support/numbers-source.ts';
 
@@ -80,34 +86,41 @@ describe('a log that is opened after its process died', () => {
     return writer;
   };
 
-  beforeEach(async () => {
+  const begin = async (): Promise<LogWriter> => {
     world = await eventLogWorld();
     log = await world.open({ segmentBytes: 700 });
     const writer = await log.register();
     await writer.openCut(new Map([['v@1', [-Infinity]]]));
     const [name = ''] = readdirSync(world.path);
     folder = join(world.path, name);
-  });
+    return writer;
+  };
+  beforeEach(begin);
   afterEach(() => world.remove());
+  const storeIsAway = (): void => {
+    rmSync(world.objectFolder, { recursive: true });
+    writeFileSync(world.objectFolder, 'not a folder');
+  };
+  const storeIsBack = (): void => {
+    rmSync(world.objectFolder);
+    mkdirSync(world.objectFolder);
+  };
 
   /** Several segments, none of them shipped: the store is away. */
   const leaveSegments = async (): Promise<void> => {
-    rmSync(world.objectFolder, { recursive: true });
-    writeFileSync(world.objectFolder, 'not a folder');
     await world.remove();
-    world = await eventLogWorld();
-    rmSync(world.objectFolder, { recursive: true });
-    writeFileSync(world.objectFolder, 'not a folder');
-    log = await world.open({ segmentBytes: 700 });
-    const writer = await log.register();
-    await writer.openCut(new Map([['v@1', [-Infinity]]]));
+    const writer = await begin();
+    storeIsAway();
     for (let n = 1; n <= 12; n++) await push(writer, n);
     await writer.close();
-    const [name = ''] = readdirSync(world.path);
-    folder = join(world.path, name);
-    rmSync(world.objectFolder);
-    mkdirSync(world.objectFolder);
+    storeIsBack();
     expect(segments().length).toBeGreaterThan(2);
+  };
+  /** What every machine can read, once a writer has sealed its cut and shipped it. */
+  const shipped = async (writer: LogWriter): Promise<() => Promise<number[]>> => {
+    await writer.seal(1, []);
+    await writer.ship();
+    return async () => numbersOf(await Array.fromAsync(log.read(1, 1, 1)));
   };
   const TWELVE = Array.from({ length: 12 }, (_, n) => n + 1);
 
@@ -148,9 +161,7 @@ describe('a log that is opened after its process died', () => {
     const writer = await adoptOne();
     const before = await numbers(writer);
     await push(writer, 50);
-    await writer.seal(1, []);
-    await writer.ship();
-    expect(numbersOf(await Array.fromAsync(log.read(1, 1, 1)))).toEqual([...before, 50]);
+    expect(await (await shipped(writer))()).toEqual([...before, 50]);
     expect(segments()).toEqual([]);
   });
 
@@ -232,9 +243,7 @@ describe('a log that is opened after its process died', () => {
     const next = await adoptOne();
     expect(offset).toBe(13);
     expect(await numbers(next)).toEqual([...TWELVE, 13, 14]);
-    await next.seal(1, []);
-    await next.ship();
-    expect(numbersOf(await Array.fromAsync(log.read(1, 1, 1)))).toEqual([...TWELVE, 13, 14]);
+    expect(await (await shipped(next))()).toEqual([...TWELVE, 13, 14]);
     const objects = await Array.fromAsync(world.objects.list('events/'));
     expect(objects.map(({ size }) => size)).toContain(length);
   });
@@ -271,16 +280,13 @@ describe('a log that is opened after its process died', () => {
 
   it('tells a damaged or missing object of the store by its key', async () => {
     await leaveSegments();
-    const writer = await adoptOne();
-    await writer.seal(1, []);
-    await writer.ship();
+    const read = await shipped(await adoptOne());
     const objects = await Array.fromAsync(world.objects.list('events/'));
     const { key, size } = objects[1] as (typeof objects)[number];
     const whole = (await world.objects.get(key)) as Uint8Array;
     const flipped = Uint8Array.from(whole);
     flipped[size - 1] = (flipped[size - 1] as number) ^ 1;
     await world.objects.put(key, flipped);
-    const read = () => Array.fromAsync(log.read(1, 1, 1));
     await expect(read()).rejects.toMatchObject({ code: 'HR_LOG_DAMAGED', message: expect.stringContaining(key) });
     await world.objects.put(key, whole.subarray(0, size - 1));
     await expect(read()).rejects.toMatchObject({ code: 'HR_LOG_DAMAGED' });
@@ -289,15 +295,12 @@ describe('a log that is opened after its process died', () => {
     const message = expect.stringMatching(new RegExp(`${key}.*headrace log forget 1 --through 1$`));
     await expect(read()).rejects.toMatchObject({ code: 'HR_LOG_DAMAGED', message });
     await world.objects.put(key, whole);
-    expect(numbersOf(await read())).toEqual(TWELVE);
+    expect(await read()).toEqual(TWELVE);
   });
 
   it('is not damaged where its object store is away: nothing lies there, or a file does', async () => {
     await leaveSegments();
-    const writer = await adoptOne();
-    await writer.seal(1, []);
-    await writer.ship();
-    const read = () => Array.fromAsync(log.read(1, 1, 1));
+    const read = await shipped(await adoptOne());
     const away = `${world.objectFolder}-away`;
     renameSync(world.objectFolder, away);
     // Nobody tries again by itself to read.
@@ -306,12 +309,11 @@ describe('a log that is opened after its process died', () => {
     await expect(read()).rejects.toMatchObject(unavailable);
     writeFileSync(world.objectFolder, 'not a folder');
     await expect(read()).rejects.toMatchObject(unavailable);
-    rmSync(world.objectFolder);
-    mkdirSync(world.objectFolder);
+    storeIsBack();
     await expect(read()).rejects.toMatchObject(unavailable);
     rmSync(world.objectFolder, { recursive: true });
     renameSync(away, world.objectFolder);
-    expect(numbersOf(await read())).toEqual(TWELVE);
+    expect(await read()).toEqual(TWELVE);
   });
 
   it('leaves alone a folder that the registry does not know, and says so once', async () => {
@@ -331,16 +333,14 @@ describe('a log that is opened after its process died', () => {
   it('is shipped later when the store is away: appends go on, and nothing is lost', async () => {
     const writer = await log.register();
     await writer.openCut(new Map());
-    rmSync(world.objectFolder, { recursive: true });
-    writeFileSync(world.objectFolder, 'not a folder');
+    storeIsAway();
     for (let n = 1; n <= 12; n++) await push(writer, n);
     await writer.seal(1, []);
     const unavailable = { code: 'HR_STORAGE_UNAVAILABLE', message: expect.stringMatching(/it is tried again$/) };
     await expect(writer.ship()).rejects.toMatchObject(unavailable);
     await writer.openCut(new Map());
     await push(writer, 13);
-    rmSync(world.objectFolder);
-    mkdirSync(world.objectFolder);
+    storeIsBack();
     expect(await writer.ship()).toBe(1);
     expect(numbersOf(await Array.fromAsync(log.read(writer.writer, 1, 1)))).toEqual(TWELVE);
     expect(await numbers(writer)).toEqual([...TWELVE, 13]);
@@ -362,12 +362,60 @@ describe('a log that is opened after its process died', () => {
     const writer = await adoptOne();
     const copies = mkdtempSync(join(world.path, '.new-copies'));
     for (const file of segments()) copyFileSync(file, join(copies, file.slice(folder.length + 1)));
-    await writer.seal(1, []);
-    await writer.ship();
+    await shipped(writer);
     await writer.close();
     cpSync(copies, folder, { recursive: true });
     const next = await adoptOne();
     expect(await numbers(next)).toEqual(TWELVE);
     expect(segments()).toEqual([]);
+  });
+});
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(`${tmpdir()}/headrace-recover-`)));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const ROW: WriterRow = {
+  number: 1,
+  token: 't',
+  machine: 'm',
+  holder: 1,
+  state: 'open',
+  cut: 4,
+  shipped: 4,
+  removed: 0,
+  registeredMicros: 0,
+  seenMicros: 0,
+};
+const END = { cut: 4, sealed: 4, offset: 9 };
+
+/** Of a log whose segments up to `seq` were shipped. */
+function recover(seq: number, row: Partial<WriterRow> = {}) {
+  const last: LastShipped = { seq, bytes: 77, span: undefined, end: END } as unknown as LastShipped;
+  const shipped = { last: async () => last, cuts: async () => [] } as unknown as ShippedTable;
+  return recoverLog(folder, { ...ROW, ...row }, { shipped, logger: silentLogger });
+}
+
+const leave = (...seqs: readonly number[]): void => {
+  for (const seq of seqs) writeFileSync(segmentPath(folder, seq), 'not looked at');
+};
+
+it('removes what was shipped, the last segment too, and goes on after it', async () => {
+  leave(1, 2, 3);
+  expect(await recover(3)).toMatchObject({ local: [], last: { seq: 3, bytes: 77 }, positions: END });
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('is damaged where the segment after the last that was shipped is missing', async () => {
+  leave(3, 5);
+  const message = expect.stringMatching(/0000000004\.log, byte 0: the file is missing/);
+  await expect(recover(3)).rejects.toMatchObject({ code: 'HR_LOG_DAMAGED', message });
+});
+
+it('is damaged where it ends before a cut that the registry knows of, and not where it ends in it', async () => {
+  expect(await recover(3)).toMatchObject({ positions: { cut: 4 } });
+  await expect(recover(3, { cut: 5 })).rejects.toMatchObject({
+    code: 'HR_LOG_DAMAGED',
+    message: expect.stringContaining('it ends in cut 4, the registry knows of cut 5'),
   });
 });

@@ -29,9 +29,7 @@ const collectorOf = (items: readonly Removable[], more: Partial<Collector> = {})
 });
 
 function collect(collectors: readonly Collector[], dryRun = false) {
-  const auditLog = {
-    recordIn: async (_: unknown, { object }: AuditEntry) => void steps.push(`audit ${object}`),
-  };
+  const auditLog = { recordIn: async (_: unknown, { object }: AuditEntry) => void steps.push(`audit ${object}`) };
   const deps = { database, auditLog, actor: 'ann', logger: silentLogger, progress: silentProgress };
   return collectGarbage({ ...deps, collectors }, { dryRun });
 }

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { EncodedKey } from '../../src/core/index.ts';
+import { merged } from '../../src/ingestion/feed-cuts.ts';
 import { createFeedSet, feedOf, partOfStep, stepClaim, stepKey } from '../../src/ingestion/feed-key.ts';
 import { createPartTable } from '../../src/ingestion/part-table.ts';
 
@@ -50,4 +51,19 @@ it('parts of records are found by version and boundary, and their bytes are coun
   table.put(part, new Uint8Array(100));
   table.put(part, new Uint8Array(30));
   expect([table.bytes - empty, table.size, [...table.all()]]).toEqual([30, 1, [part]]);
+});
+
+it.each([
+  ['touch', '0-3 3-5', '0-5'],
+  ['overlap', '0-4 2-5', '0-5'],
+  ['leave a gap', '0-3 4-5', '0-3 4-5'],
+  ['lie in one another', '0-9 2-5 7-8 9-12', '0-12'],
+  ['are the place where it began', '4-4 4-6', '4-6'],
+])('parts of a feed are joined where they %s', (_, given, joined) => {
+  const partsOf = (text: string) =>
+    text.split(' ').map((part) => {
+      const [first = 0, next = 0] = part.split('-').map(Number);
+      return { first, next };
+    });
+  expect(merged(partsOf(given))).toEqual(partsOf(joined));
 });

@@ -1,9 +1,11 @@
-// When a pushed row was known, as its version's own definitions tell it.
+// Rows of a push: when each was known, as its version's own definitions tell it, and what tells them when they are sent again.
 
 import { expect, it } from 'vitest';
+import { parseJson } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import { isTime, statedKnown } from '../../src/ingestion/known-time.ts';
 import { withoutFarTimes } from '../../src/ingestion/parse-push.ts';
+import { hashOf } from '../../src/ingestion/repeat.ts';
 
 const source = (knownTime: SourceSpec['knownTime']) => ({ knownTime, eventTime: 'at' }) as SourceSpec;
 
@@ -33,4 +35,13 @@ it('in a kept version a row whose times lie too far ahead has no event time', ()
 it('a time is a whole number in a double, as in runs', () => {
   expect([0, -1, 2 ** 53 - 1, -(2 ** 53) + 1].every(isTime)).toBe(true);
   expect([2 ** 53, -(2 ** 53), 0.5, NaN, Infinity, null, undefined, 'x'].some(isTime)).toBe(false);
+});
+
+it('refuses a member that is nested beyond all use, and names it', () => {
+  const nested = (depth: number): object => ({ more: parseJson('['.repeat(depth) + ']'.repeat(depth)) });
+  expect(hashOf([nested(100)])).not.toBe(hashOf([nested(99)]));
+  for (const depth of [101, 8000, 200_000])
+    expect(() => hashOf([{}, nested(depth)])).toThrow(
+      expect.objectContaining({ code: 'HR_INVALID', message: 'rows[1].more: is nested too deeply' }),
+    );
 });

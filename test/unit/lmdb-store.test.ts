@@ -1,15 +1,30 @@
-// What the embedded online store promises beyond the contract of all stores: its size limit, its layout, its grouping.
+// What the embedded online store promises beyond the contract of all stores: its size limit, its layout, its grouping; and what a
+// power loss leaves, played out on copies of its files: each page that was written since the last checkpoint may have reached the
+// disk or not, in any mixture, and LMDB's own two meta pages among them.
 
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { open } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/core/index.ts';
-import { openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
-import type { OnlineStore, PartWrite } from '../../src/online/online-store.ts';
+import { bootId } from '../../src/online/lmdb/boot-id.ts';
+import { type LmdbOptions, openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
+import type { Claim, OnlineStore, PartWrite, StoreWriter } from '../../src/online/online-store.ts';
 import { forEver, keyOf, partOf, refOf, runOnce, shown } from '../support/lmdb-records.ts';
+import { skipBecause } from '../support/skips.ts';
 import { runs } from '../support/tier.ts';
 
 const MIB = 1024 ** 2;
@@ -18,12 +33,22 @@ let path: string;
 beforeEach(() => {
   path = mkdtempSync(join(tmpdir(), 'headrace-lmdb-'));
 });
-afterEach(() => rmSync(path, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const one of closers.splice(0)) await one.close();
+  rmSync(path, { recursive: true, force: true });
+});
 
 const openStore = (mapSizeBytes?: number, clock: Clock = systemClock): OnlineStore =>
   openLmdbStore({ path, project: 'test', clock, ...(mapSizeBytes === undefined ? {} : { mapSizeBytes }) });
 const openWriter = (store: OnlineStore, lifetimeMs: (entity: string) => number | undefined = forEver) =>
   store.writer({ writer: 1, holder: 1, lifetimeMs, onNode() {} });
+const closers: { close(): Promise<void> }[] = [];
+/** A store and a writer of it, until the test ends. */
+const opened = async (store = openStore(), lifetimeMs: (entity: string) => number | undefined = forEver) => {
+  const writer = await openWriter(store, lifetimeMs);
+  closers.push(writer, store);
+  return { store, writer };
+};
 const fileSize = () => statSync(join(path, 'records', 'data.mdb')).size;
 
 describe('the embedded store at its size limit', () => {
@@ -108,16 +133,11 @@ describe('the embedded store at its size limit', () => {
 });
 
 it('keeps base and parts whatever their sizes, beside each other and apart', async () => {
-  const store = openStore();
-  const writer = await openWriter(store);
+  const { store, writer } = await opened();
   const size = fc.constantFrom(0, 1, 100, 1400, 1600, 5000, 40_000);
   const step = fc.oneof(
     fc.record({ kind: fc.constant('part' as const), cut: fc.integer({ min: 1, max: 3 }), size }),
-    fc.record({
-      kind: fc.constant('base' as const),
-      size,
-      counted: fc.subarray([1, 2, 3]),
-    }),
+    fc.record({ kind: fc.constant('base' as const), size, counted: fc.subarray([1, 2, 3]) }),
   );
   let history = 0;
   await fc.assert(
@@ -145,13 +165,10 @@ it('keeps base and parts whatever their sizes, beside each other and apart', asy
     }),
     { numRuns: runs(60) },
   );
-  await writer.close();
-  await store.close();
 });
 
 it('puts the writes of one turn into one transaction, and many keys into several', async () => {
-  const store = openStore();
-  const writer = await openWriter(store);
+  const { writer } = await opened();
   const watch = open({ path: join(path, 'records'), noSubdir: false, overlappingSync: false });
   // LMDB's own figure, which the library's type leaves out.
   const transactions = () => (watch.getStats() as { lastTxnId: number }).lastTxnId;
@@ -160,14 +177,11 @@ it('puts the writes of one turn into one transaction, and many keys into several
   expect(transactions()).toBe(before + 1);
   await writer.putParts(Array.from({ length: 1000 }, (_, i) => partOf(`m${i}`, Buffer.alloc(9))));
   expect(transactions()).toBe(before + 5);
-  await writer.close();
   await watch.close();
-  await store.close();
 });
 
 it('lets other work have its turn between the transactions of a large write', async () => {
-  const store = openStore();
-  const writer = await openWriter(store);
+  const { store, writer } = await opened();
   let turns = 0;
   let isDone = false;
   const count = () => {
@@ -182,16 +196,13 @@ it('lets other work have its turn between the transactions of a large write', as
   isDone = true;
   expect(turnsOfParts).toBeGreaterThanOrEqual(10);
   expect(turns - turnsOfParts).toBeGreaterThanOrEqual(9);
-  await writer.close();
-  await store.close();
 });
 
 describe('lifetimes', () => {
   it('end a record when its base and its parts are past theirs, by the clock that is given', async () => {
     let now = 1_000_000_000;
-    const store = openStore(undefined, { nowMicros: () => now });
     const lifetimeMs = () => 1000;
-    const writer = await openWriter(store, lifetimeMs);
+    const { store, writer } = await opened(openStore(undefined, { nowMicros: () => now }), lifetimeMs);
     const large = Buffer.alloc(5000);
     await writer.putParts([partOf('small', Buffer.alloc(1)), partOf('apart', large), partOf('renewed', large)]);
     const run = await store.run({ version: 'v@1', run: 1, lifetimeMs, isOpen: async () => true });
@@ -213,20 +224,13 @@ describe('lifetimes', () => {
     expect(await store.removeExpired(now)).toBe(1);
     expect(await there()).toEqual([false, false, false, false]);
     await run.close();
-    await writer.close();
-    await store.close();
   });
 
   it('end a claim only once its retention has passed, whatever the wall clock says, and the next claim wins', async () => {
     let wall = 1_000_000_000;
     let steady = 5000;
-    const store = openLmdbStore({
-      path,
-      project: 'test',
-      clock: { nowMicros: () => wall },
-      steadyClock: { id: 'boot', nowMicros: () => steady },
-    });
-    const writer = await openWriter(store);
+    const clocks = { clock: { nowMicros: () => wall }, steadyClock: { id: 'boot', nowMicros: () => steady } };
+    const { store, writer } = await opened(openLmdbStore({ path, project: 'test', ...clocks }));
     const claim = { id: 'id', writer: 1, offset: 1, payloadHash: 'h' };
     await writer.claim([claim]);
     steady += 1e12;
@@ -244,14 +248,11 @@ describe('lifetimes', () => {
     steady += 1_000_001;
     await store.removeExpired(wall);
     expect(await writer.claim([{ ...claim, offset: 3 }])).toEqual([{ ...claim, offset: 3 }]);
-    await writer.close();
-    await store.close();
   });
 });
 
 it('takes a part of another holder and number as the contract says when parts lie apart', async () => {
-  const store = openStore();
-  const writer = await openWriter(store);
+  const { store, writer } = await opened();
   const put = (holder: number, n: number, rest: Partial<PartWrite> = {}) =>
     writer.putParts([partOf('big', Buffer.from(`${holder}/${n}`.padEnd(4000)), { holder, n, ...rest })]);
   await put(2, 5);
@@ -261,6 +262,284 @@ it('takes a part of another holder and number as the contract says when parts li
   await put(1, 1, { writer: 7 });
   const [record] = await store.read([refOf('big')]);
   expect(record?.parts.map(({ fold }) => Buffer.from(fold).toString().trim())).toEqual(['2/6', '1/1']);
-  await writer.close();
-  await store.close();
+});
+
+const PAGE = 4096;
+const NAMES = Array.from({ length: 60 }, (_, index) => `key${index}`);
+const refs = NAMES.map((name) => refOf(name));
+
+const openAt = (path: string, more: Partial<LmdbOptions> = {}): OnlineStore =>
+  openLmdbStore({ path, project: 'test', clock: systemClock, ...more });
+const openWriterOf = (store: OnlineStore, writer = 1): Promise<StoreWriter> =>
+  store.writer({ writer, holder: 1, lifetimeMs: forEver, onNode() {} });
+const state = async (store: OnlineStore): Promise<string[]> => [
+  ...(await store.read(refs)).map(shown),
+  JSON.stringify(await store.marks('v@1')),
+];
+
+const openLedger = (path: string) =>
+  open<Buffer, Buffer>({
+    path: join(path, 'ledger'),
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    noSubdir: false,
+    overlappingSync: false,
+  });
+
+/** What the ledger of a folder has under keys that begin with a letter. */
+async function ledgerOf(path: string, letter: string): Promise<readonly Buffer[]> {
+  const ledger = openLedger(path);
+  ledger.resetReadTxn();
+  const end = Buffer.from([letter.charCodeAt(0) + 1]);
+  const found = [...ledger.getRange({ start: Buffer.from(letter), end })].map(({ value }) => Buffer.from(value));
+  await ledger.close();
+  return found;
+}
+
+/** The newest checkpoint that the ledger of a folder holds. */
+async function checkpointOf(path: string): Promise<number> {
+  return Math.max(...(await ledgerOf(path, 's')).map((value) => value.readDoubleLE(0)));
+}
+
+/** Makes the folder one of a machine that was started anew. */
+async function startAnew(path: string): Promise<void> {
+  const ledger = openLedger(path);
+  await ledger.put(Buffer.from('boot'), Buffer.from('another start'));
+  await ledger.close();
+}
+
+const dataOf = (path: string): string => join(path, 'records', 'data.mdb');
+
+/** What a power loss can't take, and of which checkpoint that is. */
+interface OnDisk {
+  readonly data: Buffer;
+  readonly checkpoint: number;
+}
+
+async function onDisk(path: string): Promise<OnDisk> {
+  return { data: readFileSync(dataOf(path)), checkpoint: await checkpointOf(path) };
+}
+
+/** Makes `crashed` what a power loss leaves of the folder: each page is as it was on disk, or as it is now. */
+async function losePower(path: string, crashed: string, before: OnDisk, random: () => number): Promise<void> {
+  cpSync(path, crashed, { recursive: true });
+  // A checkpoint that the store made by itself meanwhile is a later flush, which these cases know nothing of.
+  fc.pre((await checkpointOf(crashed)) === before.checkpoint);
+  writeFileSync(dataOf(crashed), mixPages(before.data, readFileSync(dataOf(crashed)), random));
+  await startAnew(crashed);
+}
+
+/**
+ * Puts a file in the place of the one that this process syncs, which the system can't sync (EINVAL). LMDB has the data
+ * file open for itself, for writing too.
+ */
+function failItsDisk(path: string): void {
+  const isSynced = (fd: string): boolean => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === dataOf(path) && /^flags:\s*\d*0$/m.test(flagsOf(fd));
+    } catch {
+      return false;
+    }
+  };
+  const flagsOf = (fd: string): string => readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
+  const fds = readdirSync('/proc/self/fd').filter(isSynced);
+  expect(fds).toHaveLength(1);
+  const fd = Number(fds[0]);
+  closeSync(fd);
+  // The system gives the lowest that is free.
+  const others: number[] = [];
+  for (let opened = openSync('/dev/zero', 'r'); opened !== fd; opened = openSync('/dev/zero', 'r')) others.push(opened);
+  for (const other of others) closeSync(other);
+}
+
+/** Runs `work` in two fresh folders; closes what it opened, the last first, then removes them. */
+async function inFolders(
+  work: (path: string, crashed: string, closeLater: CloseLater) => Promise<void>,
+): Promise<void> {
+  const path = mkdtempSync(join(tmpdir(), 'headrace-power-'));
+  const crashed = mkdtempSync(join(tmpdir(), 'headrace-crashed-'));
+  const opened: Closable[] = [];
+  try {
+    await work(path, crashed, (one) => {
+      opened.unshift(one);
+      return one;
+    });
+  } finally {
+    for (const one of opened) await one.close();
+    for (const one of [path, crashed]) rmSync(one, { recursive: true, force: true });
+  }
+}
+
+interface Closable {
+  close(): Promise<void>;
+}
+type CloseLater = <T extends Closable>(one: T) => T;
+
+/** Two processes on one folder, with a writer each. */
+async function openTwo(path: string, closeLater: CloseLater, numbers: readonly [number, number]) {
+  const stores = numbers.map(() => closeLater(openAt(path)));
+  const writers: StoreWriter[] = [];
+  for (const [i, store] of stores.entries()) writers.push(closeLater(await openWriterOf(store, numbers[i])));
+  return { stores, writers };
+}
+
+function mixPages(before: Buffer, after: Buffer, random: () => number): Buffer {
+  const mixed = Buffer.from(after);
+  for (let at = 0; at < after.length; at += PAGE) {
+    // Past the old end a page that was not written reads as zeros.
+    const old = before.subarray(at, at + PAGE);
+    const choice = random();
+    if (choice < 0.4) {
+      mixed.fill(0, at, at + PAGE);
+      old.copy(mixed, at);
+    } else if (choice < 0.5) {
+      old.copy(mixed, at, 0, PAGE / 2);
+    }
+  }
+  return mixed;
+}
+
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const hasBootId = bootId() !== undefined;
+if (!hasBootId) skipBecause('a power loss under the embedded store: this system does not tell when it was started');
+
+describe.skipIf(!hasBootId)('after a power loss the embedded store', () => {
+  it('is what it was at its last flush, whichever pages reached the disk', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer(),
+        fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 2, maxLength: 5 }),
+        (seed, bursts) =>
+          inFolders(async (path, crashed, closeLater) => {
+            const random = generator(seed);
+            const { stores, writers } = await openTwo(path, closeLater, [1, 1]);
+            let n = 0;
+            const burst = async (count: number) => {
+              for (let i = 0; i < count; i++) {
+                const name = NAMES[Math.floor(random() * NAMES.length)] as string;
+                const size = Math.floor(random() * 3000);
+                const writer = writers[Math.floor(random() * writers.length)] as StoreWriter;
+                await writer.putParts([partOf(name, Buffer.alloc(size, 97 + (n % 26)), { n: ++n })]);
+              }
+            };
+            let atFlush: string[] = [];
+            let before: OnDisk = { data: Buffer.alloc(0), checkpoint: 0 };
+            for (const [index, count] of bursts.entries()) {
+              await burst(count);
+              const store = stores[index % 2] as OnlineStore;
+              // A run's mark is flushed, and all before it.
+              await runOnce(store, index + 1, [{ key: keyOf('marked'), base: Buffer.alloc(1) }]);
+              atFlush = await state(store);
+              before = await onDisk(path);
+            }
+            await burst(60);
+            await losePower(path, crashed, before, random);
+            const recovered = closeLater(openAt(crashed));
+            expect(await state(recovered)).toEqual(atFlush);
+            const writer = closeLater(await openWriterOf(recovered));
+            await writer.putParts(NAMES.map((name) => partOf(name, Buffer.from('new'), { n: n + 1 })));
+            expect((await recovered.read(refs)).every((record) => record?.parts[0]?.fold.length === 3)).toBe(true);
+          }),
+      ),
+      { numRuns: runs(25) },
+    );
+  });
+
+  it('keeps a claim that came in the place of one past its end', () =>
+    inFolders(async (path, crashed, closeLater) => {
+      let passed = 0;
+      const steadyClock = { id: 'one', nowMicros: () => passed };
+      const store = closeLater(openAt(path, { steadyClock, checkpointMs: 600_000 }));
+      const [first, second] = [closeLater(await openWriterOf(store, 1)), closeLater(await openWriterOf(store, 2))];
+      const [old, own] = [1, 2].map((writer) => ({ id: 'k', writer, offset: 7, payloadHash: 'h' })) as [Claim, Claim];
+      await first.claim([old]);
+      await first.expire([old], 1000);
+      await runOnce(store, 1, [{ key: keyOf('marked'), base: Buffer.alloc(1) }]);
+      // A repeat before the end: the ledger has the old one again.
+      expect(await second.claim([own])).toEqual([old]);
+      passed = 2_000_000;
+      expect(await second.claim([own])).toEqual([own]);
+      cpSync(path, crashed, { recursive: true });
+      await startAnew(crashed);
+      const recovered = closeLater(openAt(crashed, { steadyClock }));
+      const heir = closeLater(await openWriterOf(recovered, 3));
+      expect(await heir.claims(['k'])).toEqual([own]);
+      expect(await heir.claim([{ ...own, writer: 3 }])).toEqual([own]);
+    }));
+
+  it('keeps them whichever pages reached the disk, and each with who was given it', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 6 }), (seed, calls) =>
+        inFolders(async (path, crashed, closeLater) => {
+          const random = generator(seed);
+          const { stores, writers } = await openTwo(path, closeLater, [1, 2]);
+          let before = await onDisk(path);
+          const given = new Map<string, unknown>();
+          for (const [call, count] of calls.entries()) {
+            const i = Math.floor(random() * 2);
+            const some = Array.from({ length: count }, (_, offset) => ({
+              id: `c${Math.floor(random() * 60)}`,
+              writer: i + 1,
+              offset: call * 100 + offset,
+              payloadHash: 'h',
+            }));
+            const unique = [...new Map(some.map((claim) => [claim.id, claim])).values()];
+            for (const holder of await (writers[i] as StoreWriter).claim(unique)) given.set(holder.id, holder);
+            // A flush in between takes claims out of the journal.
+            if (random() < 0.8) continue;
+            const marked = [{ key: keyOf('x'), base: Buffer.alloc(1) }];
+            await runOnce(stores[i] as OnlineStore, call + 1, marked);
+            before = await onDisk(path);
+          }
+          await losePower(path, crashed, before, random);
+          // A power loss during the recovery of the first.
+          await openAt(crashed).close();
+          await startAnew(crashed);
+          const heir = closeLater(await openWriterOf(closeLater(openAt(crashed)), 3));
+          expect(await heir.claims([...given.keys()])).toEqual([...given.values()]);
+        }),
+      ),
+      { numRuns: runs(15) },
+    );
+  });
+
+  it('has given no claim that it could not keep, once its disk had failed', () =>
+    inFolders(async (path, _crashed, closeLater) => {
+      const store = closeLater(openAt(path, { checkpointMs: 600_000 }));
+      const writer = closeLater(await openWriterOf(store));
+      const claimOf = (id: string) => ({ id, writer: 1, offset: 1, payloadHash: 'h' });
+      await writer.claim([claimOf('before')]);
+      failItsDisk(path);
+      const hasFailed = { code: 'HR_ONLINE_UNAVAILABLE', message: expect.stringContaining('disk failed') };
+      const marked = runOnce(store, 1, [{ key: keyOf('marked'), base: Buffer.alloc(1) }]);
+      await expect(marked).rejects.toMatchObject(hasFailed);
+      const kept = await ledgerOf(path, 'w');
+      expect(kept).toHaveLength(1);
+      for (const id of ['one', 'two', 'three']) {
+        await expect(writer.claim([claimOf(id)])).rejects.toMatchObject(hasFailed);
+      }
+      expect(await ledgerOf(path, 'w')).toEqual(kept);
+    }));
+
+  it('is empty when nothing was ever flushed, and whole after a clean stop', () =>
+    inFolders(async (path, _crashed, closeLater) => {
+      await openAt(path).close();
+      await startAnew(path);
+      const second = openAt(path);
+      expect(await second.read([refOf('one')])).toEqual([undefined]);
+      const writer = await openWriterOf(second);
+      await writer.putParts([partOf('one', Buffer.from('p'))]);
+      await writer.close();
+      await second.close();
+      await startAnew(path);
+      const third = closeLater(openAt(path));
+      expect(shown((await third.read([refOf('one')]))[0])).toBe('- 1.1.-Infinity=p');
+    }));
 });

@@ -1,7 +1,18 @@
-// What a run decides before its row is open: coverage, boundary, full or incremental, and what an incremental one writes.
+// What a run decides before its row is open: coverage, boundary, full or incremental, and what an incremental one writes; and which
+// parts lie beside its bases, split at which boundaries.
 
 import { describe, expect, it } from 'vitest';
-import { isCovered } from '../../src/online/runs/coverage.ts';
+import {
+  boundaryOf,
+  type Coverage,
+  coverageFromJson,
+  coverageToJson,
+  coveredCut,
+  isBeside,
+  isCovered,
+  NOTHING_COVERED,
+} from '../../src/online/runs/coverage.ts';
+import { boundariesInForce } from '../../src/online/runs/boundaries.ts';
 import {
   forgettable,
   mayGoOn,
@@ -11,6 +22,7 @@ import {
   type RunSituation,
   type WriterState,
 } from '../../src/online/runs/plan-run.ts';
+import type { RunState } from '../../src/online/runs/run-row.ts';
 
 function file(path: string, etag = 'e1') {
   return { path, size: 1, etag };
@@ -59,13 +71,7 @@ describe("a run's coverage", () => {
   it('shrinks writers that have ended and are covered whole to a floor', () => {
     const ended = { state: 'ended', cut: 5, shipped: 5 } as const;
     const { coverage } = opened({ writers: [writer(1, ended), writer(2, ended), writer(3), writer(4, ended)] });
-    expect(coverage).toEqual({
-      floor: 3,
-      cuts: new Map([
-        [3, 2],
-        [4, 5],
-      ]),
-    });
+    expect([coverage.floor, ...coverage.cuts]).toEqual([3, [3, 2], [4, 5]]);
     expect(opened({ writers: [writer(1, ended), writer(2, ended)] }).coverage).toEqual({ floor: 3, cuts: new Map() });
   });
 
@@ -126,48 +132,30 @@ describe("a run's boundary", () => {
 });
 
 describe('a run is full', () => {
-  const why = (over: Partial<RunSituation>) => {
-    const made = opened(over);
-    expect([made.isFull, made.since, made.changes]).toEqual([true, 0, null]);
-    return made.why;
-  };
-
-  it('when it is told so', () => {
-    expect(why({ isFullAsked: true })).toBe('asked for');
-  });
-
-  it('when a node has no mark', () => {
-    expect(
-      why({
-        marks: [
-          { node: 'n1', run: 1 },
-          { node: 'n2', run: undefined },
-        ],
-      }),
-    ).toBe("node n2 has no run's mark");
-  });
-
-  it('when there was none before', () => {
-    expect(why({ row: asking(1), rows: [], marks: [{ node: 'n1', run: undefined }] })).toBe('its first run');
-  });
-
-  it('when the row of the lowest mark is forgotten', () => {
-    const marks = [
-      { node: 'n1', run: 1 },
-      { node: 'n2', run: 3 },
-    ];
-    expect(why({ row: asking(4), rows: [row(2), row(3)], marks })).toContain('run 1');
-  });
-
-  it('when its snapshot lacks a file of a run since the lowest mark, or has another under its name', () => {
-    const rows = [row(1), row(2, { state: 'abandoned', snapshot: [file('a'), file('b')] })];
-    expect(why({ row: asking(3), rows })).toBe('b of run 2 is gone or changed');
-    expect(why({ row: asking(2, { snapshot: [file('a', 'e2')] }) })).toBe('a of run 1 is gone or changed');
-  });
-
-  it('when its boundary is before that of a run since the lowest mark', () => {
-    const rows = [row(1), row(2, { state: 'abandoned', boundary: 12 })];
-    expect(why({ row: asking(3, { proposed: 11 }), rows })).toBe('the boundary is before that of run 2');
+  const at = (...runs: (number | undefined)[]) => runs.map((run, i) => ({ node: `n${i + 1}`, run }));
+  const since = (over: Partial<PlannedRow>) => [row(1), row(2, { state: 'abandoned', ...over })];
+  it.each<[string, Partial<RunSituation>, string]>([
+    ['it is told so', { isFullAsked: true }, 'asked for'],
+    ['a node has no mark', { marks: at(1, undefined) }, "node n2 has no run's mark"],
+    ['there was none before', { row: asking(1), rows: [], marks: at(undefined) }, 'its first run'],
+    ['the row of the lowest mark is forgotten', { row: asking(4), rows: [row(2), row(3)], marks: at(1, 3) }, 'run 1'],
+    [
+      'its snapshot lacks a file of a run since the lowest mark',
+      { row: asking(3), rows: since({ snapshot: [file('a'), file('b')] }) },
+      'b of run 2 is gone or changed',
+    ],
+    [
+      'it has another under its name',
+      { row: asking(2, { snapshot: [file('a', 'e2')] }) },
+      'a of run 1 is gone or changed',
+    ],
+    [
+      'its boundary is before that of a run since the lowest mark',
+      { row: asking(3, { proposed: 11 }), rows: since({ boundary: 12 }) },
+      'the boundary is before that of run 2',
+    ],
+  ])('when %s', (_, over, why) => {
+    expect(opened(over)).toMatchObject({ isFull: true, since: 0, changes: null, why: expect.stringContaining(why) });
   });
 
   it('not for what was before the lowest mark', () => {
@@ -179,10 +167,7 @@ describe('a run is full', () => {
 
 describe('an incremental run', () => {
   it('builds on the lowest mark', () => {
-    const marks = [
-      { node: 'n1', run: 2 },
-      { node: 'n2', run: 1 },
-    ];
+    const marks = [2, 1].map((run, i) => ({ node: `n${i}`, run }));
     expect(opened({ row: asking(3), rows: [row(1), row(2)], marks }).since).toBe(1);
   });
 
@@ -225,15 +210,86 @@ describe('an incremental run', () => {
 
 describe('rows that may be forgotten', () => {
   it('are those before the third last finished full run', () => {
-    const rows = [
-      row(1),
-      row(2, { isFull: false }),
-      row(3),
-      row(4, { state: 'abandoned' }),
-      row(5),
-      row(6, { isFull: false }),
-    ];
+    const more = [row(4, { state: 'abandoned' }), row(5), row(6, { isFull: false })];
+    const rows = [row(1), row(2, { isFull: false }), row(3), ...more];
     expect(forgettable(rows)).toEqual([]);
     expect(forgettable([...rows, row(7)]).map(({ number }) => number)).toEqual([1, 2]);
+  });
+});
+
+const COVERAGE: Coverage = {
+  floor: 3,
+  cuts: new Map([
+    [2, 5],
+    [7, 4],
+    [8, Infinity],
+  ]),
+};
+
+describe('a coverage', () => {
+  it('counts the cuts of a writer up to its last, all of one below the floor, and none of another', () => {
+    for (const [writer, cut, wanted] of [
+      [2, 5, true],
+      [2, 6, false],
+      [1, 99, true],
+      [3, 1, false],
+      [7, 4, true],
+      [7, 5, false],
+      [8, 99, true],
+    ] as const)
+      expect(isCovered(COVERAGE, writer, cut), `writer ${writer}, cut ${cut}`).toBe(wanted);
+    expect([1, 2, 3, 7, 8].map((writer) => coveredCut(COVERAGE, writer))).toEqual([Infinity, 5, 0, 4, Infinity]);
+    expect(isCovered(NOTHING_COVERED, 0, 0)).toBe(false);
+  });
+
+  it('comes back from JSON, with what is counted whole', () => {
+    expect(coverageFromJson(JSON.parse(JSON.stringify(coverageToJson(COVERAGE))))).toEqual(COVERAGE);
+  });
+});
+
+it('a part lies beside a base that does not count it, where it is not of a boundary before', () => {
+  const row = { coverage: COVERAGE, boundary: 10 };
+  const isSo = (boundary: number, cut: number): boolean => isBeside(row, { writer: 7, cut, boundary });
+  expect([isSo(10, 5), isSo(11, 5), isSo(9, 5), isSo(10, 4)]).toEqual([true, true, false, false]);
+});
+
+it('an event goes to the greatest boundary below its time', () => {
+  expect(boundaryOf([5, 20, 10], 15)).toBe(10);
+  expect(boundaryOf([5, 20, 10], 10)).toBe(5);
+  expect(boundaryOf([-Infinity], 0)).toBe(-Infinity);
+  expect([boundaryOf([5], 5), boundaryOf([], 5)]).toEqual([undefined, undefined]);
+});
+
+describe('boundaries in force', () => {
+  const row = (number: number, state: RunState, boundary: number | null, proposed = boundary ?? 0) => {
+    return { number, state, boundary, proposed };
+  };
+  const abandoned = [row(3, 'abandoned', 8), row(4, 'abandoned', null, 9)];
+  it.each([
+    ['are the beginning of time before the first run', [], [-Infinity]],
+    ["hold the beginning of time beside the first run's", [row(1, 'open', 10)], [-Infinity, 10]],
+    ['until that has finished', [row(1, 'finished', 10)], [10]],
+    [
+      'are of a run that only asks the one that it proposes',
+      [row(1, 'finished', 10), row(2, 'asked', null, 20)],
+      [10, 20],
+    ],
+    [
+      "are of a run whose boundary did not move the last finished run's",
+      [row(1, 'finished', 10), row(2, 'open', 10, 20)],
+      [10],
+    ],
+    [
+      'hold those of abandoned runs since the last that finished, for they may have written bases',
+      [row(1, 'abandoned', 5), row(2, 'finished', 10), ...abandoned],
+      [8, 9, 10],
+    ],
+    [
+      'ascend, each once, in whatever order the rows come',
+      [row(4, 'asked', null, -20), row(3, 'abandoned', 100), row(1, 'finished', 3), row(2, 'finished', 100)],
+      [-20, 100],
+    ],
+  ])('%s', (_, rows, expected) => {
+    expect(boundariesInForce(rows)).toEqual(expected);
   });
 });

@@ -43,10 +43,7 @@ it('of a node that is away fail alone, whatever else is asked meanwhile', async 
     refresh: async () => {},
   };
   // As much of the links as is asked.
-  const links = {
-    topology,
-    toSlot: (slot: number) => (slot < HALF ? here : away).connection,
-  } as unknown as NodeLinks;
+  const links = { topology, toSlot: (slot: number) => (slot < HALF ? here : away).connection } as unknown as NodeLinks;
   const claims = createClaims('shop', links, () => links);
   const ids = Array.from({ length: 20 }, (_, at) => `key ${at}`);
   const [first, second] = ids.filter((id) => claims.slotOf(id) < HALF) as [string, string];

@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import avro from 'avsc';
 import protobuf from 'protobufjs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { DataType } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
+import { avroDecoder } from '../../src/streams/decode/avro.ts';
 import { Undecodable } from '../../src/streams/decode/decoder.ts';
+import { createProtobufRoot } from '../../src/streams/decode/protobuf-root.ts';
 import { type DecoderPlace, openDecoder, openSchemaRegistry } from '../../src/streams/index.ts';
 import { startSchemaRegistry } from '../support/schema-registry.ts';
 
@@ -46,16 +48,7 @@ const file = (name: string, text: string): string => {
   return name;
 };
 const BIG = 9_007_199_254_740_993n;
-const ROW = {
-  id: BIG,
-  n: 7,
-  x: 1.5,
-  s: 'é',
-  ok: true,
-  raw: 'AQI=',
-  at: '2026-01-02T03:04:05.678Z',
-  tags: ['a', 'b'],
-};
+const ROW = { id: BIG, n: 7, x: 1.5, s: 'é', ok: true, raw: 'AQI=', at: '2026-01-02T03:04:05.678Z', tags: ['a', 'b'] };
 const AT_MS = Date.parse(ROW.at);
 
 describe('JSON', () => {
@@ -115,6 +108,12 @@ function longBytes(value: bigint): Buffer {
   for (; left > 0x7fn; left >>= 7n) bytes.push(Number(left & 0x7fn) | 0x80);
   return Buffer.from([...bytes, Number(left)]);
 }
+/** A file of a record's schema. */
+const avroFile = (name: string, ...fields: readonly (readonly [name: string, type: unknown])[]) => {
+  const schema = { type: 'record', name: 'E', fields: fields.map(([name, type]) => ({ name, type })) };
+  return { schema, location: { format: 'avro', schema: file(`${name}.avsc`, JSON.stringify(schema)) } as const };
+};
+const decimalOf = (precision: number, scale: number) => ({ type: 'bytes', logicalType: 'decimal', precision, scale });
 const avroRecord = {
   extra: 'TWO',
   id: 12,
@@ -141,76 +140,50 @@ describe('Avro', () => {
   });
 
   it('keeps all digits of a long', async () => {
-    const schema = { type: 'record', name: 'E', fields: [{ name: 'id', type: 'long' }] };
-    const decode = await open({ format: 'avro', schema: file('long.avsc', JSON.stringify(schema)) });
-    for (const id of [BIG, -BIG, 2n ** 63n - 1n, -(2n ** 63n)]) {
-      expect(decode(longBytes(id))).toMatchObject({ id });
-    }
+    const decode = await open(avroFile('long', ['id', 'long']).location);
+    for (const id of [BIG, -BIG, 2n ** 63n - 1n, -(2n ** 63n)]) expect(decode(longBytes(id))).toMatchObject({ id });
   });
 
   it.each([
     ['timestamp-micros', { type: 'long', logicalType: 'timestamp-micros' }, AT_MS * 1000, ROW.at],
     ['date', { type: 'int', logicalType: 'date' }, Math.floor(AT_MS / 86_400_000), '2026-01-02T00:00:00Z'],
   ])('knows %s', async (name, type, at, expected) => {
-    const schema = { type: 'record', name: 'E', fields: [{ name: 'at', type }] };
-    const decode = await open({ format: 'avro', schema: file(`${name}.avsc`, JSON.stringify(schema)) });
+    const { schema, location } = avroFile(name, ['at', type]);
+    const decode = await open(location);
     expect(decode(avroBytes(schema, { at }))).toMatchObject({ at: expect.stringContaining(expected.slice(0, 19)) });
   });
 
   it('knows times in nanoseconds, to the microsecond', async () => {
-    const schema = {
-      type: 'record',
-      name: 'E',
-      fields: [{ name: 'at', type: { type: 'long', logicalType: 'timestamp-nanos' } }],
-    };
-    const decode = await open({ format: 'avro', schema: file('nanos.avsc', JSON.stringify(schema)) });
+    const decode = await open(avroFile('nanos', ['at', { type: 'long', logicalType: 'timestamp-nanos' }]).location);
     expect(decode(longBytes(BigInt(AT_MS) * 1_000_000n + 1999n))).toMatchObject({ at: '2026-01-02T03:04:05.678001Z' });
   });
 
   it('knows decimals, and times that only the source knows the unit of', async () => {
-    const schema = {
-      type: 'record',
-      name: 'E',
-      fields: [
-        { name: 'x', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 } },
-        { name: 'at', type: 'long' },
-      ],
-    };
-    const decode = await open({ format: 'avro', schema: file('decimal.avsc', JSON.stringify(schema)), timeUnit: 'ms' });
-    expect(decode(avroBytes(schema, { x: Buffer.from([0xff, 0x85]), at: AT_MS }))).toMatchObject({
-      x: -1.23,
-      at: ROW.at,
-    });
+    const { schema, location } = avroFile('decimal', ['x', decimalOf(9, 2)], ['at', 'long']);
+    const decode = await open({ ...location, timeUnit: 'ms' });
+    const message = avroBytes(schema, { x: Buffer.from([0xff, 0x85]), at: AT_MS });
+    expect(decode(message)).toMatchObject({ x: -1.23, at: ROW.at });
   });
 
   it('knows them in lists too', async () => {
-    const day = { type: 'int', logicalType: 'date' };
-    const decimal = { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 };
-    const schema = {
-      type: 'record',
-      name: 'E',
-      fields: [
-        { name: 'days', type: { type: 'array', items: ['null', day] } },
-        { name: 'amounts', type: { type: 'array', items: decimal } },
-      ],
+    const listOf = (items: unknown) => ({ type: 'array', items });
+    const { schema, location } = avroFile(
+      'lists',
+      ['days', listOf(['null', { type: 'int', logicalType: 'date' }])],
+      ['amounts', listOf(decimalOf(9, 2))],
+    );
+    const column = (name: string, kind: 'timestamp' | 'float64') => {
+      return { name, type: { kind: 'list', of: { kind } } as const };
     };
-    const listOf = (kind: 'timestamp' | 'float64'): DataType => ({ kind: 'list', of: { kind } });
-    const source = {
-      ...sourceOf({ format: 'avro', schema: file('lists.avsc', JSON.stringify(schema)) }),
-      columns: [
-        { name: 'days', type: listOf('timestamp') },
-        { name: 'amounts', type: listOf('float64') },
-      ],
-    };
+    const source = { ...sourceOf(location), columns: [column('days', 'timestamp'), column('amounts', 'float64')] };
     const decode = await openDecoder(source, { directory });
     const message = avroBytes(schema, { days: [1, null], amounts: [Buffer.from([0xff, 0x85])] });
     expect(decode(message)).toEqual({ days: ['1970-01-02T00:00:00Z', null], amounts: [-1.23] });
   });
 
   it('has every digit of a decimal that is whole', async () => {
-    const decimal = { type: 'bytes', logicalType: 'decimal', precision: 20, scale: 1 };
-    const schema = { type: 'record', name: 'E', fields: [{ name: 'id', type: decimal }] };
-    const decode = await open({ format: 'avro', schema: file('whole.avsc', JSON.stringify(schema)) });
+    const { schema, location } = avroFile('whole', ['id', decimalOf(20, 1)]);
+    const decode = await open(location);
     const ofTenths = (tenths: bigint) => {
       const id = Buffer.alloc(9);
       id.writeBigInt64BE(tenths, 1);
@@ -235,6 +208,33 @@ describe('Avro', () => {
       code: 'HR_STREAM_SCHEMA',
       message: expect.stringMatching(/bad\.avsc/),
     });
+  });
+});
+
+describe('a union of Avro: the value is that of the branch it was written by', () => {
+  const ENUM = { type: 'enum', name: 'E', symbols: ['A', 'B'] };
+  /** Decodes a record whose field `a`, a union, holds `value`: an object with the branch's name. */
+  const decoded = async (union: unknown[], kind: 'int64' | 'float64' | 'string', value: object): Promise<unknown> => {
+    const schema = { type: 'record', name: 'R', fields: [{ name: 'a', type: union }] };
+    const written = avro.Type.forSchema(schema as avro.Schema, { wrapUnions: true }).toBuffer({ a: value });
+    const source = { name: 'messages', columns: [{ name: 'a', type: { kind } }] };
+    return (await avroDecoder(schema, source)(written))['a'];
+  };
+
+  it.each([
+    [['null', 'long'], 'int64', { long: 5 }, 5n],
+    [['null', 'string', 'bytes'], 'string', { string: 'x' }, 'x'],
+    [['null', 'string', 'long'], 'int64', { long: 7 }, 7n],
+  ] as const)('of types that no value is of two of: %j', async (union, kind, value, is) => {
+    expect(await decoded([...union], kind, value)).toBe(is);
+  });
+
+  it.fails.each([
+    [['null', 'float', 'double'], 'float64', { double: 1.5 }, 1.5],
+    [['null', 'int', 'string', 'double'], 'float64', { double: 1.5 }, 1.5],
+    [['null', ENUM, 'string'], 'string', { E: 'A' }, 'A'],
+  ] as const)('of several types of one family: %j (datapath/P-c)', async (union, kind, value, is) => {
+    expect(await decoded([...union], kind, value)).toBe(is);
   });
 });
 
@@ -305,7 +305,34 @@ describe('Protobuf', () => {
   });
 });
 
+describe('what a Protobuf schema imports', () => {
+  const importing = (...names: readonly string[]): string =>
+    `syntax = "proto3";\n${names.map((name) => `import "${name}";`).join('\n')}\nmessage M { int32 a = 1; }`;
+
+  it('is known where it is Google’s, by the end of its path, though the path names that folder twice', () => {
+    const { root, add } = createProtobufRoot();
+    expect(add(importing('vendor/google/protobuf/src/google/protobuf/any.proto'))).toEqual([]);
+    expect(root.lookupType('google.protobuf.Any').fields).toHaveProperty('type_url');
+  });
+
+  it('is asked for where it is of others, once for each that imports it, and Google’s is taken once', () => {
+    const { add } = createProtobufRoot();
+    expect(add(importing('shop/order.proto', 'google/protobuf/timestamp.proto'))).toEqual(['shop/order.proto']);
+    const weak = 'syntax = "proto3";\nimport weak "google/protobuf/timestamp.proto";\nmessage N { int32 a = 1; }';
+    expect(add(weak)).toEqual([]);
+    const unknown = 'google/protobuf/no_such.proto';
+    expect(add(`syntax = "proto3";\nimport "${unknown}";`)).toEqual([unknown]);
+  });
+});
+
 describe('a schema registry', () => {
+  const start = async (...login: Parameters<typeof startSchemaRegistry>) => {
+    const registry = await startSchemaRegistry(...login);
+    onTestFinished(registry.stop);
+    return registry;
+  };
+  const openFrom = (format: 'avro' | 'protobuf', url: string) =>
+    open({ format, registry: 'env:R' }, { registry: openSchemaRegistry(url, 'R') });
   it.each(['registry:8081/x y', 'ftp://host', 'http://me:hunter2%zz@host:1'])(
     'of which the variable holds no URL (%s) is told without it',
     (text) => {
@@ -330,14 +357,14 @@ describe('a schema registry', () => {
   };
 
   it('gives the schema of each message, once, with what that refers to', async () => {
-    const registry = await startSchemaRegistry({ user: 'ann', password: 'hunter2' });
+    const registry = await start({ user: 'ann', password: 'hunter2' });
     const money = { type: 'record', name: 'Tags', namespace: 'shop', fields: [{ name: 's', type: 'string' }] };
     const first = registry.add('events', JSON.stringify(AVSC));
     const wider = { ...AVSC, fields: [...AVSC.fields, { name: 'more', type: 'shop.Tags' }] };
     registry.add('tags', JSON.stringify(money));
     const second = registry.add('events', JSON.stringify(wider), [{ name: 'shop.Tags', subject: 'tags', version: 1 }]);
     const url = registry.url.replace('//', '//ann:hunter2@');
-    const decode = await open({ format: 'avro', registry: 'env:R' }, { registry: openSchemaRegistry(url, 'R') });
+    const decode = await openFrom('avro', url);
     expect(await decode(frame(first, avroBytes(AVSC, avroRecord)))).toMatchObject({ s: 'é' });
     const whole = { ...wider, fields: [...AVSC.fields, { name: 'more', type: money }] };
     expect(await decode(frame(second, avroBytes(whole, { ...avroRecord, more: { s: 'm' } })))).toMatchObject({ n: 7 });
@@ -353,14 +380,8 @@ describe('a schema registry', () => {
       /^the schema registry has no schema 99/,
     );
     expect(() => decode(Buffer.from('{"plain":1}'))).toThrow(/^it does not begin with the number of a schema/);
-    const refused = await Promise.resolve(
-      (
-        await open(
-          { format: 'avro', registry: 'env:R' },
-          { registry: openSchemaRegistry(url.replace('hunter2', 'wrong'), 'R') },
-        )
-      )(frame(first, Buffer.alloc(3))),
-    ).catch((error: Error) => error);
+    const stranger = await openFrom('avro', url.replace('hunter2', 'wrong'));
+    const refused = await Promise.resolve(stranger(frame(first, Buffer.alloc(3)))).catch((error: Error) => error);
     expect(refused).toMatchObject({ code: 'HR_STREAM_SCHEMA', message: expect.stringMatching(/answers 401/) });
     expect(String(refused)).not.toMatch(/wrong|ann/);
     await registry.stop();
@@ -368,7 +389,7 @@ describe('a schema registry', () => {
   });
 
   it('knows what an Avro schema refers to by a name of its own namespace, more than once', async () => {
-    const registry = await startSchemaRegistry();
+    const registry = await start();
     const day = { type: 'int', logicalType: 'date' };
     const moment = { type: 'record', name: 'Moment', namespace: 'shop', fields: [{ name: 'day', type: day }] };
     const item = { type: 'record', name: 'Item', namespace: 'shop', fields: [{ name: 'of', type: 'Moment' }] };
@@ -383,17 +404,13 @@ describe('a schema registry', () => {
     const own = { type: 'record', name: 'E', namespace: 'shop', fields: fields('Item', 'Moment') };
     const id = registry.add('events', JSON.stringify(own), [reference('Moment'), reference('Item')]);
     const whole = { ...own, fields: fields({ ...item, fields: [{ name: 'of', type: moment }] }, 'Moment') };
-    const decode = await open(
-      { format: 'avro', registry: 'env:R' },
-      { registry: openSchemaRegistry(registry.url, 'R') },
-    );
+    const decode = await openFrom('avro', registry.url);
     const bytes = avroBytes(whole, { n: 7, one: { of: { day: 1 } }, two: { day: 2 } });
     expect(await decode(frame(id, bytes))).toMatchObject({ n: 7 });
-    await registry.stop();
   });
 
   it('puts a Protobuf schema together of what it refers to, whatever several of them import', async () => {
-    const registry = await startSchemaRegistry();
+    const registry = await start();
     const time = 'import "google/protobuf/timestamp.proto";';
     const files = {
       'unit.proto': `syntax = "proto3"; ${time} message Unit { string s = 1; google.protobuf.Timestamp since = 2; }`,
@@ -408,13 +425,9 @@ message E { google.protobuf.Timestamp at = 1; int32 n = 2; Money price = 3; Weig
     const references = ['money.proto', 'weight.proto'].map((name) => ({ name, subject: name, version: 1 }));
     const id = registry.add('events', own, references);
     const bytes = Buffer.from([0x0a, 2, 0x08, 1, 0x10, 7]);
-    const decode = await open(
-      { format: 'protobuf', registry: 'env:R' },
-      { registry: openSchemaRegistry(registry.url, 'R') },
-    );
+    const decode = await openFrom('protobuf', registry.url);
     const expected = { at: expect.stringContaining('1970-01-01T00:00:01'), n: 7 };
     expect(await decode(frame(id, Buffer.from([0]), bytes))).toMatchObject(expected);
-    await registry.stop();
     // And so of files, as they were applied.
     const applied = new Map(Object.entries({ ...files, 'e.proto': own }));
     const ofFile = await open({ format: 'protobuf', schema: './e.proto', message: 'E' }, { applied });
@@ -422,17 +435,13 @@ message E { google.protobuf.Timestamp at = 1; int32 n = 2; Money price = 3; Weig
   });
 
   it('says which of a Protobuf schema’s messages it is', async () => {
-    const registry = await startSchemaRegistry();
+    const registry = await start();
     const id = registry.add('events', PROTO);
-    const decode = await open(
-      { format: 'protobuf', registry: 'env:R' },
-      { registry: openSchemaRegistry(registry.url, 'R') },
-    );
+    const decode = await openFrom('protobuf', registry.url);
     expect(await decode(frame(id, Buffer.from([0]), protoBytes('shop.Event', protoMessage)))).toEqual(ROW);
     // Two levels, the second message, the first within it.
     const inner = Buffer.concat([Buffer.from([4, 2, 0]), protoBytes('shop.Other.Inner', { s: 'in' })]);
     expect(await decode(frame(id, inner))).toMatchObject({ s: 'in', id: null });
     await expect(async () => decode(frame(id, Buffer.from([2, 18])))).rejects.toThrow(/^its schema has no message 9/);
-    await registry.stop();
   });
 });
