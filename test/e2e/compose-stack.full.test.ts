@@ -2,48 +2,36 @@
 // places are this machine's; names and forms of what is set are the file's own, and so are the commands of the guide.
 // twin: test/integration/deploy-machines.test.ts > sets settings that there are, and asks for every secret
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { deployFile } from '../support/deploy-files.ts';
 import { constantModel } from '../support/onnx-model.ts';
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
-import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
-import {
-  createProject,
-  headraceJson,
-  headrace,
-  type Project,
-  recentPurchases,
-  REPOSITORY,
-  type ServerProcess,
-  startServe,
-} from '../support/serving-project.ts';
+import { findPostgres } from '../support/postgres-server.ts';
+import { hasRedis, startRedis } from '../support/redis-server.ts';
+import { findS3Server, startS3Server } from '../support/s3-server.ts';
+import { recentPurchases, REPOSITORY } from '../support/serving-project.ts';
+import { sharedPostgres } from '../support/shared-servers.ts';
 import { skipBecause } from '../support/skips.ts';
+import { ownProject, send } from '../support/test-project.ts';
 
 const s3Program = findS3Server('the compose file');
 const can = s3Program !== undefined && hasRedis() && findPostgres() !== undefined;
 if (!can) skipBecause('the compose file on real stores: it takes redis-server, Postgres and an S3 server');
 
 const PASSWORD = 'p4ssw0rd';
+const config = deployFile('docker/headrace.config.ts');
 const { services } = parse(deployFile('docker/compose.yaml'), { merge: true }) as {
   readonly services: Readonly<Record<string, { readonly environment: Readonly<Record<string, string>> }>>;
 };
 
-describe.skipIf(!can)('a server by the compose file', { timeout: 180_000 }, () => {
-  let redis: RedisServer;
-  let postgres: PostgresServer;
-  let s3: S3Server;
-  let project: Project;
-  let env: Readonly<Record<string, string>>;
-  let server: ServerProcess | undefined;
-
-  beforeAll(async () => {
-    if (s3Program === undefined) return;
-    redis = await startRedis({ settings: ['--requirepass', PASSWORD] });
-    postgres = await startPostgres();
-    s3 = await startS3Server(s3Program);
-    const bucket = await s3.newBucket();
+it.skipIf(!can)(
+  'a server by the compose file applies, takes a key, serves with it alone, and has everything in the stores',
+  { timeout: 180_000 },
+  async () => {
+    const redis = await startRedis({ settings: ['--requirepass', PASSWORD] });
+    onTestFinished(() => redis.stop());
+    const s3 = await startS3Server(s3Program as NonNullable<typeof s3Program>);
+    onTestFinished(() => s3.stop());
     const given: Readonly<Record<string, string>> = {
       HEADRACE_PROJECT: 'shop',
       POSTGRES_PASSWORD: PASSWORD,
@@ -51,64 +39,50 @@ describe.skipIf(!can)('a server by the compose file', { timeout: 180_000 }, () =
       S3_ACCESS_KEY: s3.accessKeyId,
       S3_SECRET_KEY: s3.secretAccessKey,
     };
-    const places: readonly (readonly [from: string, to: string])[] = [
-      [`postgres://headrace:${PASSWORD}@postgres:5432/headrace`, await postgres.newDatabase()],
-      ['@redis:6379', `@127.0.0.1:${redis.port}`],
-      ['http://s3:7070', s3.endpoint],
-      ['s3://headrace/', `s3://${bucket}/`],
-      ['/project/feature_repo', './feature_repo'],
-    ];
-    env = Object.fromEntries(
+    const places = {
+      [`postgres://headrace:${PASSWORD}@postgres:5432/headrace`]: await (await sharedPostgres()).newDatabase(),
+      '@redis:6379': `@127.0.0.1:${redis.port}`,
+      'http://s3:7070': s3.endpoint,
+      's3://headrace/': `s3://${await s3.newBucket()}/`,
+      '/project/feature_repo': './feature_repo',
+    };
+    const env = Object.fromEntries(
       Object.entries(services['server']?.environment ?? {}).map(([name, text]) => {
         const filled = text.replaceAll(/\$\{(\w+)[^}]*\}/g, (_all, key: string) => given[key] ?? `no ${key}`);
-        return [name, places.reduce((value, [from, to]) => value.replace(from, to), filled)];
+        return [name, Object.entries(places).reduce((value, [from, to]) => value.replace(from, to), filled)];
       }),
     );
     // The image's own configuration, on loopback.
-    const config = deployFile('docker/headrace.config.ts').replace("'0.0.0.0'", "'127.0.0.1'");
-    project = createProject({
-      'headrace.config.ts': config.replace('10_000, drainTimeoutMs', '200, drainTimeoutMs'),
+    const onLoopback = config
+      .replace("'0.0.0.0'", "'127.0.0.1'")
+      .replace('10_000, drainTimeoutMs', '200, drainTimeoutMs');
+    const project = ownProject({
+      'headrace.config.ts': onLoopback,
       'feature_repo/shop.ts': REPOSITORY,
       'events.jsonl': recentPurchases(Date.now()),
       'quarter.onnx': constantModel(4, 0.25),
     });
-  }, 120_000);
-  afterAll(async () => {
-    await server?.stop();
-    project?.remove();
-    await Promise.all([redis?.stop(), postgres?.stop(), s3?.stop()]);
-  }, 60_000);
-
-  it('applies, takes a key, serves with it alone, and has everything in the stores', async () => {
-    headraceJson(project, ['apply'], env);
-    headraceJson(project, ['models', 'register', 'returns', 'quarter.onnx', '--alias', 'champion'], env);
-    headraceJson(project, ['push', 'purchases', 'events.jsonl'], env);
-    const roles = ['admin', 'read', 'predict', 'write'].flatMap((role) => ['--role', role]);
-    const made = headrace(project, ['keys', 'create', 'operator', ...roles], env);
+    project.env = env;
+    project.json('apply');
+    project.json('models register returns quarter.onnx --alias champion');
+    project.json('push purchases events.jsonl');
+    const made = project.run('keys create operator --role admin --role read --role predict --role write');
     expect(made.stdout).toMatch(/^hr_\S+\n$/);
-    headraceJson(project, ['materialize', '--incremental'], env);
-    server = await startServe(project, ['--grpc-port', '0'], env);
-    const { url } = server;
-    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-    const ask = (headers: Readonly<Record<string, string>>) =>
-      fetch(`${url}/v1/endpoints/checkout/predict`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: '{"inputs":[{"customer":"ada","amount":20}],"options":{"return_features":true}}',
-      });
+    project.json('materialize --incremental');
+    const server = await project.serve('--grpc-port 0');
+    expect((await fetch(`${server.url}/health/ready`)).status).toBe(200);
+    const ask = (headers: Readonly<Record<string, string>>) => {
+      const body = { inputs: [{ customer: 'ada', amount: 20 }], options: { return_features: true } };
+      return send(`${server.url}/v1/endpoints/checkout/predict`, body, { headers });
+    };
     expect((await ask({})).status).toBe(401);
-    const answer = await ask({ authorization: `Bearer ${made.stdout.trim()}` });
-    expect(await answer.json()).toMatchObject({
-      predictions: [{ outputs: { probability: 0.25 }, features: { history__purchases_1d: 2 } }],
-    });
+    const predictions = [{ outputs: { probability: 0.25 }, features: { history__purchases_1d: 2 } }];
+    const { body } = await ask({ authorization: `Bearer ${made.stdout.trim()}` });
+    expect(body).toMatchObject({ predictions });
     expect(server.log()).not.toContain(PASSWORD);
     // Another machine has the stores alone.
-    const elsewhere = createProject({ 'headrace.config.ts': deployFile('docker/headrace.config.ts') });
-    try {
-      const read = ['features', 'get', '--service', 'numbers', '--rows', '[{"customer":"ada","amount":20}]'];
-      expect(headraceJson(elsewhere, read, env)).toMatchObject({ rows: [{ features: { history__purchases_1d: 2 } }] });
-    } finally {
-      elsewhere.remove();
-    }
-  });
-});
+    const elsewhere = ownProject({ 'headrace.config.ts': config });
+    const ada = [{ customer: 'ada', amount: 20 }];
+    expect(elsewhere.features('numbers', ada, env)).toMatchObject([{ history__purchases_1d: 2 }]);
+  },
+);

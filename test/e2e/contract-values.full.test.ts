@@ -1,9 +1,9 @@
 // The definition of a feature value, held against the command line from outside: small files, values worked out by hand.
 // twin: test/property/offline-training-set.test.ts > holds what the oracle computes, for every aggregation, type and edge
 
-import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readRows } from '../support/predict-project.ts';
+import { ownProject, testProject } from '../support/test-project.ts';
 
 const DEFINITIONS = `import { count, countDistinct, csv, entity, featureService, featureView, first, last, lastN, latest, max, mean, min, onDemandView, stddev, sum, t, variance } from 'headrace';
 export const shop = entity('shop', { keys: { k: t.string().optional() } });
@@ -46,209 +46,131 @@ B,1,2,x,y,5,NaN,z,2026-01-01T10:00:00Z,2026-01-01T10:00:00Z
 C,3,3,x,y,1,1,z,,2026-01-01T10:00:00Z
 `;
 
-let project: Project;
-beforeAll(() => {
-  project = createProject({
-    'headrace.config.ts':
-      "import { defineConfig } from 'headrace';\nexport default defineConfig({ project: 'contract' });\n",
-    'feature_repo/definitions.ts': DEFINITIONS,
-    'feature_repo/data/events.csv': EVENTS,
-  });
-  headraceJson(project, ['apply']);
-});
-afterAll(() => project.remove());
+const project = testProject(
+  { 'feature_repo/definitions.ts': DEFINITIONS, 'feature_repo/data/events.csv': EVENTS },
+  'apply',
+);
 
-/** Writes the spine, makes the training set, and gives its rows with int64 as text. */
-async function trainingSet(service: string, spine: string, more: readonly string[] = []): Promise<unknown[][]> {
-  project.write('spine.csv', spine);
-  const out = `${service}${more.join('')}.parquet`;
-  headraceJson(project, [
-    'training-set',
-    'create',
-    '--service',
-    service,
-    '--spine',
-    'spine.csv',
-    '--timestamp',
-    'ts',
-    '--out',
-    out,
-    ...more,
-  ]);
-  const instance = await DuckDBInstance.create(':memory:');
-  const connection = await instance.connect();
-  try {
-    const read = await connection.runAndReadAll(`SELECT * FROM read_parquet('${project.file(out)}')`);
-    return read.getRowsJson() as unknown[][];
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
+type Cells = Readonly<Record<string, unknown>>;
+/** Makes the training set of a spine, whose times are of one day, and gives its rows by the features' names. */
+async function trainingSet(service: string, spine: string, more = ''): Promise<Cells[]> {
+  project.write('spine.csv', spine.replaceAll(/,(\d\d:[\d:.]+)$/gm, ',2026-01-01T$1Z'));
+  const out = `${service}${more.replaceAll(' ', '')}.parquet`;
+  project.json(`training-set create --service ${service} --spine spine.csv --timestamp ts --out ${out}${more}`);
+  return readRows(`FROM read_parquet('${project.file(out)}')`);
 }
-
-const column = (rows: readonly unknown[][], ...at: number[]) => rows.map((row) => at.map((i) => row[i]));
+const column = (rows: readonly Cells[], name: string) => rows.map((row) => row[name]);
+/** The whole numbers of a line, null for a dash. */
+const whole = (text: string) => text.split(' ').map((word) => (word === '-' ? null : BigInt(word)));
 
 describe('a view’s value at a time', () => {
-  const spine = `id,k,ts
-1,A,2026-01-01T11:00:00.000001Z
-2,A,2026-01-01T10:19:59.999999Z
-3,A,2026-01-01T10:20:00Z
-4,A,2026-01-01T10:30:00Z
-5,A,2026-01-01T11:40:00Z
-6,A,2026-01-01T11:40:00.000001Z
-7,A,2026-01-01T11:14:59.999999Z
-8,A,2026-01-01T11:15:00Z
-9,A,2026-01-01T10:00:00Z
-9,A,2026-01-01T10:00:00Z
-10,,2026-01-01T11:00:00Z
-11,nobody,2026-01-01T11:00:00Z
-12,B,2026-01-01T10:30:00Z
+  const SPINE = `id,k,ts
+1,A,11:00:00.000001
+2,A,10:19:59.999999
+3,A,10:20:00
+4,A,10:30:00
+5,A,11:40:00
+6,A,11:40:00.000001
+7,A,11:14:59.999999
+8,A,11:15:00
+9,A,10:00:00
+9,A,10:00:00
+10,,11:00:00
+11,nobody,11:00:00
+12,B,10:30:00
 `;
-
-  let rows: unknown[][];
+  let rows: Cells[];
   beforeAll(async () => {
-    rows = await trainingSet('all', spine);
+    rows = await trainingSet('all', SPINE);
   });
 
   it('keeps the spine’s rows as they came, in order and with duplicates', () => {
-    expect(rows.map(([id]) => id)).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9', '9', '10', '11', '12']);
-    expect(column(rows, 1)[10]).toEqual([null]);
+    expect(column(rows, 'id')).toEqual(whole('1 2 3 4 5 6 7 8 9 9 10 11 12'));
+    expect(rows[10]?.['k']).toBeNull();
   });
 
   it('takes the newest row that was known, nulls included, to the last microsecond of its TTL', () => {
-    const expected = ['7', '9007199254740993', '2', null, '7', null, '7', '7', null, null, null, null, '6'];
-    expect(column(rows, 3).flat()).toEqual(expected);
+    expect(column(rows, 'row__n')).toEqual(whole('7 9007199254740993 2 - 7 - 7 7 - - - - 6'));
     // A tie in everything but content goes to the greater content, wherever it stands in the file.
-    expect(rows[12]?.slice(3, 6)).toEqual(['6', 'Infinity', 'z']);
+    expect(rows[12]).toMatchObject({ row__n: 6n, row__x: Infinity, row__s: 'z' });
   });
 
   it('counts from the window’s tail, aligned down to the hop', () => {
-    expect(column(rows, 6).flat()).toEqual(['4', '1', '2', '3', '1', '1', '3', '2', '0', '0', null, '0', '2']);
-    expect(column(rows, 19).flat()).toEqual(['4', '1', '2', '3', '4', '4', '4', '4', '0', '0', null, '0', '2']);
+    expect(column(rows, 'win__c')).toEqual(whole('4 1 2 3 1 1 3 2 0 0 - 0 2'));
+    expect(column(rows, 'win__wide')).toEqual(whole('4 1 2 3 4 4 4 4 0 0 - 0 2'));
   });
 
   it('gives every aggregation its type and its rule for nulls', () => {
-    const windows = (row: number) => rows[row]?.slice(7, 19);
-    expect(windows(0)).toEqual([
-      '3',
-      '9007199254741002',
-      8,
-      8 / 3,
-      '2',
-      'q',
-      Math.sqrt(19 / 12),
-      19 / 12,
-      '9007199254740993',
-      '7',
-      ['2', '7'],
-      '2',
-    ]);
+    const names = ['cn', 'sn', 'sx', 'mx', 'lo', 'hi', 'sd', 'va', 'fi', 'la', 'l2', 'cd'];
+    const windows = (row: number) => names.map((name) => rows[row]?.[`win__${name}`]);
+    const [first, sum] = [9_007_199_254_740_993n, 9_007_199_254_741_002n];
+    const spread = [Math.sqrt(19 / 12), 19 / 12];
+    expect(windows(0)).toEqual([3n, sum, 8, 8 / 3, 2n, 'q', ...spread, first, 7n, [2n, 7n], 2n]);
     // One value: no spread. None: counts are 0, all else is null.
-    expect(windows(7)).toEqual(['1', '7', 4, 4, '7', 'p', null, null, '7', '7', ['7'], '1']);
-    expect(windows(8)).toEqual(['0', null, null, null, null, null, null, null, null, null, null, '0']);
+    expect(windows(7)).toEqual([1n, 7n, 4, 4, 7n, 'p', null, null, 7n, 7n, [7n], 1n]);
+    expect(windows(8)).toEqual([0n, ...Array<null>(10).fill(null), 0n]);
     expect(windows(10)).toEqual(Array<null>(12).fill(null));
-    expect(windows(12)?.slice(0, 4)).toEqual(['2', '11', 'NaN', 'NaN']);
+    expect(windows(12).slice(0, 4)).toEqual([2n, 11n, NaN, NaN]);
   });
 
   it('counts a fixed delay as the known time', () => {
-    const expected = ['7', '2', '2', '2', '7', '7', '7', '7', null, null, null, null, '6'];
-    expect(column(rows, 20).flat()).toEqual(expected);
+    expect(column(rows, 'after__n')).toEqual(whole('7 2 2 2 7 7 7 7 - - - - 6'));
   });
 
   it('leaves out what happened, or became known, at the very time with --boundary before', async () => {
-    const strict = await trainingSet('all', spine, ['--boundary', 'before']);
-    const expected = [
-      '7',
-      '9007199254740993',
-      '9007199254740993',
-      '2',
-      '7',
-      null,
-      '7',
-      '7',
-      null,
-      null,
-      null,
-      null,
-      '6',
-    ];
-    expect(column(strict, 3).flat()).toEqual(expected);
-    expect(column(strict, 6).flat()).toEqual(['4', '1', '1', '2', '1', '1', '3', '2', '0', '0', null, '0', '2']);
+    const strict = await trainingSet('all', SPINE, ' --boundary before');
+    expect(column(strict, 'row__n')).toEqual(whole('7 9007199254740993 9007199254740993 2 7 - 7 7 - - - - 6'));
+    expect(column(strict, 'win__c')).toEqual(whole('4 1 1 2 1 1 3 2 0 0 - 0 2'));
   });
 
-  it('never takes one pair of keys for another', async () => {
-    const made = await trainingSet(
-      'composite',
-      'a,b,s1,s2,ts\n1,12,a|b,c,2026-01-01T11:00:00Z\n11,2,a,b|c,2026-01-01T11:00:00Z\n112,,a|b|c,,2026-01-01T11:00:00Z\n',
-    );
-    expect(column(made, 5, 6, 7, 8)).toEqual([
-      [null, '2', '9007199254740993', '1'],
-      ['2', '1', null, '2'],
-      [null, null, null, null],
-    ]);
-  });
-
-  it('refuses a whole key with a fraction instead of rounding it', () => {
-    project.write('halves.csv', 'a,b,s1,s2,ts\n1.5,2,x,y,2026-01-01T11:00:00Z\n');
-    const args = ['--service', 'composite', '--spine', 'halves.csv', '--timestamp', 'ts', '--out', 'halves.parquet'];
-    expect(headrace(project, ['training-set', 'create', ...args])).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('1.5 is no int64'),
-    });
+  it('never takes one pair of keys for another, and refuses a whole key with a fraction', async () => {
+    const spine = 'a,b,s1,s2,ts\n1,12,a|b,c,11:00:00\n11,2,a,b|c,11:00:00\n112,,a|b|c,,11:00:00\n';
+    const made = await trainingSet('composite', spine);
+    expect(column(made, 'pairs__n')).toEqual([null, 2n, null]);
+    expect(column(made, 'pairs__c')).toEqual([2n, 1n, null]);
+    expect(column(made, 'words__n')).toEqual([9_007_199_254_740_993n, null, null]);
+    expect(column(made, 'words__c')).toEqual([1n, 2n, null]);
+    await expect(trainingSet('composite', 'a,b,s1,s2,ts\n1.5,2,x,y,11:00:00\n')).rejects.toThrow('1.5 is no int64');
   });
 
   it('is as stale as the schedule says', async () => {
-    const made = await trainingSet(
-      'scheduled',
-      'k,ts\nA,2026-01-01T10:05:00Z\nA,2026-01-01T11:04:59.999999Z\nA,2026-01-01T11:05:00Z\n',
-    );
-    expect(column(made, 2, 3)).toEqual([
-      [null, '0'],
-      [null, '0'],
-      ['7', '4'],
-    ]);
+    const made = await trainingSet('scheduled', 'k,ts\nA,10:05:00\nA,11:04:59.999999\nA,11:05:00\n');
+    expect(column(made, 'hourly__n')).toEqual([null, null, 7n]);
+    expect(column(made, 'hourly__c')).toEqual([0n, 0n, 4n]);
   });
 
   it('reads a view in two roles, and on-demand views of on-demand views', async () => {
-    const made = await trainingSet(
-      'roles',
-      'k,other,amount,ts\nA,B,2,2026-01-01T10:50:00Z\nB,A,,2026-01-01T10:20:00Z\nA,,1,2026-01-01T10:20:00Z\n',
-    );
-    expect(column(made, 4, 5, 6, 7)).toEqual([
-      ['7', 'z', '6', 12],
-      ['6', 'q', '2', null],
-      ['2', null, null, 7],
+    const made = await trainingSet('roles', 'k,other,amount,ts\nA,B,2,10:50:00\nB,A,,10:20:00\nA,,1,10:20:00\n');
+    expect(made.map((row) => Object.values(row).slice(4))).toEqual([
+      [7n, 'z', 6n, 12],
+      [6n, 'q', 2n, null],
+      [2n, null, null, 7],
     ]);
   });
 });
 
 describe('the same values online', () => {
   beforeAll(() => {
-    headraceJson(project, ['materialize', '--from', '2026-01-01', '--to', '2026-01-01T11:00:00.000001Z']);
+    project.json('materialize --from 2026-01-01 --to 2026-01-01T11:00:00.000001Z');
   });
+  const get = (rows: string, time: string, more = ' --json') =>
+    project.run(`features get --service all --rows ${rows} --at 2026-01-01T${time}Z${more}`).stdout;
 
-  const get = (service: string, rows: unknown, at: string) =>
-    headrace(project, ['features', 'get', '--service', service, '--rows', JSON.stringify(rows), '--at', at, '--json']);
-
-  it('prints all digits, lists and what JSON has no number for', () => {
-    const { stdout } = get('all', [{ k: 'A' }, { k: 'B' }], '2026-01-01T11:00:00Z');
-    expect(stdout).toContain('"win__sn":9007199254741002,');
-    expect(stdout).toContain('"win__fi":9007199254740993,"win__la":7,"win__l2":[2,7],"win__cd":2,');
-    expect(stdout).toContain('"row__x":"Infinity"');
-    expect(stdout).toContain('"win__sx":"NaN"');
-  });
-
-  it('prints lists of int64 as a table too', () => {
-    const args = ['features', 'get', '--service', 'all', '--rows', '[{"k":"A"}]', '--at', '2026-01-01T10:40:00Z'];
-    const { code, stdout } = headrace(project, args);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/win__l2 +\[2,7\] +PRESENT/);
+  it('prints all digits, lists and what JSON has no number for, lists of int64 as a table too', () => {
+    const printed = get('[{"k":"A"},{"k":"B"}]', '11:00:00');
+    for (const text of [
+      '"win__sn":9007199254741002,',
+      '"win__fi":9007199254740993,"win__la":7,"win__l2":[2,7],"win__cd":2,',
+      '"row__x":"Infinity"',
+      '"win__sx":"NaN"',
+    ])
+      expect(printed).toContain(text);
+    expect(get('[{"k":"A"}]', '10:40:00', '')).toMatch(/win__l2 +\[2,7\] +PRESENT/);
   });
 
   it('tells null, missing and old apart', () => {
-    const keys = [{ k: 'A' }, { k: 'nobody' }, { k: null }];
-    const { rows } = JSON.parse(get('all', keys, '2026-01-01T11:40:00.000001Z').stdout) as {
-      rows: { features: Record<string, unknown>; statuses: Record<string, string> }[];
+    const { rows } = JSON.parse(get('[{"k":"A"},{"k":"nobody"},{"k":null}]', '11:40:00.000001')) as {
+      rows: { features: Cells; statuses: Cells }[];
     };
     expect(rows.map(({ features, statuses }) => [features['row__n'], statuses['row__n'], features['win__c']])).toEqual([
       [null, 'OUTSIDE_MAX_AGE', 1],
@@ -259,21 +181,17 @@ describe('the same values online', () => {
     expect(rows[0]?.statuses).not.toHaveProperty('win__c');
   });
 
-  it('refuses a time to come, and an empty range', () => {
-    for (const [from, to, why] of [
-      ['2026-01-01', '2100-01-01', 'is in the future'],
-      ['2026-01-02', '2026-01-01', 'is empty'],
-    ] as const) {
-      const { code, stderr } = headrace(project, ['materialize', '--from', from, '--to', to]);
-      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(why) });
-    }
+  it.each([
+    ['2026-01-01', '2100-01-01', 'is in the future'],
+    ['2026-01-02', '2026-01-01', 'is empty'],
+  ])('refuses what is from %s to %s: it %s', (from, to, why) => {
+    const { code, stderr } = project.run(`materialize --from ${from} --to ${to}`);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(why) });
   });
 });
 
-it('names the key whose sum leaves int64', async () => {
-  const other = createProject({
-    'headrace.config.ts':
-      "import { defineConfig } from 'headrace';\nexport default defineConfig({ project: 'big' });\n",
+it('names the key whose sum leaves int64', () => {
+  const other = ownProject({
     'feature_repo/d.ts': `import { csv, entity, featureService, featureView, sum, t } from 'headrace';
 export const shop = entity('shop', { keys: { k: t.string(), j: t.int32() } });
 export const s = csv('s', { path: 'f.csv', columns: { k: t.string(), j: t.int32(), n: t.int64(), e: t.timestamp() }, eventTime: 'e' });
@@ -283,22 +201,7 @@ export const sv = featureService('sv', [v]);
     'feature_repo/f.csv': 'k,j,n,e\nbig,7,9223372036854775807,2026-01-01\nbig,7,1,2026-01-01\n',
     'spine.csv': 'k,j,ts\nbig,7,2026-01-02\n',
   });
-  try {
-    headraceJson(other, ['apply']);
-    const made = headrace(other, [
-      'training-set',
-      'create',
-      '--service',
-      'sv',
-      '--spine',
-      'spine.csv',
-      '--timestamp',
-      'ts',
-      '--out',
-      'o.parquet',
-    ]);
-    expect(made).toMatchObject({ code: 1, stderr: expect.stringMatching(/HR_INTEGER_OVERFLOW: .*big, 7/) });
-  } finally {
-    other.remove();
-  }
+  other.json('apply');
+  const made = other.run('training-set create --service sv --spine spine.csv --timestamp ts --out o.parquet');
+  expect(made).toMatchObject({ code: 1, stderr: expect.stringMatching(/HR_INTEGER_OVERFLOW: .*big, 7/) });
 });

@@ -4,65 +4,60 @@
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findMysql, type MysqlServer, startMysql } from '../support/mysql-server.ts';
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { findMysql, startMysql } from '../support/mysql-server.ts';
+import { findPostgres } from '../support/postgres-server.ts';
+import { readRows } from '../support/predict-project.ts';
 import { runGuide } from '../support/run-guide.ts';
-import { createProject, headraceJson, type Project } from '../support/serving-project.ts';
-import { hasSnowflake, SNOWFLAKE_PACKAGES, type SnowflakeServer, startSnowflake } from '../support/snowflake-server.ts';
+import { sharedPostgres } from '../support/shared-servers.ts';
 import { skipBecause } from '../support/skips.ts';
+import { hasSnowflake, SNOWFLAKE_PACKAGES, startSnowflake } from '../support/snowflake-server.ts';
+import { ownProject } from '../support/test-project.ts';
 
-const GUIDE = join(import.meta.dirname, '../../docs/guides/databases.md');
-
-interface Place {
-  readonly name: string;
-  /** Fills it with the guide's orders and gives its URL. */
-  start(): Promise<string>;
-  stop(): Promise<void>;
-  /** What the reader installs. */
-  prepare?(project: Project): void;
-  /** What its reader writes where the guide shows Postgres. */
-  readonly written: (guide: string) => string;
-  /** It has names in capitals, which count as the others. */
-  readonly isInCapitals?: boolean;
-}
-
+const GUIDE = readFileSync(join(import.meta.dirname, '../../docs/guides/databases.md'), 'utf8');
 const ORDERS = [
   "(1, 'ada', 10, '2026-01-01 10:00', '2026-01-01 11:00')",
   "(2, 'ada', 20.5, '2026-01-02 10:00', '2026-01-04 11:00')",
   "(3, 'bob', -5, '2026-01-02 10:00', '2026-01-02 11:00')",
 ].join(', ');
 
-function postgresPlace(name: string, scheme: string): Place {
-  let server: PostgresServer | undefined;
-  return {
-    name,
-    async start() {
-      server = await startPostgres();
-      const url = await server.newDatabase();
-      const client = new pg.Client({ connectionString: url });
-      await client.connect();
-      await client.query(
-        'CREATE SCHEMA sales; SET timezone = UTC; CREATE TABLE sales.orders ' +
-          '(order_id int8, customer text, amount numeric(10, 2), ordered_at timestamptz, loaded_at timestamptz); ' +
-          `INSERT INTO sales.orders VALUES ${ORDERS}`,
-      );
-      await client.end();
-      return url.replace(/^postgres(ql)?:/, `${scheme}:`);
-    },
-    stop: async () => server?.stop(),
-    written: (guide) => guide,
-  };
+interface Place {
+  readonly name: string;
+  readonly isHere: boolean;
+  /** Fills it with the guide's orders until the test ends, and gives its URL. */
+  start(): Promise<string>;
+  /** What its reader writes where the guide shows Postgres; as it is when left out. */
+  readonly written?: (guide: string) => string;
+  /** Fakesnow's: the reader installs the SDK, and names in capitals count as the others. */
+  readonly isSnowflake?: boolean;
 }
-
-function mysqlPlace(): Place {
-  let server: MysqlServer | undefined;
-  return {
+const postgres = (name: string, scheme: string): Place => ({
+  name,
+  isHere: findPostgres() !== undefined,
+  async start() {
+    const url = await (await sharedPostgres()).newDatabase();
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query(
+      'CREATE SCHEMA sales; SET timezone = UTC; CREATE TABLE sales.orders ' +
+        '(order_id int8, customer text, amount numeric(10, 2), ordered_at timestamptz, loaded_at timestamptz); ' +
+        `INSERT INTO sales.orders VALUES ${ORDERS}`,
+    );
+    await client.end();
+    return url.replace(/^postgres(ql)?:/, `${scheme}:`);
+  },
+});
+const places: readonly Place[] = [
+  postgres('Postgres', 'postgres'),
+  // A Postgres that is asked as Redshift is.
+  postgres('Redshift’s URL', 'redshift'),
+  {
     name: 'MySQL (MariaDB)',
+    isHere: findMysql() !== undefined,
     async start() {
-      server = await startMysql();
+      const server = await startMysql();
+      onTestFinished(() => server.stop());
       const client = await server.connect();
       await client.query(
         'CREATE TABLE shop.orders (order_id bigint, customer varchar(50), amount decimal(10, 2), ordered_at datetime(6), loaded_at datetime(6))',
@@ -71,22 +66,15 @@ function mysqlPlace(): Place {
       await client.end();
       return server.url;
     },
-    stop: async () => server?.stop(),
-    written: (guide) =>
-      guide
-        .replaceAll('sales.orders', 'shop.orders')
-        .replaceAll(/\bpostgres(?=[(,])/g, 'mysql')
-        .replaceAll('amount::float8', 'CAST(amount AS DOUBLE)'),
-  };
-}
-
-function snowflakePlace(): Place {
-  let server: SnowflakeServer | undefined;
-  return {
+    written: (guide) => guide.replaceAll('sales.orders', 'shop.orders').replaceAll(/\bpostgres(?=[(,])/g, 'mysql'),
+  },
+  {
     name: 'Snowflake (fakesnow)',
-    isInCapitals: true,
+    isHere: hasSnowflake(),
+    isSnowflake: true,
     async start() {
-      server = await startSnowflake();
+      const server = await startSnowflake();
+      onTestFinished(() => server.stop());
       const rows = ORDERS.replaceAll(/\((?=\d)/g, 'SELECT ')
         .replaceAll(/\), (?=SELECT)/g, ' UNION ALL ')
         .replace(/\)$/, '');
@@ -99,85 +87,45 @@ function snowflakePlace(): Place {
       ]);
       return server.url;
     },
-    prepare(project) {
-      mkdirSync(project.file('node_modules'), { recursive: true });
+    written: (guide) => guide.replaceAll(/\bpostgres(?=[(,])/g, 'snowflake'),
+  },
+];
+for (const { name, isHere } of places)
+  if (!isHere)
+    skipBecause(
+      `the guide on databases with ${name}: its server is not on this machine (npm run test:heavy brings fakesnow)`,
+    );
+
+it.each(places.filter(({ isHere }) => isHere))(
+  'shows what its commands print with $name, and its features are right',
+  { timeout: 300_000 },
+  async ({ start, written, isSnowflake = false }) => {
+    const env = { SHOP_URL: await start() };
+    const guide = written?.(GUIDE).replaceAll('amount::float8', 'CAST(amount AS DOUBLE)') ?? GUIDE;
+    const times = ['ada,2026-01-01T10:30', 'ada,2026-01-03T00:00', 'ada,2026-01-04T12:00', 'bob,2026-01-04T12:00'];
+    const project = ownProject({
+      // Before the first order could be known, before the second, after it.
+      'spine.csv': `customer,at\n${times.map((line) => `${line}:00Z\n`).join('')}`,
+      'guide.md': guide,
+    });
+    if (isSnowflake) {
+      mkdirSync(project.file('node_modules'));
       for (const name of readdirSync(SNOWFLAKE_PACKAGES))
         symlinkSync(join(SNOWFLAKE_PACKAGES, name), project.file(`node_modules/${name}`));
-    },
-    stop: async () => server?.stop(),
-    written: (guide) =>
-      guide.replaceAll(/\bpostgres(?=[(,])/g, 'snowflake').replaceAll('amount::float8', 'CAST(amount AS DOUBLE)'),
-  };
-}
-
-const hasPostgres = findPostgres() !== undefined;
-if (!hasPostgres) skipBecause('the guide on databases: no initdb and postgres found (Debian: postgresql)');
-const hasMysql = findMysql() !== undefined;
-if (!hasMysql) skipBecause('the guide on databases with MySQL: no mariadbd found (Debian: mariadb-server)');
-if (!hasSnowflake())
-  skipBecause(
-    'the guide on databases with Snowflake: fakesnow and its SDK are not here (npm run test:heavy brings them)',
-  );
-const places: readonly Place[] = [
-  ...(hasSnowflake() ? [snowflakePlace()] : []),
-  // A Postgres that is asked as Redshift is.
-  ...(hasPostgres ? [postgresPlace('Postgres', 'postgres'), postgresPlace('Redshift’s URL', 'redshift')] : []),
-  ...(hasMysql ? [mysqlPlace()] : []),
-];
-
-describe.each(places)(
-  'the guide on databases, with $name',
-  ({ start, stop, prepare, written, isInCapitals = false }) => {
-    let project: Project;
-    let env: Record<string, string>;
-    beforeAll(async () => {
-      env = { SHOP_URL: await start() };
-      project = createProject({
-        'headrace.config.ts':
-          "import { defineConfig } from 'headrace';\nexport default defineConfig({ project: 'shop' });\n",
-        // Before the first order could be known, before the second, after it.
-        'spine.csv':
-          'customer,at\nada,2026-01-01T10:30:00Z\nada,2026-01-03T00:00:00Z\nada,2026-01-04T12:00:00Z\nbob,2026-01-04T12:00:00Z\n',
-        'guide.md': written(readFileSync(GUIDE, 'utf8')),
-      });
-      prepare?.(project);
-    }, 60_000);
-    afterAll(async () => {
-      project?.remove();
-      await stop();
+    }
+    const all = runGuide(project.file('guide.md'), project, env);
+    expect(all.length).toBe(2);
+    const alike = (text: string) => (isSnowflake ? text.toLowerCase() : text);
+    for (const { command, shown, printed } of all) expect(alike(printed), command).toBe(alike(shown));
+    const get =
+      'features get --service buying --rows [{"customer":"ada"},{"customer":"bob"}] --at 2026-01-05T00:00:00Z';
+    expect(project.json(get, env)).toMatchObject({
+      rows: [
+        { features: { spending__orders_7d: 2, spending__mean_amount_7d: 15.25 } },
+        { features: { spending__orders_7d: 1, spending__mean_amount_7d: -5 } },
+      ],
     });
-
-    it('shows what its commands print, and its features are right', { timeout: 300_000 }, async () => {
-      const all = runGuide(project.file('guide.md'), project, env);
-      expect(all.length).toBe(2);
-      const alike = (text: string) => (isInCapitals ? text.toLowerCase() : text);
-      for (const { command, shown, printed } of all) expect(alike(printed), command).toBe(alike(shown));
-      const online = headraceJson(
-        project,
-        [
-          'features',
-          'get',
-          '--service',
-          'buying',
-          '--rows',
-          '[{"customer":"ada"},{"customer":"bob"}]',
-          '--at',
-          '2026-01-05T00:00:00Z',
-        ],
-        env,
-      );
-      expect(online).toMatchObject({
-        rows: [
-          { features: { spending__orders_7d: 2, spending__mean_amount_7d: 15.25 } },
-          { features: { spending__orders_7d: 1, spending__mean_amount_7d: -5 } },
-        ],
-      });
-      const duckdb = await (await DuckDBInstance.create()).connect();
-      const made = await duckdb.runAndReadAll(
-        `SELECT spending__orders_7d FROM read_parquet('${project.file('train.parquet')}')`,
-      );
-      expect(made.getRows()).toEqual([[0n], [1n], [2n], [1n]]);
-      duckdb.closeSync();
-    });
+    const made = await readRows(`FROM '${project.file('train.parquet')}'`);
+    expect(made.map((row) => row['spending__orders_7d'])).toEqual([0n, 1n, 2n, 1n]);
   },
 );

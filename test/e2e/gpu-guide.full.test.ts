@@ -5,63 +5,52 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { environmentName, SETTINGS } from '../../src/app/index.ts';
 import { hasGpu, ORT_LIBRARIES } from '../support/gpu.ts';
 import { serveGuide } from '../support/served-guide.ts';
 import { startServe } from '../support/serving-project.ts';
+import { send } from '../support/test-project.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+const ORT = join(ROOT, 'node_modules/onnxruntime-node');
 const guide = serveGuide('gpu.md');
 const text = readFileSync(guide.path, 'utf8');
-const dockerfile = readFileSync(join(ROOT, 'deploy/docker/cuda.Dockerfile'), 'utf8');
 
-it('shows what its commands print', { timeout: 120_000 }, () => {
+it('shows what its commands print, and where nodes ran, by the command that it gives', { timeout: 120_000 }, () => {
   expect(guide.type()).toBe(1);
-});
-
-it('shows where nodes ran, by the command that it gives', async () => {
   const command = /^curl -s \S+\/v1\/status.*$/m.exec(text)?.[0] ?? '';
-  const { stdout } = spawnSync('bash', ['-c', command], {
-    encoding: 'utf8',
-    env: { ...process.env, ...guide.environment() },
-  });
-  expect(stdout).toBe('cpu: {"cpu":3} inline\n');
+  const env = { ...process.env, ...guide.environment() };
+  expect(spawnSync('bash', ['-c', command], { encoding: 'utf8', env }).stdout).toBe('cpu: {"cpu":3} inline\n');
 });
 
 it.skipIf(!hasGpu('the guide on GPUs'))('serves on a GPU as it says', { timeout: 120_000 }, async () => {
   const server = await startServe(guide.project(), [], { HEADRACE_MODELS_PROVIDERS: 'cuda,cpu' });
-  try {
-    const { models } = (await (await fetch(`${server.url}/v1/status`)).json()) as { models: { loaded: object[] } };
-    expect(models.loaded).toMatchObject([{ providers: ['cuda', 'cpu'], placement: 'threads' }]);
-    expect(server.log()).toContain('nodesByProvider');
-  } finally {
-    await server.stop();
-  }
+  onTestFinished(async () => void (await server.stop()));
+  const { body } = await send(`${server.url}/v1/status`);
+  expect(body).toMatchObject({ models: { loaded: [{ providers: ['cuda', 'cpu'], placement: 'threads' }] } });
+  expect(server.log()).toContain('nodesByProvider');
 });
 
 it('speaks of the version, the folder and the script that the package has', () => {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'node_modules/onnxruntime-node/package.json'), 'utf8')) as {
-    readonly version: string;
-  };
-  for (const page of [text, dockerfile]) {
+  const { version } = JSON.parse(readFileSync(join(ORT, 'package.json'), 'utf8')) as { readonly version: string };
+  for (const page of [text, readFileSync(join(ROOT, 'deploy/docker/cuda.Dockerfile'), 'utf8')]) {
     expect(page).toContain(`"onnxruntime-gpu[cuda,cudnn]==${version}"`);
     expect(page).toContain('node_modules/onnxruntime-node/bin/napi-v6/linux/x64');
   }
   expect(existsSync(join(ORT_LIBRARIES, 'libonnxruntime.so.1')) || process.platform !== 'linux').toBe(true);
-  const script = readFileSync(join(ROOT, 'node_modules/onnxruntime-node/script/install-utils.js'), 'utf8');
+  const script = readFileSync(join(ORT, 'script/install-utils.js'), 'utf8');
   for (const [name] of text.matchAll(/\bONNXRUNTIME_NODE_\w+/g)) expect(script).toContain(`process.env.${name}`);
-  const metadata = readFileSync(join(ROOT, 'node_modules/onnxruntime-node/script/install-metadata.js'), 'utf8');
-  expect(metadata).toContain("'linux/x64': ['cuda12']");
+  expect(readFileSync(join(ORT, 'script/install-metadata.js'), 'utf8')).toContain("'linux/x64': ['cuda12']");
 });
 
 it('names settings and files that there are', () => {
-  const keys = new Set(SETTINGS.map(({ key }): string => key));
-  const named = [...text.matchAll(/`((?:models|server|offline)\.\w+)`/g)];
+  const named = [...text.matchAll(/`((?:models|server|offline)\.\w+)`/g)].map(([, name]) => name);
   expect(named.length).toBeGreaterThan(6);
-  for (const [, name = ''] of named) expect(keys, name).toContain(name);
-  const variables = new Set([...SETTINGS.map(({ key }) => environmentName(key)), 'HEADRACE_URL']);
-  for (const [name] of text.matchAll(/\bHEADRACE_\w+/g)) expect(variables, name).toContain(name);
+  expect(SETTINGS.map(({ key }): string => key)).toEqual(expect.arrayContaining(named));
+  const variables = [...text.matchAll(/\bHEADRACE_\w+/g)].map(([name]) => name);
+  const known = [...SETTINGS.map(({ key }): string => environmentName(key)), 'HEADRACE_URL'];
+  expect(known).toEqual(expect.arrayContaining(variables));
   for (const [path] of text.matchAll(/(?<![\w./])(?:deploy|test)\/[\w./-]+\w/g))
     expect(existsSync(join(ROOT, path)), path).toBe(true);
   for (const [, page = ''] of text.matchAll(/\]\(([\w-]+\.md)/g))

@@ -7,43 +7,24 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { hasLostTypes } from '../../src/cli/init/editor-types.ts';
 import { freePort } from '../support/free-port.ts';
-import { createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { createProject } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
-import {
-  compile,
-  createTemplateProject,
-  shell,
-  shellBlocks,
-  startShell,
-  type TemplateProject,
-} from '../support/template-project.ts';
+import { compile, createTemplateProject, shell, shellBlocks, startShell } from '../support/template-project.ts';
+import { ownProject, testProject } from '../support/test-project.ts';
 import { typeCommand } from '../support/typed-command.ts';
 
-const root = process.cwd();
-let parent: Project;
-beforeAll(() => {
-  parent = createProject({});
-});
-afterAll(() => parent.remove());
-
-const repaired = (directory: string) => typeCommand(parent.directory, ['init', '--repair', directory, '--json']);
+const said = (text: string) => expect.stringContaining(text);
 
 describe('what an editor makes of it', { timeout: 120_000 }, () => {
-  let project: TemplateProject;
-  beforeAll(() => {
-    project = createTemplateProject('types');
-  });
-  afterAll(() => project.remove());
+  const project = testProject(() => createTemplateProject('types'));
 
   it('is no red at all, with the types of headrace and of Node', () => {
     expect(compile(project.directory)).toBe('');
-    const wrong = project.write(
-      'feature_repo/wrong.ts',
-      `import { customerPurchases } from './purchases.ts';\nexport const x = customerPurchases.pick('last_amuont');\nprocess.nextTick(1);\n`,
-    );
+    const text = `import { customerPurchases } from './purchases.ts';\nexport const x = customerPurchases.pick('last_amuont');\nprocess.nextTick(1);\n`;
+    const wrong = project.write('feature_repo/wrong.ts', text);
     const says = compile(project.directory);
     expect(says).toContain(`feature_repo/wrong.ts(2,41): error TS`);
     expect(says).toContain('last_amount');
@@ -52,43 +33,38 @@ describe('what an editor makes of it', { timeout: 120_000 }, () => {
   });
 
   it('is mended by --repair once Headrace or the project has moved', async () => {
-    const file = project.file('tsconfig.headrace.json');
-    const inside = { directory: project.directory };
-    expect(JSON.parse((await repaired(project.directory)).stdout)).toMatchObject({ changed: false });
+    const { directory } = project;
+    const repaired = async (moved = directory) => {
+      const { code, stdout } = await typeCommand(resolve(directory, '..'), ['init', '--repair', moved, '--json']);
+      expect(code).toBe(0);
+      return JSON.parse(stdout) as unknown;
+    };
+    expect(await repaired()).toMatchObject({ changed: false });
     const lost = JSON.stringify({ compilerOptions: { paths: { headrace: ['../gone/src/index.ts'] } } });
-    writeFileSync(file, lost);
-    expect(compile(project.directory)).toMatch(/error TS(2307|2688)/);
-    expect(headraceJson(inside, ['doctor'])).toMatchObject({
-      healthy: true,
-      checks: expect.arrayContaining([
-        expect.objectContaining({ check: 'editor', state: 'warn', fix: expect.stringContaining('init --repair') }),
-      ]),
-    });
+    writeFileSync(project.file('tsconfig.headrace.json'), lost);
+    expect(compile(directory)).toMatch(/error TS(2307|2688)/);
+    const check = expect.objectContaining({ check: 'editor', state: 'warn', fix: said('init --repair') });
+    expect(project.json('doctor')).toMatchObject({ healthy: true, checks: expect.arrayContaining([check]) });
     // Commands find headrace by themselves.
-    expect(headrace(inside, ['apply'])).toMatchObject({ code: 0 });
-    expect(JSON.parse((await repaired(project.directory)).stdout)).toMatchObject({ changed: true });
-    expect(compile(project.directory)).toBe('');
-    await expect(hasLostTypes(project.directory)).resolves.toBe(false);
+    expect(project.run('apply')).toMatchObject({ code: 0 });
+    expect(await repaired()).toMatchObject({ changed: true });
+    expect(compile(directory)).toBe('');
+    await expect(hasLostTypes(directory)).resolves.toBe(false);
 
     const moved = project.file('../moved/further/down');
     mkdirSync(project.file('../moved/further'), { recursive: true });
-    renameSync(project.directory, moved);
-    try {
-      expect((await repaired(moved)).code).toBe(0);
-      expect(compile(moved)).toBe('');
-    } finally {
-      renameSync(moved, project.directory);
-    }
+    renameSync(directory, moved);
+    onTestFinished(() => renameSync(moved, directory));
+    await repaired(moved);
+    expect(compile(moved)).toBe('');
   });
 
   it('is the same from the package, whose types are built', () => {
+    const parent = ownProject(createProject({}));
     const installed = parent.file('installed/node_modules/headrace');
     mkdirSync(installed, { recursive: true });
-    const build = ['-p', 'tsconfig.build.json', '--outDir', join(installed, 'dist')];
-    const built = spawnSync(process.execPath, [resolve('node_modules/typescript/bin/tsc'), ...build], {
-      encoding: 'utf8',
-    });
-    expect(built.stdout).toBe('');
+    const build = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', join(installed, 'dist')];
+    expect(spawnSync(process.execPath, build, { encoding: 'utf8' }).stdout).toBe('');
     for (const name of ['package.json', 'templates']) cpSync(name, join(installed, name), { recursive: true });
     symlinkSync(resolve('node_modules'), join(installed, 'node_modules'));
     const program = (...args: string[]) =>
@@ -98,86 +74,64 @@ describe('what an editor makes of it', { timeout: 120_000 }, () => {
         encoding: 'utf8',
       });
     expect(program('init', 'shop').status).toBe(0);
-    expect(readFileSync(parent.file('installed/shop/tsconfig.headrace.json'), 'utf8')).toContain(
-      '"../node_modules/headrace/dist/index.d.ts"',
-    );
+    const config = readFileSync(parent.file('installed/shop/tsconfig.headrace.json'), 'utf8');
+    expect(config).toContain('"../node_modules/headrace/dist/index.d.ts"');
     expect(compile(parent.file('installed/shop'))).toBe('');
     expect(program('apply', '--config', 'shop/headrace.config.ts').stderr).toContain('+ view customer_purchases');
   });
 });
 
 describe('the README of the project', { timeout: 300_000 }, () => {
-  let project: TemplateProject;
-  let blocks: readonly string[];
-  beforeAll(() => {
-    project = createTemplateProject(`My shop #1 & 'co'`);
-    blocks = shellBlocks(project.file('README.md'));
+  const project = testProject(() => {
+    const made = createTemplateProject(`My shop #1 & 'co'`);
     // Environments of Python are kept from one run of the tests to the next: making one takes most of the time.
-    mkdirSync(project.file('.headrace'));
-    mkdirSync('.headrace/environments', { recursive: true });
-    symlinkSync(resolve('.headrace/environments'), project.file('.headrace/environments'));
+    for (const folder of [made.file('.headrace'), '.headrace/environments']) mkdirSync(folder, { recursive: true });
+    symlinkSync(resolve('.headrace/environments'), made.file('.headrace/environments'));
+    return made;
   });
-  afterAll(() => project.remove());
-
+  const blocks = () => shellBlocks(project.file('README.md'));
   /** The block's lines that hold a word. */
-  const block = (word: string): string => {
-    const found = blocks.find((text) => text.includes(word));
-    if (found === undefined) throw new Error(`the README has no command with "${word}"`);
-    return found;
+  const block = (word: string): string =>
+    blocks().find((text) => text.includes(word)) ?? expect.fail(`the README has no command with "${word}"`);
+  const headraceLine = (words: string): string => `npm --prefix ${process.cwd()} run -s headrace -- ${words}`;
+  const type = (line: string) => {
+    const output = shell(project.directory, line);
+    expect(output.code, output.stderr).toBe(0);
+    return output.stdout;
   };
-  const headraceLine = (words: string): string => `npm --prefix ${root} run -s headrace -- ${words}`;
 
   it('names every command as it must be typed here', () => {
-    const lines = blocks.flatMap((text) => text.split('\n')).filter((line) => /^(headrace|npm|node|curl)\b/.test(line));
-    expect(lines.map((line) => line.replace(headraceLine(''), '').split(' ')[0])).toEqual([
-      'apply',
-      'materialize',
-      'run',
-      'serve',
-      'curl',
-      'push',
-      'features',
-      'dev',
-      'plan',
-      'node',
-      'init',
-    ]);
+    const lines = blocks().flatMap((text) =>
+      text.split('\n').filter((line) => /^(headrace|npm|node|curl)\b/.test(line)),
+    );
+    const names = lines.map((line) => line.replace(headraceLine(''), '').split(' ')[0]);
+    expect(names.join(' ')).toBe('apply materialize run serve curl push features dev plan node init');
   });
 
   it('has what the guide shows; what the guide alone has is typed here', () => {
-    const isCommand = (line: string): boolean => /^(headrace|node) /.test(line);
     const lines = (page: string): string[] =>
-      shellBlocks(page).flatMap((text) => text.replaceAll(headraceLine(''), 'headrace ').split('\n').filter(isCommand));
+      shellBlocks(page)
+        .flatMap((text) => text.replaceAll(headraceLine(''), 'headrace ').split('\n'))
+        .filter((line) => /^(headrace|node) /.test(line));
     const typed = new Set(lines(project.file('README.md')));
     const others = lines('docs/guides/first-project.md').filter((line) => !typed.has(line));
-    expect(others.map((line) => line.split(' ').slice(0, 3).join(' '))).toEqual([
-      'headrace dev --once',
-      'headrace doctor',
-    ]);
-    for (const line of others) {
-      const { code, stderr } = shell(project.directory, line.replace('headrace ', headraceLine('')));
-      expect(code, stderr).toBe(0);
-    }
+    const names = others.map((line) => line.split(' ').slice(0, 3).join(' '));
+    expect(names).toEqual(['headrace dev --once', 'headrace doctor']);
+    for (const line of others) type(line.replace('headrace ', headraceLine('')));
     // What they made is not there yet for whoever follows the README.
     for (const name of ['registry.db', 'registry.db-wal', 'registry.db-shm', 'online', 'push-log'])
       rmSync(project.file(`.headrace/${name}`), { recursive: true, force: true });
   });
 
   it('tests what a function computes, with nothing installed', () => {
-    expect(shell(project.directory, block('--test'))).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(/pass 2\b/),
-    });
-    expect(shell(project.directory, 'npm test').code).toBe(0);
+    expect(type(block('--test'))).toMatch(/pass 2\b/);
+    type('npm test');
   });
 
   it('goes by its five commands from nothing to a prediction, and on from there', async () => {
     const [apply = '', materialize = '', run = '', serve = ''] = block('run train_return_risk').split('\n');
-    expect(shell(project.directory, apply)).toMatchObject({ code: 0, stdout: expect.stringContaining('revision 1') });
-    expect(shell(project.directory, materialize)).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('finished'),
-    });
+    expect(type(apply)).toContain('revision 1');
+    expect(type(materialize)).toContain('finished');
 
     const trained = shell(project.directory, `${run} --json`);
     const isTrained = trained.code === 0;
@@ -185,50 +139,40 @@ describe('the README of the project', { timeout: 300_000 }, () => {
       skipBecause('the template’s pipeline: the Python packages it needs can’t be installed here');
     } else {
       expect(trained.code, trained.stderr).toBe(0);
-      const { steps } = JSON.parse(trained.stdout) as {
-        steps: {
-          name: string;
-          result: { auc: number; metrics: { auc: number }; version: number }[] & { auc: number };
-        }[];
-      };
-      const resultOf = (name: string) => steps.find((step) => step.name === name)?.result;
-      const aucs = resultOf('fit')?.map(({ auc }) => auc) ?? [];
+      const { steps } = JSON.parse(trained.stdout) as { steps: { name: string; result: unknown }[] };
+      const { fit, best, register } = Object.fromEntries(steps.map(({ name, result }) => [name, result]));
+      const aucs = (fit as { auc: number }[]).map(({ auc }) => auc);
       expect(aucs).toHaveLength(3);
       // A coin is at 0.5; what was put into the data can be learned.
       expect(Math.min(...aucs)).toBeGreaterThan(0.65);
-      expect(resultOf('best')?.auc).toBe(Math.max(...aucs));
-      expect(resultOf('register')).toMatchObject({ version: 1, metrics: { auc: Math.max(...aucs) } });
+      expect(best).toMatchObject({ auc: Math.max(...aucs) });
+      expect(register).toMatchObject({ version: 1, metrics: { auc: Math.max(...aucs) } });
     }
 
     const port = await freePort();
     const server = startShell(project.directory, serve, { HEADRACE_SERVER_PORT: String(port) });
-    try {
-      await server.holds('Serving http://127.0.0.1:');
-      const hasCurl = shell(project.directory, 'command -v curl').code === 0;
-      if (!hasCurl) skipBecause('the template’s prediction: there is no curl here');
-      if (isTrained && hasCurl) {
-        const asked = shell(project.directory, block('curl').replace(':8080/', `:${port}/`));
-        expect(asked.code, asked.stderr).toBe(0);
-        const answer = JSON.parse(asked.stdout) as {
-          predictions: { outputs: { probability: number }; features: Record<string, number> }[];
-        };
-        const [first] = answer.predictions;
-        expect(first?.outputs.probability).toBeGreaterThan(0.2);
-        expect(first?.outputs.probability).toBeLessThan(1);
-        expect(first?.features['customer_purchases__purchases_30d']).toBeGreaterThan(2);
-      }
-      const [push = '', get = ''] = block('push purchases').split('\n');
-      expect(shell(project.directory, push)).toMatchObject({ code: 0, stdout: expect.stringContaining('3 events') });
-      const read = JSON.parse(shell(project.directory, `${get} --json`).stdout) as {
-        rows: { features: Record<string, number> }[];
+    onTestFinished(async () => void (await server.stop('SIGINT')));
+    await server.holds('Serving http://127.0.0.1:');
+    const hasCurl = shell(project.directory, 'command -v curl').code === 0;
+    if (!hasCurl) skipBecause('the template’s prediction: there is no curl here');
+    if (isTrained && hasCurl) {
+      const { predictions } = JSON.parse(type(block('curl').replace(':8080/', `:${port}/`))) as {
+        predictions: { outputs: { probability: number }; features: Record<string, number> }[];
       };
-      // The newest of the events.
-      expect(read.rows[0]?.features['customer_purchases__last_amount']).toBe(148.9);
-    } finally {
-      expect((await server.stop('SIGINT')).stderr).not.toContain('"level":"error"');
+      const { probability = NaN } = predictions[0]?.outputs ?? {};
+      expect(probability).toBeGreaterThan(0.2);
+      expect(probability).toBeLessThan(1);
+      expect(predictions[0]?.features['customer_purchases__purchases_30d']).toBeGreaterThan(2);
     }
+    const [push = '', get = ''] = block('push purchases').split('\n');
+    expect(type(push)).toContain('3 events');
+    // The newest of the events.
+    const features = { customer_purchases__last_amount: 148.9 };
+    expect(JSON.parse(type(`${get} --json`))).toMatchObject({ rows: [{ features }] });
+    expect((await server.stop('SIGINT')).stderr).not.toContain('"level":"error"');
 
     const dev = startShell(project.directory, block('headrace -- dev'));
+    onTestFinished(async () => void (await dev.stop('SIGKILL')));
     await dev.holds('revision 1 is what the repository says');
     const [line = ''] = /^ {4}mean_amount_7d: .*$/m.exec(readFileSync(project.file('README.md'), 'utf8')) ?? [];
     const purchases = readFileSync(project.file('feature_repo/purchases.ts'), 'utf8');
@@ -238,9 +182,8 @@ describe('the README of the project', { timeout: 300_000 }, () => {
     const { stdout } = await dev.stop('SIGINT');
     expect(stdout).toMatch(/Applied revision 2, computed customer_purchases \(150 keys\)/);
     expect(stdout).toMatch(/^\* {2}customer_purchases__mean_amount_7d +- +\d/m);
-
-    expect(shell(project.directory, block('-- plan'))).toMatchObject({ code: 0 });
-    expect(shell(project.directory, block('--repair'))).toMatchObject({ code: 0 });
+    type(block('-- plan'));
+    type(block('--repair'));
     expect(compile(project.directory)).toBe('');
   });
 });

@@ -1,12 +1,12 @@
 // `headrace materialize` where a view fails: the others are done and shown, and what failed is told with whom it is kept for.
 
 import { rmSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { openApp, readEnvironment } from '../../src/app/index.ts';
 import { runCommandLine } from '../../src/cli/run-cli.ts';
 import { HeadraceError, silentLogger, silentProgress } from '../../src/core/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
-import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { testProject } from '../support/test-project.ts';
 
 /** Orders that come by a file, whose view a model reads, and visits that are pushed. */
 const repository = (
@@ -30,71 +30,58 @@ export const returns = model('returns', { features, outputs: { probability: t.fl
 const hourAgo = new Date(Date.now() - 3_600_000).toISOString();
 const rows = (column: string, ...customers: readonly string[]) =>
   [`customer,at,${column}`, ...customers.map((name) => `${name},${hourAgo},1`), ''].join('\n');
+const matching = (pattern: RegExp | string) => expect.stringMatching(pattern);
 
+// In order.
 describe('headrace materialize, of views of which one fails', () => {
-  let project: Project;
+  const files = {
+    'feature_repo/shop.ts': repository('pieces'),
+    'orders.csv': rows('pieces,boxes', 'ada').replaceAll(',1\n', ',1,1\n'),
+    'half.onnx': constantModel(1, 0.5),
+  };
+  const project = testProject(files, 'apply', 'models register returns half.onnx');
+  const materialize = (more = '') => project.run(`materialize --incremental${more}`);
   let old: string;
-  const materialize = (...more: string[]) => headrace(project, ['materialize', '--incremental', ...more]);
   beforeAll(() => {
-    project = createProject({
-      'headrace.config.ts': CONFIG,
-      'feature_repo/shop.ts': repository('pieces'),
-      'orders.csv': rows('pieces,boxes', 'ada').replaceAll(',1\n', ',1,1\n'),
-      'half.onnx': constantModel(1, 0.5),
-    });
-    headraceJson(project, ['apply']);
-    headraceJson(project, ['models', 'register', 'returns', 'half.onnx']);
-    const { views } = headraceJson(project, ['views']) as { views: { view: string; version: string }[] };
+    const { views } = project.json<{ views: { view: string; version: string }[] }>('views');
     old = views.find(({ view }) => view === 'ordered')?.version ?? '';
     project.write('feature_repo/shop.ts', repository('boxes'));
-    headraceJson(project, ['apply', '--yes']);
+    project.json('apply --yes');
     expect(materialize().code).toBe(0);
   }, 60_000);
-  afterAll(() => project.remove());
 
   it('shows the others, then why it failed, whom it is kept for and what to do', () => {
     // Without the column that the model's version is made of.
     project.write('orders.csv', rows('boxes', 'ada', 'bob'));
     const { code, stdout, stderr } = materialize();
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^ordered +finished +\d+ /m);
-    expect(stdout).toMatch(/^visited +up-to-date +- /m);
-    expect(stdout).toMatch(new RegExp(`^${old} +failed`, 'm'));
+    for (const line of [/^ordered +finished +\d+ /m, /^visited +up-to-date +- /m, new RegExp(`^${old} +failed`, 'm')])
+      expect(stdout).toMatch(line);
     expect(stderr).toMatch(/^HR_SOURCE_UNREADABLE: .*orders\.csv/m);
-    expect(stderr).toContain(
-      `${old} is kept, as version 1 of model "returns" reads it (\`headrace models retire returns 1\` lets go).`,
-    );
+    const lets = 'as version 1 of model "returns" reads it (`headrace models retire returns 1` lets go).';
+    expect(stderr).toContain(`${old} is kept, ${lets}`);
     expect(stderr).toContain(`Once that is mended: headrace materialize --incremental --views ${old}`);
   });
 
   it('says the same as JSON', () => {
-    const { code, stdout } = materialize('--json');
+    const { code, stdout } = materialize(' --json');
     const report = JSON.parse(stdout) as { views: { view: string }[]; failed: object[] };
     expect(code).toBe(1);
     expect(report.views.map(({ view }) => view).sort()).toEqual(['ordered', 'visited']);
-    expect(report.failed).toEqual([
-      {
-        view: old,
-        version: old,
-        state: 'failed',
-        error: { code: 'HR_SOURCE_UNREADABLE', message: expect.stringContaining('orders.csv'), details: [] },
-        isRead: true,
-        keptFor: [{ kind: 'model', model: 'returns', version: 1 }],
-      },
-    ]);
+    const error = { code: 'HR_SOURCE_UNREADABLE', message: matching('orders.csv'), details: [] };
+    const keptFor = [{ kind: 'model', model: 'returns', version: 1 }];
+    expect(report.failed).toEqual([{ view: old, version: old, state: 'failed', error, isRead: true, keptFor }]);
   });
 
   it('is no failure where nothing reads the version any more', () => {
-    headraceJson(project, ['models', 'retire', 'returns', '1']);
+    project.json('models retire returns 1');
     const { code, stdout, stderr } = materialize();
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(`${old} could not be`) });
     expect(stdout).toMatch(new RegExp(`^${old} +failed`, 'm'));
-    expect(stderr).toContain(
-      `nothing reads it any more: it goes by itself, or now with \`headrace views remove ${old}\``,
-    );
-    expect(headraceJson(project, ['materialize', '--incremental'])).toMatchObject({
-      failed: [{ version: old, isRead: false, keptFor: [] }],
-    });
+    const goes = `it goes by itself, or now with \`headrace views remove ${old}\``;
+    expect(stderr).toContain(`nothing reads it any more: ${goes}`);
+    const failed = [{ version: old, isRead: false, keptFor: [] }];
+    expect(project.json('materialize --incremental')).toMatchObject({ failed });
   });
 
   it('fails by what goes wrong after it, where only a version failed that nothing reads', async () => {
@@ -118,26 +105,16 @@ describe('headrace materialize, of views of which one fails', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: 'HR_STORAGE_UNAVAILABLE: the registry went away\n' });
   });
 
-  it('fails where what is applied does, a dry run too', () => {
+  it('fails where what is applied does, a dry run and a round of dev too, which tell of the others', () => {
     rmSync(project.file('orders.csv'));
-    for (const more of [[], ['--dry-run']]) {
-      const { code, stdout, stderr } = materialize(...more);
-      expect({ code, stderr }).toEqual({
-        code: 1,
-        stderr: expect.stringMatching(/^HR_SOURCE_UNREADABLE: .*orders\.csv/m),
-      });
-      expect(stdout).toMatch(/^ordered +failed/m);
-      expect(stdout).toMatch(/^visited +up-to-date/m);
+    for (const more of ['', ' --dry-run']) {
+      const failed = materialize(more);
+      const stderr = matching(/^HR_SOURCE_UNREADABLE: .*orders\.csv/m);
+      expect(failed).toMatchObject({ code: 1, stderr, stdout: matching(/^ordered +failed/m) });
+      expect(failed.stdout).toMatch(/^visited +up-to-date/m);
     }
-  });
-
-  it('is a failed round of dev, which tells of the others', () => {
-    const { stdout } = headrace(project, ['dev', '--once', '--json']);
-    expect(JSON.parse(stdout)).toMatchObject({
-      state: 'failed',
-      store: 'project',
-      error: { code: 'HR_SOURCE_UNREADABLE' },
-      materialized: [{ view: 'visited', state: 'up-to-date' }],
-    });
+    const materialized = [{ view: 'visited', state: 'up-to-date' }];
+    const round = { state: 'failed', store: 'project', error: { code: 'HR_SOURCE_UNREADABLE' }, materialized };
+    expect(JSON.parse(project.run('dev --once --json').stdout)).toMatchObject(round);
   });
 });

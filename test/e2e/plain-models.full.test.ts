@@ -1,95 +1,62 @@
 // Plain models by the command line, and a server of two workers that serves nothing else: nothing is applied.
 // twin: test/unit/serving-plain-models.test.ts > a load that fails at once is tried again where it is asked for
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { linearModel, zipMapModel } from '../support/onnx-model.ts';
-import {
-  CONFIG,
-  createProject,
-  headrace,
-  headraceJson,
-  type Project,
-  REPOSITORY,
-  startServe,
-} from '../support/serving-project.ts';
+import { REPOSITORY } from '../support/serving-project.ts';
+import { send, testProject } from '../support/test-project.ts';
 
-let project: Project;
-
-beforeAll(() => {
-  project = createProject({
-    'headrace.config.ts': CONFIG,
-    'feature_repo/shop.ts': REPOSITORY,
-    'one.onnx': linearModel(2),
-    'two.onnx': linearModel(2, { scale: 2 }),
-    'map.onnx': zipMapModel(),
-  });
+const project = testProject({
+  'feature_repo/shop.ts': REPOSITORY,
+  'one.onnx': linearModel(2),
+  'two.onnx': linearModel(2, { scale: 2 }),
+  'map.onnx': zipMapModel(),
 });
-afterAll(() => project.remove());
+const said = (text: string) => expect.stringContaining(text);
 
 it('are registered, listed, named and retired as others are', () => {
-  expect(headrace(project, ['models', 'register', 'adder', 'one.onnx', '--metric', 'auc=0.5'])).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining('adder version 1'),
-    stderr: expect.stringContaining('/v2/models/adder'),
-  });
-  expect(headraceJson(project, ['models', 'register', 'adder', 'two.onnx', '--alias', 'next'])).toMatchObject({
-    version: 2,
-    aliases: ['next'],
-  });
-  expect(headraceJson(project, ['models', 'list'])).toEqual({
+  const told = { code: 0, stdout: said('adder version 1'), stderr: said('/v2/models/adder') };
+  expect(project.run('models register adder one.onnx --metric auc=0.5')).toMatchObject(told);
+  const next = { version: 2, aliases: ['next'] };
+  expect(project.json('models register adder two.onnx --alias next')).toMatchObject(next);
+  expect(project.json('models list')).toEqual({
     models: [{ name: 'adder', service: null, versions: 2, aliases: { next: 2 }, plain: true }],
   });
-  expect(headrace(project, ['models', 'show', 'adder']).stdout).toContain('x float32[N,2] → probability float32[N,1]');
-  expect(headraceJson(project, ['models', 'alias', 'adder', 'stable', 'next'])).toMatchObject({ version: 2 });
-  expect(headrace(project, ['models', 'retire', 'adder', '2'])).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('is in use'),
-  });
-  for (const alias of ['stable', 'next']) headraceJson(project, ['models', 'unalias', 'adder', alias]);
-  expect(headraceJson(project, ['models', 'retire', 'adder', '2'])).toMatchObject({ version: 2, retired: true });
+  expect(project.run('models show adder').stdout).toContain('x float32[N,2] → probability float32[N,1]');
+  expect(project.json('models alias adder stable next')).toMatchObject({ version: 2 });
+  expect(project.run('models retire adder 2')).toMatchObject({ code: 1, stderr: said('is in use') });
+  for (const alias of ['stable', 'next']) project.json(`models unalias adder ${alias}`);
+  expect(project.json('models retire adder 2')).toMatchObject({ version: 2, retired: true });
 });
 
-it('are refused where the file is none to serve', () => {
-  expect(headrace(project, ['models', 'register', 'mapper', 'map.onnx'])).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('HR_MODEL_SIGNATURE'),
-  });
-  expect(headrace(project, ['models', 'register', 'no/name', 'one.onnx']).stderr).toContain('HR_INVALID');
+it.each([
+  ['mapper map.onnx', 'HR_MODEL_SIGNATURE'],
+  ['no/name one.onnx', 'HR_INVALID'],
   // What it was trained on is said of models with features alone.
-  expect(headrace(project, ['models', 'register', 'other', 'one.onnx', '--service', 'numbers']).code).toBe(1);
-  expect(headraceJson(project, ['models', 'list'])).toMatchObject({ models: [{ name: 'adder' }] });
+  ['other one.onnx --service numbers', 'HR_'],
+])('are refused where they are none to serve: %s', (words, why) => {
+  expect(project.run(`models register ${words}`)).toMatchObject({ code: 1, stderr: said(why) });
+  expect(project.json('models list')).toMatchObject({ models: [{ name: 'adder' }] });
 });
 
-it('are served with nothing applied, and unloaded by one worker for all', async () => {
-  const server = await startServe(project, ['--workers', '2']);
-  try {
-    const statusOf = async (path: string, method = 'GET'): Promise<number> => {
-      // A connection of its own, so that both workers are asked.
-      const response = await fetch(`${server.url}${path}`, { method, headers: { connection: 'close' } });
-      await response.arrayBuffer();
-      return response.status;
-    };
-    const statuses = (path: string): Promise<number[]> => Promise.all(Array.from({ length: 12 }, () => statusOf(path)));
-    await until(async () => (await statuses('/v2/health/ready')).every((status) => status === 200));
-    expect(await statusOf('/health/ready')).toBe(200);
-    const response = await fetch(`${server.url}/v2/models/adder/infer`, {
-      method: 'POST',
-      body: '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}',
-    });
-    expect(await response.json()).toMatchObject({ model_version: '1', outputs: [{ data: [3] }] });
-    expect(await statusOf('/v2/repository/models/adder/unload', 'POST')).toBe(200);
-    await until(async () => (await statuses('/v2/models/adder/ready')).every((status) => status === 503));
-    expect(await statusOf('/v2/repository/models/adder/load', 'POST')).toBe(200);
-    await until(async () => (await statuses('/v2/models/adder/ready')).every((status) => status === 200));
-  } finally {
-    expect(await server.stop()).toBe(0);
-  }
-}, 60_000);
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const untilMs = performance.now() + 20_000;
-  while (!(await isSo())) {
-    if (performance.now() > untilMs) throw new Error('it did not come to that within 20 s');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+it('are served with nothing applied, and unloaded by one worker for all', { timeout: 60_000 }, async () => {
+  const { url, stop } = await project.serve('--workers 2');
+  // Often enough that both workers are asked.
+  const all = (path: string, status: number) => {
+    const asked = () =>
+      Promise.all(Array.from({ length: 12 }, () => fetch(url + path, { headers: { connection: 'close' } })));
+    const statuses = async () => new Set((await asked()).map((answer) => answer.status));
+    return expect.poll(statuses, { timeout: 20_000 }).toEqual(new Set([status]));
+  };
+  const post = async (path: string, body: unknown = {}) => await send(`${url}/v2/${path}`, body);
+  await all('/v2/health/ready', 200);
+  await all('/health/ready', 200);
+  const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] }];
+  const { body } = await post('models/adder/infer', { inputs });
+  expect(body).toMatchObject({ model_version: '1', outputs: [{ data: [3] }] });
+  expect((await post('repository/models/adder/unload')).status).toBe(200);
+  await all('/v2/models/adder/ready', 503);
+  expect((await post('repository/models/adder/load')).status).toBe(200);
+  await all('/v2/models/adder/ready', 200);
+  expect(await stop()).toBe(0);
+});

@@ -11,6 +11,7 @@ import { FAILS, openRolloutServers, type RolloutServers, SAME, STABLE } from '..
 import { headraceJson } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
+import { metricsOf, predict } from '../support/test-project.ts';
 
 const FURTHER = 4;
 
@@ -30,19 +31,16 @@ describe.skipIf(disk === undefined)('a rollout over a full disk of the log', { t
   });
 
   const metric = async (name: string): Promise<number> => {
-    const texts = await Promise.all(world.servers.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+    const texts = await Promise.all(world.servers.map(metricsOf));
     const lines = texts.flatMap((text) => text.split('\n')).filter((line) => line.startsWith(name));
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   };
   const dropped = () => metric('headrace_prediction_log_dropped_total{reason="disk"}');
   const written = () => metric('headrace_prediction_log_written_total');
   const answered = (): number => world.answers.filter(({ status }) => status === 200).length;
-  const logged = (): { readonly version: number; readonly n: number }[] => {
-    const sql = 'SELECT version, count(*)::INTEGER AS n FROM predictions GROUP BY version ORDER BY version';
-    const told = headraceJson(world.project, ['logs', 'query', '--sql', sql], env) as {
-      readonly rows: readonly { readonly version: number; readonly n: number }[];
-    };
-    return [...told.rows];
+  const logged = (columns: string) => {
+    const words = ['logs', 'query', '--sql', `SELECT version, ${columns}`];
+    return (headraceJson(world.project, words, env) as { rows: { version: number; n: number }[] }).rows;
   };
 
   it('is promoted by its evidence', async () => {
@@ -85,18 +83,12 @@ describe.skipIf(disk === undefined)('a rollout over a full disk of the log', { t
     });
     expect(new Set(rows.map(({ version }) => version))).toEqual(new Set([FURTHER]));
     await expect.poll(written, { timeout: 10_000 }).toBe(before + rows.length);
-    const kept = logged();
+    const kept = logged('count(*)::INTEGER AS n FROM predictions GROUP BY version ORDER BY version');
     expect(kept.map(({ version }) => version)).toEqual(expect.arrayContaining([STABLE, FURTHER]));
     expect(kept.reduce((sum, { n }) => sum + n, 0)).toBe(before + rows.length);
-    const answer = await fetch(`${world.servers[0]?.url}/v1/endpoints/checkout/predict`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ inputs: [{ x: 1, y: 7.5 }] }),
-    });
-    expect(answer.status).toBe(200);
+    expect((await predict({ url: world.servers[0]?.url ?? '' }, [{ x: 1, y: 7.5 }])).status).toBe(200);
     await expect.poll(written, { timeout: 10_000 }).toBe(before + rows.length + 1);
-    const sql = "SELECT version, request->>'y' AS y FROM predictions WHERE request->>'y' IS NOT NULL";
-    const rowsOfIt = headraceJson(world.project, ['logs', 'query', '--sql', sql], env);
-    expect(rowsOfIt).toMatchObject({ rows: [{ version: FURTHER, y: '7.5' }] });
+    const ofIt = logged("request->>'y' AS y FROM predictions WHERE request->>'y' IS NOT NULL");
+    expect(ofIt).toMatchObject([{ version: FURTHER, y: '7.5' }]);
   });
 });

@@ -4,12 +4,12 @@
 import { mkdirSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { findPostgres } from '../support/postgres-server.ts';
-import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 import { sharedPostgres } from '../support/shared-servers.ts';
 import { skipBecause } from '../support/skips.ts';
+import { testProject } from '../support/test-project.ts';
+import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
 
 const COLUMNS = `
   CAST(1 AS BIGINT) AS id, CAST('a' AS VARCHAR) AS "ship to", 1.5 AS price, CAST(12 AS DECIMAL(18,0)) AS pieces,
@@ -28,30 +28,30 @@ export const things = featureView('things_${source}', { entity: thing, source: $
 `;
 
 describe('headrace sources', () => {
-  let project: Project;
-  beforeAll(async () => {
-    project = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/empty.ts': 'export {};\n', 'data/none': '' });
-    const duckdb = await (await DuckDBInstance.create()).connect();
-    await duckdb.run(`COPY (SELECT ${COLUMNS}) TO '${project.file('data/Shop Orders.parquet')}' (FORMAT parquet)`);
-    const hours = project.file('data/lake/hours/year=2026/month=01/day=31/h=7');
-    for (const region of ['north', 'south']) {
-      const folder = project.file(`data/days/dt=2026-01-31/region=${region}`);
-      mkdirSync(folder, { recursive: true });
-      await duckdb.run(
-        `COPY (SELECT TIMESTAMP '2026-01-31' AS "at", 1 AS n) TO '${folder}/0.snappy.parquet' (FORMAT parquet)`,
-      );
-    }
-    mkdirSync(hours, { recursive: true });
-    await duckdb.run(
-      `COPY (SELECT TIMESTAMP '2026-01-31' AS "at") TO '${hours}/a.csv.gz' (FORMAT csv, COMPRESSION gzip)`,
-    );
-    duckdb.closeSync();
-    project.write('data/visits.csv', 'visitor,seen at,stay\n1,2024-01-01 10:00:00,2.5\n2,2024-01-02 10:00:00,\n');
+  const project = testProject({
+    'feature_repo/empty.ts': 'export {};\n',
+    'data/none': '',
+    'data/visits.csv': 'visitor,seen at,stay\n1,2024-01-01 10:00:00,2.5\n2,2024-01-02 10:00:00,\n',
   });
-  afterAll(() => project.remove());
+  let env: Record<string, string> = {};
+  const inspect = (...args: string[]) => headraceHere(project, ['sources', 'inspect', ...args], env);
+  const inspected = (...args: string[]) => headraceHereJson(project, ['sources', 'inspect', ...args], env);
+  beforeAll(async () => {
+    const duckdb = await (await DuckDBInstance.create()).connect();
+    const copy = async (columns: string, folder: string, file: string, how: string) => {
+      mkdirSync(project.file(folder), { recursive: true });
+      await duckdb.run(`COPY (SELECT ${columns}) TO '${project.file(`${folder}/${file}`)}' (FORMAT ${how})`);
+    };
+    await copy(COLUMNS, 'data', 'Shop Orders.parquet', 'parquet');
+    const at = `TIMESTAMP '2026-01-31' AS "at"`;
+    for (const region of ['north', 'south'])
+      await copy(`${at}, 1 AS n`, `data/days/dt=2026-01-31/region=${region}`, '0.snappy.parquet', 'parquet');
+    await copy(at, 'data/lake/hours/year=2026/month=01/day=31/h=7', 'a.csv.gz', 'csv, COMPRESSION gzip');
+    duckdb.closeSync();
+  });
 
   it('prints a definition that compiles as it is, of Parquet', async () => {
-    const { stdout } = await headraceHere(project, ['sources', 'inspect', 'data/Shop Orders.parquet']);
+    const { stdout } = await inspect('data/Shop Orders.parquet');
     expect(stdout).toBe(`import { parquet, t } from 'headrace';
 
 export const shopOrders = parquet('shop_orders', {
@@ -80,55 +80,36 @@ export const shopOrders = parquet('shop_orders', {
     expect((await headraceHere(project, ['sources', 'list'])).stdout).toMatch(
       /^NAME +KIND +PLACE +COLUMNS +TIME\nshop_orders +parquet +\.\.\/data\/Shop Orders\.parquet +11 +ordered_at\n$/,
     );
-    const again = (await headraceHereJson(project, ['sources', 'inspect', 'shop_orders'])) as {
-      definition: string;
-      eventTime: string;
-    };
-    expect(`${again.definition}\n`).toBe(stdout);
+    expect(await inspected('shop_orders')).toMatchObject({ definition: stdout.trimEnd() });
   });
 
-  it('prints one of CSV by its text, and says what is wrong with a place', async () => {
-    const found = await headraceHereJson(project, ['sources', 'inspect', 'data/visits.csv', '--name', 'seen']);
-    expect(found).toMatchObject({
-      kind: 'csv',
-      name: 'seen',
-      columns: [
-        { name: 'visitor', type: 'BIGINT', declared: 'int64' },
-        { name: 'seen at', type: 'TIMESTAMP', declared: 'timestamp' },
-        { name: 'stay', type: 'DOUBLE', declared: 'float64' },
-      ],
-      eventTime: 'seen at',
-    });
-    const wrong = (...args: string[]) => headraceHere(project, ['sources', 'inspect', ...args]);
-    expect(await wrong('data/gone.parquet')).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('no file matches'),
-    });
-    expect(await wrong('data/lake')).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('"../data/lake" holds files that lie in folders of it: hours. Name one of them.'),
-    });
-    expect(await wrong('data/none')).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('is of no kind that is known'),
-    });
-    const withPassword = await wrong('postgres://me:hunter2@127.0.0.1:1/db');
-    expect(withPassword.stderr).toContain('"postgres://me:***@127.0.0.1:1/db" is of no kind');
-    expect(withPassword.stderr).not.toContain('hunter2');
-    expect(await wrong('shop_order')).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('Did you mean "shop_orders"?'),
-    });
-    expect(await wrong('data/visits.csv', '--table', 'x')).toMatchObject({ code: 2 });
-    expect(await wrong('env:SHOP_URL')).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('SHOP_URL is not set'),
-    });
+  it('prints one of CSV by its text', async () => {
+    const columns = [
+      { name: 'visitor', type: 'BIGINT', declared: 'int64' },
+      { name: 'seen at', type: 'TIMESTAMP', declared: 'timestamp' },
+      { name: 'stay', type: 'DOUBLE', declared: 'float64' },
+    ];
+    const found = { kind: 'csv', name: 'seen', columns, eventTime: 'seen at' };
+    expect(await inspected('data/visits.csv', '--name', 'seen')).toMatchObject(found);
+  });
+
+  it.each([
+    ['data/gone.parquet', 'no file matches'],
+    ['data/lake', '"../data/lake" holds files that lie in folders of it: hours. Name one of them.'],
+    ['data/none', 'is of no kind that is known'],
+    ['postgres://me:hunter2@127.0.0.1:1/db', '"postgres://me:***@127.0.0.1:1/db" is of no kind'],
+    ['shop_order', 'Did you mean "shop_orders"?'],
+    ['env:SHOP_URL', 'SHOP_URL is not set'],
+    ['data/visits.csv --table x', 'HR_USAGE', 2],
+  ])('says what is wrong with %s', async (words, why, code = 1) => {
+    const { stderr, ...output } = await inspect(...words.split(' '));
+    expect(output.code).toBe(code);
+    expect(stderr).toContain(why);
+    expect(stderr).not.toContain('hunter2');
   });
 
   it('looks into a folder, and says what its folders of days are for', async () => {
-    const { stdout } = await headraceHere(project, ['sources', 'inspect', 'data/days/']);
-    expect(stdout).toBe(`import { parquet, t } from 'headrace';
+    expect((await inspect('data/days/')).stdout).toBe(`import { parquet, t } from 'headrace';
 
 export const days = parquet('days', {
   path: '../data/days/dt=*/region=*/*.parquet',
@@ -143,14 +124,13 @@ export const days = parquet('days', {
   // knownTime: '…', // when we could know it, if later than that; or { after: '1h' }
 });
 `);
-    expect(await headraceHereJson(project, ['sources', 'inspect', 'data/lake/hours'])).toMatchObject({
+    expect(await inspected('data/lake/hours')).toMatchObject({
       location: { path: '../data/lake/hours/year=*/month=*/day=*/h=*/*.csv.gz' },
       partitions: { year: 'year', month: 'month', day: 'day', h: 'hour' },
     });
   });
 
   describe.runIf(findPostgres() !== undefined)('of a database', () => {
-    let env: Record<string, string>;
     beforeAll(async () => {
       env = { SHOP_URL: (await (await sharedPostgres()).newDatabase()).replace('headrace@', 'headrace:hunter2@') };
       const client = new pg.Client({ connectionString: env['SHOP_URL'] });
@@ -162,14 +142,10 @@ export const days = parquet('days', {
     });
 
     it('lists its tables, and prints a definition of one that compiles', async () => {
-      expect((await headraceHere(project, ['sources', 'inspect', 'env:SHOP_URL'], env)).stdout).toBe(
+      expect((await inspect('env:SHOP_URL')).stdout).toBe(
         'sales.orders\n\nLook at one: headrace sources inspect env:SHOP_URL --table sales.orders\n',
       );
-      const { stdout, stderr } = await headraceHere(
-        project,
-        ['sources', 'inspect', 'env:SHOP_URL', '--table', 'sales.orders'],
-        env,
-      );
+      const { stdout, stderr } = await inspect('env:SHOP_URL', '--table', 'sales.orders');
       expect(stdout).toBe(`import { postgres, t } from 'headrace';
 
 export const orders = postgres('orders', {
@@ -190,12 +166,8 @@ export const orders = postgres('orders', {
       project.write('feature_repo/orders-table.ts', stdout);
       project.write('feature_repo/order-views.ts', VIEW('orders', 'orders-table.ts', 'order_id'));
       expect((await headraceHere(project, ['plan'], env)).code).toBe(2);
-      const missing = await headraceHere(
-        project,
-        ['sources', 'inspect', 'env:SHOP_URL', '--table', 'sales.order'],
-        env,
-      );
-      expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('Did you mean "sales.orders"?') });
+      const missing = { code: 1, stderr: expect.stringContaining('Did you mean "sales.orders"?') };
+      expect(await inspect('env:SHOP_URL', '--table', 'sales.order')).toMatchObject(missing);
     });
   });
   if (findPostgres() === undefined)

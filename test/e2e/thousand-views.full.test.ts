@@ -1,11 +1,10 @@
 // A thousand views: applied, changed and served as a few are.
 // twin: test/e2e/serve.test.ts > a server of two workers
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CONFIG, createProject, headraceJson, type Project, startServe } from '../support/serving-project.ts';
+import { expect, it } from 'vitest';
+import { ownProject, send } from '../support/test-project.ts';
 
 const VIEWS = 1000;
-
 const repository = (
   window: string,
 ) => `import { count, entity, featureService, featureView, pushed, sum, t } from 'headrace';
@@ -20,36 +19,20 @@ export const views = Array.from({ length: ${VIEWS} }, (_, i) =>
 export const all = featureService('all', views);
 `;
 
-describe(`${VIEWS} views`, () => {
-  let project: Project;
-  beforeAll(() => {
-    project = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/orders.ts': repository('7d') });
-  });
-  afterAll(() => project.remove());
-
-  it('are applied, take pushes, change all at once, and answer', async () => {
-    const counted = (reply: unknown) => (reply as { changes: object[] }).changes.length;
-    // With the entity, the source and the service.
-    expect(counted(headraceJson(project, ['apply']))).toBe(VIEWS + 3);
-    project.write('feature_repo/orders.ts', repository('14d'));
-    expect(counted(headraceJson(project, ['apply', '--yes']))).toBeGreaterThanOrEqual(VIEWS);
-    const server = await startServe(project);
-    const post = async (path: string, body: object) => {
-      const headers = { 'content-type': 'application/json' };
-      const answer = await fetch(`${server.url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-      return { status: answer.status, ...((await answer.json()) as { rows?: { features: Record<string, number> }[] }) };
-    };
-    try {
-      const rows = [{ user: 'ada', amount: 3, at: new Date(Date.now() - 1000).toISOString() }];
-      expect(await post('/v1/sources/orders/push', { rows })).toMatchObject({ status: 200 });
-      const read = await post('/v1/features/read', { service: 'all', rows: [{ user: 'ada' }] });
-      expect(read.status).toBe(200);
-      const values = Object.entries(read.rows?.[0]?.features ?? {});
-      expect(values.length).toBe(2 * VIEWS);
-      expect(values.filter(([name, value]) => value !== (name.endsWith('__orders') ? 1 : 3))).toEqual([]);
-      expect((headraceJson(project, ['views']) as { views: object[] }).views.length).toBeGreaterThanOrEqual(VIEWS);
-    } finally {
-      await server.stop();
-    }
-  }, 120_000);
+it(`${VIEWS} views are applied, take pushes, change all at once, and answer`, { timeout: 120_000 }, async () => {
+  const project = ownProject({ 'feature_repo/orders.ts': repository('7d') });
+  const changes = (words: string) => project.json<{ changes: object[] }>(words).changes.length;
+  // With the entity, the source and the service.
+  expect(changes('apply')).toBe(VIEWS + 3);
+  project.write('feature_repo/orders.ts', repository('14d'));
+  expect(changes('apply --yes')).toBeGreaterThanOrEqual(VIEWS);
+  const { url } = await project.serve();
+  const rows = [{ user: 'ada', amount: 3, at: new Date(Date.now() - 1000).toISOString() }];
+  expect((await send(`${url}/v1/sources/orders/push`, { rows })).status).toBe(200);
+  type Answer = { rows: { features: Record<string, number> }[] };
+  const { body } = await send<Answer>(`${url}/v1/features/read`, { service: 'all', rows: [{ user: 'ada' }] });
+  const values = Object.entries(body.rows[0]?.features ?? {});
+  expect(values.length).toBe(2 * VIEWS);
+  expect(values.filter(([name, value]) => value !== (name.endsWith('__orders') ? 1 : 3))).toEqual([]);
+  expect(project.json<{ views: object[] }>('views').views.length).toBeGreaterThanOrEqual(VIEWS);
 });

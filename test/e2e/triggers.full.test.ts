@@ -3,170 +3,120 @@
 // twin: test/e2e/scheduler.test.ts > a scheduler makes and drives the runs
 // twin: test/contract/triggers.test.ts > makes one run for what came since they were first seen
 
-import type { ChildProcess } from 'node:child_process';
-import { afterEach, expect, it } from 'vitest';
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, it, onTestFinished } from 'vitest';
 import { MICROS_PER_HOUR } from '../../src/core/index.ts';
+import { DRIFTING_SHOP, driftOrder, driftOrders } from '../support/drifting-shop.ts';
 import { constantModel } from '../support/onnx-model.ts';
-import { killed, listRuns, removeOnceStill, startScheduler, untilSo } from '../support/scheduler-process.ts';
 import {
-  createProject,
-  createServingProject,
-  headrace,
-  headraceJson,
-  type Project,
-  type ServerProcess,
-  startServe,
-} from '../support/serving-project.ts';
+  killed,
+  listRuns,
+  removeOnceStill,
+  type Scheduler,
+  startScheduler,
+  untilSo,
+} from '../support/scheduler-process.ts';
+import { type Project, createProject, createServingProject, startServe } from '../support/serving-project.ts';
+import { predict, purchase, pushPurchases, TestProject } from '../support/test-project.ts';
 
+const LIMIT = { timeout: 180_000 };
 interface Shown {
   readonly schedulers: readonly { silent: boolean }[];
-  readonly schedules: readonly {
-    readonly name: string;
-    readonly on: readonly { kind: string; of: string; position: number; answered: number | null }[];
-    readonly counts: { readonly made: number };
-  }[];
+  readonly schedules: readonly { on: readonly { answered: number | null }[]; counts: { made: number } }[];
 }
 
-const CLOCK = new URL('../support/clock-of-file.mjs', import.meta.url).href;
-
-let project: Project;
-const children: ChildProcess[] = [];
-afterEach(async () => {
-  for (const child of children.splice(0)) await killed(child);
-  await removeOnceStill(project);
-});
-
-async function serve(env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
-  const server = await startServe(project, [], env);
-  children.push(server.process);
-  return server;
+/** A project that goes once what its processes, which are killed with the test, had started has ended. */
+function projectOf(made: Project) {
+  const project = new TestProject().take(made);
+  onTestFinished(() => removeOnceStill(project));
+  const ending = <P extends Pick<Scheduler, 'process'>>(started: P): P => {
+    onTestFinished(() => killed(started.process));
+    return started;
+  };
+  return {
+    project,
+    serve: async (env = {}) => ending(await startServe(project, [], env)),
+    schedule: () => ending(startScheduler(project)),
+    /** What `headrace schedules` shows of its trigger. */
+    triggerOf(pipeline: string) {
+      const [schedule] = project.json<Shown>(`schedules ${pipeline}`).schedules;
+      return { answered: schedule?.on[0]?.answered ?? null, made: schedule?.counts.made ?? 0 };
+    },
+    succeeded: () => listRuns(project).filter(({ state }) => state === 'succeeded').length,
+  };
 }
-
-function schedule(): { readonly log: () => string } {
-  const scheduler = startScheduler(project);
-  children.push(scheduler.process);
-  return scheduler;
-}
-
-/** What `headrace schedules` shows of its trigger. */
-function triggerOf(pipeline: string): { readonly answered: number | null; readonly made: number } {
-  const { schedules } = headraceJson(project, ['schedules', pipeline]) as Shown;
-  return { answered: schedules[0]?.on[0]?.answered ?? null, made: schedules[0]?.counts.made ?? 0 };
-}
-
-async function post(url: string, body: unknown): Promise<void> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  expect(response.status, await response.clone().text()).toBe(200);
-}
-
-const purchases = (count: number) =>
-  Array.from({ length: count }, (_, at) => ({
-    customer: 'ada',
-    amount: 1,
-    points: at,
-    bought_at: new Date().toISOString(),
-  }));
 
 const AFTER_PUSHES = `import { pipeline, pushed, task } from 'headrace';
-  import { purchases } from './shop.ts';
-  const p = pipeline('after_pushes', { on: [pushed(purchases, { every: '0s' })] });
-  p.step('say', task(() => 'done'));
-  export default p;`;
+import { purchases } from './shop.ts';
+const p = pipeline('after_pushes', { on: [pushed(purchases, { every: '0s' })] });
+p.step('say', task(() => 'done'));
+export default p;`;
 
-async function expectPushesAnswered(url: string, logs: readonly { readonly log: () => string }[]): Promise<void> {
-  await untilSo('a scheduler that sees it', () => triggerOf('after_pushes').answered !== null, logs);
-  const before = triggerOf('after_pushes').answered ?? NaN;
-  const push = (count: number): Promise<void> => post(`${url}/v1/sources/purchases/push`, { rows: purchases(count) });
-  await push(3);
-  await untilSo('a run', () => listRuns(project).some(({ state }) => state === 'succeeded'), logs);
-  expect(listRuns(project)).toMatchObject([
-    {
-      pipeline: 'after_pushes',
-      trigger: { kind: 'pushed', of: 'purchases', after: before, through: before + 3 },
-    },
-  ]);
-  expect(headrace(project, ['runs', 'list']).stdout).toContain('pushed(purchases)');
-  await push(2);
-  await untilSo(
-    'a second run',
-    () => listRuns(project).filter(({ state }) => state === 'succeeded').length === 2,
-    logs,
+it.each(['beside it', 'within it'])(
+  'runs a pipeline for what a server was pushed, once, by schedulers %s',
+  LIMIT,
+  async (where) => {
+    const { project, serve, schedule, triggerOf, succeeded } = projectOf(createServingProject());
+    project.write('feature_repo/after.ts', AFTER_PUSHES);
+    project.json('apply');
+    const isWithin = where === 'within it';
+    const server = await serve(isWithin ? { HEADRACE_SCHEDULER_SERVE: 'true' } : {});
+    const logs = [server, ...(isWithin ? [] : [schedule(), schedule()])];
+    await untilSo('a scheduler that sees it', () => triggerOf('after_pushes').answered !== null, logs);
+    const before = triggerOf('after_pushes').answered ?? NaN;
+    const push = async (count: number) => {
+      const rows = Array.from({ length: count }, () => purchase('ada'));
+      expect((await pushPurchases(server, rows)).status).toBe(200);
+    };
+    await push(3);
+    await untilSo('a run', () => succeeded() === 1, logs);
+    const trigger = { kind: 'pushed', of: 'purchases', after: before, through: before + 3 };
+    expect(listRuns(project)).toMatchObject([{ pipeline: 'after_pushes', trigger }]);
+    expect(project.run('runs list').stdout).toContain('pushed(purchases)');
+    await push(2);
+    await untilSo('a second run', () => succeeded() === 2, logs);
+    expect(listRuns(project)[0]?.trigger).toMatchObject({ after: before + 3, through: before + 5 });
+    expect(triggerOf('after_pushes')).toEqual({ answered: before + 5, made: 2 });
+    const silent = project.json<Shown>('schedules').schedulers.map((one) => one.silent);
+    expect(silent).toEqual(isWithin ? [false] : [false, false]);
+  },
+);
+
+it('runs a pipeline when a server finds drift, once', LIMIT, async () => {
+  const { project, serve, schedule, triggerOf, succeeded } = projectOf(
+    createProject({
+      'headrace.config.ts': `export default { project: 'shop', drift: { every: '1s' } };`,
+      'feature_repo/shop.ts': DRIFTING_SHOP,
+      'feature_repo/retrain.ts': `import { drift, pipeline, task } from 'headrace';
+import { checkout } from './shop.ts';
+const p = pipeline('retrain', { on: [drift(checkout)] });
+p.step('say', task(() => 'again'));
+export default p;`,
+      'returns.onnx': constantModel(2, 0.25),
+      'orders.csv': driftOrders(),
+      clock: '0',
+    }),
   );
-  expect(listRuns(project)[0]?.trigger).toMatchObject({ after: before + 3, through: before + 5 });
-  expect(triggerOf('after_pushes')).toEqual({ answered: before + 5, made: 2 });
-}
-
-it('runs a pipeline for what a server was pushed, once, by a scheduler beside it', { timeout: 120_000 }, async () => {
-  project = createServingProject();
-  project.write('feature_repo/after.ts', AFTER_PUSHES);
-  expect(headrace(project, ['apply']).code).toBe(0);
-  const [server, one, other] = [await serve(), schedule(), schedule()];
-  await expectPushesAnswered(server.url, [server, one, other]);
-  expect((headraceJson(project, ['schedules']) as Shown).schedulers.map(({ silent }) => silent)).toEqual([
-    false,
-    false,
-  ]);
-});
-
-it('does so where the scheduler is within the server', { timeout: 120_000 }, async () => {
-  project = createServingProject();
-  project.write('feature_repo/after.ts', AFTER_PUSHES);
-  expect(headrace(project, ['apply']).code).toBe(0);
-  const server = await serve({ HEADRACE_SCHEDULER_SERVE: 'true' });
-  await expectPushesAnswered(server.url, [server]);
-});
-
-it('runs a pipeline when a server finds drift, once', { timeout: 180_000 }, async () => {
-  const order = (i: number) => ({ price: 5 + ((i * 37) % 100), pieces: 1 + ((i * 13) % 5) });
-  const orders = Array.from({ length: 10 * 400 }, (_, i) => {
-    const { price, pieces } = order(i);
-    const at = new Date(Date.UTC(2026, 2, 1 + Math.floor(i / 400), 8, 0, i % 400)).toISOString();
-    return `${price},${pieces},${i % 9 === 0},${at}`;
-  });
-  project = createProject({
-    'headrace.config.ts': `export default { project: 'shop', drift: { every: '1s' } };`,
-    'feature_repo/shop.ts': `import { drift, endpoint, featureService, model, onDemandView, pipeline, t, task } from 'headrace';
-      export const basket = onDemandView('basket', {
-        inputs: { request: { price: t.float64(), pieces: t.float64() } },
-        features: { price: t.float64(), pieces: t.float64() },
-        transform: ({ request }) => ({ price: request.price, pieces: request.pieces }),
-      });
-      export const features = featureService('basket_features', [basket]);
-      export const returns = model('returns', { features, outputs: { probability: t.float32() } });
-      export const checkout = endpoint('checkout', { model: returns });
-      const p = pipeline('retrain', { on: [drift(checkout)] });
-      p.step('say', task(() => 'again'));
-      export default p;`,
-    'returns.onnx': constantModel(2, 0.25),
-    'orders.csv': `price,pieces,returned,at\n${orders.join('\n')}\n`,
-    clock: '0',
-  });
-  for (const line of [
-    'apply',
-    'training-set create --service basket_features --spine orders.csv --timestamp at --label returned --out march.parquet --name march',
-    'models register returns returns.onnx --training-set march --alias champion',
-  ]) {
-    const { code, stderr } = headrace(project, line.split(' '));
-    expect(code, stderr).toBe(0);
-  }
-  const server = await serve({ HEADRACE_TEST_CLOCK: project.file('clock'), NODE_OPTIONS: `--import=${CLOCK}` });
-  const scheduler = schedule();
+  project.json('apply');
+  const create = 'training-set create --service basket_features --spine orders.csv --timestamp at --label returned';
+  project.json(`${create} --out march.parquet --name march`);
+  project.json('models register returns returns.onnx --training-set march --alias champion');
+  const clock = new URL('../support/clock-of-file.mjs', import.meta.url).href;
+  const env = { HEADRACE_TEST_CLOCK: project.file('clock'), NODE_OPTIONS: `--import=${clock}` };
+  const [server, scheduler] = [await serve(env), schedule()];
   await untilSo('a scheduler that sees it', () => triggerOf('retrain').answered === 0, [scheduler]);
-  const inputs = Array.from({ length: 600 }, (_, i) => ({ ...order(i), price: order(i).price * 2 }));
+  const inputs = Array.from({ length: 600 }, (_, i) => ({ ...driftOrder(i), price: driftOrder(i).price * 2 }));
   // Two hours of strange prices, each over by the time the next look comes.
   for (const hour of [1, 2]) {
-    await post(`${server.url}/v1/endpoints/checkout/predict`, { inputs });
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect((await predict(server, inputs)).status).toBe(200);
+    await pause(2000);
     project.write('clock', String((hour * MICROS_PER_HOUR) / 1000));
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await pause(500);
   }
   project.write('clock', String((3 * MICROS_PER_HOUR) / 1000));
-  await untilSo('a run', () => listRuns(project).some(({ state }) => state === 'succeeded'), [server, scheduler]);
-  const { alerts } = headraceJson(project, ['alerts', 'list']) as { alerts: readonly { rule: string }[] };
+  await untilSo('a run', () => succeeded() === 1, [server, scheduler]);
+  const { alerts } = project.json<{ alerts: { rule: string }[] }>('alerts list');
   expect(alerts.some(({ rule }) => rule === 'drift')).toBe(true);
-  expect(listRuns(project)).toMatchObject([{ pipeline: 'retrain', trigger: { kind: 'drift', of: 'checkout' } }]);
+  const trigger = { kind: 'drift', of: 'checkout' };
+  expect(listRuns(project)).toMatchObject([{ pipeline: 'retrain', trigger }]);
 });

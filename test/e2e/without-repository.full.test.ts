@@ -3,18 +3,18 @@
 // twin: test/unit/app-applied-definitions.test.ts > definitions that were applied
 
 import { rmSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { REPOSITORY } from '../support/serving-project.ts';
 import {
-  CONFIG,
-  createProject,
-  createServingProject,
-  headrace,
-  headraceJson,
-  type Project,
-  REPOSITORY,
-  type ServerProcess,
-  startServe,
-} from '../support/serving-project.ts';
+  ownProject,
+  predict,
+  purchase,
+  pushPurchases,
+  send,
+  type TestProject,
+  testProject,
+  testServer,
+} from '../support/test-project.ts';
 
 const TASKS = `import { pipeline, python, task } from 'headrace';
 import { existsSync } from 'node:fs';
@@ -28,7 +28,11 @@ places.step('script', python('steps/places.py'));
 places.step('task', task(() => ({ reads: existsSync('steps') })));
 export default p;
 `;
-
+const MORE = `import json, os
+from parts.adding import add
+given = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))
+json.dump(add(given["needs"]["two"]), open(os.path.join(os.environ["HEADRACE_STEP_OUTPUT"], "result.json"), "w"))
+`;
 /** Reads files next to it, by its own place and by the working directory, and tells what else lies there. */
 const PLACES = `import json, os
 from pathlib import Path
@@ -38,127 +42,80 @@ found = sorted(str(path) for path in Path(".").rglob("*") if path.is_file() and 
 result = {"limits": limits, "shapes": shapes, "found": found}
 json.dump(result, open(os.path.join(os.environ["HEADRACE_STEP_OUTPUT"], "result.json"), "w"))
 `;
+const FILES = {
+  'pipelines.ts': TASKS,
+  'factor.ts': 'export const FACTOR = 10;\n',
+  'steps/parts/__init__.py': '',
+  'steps/parts/adding.py': 'def add(n):\n    return n + 100\n',
+  'steps/more.py': MORE,
+  'steps/places.py': PLACES,
+  'steps/limits.json': '{"most": 3}',
+  'steps/shapes/one.sql': 'SELECT 1',
+  'steps/unnamed.json': '{}',
+};
 
-const placesSeen = (project: Project, env: Readonly<Record<string, string>> = {}): unknown => {
-  const { steps } = headraceJson(project, ['run', 'places'], env) as { steps: { name: string; result: unknown }[] };
+const placesSeen = (project: TestProject): unknown => {
+  const { steps } = project.json<{ steps: { name: string; result: unknown }[] }>('run places');
   return Object.fromEntries(steps.map(({ name, result }) => [name, result]));
 };
-
-const post = async (url: string, body: unknown): Promise<Record<string, unknown>> => {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  return (await response.json()) as Record<string, unknown>;
-};
+const readNumbers = async ({ url }: { url: string }, customer: string) =>
+  (await send(`${url}/v1/features/read`, { service: 'numbers', rows: [{ customer, amount: 20 }] })).body;
 
 describe('a machine without the feature repository', () => {
-  let origin: Project;
-  let bare: Project;
+  const origin = testProject();
+  const bare = testProject({});
   let seenWithRepository: unknown;
-  let env: Record<string, string>;
-  let server: ServerProcess;
-
-  beforeAll(async () => {
-    origin = createServingProject();
-    origin.write('feature_repo/pipelines.ts', TASKS);
-    origin.write('feature_repo/factor.ts', 'export const FACTOR = 10;\n');
-    origin.write('feature_repo/steps/parts/__init__.py', '');
-    origin.write('feature_repo/steps/parts/adding.py', 'def add(n):\n    return n + 100\n');
-    origin.write(
-      'feature_repo/steps/more.py',
-      [
-        'import json, os',
-        'from parts.adding import add',
-        'given = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))',
-        'json.dump(add(given["needs"]["two"]), open(os.path.join(os.environ["HEADRACE_STEP_OUTPUT"], "result.json"), "w"))',
-        '',
-      ].join('\n'),
-    );
-    origin.write('feature_repo/steps/places.py', PLACES);
-    origin.write('feature_repo/steps/limits.json', '{"most": 3}');
-    origin.write('feature_repo/steps/shapes/one.sql', 'SELECT 1');
-    origin.write('feature_repo/steps/unnamed.json', '{}');
-    headraceJson(origin, ['apply']);
+  beforeAll(() => {
+    for (const [name, content] of Object.entries(FILES)) origin.write(`feature_repo/${name}`, content);
+    origin.json('apply');
     seenWithRepository = placesSeen(origin);
     rmSync(origin.file('feature_repo'), { recursive: true });
-    bare = createProject({ 'headrace.config.ts': CONFIG });
-    env = {
+    bare.env = {
       HEADRACE_REGISTRY_URL: `sqlite:${origin.file('.headrace/registry.db')}`,
       HEADRACE_ONLINE_URL: `lmdb:${origin.file('.headrace/online')}`,
       HEADRACE_ARTIFACTS_URL: `file:${origin.file('.headrace/artifacts')}`,
     };
-    server = await startServe(bare, [], env);
   });
-  afterAll(async () => {
-    await server.stop();
-    origin.remove();
-    bare.remove();
-  });
+  const server = testServer(bare);
 
-  it('predicts, with functions that it never had on its disk', async () => {
-    const answer = await post(`${server.url}/v1/endpoints/checkout/predict`, {
-      inputs: [{ customer: 'ada', amount: 30 }],
-      options: { return_features: true },
-    });
-    expect(answer['predictions']).toMatchObject([
-      { outputs: { probability: 0.25 }, features: { history__big_7d: 1, basket__ratio: 2 } },
-    ]);
-  });
-
-  it('takes pushes, whose derived columns its functions compute', async () => {
-    const row = { customer: 'eve', amount: 20, points: 1, bought_at: new Date(Date.now() - 1000).toISOString() };
-    await post(`${server.url}/v1/sources/purchases/push`, { rows: [row] });
-    const read = { service: 'numbers', rows: [{ customer: 'eve', amount: 20 }] };
-    expect(await post(`${server.url}/v1/features/read`, read)).toMatchObject({
-      rows: [{ features: { history__big_7d: 1 } }],
-    });
+  it('predicts, and takes pushes whose derived columns it computes, with functions that it never had on its disk', async () => {
+    const { predictions } = await predict(server, [{ customer: 'ada', amount: 30 }], { return_features: true });
+    const features = { history__big_7d: 1, basket__ratio: 2 };
+    expect(predictions).toMatchObject([{ outputs: { probability: 0.25 }, features }]);
+    await pushPurchases(server, [purchase('eve', 20)]);
+    expect(await readNumbers(server, 'eve')).toMatchObject({ rows: [{ features: { history__big_7d: 1 } }] });
   });
 
   it('runs pipelines: tasks, and Python scripts with what they import', () => {
-    const { code, stderr } = headrace(bare, ['run', 'sums'], env);
-    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
-    const { runs } = headraceJson(bare, ['runs', 'list'], env) as { runs: { id: string }[] };
-    const shown = JSON.stringify(headraceJson(bare, ['runs', 'show', runs[0]?.id ?? ''], env));
-    expect(shown).toContain('"last"');
+    const { code, stderr } = bare.run('run sums');
+    expect(code, stderr).toBe(0);
+    const { runs } = bare.json<{ runs: { id: string }[] }>('runs list');
+    const steps = expect.arrayContaining([expect.objectContaining({ name: 'last', result: 2 * 10 + 100 + 1 })]);
+    expect(bare.json(['runs', 'show', runs[0]?.id ?? ''])).toMatchObject({ steps });
   });
 
   it('gives steps the same place as one that has it: what travels with them, and nothing else', () => {
-    const seen = placesSeen(bare, env);
-    const python = ['more.py', 'parts/__init__.py', 'parts/adding.py', 'places.py'];
+    const seen = placesSeen(bare);
+    const found = ['more.py', 'parts/__init__.py', 'parts/adding.py', 'places.py', 'limits.json', 'shapes/one.sql'];
     expect(seen).toEqual({
-      script: {
-        limits: { most: 3 },
-        shapes: 'SELECT 1',
-        found: [...python, 'limits.json', 'shapes/one.sql'].map((name) => `steps/${name}`).sort(),
-      },
+      script: { limits: { most: 3 }, shapes: 'SELECT 1', found: found.map((name) => `steps/${name}`).sort() },
       task: { reads: false },
     });
     expect(seenWithRepository).toEqual(seen);
   });
 
   it('materializes, makes features, and lists what is applied', () => {
-    expect(headrace(bare, ['materialize', '--incremental'], env).code).toBe(0);
-    expect(headraceJson(bare, ['views'], env)).toMatchObject({ views: [{ view: 'history', complete: true }] });
-    expect(headraceJson(bare, ['history'], env)).toMatchObject({ revisions: [{ servers: [{}] }, {}] });
+    expect(bare.run('materialize --incremental').code).toBe(0);
+    expect(bare.json('views')).toMatchObject({ views: [{ view: 'history', complete: true }] });
+    expect(bare.json('history')).toMatchObject({ revisions: [{ servers: [{}] }, {}] });
   });
 });
 
-describe('a machine with another working copy', () => {
-  it('serves what was applied, and doctor tells of the difference', async () => {
-    const project = createServingProject();
-    project.write('feature_repo/shop.ts', REPOSITORY.replace(".over('1d')", ".over('2d')"));
-    const server = await startServe(project);
-    try {
-      const read = { service: 'numbers', rows: [{ customer: 'ada', amount: 20 }] };
-      const answer = await post(`${server.url}/v1/features/read`, read);
-      expect(answer).toMatchObject({ rows: [{ features: { history__purchases_1d: 2 } }] });
-      const { checks } = headraceJson(project, ['doctor']) as { checks: { check: string; says: string }[] };
-      expect(checks.map(({ says }) => says).join('\n')).toContain('differs from revision 1, which is applied');
-    } finally {
-      await server.stop();
-      project.remove();
-    }
-  });
+it('a machine with another working copy serves what was applied, and doctor tells of the difference', async () => {
+  const project = ownProject();
+  project.write('feature_repo/shop.ts', REPOSITORY.replace(".over('1d')", ".over('2d')"));
+  const server = await project.serve();
+  expect(await readNumbers(server, 'ada')).toMatchObject({ rows: [{ features: { history__purchases_1d: 2 } }] });
+  const { checks } = project.json<{ checks: { says: string }[] }>('doctor');
+  expect(checks.map(({ says }) => says).join('\n')).toContain('differs from revision 1, which is applied');
 });

@@ -1,5 +1,5 @@
 // The database is away for longer than a server that says nothing is taken for live, and than figures may be late: from all
-// servers, or from one of two. Shorter absences: test/e2e.
+// servers, or from one of two. Shorter absences: test/contract/rollouts.test.ts and minutes.test.ts.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';

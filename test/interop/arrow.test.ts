@@ -1,7 +1,6 @@
 // Features and predictions in the hands of pyarrow: every type in every form that it sends, every column that it reads, and the
 // lines of the guide.
 
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ARROW_REPOSITORY } from '../support/arrow-shop.ts';
@@ -9,11 +8,11 @@ import { passThroughModel } from '../support/onnx-model.ts';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
 import { programOutput } from '../support/program-output.ts';
 import { bringPackages } from '../support/python-packages.ts';
+import { guideBlocks } from '../support/run-guide.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const VERSION = '26.0.1';
 const CLIENT = join(import.meta.dirname, '../support/arrow-client.py');
-const GUIDE = join(import.meta.dirname, '../../docs/guides/arrow.md');
 
 const brought = bringPackages(`pyarrow-${VERSION}`, [`pyarrow==${VERSION}`]);
 if (typeof brought === 'string') skipBecause(`Arrow in pyarrow's hands: ${brought}`);
@@ -56,12 +55,8 @@ describe.skipIf(typeof brought === 'string')('pyarrow', () => {
   });
 
   it('reads what the guide shows', async () => {
-    const blocks = [...readFileSync(GUIDE, 'utf8').matchAll(/^```python\n([\s\S]*?)^```$/gm)].map(
-      ([, text = '']) => text,
-    );
-    expect(blocks.length).toBeGreaterThan(0);
-    const script = join(open.project.directory, 'guide.py');
-    writeFileSync(script, blocks.join('\n').replaceAll('http://127.0.0.1:8080', open.serving.url));
+    const code = guideBlocks('arrow.md', 'python').join('\n').replaceAll('http://127.0.0.1:8080', open.serving.url);
+    const script = open.project.write('guide.py', code);
     const output = await programOutput(python, [script], open.project.directory);
     expect(output).toContain('known__name');
     expect(output).toContain('prediction_id');

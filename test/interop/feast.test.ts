@@ -2,19 +2,18 @@
 // writes, statuses, int64 of all digits, and errors as it raises them.
 
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADA, FEAST_REPOSITORY } from '../support/feast-shop.ts';
-import { headrace, createServingProject, startServe } from '../support/serving-project.ts';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
 import { bringPackages } from '../support/python-packages.ts';
+import { guideBlocks } from '../support/run-guide.ts';
 import { skipBecause } from '../support/skips.ts';
-import { fullDescribe } from '../support/tier.ts';
+import { ownProject } from '../support/test-project.ts';
+import { fullIt } from '../support/tier.ts';
 
 const VERSION = '0.67.0';
 const CLIENT = join(import.meta.dirname, '../support/feast-client.py');
-const GUIDE = join(import.meta.dirname, '../../docs/guides/feast-clients.md');
 const INSTALL_LIMIT_MS = 600_000;
 
 const brought = bringPackages(`feast-${VERSION}`, [`feast==${VERSION}`], INSTALL_LIMIT_MS);
@@ -39,12 +38,9 @@ async function ask(url: string, folder: string): Promise<Seen> {
   return JSON.parse(line.replaceAll(/(?<=[[ ])-?\d{16,}(?=[,\]])/g, '"$&"')) as Seen;
 }
 
-interface Raised {
-  readonly class: string;
-  readonly message: string;
-}
-
-type Seen = Readonly<Record<string, unknown>> & { readonly errors: Readonly<Record<string, Raised>> };
+type Seen = Readonly<Record<string, unknown>> & {
+  readonly errors: Readonly<Record<string, { readonly class: string; readonly message: string }>>;
+};
 
 describe.skipIf(typeof brought === 'string')('Feast’s remote online store', () => {
   let open: OpenServing;
@@ -58,33 +54,22 @@ describe.skipIf(typeof brought === 'string')('Feast’s remote online store', ()
   }, 300_000);
   afterAll(() => open.close());
 
-  it('reads every type, with the type that Feast has for it', () => {
-    expect(seen['values']).toEqual({
-      customer: ['ada', 'nobody'],
-      amount: [3, null],
-      points: ['9223372036854775807', null],
-      code: ['AQID', null],
-      seen: [true, null],
-      tags: [['a', 'b'], null],
-      embedding: [[1, 2.5, 3], null],
-      small: [-7, null],
-      share: [0.5, null],
-      rates: [[1, 0.25], null],
-      bought: [boughtMs / 1000, null],
-    });
-    expect(seen['kinds']).toEqual({
-      customer: 'string_val',
-      amount: 'double_val',
-      points: 'int64_val',
-      code: 'string_val',
-      seen: 'bool_val',
-      tags: 'string_list_val',
-      embedding: 'double_list_val',
-      small: 'int64_val',
-      share: 'double_val',
-      rates: 'double_list_val',
-      bought: 'int64_val',
-    });
+  it.each<[name: string, kind: string, value: unknown]>([
+    ['amount', 'double_val', 3],
+    ['points', 'int64_val', '9223372036854775807'],
+    ['code', 'string_val', 'AQID'],
+    ['seen', 'bool_val', true],
+    ['tags', 'string_list_val', ['a', 'b']],
+    ['embedding', 'double_list_val', [1, 2.5, 3]],
+    ['small', 'int64_val', -7],
+    ['share', 'double_val', 0.5],
+    ['rates', 'double_list_val', [1, 0.25]],
+    ['bought', 'int64_val', boughtMs / 1000],
+  ])('reads %s as %s', (name, kind, value) => {
+    const { values, kinds } = seen as unknown as Record<'values' | 'kinds', Record<string, unknown>>;
+    expect([kinds[name], values[name]]).toEqual([kind, [value, null]]);
+    expect([kinds['customer'], values['customer']]).toEqual(['string_val', ['ada', 'nobody']]);
+    expect([Object.keys(kinds).length, Object.keys(values).length]).toEqual([11, 11]);
   });
 
   it('tells what is there from what is not', () => {
@@ -146,35 +131,27 @@ describe.skipIf(typeof brought === 'string')('Feast’s remote online store', ()
   });
 });
 
-fullDescribe.skipIf(typeof brought === 'string')('the guide on Feast’s clients', () => {
-  it('shows what its Python prints, by a key’s token, too', async () => {
-    const guide = readFileSync(GUIDE, 'utf8');
-    const blocks = (language: string): readonly string[] =>
-      [...guide.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, text = '']) => text);
-    const [definitions = ''] = blocks('ts');
-    const [store = '', auth = ''] = blocks('yaml');
-    const project = createServingProject();
-    const server = await startServe(project);
-    try {
-      project.write('feature_repo/balances.ts', definitions);
-      expect(headrace(project, ['apply']).code).toBe(0);
-      const folder = dirname(
-        project.write('feast/feature_store.yaml', store.replace('http://127.0.0.1:8080', server.url)),
-      );
-      project.write('feast/guide.py', blocks('python').join('\n'));
-      const shown = blocks('text').join('');
-      await expect.poll(() => run(['guide.py'], folder), { timeout: 120_000 }).toContain(shown);
-      const made = headrace(project, ['keys', 'create', 'feast', '--role', 'read', '--role', 'write', '--json']);
-      const { key } = JSON.parse(made.stdout) as { readonly key: string };
-      project.write('feast/feature_store.yaml', `${store.replace('http://127.0.0.1:8080', server.url)}${auth}`);
-      await expect.poll(async () => (await fetch(`${server.url}/v1/status`)).status).toBe(401);
-      expect(await run(['guide.py'], folder, { HEADRACE_KEY: key })).toContain(shown);
-      await expect(run(['guide.py'], folder, { HEADRACE_KEY: 'hr_wrong' })).rejects.toThrow(
-        /FeastPermissionError: HR_UNAUTH/,
-      );
-    } finally {
-      await server.stop();
-      project.remove();
-    }
-  }, 300_000);
-});
+fullIt.skipIf(typeof brought === 'string')(
+  'the guide on Feast’s clients shows what its Python prints, by a key’s token, too',
+  { timeout: 300_000 },
+  async () => {
+    const [definitions = ''] = guideBlocks('feast-clients.md', 'ts');
+    const [store = '', auth = ''] = guideBlocks('feast-clients.md', 'yaml');
+    const project = ownProject();
+    const server = await project.serve();
+    project.write('feature_repo/balances.ts', definitions);
+    project.json('apply');
+    const put = (more = '') =>
+      project.write('feast/feature_store.yaml', store.replace('http://127.0.0.1:8080', server.url) + more);
+    const folder = dirname(put());
+    project.write('feast/guide.py', guideBlocks('feast-clients.md', 'python').join('\n'));
+    const shown = guideBlocks('feast-clients.md', 'text').join('');
+    await expect.poll(() => run(['guide.py'], folder), { timeout: 120_000 }).toContain(shown);
+    const { key } = project.json<{ key: string }>('keys create feast --role read --role write');
+    put(auth);
+    await expect.poll(async () => (await fetch(`${server.url}/v1/status`)).status).toBe(401);
+    expect(await run(['guide.py'], folder, { HEADRACE_KEY: key })).toContain(shown);
+    const wrong = run(['guide.py'], folder, { HEADRACE_KEY: 'hr_wrong' });
+    await expect(wrong).rejects.toThrow(/FeastPermissionError: HR_UNAUTH/);
+  },
+);

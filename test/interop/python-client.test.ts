@@ -1,10 +1,7 @@
 // The Python client, as its wheel is installed, against real servers: each of its pytest tests is one here.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
   bringPythonClient,
   collectPythonTests,
@@ -12,8 +9,8 @@ import {
   type PythonClient,
   runPythonTests,
 } from '../support/python-client.ts';
-import { createServingProject, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
+import { testProject, testServer } from '../support/test-project.ts';
 import { fullDescribe, isFull } from '../support/tier.ts';
 
 const RUN_LIMIT_MS = 1_500_000;
@@ -49,22 +46,11 @@ describe.skipIf(typeof client === 'string')('the Python client', () => {
 });
 
 fullDescribe.skipIf(typeof client === 'string')('the wheel alone, with what it asks for', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-alone-'));
-  let python: string;
-  let project: Project;
-  let server: ServerProcess;
-  beforeAll(async () => {
-    python = installAlone(client as PythonClient, folder);
-    project = createServingProject();
-    server = await startServe(project);
-  }, 300_000);
-  afterAll(async () => {
-    await server.stop();
-    project.remove();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const project = testProject();
+  const server = testServer(project);
 
-  it('predicts and reads without pandas and polars, for dicts and Arrow tables', () => {
+  it('predicts and reads without pandas and polars, for dicts and Arrow tables', { timeout: 300_000 }, () => {
+    const python = installAlone(client as PythonClient, project.file('alone'));
     const program = `
 import importlib.util, json, sys
 import pyarrow as pa
@@ -77,7 +63,6 @@ with Client(sys.argv[1]) as client:
     print(json.dumps([dicts[0]["probability"], table["probability"][0].as_py(), points]))
 `;
     const { stdout, stderr } = spawnSync(python, ['-c', program, server.url], { encoding: 'utf8', timeout: 60_000 });
-    expect(stderr).toBe('');
-    expect(stdout.trim()).toBe('[0.25, 0.25, 9223372036854775807]');
+    expect([stdout.trim(), stderr]).toEqual(['[0.25, 0.25, 9223372036854775807]', '']);
   });
 });

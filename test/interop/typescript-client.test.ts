@@ -3,16 +3,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { apiOfDocument } from '../../src/serving/index.ts';
 import type { Api } from '../../src/client/index.ts';
-import { type Browser, findBrowser, openBrowser } from '../support/browser.ts';
+import { findBrowser, openBrowser } from '../support/browser.ts';
 import type { ClientTrial } from '../support/client-program.ts';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
 import { freePort } from '../support/free-port.ts';
 import { bringNpmPackages } from '../support/npm-packages.ts';
-import { createServingProject, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
+import { testProject, testServer } from '../support/test-project.ts';
 
 const [DENO, BUN] = ['2.9.6', '1.4.4'];
 const PROGRAM = join(import.meta.dirname, '../support/client-program-main.ts');
@@ -65,14 +65,11 @@ const SEEN = {
   unreached: ['HR_UNREACHABLE', 2],
 };
 
-let project: Project;
-let server: ServerProcess;
+const server = testServer(testProject());
 let proxy: FaultyProxy;
 let deadUrl: string;
 let api: Api;
 beforeAll(async () => {
-  project = createServingProject();
-  server = await startServe(project);
   proxy = await startFaultyProxy(server.url);
   proxy.fault = (_method, _path, { 'x-request-id': id }) => {
     if (id === 'drop') return { kind: 'drop' };
@@ -81,11 +78,7 @@ beforeAll(async () => {
   deadUrl = `http://127.0.0.1:${await freePort()}`;
   api = apiOfDocument(await (await fetch(`${server.url}/openapi.json`)).json());
 }, 120_000);
-afterAll(async () => {
-  await proxy.stop();
-  await server.stop();
-  project.remove();
-});
+afterAll(() => proxy.stop());
 
 const trialOf = (customer: string): ClientTrial => ({ url: proxy.endpoint, deadUrl, api, customer });
 
@@ -108,28 +101,16 @@ it.each(platforms)('runs in $name', async (platform) => {
   expect(JSON.parse(await run(platform, trialOf(platform.name)))).toEqual(SEEN);
 });
 
-describe.skipIf(browserProgram === undefined)('in a browser', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await openBrowser(browserProgram ?? '');
-  });
-  afterAll(() => browser.close());
-
-  it('runs in a page of the server’s own origin', async () => {
-    const { outputFiles } = await build({
-      entryPoints: [join(import.meta.dirname, '../support/client-program.ts')],
-      bundle: true,
-      platform: 'browser',
-      format: 'iife',
-      globalName: 'trial',
-      write: false,
-    });
-    await browser.open(`${proxy.endpoint}/docs`);
-    await browser.evaluate(outputFiles[0]?.text ?? '');
-    const seen = await browser.evaluate(
-      `${outputFiles[0]?.text ?? ''};trial.tryClient(${JSON.stringify(trialOf('browser'))}).then(JSON.stringify, (e) => String(e.stack))`,
-    );
-    // A browser does not say whether a connection was made: a prediction is then not sent again.
-    expect(JSON.parse(String(seen))).toEqual({ ...SEEN, unreached: ['HR_CONNECTION_LOST', 1] });
-  });
+it.skipIf(browserProgram === undefined)('runs in a page of the server’s own origin', async () => {
+  const browser = await openBrowser(browserProgram ?? '');
+  onTestFinished(() => browser.close());
+  const entry = join(import.meta.dirname, '../support/client-program.ts');
+  const bundled = { bundle: true, platform: 'browser', format: 'iife', globalName: 'trial', write: false } as const;
+  const text = (await build({ entryPoints: [entry], ...bundled })).outputFiles[0]?.text ?? '';
+  await browser.open(`${proxy.endpoint}/docs`);
+  await browser.evaluate(text);
+  const call = `trial.tryClient(${JSON.stringify(trialOf('browser'))}).then(JSON.stringify, (e) => String(e.stack))`;
+  const seen = await browser.evaluate(`${text};${call}`);
+  // A browser does not say whether a connection was made: a prediction is then not sent again.
+  expect(JSON.parse(String(seen))).toEqual({ ...SEEN, unreached: ['HR_CONNECTION_LOST', 1] });
 });

@@ -64,6 +64,12 @@ export function startGuide(page: string, project: Project, commands: readonly st
   applyDiff(project, head.replace('// ', ''), rest);
 }
 
+/** The blocks of one language in a guide, by its file's name. */
+export function guideBlocks(name: string, language: string): string[] {
+  const guide = readFileSync(join(import.meta.dirname, '../../docs/guides', name), 'utf8');
+  return blocksOf(guide).flatMap((block) => (block.language === language ? [block.text] : []));
+}
+
 // A block that shows one has a longer fence.
 function blocksOf(guide: string): Block[] {
   return [...guide.matchAll(/^(`{3,})(\w*)\n([\s\S]*?)^\1$/gm)].map(([, , language = '', text = '']) => ({

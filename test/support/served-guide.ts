@@ -16,25 +16,36 @@ export interface ServedGuide {
   type(): number;
 }
 
-/** Opened before the file's tests and closed after them. `create`: the project that is served, the shop's when left out. */
-export function serveGuide(name: string, create: () => Project = createServingProject): ServedGuide {
+/**
+ * Opened before the file's tests and closed after them. `create`: the project that is served, the shop's when left out; `args`: of its
+ * server.
+ */
+export function serveGuide(
+  name: string,
+  create: () => Project | Promise<Project> = () => createServingProject(),
+  args: readonly string[] = [],
+): ServedGuide {
   const path = join(import.meta.dirname, '../../docs/guides', name);
   let project: Project;
   let server: ServerProcess;
   beforeAll(async () => {
-    project = create();
-    server = await startServe(project);
+    project = await create();
+    server = await startServe(project, args);
   }, 120_000);
   afterAll(async () => {
     await server.stop();
     project.remove();
   });
+  const environment = () => {
+    const { grpc } = server.announced as { grpc?: string };
+    return { HEADRACE_URL: server.url, ...(grpc === undefined ? {} : { HEADRACE_GRPC: grpc }) };
+  };
   return {
     path,
     project: () => project,
-    environment: () => ({ HEADRACE_URL: server.url }),
+    environment,
     type() {
-      const shown = runGuide(path, project, { HEADRACE_URL: server.url });
+      const shown = runGuide(path, project, environment());
       for (const { command, shown: expected, printed } of shown) expect(printed, command).toBe(expected);
       return shown.length;
     },

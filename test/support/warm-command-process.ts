@@ -15,6 +15,8 @@ process.on('message', (request: WarmRequest) => {
   });
 });
 process.once('disconnect', () => process.exit(0));
+// Each command adds one of its own, which is no leak in a process that runs one: Node would warn of it amid what a later one says.
+for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0);
 
 async function run({ directory, args, env }: WarmRequest): Promise<WarmAnswer> {
   process.chdir(directory);
