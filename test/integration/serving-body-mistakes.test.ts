@@ -1,16 +1,11 @@
 // What is said of a body that its schema refuses: outcomes, traffic, pushes, over a real server.
 
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
-import { REPOSITORY } from '../support/serving-project.ts';
+import { describe, expect, it } from 'vitest';
+import { servingForAll } from '../support/serving-for-all.ts';
 import { runs } from '../support/tier.ts';
 
-let open: OpenServing;
-beforeAll(async () => {
-  open = await openServing({ repository: REPOSITORY, features: 4 });
-}, 60_000);
-afterAll(() => open.close());
+const open = servingForAll();
 
 interface Refusal {
   readonly code: string;
@@ -18,39 +13,28 @@ interface Refusal {
   readonly errors: readonly { readonly path: string; readonly message: string }[];
 }
 
-const send = async (
-  method: 'POST' | 'PUT' | 'GET',
-  url: string,
-  payload?: string,
-): Promise<Refusal & { status: number }> => {
-  const answer = await open.serving.server.inject({
-    method,
-    url,
-    headers: payload === undefined ? {} : { 'content-type': 'application/json' },
-    ...(payload === undefined ? {} : { payload }),
-  });
+const CHECKOUT = '/v1/endpoints/checkout';
+const OUTCOMES = `${CHECKOUT}/outcomes`;
+const send = async (method: 'POST' | 'PUT' | 'GET', url: string, payload?: string) => {
+  const body = payload === undefined ? {} : { payload, headers: { 'content-type': 'application/json' } };
+  const answer = await open.serving.server.inject({ method, url, ...body });
   return { ...answer.json<Refusal>(), status: answer.statusCode };
 };
-const OUTCOMES = '/v1/endpoints/checkout/outcomes';
-const told = ({ errors }: Refusal): string[] => errors.map(({ path, message }) => `${path}: ${message}`);
-const ofOutcome = async (members: string) => told(await send('POST', OUTCOMES, `{"outcomes":[${members}]}`));
-const ofOutcomes = async (body: string) => told(await send('POST', OUTCOMES, body));
-const ofTraffic = async (body: object) => told(await send('PUT', '/v1/endpoints/checkout', JSON.stringify(body)));
+const told = async (...asked: Parameters<typeof send>): Promise<string[]> =>
+  (await send(...asked)).errors.map(({ path, message }) => `${path}: ${message}`);
+const ofOutcome = (members: string) => told('POST', OUTCOMES, `{"outcomes":[${members}]}`);
+const ofTraffic = (...variants: readonly object[]) => told('PUT', CHECKOUT, JSON.stringify({ variants }));
 
 describe('a mistake in a body', () => {
+  const VALUE = 'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got';
   it.each([
-    ['{}', 'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got an object'],
-    ['[true]', 'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got an array of 1'],
-    [
-      '1e400',
-      'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got a number past ±1.8e308',
-    ],
-    [
-      '9007199254740993',
-      'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got number 9007199254740993: a whole number past 2^53 is sent as text',
-    ],
-  ])('of a value of several types is told once: %s', async (value, message) => {
+    ['{}', 'an object'],
+    ['[true]', 'an array of 1'],
+    ['1e400', 'a number past ±1.8e308'],
+    ['9007199254740993', 'number 9007199254740993: a whole number past 2^53 is sent as text'],
+  ])('of a value of several types is told once: %s', async (value, got) => {
     const refusal = await send('POST', OUTCOMES, `{"outcomes":[{"prediction_id":"p","value":${value}}]}`);
+    const message = `${VALUE} ${got}`;
     expect(refusal).toMatchObject({ status: 400, code: 'HR_INVALID', detail: `outcomes[0].value: ${message}` });
     expect(refusal.errors).toEqual([{ path: 'outcomes[0].value', message }]);
   });
@@ -71,89 +55,69 @@ describe('a mistake in a body', () => {
     ]);
   });
 
+  it('is told of a time that is none', async () => {
+    const messages = await ofOutcome('{"prediction_id":"p","value":1,"observed_at":"noon"}');
+    expect(messages).toEqual([expect.stringMatching(/^outcomes\[0\]\.observed_at: /)]);
+  });
+
   it.each([
-    ['{}', ['outcomes: is missing']],
-    ['[]', ['body: expected an object, got an array of 0']],
-    ['null', ['body: expected an object, got null']],
-    ['{"outcomes":"all"}', ['outcomes: expected an array, got string "all"']],
-    ['{"outcomes":[],"__proto__":1}', ['__proto__: is not a known member. The members: outcomes.']],
-  ])('names the body or its member: %s', async (body, messages) => {
-    expect(await ofOutcomes(body)).toEqual(messages);
+    ['{}', 'outcomes: is missing'],
+    ['[]', 'body: expected an object, got an array of 0'],
+    ['null', 'body: expected an object, got null'],
+    ['{"outcomes":"all"}', 'outcomes: expected an array, got string "all"'],
+    ['{"outcomes":[],"__proto__":1}', '__proto__: is not a known member. The members: outcomes.'],
+  ])('names the body or its member: %s', async (body, message) => {
+    expect(await told('POST', OUTCOMES, body)).toEqual([message]);
   });
 
-  it('is told of traffic, too', async () => {
-    const ok = { name: 'stable', version: 1, weight: 100 };
-    expect(await ofTraffic({ variants: [{ ...ok, weight: '100' }] })).toEqual([
-      'variants[0].weight: expected number from 0 to 100, got string "100"',
-    ]);
-    expect(
-      await ofTraffic({
-        variants: [
-          { ...ok, weight: 101, version: 0 },
-          { ...ok, version: 1.5 },
-          { ...ok, version: '' },
-        ],
-      }),
-    ).toEqual([
-      'variants[0].weight: expected number from 0 to 100, got number 101',
-      'variants[0].version: expected whole number of at least 1 or text of 1 to 64 characters, got number 0',
-      'variants[1].version: expected whole number of at least 1 or text of 1 to 64 characters, got number 1.5',
-      'variants[2].version: expected whole number of at least 1 or text of 1 to 64 characters, got string ""',
-    ]);
-    expect(await ofTraffic({ variant: [ok] })).toEqual([
-      'variants: is missing',
-      'variant: is not a known member. Did you mean "variants"?',
-    ]);
+  const ok = { name: 'stable', version: 1, weight: 100 };
+  const ranged = (name: string, ...ranges: readonly (readonly [from: number, to: number])[]) => ({
+    name,
+    version: 1,
+    ...(ranges.length === 0 ? {} : { ranges }),
+  });
+  const VERSION = '[0].version: expected whole number of at least 1 or text of 1 to 64 characters, got';
+  const stable = ranged('stable', [0, 6000]);
+  it.each<[object[], string]>([
+    [[{ ...ok, weight: '100' }], '[0].weight: expected number from 0 to 100, got string "100"'],
+    [[{ ...ok, weight: 101 }], '[0].weight: expected number from 0 to 100, got number 101'],
+    [[{ ...ok, version: 0 }], `${VERSION} number 0`],
+    [[{ ...ok, version: 1.5 }], `${VERSION} number 1.5`],
+    [[{ ...ok, version: '' }], `${VERSION} string ""`],
+    [[ranged('stable')], '[0].weight: expected a weight, or the ranges of all variants, got neither'],
+    [[stable, ranged('candidate', [7000, 10_000])], ': expected ranges of all buckets, 0 to 9999, got 9000 of them'],
+    [[{ ...stable, weight: 50 }, ranged('other', [6000, 10_000])], ': expected weights that sum to 100, got 90'],
+  ])('is told of traffic, too: %j', async (variants, message) => {
+    expect(await ofTraffic(...variants)).toEqual([`variants${message}`]);
   });
 
-  it('is told of ranges, from which weights follow', async () => {
-    const of = (name: string, ranges?: unknown) => ({ name, version: 1, ...(ranges === undefined ? {} : { ranges }) });
-    expect(await ofTraffic({ variants: [of('stable'), of('candidate', [[0, 100]])] })).toEqual([
-      'variants[0].weight: expected a weight, or the ranges of all variants, got neither',
-    ]);
-    expect(await ofTraffic({ variants: [of('stable', [[0, 6000]]), of('candidate', [[5000, 10_000]])] })).toEqual([
-      'variants[1].ranges[0]: [5000, 10000) overlaps [0, 6000), which variants[0].ranges[0] has',
-    ]);
-    expect(await ofTraffic({ variants: [of('stable', [[0, 6000]]), of('candidate', [[7000, 10_000]])] })).toEqual([
-      'variants: expected ranges of all buckets, 0 to 9999, got 9000 of them',
-    ]);
-    const halved = [{ ...of('stable', [[0, 6000]]), weight: 50 }, of('candidate', [[6000, 10_000]])];
-    expect(await ofTraffic({ variants: halved })).toEqual(['variants: expected weights that sum to 100, got 90']);
-    const given = [
-      of('stable', [
-        [0, 12],
-        [700, 10_000],
-      ]),
-      of('candidate', [[12, 700]]),
-    ];
-    expect(await send('PUT', '/v1/endpoints/checkout', JSON.stringify({ variants: given }))).toMatchObject({
+  it('is no range from which a weight follows', async () => {
+    const variants = [ranged('stable', [0, 12], [700, 10_000]), ranged('candidate', [12, 700])];
+    const [stable, candidate] = variants.map(({ name, ranges }) => ({ name, ranges }));
+    expect(await send('PUT', CHECKOUT, JSON.stringify({ variants }))).toMatchObject({
       status: 200,
       variants: [
-        {
-          name: 'stable',
-          weight: 93.12,
-          ranges: [
-            [0, 12],
-            [700, 10_000],
-          ],
-        },
-        { name: 'candidate', weight: 6.88, ranges: [[12, 700]] },
+        { ...stable, weight: 93.12 },
+        { ...candidate, weight: 6.88 },
       ],
     });
   });
 
-  it('is told of what the path names, and of pushes', async () => {
-    expect(told(await send('GET', '/v1/endpoints/checkout/traffic/0x'))).toEqual([
-      'revision: expected text like ^[1-9][0-9]{0,8}$, got string "0x"',
-    ]);
-    expect(told(await send('POST', '/v1/sources/purchases/push', '{"row":[]}'))).toEqual([
-      'rows: is missing',
-      'row: is not a known member. Did you mean "rows"?',
-    ]);
+  it.each([
+    ['PUT', CHECKOUT, '{"variant":[]}', 'variant'],
+    ['POST', '/v1/sources/purchases/push', '{"row":[]}', 'row'],
+  ] as const)('is told of what is missing beside its slip: %s %s', async (method, url, body, slip) => {
+    const messages = [`${slip}s: is missing`, `${slip}: is not a known member. Did you mean "${slip}s"?`];
+    expect(await told(method, url, body)).toEqual(messages);
+  });
+
+  it('is told of what the path names', async () => {
+    const message = 'revision: expected text like ^[1-9][0-9]{0,8}$, got string "0x"';
+    expect(await told('GET', `${CHECKOUT}/traffic/0x`)).toEqual([message]);
   });
 
   it('is one of the first hundred that are named, and the others are counted', async () => {
-    const outcomes = Array.from({ length: 5000 }, () => '{"prediction_id":"p","value":{}}').join();
+    const outcomes = Array<string>(5000).fill('{"prediction_id":"p","value":{}}').join();
     const refusal = await send('POST', OUTCOMES, `{"outcomes":[${outcomes}]}`);
     expect(refusal.errors).toHaveLength(100);
     expect(refusal.detail).toMatch(/got an object \(and 4999 more, the first 100 are listed\)$/);
@@ -166,9 +130,7 @@ describe('a mistake in a body', () => {
         { maxDepth: 4 },
         fc.constantFrom<unknown>(null, true, 1, -0.5, '', 'x', 1e17),
         fc.array(tie('json'), { maxLength: 3 }),
-        fc
-          .array(fc.tuple(names, tie('json')), { maxLength: 4 })
-          .map((members) => Object.fromEntries(members) as unknown),
+        fc.array(fc.tuple(names, tie('json')), { maxLength: 4 }).map((members): unknown => Object.fromEntries(members)),
       ),
     }));
     await fc.assert(

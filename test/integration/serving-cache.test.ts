@@ -1,31 +1,20 @@
-// An endpoint that keeps what its models answer: the same answers as without, by whatever protocol, for whichever version, and
-// every prediction counted, logged and shadowed as one.
+// An endpoint that keeps what its models answer: the same answers by whatever protocol, and every prediction counted and logged.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { Float64, Table, tableToIPC, vectorFromArray } from 'apache-arrow';
 import { registerModelFile } from '../../src/app/index.ts';
 import { queryPredictionLog } from '../../src/monitoring/index.ts';
-import { type GrpcClient, grpcClient } from '../support/grpc-client.ts';
-import { NOT_IN_TABLE, ONE_NUMBER } from '../support/one-number.ts';
-import { centeringModel, linearModel, lookUpModel } from '../support/onnx-model.ts';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { ONE_NUMBER } from '../support/one-number.ts';
+import { linearModel } from '../support/onnx-model.ts';
+import { grpcForAll } from '../support/serving-for-all.ts';
 
 const REPOSITORY = `${ONE_NUMBER.replace("unit: ['x'] }", "unit: ['x'], cache: { ttl: '1h' } }")}
 export const bare = endpoint('bare', { model: returns });
 `;
 
-let on: OpenServing;
-let grpc: GrpcClient;
-beforeAll(async () => {
-  on = await openServing({ repository: REPOSITORY, features: 1, onnx: linearModel(1), serve: { grpcPort: 0 } });
-  for (const onnx of [linearModel(1, { scale: 2 }), lookUpModel(), centeringModel(1)])
-    await registerModelFile(on.app, { model: 'returns', onnx: Buffer.from(onnx) });
-  grpc = grpcClient(on.serving.grpcAddress as string);
-}, 60_000);
-afterAll(async () => {
-  grpc.close();
-  await on.close();
-});
+const grpc = grpcForAll({ repository: REPOSITORY, features: 1, onnx: linearModel(1) }, ({ open: { app } }) =>
+  registerModelFile(app, { model: 'returns', onnx: Buffer.from(linearModel(1, { scale: 2 })) }),
+);
 
 let [next, rows] = [0, { hit: 0, miss: 0, shared: 0 }];
 /** A number that was not asked for yet: texts of the log's rows begin with it. */
@@ -33,41 +22,27 @@ const fresh = (): number => ++next;
 
 async function serve(version: number, more: object = {}): Promise<void> {
   const payload = { variants: [{ name: 'stable', version, weight: 100 }], ...more };
-  const answer = await on.serving.server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload });
+  const answer = await grpc.open.serving.server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload });
   expect(answer.statusCode).toBe(200);
-}
-
-interface Timings {
-  readonly timings: readonly { readonly rows: number; readonly cached_rows: number; readonly inference_ms: number }[];
 }
 
 async function predict(xs: readonly number[], options: object = {}, endpoint = 'checkout') {
-  const inputs = xs.map((x) => ({ x }));
-  const answer = await on.post(`/v1/endpoints/${endpoint}/predict`, {
-    inputs,
+  const answer = await grpc.open.post(`/v1/endpoints/${endpoint}/predict`, {
+    inputs: xs.map((x) => ({ x })),
     options: { return_timings: true, partial: true, ...options },
   });
   expect(answer.statusCode).toBe(200);
-  const { predictions } = answer.json();
-  const [timing] = (answer.json() as unknown as Timings).timings;
+  const { predictions, timings } = answer.json();
   const outputs = predictions.map((one) => (one.outputs as { probability: number } | undefined)?.probability);
-  return { outputs, ids: predictions.map((one) => one.prediction_id), timing, predictions };
-}
-
-async function metric(name: string): Promise<number> {
-  const { body } = await on.serving.server.inject('/metrics');
-  const line = body.split('\n').find((one) => one.startsWith(`${name} `));
-  if (line === undefined) throw new Error(`there is no ${name}`);
-  return Number(line.slice(name.length));
+  return { outputs, ids: predictions.map((one) => one.prediction_id), timing: (timings as [object])[0], predictions };
 }
 
 /** How many rows were found, were not, or waited for another's run, since the last time. */
 async function counted(): Promise<typeof rows> {
-  const of = (result: string) => metric(`headrace_cache_rows_total{endpoint="checkout",result="${result}"}`);
-  const now = { hit: await of('hit'), miss: await of('miss'), shared: await of('shared') };
+  const of = (result: string) => grpc.open.metric(`headrace_cache_rows_total{endpoint="checkout",result="${result}"}`);
   const before = rows;
-  rows = now;
-  return { hit: now.hit - before.hit, miss: now.miss - before.miss, shared: now.shared - before.shared };
+  rows = { hit: await of('hit'), miss: await of('miss'), shared: await of('shared') };
+  return { hit: rows.hit - before.hit, miss: rows.miss - before.miss, shared: rows.shared - before.shared };
 }
 
 beforeEach(async () => {
@@ -84,16 +59,8 @@ describe('a row that was answered before', () => {
     expect(other).toMatchObject({ outputs: [x, next, x], timing: { rows: 3, cached_rows: 2 } });
     expect(new Set([...one.ids, ...other.ids]).size).toBe(4);
     expect(await counted()).toEqual({ hit: 2, miss: 2, shared: 0 });
-    expect(await metric('headrace_cache_entries{endpoint="checkout"}')).toBeGreaterThanOrEqual(2);
-    expect(await metric('headrace_cache_size_bytes{endpoint="checkout"}')).toBeGreaterThan(0);
-  });
-
-  it('shows its features as ever', async () => {
-    const x = fresh();
-    const [first] = (await predict([x], { return_features: true })).predictions;
-    const [second] = (await predict([x], { return_features: true })).predictions;
-    expect(second).toEqual({ ...first, prediction_id: second?.prediction_id });
-    expect(second?.features).toEqual({ given__x: x });
+    expect(await grpc.open.metric('headrace_cache_entries{endpoint="checkout"}')).toBeGreaterThanOrEqual(2);
+    expect(await grpc.open.metric('headrace_cache_size_bytes{endpoint="checkout"}')).toBeGreaterThan(0);
   });
 
   it('runs for an endpoint that keeps nothing', async () => {
@@ -104,29 +71,28 @@ describe('a row that was answered before', () => {
 
   it('is found whichever protocol it comes by', async () => {
     const x = fresh();
-    const answers: number[] = [];
-    answers.push(...((await predict([x])).outputs as number[]));
+    type Outputs<Value> = readonly [{ readonly outputs: { readonly probability: Value } }];
     const inputs = [{ name: 'x', shape: [1], datatype: 'FP64', data: [x] }];
-    const oip = await on.post('/v2/models/checkout/infer', { inputs });
-    answers.push((oip.json() as unknown as { outputs: [{ data: [number] }] }).outputs[0].data[0]);
-    const arrow = await on.serving.server.inject({
+    const [first] = (await predict([x])).outputs;
+    const oip = (await grpc.open.post('/v2/models/checkout/infer', { inputs })).json()['outputs'] as [
+      { data: [number] },
+    ];
+    const arrow = await grpc.open.serving.server.inject({
       method: 'POST',
       url: '/v1/endpoints/checkout/predict',
       headers: { 'content-type': 'application/vnd.apache.arrow.stream' },
       payload: Buffer.from(tableToIPC(new Table({ x: vectorFromArray([x], new Float64()) }), 'stream')),
     });
-    answers.push(
-      (arrow.json() as { predictions: [{ outputs: { probability: number } }] }).predictions[0].outputs.probability,
-    );
-    const { answer } = await grpc.call('/headrace.v1.ServingService/Predict', {
+    const [third] = arrow.json().predictions as Outputs<number>;
+    const { answer } = await grpc.client.call('/headrace.v1.ServingService/Predict', {
       endpoint: 'checkout',
       inputs: [{ columns: { x: { double_value: x } } }],
       return_timings: true,
     });
-    const told = answer as { predictions: [{ outputs: { probability: { double_value: number } } }]; timings: [object] };
-    answers.push(told.predictions[0].outputs.probability.double_value);
-    expect(told.timings[0]).toMatchObject({ rows: '1', cached_rows: '1' });
-    expect(answers).toEqual([x, x, x, x]);
+    const told = answer as { predictions: Outputs<{ double_value: number }>; timings: [object] };
+    expect(told.timings).toMatchObject([{ rows: '1', cached_rows: '1' }]);
+    const fourth = told.predictions[0].outputs.probability.double_value;
+    expect([first, oip[0].data[0], third.outputs.probability, fourth]).toEqual([x, x, x, x]);
     expect(await counted()).toEqual({ hit: 3, miss: 1, shared: 0 });
   });
 });
@@ -136,10 +102,10 @@ describe('a version', () => {
     const x = fresh();
     expect((await predict([x])).outputs).toEqual([x]);
     await serve(2);
-    expect(await predict([x])).toMatchObject({ outputs: [2 * x], timing: { cached_rows: 0 } });
-    expect(await predict([x])).toMatchObject({ outputs: [2 * x], timing: { cached_rows: 1 } });
+    for (const cached_rows of [0, 1])
+      expect(await predict([x])).toMatchObject({ outputs: [2 * x], timing: { cached_rows } });
     // What the first one has answered goes with its plan.
-    await expect.poll(() => metric('headrace_cache_entries{endpoint="checkout"}')).toBe(1);
+    await expect.poll(() => grpc.open.metric('headrace_cache_entries{endpoint="checkout"}')).toBe(1);
     await serve(1);
     expect(await predict([x])).toMatchObject({ outputs: [x], timing: { cached_rows: 0 } });
   });
@@ -147,33 +113,9 @@ describe('a version', () => {
   it('keeps its answers over a change of traffic that leaves it', async () => {
     const x = fresh();
     await predict([x]);
-    const variants = [
-      { name: 'stable', version: 1, weight: 99.99 },
-      { name: 'candidate', version: 2, weight: 0.01 },
-    ];
-    await serve(1, { variants });
+    const candidate = { name: 'candidate', version: 2, weight: 0.01 };
+    await serve(1, { variants: [{ name: 'stable', version: 1, weight: 99.99 }, candidate] });
     expect(await predict([x])).toMatchObject({ outputs: [x], timing: { cached_rows: 1 } });
-  });
-
-  it('that fails a row fails it again', async () => {
-    await serve(3);
-    for (let i = 0; i < 2; i++) {
-      const { outputs, predictions } = await predict([NOT_IN_TABLE, 3]);
-      expect(outputs).toEqual([undefined, 30]);
-      expect(predictions[0]).toMatchObject({ error: { code: 'HR_INFERENCE_FAILED' } });
-    }
-    expect(await counted()).toEqual({ hit: 1, miss: 3, shared: 0 });
-  });
-});
-
-describe('a model that answers rows by each other', () => {
-  it('answers those that come together as ever, and keeps what comes alone', async () => {
-    await serve(4);
-    for (let i = 0; i < 2; i++)
-      expect(await predict([1, 3])).toMatchObject({ outputs: [-1, 1], timing: { cached_rows: 0 } });
-    for (const cached of [0, 1])
-      expect(await predict([3])).toMatchObject({ outputs: [0], timing: { cached_rows: cached } });
-    expect(await predict([1, 3])).toMatchObject({ outputs: [-1, 1], timing: { cached_rows: 0 } });
   });
 });
 
@@ -182,11 +124,11 @@ describe('every prediction', () => {
     const predictions = 'headrace_predictions_total{endpoint="checkout",variant="stable",version="1"}';
     const pairs = 'headrace_shadow_pairs_total{endpoint="checkout",version="2"}';
     await serve(1, { shadows: [{ version: 2, percent: 100 }] });
-    const before = await metric(predictions);
+    const before = await grpc.open.metric(predictions);
     const x = fresh();
     for (let i = 0; i < 5; i++) await predict([x]);
-    expect(await metric(predictions)).toBe(before + 5);
-    await expect.poll(() => metric(pairs), { timeout: 10_000 }).toBe(5);
+    expect(await grpc.open.metric(predictions)).toBe(before + 5);
+    await expect.poll(() => grpc.open.metric(pairs), { timeout: 10_000 }).toBe(5);
     expect(await counted()).toEqual({ hit: 4, miss: 1, shared: 0 });
   });
 
@@ -194,13 +136,13 @@ describe('every prediction', () => {
     const x = fresh();
     for (let i = 0; i < 2; i++) await predict([x, x]);
     const question = {
-      directory: on.app.config.values['predictionLog.path'],
+      directory: grpc.open.app.config.values['predictionLog.path'],
       sql: `SELECT cached, count(*), count(DISTINCT prediction_id), any_value(CAST(outputs->>'probability' AS DOUBLE)) FROM predictions
         WHERE endpoint = 'checkout' AND variant = 'stable' AND CAST(request->>'x' AS DOUBLE) = ${x} GROUP BY cached ORDER BY cached`,
       limit: 10,
-      startsAt: on.project.directory,
+      startsAt: grpc.open.project.directory,
     };
-    const duckdb = await on.app.duckdb();
+    const duckdb = await grpc.open.app.duckdb();
     await expect
       .poll(async () => (await queryPredictionLog(duckdb, question)).rows, { timeout: 5000 })
       .toEqual([

@@ -1,19 +1,16 @@
 // Materializes that Feast's clients ask for over HTTP: in a process of its own, one at a time, ended by the server's stop.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/core/index.ts';
-import { openServing, type OpenServing } from '../support/open-serving.ts';
+import { servingForAll } from '../support/serving-for-all.ts';
 import { fullIt } from '../support/tier.ts';
 
-const REPOSITORY = `import { count, csv, endpoint, entity, featureService, featureView, latest, model, parquet, t } from 'headrace';
+const REPOSITORY = `import { csv, endpoint, entity, featureService, featureView, latest, model, parquet, t } from 'headrace';
 export const user = entity('user', { keys: { user: t.string() } });
-export const visits = csv('visits', {
-  path: 'data/visits.csv', columns: { user: t.string(), pages: t.int64(), at: t.timestamp() }, eventTime: 'at',
-});
-export const gone = parquet('gone', {
-  path: 'data/gone-*.parquet', columns: { user: t.string(), pages: t.int64(), at: t.timestamp() }, eventTime: 'at',
-});
+const columns = { user: t.string(), pages: t.int64(), at: t.timestamp() };
+export const visits = csv('visits', { path: 'data/visits.csv', columns, eventTime: 'at' });
+export const gone = parquet('gone', { path: 'data/gone-*.parquet', columns, eventTime: 'at' });
 export const browsing = featureView('browsing', { entity: user, source: visits, features: { pages: latest('pages') } });
 export const lost = featureView('lost', { entity: user, source: gone, features: { pages: latest('pages') } });
 export const stored = featureService('stored', [browsing]);
@@ -22,8 +19,14 @@ export const checkout = endpoint('checkout', { model: returns, unit: ['user'] })
 `;
 
 describe('a materialize over HTTP', () => {
-  let open: OpenServing;
   const logged: object[] = [];
+  const logger = { ...silentLogger, error: (fields: object) => void logged.push(fields) };
+  const open = servingForAll({
+    repository: REPOSITORY,
+    features: 1,
+    logger,
+    settings: { HEADRACE_LOG_REQUESTS: 'none' },
+  });
   const write = (lines: readonly string[]): void =>
     void open.project.write('feature_repo/data/visits.csv', `user,pages,at\n${lines.join('\n')}\n`);
   const pages = async (user: string): Promise<unknown> => {
@@ -33,36 +36,23 @@ describe('a materialize over HTTP', () => {
     return (answer.json() as unknown as { results: { values: unknown[] }[] }).results[1]?.values[0];
   };
   const detail = (body: string): unknown => JSON.parse(JSON.parse(body) as string);
-  beforeAll(async () => {
-    open = await openServing({
-      repository: REPOSITORY,
-      features: 1,
-      logger: { ...silentLogger, error: (fields: object) => void logged.push(fields) },
-      settings: { HEADRACE_LOG_REQUESTS: 'none' },
-    });
-  }, 60_000);
-  afterAll(() => open.close());
-
   it('fills a view, wholly and then by what is new', async () => {
     write(['ada,3,2026-01-01T00:00:00Z']);
     const body = { start_ts: '2025-12-01T00:00:00', end_ts: '2200-01-01', feature_views: ['browsing'] };
-    const whole = await open.post('/materialize', body);
-    expect([whole.statusCode, whole.body]).toEqual([200, 'null']);
+    expect(await open.post('/materialize', body)).toMatchObject({ statusCode: 200, body: 'null' });
     expect(await pages('ada')).toBe(3);
     write(['ada,3,2026-01-01T00:00:00Z', 'bob,4,2026-01-02T00:00:00Z']);
     const end_ts = new Date().toISOString().replace('Z', '');
     const part = await open.post('/materialize-incremental', { end_ts, feature_views: ['browsing'] });
-    expect([part.statusCode, part.body]).toEqual([200, 'null']);
+    expect(part).toMatchObject({ statusCode: 200, body: 'null' });
     expect([await pages('ada'), await pages('bob')]).toEqual([3, 4]);
   });
 
   it('says which view failed, and why', async () => {
     const answer = await open.post('/materialize', { disable_event_timestamp: true, feature_views: ['lost'] });
     expect(answer.statusCode).toBeLessThan(500);
-    expect(detail(answer.body)).toMatchObject({
-      class: 'FeastError',
-      message: expect.stringMatching(/view "lost" could not be materialized: .*gone/),
-    });
+    const message: unknown = expect.stringMatching(/view "lost" could not be materialized: .*gone/);
+    expect(detail(answer.body)).toMatchObject({ class: 'FeastError', message });
   });
 
   // twin: test/integration/serving-feast-materialize.test.ts > says which view failed, and why
@@ -70,11 +60,9 @@ describe('a materialize over HTTP', () => {
     logged.length = 0;
     const body = { disable_event_timestamp: true, feature_views: ['lost'] };
     expect((await open.post('/materialize?async=true', body)).statusCode).toBe(202);
-    await expect
-      .poll(() => logged)
-      .toMatchObject([
-        { route: '/materialize', code: 'HR_SOURCE_UNREADABLE', reason: expect.stringContaining('view "lost"') },
-      ]);
+    const reason: unknown = expect.stringContaining('view "lost"');
+    const line = { route: '/materialize', code: 'HR_SOURCE_UNREADABLE', reason };
+    await expect.poll(() => logged).toMatchObject([line]);
   });
 
   it('is one at a time, and answered at once where it is asked to be', async () => {
@@ -94,20 +82,16 @@ describe('a materialize over HTTP', () => {
     await expect.poll(again).toBe(200);
   });
 
+  const END = { end_ts: '2026-01-01' };
   it.each([
     ['/materialize', {}, 400, /start_ts: expected a time/],
     ['/materialize', { start_ts: '2026-01-02', end_ts: '2026-01-01' }, 400, /start_ts: expected a time before end_ts/],
     ['/materialize', { start_ts: 0, end_ts: '2026-01-01' }, 400, /got number 0/],
     ['/materialize-incremental', { end_ts: 'soon' }, 400, /end_ts/],
-    ['/materialize-incremental', { end_ts: '2026-01-01', feature_views: ['browsin'] }, 404, /Did you mean "browsing"/],
-    [
-      '/materialize-incremental',
-      { end_ts: '2026-01-01', feature_views: 'browsing' },
-      400,
-      /feature_views: expected names/,
-    ],
-    ['/materialize-incremental', { end_ts: '2026-01-01', feature_views: ['__proto__'] }, 404, /no feature view/],
-    ['/materialize-incremental', { end_ts: '2026-01-01', version: 'v2' }, 400, /version/],
+    ['/materialize-incremental', { ...END, feature_views: ['browsin'] }, 404, /Did you mean "browsing"/],
+    ['/materialize-incremental', { ...END, feature_views: 'browsing' }, 400, /feature_views: expected names/],
+    ['/materialize-incremental', { ...END, feature_views: ['__proto__'] }, 404, /no feature view/],
+    ['/materialize-incremental', { ...END, version: 'v2' }, 400, /version/],
     ['/materialize', [], 400, /the body must be a JSON object/],
   ])('%s refuses %j', async (path, body, status, message) => {
     const answer = await open.post(path, body);
@@ -139,16 +123,10 @@ describe('a materialize over HTTP', () => {
   });
 });
 
-/** Processes of materializes that this one has started, by Linux's word. */
+/** Processes of materializes that this one has started, by Linux's word; one may have ended since it was listed. */
 function fillPids(): number[] {
-  return readdirSync('/proc').flatMap((pid) => {
-    if (!/^\d+$/.test(pid)) return [];
-    try {
-      const isOwn = new RegExp(`^PPid:\\t${process.pid}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-      return isOwn && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('fill-main') ? [Number(pid)] : [];
-    } catch {
-      // It has just ended.
-      return [];
-    }
-  });
+  const told = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+  const pids = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid));
+  const own = pids.filter((pid) => told(`/proc/${pid}/status`).includes(`PPid:\t${process.pid}\n`));
+  return own.filter((pid) => told(`/proc/${pid}/cmdline`).includes('fill-main')).map(Number);
 }

@@ -1,57 +1,30 @@
-// A function of the definitions that throws: whoever works on this machine is told its words, others which function it was. The
-// log has all.
+// A function of the definitions that throws: who works on this machine gets its words, others its name. The log has all.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { servingForAll } from '../support/serving-for-all.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
 const SECRET = 'could not reach db.internal as ann:hunter2';
-const UNLUCKY = REPOSITORY.replace(
-  'transform: ({ request, customer }) => ({',
-  `transform: ({ request, customer }) => {
-    if (request.amount === 13) throw new Error(${JSON.stringify(SECRET)});
-    return {`,
-)
-  .replace(
-    '? request.amount / customer.mean_7d : null,\n  }),',
-    '? request.amount / customer.mean_7d : null,\n    };\n  },',
-  )
-  .replace(
-    '(row) => (row.amount == null',
-    `(row) => { if (row.amount === 13) throw new Error(${JSON.stringify(SECRET)}); return (row.amount == null`,
-  )
-  .replace('row.amount > 15 ? 1 : 0)]', 'row.amount > 15 ? 1 : 0); }]');
+const BREAK = `=== 13 ? (() => { throw new Error(${JSON.stringify(SECRET)}); })() :`;
+const UNLUCKY = REPOSITORY.replace('ratio: request.amount', `ratio: request.amount ${BREAK} request.amount`).replace(
+  'row.amount > 15',
+  `row.amount ${BREAK} row.amount > 15`,
+);
 
-type Line = Readonly<Record<string, unknown>>;
-
-let open: OpenServing;
-const lines: Line[] = [];
-const write =
-  (level: string) =>
-  (fields: object, msg: string): void =>
-    void lines.push({ level, msg, ...fields });
-beforeAll(async () => {
-  open = await openServing({
-    repository: UNLUCKY,
-    features: 4,
-    logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
-  });
-}, 60_000);
-afterAll(() => open.close());
+const lines: Readonly<Record<string, unknown>>[] = [];
+const write = (level: string) => (fields: object, msg: string) => void lines.push({ level, msg, ...fields });
+const logger = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+const open = servingForAll({ repository: UNLUCKY, logger });
 
 const row = { customer: 'ada', amount: 13 };
+const bought = { ...row, points: 1, bought_at: '2026-01-01T00:00:00Z' };
 const PREDICT = '/v1/endpoints/checkout/predict';
 const REQUESTS: readonly [what: string, path: string, body: object, where: string][] = [
   ['a prediction', PREDICT, { inputs: [row] }, 'on-demand view "basket"'],
   ['predictions', PREDICT, { inputs: [row, { customer: 'bob', amount: 1 }, row] }, 'on-demand view "basket"'],
   ['rows that stand alone', PREDICT, { inputs: [row, row], options: { partial: true } }, 'on-demand view "basket"'],
   ['a read', '/v1/features/read', { service: 'numbers', rows: [row] }, 'on-demand view "basket"'],
-  [
-    'a push',
-    '/v1/sources/purchases/push',
-    { rows: [{ ...row, points: 1, bought_at: '2026-01-01T00:00:00Z' }] },
-    'derived column "is_big"',
-  ],
+  ['a push', '/v1/sources/purchases/push', { rows: [bought] }, 'derived column "is_big"'],
 ];
 
 /** Over a socket, so that predictions come as they usually do, and by the route. */
@@ -92,11 +65,8 @@ describe('a function that throws', () => {
       }
       const [line] = lines.filter(({ requestId }) => requestId === id);
       expect(line).toMatchObject({ level: 'error', reason: expect.stringContaining(SECRET) });
-      const { err } = line as { err?: Error };
-      expect(err).toMatchObject({
-        message: expect.stringContaining(SECRET),
-        stack: expect.stringContaining('\n    at '),
-      });
+      const err = { message: expect.stringContaining(SECRET), stack: expect.stringContaining('\n    at ') } as object;
+      expect((line as { err?: Error }).err).toMatchObject(err);
     });
 
     it('is told by its name alone in what the server says of its endpoints', async () => {
@@ -104,9 +74,8 @@ describe('a function that throws', () => {
       await answers(PREDICT, { inputs: [row] }, headers);
       for (const path of ['/health/ready', '/v1/endpoints', '/v1/endpoints/checkout', '/v1/status']) {
         const text = await (await fetch(`${open.serving.url}${path}`, { headers })).text();
-        expect(text).toContain(
-          'every request fails: HR_TRANSFORM_FAILED: on-demand view \\"basket\\": its function failed',
-        );
+        const why = 'HR_TRANSFORM_FAILED: on-demand view \\"basket\\": its function failed';
+        expect(text).toContain(`every request fails: ${why}`);
         expect(text).not.toContain('hunter2');
       }
     });

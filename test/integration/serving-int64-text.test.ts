@@ -1,9 +1,8 @@
 // int64 as text: in every answer that holds one where the client asks for it, and in every place that takes one.
 
-import { spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openServing, type OpenServing } from '../support/open-serving.ts';
-import { MAIN } from '../support/serving-project.ts';
+import { describe, expect, it } from 'vitest';
+import { servingForAll } from '../support/serving-for-all.ts';
+import { headrace } from '../support/serving-project.ts';
 
 const REPOSITORY = `import { entity, endpoint, featureService, featureView, latest, model, onDemandView, pushed, t } from 'headrace';
 
@@ -30,24 +29,19 @@ const CENTS = '9223372036854770000';
 const AS_TEXT = { 'x-int64': 'string' };
 
 describe('int64 as text', () => {
-  let open: OpenServing;
-  beforeAll(async () => {
-    open = await openServing({ repository: REPOSITORY, features: 1 });
+  const open = servingForAll({ repository: REPOSITORY, features: 1 }, async ({ post }) => {
     const at = new Date(Date.now() - 60_000).toISOString();
     const rows = [{ account: ACCOUNT, cents: CENTS, parts: ['1', null, '-9223372036854775808'], at }];
-    const pushed = await open.post('/v1/sources/payments/push', { rows }, AS_TEXT);
-    expect(pushed.json()).toMatchObject({ accepted: 1 });
+    expect((await post('/v1/sources/payments/push', { rows }, AS_TEXT)).json()).toMatchObject({ accepted: 1 });
   });
-  afterAll(() => open.close());
-  const get = async (url: string, headers: Record<string, string> = {}) =>
-    (await open.serving.server.inject({ method: 'GET', url, headers })).json() as Record<string, unknown>;
 
-  it.each(['stored', 'all'])(
+  it.each([
+    ['stored', {}],
+    ['all', { more__total: '9223372036854770005', more__fees: ['7', '9007199254740993'] }],
+  ])(
     'is in features of %s by rows and by columns, in lists too, and in none without the header',
-    async (service) => {
+    async (service, own) => {
       const rows = [{ account: ACCOUNT, fee: '5', fees: ['7', '9007199254740993'] }, { account: 1 }];
-      const own =
-        service === 'all' ? { more__total: '9223372036854770005', more__fees: ['7', '9007199254740993'] } : {};
       const features = { paid__last: CENTS, paid__parts: ['1', null, '-9223372036854775808'], ...own };
       const [asRows, asColumns, plain] = await Promise.all([
         open.post(`/v1/services/${service}/read`, { rows }, AS_TEXT),
@@ -55,8 +49,8 @@ describe('int64 as text', () => {
         open.post(`/v1/services/${service}/read`, { rows }),
       ]);
       expect((asRows.json()['rows'] as { features: object }[])[0]?.features).toEqual(features);
-      const byColumn = asColumns.json()['features'] as Record<string, unknown[]>;
-      expect(Object.fromEntries(Object.entries(byColumn).map(([name, values]) => [name, values[0]]))).toEqual(features);
+      const byColumn = Object.entries(asColumns.json()['features'] as Record<string, unknown[]>);
+      expect(Object.fromEntries(byColumn.map(([name, values]) => [name, values[0]]))).toEqual(features);
       expect(plain.body).toContain(`"paid__last":${CENTS},"paid__parts":[1,null,-9223372036854775808]`);
     },
   );
@@ -69,48 +63,27 @@ describe('int64 as text', () => {
     expect(plain.body).toContain('"more__total":9223372036854769995');
   });
 
-  it('is in the defaults that a list tells', async () => {
-    const requestOf = async (headers: Record<string, string>) =>
-      (await get('/v1/services/all', headers))['request'] as { name: string; default?: unknown }[];
-    expect((await requestOf(AS_TEXT)).find(({ name }) => name === 'fee')?.default).toBe('9007199254740993');
-    const listed = await get('/v1/services', AS_TEXT);
-    expect(JSON.stringify(listed)).toContain('"default":"9007199254740993"');
-    const plain = await open.serving.server.inject({ method: 'GET', url: '/v1/services' });
-    expect(plain.body).toContain('"default":9007199254740993');
+  it.each([
+    ['/v1/services/all', AS_TEXT, '"9007199254740993"'],
+    ['/v1/services', AS_TEXT, '"9007199254740993"'],
+    ['/v1/services', {}, '9007199254740993'],
+  ])('is in the defaults that a list tells: %s %j', async (url, headers, told) => {
+    expect((await open.get(url, headers)).body).toContain(`"default":${told}`);
   });
 
-  it.each([
-    ['POST', '/v1/services/stored/read', { rows: [] }],
-    ['POST', '/v1/endpoints/checkout/predict', { inputs: [{ account: 1 }] }],
-    ['GET', '/v1/services', undefined],
-  ] as const)('is refused under an unknown form: %s %s', async (method, url, body) => {
-    for (const asked of ['text', 'String', '', 'string, string']) {
-      const answer = await open.serving.server.inject({
-        method,
-        url,
-        headers: { 'x-int64': asked, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
-      });
-      const message = `expected string, or no such header, got ${JSON.stringify(asked)}`;
+  it.each(['text', 'String', '', 'string, string'])('is refused under an unknown form: %j', async (asked) => {
+    const headers = { 'x-int64': asked };
+    const message = `expected string, or no such header, got ${JSON.stringify(asked)}`;
+    for (const answer of [
+      await open.post('/v1/services/stored/read', { rows: [] }, headers),
+      await open.post('/v1/endpoints/checkout/predict', { inputs: [{ account: 1 }] }, headers),
+      await open.get('/v1/services', headers),
+    ])
       expect(answer.json()).toMatchObject({ status: 400, code: 'HR_INVALID', errors: [{ path: 'X-Int64', message }] });
-    }
   });
 
-  it.each([
-    '1.5',
-    '0x1',
-    ' 1',
-    '1 ',
-    '9223372036854775808',
-    '-9223372036854775809',
-    '',
-    '+1',
-    '01',
-    '-01',
-    '1e3',
-    '1n',
-    '１',
-  ])('is no int64 as %j, wherever it is sent', async (text) => {
+  const NONE = ['1.5', '0x1', ' 1', '1 ', '9223372036854775808', '-9223372036854775809', '', '+1', '01', '-01', '1e3'];
+  it.each([...NONE, '1n', '１'])('is no int64 as %j, wherever it is sent', async (text) => {
     const at = new Date().toISOString();
     const sent = [
       ['/v1/services/all/read', { rows: [{ account: 1 }, { account: text }] }, 'rows[1].account'],
@@ -128,25 +101,23 @@ describe('int64 as text', () => {
 
   it('is taken by `features get --rows`', () => {
     const get = (account: string) =>
-      spawnSync(
-        process.execPath,
-        [MAIN, 'features', 'get', '--service', 'stored', '--rows', JSON.stringify([{ account }]), '--json'],
-        {
-          cwd: open.project.directory,
-          encoding: 'utf8',
-          env: { ...process.env, npm_lifecycle_event: '' },
-          timeout: 60_000,
-        },
-      );
-    const found = get(ACCOUNT);
-    expect(found.stdout).toContain(CENTS);
+      headrace(open.project, [
+        'features',
+        'get',
+        '--service',
+        'stored',
+        '--json',
+        '--rows',
+        JSON.stringify([{ account }]),
+      ]);
+    expect(get(ACCOUNT).stdout).toContain(CENTS);
     const refused = get('01');
-    expect(refused.status).not.toBe(0);
+    expect(refused.code).not.toBe(0);
     expect(`${refused.stdout}${refused.stderr}`).toContain('rows[0].account: expected int64, got string "01"');
   });
 
   it('is told by the OpenAPI document', async () => {
-    const document = await get('/openapi.json');
+    const document = (await open.get('/openapi.json')).json();
     const { parameters, schemas } = document['components'] as Record<string, Record<string, unknown>>;
     expect(parameters?.['Int64']).toMatchObject({ name: 'X-Int64', in: 'header', schema: { const: 'string' } });
     expect(schemas?.['AnsweredInt64']).toMatchObject({ oneOf: [{ type: 'integer' }, { type: 'string' }] });

@@ -1,5 +1,4 @@
-// Messages of gRPC held against protobufjs over the .proto files: what it writes is read as it was meant, what is written it reads, and
-// bytes that are nobody's message are refused by a sentence.
+// Messages of gRPC held against protobufjs over the .proto files, read and written; other bytes are refused by a sentence.
 
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -20,6 +19,7 @@ import { percentEncoded } from '../../src/serving/grpc/transport/status.ts';
 import { WireReader } from '../../src/serving/grpc/wire/wire-reader.ts';
 import { PREFIX_BYTES, writeMessage } from '../../src/serving/grpc/wire/wire-writer.ts';
 import { runs } from '../support/tier.ts';
+import { int64, TYPES, valueOf } from '../support/typed-values.ts';
 
 const folder = fileURLToPath(new URL('../../proto/', import.meta.url));
 const root = new protobuf.Root();
@@ -35,79 +35,56 @@ const decoded = (name: string, bytes: Uint8Array): Record<string, unknown> =>
 const written = (write: Parameters<typeof writeMessage>[0]): Buffer => writeMessage(write).subarray(PREFIX_BYTES);
 
 const text = fc.string({ unit: 'grapheme', maxLength: 200 });
-const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
-const float = fc.float({ noDefaultInfinity: true, noNaN: true });
 const micros = fc.integer({ min: -(2 ** 52), max: 2 ** 52 });
+const OWN = {
+  float32: fc.float({ noDefaultInfinity: true, noNaN: true }),
+  float64: fc.double(),
+  string: text,
+  bytes: fc.uint8Array({ maxLength: 300 }),
+  timestamp: micros,
+};
 
 /** A type, and a value of it. */
-const scalar: fc.Arbitrary<[DataType, Value]> = fc.oneof(
-  fc.boolean().map((value): [DataType, Value] => [{ kind: 'bool' }, value]),
-  fc.integer().map((value): [DataType, Value] => [{ kind: 'int32' }, value]),
-  int64.map((value): [DataType, Value] => [{ kind: 'int64' }, value]),
-  float.map((value): [DataType, Value] => [{ kind: 'float32' }, value]),
-  fc.double().map((value): [DataType, Value] => [{ kind: 'float64' }, value]),
-  text.map((value): [DataType, Value] => [{ kind: 'string' }, value]),
-  fc.uint8Array({ maxLength: 300 }).map((value): [DataType, Value] => [{ kind: 'bytes' }, value]),
-  micros.map((value): [DataType, Value] => [{ kind: 'timestamp' }, value]),
-  fc
-    .array(float, { minLength: 1, maxLength: 60 })
-    .map((items): [DataType, Value] => [{ kind: 'vector', size: items.length }, Float32Array.from(items)]),
-);
-const typed: fc.Arbitrary<[DataType, Value]> = fc.oneof(
+type Typed = [DataType, Value];
+const vector = fc.integer({ min: 1, max: 60 }).map((size): DataType => ({ kind: 'vector', size }));
+const scalar = fc
+  .oneof({ weight: 8, arbitrary: fc.constantFrom(...TYPES.slice(0, 8)) }, vector)
+  .chain((type) => valueOf(type, OWN).map((value): Typed => [type, value]));
+const typed = fc.oneof(
   scalar,
-  scalar.map(([type]): [DataType, Value] => [type, null]),
-  scalar.chain(([type, value]) =>
-    fc
-      .array(fc.constantFrom(value, null), { maxLength: 20 })
-      .map((items): [DataType, Value] => [{ kind: 'list', of: type }, items]),
-  ),
+  scalar.map(([type]): Typed => [type, null]),
+  scalar.chain(([type, value]) => {
+    const items = fc.array(fc.constantFrom(value, null), { maxLength: 20 });
+    return items.map((list): Typed => [{ kind: 'list', of: type }, list]);
+  }),
 );
 
 /** As a client of the .proto file would put it, by hand. */
 function asMessage(type: DataType, value: Value): object {
   if (value === null) return { null_value: 0 };
-  switch (type.kind) {
-    case 'bool':
-      return { bool_value: value };
-    case 'int32':
-    case 'int64':
-      return { int64_value: String(value) };
-    case 'float32':
-    case 'float64':
-      return { double_value: value };
-    case 'string':
-      return { string_value: value };
-    case 'bytes':
-      return { bytes_value: value };
-    case 'timestamp': {
-      const seconds = Math.floor((value as number) / 1e6);
-      return { timestamp_value: { seconds: String(seconds), nanos: ((value as number) - seconds * 1e6) * 1000 } };
-    }
-    case 'vector':
-      return { vector_value: { items: Array.from(value as Float32Array) } };
-    case 'list':
-      return { list_value: { items: (value as readonly Value[]).map((item) => asMessage(type.of, item)) } };
+  if (type.kind === 'timestamp') {
+    const seconds = Math.floor((value as number) / 1e6);
+    return { timestamp_value: { seconds: String(seconds), nanos: ((value as number) - seconds * 1e6) * 1000 } };
   }
+  if (type.kind === 'vector') return { vector_value: { items: Array.from(value as Float32Array) } };
+  if (type.kind === 'list')
+    return { list_value: { items: (value as readonly Value[]).map((item) => asMessage(type.of, item)) } };
+  if (type.kind.startsWith('int')) return { int64_value: String(value) };
+  return { [`${type.kind.startsWith('float') ? 'double' : type.kind}_value`]: value };
 }
+const rowOf = (members: readonly (readonly [name: string, Typed])[]) => ({
+  columns: Object.fromEntries(members.map(([name, [type, value]]) => [name, asMessage(type, value)])),
+});
 
 describe('rows', () => {
   it('are read as they were meant, of every type', () => {
-    const row = fc.uniqueArray(fc.tuple(fc.string({ minLength: 1, maxLength: 20 }), typed), {
-      selector: ([name]) => name,
-      minLength: 1,
-      maxLength: 8,
-    });
+    const member = fc.tuple(fc.string({ minLength: 1, maxLength: 20 }), typed);
+    const row = fc.uniqueArray(member, { selector: ([name]) => name, minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(row, fc.boolean(), (members, isShuffled) => {
         const columns = members.map(([name, [type]]): Field => ({ name, type, isOptional: true }));
-        const sent = isShuffled ? members.toReversed() : members;
-        const bytes = encoded('headrace.v1.PredictRequest', {
-          endpoint: 'e',
-          inputs: [
-            { columns: Object.fromEntries(sent.map(([name, [type, value]]) => [name, asMessage(type, value)])) },
-          ],
-        });
-        const request = readPredictRequest(bytes);
+        const inputs = [rowOf(isShuffled ? members.toReversed() : members)];
+        const request = readPredictRequest(encoded('headrace.v1.PredictRequest', { endpoint: 'e', inputs }));
         const mistakes: never[] = [];
         const parse = rowsOf(request).parser(columns, 'inputs');
         expect(request.endpoint).toBe('e');
@@ -122,7 +99,7 @@ describe('rows', () => {
       fc.property(typed, typed, ([type, value], [other]) => {
         const kinds = [type.kind, other.kind].map((kind) => (/int|float/.test(kind) ? 'number' : kind));
         fc.pre(value !== null && kinds[0] !== kinds[1] && !(type.kind === 'string' && other.kind === 'timestamp'));
-        const bytes = encoded('headrace.v1.PredictRequest', { inputs: [{ columns: { c: asMessage(type, value) } }] });
+        const bytes = encoded('headrace.v1.PredictRequest', { inputs: [rowOf([['c', [type, value]]])] });
         const mistakes: { path: string }[] = [];
         rowsOf(readPredictRequest(bytes)).parser([{ name: 'c', type: other }], 'inputs')(0, mistakes as never[]);
         expect(mistakes.map(({ path }) => path)).toEqual(['inputs[0].c']);
@@ -134,12 +111,12 @@ describe('rows', () => {
 it('values are written as another reads them, and read back as they were', () => {
   fc.assert(
     fc.property(typed, ([type, value]) => {
-      const bytes = written((out) => writeValue(out, 1, type, value));
-      const [value_] = (decoded('headrace.v1.ListValue', bytes) as { items: object[] }).items;
+      const [told] = decoded(
+        'headrace.v1.ListValue',
+        written((out) => writeValue(out, 1, type, value)),
+      )['items'] as [object];
       // By way of the other's own bytes, which are what the hand-made message gives.
-      expect(encoded('headrace.v1.Value', value_ as object)).toEqual(
-        encoded('headrace.v1.Value', asMessage(type, value)),
-      );
+      expect(encoded('headrace.v1.Value', told)).toEqual(encoded('headrace.v1.Value', asMessage(type, value)));
     }),
   );
 });
@@ -206,21 +183,15 @@ describe('bytes that are nobody’s message', () => {
     }
   };
   it('are refused by a sentence, or read as far as they go', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => refusesAtMost(Buffer.from(bytes))),
-      { numRuns: runs(3000) },
-    );
+    const bytes = fc.uint8Array({ maxLength: 200 }).map((one) => Buffer.from(one));
+    fc.assert(fc.property(bytes, refusesAtMost), { numRuns: runs(3000) });
   });
 
   it('and so are empty rows beyond what the message has bytes', () => {
-    const shape = ['9007199254740991', '0'];
-    const bytes = encoded('inference.ModelInferRequest', {
-      model_name: 'm',
-      inputs: [{ name: 'x', datatype: 'FP32', shape }],
-    });
-    expect(() => readInference(bytes)).toThrow(
-      /inputs\[0\].shape: has more elements than a message of \d+ bytes can hold/,
-    );
+    const inputs = [{ name: 'x', datatype: 'FP32', shape: ['9007199254740991', '0'] }];
+    const bytes = encoded('inference.ModelInferRequest', { model_name: 'm', inputs });
+    const told = /inputs\[0\].shape: has more elements than a message of \d+ bytes can hold/;
+    expect(() => readInference(bytes)).toThrow(told);
   });
 
   it('and so are messages with bytes changed, left out and put in', () => {
@@ -230,49 +201,27 @@ describe('bytes that are nobody’s message', () => {
       inputs: [{ name: 'x', datatype: 'FP32', shape: [2, 2], contents: { fp32_contents: [1, 2, 3, 4] } }],
       outputs: [{ name: 'y' }],
     });
-    const predict = encoded('headrace.v1.PredictRequest', {
-      endpoint: 'checkout',
-      inputs: [
-        { columns: { c: { list_value: { items: [{ int64_value: '-1' }, { timestamp_value: { seconds: 1 } }] } } } },
-      ],
-    });
+    const items = [{ int64_value: '-1' }, { timestamp_value: { seconds: 1 } }];
+    const inputs = [{ columns: { c: { list_value: { items } } } }];
+    const predict = encoded('headrace.v1.PredictRequest', { endpoint: 'checkout', inputs });
     const change = fc.tuple(fc.nat(), fc.constantFrom('set', 'cut', 'put'), fc.integer({ min: 0, max: 255 }));
+    const changes = fc.array(change, { minLength: 1, maxLength: 4 });
     fc.assert(
-      fc.property(
-        fc.constantFrom(infer, predict),
-        fc.array(change, { minLength: 1, maxLength: 4 }),
-        (whole, changes) => {
-          let bytes = [...whole];
-          for (const [at, what, byte] of changes) {
-            const place = at % (bytes.length + 1);
-            if (what === 'cut') bytes = bytes.slice(0, place);
-            else bytes.splice(place, what === 'set' ? 1 : 0, byte);
-          }
-          refusesAtMost(Buffer.from(bytes));
-        },
-      ),
+      fc.property(fc.constantFrom(infer, predict), changes, (whole, made) => {
+        let bytes = [...whole];
+        for (const [at, what, byte] of made) {
+          const place = at % (bytes.length + 1);
+          if (what === 'cut') bytes = bytes.slice(0, place);
+          else bytes.splice(place, what === 'set' ? 1 : 0, byte);
+        }
+        refusesAtMost(Buffer.from(bytes));
+      }),
       { numRuns: runs(3000) },
     );
   });
 
-  it('come in no more pieces than can be put together: each would copy those before it', () => {
-    const pieces = (count: number): Buffer => {
-      const piece = Buffer.from([42, 6, 50, 4, 0, 0, 128, 63]);
-      const input = Buffer.concat([
-        Buffer.from([10, 1, 120, 18, 4]),
-        Buffer.from('FP32'),
-        Buffer.concat([Buffer.from([26]), varint(varint(count).length), varint(count)]),
-        ...Array.from({ length: count }, () => piece),
-      ]);
-      return Buffer.concat([Buffer.from([42]), varint(input.length), input]);
-    };
-    expect(readInference(pieces(100)).inputs).toEqual([
-      { name: 'x', type: 'float32', shape: [100], data: new Float32Array(100).fill(1) },
-    ]);
-    expect(() => readInference(pieces(10_000))).toThrow('more than 1000 pieces');
-  });
-
   it('nest no deeper than they are read', () => {
+    const varint = (value: number): Buffer => written((out) => out.packedInt(value));
     let nested = Buffer.alloc(0);
     for (let depth = 0; depth < 5000; depth++) {
       const inner = Buffer.concat([Buffer.from([10]), varint(nested.length), nested]);
@@ -283,28 +232,22 @@ describe('bytes that are nobody’s message', () => {
   });
 });
 
-function varint(value: number): Buffer {
-  return written((out) => out.packedInt(value));
-}
-
 it('messages come whole out of any pieces', () => {
+  const messages = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 6 });
+  const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 20 });
   fc.assert(
-    fc.property(
-      fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 6 }),
-      fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 20 }),
-      (messages, sizes) => {
-        const whole = Buffer.concat(messages.map((message) => writeMessage((out) => out.raw(message))));
-        const frames = new MessageFrames(1000);
-        const got: Buffer[] = [];
-        for (let at = 0, i = 0; at < whole.length; i++) {
-          const size = sizes[i % sizes.length] as number;
-          for (const frame of frames.push(whole.subarray(at, at + size))) got.push(Buffer.from(frame.bytes));
-          at += size;
-        }
-        expect(got.map((bytes) => [...bytes])).toEqual(messages.map((message) => [...message]));
-        expect(frames.isBegun).toBe(false);
-      },
-    ),
+    fc.property(messages, sizes, (sent, pieces) => {
+      const whole = Buffer.concat(sent.map((message) => writeMessage((out) => out.raw(message))));
+      const frames = new MessageFrames(1000);
+      const got: Buffer[] = [];
+      for (let at = 0, i = 0; at < whole.length; i++) {
+        const size = pieces[i % pieces.length] as number;
+        for (const frame of frames.push(whole.subarray(at, at + size))) got.push(Buffer.from(frame.bytes));
+        at += size;
+      }
+      expect(got.map((bytes) => [...bytes])).toEqual(sent.map((message) => [...message]));
+      expect(frames.isBegun).toBe(false);
+    }),
   );
 });
 

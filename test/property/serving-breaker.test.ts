@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BREAKER_REQUESTS, BREAKER_WINDOW_MS, createBreaker } from '../../src/serving/breaker.ts';
+import { type Breaker, BREAKER_REQUESTS, BREAKER_WINDOW_MS, createBreaker } from '../../src/serving/breaker.ts';
 
 interface Ended {
   readonly atMs: number;
@@ -17,14 +17,11 @@ function opensBy(ended: readonly Ended[]): boolean {
   return recent.length >= BREAKER_REQUESTS && 2 * recent.filter(({ isFailed }) => isFailed).length >= recent.length;
 }
 
-const steps = (mostMs: number, failing: number) =>
-  fc.array(
-    fc.record({
-      passedMs: fc.integer({ min: 0, max: mostMs }),
-      isFailed: fc.integer({ min: 0, max: 99 }).map((n) => n < failing),
-    }),
-    { minLength: 1, maxLength: 200, size: 'max' },
-  );
+const steps = (mostMs: number, failing: number) => {
+  const isFailed = fc.integer({ min: 0, max: 99 }).map((n) => n < failing);
+  const step = fc.record({ passedMs: fc.integer({ min: 0, max: mostMs }), isFailed });
+  return fc.array(step, { minLength: 1, maxLength: 200, size: 'max' });
+};
 
 describe('a breaker', () => {
   it('opens at the request at which a count of the last ten seconds says so, and at no other', () => {
@@ -51,39 +48,39 @@ describe('a breaker', () => {
     expect(opened).toBeGreaterThan(50);
   });
 
-  const fail = (breaker: ReturnType<typeof createBreaker>, nowMs: number): void => {
+  const fail = (breaker: Breaker, nowMs: number): void => {
     for (let i = 0; i < BREAKER_REQUESTS; i++) breaker.record(nowMs, true);
   };
 
-  it('sends one probe a cool-off, which is 5 s and doubles to a minute with each that fails', () => {
+  /** One that opened at a time. */
+  const opened = (nowMs: number): Breaker => {
     const breaker = createBreaker();
-    fail(breaker, 1000);
+    fail(breaker, nowMs);
+    return breaker;
+  };
+
+  it('sends one probe a cool-off, which is 5 s and doubles to a minute with each that fails', () => {
+    const breaker = opened(1000);
     expect([breaker.isOpen, breaker.opens, breaker.openedMs]).toEqual([true, 1, 1000]);
     let nowMs = 1000;
     const waits: number[] = [];
     for (let i = 0; i < 6; i++) {
       waits.push(breaker.retryMs - nowMs);
-      expect(breaker.takesProbe(breaker.retryMs - 1)).toBe(false);
       nowMs = breaker.retryMs;
-      expect(breaker.takesProbe(nowMs)).toBe(true);
-      // The probe is under way.
-      expect(breaker.takesProbe(nowMs)).toBe(false);
+      // The last while the probe is under way.
+      expect([nowMs - 1, nowMs, nowMs].map((atMs) => breaker.takesProbe(atMs))).toEqual([false, true, false]);
       expect(breaker.probed(nowMs, true)).toBe(false);
     }
     expect(waits).toEqual([5000, 10_000, 20_000, 40_000, 60_000, 60_000]);
   });
 
   it('sends another probe where one never came back', () => {
-    const breaker = createBreaker();
-    fail(breaker, 0);
-    expect(breaker.takesProbe(5000)).toBe(true);
-    expect(breaker.takesProbe(9999)).toBe(false);
-    expect(breaker.takesProbe(10_000)).toBe(true);
+    const breaker = opened(0);
+    expect([5000, 9999, 10_000].map((atMs) => breaker.takesProbe(atMs))).toEqual([true, false, true]);
   });
 
   it('closes by a probe that is answered, and counts from nothing then', () => {
-    const breaker = createBreaker();
-    fail(breaker, 0);
+    const breaker = opened(0);
     expect(breaker.takesProbe(5000)).toBe(true);
     expect(breaker.probed(5001, false)).toBe(true);
     expect(breaker.isOpen).toBe(false);
@@ -94,8 +91,7 @@ describe('a breaker', () => {
   });
 
   it('begins with the first cool-off again where it was closed for a minute', () => {
-    const breaker = createBreaker();
-    fail(breaker, 0);
+    const breaker = opened(0);
     breaker.takesProbe(5000);
     breaker.probed(5000, false);
     fail(breaker, 70_000);
@@ -103,8 +99,7 @@ describe('a breaker', () => {
   });
 
   it('counts nothing while it is open, of requests that began before', () => {
-    const breaker = createBreaker();
-    fail(breaker, 0);
+    const breaker = opened(0);
     expect(breaker.record(10, true)).toBe(false);
     expect(breaker.opens).toBe(1);
   });

@@ -5,17 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export interface Browser {
-  /** Opens a page; resolves once it is loaded. */
-  open(url: string): Promise<void>;
-  /** Everything that was asked for since it was opened. */
-  requested(): readonly string[];
-  /** What the page wrote to its console as errors, refused loads too. */
-  errors(): readonly string[];
-  /** The value of an expression in the page; a promise's is waited for. */
-  evaluate(expression: string): Promise<unknown>;
-  close(): Promise<void>;
-}
+export type Browser = Awaited<ReturnType<typeof openBrowser>>;
 
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
 
@@ -24,7 +14,7 @@ export function findBrowser(): string | undefined {
   return PROGRAMS.find((program) => spawnSync(program, ['--version']).status === 0);
 }
 
-export async function openBrowser(program: string): Promise<Browser> {
+export async function openBrowser(program: string) {
   const profile = mkdtempSync(join(tmpdir(), 'headrace-browser-'));
   const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--remote-debugging-port=0', '--no-first-run'];
   const child = spawn(program, [...flags, `--user-data-dir=${profile}`, 'about:blank'], {
@@ -32,10 +22,8 @@ export async function openBrowser(program: string): Promise<Browser> {
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const address = new URL(await listening(child));
-  const pages = (await (await fetch(`http://${address.host}/json/list`)).json()) as {
-    type: string;
-    webSocketDebuggerUrl: string;
-  }[];
+  type Page = Record<'type' | 'webSocketDebuggerUrl', string>;
+  const pages = (await (await fetch(`http://${address.host}/json/list`)).json()) as Page[];
   const page = pages.find(({ type }) => type === 'page');
   if (page === undefined) throw new Error('the browser has no page');
   const socket = new WebSocket(page.webSocketDebuggerUrl);
@@ -50,10 +38,10 @@ export async function openBrowser(program: string): Promise<Browser> {
   const errors: string[] = [];
   let loaded: (() => void) | undefined;
   socket.addEventListener('message', ({ data }) => {
-    const { id, result, method, params } = JSON.parse(String(data)) as ProtocolMessage;
+    const { id, result, method, params: { request, entry } = {} } = JSON.parse(String(data)) as ProtocolMessage;
     if (id !== undefined) waiting.get(id)?.(result);
-    if (method === 'Network.requestWillBeSent') requested.push(params?.request?.url ?? '');
-    if (method === 'Log.entryAdded' && params?.entry?.level === 'error') errors.push(params.entry.text);
+    if (method === 'Network.requestWillBeSent') requested.push(request?.url ?? '');
+    if (method === 'Log.entryAdded' && entry?.level === 'error') errors.push(entry.text);
     if (method === 'Page.loadEventFired') loaded?.();
   });
   const send = (method: string, params: object = {}): Promise<unknown> => {
@@ -64,18 +52,22 @@ export async function openBrowser(program: string): Promise<Browser> {
   for (const domain of ['Network', 'Page', 'Log', 'Runtime']) await send(`${domain}.enable`);
 
   return {
-    async open(url) {
+    /** Opens a page; resolves once it is loaded. */
+    async open(url: string): Promise<void> {
       const done = new Promise<void>((resolve) => (loaded = resolve));
       await send('Page.navigate', { url });
       await done;
     },
-    requested: () => requested,
-    errors: () => errors,
-    async evaluate(expression) {
+    /** Everything that was asked for since it was opened. */
+    requested: (): readonly string[] => requested,
+    /** What the page wrote to its console as errors, refused loads too. */
+    errors: (): readonly string[] => errors,
+    /** The value of an expression in the page; a promise's is waited for. */
+    async evaluate(expression: string): Promise<unknown> {
       const answer = await send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
       return (answer as { result?: { value?: unknown } }).result?.value;
     },
-    async close() {
+    async close(): Promise<void> {
       socket.close();
       child.kill('SIGKILL');
       await exited;
@@ -88,10 +80,7 @@ interface ProtocolMessage {
   readonly id?: number;
   readonly result?: unknown;
   readonly method?: string;
-  readonly params?: {
-    readonly request?: { readonly url: string };
-    readonly entry?: { readonly level: string; readonly text: string };
-  };
+  readonly params?: { readonly request?: { readonly url: string }; readonly entry?: Record<'level' | 'text', string> };
 }
 
 function listening(child: ChildProcess): Promise<string> {

@@ -1,5 +1,4 @@
-// Vitest imports this before each test file. It measures what the file costs, and fails a file that leaves something behind in
-// the process that it shares with others.
+// Vitest imports this before each test file: measures what it costs, and fails it where it leaves something behind.
 
 import { afterAll } from 'vitest';
 import { beginFile } from './each-file/begin-file.ts';

@@ -1,5 +1,4 @@
-// Whether accelerators can be had here: CUDA by a GPU, its driver and ONNX Runtime's library for it, WebGPU by a driver of Vulkan, which
-// may compute on the CPU. What a machine lacks is said loudly.
+// Whether CUDA (by a GPU) and WebGPU (by a driver of Vulkan) can be had here; what a machine lacks is said loudly.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -41,23 +40,17 @@ export function hasWebGpu(suite: string): boolean {
   if (existsSync(SWIFTSHADER)) process.env['VK_DRIVER_FILES'] ??= SWIFTSHADER;
   // In a process of its own: what WebGPU once begins in one stays there.
   const onnx = Buffer.from(linearModel(1)).toString('base64');
-  const { status, stderr } = spawnSync(process.execPath, ['-e', OPENS, onnx], {
-    cwd: join(import.meta.dirname, '../..'),
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
+  const options = { cwd: join(import.meta.dirname, '../..'), encoding: 'utf8', timeout: 60_000 } as const;
+  const { status, stderr } = spawnSync(process.execPath, ['-e', OPENS, onnx], options);
   if (status === 0) return true;
   const why = stderr.split('\n').find((line) => line.includes('Error')) ?? `exit code ${String(status)}`;
-  skipBecause(
-    `${suite}: WebGPU finds nothing to run on (${why.slice(-200)}): apt-get install libvulkan1 chromium-common`,
-  );
+  const how = 'apt-get install libvulkan1 chromium-common';
+  skipBecause(`${suite}: WebGPU finds nothing to run on (${why.slice(-200)}): ${how}`);
   return false;
 }
 
 /** Memory in use on the first GPU, by whoever, in bytes. */
 export function gpuMemoryUsed(): number {
-  const { stdout } = spawnSync('nvidia-smi', ['--query-gpu=memory.used', '--format=csv,noheader,nounits', '--id=0'], {
-    encoding: 'utf8',
-  });
-  return Number(stdout.trim()) * 2 ** 20;
+  const query = ['--query-gpu=memory.used', '--format=csv,noheader,nounits', '--id=0'];
+  return Number(spawnSync('nvidia-smi', query, { encoding: 'utf8' }).stdout.trim()) * 2 ** 20;
 }

@@ -1,5 +1,4 @@
-// A repository whose endpoint is a graph: two models of a number side by side, one by a router's choice, a function before and
-// one after.
+// A repository whose endpoint is a graph: two models side by side, one by a router's choice, a function before and after.
 
 import { GIVEN_NUMBER } from './one-number.ts';
 import { linearModel, lookUpModel } from './onnx-model.ts';

@@ -1,36 +1,20 @@
 // A client of other people's making, @grpc/grpc-js, over our own .proto files: any method of any of their services.
 
 import { fileURLToPath } from 'node:url';
-import {
-  Client,
-  type ClientDuplexStream,
-  type ClientOptions,
-  credentials,
-  type ChannelCredentials,
-  Metadata,
-  type ServiceError,
-  type StatusObject,
-} from '@grpc/grpc-js';
+import { Client, type ClientDuplexStream, type ClientOptions, credentials, Metadata } from '@grpc/grpc-js';
+import type { ChannelCredentials, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition, type PackageDefinition } from '@grpc/proto-loader';
 
 const PROTO = fileURLToPath(new URL('../../proto', import.meta.url));
-const FILES = [
-  'headrace/v1/serving.proto',
-  'grpc/health/v1/health.proto',
-  'grpc/reflection/v1/reflection.proto',
-  'grpc/reflection/v1alpha/reflection.proto',
-  'inference/grpc_service.proto',
-];
+const FILES = ['headrace/v1/serving', 'grpc/health/v1/health', 'grpc/reflection/v1/reflection'];
+const MORE = ['grpc/reflection/v1alpha/reflection', 'inference/grpc_service'];
 
-const loaded: PackageDefinition = loadSync(FILES, {
-  includeDirs: [PROTO],
-  keepCase: true,
-  longs: String,
-  enums: String,
-  oneofs: true,
-});
+const loaded: PackageDefinition = loadSync(
+  [...FILES, ...MORE].map((name) => `${name}.proto`),
+  { includeDirs: [PROTO], keepCase: true, longs: String, enums: String, oneofs: true },
+);
 
-export interface Called {
+interface Called {
   readonly answer: unknown;
   readonly metadata: Metadata;
 }
@@ -42,60 +26,46 @@ export interface CallOptions {
   readonly onCall?: (call: { cancel(): void }) => void;
 }
 
-export interface GrpcClient {
-  readonly client: Client;
-  /** Rejects with the call's ServiceError. */
-  call(method: string, message: object, options?: CallOptions): Promise<Called>;
-  /** Bytes in the place of a message. */
-  raw(method: string, message: Buffer, options?: CallOptions): Promise<Called>;
-  stream(method: string, options?: CallOptions): ClientDuplexStream<object, object>;
-  close(): void;
-}
+export type GrpcClient = ReturnType<typeof grpcClient>;
 
 /** `address` is host:port. */
 export function grpcClient(
   address: string,
   channel: ChannelCredentials = credentials.createInsecure(),
   options: ClientOptions = {},
-): GrpcClient {
+) {
   // Others of the same address would share its connection.
   const client = new Client(address, channel, { 'grpc.use_local_subchannel_pool': 1, ...options });
-  const unary = (
+  const limit = (timeoutMs: number | undefined) =>
+    timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
+  const unary = <Message>(
     method: string,
-    serialize: (message: never) => Buffer,
-    message: unknown,
+    serialize: (message: Message) => Buffer,
+    message: Message,
     { headers = {}, timeoutMs, onCall }: CallOptions = {},
   ): Promise<Called> =>
     new Promise((resolve, reject) => {
       let metadata = new Metadata();
-      const call = client.makeUnaryRequest(
-        method,
-        serialize as (message: unknown) => Buffer,
-        methodOf(method)?.responseDeserialize ?? ((bytes: Buffer) => bytes),
-        message,
-        metadataOf(headers),
-        timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
-        (error: ServiceError | null, answer?: unknown) => {
-          if (error === null) resolve({ answer, metadata });
-          else reject(error);
-        },
-      );
-      call.on('metadata', (sent: Metadata) => (metadata = sent));
+      const { responseDeserialize } = methodOf(method);
+      const ended = (error: ServiceError | null, answer?: unknown) =>
+        error === null ? resolve({ answer, metadata }) : reject(error);
+      const sent = [metadataOf(headers), limit(timeoutMs), ended] as const;
+      const call = client.makeUnaryRequest(method, serialize, responseDeserialize, message, ...sent);
+      call.on('metadata', (given: Metadata) => (metadata = given));
       onCall?.(call);
     });
   return {
     client,
-    call: (method, message, options) => unary(method, methodOf(method).requestSerialize as never, message, options),
-    raw: (method, message, options) => unary(method, (bytes: Buffer) => bytes, message, options),
-    stream(method, { headers = {}, timeoutMs } = {}) {
+    /** Rejects with the call's ServiceError. */
+    call: (method: string, message: object, options?: CallOptions) =>
+      unary(method, methodOf(method).requestSerialize, message, options),
+    /** Bytes in the place of a message. */
+    raw: (method: string, message: Buffer, options?: CallOptions) =>
+      unary(method, (bytes: Buffer) => bytes, message, options),
+    stream(method: string, { headers = {}, timeoutMs }: CallOptions = {}) {
       const { requestSerialize, responseDeserialize } = methodOf(method);
-      return client.makeBidiStreamRequest(
-        method,
-        requestSerialize,
-        responseDeserialize as (bytes: Buffer) => object,
-        metadataOf(headers),
-        timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
-      );
+      const sent = [metadataOf(headers), limit(timeoutMs)] as const;
+      return client.makeBidiStreamRequest(method, requestSerialize, responseDeserialize, ...sent);
     },
     close: () => client.close(),
   };

@@ -1,38 +1,26 @@
 // The transport of gRPC alone, with methods of the test's own, and calls as bytes over node:http2: what no client would send.
 
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
-import { type Logger, silentLogger, systemClock } from '../../src/core/index.ts';
+import { silentLogger, systemClock } from '../../src/core/index.ts';
 import { createBytesInFlight } from '../../src/serving/index.ts';
-import type { Tracing } from '../../src/monitoring/index.ts';
-import { createRequestLog, type LoggedRequests } from '../../src/serving/http/request-log.ts';
+import { createRequestLog } from '../../src/serving/http/request-log.ts';
 import { createGate, type Gate } from '../../src/serving/http/security/gate.ts';
-import type { CallLimits } from '../../src/serving/grpc/transport/call-parts.ts';
-import { createGrpcServer, type GrpcServer } from '../../src/serving/grpc/transport/listen-grpc.ts';
+import type { CallLimits, CallParts } from '../../src/serving/grpc/transport/call-parts.ts';
+import { createGrpcServer } from '../../src/serving/grpc/transport/listen-grpc.ts';
 import type { Methods } from '../../src/serving/grpc/transport/method.ts';
 
-export interface Transport {
-  readonly server: GrpcServer;
-  readonly port: number;
-  /** Bytes of messages that are held. */
-  held(): number;
-  connect(): ClientHttp2Session;
-  close(): Promise<void>;
+export type Transport = Awaited<ReturnType<typeof openTransport>>;
+
+interface Given extends Partial<Pick<CallParts, 'logger' | 'loggedRequests' | 'tracing'>> {
+  readonly limits?: Partial<CallLimits>;
+  readonly maxConnections?: number;
+  readonly maxBytes?: number;
+  /** How callers are identified, by how the gate does it. */
+  readonly identify?: (own: Gate['identify']) => Gate['identify'];
 }
 
-export async function openTransport(
-  methods: Methods,
-  given: {
-    readonly limits?: Partial<CallLimits>;
-    readonly maxConnections?: number;
-    readonly logger?: Logger;
-    readonly loggedRequests?: LoggedRequests;
-    readonly maxBytes?: number;
-    readonly tracing?: Tracing;
-    /** How callers are identified, by how the gate does it. */
-    readonly identify?: (own: Gate['identify']) => Gate['identify'];
-  } = {},
-): Promise<Transport> {
-  const { logger = silentLogger, loggedRequests = 'errors' } = given;
+export async function openTransport(methods: Methods, given: Given = {}) {
+  const { logger = silentLogger, loggedRequests = 'errors', tracing, maxConnections = 100 } = given;
   const bytes = createBytesInFlight(given.maxBytes ?? 64 * 1024 * 1024);
   let lastId = 0;
   const gate = createGate({
@@ -43,6 +31,7 @@ export async function openTransport(
     rateLimit: undefined,
     clock: systemClock,
   });
+  const limits = { bodyLimitBytes: 100_000, bodyTimeoutMs: 400, requestTimeoutMs: 1000, maxCalls: 50, maxStreams: 3 };
   const server = createGrpcServer({
     methods,
     gate: given.identify === undefined ? gate : { ...gate, identify: given.identify(gate.identify) },
@@ -51,24 +40,18 @@ export async function openTransport(
     log: createRequestLog(logger, loggedRequests, () => {}),
     logger,
     loggedRequests,
-    tracing: given.tracing,
+    tracing,
     requestId: (asked) => asked ?? `r${lastId++}`,
     tls: undefined,
-    maxConnections: given.maxConnections ?? 100,
-    limits: {
-      bodyLimitBytes: 100_000,
-      bodyTimeoutMs: 400,
-      requestTimeoutMs: 1000,
-      maxCalls: 50,
-      maxStreams: 3,
-      ...given.limits,
-    },
+    maxConnections,
+    limits: { ...limits, ...given.limits },
   });
   const port = await server.listen('127.0.0.1', 0);
   const sessions: ClientHttp2Session[] = [];
   return {
     server,
     port,
+    /** Bytes of messages that are held. */
     held: () => bytes.count,
     connect() {
       const session = connect(`http://127.0.0.1:${port}`);
@@ -81,15 +64,6 @@ export async function openTransport(
       await server.close();
     },
   };
-}
-
-export interface Ended {
-  /** HTTP's; 0 where none came. */
-  readonly status: number;
-  readonly grpcStatus: number | undefined;
-  readonly grpcMessage: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
 }
 
 /** A message of gRPC as it goes over the wire. */
@@ -105,32 +79,28 @@ export function openCall(
   path: string,
   headers: Readonly<Record<string, string>> = {},
 ): ClientHttp2Stream {
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': path,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-    ...headers,
-  });
+  const own = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const stream = session.request({ ...own, ...headers });
   stream.on('error', () => {});
   return stream;
 }
 
-/** How the call ends, whoever ends it. */
-export async function endOf(stream: ClientHttp2Stream): Promise<Ended> {
+export type Ended = Awaited<ReturnType<typeof endOf>>;
+
+/** How the call ends, whoever ends it; its status of HTTP is 0 where none came. */
+export async function endOf(stream: ClientHttp2Stream) {
   let headers: IncomingHttpHeaders = {};
-  let trailers: IncomingHttpHeaders = {};
   const parts: Buffer[] = [];
-  stream.on('response', (sent) => (headers = sent));
-  stream.on('trailers', (sent: IncomingHttpHeaders) => (trailers = sent));
+  for (const event of ['response', 'trailers'])
+    stream.on(event, (sent: IncomingHttpHeaders) => (headers = { ...headers, ...sent }));
   stream.on('data', (part: Buffer) => parts.push(part));
   await new Promise<void>((resolve) => stream.once('close', () => resolve()));
-  const grpcStatus = trailers['grpc-status'] ?? headers['grpc-status'];
+  const grpcStatus = headers['grpc-status'];
   return {
     status: Number(headers[':status'] ?? 0),
     grpcStatus: grpcStatus === undefined ? undefined : Number(grpcStatus),
-    grpcMessage: decodeURIComponent(String(trailers['grpc-message'] ?? headers['grpc-message'] ?? '')),
-    headers: { ...headers, ...trailers },
+    grpcMessage: decodeURIComponent(String(headers['grpc-message'] ?? '')),
+    headers,
     body: Buffer.concat(parts),
   };
 }

@@ -3,8 +3,6 @@
 import type { OnlineStore } from '../../src/online/index.ts';
 import type { RedisServer } from './redis-server.ts';
 
-const MICROS_PER_MILLI = 1000;
-
 /** Removes what ends within `micros` of `from`; at Redis, which has a clock of its own, of now. */
 export async function letTimePass(
   store: OnlineStore,
@@ -13,7 +11,7 @@ export async function letTimePass(
   micros: number,
 ): Promise<void> {
   if (server === undefined) await store.removeExpired(from + micros);
-  else await server.command(`EVAL "${EXPIRE}" 0 ${micros / MICROS_PER_MILLI}`);
+  else await server.command(`EVAL "${EXPIRE}" 0 ${micros / 1000}`);
 }
 
 const EXPIRE = [

@@ -1,11 +1,9 @@
-// A server with plain models beside an endpoint, for the Open Inference Protocol: one input of every datatype given back as
-// it came, and a wide one.
+// A server with plain models beside an endpoint: one gives back an input of every datatype, one is wide.
 
 import { registerPlainModel } from '../../src/app/index.ts';
 import type { TensorType } from '../../src/models/index.ts';
 import { passThroughModel } from './onnx-model.ts';
 import { openServing, type OpenServing } from './open-serving.ts';
-import { REPOSITORY } from './serving-project.ts';
 
 /** Inputs of model `types`: each called as its datatype, in small letters, of the shape [N, 3]. */
 export const EVERY_TYPE: Readonly<Record<string, TensorType>> = {
@@ -26,7 +24,7 @@ export const EVERY_TYPE: Readonly<Record<string, TensorType>> = {
 
 /** Endpoint `checkout` answers 0.25; `types` is version 1, also as `stable`; `wide` takes `x`, [N, 1000]. */
 export async function openOipServing(given: Partial<Parameters<typeof openServing>[0]> = {}): Promise<OpenServing> {
-  const open = await openServing({ repository: REPOSITORY, features: 4, ...given });
+  const open = await openServing(given);
   const types = Object.entries(EVERY_TYPE).map(([name, type]) => ({ name, type, shape: [null, 3] }));
   await registerPlainModel(open.app, { model: 'types', onnx: passThroughModel(types), alias: 'stable' });
   const wide = passThroughModel([{ name: 'x', type: 'float32', shape: [null, 1000] }]);

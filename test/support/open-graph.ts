@@ -1,29 +1,15 @@
 // A graph without a registry: its models are opened from their files, and each is version 1.
 
-import {
-  compileDefinitions,
-  type Definitions,
-  type Model,
-  type ModelSpec,
-  type ResolvedService,
-  resolveService,
-} from '../../src/definitions/index.ts';
+import { compileDefinitions, resolveService } from '../../src/definitions/index.ts';
+import type { Model, ModelSpec } from '../../src/definitions/index.ts';
 import { compileBinding, compileGraph, createOnnxRuntime, type NodeModel } from '../../src/models/index.ts';
 
-export interface OpenGraph extends ReturnType<typeof compileGraph> {
-  readonly spec: ModelSpec;
-  readonly service: ResolvedService;
-  readonly definitions: Definitions;
-  /** By node: the caller's to close. */
-  readonly models: ReadonlyMap<string, NodeModel>;
-}
+export type OpenGraph = Awaited<ReturnType<typeof openGraph>>;
 
-/** `fileOf` gives a model's ONNX by its name. */
-export async function openGraph(graph: Model, fileOf: (model: string) => Uint8Array): Promise<OpenGraph> {
-  const definitions = compileDefinitions([{ file: 'graph.ts', name: 'graph', value: graph }], {
-    project: 'test',
-    directory: '.',
-  });
+/** `fileOf` gives a model's ONNX by its name; `models`, by node, are the caller's to close. */
+export async function openGraph(graph: Model, fileOf: (model: string) => Uint8Array) {
+  const given = { file: 'graph.ts', name: 'graph', value: graph };
+  const definitions = compileDefinitions([given], { project: 'test', directory: '.' });
   const { manifest } = definitions;
   const specOf = (model: string): ModelSpec => manifest.models[model] as ModelSpec;
   const spec = specOf(graph.name);

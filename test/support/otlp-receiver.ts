@@ -1,47 +1,37 @@
-// A receiver of OTLP over HTTP, such as a collector: takes protobuf, and keeps what came. Field numbers are those of
-// opentelemetry-proto (https://github.com/open-telemetry/opentelemetry-proto, Apache-2.0).
+// A receiver of OTLP over HTTP, such as a collector: takes protobuf, and keeps what came. Messages and field numbers are those of
+// opentelemetry-proto (https://github.com/open-telemetry/opentelemetry-proto, Apache-2.0), as far as they are looked at.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import protobuf from 'protobufjs';
 
-export interface ReceivedSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  /** Empty for a root. */
-  readonly parentId: string;
-  readonly name: string;
-  /** 2 is a server's, 1 internal. */
-  readonly kind: number;
-  readonly nanos: bigint;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  /** 2 is an error. */
-  readonly status: number;
+const { root } = protobuf.parse(`syntax = "proto3";
+message Value { oneof value { string text = 1; bool bool = 2; int64 int = 3; double double = 4; } }
+message Pair { string key = 1; Value value = 2; }
+message Resource { repeated Pair attributes = 1; }
+message Traces { repeated ResourceSpans resources = 1; }
+message ResourceSpans { repeated ScopeSpans scopes = 2; }
+message ScopeSpans { repeated Span spans = 2; }
+message Span {
+  bytes trace_id = 1; bytes span_id = 2; bytes parent_id = 4; string name = 5; int32 kind = 6;
+  fixed64 start = 7; fixed64 end = 8; repeated Pair attributes = 9; Status status = 15;
 }
+message Status { int32 code = 3; }
+message Metrics { repeated ResourceMetrics resources = 1; }
+message ResourceMetrics { Resource resource = 1; repeated ScopeMetrics scopes = 2; }
+message ScopeMetrics { repeated Metric metrics = 2; }
+message Metric { string name = 1; string unit = 3; Numbers gauge = 5; Numbers sum = 7; Histograms histogram = 9; }
+message Numbers { repeated Number points = 1; bool is_monotonic = 3; }
+message Number { oneof value { double double = 4; sfixed64 int = 6; } repeated Pair attributes = 7; }
+message Histograms { repeated Histogram points = 1; }
+message Histogram { fixed64 count = 4; double sum = 5; repeated fixed64 buckets = 6; repeated Pair attributes = 9; }`);
 
-export interface ReceivedPoint {
-  readonly metric: string;
-  readonly unit: string;
-  readonly kind: 'gauge' | 'sum' | 'histogram';
-  readonly isMonotonic: boolean;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  /** Of a histogram its sum. */
-  readonly value: number;
-  readonly count: number;
-  readonly buckets: readonly number[];
-  /** Of the process that sent it. */
-  readonly instance: unknown;
-  readonly service: unknown;
-}
+type ReceivedSpan = ReturnType<typeof readSpans>[number];
+export type ReceivedPoint = ReturnType<typeof readPoints>[number];
+export type OtlpReceiver = Awaited<ReturnType<typeof startOtlpReceiver>>;
 
-export interface OtlpReceiver {
-  readonly url: string;
-  readonly spans: ReceivedSpan[];
-  /** The points of each export. */
-  readonly exports: ReceivedPoint[][];
-  close(): Promise<void>;
-}
-
-export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+/** Keeps spans, and the points of each export. */
+export async function startOtlpReceiver() {
   const spans: ReceivedSpan[] = [];
   const exports: ReceivedPoint[][] = [];
   const server = createServer((request, response) => {
@@ -57,141 +47,85 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    spans,
-    exports,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans, exports, close };
 }
 
-type Fields = ReadonlyMap<number, readonly (bigint | Buffer)[]>;
-
-/** Varints, fixed numbers (as unsigned) and bytes, by field number. */
-function fieldsOf(bytes: Buffer): Fields {
-  const fields = new Map<number, (bigint | Buffer)[]>();
-  let at = 0;
-  const varint = (): bigint => {
-    let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw new Error('the message is cut');
-      value |= BigInt(byte & 127) << shift;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < bytes.length) {
-    const tag = Number(varint());
-    let value: bigint | Buffer;
-    switch (tag & 7) {
-      case 0:
-        value = varint();
-        break;
-      case 1:
-        value = bytes.readBigUInt64LE(at);
-        at += 8;
-        break;
-      case 2: {
-        const length = Number(varint());
-        value = bytes.subarray(at, at + length);
-        at += length;
-        break;
-      }
-      case 5:
-        value = BigInt(bytes.readUInt32LE(at));
-        at += 4;
-        break;
-      default:
-        throw new Error(`wire type ${tag & 7}`);
-    }
-    fields.set(tag >> 3, [...(fields.get(tag >> 3) ?? []), value]);
-  }
-  return fields;
+type Pairs = readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> | null }[];
+interface Span extends Record<'traceId' | 'spanId' | 'parentId', Buffer> {
+  readonly name: string;
+  readonly kind: number;
+  readonly start: string;
+  readonly end: string;
+  readonly attributes: Pairs;
+  readonly status: { readonly code: number } | null;
+}
+interface Point extends Readonly<Record<'double' | 'int' | 'sum' | 'count', number | string | undefined>> {
+  readonly attributes: Pairs;
+  readonly buckets?: readonly string[];
+}
+interface Metric {
+  readonly name: string;
+  readonly unit: string;
+  readonly [kind: string]: string | { readonly points: readonly Point[]; readonly isMonotonic?: boolean } | null;
 }
 
-const messages = (fields: Fields, field: number): Fields[] =>
-  (fields.get(field) ?? []).map((one) => fieldsOf(one as Buffer));
-const bytes = (fields: Fields, field: number): Buffer =>
-  (fields.get(field)?.[0] as Buffer | undefined) ?? Buffer.alloc(0);
-const text = (fields: Fields, field: number): string => bytes(fields, field).toString('utf8');
-const number = (fields: Fields, field: number): bigint => (fields.get(field)?.[0] as bigint | undefined) ?? 0n;
-
-function double(bits: bigint): number {
-  const buffer = Buffer.alloc(8);
-  buffer.writeBigUInt64LE(bits);
-  return buffer.readDoubleLE();
+/** Whole numbers of 64 bits are text. */
+function read<Resource>(type: string, body: Buffer): readonly Resource[] {
+  const as = root.lookupType(type);
+  return (as.toObject(as.decode(body), { longs: String, defaults: true }) as { resources: Resource[] }).resources;
 }
 
-function attributesOf(fields: Fields, field: number): Record<string, unknown> {
-  return Object.fromEntries(
-    messages(fields, field).map((pair) => {
-      const [value] = messages(pair, 2);
-      if (value === undefined) return [text(pair, 1), null];
-      if (value.has(1)) return [text(pair, 1), text(value, 1)];
-      if (value.has(2)) return [text(pair, 1), number(value, 2) === 1n];
-      if (value.has(3)) return [text(pair, 1), Number(BigInt.asIntN(64, number(value, 3)))];
-      return [text(pair, 1), double(number(value, 4))];
+const attributesOf = (pairs: Pairs): Record<string, unknown> =>
+  Object.fromEntries(
+    pairs.map(({ key, value }) => {
+      const { text, bool, int, double } = value ?? {};
+      return [key, text ?? bool ?? (int === undefined ? (double ?? null) : Number(int))];
     }),
   );
-}
 
-function readSpans(body: Buffer): ReceivedSpan[] {
-  const scopes = messages(fieldsOf(body), 1).flatMap((resource) => messages(resource, 2));
-  return scopes
-    .flatMap((scope) => messages(scope, 2))
-    .map((span) => ({
-      traceId: bytes(span, 1).toString('hex'),
-      spanId: bytes(span, 2).toString('hex'),
-      parentId: bytes(span, 4).toString('hex'),
-      name: text(span, 5),
-      kind: Number(number(span, 6)),
-      nanos: number(span, 8) - number(span, 7),
-      attributes: attributesOf(span, 9),
-      status: Number(messages(span, 15).map((status) => number(status, 3))[0] ?? 0n),
+/** The kind of a server's is 2, of an internal one 1; an error has the status 2; a root's `parentId` is empty. */
+const readSpans = (body: Buffer) =>
+  read<{ scopes: { spans: Span[] }[] }>('Traces', body)
+    .flatMap(({ scopes }) => scopes.flatMap(({ spans }) => spans))
+    .map(({ traceId, spanId, parentId, name, kind, start, end, attributes, status }) => ({
+      traceId: traceId.toString('hex'),
+      spanId: spanId.toString('hex'),
+      parentId: parentId.toString('hex'),
+      name,
+      kind,
+      nanos: BigInt(end) - BigInt(start),
+      attributes: attributesOf(attributes),
+      status: status?.code ?? 0,
     }));
-}
 
-function readPoints(body: Buffer): ReceivedPoint[] {
-  return messages(fieldsOf(body), 1).flatMap((sent) => {
-    const resource = attributesOf(messages(sent, 1)[0] ?? new Map(), 1);
-    const from = { instance: resource['service.instance.id'], service: resource['service.name'] };
-    return messages(sent, 2)
-      .flatMap((scope) => messages(scope, 2))
-      .flatMap((metric) => pointsOf(metric).map((point) => ({ ...point, ...from })));
-  });
-}
-
-function pointsOf(metric: Fields): Omit<ReceivedPoint, 'instance' | 'service'>[] {
-  const named = { metric: text(metric, 1), unit: text(metric, 3) };
-  const numbers = (field: number, kind: 'gauge' | 'sum') =>
-    messages(metric, field).flatMap((data) =>
-      messages(data, 1).map((point) => ({
-        ...named,
-        kind,
-        isMonotonic: number(data, 3) === 1n,
-        attributes: attributesOf(point, 7),
-        value: point.has(4) ? double(number(point, 4)) : Number(BigInt.asIntN(64, number(point, 6))),
-        count: 0,
-        buckets: [],
-      })),
-    );
-  const histograms = messages(metric, 9).flatMap((data) =>
-    messages(data, 1).map((point) => ({
-      ...named,
-      kind: 'histogram' as const,
-      isMonotonic: true,
-      attributes: attributesOf(point, 9),
-      value: double(number(point, 5)),
-      count: Number(number(point, 4)),
-      buckets: packedCounts(bytes(point, 6)),
-    })),
+const readPoints = (body: Buffer) =>
+  read<{ resource: { attributes: Pairs } | null; scopes: { metrics: Metric[] }[] }>('Metrics', body).flatMap(
+    ({ resource, scopes }) => {
+      const of = attributesOf(resource?.attributes ?? []);
+      const from = { instance: of['service.instance.id'], service: of['service.name'] };
+      const metrics = scopes.flatMap((scope) => scope.metrics);
+      return metrics.flatMap((metric) => pointsOf(metric).map((point) => ({ ...point, ...from })));
+    },
   );
-  return [...numbers(5, 'gauge'), ...numbers(7, 'sum'), ...histograms];
-}
 
-const packedCounts = (packed: Buffer): number[] =>
-  Array.from({ length: packed.length / 8 }, (_, at) => Number(packed.readBigUInt64LE(at * 8)));
+/** The value of a histogram is its sum. */
+const pointsOf = (metric: Metric) =>
+  (['gauge', 'sum', 'histogram'] as const).flatMap((kind) => {
+    const of = metric[kind];
+    if (of === null || typeof of !== 'object') return [];
+    return of.points.map(({ attributes, double, int, sum, count, buckets = [] }) => ({
+      metric: metric.name,
+      unit: metric.unit,
+      kind,
+      isMonotonic: of.isMonotonic ?? kind === 'histogram',
+      attributes: attributesOf(attributes),
+      value: Number(sum ?? double ?? int),
+      count: Number(count ?? 0),
+      buckets: buckets.map(Number),
+    }));
+  });

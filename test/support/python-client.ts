@@ -1,5 +1,4 @@
-// The Python client and its tests: the packages that they need are installed from PyPI into a virtual environment in the user's
-// cache, once; the wheel is built anew and put into it, so that what is tested is what users install.
+// The Python client and its tests: packages from PyPI in a virtual environment of the user's cache, and the wheel, built anew.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -20,7 +19,7 @@ export interface PythonClient {
   readonly wheel: string;
 }
 
-export interface PythonResult {
+interface PythonResult {
   readonly id: string;
   readonly outcome: 'passed' | 'failed' | 'skipped';
   /** Why it failed or was skipped. */
@@ -35,9 +34,8 @@ export function bringPythonClient(): PythonClient | string {
   const [leastMajor, leastMinor] = LEAST_PYTHON;
   if (major < leastMajor || (major === leastMajor && minor < leastMinor))
     return `python3 is ${major}.${minor}, and the client needs ${LEAST_PYTHON.join('.')}`;
-  const key = createHash('sha256')
-    .update(`${found.stdout}\n${readFileSync(REQUIREMENTS, 'utf8')}`)
-    .digest('hex');
+  const wanted = `${found.stdout}\n${readFileSync(REQUIREMENTS, 'utf8')}`;
+  const key = createHash('sha256').update(wanted).digest('hex');
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const folder = join(cache, 'headrace', `python-client-${key.slice(0, 12)}`);
   const python = join(folder, 'bin', 'python');
@@ -45,8 +43,8 @@ export function bringPythonClient(): PythonClient | string {
   if (!existsSync(done)) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    const failure =
-      run('python3', ['-m', 'venv', folder]) ?? pip(python, ['install', '--no-compile', '-r', REQUIREMENTS]);
+    const install = ['install', '--no-compile', '-r', REQUIREMENTS];
+    const failure = run('python3', ['-m', 'venv', folder]) ?? pip(python, install);
     if (failure !== undefined) return failure;
     writeFileSync(done, '');
   }
@@ -72,15 +70,8 @@ export function installAlone({ wheel }: PythonClient, folder: string): string {
 
 /** Ids of the tests of `files`, of all without any. Throws pytest's own words where they can't be collected. */
 export function collectPythonTests({ python }: PythonClient, files: readonly string[]): readonly string[] {
-  const { status, stdout, stderr } = spawnSync(
-    python,
-    ['-m', 'pytest', '--collect-only', '-q', '--no-header', ...files],
-    {
-      cwd: PACKAGE,
-      encoding: 'utf8',
-      timeout: 120_000,
-    },
-  );
+  const args = ['-m', 'pytest', '--collect-only', '-q', '--no-header', ...files];
+  const { status, stdout, stderr } = spawnSync(python, args, { cwd: PACKAGE, encoding: 'utf8', timeout: 120_000 });
   if (status !== 0) throw new Error(`pytest --collect-only gave ${String(status)}: ${stdout}${stderr}`);
   return stdout.split('\n').filter((line) => line.includes('::'));
 }
@@ -114,9 +105,8 @@ export async function runPythonTests(
   return { results, output };
 }
 
-function pip(python: string, words: readonly string[]): string | undefined {
-  return run(python, ['-m', 'pip', ...words, '--quiet', '--disable-pip-version-check']);
-}
+const pip = (python: string, words: readonly string[]): string | undefined =>
+  run(python, ['-m', 'pip', ...words, '--quiet', '--disable-pip-version-check']);
 
 /** Why it failed. */
 function run(program: string, words: readonly string[]): string | undefined {

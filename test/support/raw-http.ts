@@ -2,42 +2,33 @@
 
 import { connect, type Socket } from 'node:net';
 
-export interface RawAnswer {
-  readonly text: string;
-  /** 0 where there was none. */
-  readonly status: number;
-  /** Whether the server closed the connection before `limitMs`. */
-  readonly isClosed: boolean;
-  readonly tookMs: number;
-}
+export type RawAnswer = Awaited<ReturnType<typeof rawHttp>>;
 
-/** Writes `parts` one after the other and reads until the server closes, or has said nothing more for `quietMs`. */
+/**
+ * Writes `parts` one after the other and reads until the server closes (before `limitMs`: `isClosed`), or has said nothing more
+ * for `quietMs`. The status is 0 where there was none.
+ */
 export async function rawHttp(
   url: string,
   parts: readonly (string | Uint8Array)[],
   options: { readonly quietMs?: number; readonly limitMs?: number; readonly halfClose?: boolean } = {},
-): Promise<RawAnswer> {
+) {
   const { quietMs, limitMs = 10_000, halfClose = false } = options;
   const startMs = performance.now();
   const { socket, closed, text } = await openRaw(url);
   for (const part of parts) socket.write(part);
   if (halfClose) socket.end();
-  let isClosed = false;
-  const wait = new Promise<void>((resolve) => {
-    const limit = setTimeout(resolve, limitMs);
-    let quiet: NodeJS.Timeout | undefined;
+  let quiet: NodeJS.Timeout | undefined;
+  let limit: NodeJS.Timeout | undefined;
+  const waited = new Promise<false>((resolve) => {
+    limit = setTimeout(resolve, limitMs, false);
     socket.on('data', () => {
       clearTimeout(quiet);
-      if (quietMs !== undefined) quiet = setTimeout(resolve, quietMs);
-    });
-    void closed.then(() => {
-      isClosed = true;
-      clearTimeout(limit);
-      clearTimeout(quiet);
-      resolve();
+      if (quietMs !== undefined) quiet = setTimeout(resolve, quietMs, false);
     });
   });
-  await wait;
+  const isClosed = await Promise.race([closed.then(() => true), waited]);
+  for (const timer of [limit, quiet]) clearTimeout(timer);
   socket.destroy();
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(text())?.[1] ?? 0);
   return { text: text(), status, isClosed, tookMs: performance.now() - startMs };

@@ -1,7 +1,7 @@
 // How long a server of the tests lives: until the test that started it stops it, or, where files share it, until the run ends.
 
 import type { ChildProcess } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runFolder } from './run-folder.ts';
@@ -28,7 +28,8 @@ export function leaveToRun(server: ChildProcess, { isShared = false }: Lifetime)
 
 /** Ends what `leaveToRun` was given. */
 export function endSharedServers(run: string): void {
-  for (const pid of pidsIn(listOf(run))) {
+  const pids = existsSync(listOf(run)) ? readFileSync(listOf(run), 'utf8').trimEnd().split('\n').map(Number) : [];
+  for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
@@ -37,14 +38,4 @@ export function endSharedServers(run: string): void {
   }
 }
 
-function listOf(run: string): string {
-  return join(run, 'shared-servers.txt');
-}
-
-function pidsIn(list: string): number[] {
-  try {
-    return readFileSync(list, 'utf8').trimEnd().split('\n').map(Number);
-  } catch {
-    return [];
-  }
-}
+const listOf = (run: string): string => join(run, 'shared-servers.txt');

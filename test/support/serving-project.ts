@@ -1,7 +1,6 @@
-// A project in a temporary folder with everything serving needs: a repository, events, two models; driven through the
-// command line as a user would, or opened in this process.
+// A project in a temporary folder with everything serving needs, driven through the command line as a user would.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { WorkerLimits } from '../../src/app/supervise-workers.ts';
 import { constantModel } from './onnx-model.ts';
 import { runFolder } from './run-folder.ts';
-import { runWarm } from './warm-command.ts';
+import { runWarm, type WarmAnswer } from './warm-command.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const SERVE_WITH_LIMITS = fileURLToPath(new URL('./serve-with-limits.ts', import.meta.url));
@@ -21,112 +20,67 @@ export interface Project {
   readonly remove: () => void;
 }
 
-export interface CommandOutput {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type CommandOutput = WarmAnswer;
+type Place = Pick<Project, 'directory'>;
+type Env = Readonly<Record<string, string>>;
 
 /** Files by relative path. */
 export function createProject(files: Readonly<Record<string, string | Uint8Array>>): Project {
   const directory = mkdtempSync(join(tmpdir(), 'headrace-project-'));
-  const write = (name: string, content: string | Uint8Array): string => {
-    const path = join(directory, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, content);
-    return path;
+  const file = (name: string): string => join(directory, name);
+  const write: Project['write'] = (name, content) => {
+    mkdirSync(dirname(file(name)), { recursive: true });
+    writeFileSync(file(name), content);
+    return file(name);
   };
   for (const [name, content] of Object.entries(files)) write(name, content);
-  return {
-    directory,
-    write,
-    file: (name) => join(directory, name),
-    remove: () => rmSync(directory, { recursive: true, force: true }),
-  };
+  return { directory, write, file, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
 /** Runs a command to its end, in the project's folder, by the test file's warm process. */
-export function headrace(
-  project: Pick<Project, 'directory'>,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): CommandOutput {
-  return runWarm({ directory: project.directory, args, env: commandEnv(env) });
-}
+export const headrace = ({ directory }: Place, args: readonly string[], env: Env = {}): CommandOutput =>
+  runWarm({ directory, args, env: commandEnv(env) });
 
 /** The same in a process of its own, as a user's shell runs it: for what the end of a process shows. */
-export function headraceProcess(
-  project: Pick<Project, 'directory'>,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): CommandOutput {
-  const run = spawnSync(process.execPath, [MAIN, ...args], {
-    cwd: project.directory,
-    encoding: 'utf8',
-    env: commandEnv(env),
-    timeout: 60_000,
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  return { code: run.status, stdout: run.stdout, stderr: run.stderr };
+export function headraceProcess({ directory }: Place, args: readonly string[], env: Env = {}): CommandOutput {
+  const limits = { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 };
+  const options = { cwd: directory, encoding: 'utf8', env: commandEnv(env), ...limits } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], options);
+  return { code: status, stdout, stderr };
 }
 
-function commandEnv(env: Readonly<Record<string, string>>): Readonly<Record<string, string | undefined>> {
-  return { ...process.env, npm_lifecycle_event: '', ...env };
-}
+const commandEnv = (env: Env) => ({ ...process.env, npm_lifecycle_event: '', ...env });
 
 /** The one JSON document that a command printed; throws its errors when it failed. */
-export function headraceJson(
-  project: Pick<Project, 'directory'>,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): unknown {
+export function headraceJson(project: Place, args: readonly string[], env: Env = {}): unknown {
   const { code, stdout, stderr } = headrace(project, [...args, '--json'], env);
   if (code !== 0) throw new Error(`headrace ${args.join(' ')} gave ${String(code)}: ${stderr}`);
   return JSON.parse(stdout);
 }
 
-export interface ServerProcess {
-  readonly url: string;
-  /** All that it said of itself. */
-  readonly announced: object;
-  readonly process: ChildProcess;
-  /** What it logged so far. */
-  readonly log: () => string;
-  /** SIGTERM; its exit code. */
-  stop(): Promise<number | null>;
-}
+export type ServerProcess = Awaited<ReturnType<typeof startServe>>;
 
-/** Starts `headrace serve` on a free port; resolves when it listens. */
-export function startServe(
-  project: Pick<Project, 'directory'>,
-  args: readonly string[] = [],
-  env: Readonly<Record<string, string>> = {},
-): Promise<ServerProcess> {
-  return startServer(project, [MAIN, 'serve', '--port', '0', '--json', ...args], env);
-}
+/** Starts `headrace serve` on a free port; resolves when it listens. `log` is what it logged so far, `announced` all that it said of itself. */
+export const startServe = (project: Place, args: readonly string[] = [], env: Env = {}) =>
+  startServer(project, [MAIN, 'serve', '--port', '0', '--json', ...args], env);
 
 /** The same with two workers and a primary that has less patience. */
-export function startServeWithLimits(
-  project: Pick<Project, 'directory'>,
-  limits: Partial<WorkerLimits>,
-): Promise<ServerProcess> {
-  return startServer(project, [SERVE_WITH_LIMITS, JSON.stringify(limits)], {});
-}
+export const startServeWithLimits = (project: Place, limits: Partial<WorkerLimits>) =>
+  startServer(project, [SERVE_WITH_LIMITS, JSON.stringify(limits)], {});
 
-function startServer(
-  project: Pick<Project, 'directory'>,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<ServerProcess> {
-  const child = spawn(process.execPath, args, {
-    cwd: project.directory,
-    env: { ...process.env, npm_lifecycle_event: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+function startServer({ directory }: Place, args: readonly string[], env: Env) {
+  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+  const child = spawn(process.execPath, args, { cwd: directory, env: commandEnv(env), stdio });
   let [stdout, stderr] = ['', ''];
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  /** By SIGTERM; gives the exit code. */
+  const stop = (): Promise<number | null> => {
+    child.kill('SIGTERM');
+    return exited;
+  };
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  return new Promise((resolve, reject) => {
+  const running = { process: child, log: () => stderr, stop };
+  return new Promise<typeof running & { readonly url: string; readonly announced: object }>((resolve, reject) => {
     void exited.then((code) => reject(new Error(`serve ended with ${String(code)}: ${stderr}`)));
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
@@ -134,17 +88,7 @@ function startServer(
       const announced = JSON.parse(stdout) as { url?: string };
       const { url } = announced;
       // An error: the exit tells of it.
-      if (url === undefined) return;
-      resolve({
-        url,
-        announced,
-        process: child,
-        log: () => stderr,
-        stop() {
-          child.kill('SIGTERM');
-          return exited;
-        },
-      });
+      if (url !== undefined) resolve({ url, announced, ...running });
     });
   });
 }
@@ -193,21 +137,22 @@ export function recentPurchases(nowMs: number): string {
 }
 
 /** A project that is applied, has events online and two versions of its model: 0.25 and 0.75. */
-export function createServingProject(env: Readonly<Record<string, string>> = {}): Project {
+export function createServingProject(env: Env = {}): Project {
   const folder = runFolder();
   // Where the registry and the stores are elsewhere there is nothing to copy.
   if (folder === undefined || Object.keys(env).length > 0) return makeServingProject(env);
   const made = join(folder, 'serving-project');
-  if (!existsSync(made)) {
-    const { directory } = makeServingProject({});
-    try {
-      renameSync(directory, made);
-    } catch {
-      // Another test file was first.
-      rmSync(directory, { recursive: true, force: true });
-    }
-  }
+  if (!existsSync(made)) keepMade(makeServingProject({}).directory, made);
   return copyProject(made);
+}
+
+/** Moves a project to where others copy it from, unless another process was first. */
+export function keepMade(directory: string, made: string): void {
+  try {
+    renameSync(directory, made);
+  } catch {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 /** A project like the one in that folder, whose stores nobody has open: what locks them is made anew. */
@@ -217,7 +162,7 @@ export function copyProject(made: string): Project {
   return project;
 }
 
-function makeServingProject(env: Readonly<Record<string, string>>): Project {
+function makeServingProject(env: Env): Project {
   const project = createProject({
     'headrace.config.ts': CONFIG,
     'feature_repo/shop.ts': REPOSITORY,

@@ -1,5 +1,4 @@
-// A process with a run that writes one base over and over, made to be stopped and fenced; it ends with the code of the
-// error that ends it on its output. Arguments: the store's URL, the run's number, the base.
+// A process whose run writes one base over and over, until it is fenced. Arguments: the store's URL, the run's number, the base.
 
 import { openOnlineStore } from '../../src/online/open-online-store.ts';
 import { systemClock } from '../../src/core/index.ts';

@@ -43,8 +43,7 @@ describe('a guard', () => {
   const OF = { endpoint: 'e', variant: 'candidate', version: 2, arm: 'a' };
 
   function guard(run: Arm['run'], breakers = createBreakers({ clock, logger: silentLogger })) {
-    let opens = 0;
-    let held = 0;
+    let [opens, held] = [0, 0];
     const breaker = breakers.hold(OF, { broke: () => void opens++ });
     // Nothing else of an arm is looked at.
     const arm = { run } as unknown as Arm;
@@ -60,11 +59,19 @@ describe('a guard', () => {
   const open = ({ guarded }: ReturnType<typeof guard>, nowMs: number): void => {
     for (let i = 0; i < BREAKER_REQUESTS; i++) guarded.ended(nowMs, [failed('HR_INFERENCE_FAILED')], false, true);
   };
+  const probe = ({ guarded }: ReturnType<typeof guard>, length = 1): void =>
+    guarded.stoodIn(
+      performance.now(),
+      Array.from({ length }, () => []),
+      0,
+    );
 
   it('opens by failures, and closes by a probe that is answered, whose requests nobody waits for', async () => {
     const asked: number[] = [];
-    const one = guard((requests) => {
+    const stages: Stage[] = [];
+    const one = guard((requests, _scope, _at, stage) => {
       asked.push(requests.length);
+      stages.push(stage);
       return Promise.resolve([answered]);
     });
     const startMs = performance.now() - 6000;
@@ -73,27 +80,13 @@ describe('a guard', () => {
     expect(one.guarded.told(startMs)).toMatchObject({ variant: 'candidate', version: 2, probeMicros: 5_000_000 });
     one.guarded.stoodIn(startMs + 1000, [[]], 0);
     expect(asked).toEqual([]);
-    one.guarded.stoodIn(
-      performance.now(),
-      Array.from({ length: 100 }, () => []),
-      0,
-    );
+    probe(one, 100);
     // Of many rows some.
     expect([asked, one.held()]).toEqual([[16], 1]);
+    // It asks for a run of the model, whatever is kept of the arm's answers.
+    expect(stages).toMatchObject([{ isProbe: true }]);
     await expect.poll(() => one.guarded.isOpen).toBe(false);
     expect([one.held(), one.guarded.told(performance.now())]).toEqual([0, undefined]);
-  });
-
-  it('has its probe ask for a run of the model, whatever is kept of the arm’s answers', async () => {
-    const stages: Stage[] = [];
-    const one = guard((_requests, _scope, _at, stage) => {
-      stages.push(stage);
-      return [answered];
-    });
-    open(one, performance.now() - 6000);
-    one.guarded.stoodIn(performance.now(), [[]], 0);
-    await expect.poll(() => one.guarded.isOpen).toBe(false);
-    expect(stages).toMatchObject([{ isProbe: true }]);
   });
 
   it.each([
@@ -102,9 +95,8 @@ describe('a guard', () => {
     ['never comes back', () => new Promise<never>(() => {})],
   ] as const)('stays open by a probe that %s', async (_, run) => {
     const one = guard(run);
-    const startMs = performance.now() - 6000;
-    open(one, startMs);
-    one.guarded.stoodIn(performance.now(), [[]], 0);
+    open(one, performance.now() - 6000);
+    probe(one);
     await expect.poll(() => one.held()).toBe(0);
     // The next comes after twice as long.
     await expect.poll(() => (one.guarded.told(0)?.probeMicros ?? 0) / 1000).toBeGreaterThan(performance.now() + 9000);

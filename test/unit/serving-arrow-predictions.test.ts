@@ -15,30 +15,18 @@ const FORM = {
 };
 
 // The parts of an arm that an answer is made of.
-const armOf = (name: string, version: number, outputs: Readonly<Record<string, DataType['kind']>>, more = {}): Arm =>
-  ({
-    name,
-    version,
-    graph: {
-      kind: 'model',
-      model: { spec: { outputs: Object.entries(outputs).map(([output, kind]) => ({ name: output, type: { kind } })) } },
-    },
-    ...more,
-  }) as unknown as Arm;
+const armOf = (name: string, version: number, kinds: Readonly<Record<string, DataType['kind']>>): Arm => {
+  const outputs = Object.entries(kinds).map(([output, kind]) => ({ name: output, type: { kind } }));
+  return { name, version, graph: { kind: 'model', model: { spec: { outputs } } } } as unknown as Arm;
+};
 
 const planOf = (...arms: Arm[]): EndpointPlan =>
   ({ arms, state: { name: 'checkout' }, model: { name: 'returns' } }) as unknown as EndpointPlan;
 
-const answered = (arm: Arm, id: string, ...outputs: Value[]): PredictionRow => ({
-  id,
-  arm,
-  row: { outputs, features: [], statuses: [] },
-});
-
-const rowsOf = (stream: Buffer) =>
-  tableFromIPC(stream)
-    .toArray()
-    .map((row) => ({ ...(row as object) }));
+const answered = (arm: Arm, id: string, ...outputs: Value[]): PredictionRow => {
+  const row = { outputs, features: [], statuses: [] };
+  return { id, arm, row };
+};
 
 it('has the outputs of all versions, null where one has none', () => {
   const one = armOf('stable', 1, { probability: 'float32', label: 'string' });
@@ -48,14 +36,13 @@ it('has the outputs of all versions, null where one has none', () => {
     answered(two, 'b', 'no', 7n),
     { error: new HeadraceError('HR_INVALID', '') },
   ];
-  const stream = writePredictions({ plan: planOf(one, two), rows, answeredRows: 2 }, FORM);
-  expect(rowsOf(stream)).toEqual([
+  const table = tableFromIPC(writePredictions({ plan: planOf(one, two), rows, answeredRows: 2 }, FORM));
+  expect(table.toArray().map((row) => ({ ...(row as object) }))).toEqual([
     { probability: 0.5, label: 'yes', points: null, prediction_id: 'a', version: 1, variant: 'stable' },
     { probability: null, label: 'no', points: 7n, prediction_id: 'b', version: 2, variant: 'candidate' },
     { probability: null, label: null, points: null, prediction_id: null, version: null, variant: null },
   ]);
-  const { metadata } = tableFromIPC(stream).schema;
-  expect(JSON.parse(metadata.get('errors') ?? '')).toEqual([null, null, { code: 'HR_INVALID' }]);
+  expect(JSON.parse(table.schema.metadata.get('errors') ?? '')).toEqual([null, null, { code: 'HR_INVALID' }]);
 });
 
 it('tells which rows another variant stood in for', () => {
@@ -67,11 +54,7 @@ it('tells which rows another variant stood in for', () => {
 });
 
 it.each([
-  [
-    'an output under the name of a column of every answer',
-    [armOf('a', 1, { version: 'int32' })],
-    'an output "version"',
-  ],
+  ['an output under the name of a column of all', [armOf('a', 1, { version: 'int32' })], 'an output "version"'],
   [
     'an output of two types',
     [armOf('a', 1, { score: 'float32' }), armOf('b', 2, { score: 'int64' })],

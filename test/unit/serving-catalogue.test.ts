@@ -1,5 +1,4 @@
-// The catalogue says what rows must carry: of optional columns and defaults, and of an endpoint whose versions were trained
-// on other definitions than those that are applied.
+// What rows must carry by the catalogue, also of versions that were trained on other definitions than those applied.
 
 import { describe, expect, it } from 'vitest';
 import type { Field } from '../../src/core/index.ts';
@@ -23,42 +22,32 @@ function withRequest(columns: readonly (Field & { readonly isOptional?: true })[
 
 describe('a request row', () => {
   it('needs every column but those with a default and optional ones, and then takes no other members', () => {
-    const [service] = catalogue(
-      withRequest([
-        { name: 'carrier', type: { kind: 'string' } },
-        { name: 'distance', type: { kind: 'float64' }, default: 500 },
-        { name: 'seat', type: { kind: 'int32' }, isOptional: true },
-      ]),
-    ).services;
+    const request = withRequest([
+      { name: 'carrier', type: { kind: 'string' } },
+      { name: 'distance', type: { kind: 'float64' }, default: 500 },
+      { name: 'seat', type: { kind: 'int32' }, isOptional: true },
+    ]);
+    const [service] = catalogue(request).services;
+    const description = 'Input of departure';
+    const distance = [{ $ref: '#/components/schemas/Float64' }, { type: 'null' }];
+    const int32 = { type: ['integer', 'null'], format: 'int32', minimum: -(2 ** 31), maximum: 2 ** 31 - 1 };
     expect(rowSchema(service?.request ?? [])).toEqual({
       type: 'object',
       additionalProperties: false,
       required: ['origin', 'carrier'],
       properties: {
         origin: { type: 'string', description: 'Key of airport' },
-        carrier: { type: 'string', description: 'Input of departure' },
-        distance: {
-          anyOf: [{ $ref: '#/components/schemas/Float64' }, { type: 'null' }],
-          description: 'Input of departure',
-          default: 500,
-        },
-        seat: {
-          type: ['integer', 'null'],
-          format: 'int32',
-          minimum: -(2 ** 31),
-          maximum: 2 ** 31 - 1,
-          description: 'Input of departure',
-        },
+        carrier: { type: 'string', description },
+        distance: { anyOf: distance, description, default: 500 },
+        seat: { ...int32, description },
       },
     });
   });
 
   it('takes other members where none of its columns may be absent', () => {
     const [service] = catalogue(flightsManifest).services;
-    expect(rowSchema(service?.request ?? [])).toMatchObject({
-      additionalProperties: true,
-      required: ['origin', 'scheduled_at'],
-    });
+    const schema = { additionalProperties: true, required: ['origin', 'scheduled_at'] };
+    expect(rowSchema(service?.request ?? [])).toMatchObject(schema);
   });
 });
 
@@ -76,15 +65,11 @@ it('an endpoint takes and gives what its versions do, whatever is applied', () =
   const plans = new Map([['delay', { plan }]]) as unknown as CatalogueSource['endpoints'];
   const [endpoint] = catalogue(flightsManifest, plans).endpoints;
   expect(endpoint?.request.map(({ name }) => name)).toEqual(['origin', 'gate']);
+  const either = ['Float32', 'AnsweredInt64'].map((name) => ({ $ref: `#/components/schemas/${name}` }));
   expect(valuesSchema(endpoint?.outputs ?? [])).toMatchObject({
     required: ['probability'],
     properties: {
-      probability: {
-        anyOf: [
-          { anyOf: [{ $ref: '#/components/schemas/Float32' }, { $ref: '#/components/schemas/AnsweredInt64' }] },
-          { type: 'null' },
-        ],
-      },
+      probability: { anyOf: [{ anyOf: either }, { type: 'null' }] },
       reason: { type: ['string', 'null'] },
     },
   });

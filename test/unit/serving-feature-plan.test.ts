@@ -20,15 +20,10 @@ import { compile } from '../support/written-definitions.ts';
 
 it('marks what is computed from stand-ins INVALID, and not what is made of the request alone', () => {
   const customer = entity('customer', { keys: { customer: t.string() } });
-  const visits = pushed('visits', {
-    columns: { customer: t.string(), pages: t.float64(), at: t.timestamp() },
-    eventTime: 'at',
-  });
-  const seen = featureView('seen', {
-    entity: customer,
-    source: visits,
-    features: { pages: latest('pages').default(3), last: latest('at') },
-  });
+  const columns = { customer: t.string(), pages: t.float64(), at: t.timestamp() };
+  const visits = pushed('visits', { columns, eventTime: 'at' });
+  const features = { pages: latest('pages').default(3), last: latest('at') };
+  const seen = featureView('seen', { entity: customer, source: visits, features });
   const basket = onDemandView('basket', {
     inputs: { request: { amount: t.float64() } },
     features: { root: t.float64() },

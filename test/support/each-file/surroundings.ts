@@ -1,5 +1,4 @@
-// What test files share by running in one process: its environment, its listeners, what keeps it alive, its temporary files.
-// A file that changes them would change the tests of the next one.
+// What test files share by running in one process: a file that changes it would change the tests of the next one.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,15 +21,7 @@ const PATIENCE_MS = 12_000;
 /** A thread that is at work for more than this part of a while is still computing. */
 const [WHILE_MS, BUSY_TICKS] = [200, 5];
 /** Resources that come and go by themselves: requests in flight of the process itself, and what Vitest talks through. */
-const PASSING = new Set([
-  'FSReqCallback',
-  'FSReqPromise',
-  'Immediate',
-  'PipeWrap',
-  'MessagePort',
-  'TTYWrap',
-  'CloseReq',
-]);
+const PASSING = /^(FSReqCallback|FSReqPromise|Immediate|PipeWrap|MessagePort|TTYWrap|CloseReq)$/;
 /** Temporary files that native libraries write once a process: the ONNX runtime's. */
 const OF_LIBRARIES = /^(\.ses|mat-debug-\d+\.log)$/;
 /** Where Node keeps the connections of `fetch`. */
@@ -86,17 +77,17 @@ async function differences(before: Surroundings): Promise<string[]> {
   ];
 }
 
-function more(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>, words: (key: string) => string) {
-  return [...now]
-    .map(([key, count]) => ({ key, more: count - (before.get(key) ?? 0) }))
-    .filter((one) => one.more > 0)
-    .map((one) => `${one.more} ${words(one.key)}`);
-}
+type Counts = ReadonlyMap<string, number>;
+const more = (before: Counts, now: Counts, words: (key: string) => string): string[] =>
+  [...now].flatMap(([key, count]) => {
+    const added = count - (before.get(key) ?? 0);
+    return added > 0 ? [`${added} ${words(key)}`] : [];
+  });
 
 function countResources(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo())
-    if (!PASSING.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    if (!PASSING.test(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }
 
@@ -128,6 +119,4 @@ function threads(): Map<string, number> {
   return found;
 }
 
-function globals(): unknown[] {
-  return [...GLOBALS.map((name) => globalThis[name]), Math.random, performance.now];
-}
+const globals = (): unknown[] => [...GLOBALS.map((name) => globalThis[name]), Math.random, performance.now];
