@@ -7,12 +7,8 @@ import { runs } from '../support/tier.ts';
 
 const open = servingForAll();
 
-interface Refusal {
-  readonly code: string;
-  readonly detail: string;
-  readonly errors: readonly { readonly path: string; readonly message: string }[];
-}
-
+type Mistake = Readonly<Record<'path' | 'message', string>>;
+type Refusal = { readonly code: string; readonly detail: string; readonly errors: readonly Mistake[] };
 const CHECKOUT = '/v1/endpoints/checkout';
 const OUTCOMES = `${CHECKOUT}/outcomes`;
 const send = async (method: 'POST' | 'PUT' | 'GET', url: string, payload?: string) => {

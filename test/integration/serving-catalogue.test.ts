@@ -61,14 +61,12 @@ describe('lists', () => {
     expect(endpoints).toMatchObject([{ name: 'checkout', state: 'serving', served: [1], reason: null }]);
   });
 
-  it.each(['/v1/services', '/v1/views', '/v1/services/numbers', '/v1/views/history', '/docs', '/docs/page.js'])(
-    '%s is not sent again to who has it',
-    async (url) => {
-      const first = await server.inject(url);
-      const again = await server.inject({ url, headers: { 'if-none-match': String(first.headers['etag']) } });
-      expect([first.statusCode, again.statusCode, again.body]).toEqual([200, 304, '']);
-    },
-  );
+  const tagged = ['/v1/services', '/v1/views', '/v1/services/numbers', '/v1/views/history', '/docs', '/docs/page.js'];
+  it.each(tagged)('%s is not sent again to who has it', async (url) => {
+    const first = await server.inject(url);
+    const again = await server.inject({ url, headers: { 'if-none-match': String(first.headers['etag']) } });
+    expect([first.statusCode, again.statusCode, again.body]).toEqual([200, 304, '']);
+  });
 
   it.each([
     ['/v1/services/nubers', 'HR_UNKNOWN_SERVICE', 'Did you mean "numbers"?'],
@@ -95,16 +93,9 @@ describe('/', () => {
 
   it('gives the links to everyone where there is no page', async () => {
     const response = await open.get('/', { accept: 'text/html' });
-    expect([response.statusCode, response.json()['links']]).toEqual([
-      200,
-      expect.not.objectContaining({ docs: expect.anything() }),
-    ]);
+    expect(response.statusCode).toBe(200);
+    expect(response.json()['links']).not.toHaveProperty('docs');
     expect((await open.get('/docs')).statusCode).toBe(404);
-  });
-
-  it('takes GET alone', async () => {
-    const { statusCode, headers } = await server.inject({ method: 'POST', url: '/', payload: {} });
-    expect([statusCode, headers['allow']]).toEqual([405, 'GET']);
   });
 });
 

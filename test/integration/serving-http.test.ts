@@ -44,31 +44,25 @@ describe('predict', () => {
     expect(new Set(predictions.map((one: { prediction_id: string }) => one.prediction_id)).size).toBe(2);
   });
 
-  it('echoes X-Request-Id and continues the trace', async () => {
-    const traceparent = `00-${TRACE}-${PARENT}-01`;
-    const { headers } = await predict(ADA, { 'x-request-id': 'abc-1', traceparent });
-    expect(headers['x-request-id']).toBe('abc-1');
-    expect(headers['traceparent']).toMatch(new RegExp(`^00-${TRACE}-(?!${PARENT})[0-9a-f]{16}-01$`));
-    expect((await predict(ADA)).headers['x-request-id']).toBeTruthy();
-  });
-
   it.each([
-    [PREDICT, '{"inputs":['],
-    [PREDICT, '[]'],
-    [READ, '{}'],
-    ['/v1/nothing', '{}'],
-  ])('says which request and trace an error belongs to, whatever the route: %s %s', async (url, body) => {
-    const response = await send(url, body, { 'x-request-id': 'abc-2', traceparent: `00-${TRACE}-${PARENT}-00` });
-    expect(response.statusCode).toBeGreaterThanOrEqual(400);
-    expect(response.json()).toMatchObject({ request_id: 'abc-2' });
-    expect(response.headers['x-request-id']).toBe('abc-2');
-    expect(response.headers['traceparent']).toMatch(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`));
+    [PREDICT, '{"inputs":[{"customer":"ada"}]}', 200, '01'],
+    [PREDICT, '{"inputs":[', 400, '00'],
+    [PREDICT, '[]', 400, '00'],
+    [READ, '{}', 400, '01'],
+    ['/v1/nothing', '{}', 404, '00'],
+  ])('says which request and trace an answer belongs to: %s %s', async (url, body, status, flags) => {
+    const traceparent = `00-${TRACE}-${PARENT}-${flags}`;
+    const { headers, statusCode, json } = await send(url, body, { 'x-request-id': 'abc-2', traceparent });
+    expect([statusCode, headers['x-request-id']]).toEqual([status, 'abc-2']);
+    if (status !== 200) expect(json()).toMatchObject({ request_id: 'abc-2' });
+    expect(headers['traceparent']).toMatch(new RegExp(`^00-${TRACE}-(?!${PARENT})[0-9a-f]{16}-${flags}$`));
   });
 
   it('takes no trace from what is none, and the first version’s part of a later one', async () => {
     const answered = async (traceparent: string) => {
       const { statusCode, headers } = await predict(ADA, { traceparent });
       expect(statusCode).toBe(200);
+      expect(headers['x-request-id']).toBeTruthy();
       return headers['traceparent'];
     };
     for (const none of ['ff-xyz', `ff-${TRACE}-${PARENT}-01`, `00-${TRACE}-${'0'.repeat(16)}-01`])
@@ -133,13 +127,14 @@ describe('bad input', () => {
     expect(response.body).not.toMatch(/\n\s+at |node_modules/);
   });
 
-  it('names the methods that a path takes', async () => {
-    const wrong = await inject(READ);
-    expect(wrong.json()).toMatchObject({ status: 405, code: 'HR_METHOD_NOT_ALLOWED' });
-    expect(wrong.headers).toMatchObject({ allow: 'POST', 'content-type': 'application/problem+json' });
-    const removed = await inject({ method: 'DELETE', url: CHECKOUT });
-    expect(removed.statusCode).toBe(405);
-    expect(String(removed.headers['allow']).split(', ').sort()).toEqual(['GET', 'PUT']);
+  it.each([
+    ['GET', READ, 'POST'],
+    ['DELETE', CHECKOUT, 'GET, PUT'],
+    ['POST', '/', 'GET'],
+  ] as const)('names the methods that a path takes: %s %s', async (method, url, allowed) => {
+    const answer = await inject({ method, url });
+    expect(answer.json()).toMatchObject({ status: 405, code: 'HR_METHOD_NOT_ALLOWED' });
+    expect(String(answer.headers['allow']).split(', ').sort().join(', ')).toBe(allowed);
   });
 
   it('refuses a member that is no column in a row that lacks one, and names both', async () => {

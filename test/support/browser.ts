@@ -52,7 +52,6 @@ export async function openBrowser(program: string) {
   for (const domain of ['Network', 'Page', 'Log', 'Runtime']) await send(`${domain}.enable`);
 
   return {
-    /** Opens a page; resolves once it is loaded. */
     async open(url: string): Promise<void> {
       const done = new Promise<void>((resolve) => (loaded = resolve));
       await send('Page.navigate', { url });

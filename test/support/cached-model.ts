@@ -27,7 +27,6 @@ const SERVICE: ResolvedService = { name: 's', requestColumns: [], reads: [], onD
 /** Works that were submitted and not told yet, in their order. */
 export interface HeldWork {
   readonly work: ModelWork;
-  /** What the rows were bound to, as their answers. */
   readonly answers: readonly string[];
   succeed(): void;
   fail(error: HeadraceError): void;

@@ -53,8 +53,7 @@ export function createGraphProject(): Project {
     'table.onnx': lookUpModel(),
   });
   headraceJson(project, ['apply']);
-  headraceJson(project, ['models', 'register', 'linear', 'one.onnx', '--alias', 'champion']);
-  headraceJson(project, ['models', 'register', 'linear', 'ten.onnx']);
-  headraceJson(project, ['models', 'register', 'table', 'table.onnx']);
+  for (const words of ['linear one.onnx --alias champion', 'linear ten.onnx', 'table table.onnx'])
+    headraceJson(project, ['models', 'register', ...words.split(' ')]);
   return project;
 }

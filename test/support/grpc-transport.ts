@@ -66,7 +66,6 @@ export async function openTransport(methods: Methods, given: Given = {}) {
   };
 }
 
-/** A message of gRPC as it goes over the wire. */
 export function frame(message: Uint8Array, flag = 0): Buffer {
   const prefix = Buffer.alloc(5);
   prefix[0] = flag;

@@ -24,11 +24,8 @@ export function createInlineExecutor(options: InlineOptions): Executor {
   const known = new Set<string>();
   let tell: (events: readonly TaskEvent[]) => void = () => {};
 
-  const runTask = async (
-    order: StepOrder,
-    at: { readonly index: number; readonly attempt: number },
-    signal: AbortSignal,
-  ): Promise<TaskOutcome> => {
+  type At = { readonly index: number; readonly attempt: number };
+  const runTask = async (order: StepOrder, at: At, signal: AbortSignal): Promise<TaskOutcome> => {
     const { action, params, items, needs } = order;
     if (action.kind !== 'task') throw new Error(`an inline executor runs no ${action.kind}`);
     try {
@@ -41,9 +38,8 @@ export function createInlineExecutor(options: InlineOptions): Executor {
       const result = await Promise.race([task(given['needs'], context), stopped]);
       return { kind: 'succeeded', output: await storeOutput(objects, stringifyJson(result ?? null)), files: {} };
     } catch (error) {
-      return signal.aborted
-        ? { kind: 'stopped' }
-        : failure(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+      // An error's text is its name and its message.
+      return signal.aborted ? { kind: 'stopped' } : failure(String(error));
     }
   };
 

@@ -5,17 +5,11 @@ import type { TensorType } from '../../src/models/index.ts';
 import { passThroughModel } from './onnx-model.ts';
 import { openServing, type OpenServing } from './open-serving.ts';
 
+const NAMED_ALIKE = ['bool', 'uint8', 'uint16', 'uint32', 'uint64', 'int8', 'int16', 'int32', 'int64'] as const;
+
 /** Inputs of model `types`: each called as its datatype, in small letters, of the shape [N, 3]. */
 export const EVERY_TYPE: Readonly<Record<string, TensorType>> = {
-  bool: 'bool',
-  uint8: 'uint8',
-  uint16: 'uint16',
-  uint32: 'uint32',
-  uint64: 'uint64',
-  int8: 'int8',
-  int16: 'int16',
-  int32: 'int32',
-  int64: 'int64',
+  ...Object.fromEntries(NAMED_ALIKE.map((type) => [type, type])),
   fp16: 'float16',
   fp32: 'float32',
   fp64: 'float64',

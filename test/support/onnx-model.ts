@@ -102,10 +102,7 @@ export function mlpModel(features: number, hidden: number): Uint8Array {
   );
 }
 
-/**
- * One column through `layers` dense layers of `width` that share their weights, so that the file stays small: for models
- * that take a known time. Every layer gives each place the mean of all, so values neither grow nor vanish.
- */
+/** One column through `layers` dense layers of `width` that share their weights: a small file that takes a known time. */
 export function deepModel(width: number, layers: number): Uint8Array {
   const nameOf = (layer: number): string => (layer === layers ? 'last' : `h${layer}`);
   return scoring(
@@ -222,9 +219,7 @@ export const droppingModel = (): Uint8Array =>
     [weights('zero', [], [0])],
   );
 
-/**
- * [N, 1] → itself, after as many rounds as the largest `x` of the batch says, and `more`: takes as long as it is told to.
- */
+/** [N, 1] → itself, after as many rounds as the largest `x` of the batch says, and `more`: takes as long as it is told to. */
 export function patientModel(more = 0): Uint8Array {
   const body = [
     op('Identity', 'goes_on', 'goes_on_out'),
@@ -255,10 +250,8 @@ export function lookUpModel(): Uint8Array {
   return scoring(1, [place, op('Gather', 'table place', 'probability')], [weights('table', [64], table)]);
 }
 
-/**
- * [N, features] → a probability by the whole number of one column, from a table of so many rows; past its end the runtime throws.
- * feature_repo/models/morning.onnx is one: a model of the day's first hours.
- */
+// feature_repo/models/morning.onnx is one: a model of the day's first hours.
+/** [N, features] → a probability by the whole number of one column, of so many; past its end the runtime throws. */
 export function hoursModel(features: number, column: number, hours: number): Uint8Array {
   const table = Array.from({ length: hours }, (_, hour) => 0.1 + hour / 100);
   return scoring(

@@ -16,7 +16,6 @@ export interface OpenServing {
   readonly project: Project;
   readonly app: App;
   readonly serving: Serving;
-  /** Sends JSON; gives the answer. */
   post(url: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   get(url: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** The sum of the values in `/metrics` whose name and labels are or match this; NaN where there is none. */

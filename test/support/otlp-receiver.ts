@@ -113,7 +113,6 @@ const readPoints = (body: Buffer) =>
     },
   );
 
-/** The value of a histogram is its sum. */
 const pointsOf = (metric: Metric) =>
   (['gauge', 'sum', 'histogram'] as const).flatMap((kind) => {
     const of = metric[kind];

@@ -13,9 +13,7 @@ const INSTALL_LIMIT_MS = 600_000;
 const LEAST_PYTHON = [3, 10] as const;
 
 export interface PythonClient {
-  /** The interpreter of the environment. */
   readonly python: string;
-  /** The wheel that is installed in it. */
   readonly wheel: string;
 }
 
@@ -108,7 +106,6 @@ export async function runPythonTests(
 const pip = (python: string, words: readonly string[]): string | undefined =>
   run(python, ['-m', 'pip', ...words, '--quiet', '--disable-pip-version-check']);
 
-/** Why it failed. */
 function run(program: string, words: readonly string[]): string | undefined {
   const { status, stderr } = spawnSync(program, words, { encoding: 'utf8', timeout: INSTALL_LIMIT_MS });
   const last = (stderr ?? '').trim().split('\n').at(-1) ?? '';

@@ -4,10 +4,7 @@ import { connect, type Socket } from 'node:net';
 
 export type RawAnswer = Awaited<ReturnType<typeof rawHttp>>;
 
-/**
- * Writes `parts` one after the other and reads until the server closes (before `limitMs`: `isClosed`), or has said nothing more
- * for `quietMs`. The status is 0 where there was none.
- */
+/** Writes `parts` and reads until the server closes or has said nothing for `quietMs`; the status is 0 where there was none. */
 export async function rawHttp(
   url: string,
   parts: readonly (string | Uint8Array)[],
@@ -36,7 +33,6 @@ export async function rawHttp(
 
 export interface RawSocket {
   readonly socket: Socket;
-  /** All that came so far. */
   readonly text: () => string;
   /** Resolves when the server has closed its side, or the connection broke. */
   readonly closed: Promise<void>;

@@ -17,10 +17,8 @@ export function answersOf(
   return new Promise((resolve) => {
     const told: Answer[] = [];
     const tell = (row: number, answer: Answer): void => void (told[row] = answer);
-    const work = new NodeWork(model, { rows: 0, waitMs: 0, waitedRows: 0 }, scope, rows, 0, {
-      tell,
-      end: () => resolve(told),
-    });
+    const wait = { rows: 0, waitMs: 0, waitedRows: 0 };
+    const work = new NodeWork(model, wait, scope, rows, 0, { tell, end: () => resolve(told) });
     model.loaded.submit(Object.assign(work, { timed }));
   });
 }

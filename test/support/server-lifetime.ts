@@ -26,7 +26,6 @@ export function leaveToRun(server: ChildProcess, { isShared = false }: Lifetime)
   appendFileSync(listOf(run), `${server.pid}\n`);
 }
 
-/** Ends what `leaveToRun` was given. */
 export function endSharedServers(run: string): void {
   const pids = existsSync(listOf(run)) ? readFileSync(listOf(run), 'utf8').trimEnd().split('\n').map(Number) : [];
   for (const pid of pids) {

@@ -8,7 +8,6 @@ import { type OpenServing, openServing } from './open-serving.ts';
 type Options = Parameters<typeof openServing>[0];
 type GrpcServing = Awaited<ReturnType<typeof openGrpcServing>>;
 
-/** A server that is asked over gRPC, and its client. */
 export async function openGrpcServing(options: Options = {}, channel?: ChannelCredentials) {
   const open = await openServing({ ...options, serve: { grpcPort: 0, ...options.serve } });
   const client = grpcClient(open.serving.grpcAddress as string, channel);

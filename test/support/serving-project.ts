@@ -24,7 +24,6 @@ export type CommandOutput = WarmAnswer;
 type Place = Pick<Project, 'directory'>;
 type Env = Readonly<Record<string, string>>;
 
-/** Files by relative path. */
 export function createProject(files: Readonly<Record<string, string | Uint8Array>>): Project {
   const directory = mkdtempSync(join(tmpdir(), 'headrace-project-'));
   const file = (name: string): string => join(directory, name);

@@ -16,17 +16,12 @@ export function signToken(
 
 function signature(alg: string, text: string, key: KeyObject | string): Buffer {
   const bytes = Buffer.from(text);
-  if (alg.startsWith('HS'))
-    return createHmac(`sha${alg.slice(2)}`, key)
-      .update(bytes)
-      .digest();
+  const hash = `sha${alg.slice(2)}`;
+  if (alg.startsWith('HS')) return createHmac(hash, key).update(bytes).digest();
   if (typeof key === 'string') throw new Error(`${alg} takes a private key`);
   if (alg === 'EdDSA') return sign(null, bytes, key);
-  if (alg.startsWith('ES')) return sign(`sha${alg.slice(2)}`, bytes, { key, dsaEncoding: 'ieee-p1363' });
-  return sign(`sha${alg.slice(2)}`, bytes, key);
+  return sign(hash, bytes, alg.startsWith('ES') ? { key, dsaEncoding: 'ieee-p1363' } : key);
 }
 
 /** Without a signature, whatever its header says. */
-export function unsignedToken(header: object, payload: object): string {
-  return `${encode(header)}.${encode(payload)}.`;
-}
+export const unsignedToken = (header: object, payload: object): string => `${encode(header)}.${encode(payload)}.`;

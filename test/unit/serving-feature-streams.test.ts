@@ -49,11 +49,16 @@ const watch = async (): Promise<RawSocket> => {
 };
 const hears = (raw: RawSocket, ...flags: readonly string[]) =>
   expect.poll(() => [...raw.text().matchAll(/^data: (.*)$/gm)].map(([, data]) => data)).toEqual(flags);
+/** One that has heard the first flags. */
+const watching = async (): Promise<RawSocket> => {
+  const one = await watch();
+  await hears(one, 'one');
+  return one;
+};
 const pass = (ms: number): void => void vi.advanceTimersByTime(ms);
 
 it('tell the flags at once, and each change once', async () => {
-  const one = await watch();
-  await hears(one, 'one');
+  const one = await watching();
   pass(1000);
   document = 'two';
   pass(250);
@@ -65,8 +70,7 @@ it('tell the flags at once, and each change once', async () => {
 });
 
 it('say something every 15 s where nothing changes', async () => {
-  const one = await watch();
-  await hears(one, 'one');
+  const one = await watching();
   pass(14_000);
   expect(one.text()).not.toContain(': still here');
   pass(1000);
@@ -74,8 +78,7 @@ it('say something every 15 s where nothing changes', async () => {
 });
 
 it('go on after flags could not be had, and are refused where they can’t', async () => {
-  const one = await watch();
-  await hears(one, 'one');
+  const one = await watching();
   failure = new Error('away');
   pass(500);
   const refused = await watch();
@@ -86,8 +89,7 @@ it('go on after flags could not be had, and are refused where they can’t', asy
 });
 
 it('end within a second when who asked is no longer let in', async () => {
-  const one = await watch();
-  await hears(one, 'one');
+  const one = await watching();
   isAdmitted = false;
   pass(1000);
   await expect.poll(() => one.text().endsWith('\r\n0\r\n\r\n')).toBe(true);
