@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { HeadraceError, invalid, type Scope } from '../../src/core/index.ts';
 import type { Tracing } from '../../src/monitoring/index.ts';
-import type { CallContext, Method, Methods, StreamCall, UnaryMethod } from '../../src/serving/grpc/transport/method.ts';
+import type { Method, Methods, StreamCall, UnaryMethod } from '../../src/serving/grpc/transport/method.ts';
 import { type Ended, endOf, frame, openCall, openTransport, type Transport } from '../support/grpc-transport.ts';
 import { runs } from '../support/tier.ts';
 
@@ -26,7 +26,15 @@ const open = async (...given: Parameters<typeof openTransport>): Promise<Transpo
 };
 const methodsOf = (methods: Readonly<Record<string, Method>>): Methods =>
   new Map(Object.entries(methods).map(([name, method]) => [`/t.T/${name}`, method]));
-const unary = (answer: UnaryMethod['answer']): Method => ({ kind: 'unary', role: 'predict', answer });
+/** Methods that let everybody in. */
+const unary = (answer: UnaryMethod['answer']): Method => ({
+  kind: 'unary',
+  role: 'predict',
+  answer(message, call) {
+    call.permit();
+    return answer(message, call);
+  },
+});
 const streaming = (
   message: (call: StreamCall, message: Buffer, release: () => void) => Promise<void> | undefined,
   { role = 'predict', closed = () => {} }: { role?: 'predict' | 'open'; closed?: () => void } = {},
@@ -34,24 +42,21 @@ const streaming = (
   kind: 'stream',
   role,
   open: (call) => ({
-    message: (given, release) => message(call, given, release),
+    message(given, release) {
+      if (role === 'predict') call.permit();
+      return message(call, given, release);
+    },
     ended: () => undefined,
     stopping: () => undefined,
     closed,
   }),
 });
-const echoOf = (message: Buffer, call: CallContext): Buffer => {
-  call.permit();
-  return frame(message);
+const sendBack = (call: StreamCall, message: Buffer, release: () => void): Promise<void> | undefined => {
+  const answer = frame(message);
+  release();
+  return call.send(answer);
 };
-const echo = methodsOf({
-  Echo: unary(echoOf),
-  Stream: streaming((call, message, release) => {
-    const answer = echoOf(message, call);
-    release();
-    return call.send(answer);
-  }),
-});
+const echo = methodsOf({ Echo: unary((message) => frame(message)), Stream: streaming(sendBack) });
 const small = Buffer.from('a message');
 const echoed = { grpcStatus: 0, body: frame(small) };
 
@@ -138,11 +143,9 @@ describe('messages', () => {
 
   it('of a stream that have come are answered though the server stops', async () => {
     const go = Promise.withResolvers<void>();
-    const slow = streaming(async (call, message, release) => {
+    const slow = streaming(async (...given) => {
       await go.promise;
-      const answer = echoOf(message, call);
-      release();
-      await call.send(answer);
+      await sendBack(...given);
     });
     const { connect, server, held } = await open(methodsOf({ Slow: slow }));
     const stream = callOf(connect(), 'Slow');
@@ -161,11 +164,7 @@ describe('messages', () => {
 
   it('of a stream are held until they are done with, and no longer', async () => {
     const done: (() => void)[] = [];
-    const hold = streaming((call, _, release) => {
-      call.permit();
-      done.push(release);
-      return undefined;
-    });
+    const hold = streaming((_call, _message, release) => void done.push(release));
     const { connect, held } = await open(methodsOf({ Hold: hold }));
     const stream = callOf(connect(), 'Hold');
     for (const part of [frame(Buffer.alloc(1000)), frame(Buffer.alloc(500)), frame(Buffer.alloc(70)).subarray(0, 25)])
@@ -201,7 +200,6 @@ describe('what comes to no end', () => {
   it('without a deadline of its own a call has the server’s, from its message on', async () => {
     const scopes: Scope[] = [];
     const keep = unary((message, call) => {
-      call.permit();
       scopes.push(call.scope());
       return frame(message);
     });
@@ -236,7 +234,6 @@ describe('what comes to no end', () => {
   it('a client that reads nothing loses its stream, and a method that waits for it goes on', async () => {
     let wasClosed = false;
     const flood = async (call: StreamCall): Promise<void> => {
-      call.permit();
       for (let i = 0; i < 1000 && !wasClosed; i++) await call.send(frame(Buffer.alloc(50_000)));
     };
     const { connect } = await open(methodsOf({ Flood: streaming(flood, { closed: () => void (wasClosed = true) }) }));
@@ -299,7 +296,6 @@ describe('calls that are given up', () => {
     const started = Promise.withResolvers<Scope>();
     const late = Promise.withResolvers<Buffer>();
     const slow = unary((_, call) => {
-      call.permit();
       started.resolve(call.scope());
       return late.promise;
     });
@@ -342,8 +338,7 @@ describe('calls that are given up', () => {
 
   it('at any moment end nothing but themselves', async () => {
     // What a message says: how long it takes, and whether it fails.
-    const work = async (message: Buffer, call: CallContext): Promise<Buffer> => {
-      call.permit();
+    const work = async (message: Buffer): Promise<Buffer> => {
       if ((message[0] ?? 0) > 0) await after(message[0] as number);
       if (message[1] === 1) throw new HeadraceError('HR_INVALID', 'it is to fail');
       return frame(message);
@@ -351,7 +346,7 @@ describe('calls that are given up', () => {
     const methods = methodsOf({
       Work: unary(work),
       Stream: streaming(async (call, message, release) => {
-        const answer = await work(message, call);
+        const answer = await work(message);
         release();
         await call.send(answer);
       }),
@@ -414,11 +409,7 @@ describe('bounds', () => {
   });
 
   it('of streams that take no key apart from the others', async () => {
-    const send = (call: StreamCall, message: Buffer, release: () => void) => {
-      release();
-      return call.send(frame(message));
-    };
-    const { connect } = await open(new Map([...echo, ['/t.T/Watch', streaming(send, { role: 'open' })]]));
+    const { connect } = await open(new Map([...echo, ['/t.T/Watch', streaming(sendBack, { role: 'open' })]]));
     const session = connect();
     for (let i = 0; i < 3; i++) await begin(session, 'Watch');
     expect(await endOf(callOf(session, 'Watch'))).toMatchObject({ grpcStatus: EXHAUSTED });
@@ -441,7 +432,6 @@ describe('bounds', () => {
 describe('a method of a stream that fails its call', () => {
   const seen: string[] = [];
   const told = streaming((call, message, release) => {
-    call.permit();
     seen.push(message.toString());
     release();
     if (message.toString() === 'bad') call.fail(new HeadraceError('HR_INVALID', 'it is to fail'));
@@ -468,13 +458,12 @@ describe('a method of a stream that fails its call', () => {
 });
 
 describe('a method that fails', () => {
-  const failing = (thrown: unknown): Methods =>
-    methodsOf({
-      Fail: unary((_, call) => {
-        call.permit();
-        throw thrown;
-      }),
-    });
+  const failing = (thrown: unknown): Methods => {
+    const fail = (): never => {
+      throw thrown;
+    };
+    return methodsOf({ Fail: unary(fail) });
+  };
 
   it('tells nothing of its insides', async () => {
     const { connect } = await open(failing(new Error('the password is hunter2')));
@@ -505,7 +494,9 @@ describe('a method that fails', () => {
   });
 
   it('answers nobody whom it has not let in', async () => {
-    const { connect } = await open(methodsOf({ Open: unary((message) => frame(message)) }));
+    const { connect } = await open(
+      methodsOf({ Open: { kind: 'unary', role: 'predict', answer: (message) => frame(message) } }),
+    );
     expect(await ask(connect(), 'Open')).toMatchObject({ grpcStatus: INTERNAL, body: Buffer.alloc(0) });
   });
 });
@@ -548,8 +539,7 @@ it('spans of calls say what was called, how it ended, and in which trace', async
 it('a stop answers what runs, and takes no more', async () => {
   const late = Promise.withResolvers<void>();
   const started = Promise.withResolvers<void>();
-  const slow = unary(async (message, call) => {
-    call.permit();
+  const slow = unary(async (message) => {
     started.resolve();
     await late.promise;
     return frame(message);
