@@ -1,7 +1,7 @@
 // Alerts on each database: when they open and close, what a silence keeps back, and that a webhook which fails and recovers
 // gets each event, by an id that tells a repeat.
 
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR, MICROS_PER_SECOND, silentLogger } from '../../src/core/index.ts';
@@ -24,10 +24,9 @@ const HOUR = MICROS_PER_HOUR;
 
 let now = START;
 const clock = { nowMicros: () => now };
+const OF = { rule: 'drift', endpoint: 'delay', feature: 'distance' };
 const seen = (state: Observation['state'], at: number, more: Partial<Observation> = {}): Observation => ({
-  rule: 'drift',
-  endpoint: 'delay',
-  feature: 'distance',
+  ...OF,
   state,
   evidence: { psi: 0.4, at },
   at: START + at * HOUR,
@@ -36,21 +35,15 @@ const seen = (state: Observation['state'], at: number, more: Partial<Observation
   ...more,
 });
 
-/** A webhook that answers what it is told to. */
-interface Hook {
-  readonly url: string;
-  answer: number | 'cut';
-  readonly got: { readonly id: string; readonly authorization: string | undefined; readonly body: HookBody }[];
-  readonly server: Server;
-}
 interface HookBody {
   readonly id: string;
   readonly event: string;
-  readonly alert: { readonly rule: string; readonly state: string; readonly endpoint: string; readonly id: string };
+  readonly alert: Readonly<Record<'rule' | 'state' | 'endpoint' | 'id', string>>;
 }
 
-async function startHook(): Promise<Hook> {
-  const got: Hook['got'] = [];
+/** A webhook that answers what it is told to. */
+async function startHook() {
+  const got: { readonly id: string; readonly authorization: string | undefined; readonly body: HookBody }[] = [];
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
@@ -62,15 +55,15 @@ async function startHook(): Promise<Hook> {
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const hook: Hook = { url: `http://127.0.0.1:${port}/hook?token=hidden`, answer: 200, got, server };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=hidden`;
+  const hook = { url, answer: 200 as number | 'cut', got, server };
   return hook;
 }
 
 describe.each(databasesByTier('alerts'))('alerts on $name', (databases) => {
   let database: Database;
   let alerts: Alerts;
-  let hook: Hook;
+  let hook: Awaited<ReturnType<typeof startHook>>;
   const logged: string[] = [];
   const logger = {
     ...silentLogger,
@@ -95,23 +88,13 @@ describe.each(databasesByTier('alerts'))('alerts on $name', (databases) => {
   const states = async () => (await alerts.list()).map(({ state }) => state);
 
   it('open after so many windows running and close after so many quiet ones, whatever is without data between', async () => {
-    await alerts.observe(seen('firing', 1));
-    await alerts.observe(seen('ok', 2));
-    await alerts.observe(seen('firing', 3));
+    for (const at of [1, 2, 3]) await alerts.observe(seen(at === 2 ? 'ok' : 'firing', at));
     expect(await states()).toEqual([]);
     await alerts.observe(seen('no_data', 4));
     await alerts.observe(seen('firing', 5));
-    expect(await alerts.list()).toMatchObject([
-      { rule: 'drift', endpoint: 'delay', feature: 'distance', state: 'open', evidence: { at: 5 }, closedMicros: null },
-    ]);
-    for (const [state, at] of [
-      ['ok', 6],
-      ['ok', 7],
-      ['firing', 8],
-      ['ok', 9],
-      ['ok', 10],
-    ] as const)
-      await alerts.observe(seen(state, at));
+    const opened = { ...OF, state: 'open', evidence: { at: 5 }, closedMicros: null };
+    expect(await alerts.list()).toMatchObject([opened]);
+    for (const at of [6, 7, 8, 9, 10]) await alerts.observe(seen(at === 8 ? 'firing' : 'ok', at));
     expect(await states()).toEqual(['open']);
     await alerts.observe(seen('ok', 11));
     expect(await alerts.list({ state: 'closed' })).toMatchObject([{ state: 'closed', evidence: { at: 8 } }]);
@@ -201,12 +184,7 @@ describe.each(databasesByTier('alerts'))('alerts on $name', (databases) => {
     expect(hook.got.every(({ id, body, authorization }) => id === body.id && authorization === 'Bearer s3cret')).toBe(
       true,
     );
-    expect(hook.got.at(-1)?.body.alert).toMatchObject({
-      rule: 'drift',
-      endpoint: 'delay',
-      feature: 'distance',
-      state: 'closed',
-    });
+    expect(hook.got.at(-1)?.body.alert).toMatchObject({ ...OF, state: 'closed' });
     expect(logged).toHaveLength(2);
     expect(logged.join()).toContain('the webhook answered 503');
     expect(logged.join()).not.toMatch(/s3cret|hidden/);
@@ -236,15 +214,8 @@ describe.each(databasesByTier('alerts'))('alerts on $name', (databases) => {
   });
 
   it('that are silenced open and close untold; one that is open at the silence’s end is told then', async () => {
-    const silence = {
-      rule: 'drift',
-      endpoint: 'delay',
-      feature: null,
-      untilMicros: now + HOUR,
-      actor: 'me',
-      reason: 'a storm',
-    };
-    await alerts.silence(silence);
+    const why = { untilMicros: now + HOUR, actor: 'me', reason: 'a storm' };
+    await alerts.silence({ ...OF, feature: null, ...why });
     for (const at of [1, 2]) for (const feature of ['a', 'b']) await alerts.observe(seen('firing', at, { feature }));
     for (const at of [1, 2]) await alerts.observe(seen('firing', at, { endpoint: 'eta' }));
     for (const at of [3, 4, 5]) await alerts.observe(seen('ok', at, { feature: 'a' }));
@@ -261,68 +232,51 @@ describe.each(databasesByTier('alerts'))('alerts on $name', (databases) => {
   });
 
   it('are told again at once when their silence is ended, by the place it was made for', async () => {
-    await alerts.silence({
-      rule: 'drift',
-      endpoint: null,
-      feature: 'distance',
-      untilMicros: now + HOUR,
-      actor: 'me',
-      reason: null,
-    });
+    await alerts.silence({ ...OF, endpoint: null, untilMicros: now + HOUR, actor: 'me', reason: null });
     for (const at of [1, 2]) await alerts.observe(seen('firing', at));
     expect(await deliver()).toEqual({ sent: 0, failed: 0 });
-    expect(await alerts.unsilence({ rule: 'drift', endpoint: 'delay', feature: 'distance' })).toBe(0);
-    expect(await alerts.unsilence({ rule: 'drift', endpoint: null, feature: 'distance' })).toBe(1);
+    expect(await alerts.unsilence(OF)).toBe(0);
+    expect(await alerts.unsilence({ ...OF, endpoint: null })).toBe(1);
     expect(await deliver()).toEqual({ sent: 1, failed: 0 });
   });
 
   it('tell of a monitor that stopped, and that it goes on', async () => {
     const heartbeats = await openHeartbeats(database, clock);
+    const watch = async (passed: number) => {
+      now += passed;
+      await heartbeats.watch(alerts);
+      return states();
+    };
     await heartbeats.expect('drift', HOUR);
-    now += 3 * HOUR;
-    await heartbeats.watch(alerts);
-    expect(await states()).toEqual([]);
-    now += 1;
+    expect(await watch(3 * HOUR)).toEqual([]);
     // Every server looks.
-    await Promise.all([heartbeats.watch(alerts), heartbeats.watch(alerts)]);
+    await Promise.all([watch(1), watch(0)]);
     expect(await alerts.list()).toMatchObject([
       { rule: 'monitor_stopped', endpoint: '', feature: 'drift', state: 'open', evidence: { every_seconds: 3600 } },
     ]);
     // A server that starts says that it is to run, not that it ran.
     await heartbeats.expect('drift', HOUR);
-    now += 1;
-    await heartbeats.watch(alerts);
-    expect(await states()).toEqual(['open']);
+    expect(await watch(1)).toEqual(['open']);
     await heartbeats.beat('drift', HOUR);
-    now += 1;
-    await heartbeats.watch(alerts);
-    expect(await states()).toEqual(['closed']);
+    expect(await watch(1)).toEqual(['closed']);
     await heartbeats.retire('drift');
-    now += 100 * HOUR;
-    await heartbeats.watch(alerts);
-    expect(await states()).toEqual(['closed']);
+    expect(await watch(100 * HOUR)).toEqual(['closed']);
   });
+
   it('too many for the list and for the outbox are listed in part, and the oldest is not sent, which is logged', async () => {
     const many = Array.from({ length: MOST_WAITING }, (_, at) => at);
     const tables = database.tables<AlertTables>();
     for (let from = 0; from < MOST_WAITING; from += 1000) {
       const some = many.slice(from, from + 1000);
-      const of = {
-        rule: 'drift',
-        endpoint: 'delay',
+      const state = {
         state: 'open',
         streak: 2,
         closed_micros: null,
         evidence: '{}',
-      } as const;
-      const opened = some.map((at) => ({
-        ...of,
-        id: `a${at}`,
-        feature: `f${at}`,
         seen_micros: 1,
-        opened_micros: at,
         is_told: 1,
-      }));
+      } as const;
+      const opened = some.map((at) => ({ ...OF, ...state, id: `a${at}`, feature: `f${at}`, opened_micros: at }));
       await tables.insertInto('monitoring_alerts').values(opened).execute();
       const waits = { event: 'opened', body: '{}', attempts: 0, next_micros: 0 } as const;
       const events = some.map((at) => ({ ...waits, id: `e${at}`, alert: `a${at}`, created_micros: at }));

@@ -13,11 +13,7 @@ onEachDriftStore('references of drift', (given) => {
     for (const id of ids)
       await store.saveReference({ id, source: 'training set', rows: 1, untilMicros: null, features: [] }, NOW);
     await saveWindow(store, 'gone', { from: NOW, rows: 1, reference: 'counted' });
-    let kept = {
-      trainingSets: new Set(['served']),
-      versions: new Set(['returns/1']),
-      endpoints: new Set(['shop']),
-    };
+    let kept = { trainingSets: new Set(['served']), versions: new Set(['returns/1']), endpoints: new Set(['shop']) };
     const collector = collectReferences({ database, kept: async () => kept });
     const { items } = await collector.plan();
     expect(items.map(({ id }) => id)).toEqual([firstWindows('gone'), firstWindows('shop', 2), 'retired']);

@@ -5,6 +5,7 @@ import { MICROS_PER_MINUTE, systemClock } from '../../src/core/index.ts';
 import { openRegistry } from '../../src/registry/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { serverState } from '../support/registries.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const hasPostgres = findPostgres() !== undefined;
@@ -26,11 +27,8 @@ describe.runIf(hasPostgres)('a server whose clock is wrong', () => {
     // As on a machine of that time.
     Date.now = () => dateNow() + minutes * 60_000;
     try {
-      const elsewhere = await openRegistry(other, {
-        nowMicros: () => dateNow() * 1000 + minutes * MICROS_PER_MINUTE,
-      });
-      const state = { machine: 'm', pid: 1, startedMicros: 0, revision: 1, failure: null, reads: [], folds: [] };
-      await elsewhere.servers.report('wrong', state);
+      const elsewhere = await openRegistry(other, { nowMicros: () => dateNow() * 1000 + minutes * MICROS_PER_MINUTE });
+      await elsewhere.servers.report('wrong', serverState());
       expect((await elsewhere.servers.list()).map(({ id }) => id)).toEqual(['wrong']);
     } finally {
       Date.now = dateNow;

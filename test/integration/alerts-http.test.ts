@@ -19,6 +19,9 @@ afterAll(() => open.close());
 const list = async (query = '', headers = {}) =>
   open.serving.server.inject({ url: `/v1/alerts${query}`, headers: { host: 'localhost', ...headers } });
 
+const OF_DRIFT =
+  'there is no feature "bsket__ratio" that alerts of rule drift are of. Did you mean "basket__ratio"? There are amount, basket__';
+
 describe('alerts', () => {
   it('are told over HTTP, by state', async () => {
     const all = (await list()).json().alerts;
@@ -44,72 +47,40 @@ describe('alerts', () => {
   });
 
   it('are listed, shown and silenced on the command line, which the audit log tells', async () => {
-    expect(headrace(open.project, ['alerts', 'list', '--state', 'open']).stdout).toMatch(
-      /drift +checkout +amount +open/,
-    );
-    expect(headrace(open.project, ['alerts', 'show', 'drift', '--feature', 'amount']).stdout).toContain('"psi": 0.31');
-    expect(headrace(open.project, ['alerts', 'show', 'nothing']).stdout).toBe('No alert of rule nothing.\n');
-    const why = ['--for', '2h', '--reason', 'a sale'];
-    expect(headrace(open.project, ['alerts', 'silence', 'drift', '--endpoint', 'checkout', ...why]).stdout).toMatch(
-      /^drift of checkout is silent until /,
-    );
+    const run = (words: string, ...more: string[]) => headrace(open.project, ['alerts', ...words.split(' '), ...more]);
+    expect(run('list --state open').stdout).toMatch(/drift +checkout +amount +open/);
+    expect(run('show drift --feature amount').stdout).toContain('"psi": 0.31');
+    expect(run('show nothing').stdout).toBe('No alert of rule nothing.\n');
+    const silenced = run('silence drift --endpoint checkout --for 2h --reason', 'a sale').stdout;
+    expect(silenced).toMatch(/^drift of checkout is silent until /);
     expect(headraceJson(open.project, ['alerts', 'list', '--rule', 'drift'])).toMatchObject({
       alerts: [{ silenced_until: expect.any(String) }],
       silences: [{ rule: 'drift', endpoint: 'checkout', feature: null, reason: 'a sale' }],
     });
-    expect(headraceJson(open.project, ['alerts', 'unsilence', 'drift', '--endpoint', 'checkout'])).toMatchObject({
-      ended: 1,
-    });
+    const ended = headraceJson(open.project, ['alerts', 'unsilence', 'drift', '--endpoint', 'checkout']);
+    expect(ended).toMatchObject({ ended: 1 });
     const { auditLog } = await open.app.registry();
-    expect((await auditLog.list({ object: 'alert/drift', limit: 5 })).map(({ action }) => action)).toEqual([
-      'alerts.unsilence',
-      'alerts.silence',
-    ]);
-    for (const bad of [['--for', 'long'], ['--for', '0s'], []])
-      expect(headrace(open.project, ['alerts', 'silence', 'drift', ...bad]).code).toBe(2);
+    const told = (await auditLog.list({ object: 'alert/drift', limit: 5 })).map(({ action }) => action);
+    expect(told).toEqual(['alerts.unsilence', 'alerts.silence']);
     // A silence that would keep nothing back is a slip.
-    expect(headrace(open.project, ['alerts', 'silence', 'drfit', '--for', '2h'])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('there is no rule "drfit". Did you mean "drift"?'),
-    });
-    expect(
-      headrace(open.project, ['alerts', 'silence', 'drift', '--endpoint', 'chekout', '--for', '2h']),
-    ).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('chekout'),
-    });
-    for (const [rule, feature, told] of [
-      [
-        'drift',
-        'bsket__ratio',
-        'there is no feature "bsket__ratio" that alerts of rule drift are of. Did you mean "basket__ratio"? There are amount, basket__',
-      ],
-      ['drift', 'output:probabilty', 'Did you mean "output:probability"?'],
-      ['skew', 'output:probability', 'There are basket__'],
-      ['quality', 'ac', 'Did you mean "auc"?'],
-      ['monitor_stopped', 'skew', 'There are drift, quality, verify.'],
-      ['rollout', 'basket__ratio', 'alerts of rule rollout are of no feature: leave --feature out.'],
+    for (const [words, said, code = 2] of [
+      ['drift --for long', ''],
+      ['drift --for 0s', ''],
+      ['drift', ''],
+      ['drfit --for 2h', 'there is no rule "drfit". Did you mean "drift"?'],
+      ['drift --endpoint chekout --for 2h', 'chekout', 1],
+      ['drift --feature bsket__ratio --for 2h', OF_DRIFT],
+      ['drift --feature output:probabilty --for 2h', 'Did you mean "output:probability"?'],
+      ['skew --feature output:probability --for 2h', 'There are basket__'],
+      ['quality --feature ac --for 2h', 'Did you mean "auc"?'],
+      ['monitor_stopped --feature skew --for 2h', 'There are drift, quality, verify.'],
+      ['rollout --feature basket__ratio --for 2h', 'alerts of rule rollout are of no feature: leave --feature out.'],
+      ['drift --endpoint checkout --feature nope --for 2h', 'that alerts of rule drift are of at endpoint "checkout".'],
     ] as const)
-      expect(headrace(open.project, ['alerts', 'silence', rule, '--feature', feature, '--for', '2h'])).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining(told),
-      });
-    expect(
-      headrace(open.project, [
-        'alerts',
-        'silence',
-        'drift',
-        '--endpoint',
-        'checkout',
-        '--feature',
-        'nope',
-        '--for',
-        '2h',
-      ]).stderr,
-    ).toContain('that alerts of rule drift are of at endpoint "checkout".');
+      expect(run(`silence ${words}`), words).toMatchObject({ code, stderr: expect.stringContaining(said) });
     // One that alerts were of, though no version has it now.
     for (const feature of ['amount', 'output:probability'])
-      expect(headrace(open.project, ['alerts', 'silence', 'drift', '--feature', feature, '--for', '2h']).code).toBe(0);
+      expect(run(`silence drift --feature ${feature} --for 2h`).code).toBe(0);
   });
 
   it('are told to a key of the endpoints that it may use', async () => {

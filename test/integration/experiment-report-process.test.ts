@@ -11,6 +11,7 @@ import { createReportProcesses, type ReportProcesses } from '../../src/app/start
 import type { ExperimentReport } from '../../src/rollouts/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { refused } from '../support/refused.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 import { fullDescribe } from '../support/tier.ts';
 
@@ -56,6 +57,8 @@ async function predict(opened: OpenServing): Promise<number> {
   return (await opened.post('/v1/endpoints/checkout/predict', { inputs })).statusCode;
 }
 
+const onLinux = it.runIf(process.platform === 'linux');
+
 /** Processes of reports that are under way here, by Linux's word. */
 const reporting = (): number => reports().length;
 const reports = (parent = process.pid): string[] =>
@@ -98,38 +101,33 @@ it('gives what the command line gives within its memory, and opens no DuckDB whe
   expect(await predict(opened)).toBe(200);
 });
 
-it.runIf(process.platform === 'linux')(
-  'says how one ended that was late, stopped with its server, or killed',
-  async () => {
-    const { app } = await serve('exp');
-    const { environment, config } = app;
-    const processes = (timeoutMs: number): ReportProcesses =>
-      createReportProcesses({
-        environment,
-        config: { ...config, values: { ...config.values, 'server.reportTimeoutMs': timeoutMs } },
-      });
-    await expect(processes(1).make('exp', undefined)).rejects.toMatchObject({
-      code: 'HR_DEADLINE',
-      message: expect.stringMatching(
-        /not made within 0\.001 s.*`headrace experiments report exp`.*server\.reportTimeoutMs/,
-      ),
+onLinux('says how one ended that was late, stopped with its server, or killed', async () => {
+  const { app } = await serve('exp');
+  const { environment, config } = app;
+  const processes = (timeoutMs: number): ReportProcesses =>
+    createReportProcesses({
+      environment,
+      config: { ...config, values: { ...config.values, 'server.reportTimeoutMs': timeoutMs } },
     });
-    const stopping = processes(60_000);
-    const stopped = expect(stopping.make('exp', undefined)).rejects.toMatchObject({ code: 'HR_STOPPING' });
-    await stopping.close();
-    await stopped;
-    await expect(stopping.make('exp', undefined)).rejects.toMatchObject({ code: 'HR_STOPPING' });
-    const killed = processes(60_000).make('exp', undefined);
-    process.kill(Number(reports()[0]), 'SIGKILL');
-    await expect(killed).rejects.toMatchObject({
-      code: 'HR_JOB_LOST',
-      message: expect.stringMatching(
-        /of experiment "exp" ended with SIGKILL.*Ask again.*`headrace experiments report exp`/,
-      ),
-    });
-    expect(reporting()).toBe(0);
-  },
-);
+  await refused(
+    processes(1).make('exp', undefined),
+    'HR_DEADLINE',
+    /not made within 0\.001 s.*`headrace experiments report exp`.*server\.reportTimeoutMs/,
+  );
+  const stopping = processes(60_000);
+  const stopped = expect(stopping.make('exp', undefined)).rejects.toMatchObject({ code: 'HR_STOPPING' });
+  await stopping.close();
+  await stopped;
+  await refused(stopping.make('exp', undefined), 'HR_STOPPING');
+  const killed = processes(60_000).make('exp', undefined);
+  process.kill(Number(reports()[0]), 'SIGKILL');
+  await refused(
+    killed,
+    'HR_JOB_LOST',
+    /of experiment "exp" ended with SIGKILL.*Ask again.*`headrace experiments report exp`/,
+  );
+  expect(reporting()).toBe(0);
+});
 
 /** Processes of reports let all others go first, and may take a while where there are many. */
 const LONG_MS = 180_000;
@@ -184,28 +182,23 @@ fullDescribe('a report that takes long', { timeout: LONG_MS }, () => {
     expect(duckdb).not.toHaveBeenCalled();
   });
 
-  it.runIf(process.platform === 'linux')(
-    'ends a report that is late, and answers predictions while it runs',
-    async () => {
-      const opened = await serve('slow', { HEADRACE_SERVER_REPORT_TIMEOUT_MS: '8000' });
-      const late = ask(opened, 'slow');
-      await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
-      expect(await predict(opened)).toBe(200);
-      expect(reporting()).toBe(1);
-      const answer = await late;
-      expect(answer.statusCode, answer.body).toBe(504);
-      expect(answer.json()).toMatchObject({
-        code: 'HR_DEADLINE',
-        detail: expect.stringMatching(
-          /not made within 8 s.*`headrace experiments report slow`.*server\.reportTimeoutMs/,
-        ),
-      });
-      expect(reporting()).toBe(0);
-      expect(await predict(opened)).toBe(200);
-    },
-  );
+  onLinux('ends a report that is late, and answers predictions while it runs', async () => {
+    const opened = await serve('slow', { HEADRACE_SERVER_REPORT_TIMEOUT_MS: '8000' });
+    const late = ask(opened, 'slow');
+    await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
+    expect(await predict(opened)).toBe(200);
+    expect(reporting()).toBe(1);
+    const answer = await late;
+    expect(answer.statusCode, answer.body).toBe(504);
+    expect(answer.json()).toMatchObject({
+      code: 'HR_DEADLINE',
+      detail: expect.stringMatching(/not made within 8 s.*`headrace experiments report slow`.*server\.reportTimeoutMs/),
+    });
+    expect(reporting()).toBe(0);
+    expect(await predict(opened)).toBe(200);
+  });
 
-  it.runIf(process.platform === 'linux')('ends one that is under way as the server stops', async () => {
+  onLinux('ends one that is under way as the server stops', async () => {
     const opened = await serve('slow', { HEADRACE_SERVER_DRAIN_TIMEOUT_MS: '0' });
     const cut = ask(opened, 'slow');
     await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
@@ -214,29 +207,7 @@ fullDescribe('a report that takes long', { timeout: LONG_MS }, () => {
     expect((await cut).statusCode).toBe(503);
   });
 
-  it.runIf(process.platform === 'linux')(
-    'says of one whose process was killed what to do, and makes the next',
-    async () => {
-      const opened = await serve('slow');
-      const killed = ask(opened, 'slow');
-      await expect.poll(reporting, { timeout: 60_000 }).toBe(1);
-      process.kill(Number(reports()[0]), 'SIGKILL');
-      const answer = await killed;
-      expect(answer.statusCode, answer.body).toBe(503);
-      expect(answer.json()).toMatchObject({
-        code: 'HR_JOB_LOST',
-        detail: expect.stringMatching(
-          /of experiment "slow" ended with SIGKILL.*Ask again.*`headrace experiments report slow`/,
-        ),
-      });
-      const experiments = await opened.app.experiments();
-      await experiments.stop('slow', { actor: 'ann' });
-      await experiments.start('exp', { actor: 'ann' });
-      expect((await ask(opened, 'exp')).statusCode).toBe(200);
-    },
-  );
-
-  it.runIf(process.platform === 'linux')('ends one in the midst of a query as its server is killed', async () => {
+  onLinux('ends one in the midst of a query as its server is killed', async () => {
     const opened = await serve('slow');
     const server = spawn(process.execPath, [REPORT_FOREVER, opened.project.directory, 'slow'], { stdio: 'ignore' });
     await expect.poll(() => reports(server.pid).length, { timeout: 60_000 }).toBe(1);

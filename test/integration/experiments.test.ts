@@ -70,6 +70,16 @@ describe('experiments on a server', () => {
     const inputs = of.map((customer) => ({ customer, amount: 1 }));
     return (await post(`/v1/endpoints/${endpoint}/predict`, { inputs }, headers)).predictions;
   };
+  /** What becomes of rows: who has luck buys, by the limit of the version. */
+  const buy = (
+    of: readonly string[],
+    rows: readonly { readonly prediction_id: string; readonly version: number }[],
+    limits: readonly [number, number],
+  ) =>
+    rows.map(({ prediction_id, version }, i) => ({
+      prediction_id,
+      value: luck(of[i] ?? '') < (limits[version - 1] ?? 0),
+    }));
   const tell = (endpoint: string, outcomes: readonly { prediction_id: string; value: boolean }[]) =>
     post(`/v1/endpoints/${endpoint}/outcomes`, {
       outcomes: outcomes.map((one) => ({ ...one, observed_at: new Date().toISOString() })),
@@ -94,33 +104,18 @@ describe('experiments on a server', () => {
         await predict('again', part),
       ];
       part.forEach((customer, i) => armOf.set(customer, once[i]?.version ?? 0));
-      await tell('checkout', [
-        // 30 % of the control's customers buy, 45 % of the treatment's: at their first visit or at their second.
-        ...once.map(({ prediction_id: id, version }, i) => ({
-          prediction_id: id,
-          value: luck(part[i] ?? '') < (version === 1 ? 0.2 : 0.3),
-        })),
-        ...twice.map(({ prediction_id: id, version }, i) => ({
-          prediction_id: id,
-          value: luck(part[i] ?? '') < (version === 1 ? 0.3 : 0.45),
-        })),
-        { prediction_id: 'nobody-knows-it', value: true },
-      ]);
-      await tell(
-        'again',
-        others.map(({ prediction_id: id }, i) => ({ prediction_id: id, value: luck(part[i] ?? '') < 0.3 })),
-      );
+      // 30 % of the control's customers buy, 45 % of the treatment's: at their first visit or at their second.
+      const visits = [...buy(part, once, [0.2, 0.3]), ...buy(part, twice, [0.3, 0.45])];
+      await tell('checkout', [...visits, { prediction_id: 'nobody-knows-it', value: true }]);
+      await tell('again', buy(part, others, [0.3, 0.3]));
     }
   }, 60_000);
   afterAll(() => open.close());
 
   it('are listed with their arms, and shown with their phase', async () => {
     const { experiments } = await get<{ experiments: { name: string; state: string }[] }>('/v1/experiments');
-    expect(experiments.map(({ name, state }) => [name, state])).toEqual([
-      ['exp', 'running'],
-      ['learning', 'defined'],
-      ['same', 'running'],
-    ]);
+    const states = experiments.map(({ name, state }) => `${name} ${state}`);
+    expect(states).toEqual(['exp running', 'learning defined', 'same running']);
     expect(await get('/v1/experiments/exp')).toMatchObject({
       phase: 1,
       unit: ['customer'],
@@ -138,10 +133,8 @@ describe('experiments on a server', () => {
   it('tell a planted difference from none', async () => {
     const exp = await report('exp');
     const bySide = [1, 2].map((version) => [...armOf.values()].filter((own) => own === version).length);
-    expect(exp.arms.map(({ name, units }) => [name, units])).toEqual([
-      ['control', bySide[0]],
-      ['treatment', bySide[1]],
-    ]);
+    const arms = exp.arms.map(({ name, units }) => `${name} ${units}`);
+    expect(arms).toEqual([`control ${bySide[0]}`, `treatment ${bySide[1]}`]);
     const [bought, paid, perRow, p90] = exp.metrics;
     expect(bought).toMatchObject({ name: 'bought', aggregate: 'any', role: 'goal' });
     const rate = (version: number, limit: number) => {
@@ -182,9 +175,8 @@ describe('experiments on a server', () => {
     expect(paid?.arms.map(({ value }) => value)).toEqual([0, 10]);
     const kept = await (await open.app.experiments()).reports('exp');
     expect(kept.map(({ snapshot }) => snapshot)).toEqual([later.snapshot, first.snapshot]);
-    expect(await (await open.app.experiments()).report('exp', first.snapshot)).toMatchObject({
-      snapshot: first.snapshot,
-    });
+    const { snapshot } = first;
+    expect(await (await open.app.experiments()).report('exp', snapshot)).toMatchObject({ snapshot });
   });
 
   it('leave out who chose an arm', async () => {
@@ -199,19 +191,12 @@ describe('experiments on a server', () => {
 
   it('leave out what shadows would have answered', async () => {
     const before = await report('exp');
-    const log = openPredictionLog({
-      directory: open.app.config.values['predictionLog.path'],
-      clock: open.app.clock,
-      logger: silentLogger,
-    });
-    const shadow = log.arm({
-      ...armSchema,
-      endpoint: 'checkout',
-      variant: 'shadow',
-      requestFields: [{ name: 'customer', type: { kind: 'string' } }],
-    });
+    const { clock, config } = open.app;
+    const log = openPredictionLog({ directory: config.values['predictionLog.path'], clock, logger: silentLogger });
+    const requestFields = [{ name: 'customer', type: { kind: 'string' } }] as const;
+    const shadow = log.arm({ ...armSchema, endpoint: 'checkout', variant: 'shadow', requestFields });
     for (const customer of customers) {
-      const atMicros = open.app.clock.nowMicros();
+      const atMicros = clock.nowMicros();
       shadow.append(predictionRecord(`${customer}~9`, { atMicros, request: [customer], outputs: [1e6] }));
     }
     await log.close();
@@ -224,10 +209,7 @@ describe('experiments on a server', () => {
     await experiments.reweigh('exp', { control: 20, treatment: 80 }, { actor: 'ann' });
     const part = customers.slice(0, 200);
     const rows = await predict('checkout', part);
-    await tell(
-      'checkout',
-      rows.map(({ prediction_id: id }) => ({ prediction_id: id, value: false })),
-    );
+    await tell('checkout', buy(part, rows, [0, 0]));
     const second = await report('exp');
     expect(second).toMatchObject({ phase: 2 });
     expect(second.arms.map(({ weight }) => weight)).toEqual([20, 80]);
@@ -251,29 +233,20 @@ describe('experiments on a server', () => {
     const rows: { prediction_id: string; version: number }[] = [];
     for (let from = 0; from < 600; from += 100)
       rows.push(...(await predict('again', customers.slice(from, from + 100))));
-    const inside = rows.map(({ prediction_id: id, version }, i) => ({
-      prediction_id: id,
-      value: luck(customers[i] ?? '') < (version === 1 ? 0.3 : 0.6),
-    }));
-    await tell('again', inside);
+    await tell('again', buy(customers, rows, [0.3, 0.6]));
     const deps = { ...(await experimentReportDeps(app)), logger: silentLogger };
     expect(await runBandits(deps)).toEqual([]);
     const tomorrow = fixedClock(app.clock.nowMicros() + 25 * 3_600_000_000);
     expect(await runBandits({ ...deps, clock: tomorrow })).toEqual(['learning']);
-    const { phases } = await get<{
-      phases: { actor: string; reason: string; arms: { name: string; weight: number }[] }[];
-    }>('/v1/experiments/learning');
+    type Shown = { phases: { actor: string; reason: string; arms: { name: string; weight: number }[] }[] };
+    const { phases } = await get<Shown>('/v1/experiments/learning');
     expect(phases).toHaveLength(2);
-    expect(phases[1]).toMatchObject({
-      actor: 'bandit',
-      reason: expect.stringMatching(/^bandit: best with a chance of .* % b$/),
-    });
+    expect(phases[1]?.actor).toBe('bandit');
+    expect(phases[1]?.reason).toMatch(/^bandit: best with a chance of .* % b$/);
     // All that the arms had together; who loses keeps the floor.
     expect(phases[1]?.arms.map(({ weight }) => weight)).toEqual([4.5, 85.5]);
-    expect(await report('learning', 1)).toMatchObject({
-      plan: 'bandit',
-      decision: expect.stringContaining('(bandit)'),
-    });
+    const decision = expect.stringContaining('(bandit)');
+    expect(await report('learning', 1)).toMatchObject({ plan: 'bandit', decision });
     await experiments.stop('learning', { actor: 'ann' });
   });
 

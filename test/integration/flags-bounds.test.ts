@@ -7,7 +7,7 @@ let open: FlagServer;
 let url: string;
 beforeAll(async () => {
   open = await openFlagServer({ settings: { HEADRACE_SERVER_MAX_STREAMS: '1', HEADRACE_SERVER_RATE_LIMIT: '20' } });
-  url = open.serving.url;
+  url = open.url;
 }, 60_000);
 afterAll(() => open.close());
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { GrowthBookClient } from '@growthbook/growthbook';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Logger } from '../../src/core/index.ts';
-import { EXPERIMENT, type FlagServer, openFlagServer } from '../support/flag-servers.ts';
+import { EXPERIMENT, type FlagServer, openFlagServer, requests } from '../support/flag-servers.ts';
 
 const WATCHER = fileURLToPath(new URL('../support/watch-growthbook.ts', import.meta.url));
 const logged: string[] = [];
@@ -17,14 +17,11 @@ let open: FlagServer;
 let url: string;
 beforeAll(async () => {
   open = await openFlagServer({ logger, settings: { HEADRACE_LOG_REQUESTS: 'all' } });
-  url = open.serving.url;
-  await open.setTraffic('checkout', { stable: { version: 1, weight: 70 }, candidate: { version: 2, weight: 30 } }, [
-    EXPERIMENT,
-  ]);
-  await open.setTraffic('returning', { stable: { version: 1, weight: 50 }, candidate: { version: 2, weight: 50 } });
+  url = open.url;
+  await open.split();
   // Several ranges.
-  await open.setTraffic('checkout', { stable: { version: 1, weight: 40 }, candidate: { version: 2, weight: 60 } });
-  await open.setTraffic('checkout', { stable: { version: 1, weight: 55.5 }, candidate: { version: 2, weight: 44.5 } });
+  await open.weigh('checkout', 60);
+  await open.weigh('checkout', 44.5);
 }, 60_000);
 afterAll(() => open.close());
 
@@ -36,17 +33,8 @@ async function evaluator(clientKey: string): Promise<(flag: string, columns: obj
   return (flag, columns) => client.evalFeature(flag, { attributes: columns }).value;
 }
 
-const inputs = Array.from({ length: 400 }, (_, n) => ({
-  customer: n % 50 === 49 ? '' : ['ada', 'é', '日本', 'b o b'][n % 4] + String(n),
-  amount: n % 13,
-  shop: n % 7,
-  country: ['DE', 'AT', 'FR', null][n % 3],
-}));
-
-async function predicted(endpoint: string): Promise<string[]> {
-  const answer = await open.post(`/v1/endpoints/${endpoint}/predict`, { inputs }, { host: 'localhost' });
-  return answer.json().predictions.map((one) => (one as unknown as { variant: string }).variant);
-}
+const inputs = requests(400);
+const predicted = (endpoint: string) => open.predicted(endpoint, inputs);
 
 describe('GrowthBook’s SDK', () => {
   it('gives every unit the arm that predictions have', async () => {
@@ -70,7 +58,7 @@ describe('GrowthBook’s SDK', () => {
   });
 
   it('hears of each change of traffic and of experiments within a second', async () => {
-    await open.setTraffic('returning', { stable: { version: 1, weight: 100 }, candidate: { version: 2, weight: 0 } });
+    await open.weigh('returning', 0);
     const child = spawn(process.execPath, ['--experimental-eventsource', '--no-warnings', WATCHER, url, 'shop']);
     let [text, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
@@ -79,7 +67,7 @@ describe('GrowthBook’s SDK', () => {
     const soon = { timeout: 1000, interval: 20 };
     try {
       await expect.poll(heard, { timeout: 20_000 }).toMatchObject({ returning: 'stable', isTrial: true });
-      await open.setTraffic('returning', { stable: { version: 1, weight: 0 }, candidate: { version: 2, weight: 100 } });
+      await open.weigh('returning', 100);
       await expect.poll(heard, soon).toMatchObject({ returning: 'candidate', isTrial: true });
       await open.setTraffic('checkout', { stable: { version: 1, weight: 100 } }, []);
       await expect.poll(heard, soon).toEqual({ returning: 'candidate', checkout: 'stable', isTrial: false });
@@ -113,12 +101,9 @@ describe('the routes of GrowthBook', () => {
   });
 
   it('take a key with the role read once there are keys, show it what it may see, and tell nobody the key', async () => {
-    const { keys } = await open.app.registry();
-    const made = (name: string, over: object) => keys.create({ name, roles: ['read'], ...over }, { actor: 'me' });
-    const { token, key } = await made('all', {});
-    const one = await made('one', { endpoints: ['returning'] });
-    const predicts = await made('predicts', { roles: ['predict'] });
-    await open.serving.security.refresh();
+    const { token, key } = await open.createKey('all');
+    const one = await open.createKey('one', { endpoints: ['returning'] });
+    const predicts = await open.createKey('predicts', { roles: ['predict'] });
     const seen = async (path: string): Promise<string[]> =>
       Object.keys(((await (await get(path)).json()) as { features: object }).features).sort();
     expect(await seen(`/api/features/${token}`)).toEqual(['checkout', 'returning', 'trial']);
@@ -138,25 +123,18 @@ describe('the routes of GrowthBook', () => {
       expect([path, response.status]).toEqual([path, status]);
       answers.push(await response.text());
     }
-    expect(await expectText('POST', `/api/features/${token}`)).toContain('HR_');
+    expect(await (await fetch(`${url}/api/features/${token}`, { method: 'POST' })).text()).toContain('HR_');
     const secret = token.slice(`hr_${key.id}_`.length);
-    for (const text of [...answers, ...logged]) {
-      expect(text).not.toContain(secret);
-      expect(text).not.toContain(secret.slice(0, 20));
-    }
+    for (const text of [...answers, ...logged]) expect(text).not.toContain(secret.slice(0, 20));
     expect(answers[1]).toContain('the key is not known');
   });
 
   it('end a stream when its key is revoked', async () => {
     const { keys } = await open.app.registry();
-    const { token, key } = await keys.create({ name: 'gone', roles: ['read'] }, { actor: 'me' });
-    await open.serving.security.refresh();
+    const { token, key } = await open.createKey('gone');
     const response = await get(`/sub/${token}`);
     expect(response.headers.get('content-type')).toBe('text/event-stream');
     await keys.revoke(key.id, { actor: 'me' });
     expect(await response.text()).toMatch(/^event: features\ndata: \{.*\}\n\n/);
   }, 10_000);
 });
-
-const expectText = async (method: string, path: string): Promise<string> =>
-  (await fetch(`${url}${path}`, { method })).text();

@@ -3,18 +3,15 @@
 import { OFREPProvider } from '@openfeature/ofrep-provider';
 import { type Client, type EvaluationContext, OpenFeature } from '@openfeature/server-sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXPERIMENT, type FlagServer, openFlagServer } from '../support/flag-servers.ts';
+import { EXPERIMENT, type FlagServer, openFlagServer, requests } from '../support/flag-servers.ts';
 
 let open: FlagServer;
 let url: string;
 let client: Client;
 beforeAll(async () => {
   open = await openFlagServer();
-  url = open.serving.url;
-  await open.setTraffic('checkout', { stable: { version: 1, weight: 70 }, candidate: { version: 2, weight: 30 } }, [
-    EXPERIMENT,
-  ]);
-  await open.setTraffic('returning', { stable: { version: 1, weight: 50 }, candidate: { version: 2, weight: 50 } });
+  url = open.url;
+  await open.split();
   await OpenFeature.setProviderAndWait('own', new OFREPProvider({ baseUrl: url }));
   client = OpenFeature.getClient('own');
 }, 60_000);
@@ -23,17 +20,7 @@ afterAll(async () => {
   await open.close();
 });
 
-const inputs = Array.from({ length: 120 }, (_, n) => ({
-  customer: n % 50 === 49 ? '' : `${['ada', 'é', '日本'][n % 3]} ${n}`,
-  amount: n % 13,
-  shop: n % 7,
-  country: ['DE', 'AT', 'FR', null][n % 4] ?? null,
-}));
-
-async function predicted(endpoint: string): Promise<string[]> {
-  const answer = await open.post(`/v1/endpoints/${endpoint}/predict`, { inputs }, { host: 'localhost' });
-  return answer.json().predictions.map((one) => (one as unknown as { variant: string }).variant);
-}
+const inputs = requests(120);
 
 const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
   fetch(`${url}/ofrep/v1/evaluate/flags${path}`, {
@@ -48,7 +35,7 @@ describe('OpenFeature’s SDK', () => {
   it('gives every unit the arm that predictions have, columns by name', async () => {
     for (const flag of ['checkout', 'returning']) {
       const arms = await Promise.all(inputs.map((row) => client.getStringValue(flag, 'none', row)));
-      expect(arms).toEqual(await predicted(flag));
+      expect(arms).toEqual(await open.predicted(flag, inputs));
     }
   });
 
@@ -65,30 +52,21 @@ describe('OpenFeature’s SDK', () => {
 
   it('says why, and what else there is to know', async () => {
     const details = (flag: string, context: EvaluationContext) => client.getStringDetails(flag, 'none', context);
-    expect(await details('returning', { targetingKey: '["ada",1]', country: 'DE', amount: 10 })).toMatchObject({
-      value: 'candidate',
-      variant: 'candidate',
-      reason: 'TARGETING_MATCH',
-      flagMetadata: { version: 2, via: 'rule', endpoint: 'returning' },
-    });
+    const flagMetadata = { version: 2, via: 'rule', endpoint: 'returning' };
+    const ruled = { value: 'candidate', variant: 'candidate', reason: 'TARGETING_MATCH', flagMetadata };
+    const inGermany = { targetingKey: '["ada",1]', country: 'DE', amount: 10 };
+    expect(await details('returning', inGermany)).toMatchObject(ruled);
     const names = new Set<string>();
     for (const { customer } of inputs) {
       const told = await details('checkout', { targetingKey: customer || 'x', amount: 9 });
       names.add(`${told.reason} ${told.flagMetadata['via']} ${told.flagMetadata['experiment'] ?? ''}`);
     }
     expect(names).toEqual(new Set(['SPLIT experiment trial', 'SPLIT rollout ']));
-    expect(await details('checkout', { customer: '', amount: 9 })).toMatchObject({
-      value: 'stable',
-      reason: 'DEFAULT',
-    });
-    expect(await details('trial', { targetingKey: 'ada', amount: 1 })).toMatchObject({
-      value: 'none',
-      reason: 'ERROR',
-    });
-    expect(await evaluate('trial', { targetingKey: 'ada', amount: 1 })).toMatchObject({
-      value: null,
-      reason: 'DEFAULT',
-    });
+    const base = await details('checkout', { customer: '', amount: 9 });
+    expect(base).toMatchObject({ value: 'stable', reason: 'DEFAULT' });
+    const outside = { targetingKey: 'ada', amount: 1 };
+    expect(await details('trial', outside)).toMatchObject({ value: 'none', reason: 'ERROR' });
+    expect(await evaluate('trial', outside)).toMatchObject({ value: null, reason: 'DEFAULT' });
   });
 
   it('throws as the protocol says', async () => {
@@ -144,13 +122,11 @@ describe('OFREP', () => {
 
   it('follows ramps and experiments at once', async () => {
     const value = async () => (await evaluate('checkout', { customer: 'ada', amount: 1 }))['value'];
-    await open.setTraffic('checkout', { stable: { version: 1, weight: 0 }, candidate: { version: 2, weight: 100 } });
+    await open.weigh('checkout', 100);
     expect(await value()).toBe('candidate');
     await open.setTraffic('checkout', { stable: { version: 1, weight: 100 } }, []);
-    expect(await evaluate('checkout', { customer: 'ada', amount: 1 })).toMatchObject({
-      value: 'stable',
-      reason: 'STATIC',
-    });
+    const whole = await evaluate('checkout', { customer: 'ada', amount: 1 });
+    expect(whole).toMatchObject({ value: 'stable', reason: 'STATIC' });
     expect((await post('/trial', { context: { customer: 'ada' } })).status).toBe(404);
     await open.setTraffic('checkout', { stable: { version: 1, weight: 100 } }, [EXPERIMENT]);
     expect((await post('/trial', { context: { customer: 'ada' } })).status).toBe(200);
@@ -173,10 +149,8 @@ describe('OFREP', () => {
   });
 
   it('takes a key with the role read as bearer or X-API-Key', async () => {
-    const { keys } = await open.app.registry();
-    const { token } = await keys.create({ name: 'a', roles: ['read'], endpoints: ['returning'] }, { actor: 'me' });
-    const other = await keys.create({ name: 'b', roles: ['predict'] }, { actor: 'me' });
-    await open.serving.security.refresh();
+    const { token } = await open.createKey('a', { endpoints: ['returning'] });
+    const other = await open.createKey('b', { roles: ['predict'] });
     const context = { customer: 'ada', shop: 1, amount: 9 };
     expect((await post('/checkout', { context })).status).toBe(401);
     expect((await post('/returning', { context }, { authorization: `Bearer ${other.token}` })).status).toBe(403);

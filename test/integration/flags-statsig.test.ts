@@ -5,14 +5,14 @@ import { StatsigServer, type StatsigUser } from 'statsig-node';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { bucketOf } from '../../src/rollouts/index.ts';
-import { EXPERIMENT, type FlagServer, openFlagServer } from '../support/flag-servers.ts';
+import { type FlagServer, openFlagServer, requests } from '../support/flag-servers.ts';
 import { isFull } from '../support/tier.ts';
 
 let open: FlagServer;
 let url: string;
 beforeAll(async () => {
   open = await openFlagServer();
-  url = open.serving.url;
+  url = open.url;
 }, 60_000);
 afterAll(() => open.close());
 
@@ -22,12 +22,6 @@ interface Specs {
   readonly headrace: { buckets: readonly { field: string; seed: string; unit: string }[]; left_out: readonly object[] };
 }
 
-const split = async (): Promise<void> => {
-  await open.setTraffic('checkout', { stable: { version: 1, weight: 70 }, candidate: { version: 2, weight: 30 } }, [
-    EXPERIMENT,
-  ]);
-  await open.setTraffic('returning', { stable: { version: 1, weight: 50 }, candidate: { version: 2, weight: 50 } });
-};
 let specs: Specs | undefined;
 // The module's own keeps its first key.
 let statsig: StatsigServer;
@@ -48,20 +42,12 @@ afterEach(async () => {
   specs = undefined;
 });
 
-const inputs = Array.from({ length: 400 }, (_, n) => ({
-  customer: n % 50 === 49 ? '' : `${['ada', 'é', '日本'][n % 3]} ${n}`,
-  amount: n % 13,
-  shop: n % 7,
-  country: ['DE', 'AT', 'FR'][n % 3] as string,
-}));
+const inputs = requests(400);
+const predicted = (endpoint: string) => open.predicted(endpoint, inputs);
 
-async function predicted(endpoint: string): Promise<string[]> {
-  const answer = await open.post(`/v1/endpoints/${endpoint}/predict`, { inputs }, { host: 'localhost' });
-  return answer.json().predictions.map((one) => (one as unknown as { variant: string }).variant);
-}
-
-function userOf({ customer, shop, ...rest }: (typeof inputs)[number]): StatsigUser {
-  return { customIDs: { customer, unit: JSON.stringify([customer, shop]) }, custom: { ...rest, customer, shop } };
+function userOf({ customer, shop, amount, country }: (typeof inputs)[number]): StatsigUser {
+  const custom = { amount, customer, shop, ...(country !== null && { country }) };
+  return { customIDs: { customer, unit: JSON.stringify([customer, shop]) }, custom };
 }
 
 /** As the guide has it. */
@@ -78,7 +64,7 @@ const armOf = (user: StatsigUser, flag: string): unknown =>
 
 describe('Statsig’s SDK', () => {
   it('gives every unit the arm that predictions have, where the user carries its buckets', async () => {
-    await split();
+    await open.split();
     await start();
     for (const flag of ['checkout', 'returning']) {
       const arms = inputs.map((row) => armOf(withBuckets(userOf(row)), flag));
@@ -95,7 +81,7 @@ describe('Statsig’s SDK', () => {
   });
 
   it('gives the same shares by a hash of its own where not; rules, 0 and 100 % are the same', async () => {
-    await split();
+    await open.split();
     await start();
     const users = Array.from({ length: isFull ? 20_000 : 2000 }, (_, n) => ({
       customIDs: { customer: `u${n}` },
@@ -112,24 +98,16 @@ describe('Statsig’s SDK', () => {
     const ruled = { customIDs: { unit: '["a",1]' }, custom: { country: 'DE', amount: 10 } };
     expect(armOf(ruled, 'returning')).toBe('candidate');
     expect(armOf({ customIDs: { customer: '' }, custom: { amount: 1 } }, 'checkout')).toBe('stable');
-    await open.setTraffic(
-      'checkout',
-      { stable: { version: 1, weight: 0 }, candidate: { version: 2, weight: 100 } },
-      [],
-    );
+    await open.weigh('checkout', 100, []);
     await expect.poll(() => users.slice(0, 500).every((user) => armOf(user, 'checkout') === 'candidate')).toBe(true);
     expect(armOf({ customIDs: { customer: '' } }, 'checkout')).toBe('stable');
     expect(armOf(users[0] as StatsigUser, 'trial')).toBeUndefined();
   });
 
   it('moves the fewest of its units in a ramp', async () => {
-    await split();
+    await open.split();
     const ramp = async (weight: number): Promise<unknown[]> => {
-      await open.setTraffic(
-        'checkout',
-        { stable: { version: 1, weight: 100 - weight }, candidate: { version: 2, weight } },
-        [],
-      );
+      await open.weigh('checkout', weight, []);
       await start();
       const arms = Array.from({ length: 3000 }, (_, n) => armOf({ customIDs: { customer: `u${n}` } }, 'checkout'));
       await statsig.shutdownAsync();
@@ -141,7 +119,7 @@ describe('Statsig’s SDK', () => {
   });
 
   it('has its exposures counted by flag and arm, packed as it sends them', async () => {
-    await split();
+    await open.split();
     await start();
     const ruled = { userID: 'u', customIDs: { unit: '["a",1]' }, custom: { country: 'DE', amount: 10 } };
     statsig.getConfigSync(ruled, 'returning');
@@ -192,9 +170,7 @@ describe('the routes of Statsig', () => {
   });
 
   it('take an API key after secret-, in the path or in their header', async () => {
-    const { keys } = await open.app.registry();
-    const { token } = await keys.create({ name: 'a', roles: ['read'] }, { actor: 'me' });
-    await open.serving.security.refresh();
+    const { token } = await open.createKey('a');
     expect(await get('/secret-shop.json')).toMatchObject({ status: 401, body: { success: false } });
     expect((await get('')).status).toBe(401);
     expect((await get(`/secret-${token}.json`)).status).toBe(200);

@@ -133,21 +133,17 @@ describe.each(databasesByTier('the fleet'))('a fleet on $name', (databases) => {
 
   it('leaves batches to workers that have the project, and says that there is none', async () => {
     const world = await drive();
-    const batch: StepAction = {
-      kind: 'predict',
+    const rowsOf = {
       endpoint: 'shops',
       input: 's3://bucket/rows.parquet',
       timestamp: 'at',
-      onError: 'fail',
       format: 'parquet',
-      slices: 70,
-    };
+    } as const;
+    const batch: StepAction = { kind: 'predict', ...rowsOf, onError: 'fail', slices: 70 };
     const order = await world.order(batch, { step: 'scored', foreach: { kind: 'range', start: 0, end: 70 } });
     // More than a worker looks at in one go.
-    const waiting = Array.from({ length: 70 }, (_, index) => ({
-      ...world.slice(order),
-      tasks: [{ index, attempt: 1 }],
-    }));
+    const tasks = Array.from({ length: 70 }, (_, index) => [{ index, attempt: 1 }]);
+    const waiting = tasks.map((own) => ({ ...world.slice(order), tasks: own }));
     await serve();
     await world.executor.submit(waiting);
     const plain = world.slice(await world.order(await world.task('module.exports = () => 1;')));
@@ -193,11 +189,8 @@ describe.each(databasesByTier('the fleet'))('a fleet on $name', (databases) => {
     ] as const;
     const handles = await first.executor.submit(slices);
     expect(await first.ends(slices[1])).toMatchObject([{ kind: 'succeeded' }]);
-    expect(await second.executor.adopt([...handles, { slice: 'never', at: 'fleet' }])).toEqual([
-      'running',
-      'running',
-      'gone',
-    ]);
+    const adopted = await second.executor.adopt([...handles, { slice: 'never', at: 'fleet' }]);
+    expect(adopted).toEqual(['running', 'running', 'gone']);
     // What the first one cancels once it wakes is no longer its own.
     await first.executor.cancel(handles.slice(0, 1));
     expect(await second.value((await second.ends(slices[1]))[0])).toBe(7);
@@ -227,29 +220,27 @@ describe.each(databasesByTier('the fleet'))('a fleet on $name', (databases) => {
     ]);
   });
 
-  it.each(
-    rows(
-      [{ what: 'the first', isLost: (turn: number) => turn < 1 }],
-      [
-        { what: 'every second one', isLost: (turn: number) => turn % 2 === 0 },
-        { what: 'the first three', isLost: (turn: number) => turn < 3 },
-      ],
-    ),
-  )('each task runs once and is told once, though $what of its turns has no answer', async ({ isLost }) => {
-    let [turns, lost] = [0, 0];
-    const isThisLost = (): boolean => isLost(turns++) && ++lost > 0;
-    const world = await drive();
-    await serve({}, (database) => withLostAnswers(database, isThisLost));
-    const spec = await world.order(await world.task('module.exports = (_, { index }) => index;'), {
-      foreach: { kind: 'range', start: 0, end: 3 },
-    });
-    const slices = Array.from({ length: 4 }, () => world.slice(spec, 3));
-    for (const slice of slices) await world.executor.submit([slice]);
-    for (const slice of slices)
-      expect((await world.ends(slice)).map(({ kind }) => kind)).toEqual(['succeeded', 'succeeded', 'succeeded']);
-    expect(endsOf(world)).toHaveLength(12);
-    expect(lost).toBeGreaterThan(0);
-  });
+  const first = { what: 'the first', isLost: (turn: number) => turn < 1 };
+  const second = { what: 'every second one', isLost: (turn: number) => turn % 2 === 0 };
+  const three = { what: 'the first three', isLost: (turn: number) => turn < 3 };
+  it.each(rows([first], [second, three]))(
+    'each task runs once and is told once, though $what of its turns has no answer',
+    async ({ isLost }) => {
+      let [turns, lost] = [0, 0];
+      const isThisLost = (): boolean => isLost(turns++) && ++lost > 0;
+      const world = await drive();
+      await serve({}, (database) => withLostAnswers(database, isThisLost));
+      const spec = await world.order(await world.task('module.exports = (_, { index }) => index;'), {
+        foreach: { kind: 'range', start: 0, end: 3 },
+      });
+      const slices = Array.from({ length: 4 }, () => world.slice(spec, 3));
+      for (const slice of slices) await world.executor.submit([slice]);
+      for (const slice of slices)
+        expect((await world.ends(slice)).map(({ kind }) => kind)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+      expect(endsOf(world)).toHaveLength(12);
+      expect(lost).toBeGreaterThan(0);
+    },
+  );
 });
 
 /** Commits, and then does not say so, where `isLost` says it. */

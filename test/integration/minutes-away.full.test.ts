@@ -36,25 +36,18 @@ it.skipIf(!hasPostgres).each([
       const collector = createMinuteCollector(clock.now);
       const given = { database, collector, clock, server: 's1', logger: silentLogger, tickMs: 0 };
       const writer = startMinuteWriter(given);
-      const arm = collector.arm({
-        endpoint: 'eta',
-        variant: 'stable',
-        version: 1,
-        arm: 'a',
-        revision: 1,
-        hasUnits: true,
-      });
+      const stable = { variant: 'stable', version: 1, arm: 'a', revision: 1 };
+      const arm = collector.arm({ endpoint: 'eta', ...stable, hasUnits: true });
       let counted = 0;
       const answer = (): void => {
         collector.tick();
         arm.row(700, false, ++counted);
         arm.answered(700, 1);
       };
-      const written = async (): Promise<number> =>
-        (await (await openMinutes(watching, systemClock)).read({ endpoint: 'eta', fromMicros: 0 })).reduce(
-          (sum, { rows }) => sum + rows,
-          0,
-        );
+      const written = async (): Promise<number> => {
+        const minutes = await openMinutes(watching, systemClock);
+        return (await minutes.read({ endpoint: 'eta', fromMicros: 0 })).reduce((sum, { rows }) => sum + rows, 0);
+      };
       answer();
       await writer.flush();
       expect(await written()).toBe(1);
@@ -69,15 +62,11 @@ it.skipIf(!hasPostgres).each([
       gate.admit();
       gate.cut();
       answer();
-      await expect
-        .poll(
-          async () => {
-            await writer.flush();
-            return written();
-          },
-          { timeout: 20_000 },
-        )
-        .toBe(4);
+      const flushed = async () => {
+        await writer.flush();
+        return written();
+      };
+      await expect.poll(flushed, { timeout: 20_000 }).toBe(4);
       expect(writer.figures()).toEqual({ waiting: 0, dropped: 0 });
     } finally {
       gate.admit();

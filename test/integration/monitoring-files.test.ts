@@ -14,16 +14,8 @@ import { skipBecause } from '../support/skips.ts';
 const root = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
-interface Panel {
-  readonly id: number;
-  readonly type: string;
-  readonly title: string;
-  readonly targets?: readonly { readonly expr: string }[];
-}
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-}
+type Panel = { id: number; type: string; title: string; targets?: readonly { readonly expr: string }[] };
+type Rule = Record<'alert' | 'expr', string>;
 const dashboard = JSON.parse(read('docs/monitoring/grafana-dashboard.json')) as {
   readonly panels: readonly Panel[];
   readonly templating: { readonly list: readonly { readonly definition?: string }[] };
@@ -39,10 +31,8 @@ const expressions = [
 const METRIC = /\b(?:headrace|nodejs|process|v8js)_[a-z0-9_]+/g;
 
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
-if (!hasPromtool)
-  skipBecause(
-    'checks of alert rules, dashboard and metrics by promtool: it is not on this machine (Debian: prometheus)',
-  );
+const checks = 'checks of alert rules, dashboard and metrics by promtool';
+if (!hasPromtool) skipBecause(`${checks}: it is not on this machine (Debian: prometheus)`);
 
 /** Its exit code and what it says. */
 function promtool(args: readonly string[], input = ''): { readonly status: number | null; readonly said: string } {
@@ -63,9 +53,8 @@ describe('what is watched', () => {
     await open.post('/v1/endpoints/checkout/predict', { inputs: [{ customer: 7 }] });
     await open.post('/v1/features/read', { service: 'numbers', rows: inputs });
     const bought = new Date(Date.now() - 60_000).toISOString();
-    await open.post('/v1/sources/purchases/push', {
-      rows: [{ customer: 'ada', amount: 20, points: 3, bought_at: bought }],
-    });
+    const rows = [{ customer: 'ada', amount: 20, points: 3, bought_at: bought }];
+    await open.post('/v1/sources/purchases/push', { rows });
     // On a machine that is busy the registry's part may not come within the second that a scrape waits for it.
     for (let tries = 0; tries < 20 && !scrape.includes('headrace_schedulers'); tries++)
       scrape = (await open.serving.server.inject('/metrics')).body;
@@ -104,11 +93,8 @@ describe('what is watched', () => {
   });
 
   it('is in the table of metrics, and nothing else is', () => {
-    const table = new Set(
-      [...read('docs/guides/monitoring.md').matchAll(/`((?:headrace|nodejs|process|v8js)_\w+)`/g)].map(
-        ([, name]) => name,
-      ),
-    );
+    const guide = read('docs/guides/monitoring.md');
+    const table = new Set([...guide.matchAll(/`((?:headrace|nodejs|process|v8js)_\w+)`/g)].map(([, name]) => name));
     const told = [...scrape.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name as string);
     expect([...new Set(told)].filter((name) => !table.has(name))).toEqual([]);
     expect([...table].filter((name) => !told.includes(name as string))).toEqual([]);

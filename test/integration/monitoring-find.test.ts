@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createPredictionIds, MICROS_PER_HOUR, predictionMark } from '../../src/core/index.ts';
 import { findPrediction, type SpineOrder, writeSpine } from '../../src/monitoring/index.ts';
-import { NOW, useLogFolder } from '../support/log-folder.ts';
+import { NOW, useLogFolder, outcomeOf } from '../support/log-folder.ts';
 import { appendRecord, armSchema, experimentRoute, predictionRecord } from '../support/prediction-records.ts';
 
 const { path: folder, duckdb, open, compact, query } = useLogFolder();
@@ -23,17 +23,12 @@ describe('a prediction', () => {
       appendRecord(log, id, { atMicros: NOW - hour * MICROS_PER_HOUR, route: experimentRoute, experimentUnit: 'JFK' });
     }
     log.arm({ ...armSchema, endpoint: 'other', version: 9 }).append(predictionRecord('other-1'));
-    await log.recordOutcomes([{ predictionId: ids[20] ?? '', endpoint: 'delay', value: 'late', observedMicros: NOW }]);
+    await log.recordOutcomes([outcomeOf(ids[20] ?? '', 'late')]);
     await log.flush();
     const look = async (): Promise<void> => {
-      expect(await find(ids[20] ?? '')).toMatchObject({
-        prediction_id: ids[20],
-        endpoint: 'delay',
-        request: { origin: 'JFK' },
-        statuses: { last_seen: 'NOT_FOUND' },
-        assigned: 'treatment',
-        outcome: 'late',
-      });
+      const own = { prediction_id: ids[20], endpoint: 'delay', assigned: 'treatment', outcome: 'late' };
+      const columns = { request: { origin: 'JFK' }, statuses: { last_seen: 'NOT_FOUND' } };
+      expect(await find(ids[20] ?? '')).toMatchObject({ ...own, ...columns });
       expect(await find(ids[0] ?? '')).toMatchObject({ outcome: null, recorded_at: null });
       expect(await find('other-1')).toMatchObject({ endpoint: 'other', version: 9 });
       expect(await find('packed-a')).toMatchObject({ endpoint: 'delay', outcome: true, via: null });
@@ -56,14 +51,8 @@ describe('a prediction', () => {
 describe('a spine', () => {
   const spine = async (changes: Partial<SpineOrder> = {}) => {
     const out = join(folder(), 'spine.parquet');
-    const written = await writeSpine(duckdb(), {
-      directory: folder(),
-      endpoint: 'delay',
-      out,
-      label: 'outcome',
-      isLabelled: false,
-      ...changes,
-    });
+    const order = { directory: folder(), endpoint: 'delay', out, label: 'outcome', isLabelled: false };
+    const written = await writeSpine(duckdb(), { ...order, ...changes });
     expect(readdirSync(folder()).filter((name) => name.endsWith('.part'))).toEqual([]);
     const rows = existsSync(out) ? await query(`SELECT * FROM read_parquet('${out}')`) : [];
     return { ...written, read: rows };
@@ -82,11 +71,8 @@ describe('a spine', () => {
 
   it('has what was asked in its types, when, its outcome and its id, of all schemas of the endpoint', async () => {
     const log = open();
-    const wider = log.arm({
-      ...armSchema,
-      version: 4,
-      requestFields: [...armSchema.requestFields, { name: 'distance', type: { kind: 'int32' } }],
-    });
+    const distance = { name: 'distance', type: { kind: 'int32' } } as const;
+    const wider = log.arm({ ...armSchema, version: 4, requestFields: [...armSchema.requestFields, distance] });
     appendRecord(log, 'a');
     wider.append(predictionRecord('b', { request: ['ATL', 606], atMicros: NOW + 1 }));
     appendRecord(log, 'c', { request: ['x\ud800'], atMicros: NOW + 2 });
@@ -103,13 +89,9 @@ describe('a spine', () => {
     for (let time = 0; time < 2; time++) {
       const { rows, labelled, altered, columns, read } = await spine(range);
       expect({ rows, labelled, altered, read }).toEqual({ rows: 2, labelled: 1, altered: 1, read: expected });
-      expect(columns).toEqual([
-        { name: 'origin', type: 'VARCHAR' },
-        { name: 'distance', type: 'INTEGER' },
-        { name: 'predicted_at', type: 'TIMESTAMP WITH TIME ZONE' },
-        { name: 'outcome', type: 'BOOLEAN' },
-        { name: 'prediction_id', type: 'VARCHAR' },
-      ]);
+      const types = { origin: 'VARCHAR', distance: 'INTEGER', predicted_at: 'TIMESTAMP WITH TIME ZONE' };
+      const told = Object.entries({ ...types, outcome: 'BOOLEAN', prediction_id: 'VARCHAR' });
+      expect(columns.map(({ name, type }) => [name, type])).toEqual(told);
       await compact();
     }
     expect((await spine({ ...range, isLabelled: true })).read).toEqual(expected.slice(1));

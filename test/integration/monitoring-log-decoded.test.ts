@@ -8,7 +8,7 @@ import { MICROS_PER_HOUR } from '../../src/core/index.ts';
 import type { DecodedLimits } from '../../src/monitoring/prediction-log/decoded-segments.ts';
 import type { LogRange } from '../../src/monitoring/prediction-log/log-parts.ts';
 import { openLogRelation } from '../../src/monitoring/prediction-log/log-relation.ts';
-import { NOW, useLogFolder } from '../support/log-folder.ts';
+import { NOW, useLogFolder, outcomeOf } from '../support/log-folder.ts';
 import { appendRecord, armSchema, experimentRoute, predictionRecord } from '../support/prediction-records.ts';
 
 const { path: folder, duckdb, open, compact, files } = useLogFolder();
@@ -40,22 +40,24 @@ function blank(): void {
   writeFileSync(segmentPath(), bytes);
 }
 
+async function logged(id: string) {
+  const log = open();
+  appendRecord(log, id);
+  await log.flush();
+  return log;
+}
+
 describe('a segment that is not compacted', () => {
   it('is told the same from what was decoded before, of all kinds of records, and from it alone', async () => {
     const log = open();
     appendRecord(log, 'a');
-    appendRecord(log, 'b', {
-      atMicros: NOW + 1,
-      unit: ['ATL'],
-      route: experimentRoute,
-      experimentUnit: 'ATL',
-      statuses: ['a new status'],
-    });
-    log
-      .arm({ ...armSchema, endpoint: 'price', arm: 'arm-2', requestFields: [], featureFields: [], unitFields: [] })
-      .append(predictionRecord('c', { request: [], features: [], statuses: [], unit: [] }));
+    const route = { route: experimentRoute, experimentUnit: 'ATL' };
+    appendRecord(log, 'b', { atMicros: NOW + 1, unit: ['ATL'], ...route, statuses: ['a new status'] });
+    const noFields = { requestFields: [], featureFields: [], unitFields: [] };
+    const other = log.arm({ ...armSchema, endpoint: 'price', arm: 'arm-2', ...noFields });
+    other.append(predictionRecord('c', { request: [], features: [], statuses: [], unit: [] }));
     await log.recordOutcomes([
-      { predictionId: 'a', endpoint: 'delay', value: 'late', observedMicros: NOW },
+      outcomeOf('a', 'late'),
       { predictionId: { unit: ['ATL'], fromMicros: NOW }, endpoint: 'delay', value: 7, observedMicros: NOW + 1 },
     ]);
     await log.flush();
@@ -79,9 +81,7 @@ describe('a segment that is not compacted', () => {
   });
 
   it('that grows is decoded from where it was decoded to, by the schemas of before', async () => {
-    const log = open();
-    appendRecord(log, 'a');
-    await log.flush();
+    const log = await logged('a');
     expect(await ids()).toEqual(['a']);
     blank();
     appendRecord(log, 'b');
@@ -89,7 +89,7 @@ describe('a segment that is not compacted', () => {
     expect(await ids(KEEPS_NONE)).toEqual(['a', 'b']);
     expect(await ids()).toEqual(['a', 'b']);
     blank();
-    await log.recordOutcomes([{ predictionId: 'b', endpoint: 'delay', value: 1, observedMicros: NOW }]);
+    await log.recordOutcomes([outcomeOf('b', 1)]);
     appendRecord(log, 'c', { atMicros: NOW + MICROS_PER_HOUR });
     await log.close();
     expect(await ids()).toEqual(['a', 'b', 'c']);
@@ -120,7 +120,7 @@ describe('a segment that is not compacted', () => {
   it.each([0, 40])('is decoded again where %i bytes are left of what was kept of it', async (length) => {
     const log = open();
     appendRecord(log, 'a');
-    await log.recordOutcomes([{ predictionId: 'a', endpoint: 'delay', value: 1, observedMicros: NOW }]);
+    await log.recordOutcomes([outcomeOf('a', 1)]);
     await log.flush();
     const fresh = await ask(KEEPS_NONE);
     expect(await ask()).toEqual(fresh);
@@ -131,9 +131,7 @@ describe('a segment that is not compacted', () => {
   });
 
   it('that was cut to what is durable tells nothing of what is lost, nor does one with other bytes', async () => {
-    const log = open();
-    appendRecord(log, 'a');
-    await log.flush();
+    const log = await logged('a');
     const { length } = readFileSync(segmentPath());
     appendRecord(log, 'b');
     await log.flush();
@@ -163,16 +161,10 @@ describe('a segment that is not compacted', () => {
   });
 
   it('is decoded by each who asks where there is no room, it is short, or the folder can’t be written to', async () => {
-    const log = open();
-    appendRecord(log, 'a');
-    await log.flush();
+    await logged('a');
     const { length } = readFileSync(segmentPath());
-    for (const limits of [
-      { ...KEEPS, mostBytes: 0 },
-      { ...KEEPS, leastFreeBytes: Infinity },
-      { ...KEEPS, leastBytes: length + 1 },
-    ]) {
-      expect(await ids(limits)).toEqual(['a']);
+    for (const limits of [{ mostBytes: 0 }, { leastFreeBytes: Infinity }, { leastBytes: length + 1 }]) {
+      expect(await ids({ ...KEEPS, ...limits })).toEqual(['a']);
       expect(decoded('')).toEqual([]);
     }
     writeFileSync(join(folder(), 'decoded'), 'no folder');
@@ -193,9 +185,7 @@ describe('a segment that is not compacted', () => {
   });
 
   it('is decoded where what was kept is torn or half gone', async () => {
-    const log = open();
-    appendRecord(log, 'a');
-    await log.flush();
+    await logged('a');
     expect(await ids()).toEqual(['a']);
     rmSync(join(folder(), decoded('.parquet')[0] ?? ''));
     expect(await ids()).toEqual(['a']);

@@ -3,8 +3,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { NOW, useLogFolder } from '../support/log-folder.ts';
+import { useLogFolder, outcomeOf } from '../support/log-folder.ts';
 import { appendRecord, experimentRoute } from '../support/prediction-records.ts';
+import { refused } from '../support/refused.ts';
 import { skipBecause } from '../support/skips.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 
@@ -91,7 +92,7 @@ describe.skipIf(disk === undefined)('on a full disk', () => {
     fill(200);
     await log.flush();
     fill(2000);
-    await expect(log.flush()).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
+    await refused(log.flush(), 'HR_STORAGE_FULL');
     const { written, dropped, queued } = log.counters();
     expect({ sum: written + dropped.disk, queued }).toEqual({ sum: appended, queued: 0 });
     expect(written).toBeGreaterThanOrEqual(201);
@@ -105,13 +106,8 @@ describe.skipIf(disk === undefined)('on a full disk', () => {
         // Smaller, then.
       }
     }
-    const outcomes = Array.from({ length: 1000 }, (_, i) => ({
-      predictionId: `p${i}`,
-      endpoint: 'delay',
-      value: 1,
-      observedMicros: NOW,
-    }));
-    await expect(log.recordOutcomes(outcomes)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
+    const outcomes = Array.from({ length: 1000 }, (_, i) => outcomeOf(`p${i}`, 1));
+    await refused(log.recordOutcomes(outcomes), 'HR_STORAGE_FULL');
     expect(log.counters()).toMatchObject({ written, queued: 0 });
     rmSync(join(root, 'hog'));
     appendRecord(log, 'again');

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { NOW, useLogFolder } from '../support/log-folder.ts';
+import { NOW, useLogFolder, outcomeOf } from '../support/log-folder.ts';
 import { appendRecord } from '../support/prediction-records.ts';
 
 const NAME = '01790000000000000-0123abcd-4242-0123456789ab-000000';
@@ -11,22 +11,17 @@ const NAME = '01790000000000000-0123abcd-4242-0123456789ab-000000';
 const { path: folder, open, compact, query } = useLogFolder();
 
 function predictionLine(id: string, origin: string): string {
-  return JSON.stringify({
+  const ids = {
     prediction_id: id,
     request_id: 'request-1',
     trace_id: null,
     predicted_micros: NOW,
     latency_micros: 850,
-    endpoint: 'delay',
-    model: 'delay_classifier',
-    version: 3,
-    variant: 'stable',
-    unit: ['JFK'],
-    request: { origin },
-    features: { flights: 7, mean_delay: 'NaN' },
-    statuses: { flights: 'PRESENT', mean_delay: 'NOT_FOUND' },
-    outputs: { probability: 0.25 },
-  });
+  };
+  const arm = { endpoint: 'delay', model: 'delay_classifier', version: 3, variant: 'stable', unit: ['JFK'] };
+  const features = { flights: 7, mean_delay: 'NaN' };
+  const statuses = { flights: 'PRESENT', mean_delay: 'NOT_FOUND' };
+  return JSON.stringify({ ...ids, ...arm, request: { origin }, features, statuses, outputs: { probability: 0.25 } });
 }
 
 function write(kind: string, lines: readonly string[], tail = ''): string {
@@ -47,7 +42,7 @@ it('is read with new records, and becomes Parquet once no writer can be at it', 
   ]);
   const log = open();
   appendRecord(log, 'c');
-  await log.recordOutcomes([{ predictionId: 'b', endpoint: 'delay', value: 'late', observedMicros: NOW }]);
+  await log.recordOutcomes([outcomeOf('b', 'late')]);
   await log.close();
   const at = '2026-09-21 14:13:20+00';
   const expected = [

@@ -5,8 +5,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseSampling, type PredictionLog } from '../../src/monitoring/index.ts';
-import { NOW, useLogFolder } from '../support/log-folder.ts';
+import { useLogFolder, outcomeOf } from '../support/log-folder.ts';
 import { appendRecord, armSchema, predictionRecord } from '../support/prediction-records.ts';
+import { refused } from '../support/refused.ts';
 import { isFull } from '../support/tier.ts';
 
 const { path: folder, open, compact, query, files } = useLogFolder();
@@ -16,7 +17,7 @@ describe('what is logged', () => {
     const log = open();
     appendRecord(log, 'a', { request: ['x\ud800y'], unit: ['\udc00'] });
     appendRecord(log, 'b', { request: ['whole 😀 \0'] });
-    await log.recordOutcomes([{ predictionId: 'a', endpoint: 'delay', value: 'o\udfff', observedMicros: NOW }]);
+    await log.recordOutcomes([outcomeOf('a', 'o\udfff')]);
     await log.close();
     expect(log.counters().written).toBe(3);
     const sql = `SELECT prediction_id, request->>'origin', unit[1], altered->>'$."request.origin"', altered->>'unit', outcome->>'$'
@@ -45,9 +46,8 @@ describe('what is logged', () => {
     expect(log.counters()).toMatchObject({ written: 10_000 + kept, queued: 0, queuedBytes: 0 });
     const bytes = files('.records').reduce((sum, file) => sum + statSync(join(folder(), file)).size, 0);
     expect(bytes).toBeLessThanOrEqual(memory + 1024);
-    expect(await query("SELECT count(*)::INTEGER FROM predictions WHERE altered->>'request_id' = 'cut'")).toEqual([
-      [10_000],
-    ]);
+    const cut = "SELECT count(*)::INTEGER FROM predictions WHERE altered->>'request_id' = 'cut'";
+    expect(await query(cut)).toEqual([[10_000]]);
   });
 
   it('is a share of the predictions where that is asked, the same on every server', async () => {
@@ -66,7 +66,7 @@ describe('what is logged', () => {
     const log = open({ redact: ['last_seen', 'delay.outcome'] });
     appendRecord(log, 'a');
     appendRecord(log, 'b', { statuses: ['NULL_VALUE', 'a status of later', 'another'] });
-    await log.recordOutcomes([{ predictionId: 'a', endpoint: 'delay', value: 'secret', observedMicros: NOW }]);
+    await log.recordOutcomes([outcomeOf('a', 'secret')]);
     await log.close();
     const [segment = ''] = files('.records');
     expect(/secret|another/.test(readFileSync(join(folder(), segment), 'latin1'))).toBe(false);
@@ -90,19 +90,13 @@ describe('what is logged', () => {
     await log.close();
     const [segment = ''] = files('.records');
     expect(readFileSync(join(folder(), segment)).includes(secret)).toBe(false);
-    expect(
-      await query(
-        'SELECT prediction_id, request, features, [unit[1], unit[2][:5]], altered FROM predictions ORDER BY 1',
-      ),
-    ).toEqual(
-      ['a', 'b'].map((id) => [
-        id,
-        '{"origin":null}',
-        '{"flights":null,"mean_delay":"NaN","last_seen":"2026-09-21T14:13:20.000001Z"}',
-        ['', id === 'a' ? 'other' : 'xxxxx'],
-        `{"unit":"${id === 'a' ? 'redacted' : 'cut'}","request.origin":"redacted","features.flights":"redacted"}`,
-      ]),
-    );
+    const sql = 'SELECT prediction_id, request, features, [unit[1], unit[2][:5]], altered FROM predictions ORDER BY 1';
+    const features = '{"flights":null,"mean_delay":"NaN","last_seen":"2026-09-21T14:13:20.000001Z"}';
+    const row = (id: string, unit: string, told: string) => {
+      const altered = `{"unit":"${told}","request.origin":"redacted","features.flights":"redacted"}`;
+      return [id, '{"origin":null}', features, ['', unit], altered];
+    };
+    expect(await query(sql)).toEqual([row('a', 'other', 'redacted'), row('b', 'xxxxx', 'cut')]);
   });
 
   it('is typed by its schema in Parquet, and one relation over several schemas', async () => {
@@ -132,16 +126,9 @@ describe('what is logged', () => {
     const json = `{"Case":true,"case":["1970-01-01T00:00:00.000001Z",null,"1970-01-01T00:00:01.000001Z"],\
 "a \\"quoted\\" 'name'":"AQI=","embedding":[0.5,"NaN",2]}`;
     const empty = `{"Case":null,"case":null,"a \\"quoted\\" 'name'":null,"embedding":null}`;
+    const first = '{"flights":1152921504606846977,"mean_delay":"NaN","last_seen":"2026-09-21T14:13:20.000001Z"}';
     const expected = [
-      [
-        'a',
-        'delay',
-        'arm-1',
-        '{"origin":"JFK"}',
-        '{"flights":1152921504606846977,"mean_delay":"NaN","last_seen":"2026-09-21T14:13:20.000001Z"}',
-        '{"probability":0.25}',
-        'PRESENT',
-      ],
+      ['a', 'delay', 'arm-1', '{"origin":"JFK"}', first, '{"probability":0.25}', 'PRESENT'],
       ['b', 'price', 'arm-2', '{}', json, '{"label":9007199254740993}', null],
       ['c', 'price', 'arm-2', '{}', empty, '{"label":null}', null],
     ];
@@ -165,31 +152,22 @@ describe('outcomes', () => {
 
   it('of any number are kept in one call', async () => {
     const log = open();
-    const outcomes = Array.from({ length: MANY }, (_, i) => ({
-      predictionId: `p${i}`,
-      endpoint: 'delay',
-      value: i,
-      observedMicros: NOW,
-    }));
+    const outcomes = Array.from({ length: MANY }, (_, i) => outcomeOf(`p${i}`, i));
+    const last = 'SELECT prediction_id, outcome::INTEGER FROM predictions';
     appendRecord(log, `p${MANY - 1}`);
     await log.recordOutcomes(outcomes);
     expect(log.counters()).toMatchObject({ written: MANY + 1, queued: 0 });
-    expect(await query('SELECT prediction_id, outcome::INTEGER FROM predictions')).toEqual([
-      [`p${MANY - 1}`, MANY - 1],
-    ]);
+    expect(await query(last)).toEqual([[`p${MANY - 1}`, MANY - 1]]);
     await log.close();
     expect(await compact()).toMatchObject({ segments: 1, rows: MANY + 1 });
-    expect(await query('SELECT prediction_id, outcome::INTEGER FROM predictions')).toEqual([
-      [`p${MANY - 1}`, MANY - 1],
-    ]);
+    expect(await query(last)).toEqual([[`p${MANY - 1}`, MANY - 1]]);
   });
 
   it('that wait take bounded memory: one batch is always taken, the next is refused until there is room', async () => {
     const log = open({ memory: 1024 ** 2 });
-    const batch = (id: string) =>
-      Array.from({ length: 20_001 }, () => ({ predictionId: id, endpoint: 'delay', value: 1, observedMicros: NOW }));
+    const batch = (id: string) => Array.from({ length: 20_001 }, () => outcomeOf(id, 1));
     const first = log.recordOutcomes(batch('a'));
-    await expect(log.recordOutcomes(batch('b'))).rejects.toMatchObject({ code: 'HR_OVERLOADED' });
+    await refused(log.recordOutcomes(batch('b')), 'HR_OVERLOADED');
     await first;
     await log.recordOutcomes(batch('b'));
   });
@@ -199,7 +177,7 @@ describe('outcomes', () => {
     await Promise.all(
       Array.from({ length: 200 }, async (_, i) => {
         appendRecord(log, `p${i}`);
-        await log.recordOutcomes([{ predictionId: `p${i}`, endpoint: 'delay', value: i, observedMicros: NOW }]);
+        await log.recordOutcomes([outcomeOf(`p${i}`, i)]);
       }),
     );
     expect(log.counters().written).toBe(400);

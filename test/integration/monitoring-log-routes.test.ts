@@ -53,43 +53,41 @@ async function exposures(where = 'true'): Promise<unknown[][]> {
 const ROUTES = 'via, assigned, experiment, experiment_unit, phase, revision::INTEGER, fallback_from, sample_rate';
 
 describe('the route of a row', () => {
-  const expected = [
-    ['a', 'experiment', 'treatment', 'exp', 'é"\n', 1, 7, null, 1],
-    ['b', 'base', 'stable', null, null, null, 300, 'candidate', 1],
-    ['c', null, null, null, null, null, null, null, 1],
-    ...['packed-a', 'packed-b', 'waiting-a', 'waiting-b'].map((id) => [id, ...new Array<null>(8).fill(null)]),
-  ];
-
-  it('is told beside records and Parquet of an earlier build, which have none, before and after a compaction', async () => {
-    cpSync(EARLIER, folder(), { recursive: true });
+  it('and whether the model ran for it are told beside earlier builds, compacted or not, with or without schemas', async () => {
+    for (const build of [EARLIER, ROUTED]) cpSync(build, folder(), { recursive: true });
     const log = open();
-    appendRecord(log, 'a', { route: experimentRoute, experimentUnit: 'é"\n' });
-    appendRecord(log, 'b', { route: stable });
-    appendRecord(log, 'c');
+    appendRecord(log, 'a', { route: experimentRoute, experimentUnit: 'é"\n', isCached: true });
+    appendRecord(log, 'b', { route: stable, isCached: false });
+    appendRecord(log, 'c', { isCached: true });
     await log.close();
-    const read = () => query(`SELECT prediction_id, ${ROUTES} FROM predictions ORDER BY prediction_id`);
-    const before = await query('SELECT * FROM predictions ORDER BY prediction_id');
-    expect(await read()).toEqual(expected);
-    expect(await compact()).toMatchObject({ segments: 2, damaged: 0 });
-    expect(await read()).toEqual(expected);
-    expect(await query('SELECT * FROM predictions ORDER BY prediction_id')).toEqual(before);
-    expect(
-      await query("SELECT prediction_id, outcome, altered FROM predictions WHERE prediction_id LIKE '%-a' ORDER BY 1"),
-    ).toEqual(
-      ['packed-a', 'waiting-a'].map((id) => [id, 'true', '{"request_id":"cut","features.flights":"redacted"}']),
-    );
-  });
-
-  it('is of the Parquet files themselves where their schema is gone', async () => {
-    cpSync(EARLIER, folder(), { recursive: true });
-    const log = open();
-    appendRecord(log, 'a', { route: experimentRoute, experimentUnit: 'é"\n' });
-    appendRecord(log, 'b', { route: stable });
-    appendRecord(log, 'c');
-    await log.close();
-    await compact();
+    const ofBefore = (id: string) => [id, ...new Array<null>(8).fill(null), null];
+    const expected = [
+      ['a', true, 'experiment', 'treatment', 'exp', 'é"\n', 1, 7, null, 1],
+      ['b', false, 'base', 'stable', null, null, null, 300, 'candidate', 1],
+      ['c', true, ...new Array<null>(7).fill(null), 1],
+      ...['packed-a', 'packed-b', 'waiting-a', 'waiting-b'].map(ofBefore),
+    ];
+    const read = () =>
+      query(`SELECT prediction_id, cached, ${ROUTES} FROM predictions
+      WHERE prediction_id NOT LIKE 'routed-%' ORDER BY prediction_id`);
+    const routed = () =>
+      query("SELECT assigned, cached FROM predictions WHERE prediction_id LIKE 'routed-%' ORDER BY prediction_id");
+    const all = () => query('SELECT * FROM predictions ORDER BY prediction_id');
+    const before = await all();
+    const check = async (): Promise<void> => {
+      expect(await read()).toEqual(expected);
+      expect(await routed()).toEqual(['packed', 'waiting'].map(() => ['treatment', null]));
+    };
+    await check();
+    expect(await compact()).toMatchObject({ segments: 3, damaged: 0 });
+    await check();
+    expect(await all()).toEqual(before);
+    const told =
+      "SELECT prediction_id, outcome, altered FROM predictions WHERE prediction_id LIKE '%ing-a' OR prediction_id = 'packed-a' ORDER BY 1";
+    const altered = '{"request_id":"cut","features.flights":"redacted"}';
+    expect(await query(told)).toEqual(['packed-a', 'waiting-a'].map((id) => [id, 'true', altered]));
     for (const file of files('schema.json')) rmSync(join(folder(), file));
-    expect(await query(`SELECT prediction_id, ${ROUTES} FROM predictions ORDER BY prediction_id`)).toEqual(expected);
+    await check();
   });
 
   it('takes few bytes of a record, and none are made for a row', async () => {
@@ -125,38 +123,6 @@ describe('the route of a row', () => {
     await log.flush();
     ageLeases();
     expect(await query(`SELECT assigned, experiment_unit FROM predictions`)).toEqual([['treatment', 'JFK']]);
-  });
-});
-
-describe('whether the model ran for a row', () => {
-  it('is told beside records and Parquet of earlier builds, which do not say, before and after a compaction', async () => {
-    cpSync(EARLIER, folder(), { recursive: true });
-    cpSync(ROUTED, folder(), { recursive: true });
-    const log = open();
-    appendRecord(log, 'a', { route: experimentRoute, experimentUnit: 'JFK', isCached: true });
-    appendRecord(log, 'b', { route: stable, isCached: false });
-    appendRecord(log, 'c', { isCached: true });
-    await log.close();
-    const told = () => query('SELECT prediction_id, assigned, cached FROM predictions ORDER BY prediction_id');
-    const expected = [
-      ['a', 'treatment', true],
-      ['b', 'stable', false],
-      ['c', null, true],
-      ['packed-a', null, null],
-      ['packed-b', null, null],
-      ['routed-packed', 'treatment', null],
-      ['routed-waiting', 'treatment', null],
-      ['waiting-a', null, null],
-      ['waiting-b', null, null],
-    ];
-    const all = () => query('SELECT * FROM predictions ORDER BY prediction_id');
-    const before = await all();
-    expect(await told()).toEqual(expected);
-    expect(await compact()).toMatchObject({ segments: 3, damaged: 0 });
-    expect(await told()).toEqual(expected);
-    expect(await all()).toEqual(before);
-    for (const file of files('schema.json')) rmSync(join(folder(), file));
-    expect(await told()).toEqual(expected);
   });
 });
 

@@ -28,19 +28,9 @@ describe('a writer', () => {
     await log.flush();
     // To the other one no process of this one is there; and the lease may have run out for all that it knows.
     ageLeases();
-    const other = spawnSync(
-      'unshare',
-      [
-        '-pf',
-        '--mount-proc',
-        process.execPath,
-        '--conditions=headrace-source',
-        supportFile('compact-once.ts'),
-        folder(),
-        join(folder(), 'other'),
-      ],
-      { encoding: 'utf8' },
-    );
+    const run = [process.execPath, '--conditions=headrace-source', supportFile('compact-once.ts')];
+    const words = ['-pf', '--mount-proc', ...run, folder(), join(folder(), 'other')];
+    const other = spawnSync('unshare', words, { encoding: 'utf8' });
     expect(other.stderr).toBe('');
     expect(JSON.parse(other.stdout)).toEqual({ pid: 1, segments: 0, rows: 0, files: 0, damaged: 0, deleted: 0 });
     appendRecord(log, 'b');
@@ -88,11 +78,8 @@ describe('a writer', () => {
 describe('the thread that compacts', () => {
   it('makes Parquet of ended segments beside a log that goes on, and stops with it', async () => {
     const told: object[] = [];
-    const logger: Logger = {
-      ...silentLogger,
-      info: (fields) => told.push(fields),
-      error: (fields) => told.push(fields),
-    };
+    const tell = (fields: object) => void told.push(fields);
+    const logger: Logger = { ...silentLogger, info: tell, error: tell };
     const ended = open();
     appendRecord(ended, 'a');
     await ended.close();

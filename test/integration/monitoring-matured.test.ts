@@ -20,16 +20,8 @@ it('counts predictions that are old enough, each by what was known at that age',
   const hash = 4_000_000_007;
   const predict = (atMicros: number, version: number, unitHash: number, via?: 'forced'): string => {
     const id = nextId(predictionMark(9, version), unitHash);
-    const route = {
-      via: via ?? 'rollout',
-      assigned: 'x',
-      experiment: null,
-      phase: 0,
-      revision: 9,
-      fallbackFrom: null,
-      unitFields: [],
-      keepsUnitsWhole: true,
-    } as const;
+    const assigned = { via: via ?? 'rollout', assigned: 'x', experiment: null, phase: 0, revision: 9 };
+    const route = { ...assigned, fallbackFrom: null, unitFields: [], keepsUnitsWhole: true };
     appendRecord(log, id, { atMicros, route, unit: [`unit ${unitHash}`] });
     return id;
   };
@@ -62,36 +54,16 @@ it('counts predictions that are old enough, each by what was known at that age',
   await tell(changed, true, START + 12 * MINUTE);
 
   const expectAll = async (): Promise<void> => {
-    const found = await maturedOutcomes(duckdb(), {
-      directory: directory(),
-      endpoint: 'delay',
-      fromMicros: START,
-      nowMicros: START + 18 * MINUTE,
-      maturityMicros: AGE,
-    });
-    const shown = found
-      .toSorted((one, other) => one.version - other.version)
-      .map(({ version, revision, n, sum, squares, events }) => ({
-        version,
-        revision,
-        groups: n.flatMap((count, g) => (count === 0 ? [] : [[g, count, sum[g], squares[g]]])),
-        events: events.toSorted((one, other) => one.minute - other.minute),
-      }));
-    expect(shown).toEqual([
-      { version: 1, revision: 9, groups: [[2, 1, 2.5, 6.25]], events: [{ unitHash: 66, minute: START + 12 * MINUTE }] },
-      {
-        version: 2,
-        revision: 9,
-        groups: [
-          [0, 1, 0, 0],
-          [70 % 64, 1, 1, 1],
-          [hash % 64, 1, 1, 1],
-        ],
-        events: [
-          { unitHash: hash, minute: START + 10 * MINUTE },
-          { unitHash: 70, minute: START + 12 * MINUTE },
-        ],
-      },
+    const times = { fromMicros: START, nowMicros: START + 18 * MINUTE, maturityMicros: AGE };
+    const found = await maturedOutcomes(duckdb(), { directory: directory(), endpoint: 'delay', ...times });
+    const shown = found.map(({ version, revision, n, sum, squares, events }) => [
+      `${version} at ${revision}`,
+      ...n.flatMap((count, g) => (count === 0 ? [] : [`${g}: ${count} ${sum[g]} ${squares[g]}`])),
+      ...events.map(({ unitHash, minute }) => `${unitHash} at ${(minute - START) / MINUTE}`).toSorted(),
+    ]);
+    expect(shown.toSorted()).toEqual([
+      ['1 at 9', '2: 1 2.5 6.25', '66 at 12'],
+      ['2 at 9', '0: 1 0 0', `${70 % 64}: 1 1 1`, `${hash % 64}: 1 1 1`, `${hash} at 10`, '70 at 12'],
     ]);
   };
   await expectAll();

@@ -49,13 +49,9 @@ beforeAll(async () => {
   // It served in the first of these hours alone.
   serve('former', 1);
   const observedMicros = clock.nowMicros();
+  const told = { endpoint: 'checkout', observedMicros };
   await log.recordOutcomes(
-    Array.from({ length: 600 }, (_, i) => ({
-      predictionId: `stable-${i}`,
-      endpoint: 'checkout',
-      value: i % 100 > 40,
-      observedMicros,
-    })),
+    Array.from({ length: 600 }, (_, i) => ({ ...told, predictionId: `stable-${i}`, value: i % 100 > 40 })),
   );
   await log.close();
   if (isFull) return;
@@ -68,10 +64,11 @@ const get = async (url: string, headers = {}) =>
 
 describe('what monitors found', () => {
   it('is counted by monitors, and told over HTTP', async () => {
-    const drift = async () => (await get('/v1/monitoring/drift?endpoint=checkout')).json();
     const LONG = { timeout: 60_000, interval: 250 };
-    await expect.poll(async () => (await drift()).arms?.length ?? 0, LONG).toBe(2);
-    const { features, arms } = await drift();
+    const of = async (what: string, list: string): Promise<number> =>
+      (await get(`/v1/monitoring/${what}?endpoint=checkout`)).json()[list]?.length ?? 0;
+    await expect.poll(() => of('drift', 'arms'), LONG).toBe(2);
+    const { features, arms } = (await get('/v1/monitoring/drift?endpoint=checkout')).json();
     expect(arms).toMatchObject([
       { variant: 'former', version: 1 },
       { variant: 'stable', version: 1, lacks: expect.stringContaining('without a training set') },
@@ -79,17 +76,13 @@ describe('what monitors found', () => {
     expect(features.map(({ feature, state }: { feature: string; state: string }) => [feature, state])).toEqual(
       expect.arrayContaining([['history__purchases_1d', 'no data']]),
     );
-    await expect
-      .poll(async () => (await get('/v1/monitoring/quality?endpoint=checkout')).json().arms?.length ?? 0, LONG)
-      .toBe(2);
+    await expect.poll(() => of('quality', 'arms'), LONG).toBe(2);
     const quality = (await get('/v1/monitoring/quality?endpoint=checkout&days=3&arm=stable')).json();
     expect(quality.arms).toHaveLength(1);
     const labelled = quality.arms[0].days.reduce((sum: number, day: { labelled: number }) => sum + day.labelled, 0);
     expect(labelled).toBe(600);
     expect(quality.arms[0]).toMatchObject({ variant: 'stable', task: 'chance' });
-    await expect
-      .poll(async () => (await get('/v1/monitoring/skew?endpoint=checkout')).json().checks?.length ?? 0, LONG)
-      .toBeGreaterThan(0);
+    await expect.poll(() => of('skew', 'checks'), LONG).toBeGreaterThan(0);
   });
 
   it('is of the arms that serve, or did in the time that is asked about, or of one that is named', async () => {
@@ -103,9 +96,8 @@ describe('what monitors found', () => {
     for (const what of ['drift', 'quality']) {
       const none = await get(`/v1/monitoring/${what}?endpoint=checkout&arm=formr`);
       expect(none.statusCode).toBe(400);
-      expect(none.json()).toMatchObject({
-        detail: 'endpoint "checkout" never had an arm "formr". Did you mean "former"?',
-      });
+      const detail = 'endpoint "checkout" never had an arm "formr". Did you mean "former"?';
+      expect(none.json()).toMatchObject({ detail });
       const named = headraceJson(open.project, [what, 'checkout', '--arm', 'former']) as { arms: object[] };
       expect(named.arms).toMatchObject([{ variant: 'former' }]);
     }
@@ -117,10 +109,8 @@ describe('what monitors found', () => {
     for (const what of ['drift', 'quality', 'skew']) {
       const unknown = await get(`/v1/monitoring/${what}?endpoint=chekout`);
       expect(unknown.statusCode).toBe(404);
-      expect(unknown.json()).toMatchObject({
-        code: 'HR_UNKNOWN_ENDPOINT',
-        detail: expect.stringContaining('checkout'),
-      });
+      const detail = expect.stringContaining('checkout');
+      expect(unknown.json()).toMatchObject({ code: 'HR_UNKNOWN_ENDPOINT', detail });
       expect((await get(`/v1/monitoring/${what}`)).statusCode).toBe(400);
     }
     const { keys } = await open.app.registry();

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR } from '../../src/core/index.ts';
 import type { OutcomeEntry, PredictionLog } from '../../src/monitoring/index.ts';
-import { NOW, useLogFolder } from '../support/log-folder.ts';
+import { NOW, useLogFolder, outcomeOf } from '../support/log-folder.ts';
 import { appendRecord } from '../support/prediction-records.ts';
 import { isFull, runs } from '../support/tier.ts';
 
@@ -12,15 +12,8 @@ const { open, compact, query, files } = useLogFolder();
 
 const at = (hours: number): number => NOW + hours * MICROS_PER_HOUR;
 
-const tell = (
-  unit: readonly string[],
-  fromHours: number,
-  atHours: number,
-  value: OutcomeEntry['value'],
-): OutcomeEntry => ({
-  predictionId: { unit, fromMicros: at(fromHours) },
-  endpoint: 'delay',
-  value,
+const tell = (unit: readonly string[], fromHours: number, atHours: number, value: OutcomeEntry['value']) => ({
+  ...outcomeOf({ unit, fromMicros: at(fromHours) }, value),
   observedMicros: at(atHours),
 });
 
@@ -43,15 +36,12 @@ describe('an outcome of a unit', () => {
     ]);
     // Too late for any, and before any.
     await log.recordOutcomes([tell(['ATL'], 6, 9, 'outside'), tell(['ATL'], -9, -1, 'before')]);
-    const expected = [
-      ['b', 'first'],
-      ['c', 'two'],
-    ];
-    expect(await query(FOUND)).toEqual(expected);
+    const found = async () => Object.fromEntries((await query(FOUND)) as [string, string][]);
+    expect(await found()).toEqual({ b: 'first', c: 'two' });
     await log.close();
     await compact();
     expect(files('.parquet').filter((file) => file.startsWith('unit_outcomes'))).toHaveLength(1);
-    expect(await query(FOUND)).toEqual(expected);
+    expect(await found()).toEqual({ b: 'first', c: 'two' });
     // Told anew, and of a row by its id: the one that was recorded last.
     const again = open({ clock: { nowMicros: () => NOW + 1 } });
     await again.recordOutcomes([
@@ -59,10 +49,7 @@ describe('an outcome of a unit', () => {
       { predictionId: 'c', endpoint: 'delay', value: 'by id', observedMicros: at(1) },
     ]);
     await again.close();
-    expect(await query(FOUND)).toEqual([
-      ['b', 'second'],
-      ['c', 'by id'],
-    ]);
+    expect(await found()).toEqual({ b: 'second', c: 'by id' });
     // Of another endpoint it is another's.
     await compact();
     expect(await query(FOUND)).toHaveLength(2);
@@ -72,7 +59,7 @@ describe('an outcome of a unit', () => {
     const log = open();
     appendRecord(log, 'old', { unit: ['ATL'], atMicros: 0 });
     const ever = { unit: ['ATL'], fromMicros: Number.MIN_SAFE_INTEGER };
-    await log.recordOutcomes([{ predictionId: ever, endpoint: 'delay', value: 'found', observedMicros: NOW }]);
+    await log.recordOutcomes([outcomeOf(ever, 'found')]);
     expect(await query(FOUND)).toEqual([['old', 'found']]);
     await log.close();
     await compact();

@@ -42,16 +42,8 @@ const statusOf = async (id: string): Promise<RolloutStatus> =>
   (await open.serving.server.inject({ url: `/v1/rollouts/${id}` })).json();
 
 const start = async (more: object = {}): Promise<RolloutStatus> => {
-  const body = {
-    endpoint: 'checkout',
-    candidate: 2,
-    steps: [50, 100],
-    hold: '0s',
-    warmup: '0s',
-    bake: '0s',
-    min_units: 5,
-  };
-  const answer = await open.post('/v1/rollouts', { ...body, guards: ['error_rate<+20%'], ...more });
+  const plan = { steps: [50, 100], hold: '0s', warmup: '0s', bake: '0s', min_units: 5, guards: ['error_rate<+20%'] };
+  const answer = await open.post('/v1/rollouts', { endpoint: 'checkout', candidate: 2, ...plan, ...more });
   expect(answer.statusCode, answer.body).toBe(201);
   return answer.json() as unknown as RolloutStatus;
 };
@@ -77,26 +69,20 @@ it('is paused, resumed and aborted by people, of whom only one who saw it may', 
     const answer = await open.post(`/v1/rollouts/${id}/${verb}`, body, headers);
     return { status: answer.statusCode, json: answer.json() };
   };
-  expect(await operate('pause', { reason: 'lunch' }, { 'if-match': etag })).toMatchObject({
-    status: 200,
-    json: { state: 'paused', reason: 'lunch' },
-  });
+  const paused = { status: 200, json: { state: 'paused', reason: 'lunch' } };
+  expect(await operate('pause', { reason: 'lunch' }, { 'if-match': etag })).toMatchObject(paused);
   const refused = { status: 409, json: { code: 'HR_CONFLICT' } };
   expect(await operate('abort', {}, { 'if-match': etag })).toMatchObject(refused);
-  const traffic = await open.serving.server.inject({
-    method: 'PUT',
-    url: '/v1/endpoints/checkout',
-    payload: { variants: [{ name: 'stable', version: 2, weight: 100 }] },
-  });
+  const payload = { variants: [{ name: 'stable', version: 2, weight: 100 }] };
+  const traffic = await open.serving.server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload });
   expect([traffic.statusCode, traffic.json().code]).toEqual([409, 'HR_ROLLOUT_UNDERWAY']);
   expect(headraceJson(open.project, ['rollout', 'status', 'checkout'])).toMatchObject({ id, state: 'paused' });
   expect(await operate('resume', {})).toMatchObject({ status: 200, json: { state: 'watching' } });
   const abort = ['rollout', 'abort', 'checkout', '--reason', 'enough'];
   expect(headraceJson(open.project, abort)).toMatchObject({ id, state: 'aborted', weights: { stable: 100 } });
   await expect.poll(predict).not.toContain(2);
-  expect(headraceJson(open.project, ['rollout', 'list', '--endpoint', 'checkout'])).toMatchObject({
-    rollouts: [{ id, state: 'aborted' }],
-  });
+  const listed = headraceJson(open.project, ['rollout', 'list', '--endpoint', 'checkout']);
+  expect(listed).toMatchObject({ rollouts: [{ id, state: 'aborted' }] });
   expect((await open.serving.server.inject({ url: '/v1/rollouts/none' })).statusCode).toBe(404);
   expect((await open.post('/v1/rollouts', { endpoint: 'checkout', candidate: 1, hold: 'long' })).json()).toMatchObject({
     errors: [{ path: 'hold', message: 'expected a time such as 10m, got "long"' }],
@@ -106,16 +92,8 @@ it('is paused, resumed and aborted by people, of whom only one who saw it may', 
 it('is promoted step by step by what its servers count', async () => {
   const { id } = await start();
   const { history } = await until(id, ({ state }) => state === 'promoted');
-  expect(history.map(({ to }) => to)).toEqual([
-    'pending',
-    'preparing',
-    'settling',
-    'watching',
-    'preparing',
-    'settling',
-    'baking',
-    'promoted',
-  ]);
+  const states = 'pending preparing settling watching preparing settling baking promoted';
+  expect(history.map(({ to }) => to).join(' ')).toBe(states);
   expect(new Set(await predict())).toEqual(new Set([2]));
   const { code, stdout, stderr } = headrace(open.project, ['rollout', 'watch', id]);
   expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('promoted') });

@@ -8,7 +8,7 @@ import { rolloutEvidence } from '../../src/app/open-rollout-controller.ts';
 import { pidSpace, silentLogger } from '../../src/core/index.ts';
 import { createMinuteCollector, openMinutes, startMinuteWriter } from '../../src/monitoring/index.ts';
 import { createSharedClock } from '../../src/storage/index.ts';
-import { NOW } from '../support/registries.ts';
+import { NOW, serverState } from '../support/registries.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 
 const SECOND = 1_000_000;
@@ -40,15 +40,7 @@ it('are late until they are heard of again, and no more once they have left', as
     const given = { database, collector, clock, server, logger: silentLogger, tickMs: 0 };
     const writer = startMinuteWriter(given);
     return async (): Promise<void> => {
-      await registry.servers.report(server, {
-        machine: server,
-        pid: 7,
-        startedMicros: NOW,
-        revision: 1,
-        failure: null,
-        reads: [],
-        folds: [],
-      });
+      await registry.servers.report(server, serverState({ machine: server, pid: 7, startedMicros: NOW }));
       await writer.flush();
     };
   };
@@ -85,16 +77,7 @@ it('are not waited for where they are known to have died, which is seen on this 
     ['hung', pidSpace(), process.pid],
     ['elsewhere', 'other', dead],
   ] as const) {
-    const state = {
-      machine: server,
-      pid,
-      pidSpace: space,
-      startedMicros: NOW,
-      revision: 1,
-      failure: null,
-      reads: [],
-      folds: [],
-    };
+    const state = serverState({ machine: server, pid, pidSpace: space, startedMicros: NOW });
     await registry.servers.report(server, state);
   }
   now += 60 * SECOND;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contentHash, fixedClock, MICROS_PER_DAY } from '../../src/core/index.ts';
 import type { FeatureSpec, Manifest } from '../../src/definitions/index.ts';
-import { type ObjectKind, openRegistry } from '../../src/registry/index.ts';
+import { type ObjectKind, openRegistry, type Registry } from '../../src/registry/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import {
   airportDelays,
@@ -17,18 +17,18 @@ import {
 } from '../support/manifests.ts';
 import { runs } from '../support/tier.ts';
 
-const SECTIONS: readonly (readonly [ObjectKind, keyof Manifest])[] = [
-  ['entity', 'entities'],
-  ['source', 'sources'],
-  ['view', 'views'],
-  ['onDemandView', 'onDemandViews'],
-  ['service', 'services'],
-  ['model', 'models'],
-  ['endpoint', 'endpoints'],
-  ['pipeline', 'pipelines'],
-  ['experiment', 'experiments'],
-  ['rollout', 'rollouts'],
-];
+const SECTIONS = Object.entries({
+  entities: 'entity',
+  sources: 'source',
+  views: 'view',
+  onDemandViews: 'onDemandView',
+  services: 'service',
+  models: 'model',
+  endpoints: 'endpoint',
+  pipelines: 'pipeline',
+  experiments: 'experiment',
+  rollouts: 'rollout',
+}) as [keyof Manifest, ObjectKind][];
 
 const retyped: FeatureSpec = { ...flights1d, type: { kind: 'float64' } };
 
@@ -51,30 +51,31 @@ const manifests: fc.Arbitrary<Manifest> = fc.oneof(
           isRetyped ? features.map((feature) => (feature === flights1d ? retyped : feature)) : features,
         );
         const ttlMicros = ttlDays === null ? null : ttlDays * MICROS_PER_DAY;
-        return {
-          ...made,
-          views: { airport_delays: { ...airportDelays, ...made.views['airport_delays'], ttlMicros, tags: { tag } } },
-          endpoints: hasEndpoint
-            ? { delay: { name: 'delay', model: 'delay_classifier', unit, whenStoreDown: 'fail' } }
-            : {},
-          ...(hasEndpoint && weight !== null
-            ? {
-                experiments: { trial: { ...trial, arms: trial.arms.map((arm) => ({ ...arm, weight })) } },
-                rollouts: { careful: { ...careful, minUnits: weight } },
-              }
-            : {}),
+        const view = { ...airportDelays, ...made.views['airport_delays'], ttlMicros, tags: { tag } };
+        const manifest: Manifest = { ...made, views: { airport_delays: view }, endpoints: {} };
+        if (!hasEndpoint) return manifest;
+        const delay = { name: 'delay', model: 'delay_classifier', unit, whenStoreDown: 'fail' } as const;
+        const plans = {
+          experiments: { trial: { ...trial, arms: trial.arms.map((arm) => ({ ...arm, weight: weight ?? 0 })) } },
+          rollouts: { careful: { ...careful, minUnits: weight ?? 0 } },
         };
+        return { ...manifest, endpoints: { delay }, ...(weight !== null && plans) };
       }),
   },
 );
+
+const inRegistry = async (work: (registry: Registry) => Promise<void>): Promise<void> => {
+  const database = await openDatabase('sqlite::memory:');
+  await openRegistry(database, fixedClock(0))
+    .then(work)
+    .finally(() => database.close());
+};
 
 describe('applying manifests one after another', () => {
   it('ends with the last one, whatever came before', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(manifests, { minLength: 1, maxLength: 8 }), async (sequence) => {
-        const database = await openDatabase('sqlite::memory:');
-        try {
-          const registry = await openRegistry(database, fixedClock(0));
+        await inRegistry(async (registry) => {
           for (const manifest of sequence) {
             const plan = await registry.definitions.plan(manifest);
             const applied = await registry.definitions.apply(manifest, {
@@ -94,7 +95,7 @@ describe('applying manifests one after another', () => {
           expect((await registry.endpoints.list()).map(({ name, unit }) => [name, unit])).toEqual(
             Object.values(last.endpoints).map(({ name, unit }) => [name, unit]),
           );
-          for (const [kind, section] of SECTIONS) {
+          for (const [section, kind] of SECTIONS) {
             const everNamed = new Set([...sequence].flatMap((manifest) => Object.keys(manifest[section] ?? {})));
             for (const name of everNamed) {
               const versions = await registry.definitions.objectVersions(kind, name);
@@ -103,9 +104,7 @@ describe('applying manifests one after another', () => {
               expect(versions.map(({ version }) => version)).toEqual(versions.map((_, at) => at + 1));
             }
           }
-        } finally {
-          await database.close();
-        }
+        });
       }),
       { numRuns: runs(60) },
     );
@@ -114,16 +113,12 @@ describe('applying manifests one after another', () => {
   it('is never refused when nothing is removed or changed, whatever is in use', async () => {
     await fc.assert(
       fc.asyncProperty(fc.subarray([meanDelay7d, flights1d]), async (more) => {
-        const database = await openDatabase('sqlite::memory:');
-        try {
-          const registry = await openRegistry(database, fixedClock(0));
+        await inRegistry(async (registry) => {
           await registry.definitions.apply(flightsManifestWith([lastDelay]), { actor: 'ann' });
           await registry.models.register({ model: 'delay_classifier', artifact: 'a', signature: {}, actor: 'ann' });
           await registry.definitions.apply(flightsManifestWith([lastDelay, ...more]), { actor: 'ann' });
           await registry.definitions.apply(flightsManifest, { actor: 'ann' });
-        } finally {
-          await database.close();
-        }
+        });
       }),
       { numRuns: runs(10) },
     );

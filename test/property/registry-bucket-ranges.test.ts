@@ -49,6 +49,11 @@ function ownersOf(held: readonly Held[]): (string | undefined)[] {
 
 const countOf = (owners: readonly unknown[], name: string): number => owners.filter((owner) => owner === name).length;
 
+const weights = (stable: string, candidate: string, weight = 30): Asked[] => [
+  { name: stable, version: 1, weight: 100 - weight },
+  { name: candidate, version: 2, weight },
+];
+
 describe('buckets', () => {
   it('are each one variant’s, by its weight, after any number of changes; its ranges ascend and do not touch', () => {
     fc.assert(
@@ -97,10 +102,6 @@ describe('buckets', () => {
   });
 
   it('stay with a variant that gets another name, as long as its version does', () => {
-    const weights = (stable: string, candidate: string): Asked[] => [
-      { name: stable, version: 1, weight: 70 },
-      { name: candidate, version: 2, weight: 30 },
-    ];
     const held = hold(hold([], weights('stable', 'candidate')), weights('stable', 'candidate'));
     const renamed = hold(held, weights('main', 'next'));
     expect(renamed.map(({ ranges }) => ranges)).toEqual(held.map(({ ranges }) => ranges));
@@ -109,10 +110,7 @@ describe('buckets', () => {
   it('of a ramp go to the candidate from the end of what the base has, and back', () => {
     let held: Held[] = [];
     const shown = [0, 1, 5, 25, 50, 100, 50, 0].map((weight) => {
-      held = hold(held, [
-        { name: 'stable', version: 1, weight: 100 - weight },
-        { name: 'candidate', version: 2, weight },
-      ]);
+      held = hold(held, weights('stable', 'candidate', weight));
       return held.map(({ ranges }) => ranges);
     });
     expect(shown).toEqual([

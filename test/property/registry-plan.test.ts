@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MICROS_PER_DAY, MICROS_PER_HOUR } from '../../src/core/index.ts';
-import type { FeatureSpec, Manifest, SourceSpec, ViewSpec } from '../../src/definitions/index.ts';
+import type { FeatureSpec, Manifest, ServiceSpec, SourceSpec, ViewSpec } from '../../src/definitions/index.ts';
 import { type InUse, NOTHING_IN_USE } from '../../src/registry/definitions/in-use.ts';
 import { makePlan } from '../../src/registry/definitions/plan.ts';
 import { withStoredNames } from '../../src/registry/definitions/stored-names.ts';
@@ -28,24 +28,12 @@ const features: readonly FeatureSpec[] = [
 function manifestOf(picked: readonly string[]): Manifest {
   const { flights } = flightsManifest.sources;
   if (flights === undefined) throw new Error('flightsManifest has the source');
-  const derive: SourceSpec['derive'] = [
-    {
-      name: 'is_late',
-      type: { kind: 'float64' },
-      by: {
-        kind: 'function',
-        function: { id: 'source/flights/derive/is_late', hash: 'b'.repeat(64), reads: ['delay'] },
-      },
-    },
-  ];
+  const read = { id: 'source/flights/derive/is_late', hash: 'b'.repeat(64), reads: ['delay'] };
+  const by = { kind: 'function', function: read } as const;
+  const derive: SourceSpec['derive'] = [{ name: 'is_late', type: { kind: 'float64' }, by }];
   const columns = [...flights.columns, { name: 'spare', type: { kind: 'string' } } as const];
-  const member = {
-    kind: 'view',
-    role: 'origin',
-    view: 'airport_delays',
-    keyColumns: ['origin'],
-    features: picked,
-  } as const;
+  const of = { role: 'origin', view: 'airport_delays', keyColumns: ['origin'] };
+  const member = { kind: 'view', ...of, features: picked } as const;
   const onDemand = { kind: 'onDemand', role: 'departure', view: 'departure', features: ['hour'] } as const;
   return {
     ...flightsManifest,
@@ -64,71 +52,41 @@ interface Edit {
   readonly fills: boolean;
 }
 
-const view =
-  (change: (view: ViewSpec) => Partial<ViewSpec>) =>
-  (manifest: Manifest): Manifest => ({
-    ...manifest,
-    views: Object.fromEntries(
-      Object.entries(manifest.views).map(([name, spec]) => [name, { ...spec, ...change(spec) }]),
-    ),
-  });
+/** All objects of a section, changed. */
+const each =
+  <K extends 'views' | 'sources' | 'onDemandViews' | 'services', T extends Manifest[K][string]>(section: K) =>
+  (change: (spec: T) => object) =>
+  (manifest: Manifest): Manifest => {
+    const changed = Object.entries(manifest[section]).map(([name, spec]) => [name, { ...spec, ...change(spec as T) }]);
+    return { ...manifest, [section]: Object.fromEntries(changed) };
+  };
+const view = each<'views', ViewSpec>('views');
+const source = each<'sources', SourceSpec>('sources');
 const feature = (name: Name, more: Partial<FeatureSpec>) =>
   view(({ features: all }) => ({ features: all.map((one) => (one.name === name ? { ...one, ...more } : one)) }));
-const source =
-  (change: (spec: SourceSpec) => Partial<SourceSpec>) =>
-  (manifest: Manifest): Manifest => ({
-    ...manifest,
-    sources: Object.fromEntries(
-      Object.entries(manifest.sources).map(([name, spec]) => [name, { ...spec, ...change(spec) }]),
-    ),
-  });
 const column = (name: string, kind: 'float32' | 'int32') =>
   source(({ columns }) => ({ columns: columns.map((one) => (one.name === name ? { ...one, type: { kind } } : one)) }));
 
 // The same columns, each in the other's place.
-const swappedTimes = source(() => ({
-  eventTime: 'landed_at',
-  knownTime: { kind: 'column', column: 'departed_at' },
+const swappedTimes = source(() => ({ eventTime: 'landed_at', knownTime: { kind: 'column', column: 'departed_at' } }));
+const derived = (more: object) =>
+  source(({ derive }) => ({
+    derive: derive.map(({ by, ...one }) =>
+      by.kind === 'function' ? { ...one, by: { kind: 'function', function: { ...by.function, ...more } } } : one,
+    ),
+  }));
+const code = derived({ hash: 'c'.repeat(64) });
+const bundle = derived({ bundle: 'd'.repeat(64) });
+const transform = each('onDemandViews')((spec) => ({
+  transform: { ...(spec as Manifest['onDemandViews'][string]).transform, hash: 'e'.repeat(64) },
 }));
-const code = source(({ derive }) => ({
-  derive: derive.map((one) =>
-    one.by.kind === 'function'
-      ? { ...one, by: { kind: 'function', function: { ...one.by.function, hash: 'c'.repeat(64) } } }
-      : one,
-  ),
-}));
-const bundle = source(({ derive }) => ({
-  derive: derive.map((one) =>
-    one.by.kind === 'function'
-      ? { ...one, by: { kind: 'function', function: { ...one.by.function, bundle: 'd'.repeat(64) } } }
-      : one,
-  ),
-}));
-const transform = (manifest: Manifest): Manifest => ({
-  ...manifest,
-  onDemandViews: Object.fromEntries(
-    Object.entries(manifest.onDemandViews).map(([name, spec]) => [
-      name,
-      { ...spec, transform: { ...spec.transform, hash: 'e'.repeat(64) } },
-    ]),
-  ),
-});
 const renamed = (manifest: Manifest): Manifest => {
   const { airport_delays: old, ...others } = manifest.views;
   if (old === undefined) return manifest;
-  return {
-    ...manifest,
-    views: { ...others, lateness: { ...old, name: 'lateness', renamedFrom: 'airport_delays' } },
-    services: Object.fromEntries(
-      Object.entries(manifest.services).map(([name, spec]) => [
-        name,
-        {
-          ...spec,
-          members: spec.members.map((one) => (one.kind === 'view' ? { ...one, view: 'lateness' } : one)),
-        },
-      ]),
-    ),
-  };
+  const lateness = { ...old, name: 'lateness', renamedFrom: 'airport_delays' };
+  return each<'services', ServiceSpec>('services')(({ members }) => ({
+    members: members.map((one) => (one.kind === 'view' ? { ...one, view: 'lateness' } : one)),
+  }))({ ...manifest, views: { ...others, lateness } });
 };
 
 const shorter = { op: 'mean', column: 'delay', windowMicros: MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR } as const;
@@ -155,18 +113,20 @@ const situations = fc.record({
   hasModel: fc.boolean(),
 });
 
+function edited(picked: readonly string[], edits: readonly Edit[]) {
+  const before = manifestOf(picked);
+  const after = edits.reduce((manifest, { edit }) => edit(manifest), before);
+  const model = { model: 'delay_classifier', version: 1, service: 'delay_features', manifest: before };
+  const inUse: InUse = { ...NOTHING_IN_USE, models: [model] };
+  return { before, after: withStoredNames(before, after), inUse };
+}
+
 describe('a plan of random edits', () => {
   it('is breaking exactly where a version reads what changes, and fills exactly what has other values', () => {
     fc.assert(
       fc.property(situations, ({ picked, edits, hasModel }) => {
-        const before = manifestOf(picked);
-        const after = withStoredNames(
-          before,
-          edits.reduce((manifest, { edit }) => edit(manifest), before),
-        );
-        const model = { model: 'delay_classifier', version: 1, service: 'delay_features', manifest: before };
-        const inUse: InUse = hasModel ? { ...NOTHING_IN_USE, models: [model] } : NOTHING_IN_USE;
-        const plan = makePlan(before, after, 1, inUse);
+        const { before, after, inUse } = edited(picked, edits);
+        const plan = makePlan(before, after, 1, hasModel ? inUse : NOTHING_IN_USE);
         const read = new Set<string>([...picked, 'hour']);
         const changed = new Set(edits.flatMap(({ changes }) => changes).filter((name) => read.has(name)));
         const told = new Set(
@@ -191,20 +151,10 @@ describe('a plan of random edits', () => {
   it('is empty once it is applied, and of equal manifests', () => {
     fc.assert(
       fc.property(situations, ({ picked, edits }) => {
-        const before = manifestOf(picked);
-        const after = withStoredNames(
-          before,
-          edits.reduce((manifest, { edit }) => edit(manifest), before),
-        );
-        const model = { model: 'delay_classifier', version: 1, service: 'delay_features', manifest: before };
-        const inUse: InUse = { ...NOTHING_IN_USE, models: [model] };
-        for (const one of [before, after]) {
-          expect(makePlan(one, withStoredNames(one, structuredClone(one)), 1, inUse)).toMatchObject({
-            changes: [],
-            breaking: [],
-            views: [],
-          });
-        }
+        const { before, after, inUse } = edited(picked, edits);
+        const nothing = { baseRevision: 1, changes: [], breaking: [], views: [] };
+        for (const one of [before, after])
+          expect(makePlan(one, withStoredNames(one, structuredClone(one)), 1, inUse)).toEqual(nothing);
       }),
       { numRuns: runs(100) },
     );

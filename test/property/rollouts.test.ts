@@ -17,33 +17,17 @@ type Event =
   | { readonly do: 'jump' | 'pass'; readonly seconds: number }
   | { readonly do: 'pause' | 'resume' | 'promote' | 'abort' };
 
-const event: fc.Arbitrary<Event> = fc.oneof(
-  {
-    weight: 18,
-    arbitrary: fc.record({
-      do: fc.constant('run' as const),
-      seconds: fc.integer({ min: 1, max: 5 }),
-      error: fc.constantFrom(0, 0, 0, 0.6),
-    }),
-  },
-  { weight: 9, arbitrary: fc.record({ do: fc.constant('die' as const), at: fc.integer({ min: 1, max: 25 }) }) },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constantFrom('stale', 'silence', 'hear', 'breaker', 'fail', 'server', 'unserver'),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constantFrom('jump', 'pass'),
-      seconds: fc.integer({ min: -100_000, max: 100_000 }),
-    }),
-  },
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('pause', 'resume', 'resume', 'promote', 'abort') }) },
-  { weight: 1, arbitrary: fc.constant({ do: 'override' as const }) },
-  { weight: 4, arbitrary: fc.constant({ do: 'beside' as const }) },
-) as fc.Arbitrary<Event>;
+const times = (weight: number, record: object) => ({ weight, arbitrary: fc.record(record) });
+const seconds = (min: number, max: number) => fc.integer({ min, max });
+const event = fc.oneof(
+  times(18, { do: fc.constant('run'), seconds: seconds(1, 5), error: fc.constantFrom(0, 0, 0, 0.6) }),
+  times(9, { do: fc.constant('die'), at: fc.integer({ min: 1, max: 25 }) }),
+  times(6, { do: fc.constantFrom('stale', 'silence', 'hear', 'breaker', 'fail', 'server', 'unserver') }),
+  times(3, { do: fc.constantFrom('jump', 'pass'), seconds: seconds(-100_000, 100_000) }),
+  times(6, { do: fc.constantFrom('pause', 'resume', 'resume', 'promote', 'abort') }),
+  times(1, { do: fc.constant('override') }),
+  times(4, { do: fc.constant('beside') }),
+) as unknown as fc.Arbitrary<Event>;
 
 describe('a rollout', () => {
   it('is consistent after whatever happens in whichever order', { timeout: 120_000 }, async () => {
@@ -69,6 +53,8 @@ describe('a rollout', () => {
     if (isFull) expect([...ends]).toEqual(expect.arrayContaining(['promoted', 'rolled_back', 'aborted', 'paused']));
   });
 });
+
+const BY = { actor: 'bob', override: true, reason: 'on fire', waitMs: 0 };
 
 interface Life {
   held: LeaseToken;
@@ -120,22 +106,15 @@ async function happen(world: RolloutWorld, event: Event, life: Life): Promise<vo
     case 'pass':
       return world.later(Math.abs(event.seconds) * SECOND);
     case 'beside': {
-      const { variants, shadows } = await world.registry.endpoints.get(ENDPOINT);
-      await world.registry.endpoints.setTraffic(
-        ENDPOINT,
-        { variants, shadows: shadows.length === 0 ? [{ version: 3, percent: 5 }] : [] },
-        { actor: 'bob', override: true, reason: 'to compare', waitMs: 0 },
-      );
+      const { variants, shadows: had } = await world.registry.endpoints.get(ENDPOINT);
+      const shadows = had.length === 0 ? [{ version: 3, percent: 5 }] : [];
+      await world.registry.endpoints.setTraffic(ENDPOINT, { variants, shadows }, BY);
       await world.serve();
       return world.look(life.held);
     }
     case 'override': {
-      const options = { actor: 'bob', override: true, reason: 'on fire', waitMs: 0 };
-      await world.registry.endpoints.setTraffic(
-        ENDPOINT,
-        { variants: [{ name: 'other', version: 3, weight: 100 }] },
-        options,
-      );
+      const variants = [{ name: 'other', version: 3, weight: 100 }];
+      await world.registry.endpoints.setTraffic(ENDPOINT, { variants }, BY);
       life.isOverridden = true;
       return;
     }

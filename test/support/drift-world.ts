@@ -4,17 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Micros, silentLogger } from '../../src/core/index.ts';
 import {
-  type Alerts,
   type ArmSchema,
   compactPredictionLog,
-  type DriftStore,
   openAlerts,
   openDriftStore,
   openPredictionLog,
   runDrift,
   type WatchedVersion,
 } from '../../src/monitoring/index.ts';
-import { type Database, type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { type Database, openDuckDb } from '../../src/storage/index.ts';
 import { memoryFolder } from './memory-folder.ts';
 import { predictionRecord } from './prediction-records.ts';
 
@@ -37,12 +35,7 @@ export interface ServedRow {
 }
 
 /** One row of the training set. */
-export interface TrainedRow {
-  readonly at: Micros;
-  readonly amount: number | null;
-  readonly city: string | null;
-  readonly clicks: number | null;
-}
+export type TrainedRow = Pick<ServedRow, 'at' | 'amount' | 'city'> & { readonly clicks: number | null };
 
 const schemaOf = (variant: string, version: number): ArmSchema => ({
   endpoint: 'shop',
@@ -67,83 +60,62 @@ export const FEATURES: WatchedVersion['features'] = [
   { name: 'clicks', kind: 'number', isWindow: true },
 ];
 
-export interface DriftWorld {
-  readonly directory: string;
-  readonly duckdb: DuckDb;
-  readonly store: DriftStore;
-  readonly alerts: Alerts;
-  now: Micros;
-  hasUnits: boolean;
-  size: Micros;
-  version: WatchedVersion;
-  /** Writes rows; returns their ids. */
-  serve(rows: readonly ServedRow[]): Promise<readonly string[]>;
-  /** What became of predictions, recorded at `now`. */
-  tell(outcomes: readonly { readonly id: string; readonly value: number | boolean | string | null }[]): Promise<void>;
-  train(id: string, rows: readonly TrainedRow[]): Promise<void>;
-  compact(): Promise<void>;
-  run(isNow?: boolean): ReturnType<typeof runDrift>;
-  close(): Promise<void>;
-}
+export type DriftWorld = Awaited<ReturnType<typeof openDriftWorld>>;
 
-export async function openDriftWorld(database: Database): Promise<DriftWorld> {
+export async function openDriftWorld(database: Database) {
   const folder = mkdtempSync(join(memoryFolder(), 'headrace-drift-'));
   const directory = join(folder, 'log');
   const duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), memory: '512MB', threads: 2 });
   let count = 0;
-  const clock = { nowMicros: (): Micros => world.now };
-  const world: DriftWorld = {
-    directory,
-    duckdb,
-    store: await openDriftStore(database),
-    alerts: await openAlerts(database, { clock, logger: silentLogger, hasReceiver: false }),
-    now: START,
+  /** What tests set. */
+  const given = {
+    now: START as Micros,
     hasUnits: false,
-    size: HOUR,
-    version: { features: FEATURES, trainingSet: null, lacks: 'none' },
-    async serve(rows) {
-      const log = openPredictionLog({ directory, clock, logger: silentLogger, flushEveryMs: 3_600_000 });
-      const ids = rows.map((row) => {
-        const { variant = 'stable', version = 1 } = row;
-        const id = `p${++count}`;
-        const features = [row.amount, row.city, row.clicks ?? null];
-        log.arm(schemaOf(variant, version)).append(
-          predictionRecord(id, {
-            atMicros: row.at,
-            unit: [row.unit ?? ''],
-            request: [row.unit ?? ''],
-            features,
-            statuses: row.statuses ?? features.map((value) => (value === null ? 'NULL_VALUE' : 'PRESENT')),
-            outputs: [row.score ?? 0.5],
-          }),
-        );
-        return id;
-      });
+    size: HOUR as Micros,
+    version: { features: FEATURES, trainingSet: null, lacks: 'none' } as WatchedVersion,
+  };
+  const clock = { nowMicros: (): Micros => given.now };
+  const store = await openDriftStore(database);
+  const alerts = await openAlerts(database, { clock, logger: silentLogger, hasReceiver: false });
+  const open = () => openPredictionLog({ directory, clock, logger: silentLogger, flushEveryMs: 3_600_000 });
+  const parts = { directory, duckdb, store, alerts };
+  return Object.assign(given, parts, {
+    /** Writes rows; returns their ids. */
+    async serve(rows: readonly ServedRow[]): Promise<readonly string[]> {
+      const log = open();
+      const ids = rows.map(
+        ({ at, amount, city, clicks = null, unit = '', score = 0.5, variant = 'stable', ...row }) => {
+          const id = `p${++count}`;
+          const features = [amount, city, clicks];
+          const statuses = row.statuses ?? features.map((value) => (value === null ? 'NULL_VALUE' : 'PRESENT'));
+          const own = { atMicros: at, unit: [unit], request: [unit], features, statuses, outputs: [score] };
+          log.arm(schemaOf(variant, row.version ?? 1)).append(predictionRecord(id, own));
+          return id;
+        },
+      );
       await log.close();
       return ids;
     },
-    async tell(outcomes) {
-      const log = openPredictionLog({ directory, clock, logger: silentLogger, flushEveryMs: 3_600_000 });
-      await log.recordOutcomes(
-        outcomes.map(({ id, value }) => ({ predictionId: id, endpoint: 'shop', value, observedMicros: world.now })),
-      );
+    /** What became of predictions, recorded at `now`. */
+    async tell(outcomes: readonly { readonly id: string; readonly value: number | boolean | string | null }[]) {
+      const log = open();
+      const of = { endpoint: 'shop', observedMicros: given.now };
+      await log.recordOutcomes(outcomes.map(({ id, value }) => ({ ...of, predictionId: id, value })));
       await log.close();
     },
-    async train(id, rows) {
+    async train(id: string, rows: readonly TrainedRow[]) {
       const path = join(folder, `${id}.parquet`);
       const connection = await duckdb.connect();
-      await connection.run(
-        'CREATE OR REPLACE TEMP TABLE t (moment BIGINT, amount DOUBLE, city VARCHAR, clicks DOUBLE)',
-      );
+      const columns = 'moment BIGINT, amount DOUBLE, city VARCHAR, clicks DOUBLE';
+      await connection.run(`CREATE OR REPLACE TEMP TABLE t (${columns})`);
       const appender = await connection.createAppender('t');
       for (const { at, amount, city, clicks } of rows) {
         appender.appendBigInt(BigInt(at));
-        if (amount === null) appender.appendNull();
-        else appender.appendDouble(amount);
-        if (city === null) appender.appendNull();
-        else appender.appendVarchar(city);
-        if (clicks === null) appender.appendNull();
-        else appender.appendDouble(clicks);
+        for (const value of [amount, city, clicks]) {
+          if (value === null) appender.appendNull();
+          else if (typeof value === 'string') appender.appendVarchar(value);
+          else appender.appendDouble(value);
+        }
         appender.endRow();
       }
       appender.closeSync();
@@ -152,21 +124,19 @@ export async function openDriftWorld(database: Database): Promise<DriftWorld> {
       );
       connection.closeSync();
       const trainingSet = { id, path, timestamp: 'event_time', rows: rows.length };
-      world.version = { features: FEATURES, trainingSet, lacks: null };
+      given.version = { features: FEATURES, trainingSet, lacks: null };
     },
     async compact() {
       await compactPredictionLog({ directory, duckdb: async () => duckdb, clock });
     },
     run(isNow = false) {
-      const { store, alerts, size } = world;
-      const deps = { store, duckdb, directory, alerts, size, clock, version: async () => world.version };
-      const endpoint = { name: 'shop', hasUnits: world.hasUnits, arms: [] };
+      const deps = { store, duckdb, directory, alerts, size: given.size, clock, version: async () => given.version };
+      const endpoint = { name: 'shop', hasUnits: given.hasUnits, arms: [] };
       return runDrift(deps, endpoint, { signal: new AbortController().signal, isNow });
     },
     async close() {
       await duckdb.close();
       rmSync(folder, { recursive: true, force: true });
     },
-  };
-  return world;
+  });
 }

@@ -34,17 +34,11 @@ export interface LoggedOutcome {
   readonly recordedMicros: Micros;
 }
 
-export interface SqlRow {
-  readonly unit: string;
-  readonly atMicros: Micros;
-  readonly value: number;
-}
-
 export interface ExperimentRows {
   readonly rows: readonly LoggedRow[];
   readonly outcomes: readonly LoggedOutcome[];
   /** What a metric that is SQL gives. */
-  readonly sql?: readonly SqlRow[];
+  readonly sql?: readonly { readonly unit: string; readonly atMicros: Micros; readonly value: number }[];
 }
 
 export const EXPERIMENT = 'exp';
@@ -101,21 +95,13 @@ export async function analyseRows(given: ExperimentRows, experiment: AnalysedExp
       );
     };
     await fill('given_rows', ROW_COLUMNS, given.rows.map(asLogged));
-    await fill(
-      'given_outcomes',
-      { prediction_id: 'VARCHAR', outcome: 'JSON', observed_at: 'time', recorded_at: 'time' },
-      given.outcomes.map(({ id, value, atMicros, recordedMicros }) => ({
-        prediction_id: id,
-        outcome: value,
-        observed_at: atMicros,
-        recorded_at: recordedMicros,
-      })),
-    );
-    await fill(
-      'given_sql',
-      { unit: 'VARCHAR', time: 'time', value: 'DOUBLE' },
-      (given.sql ?? []).map(({ unit, atMicros, value }) => ({ unit, time: atMicros, value })),
-    );
+    const outcomes = given.outcomes.map(({ id, value, atMicros, recordedMicros }) => {
+      return { prediction_id: id, outcome: value, observed_at: atMicros, recorded_at: recordedMicros };
+    });
+    const columns = { prediction_id: 'VARCHAR', outcome: 'JSON', observed_at: 'time', recorded_at: 'time' } as const;
+    await fill('given_outcomes', columns, outcomes);
+    const values = (given.sql ?? []).map(({ unit, atMicros, value }) => ({ unit, time: atMicros, value }));
+    await fill('given_sql', { unit: 'VARCHAR', time: 'time', value: 'DOUBLE' }, values);
     return await analyse(connection, experiment, {
       log: `SELECT r.*, o.outcome, o.observed_at, o.recorded_at FROM given_rows r LEFT JOIN (SELECT * FROM given_outcomes \
 QUALIFY row_number() OVER (PARTITION BY prediction_id ORDER BY recorded_at DESC) = 1) o USING (prediction_id)`,
@@ -152,14 +138,6 @@ const ROW_COLUMNS: Columns = {
 
 function asLogged({ id, endpoint, atMicros, via, arm, unit, phase, outputs }: LoggedRow): object {
   const own = via === 'base' ? {} : { experiment: EXPERIMENT, experiment_unit: unit, phase };
-  return {
-    prediction_id: id,
-    endpoint,
-    predicted_at: atMicros,
-    via,
-    assigned: arm,
-    ...own,
-    request: { uid: unit },
-    outputs,
-  };
+  const row = { prediction_id: id, endpoint, predicted_at: atMicros, via, assigned: arm, outputs };
+  return { ...row, ...own, request: { uid: unit } };
 }

@@ -2,8 +2,8 @@
 
 import { registerModelFile } from '../../src/app/index.ts';
 import type { Logger } from '../../src/core/index.ts';
-import type { LiveExperiment, Variant } from '../../src/registry/index.ts';
-import { type OpenServing, openServing } from './open-serving.ts';
+import type { LiveExperiment } from '../../src/registry/index.ts';
+import { openServing } from './open-serving.ts';
 import { constantModel } from './onnx-model.ts';
 
 /** `checkout` is by customer, with an experiment that does not run; `returning` by customer and shop, with a rule and a holdout. */
@@ -34,34 +34,63 @@ export const welcome = experiment('welcome', {
 });
 `;
 
-export type Traffic = Readonly<Record<string, { readonly version: number; readonly weight: number }>>;
-
-export interface FlagServer extends OpenServing {
-  setTraffic(endpoint: string, traffic: Traffic, experiments?: readonly LiveExperiment[]): Promise<void>;
-  variants(endpoint: string): Promise<readonly Variant[]>;
-}
+export type FlagServer = Awaited<ReturnType<typeof openFlagServer>>;
 
 /** With two versions of its model, the first of which has all traffic. */
 export async function openFlagServer(
   given: { readonly logger?: Logger; readonly settings?: Readonly<Record<string, string>> } = {},
-): Promise<FlagServer> {
+) {
   const open = await openServing({ repository: REPOSITORY, features: 2, ...given });
   await registerModelFile(open.app, { model: 'returns', onnx: constantModel(2, 0.75) });
-  const registry = await open.app.registry();
+  const setTraffic = async (
+    endpoint: string,
+    of: Readonly<Record<string, { readonly version: number; readonly weight: number }>>,
+    experiments?: readonly LiveExperiment[],
+  ): Promise<void> => {
+    const variants = Object.entries(of).map(([name, one]) => ({ name, ...one }));
+    const { control } = open.serving.planes;
+    await control.setTraffic(endpoint, { variants, ...(experiments && { experiments }) }, { actor: 'test' });
+    await control.refresh();
+  };
+  /** So much of the traffic to the candidate, the rest to stable. */
+  const weigh = (endpoint: string, candidate: number, experiments?: readonly LiveExperiment[]) =>
+    setTraffic(
+      endpoint,
+      { stable: { version: 1, weight: 100 - candidate }, candidate: { version: 2, weight: candidate } },
+      experiments,
+    );
   return {
     ...open,
-    async setTraffic(endpoint, traffic, experiments) {
-      const variants = Object.entries(traffic).map(([name, of]) => ({ name, ...of }));
-      await open.serving.planes.control.setTraffic(
-        endpoint,
-        { variants, ...(experiments === undefined ? {} : { experiments }) },
-        { actor: 'test' },
-      );
-      await open.serving.planes.control.refresh();
+    url: open.serving.url,
+    setTraffic,
+    weigh,
+    /** Traffic over both arms of both endpoints, and an experiment. */
+    async split(): Promise<void> {
+      await weigh('checkout', 30, [EXPERIMENT]);
+      await weigh('returning', 50);
     },
-    variants: async (endpoint) => (await registry.endpoints.get(endpoint)).variants,
+    /** The arms that predictions have. */
+    async predicted(endpoint: string, inputs: readonly object[]): Promise<string[]> {
+      const answer = await open.post(`/v1/endpoints/${endpoint}/predict`, { inputs }, { host: 'localhost' });
+      return answer.json().predictions.map((one) => (one as unknown as { variant: string }).variant);
+    },
+    async createKey(name: string, more: object = {}) {
+      const { keys } = await open.app.registry();
+      const made = await keys.create({ name, roles: ['read'], ...more }, { actor: 'me' });
+      await open.serving.security.refresh();
+      return made;
+    },
   };
 }
+
+/** Requests, some of them without a customer. */
+export const requests = (count: number) =>
+  Array.from({ length: count }, (_, n) => ({
+    customer: n % 50 === 49 ? '' : `${['ada', 'é', '日本', 'b o b'][n % 4]} ${n}`,
+    amount: n % 13,
+    shop: n % 7,
+    country: ['DE', 'AT', 'FR', null][n % 4] ?? null,
+  }));
 
 /** On `checkout`, by customer, in half of a namespace, of whoever buys for 5 or more. */
 export const EXPERIMENT: LiveExperiment = {

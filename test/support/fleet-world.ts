@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { type Logger, silentLogger } from '../../src/core/index.ts';
 import { openFleetExecutor } from '../../src/orchestrator/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
-import { createWorld, type ExecutorWorld, type WorldOptions } from './executor-world.ts';
+import { createWorld, type WorldOptions } from './executor-world.ts';
 
 const WORKER = fileURLToPath(new URL('./fleet-worker.ts', import.meta.url));
 
@@ -24,19 +24,13 @@ export interface FleetWorkerOptions {
   readonly variables?: Readonly<Record<string, string | undefined>>;
 }
 
-export interface FleetWorker {
+/** Its process, and the names under which it has served. */
+interface FleetWorker {
   readonly child: ChildProcess;
-  /** The names under which it has served. */
   readonly names: readonly string[];
 }
 
-export interface FleetWorld {
-  readonly world: ExecutorWorld;
-  readonly registryUrl: string;
-  readonly workers: readonly FleetWorker[];
-  /** As the others, unless it says otherwise. */
-  addWorker(own?: { readonly hasProject: boolean }): Promise<FleetWorker>;
-}
+export type FleetWorld = Awaited<ReturnType<typeof openFleetWorld>>;
 
 /** By which what its steps wait for is kept. */
 export const RUN = 'fleet-run';
@@ -51,7 +45,7 @@ export async function openFleetWorld(
     readonly logger?: Logger;
     readonly hasProject?: boolean;
   } = {},
-): Promise<FleetWorld> {
+) {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'headrace-fleet-'));
   worlds += 1;
   const { cpus: slots = 2, graceMs = 500, leaseMs = 15_000, hasProject = true } = options;
@@ -61,16 +55,10 @@ export async function openFleetWorld(
   const driver = options.driver ?? `fleet-test/${process.pid}/${worlds}`;
   const executor = await openFleetExecutor({ driver, run: RUN, database, objects, logger });
   const workers: FleetWorker[] = [];
-  const addWorker: FleetWorld['addWorker'] = async (own = { hasProject }) => {
-    const given: FleetWorkerOptions = {
-      directory,
-      registryUrl,
-      slots,
-      graceMs,
-      leaseMs,
-      ...own,
-      ...(variables === undefined ? {} : { variables }),
-    };
+  /** As the others, unless it says otherwise. */
+  const addWorker = async (own = { hasProject }): Promise<FleetWorker> => {
+    const about = { directory, registryUrl, slots, graceMs, leaseMs, ...own };
+    const given: FleetWorkerOptions = { ...about, ...(variables && { variables }) };
     const child = fork(WORKER, [JSON.stringify(given)], { execArgv: ['--conditions=headrace-source'] });
     const names: string[] = [];
     child.on('message', (name) => names.push(String(name)));

@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { silentLogger } from '../../src/core/index.ts';
 import {
   type CompactOptions,
-  type CompactReport,
   compactPredictionLog,
   openPredictionLog,
+  type OutcomeEntry,
   type PredictionLog,
   type PredictionLogOptions,
 } from '../../src/monitoring/index.ts';
@@ -23,26 +23,15 @@ export const NOW = 1_790_000_000_000_000;
 /** Of one log: the test's own, or another folder's. */
 type Asked = LogRange & { readonly directory?: string };
 
-export interface LogFolder {
-  path(): string;
-  /** One for all tests of the file. */
-  duckdb(): DuckDb;
-  /** The clock of its logs, which stands until a test sets it. */
-  readonly clock: { micros: number; nowMicros(): number };
-  /** Closed after the test. No timer writes it. */
-  open(options?: Partial<PredictionLogOptions>): PredictionLog;
-  compact(bounds?: Pick<CompactOptions, 'keep' | 'maxBytes'>): Promise<CompactReport>;
-  /** `sql` names the log as `predictions`. */
-  query(sql: string, asked?: Asked): Promise<unknown[][]>;
-  /** Of all predictions, sorted. */
-  ids(asked?: Asked): Promise<unknown[]>;
-  /** Within the folder, sorted. */
-  files(ending: string): string[];
-  /** As if no writer had renewed its lease for a minute. */
-  ageLeases(): void;
-}
+/** What became of a prediction of `appendRecord`, now. */
+export const outcomeOf = (predictionId: OutcomeEntry['predictionId'], value: OutcomeEntry['value']): OutcomeEntry => ({
+  predictionId,
+  endpoint: 'delay',
+  value,
+  observedMicros: NOW,
+});
 
-export function useLogFolder(): LogFolder {
+export function useLogFolder() {
   let path: string;
   let duckdb: DuckDb;
   let spill: string;
@@ -68,6 +57,7 @@ export function useLogFolder(): LogFolder {
     rmSync(path, { recursive: true, force: true });
   });
 
+  /** `sql` names the log as `predictions`. */
   const query = async (sql: string, { directory = path, ...range }: Asked = {}): Promise<unknown[][]> => {
     const connection = await duckdb.connect();
     try {
@@ -77,6 +67,7 @@ export function useLogFolder(): LogFolder {
       connection.closeSync();
     }
   };
+  /** Within the folder, sorted. */
   const files = (ending: string): string[] => {
     for (;;) {
       try {
@@ -91,18 +82,25 @@ export function useLogFolder(): LogFolder {
   };
   return {
     path: () => path,
+    /** One for all tests of the file. */
     duckdb: () => duckdb,
+    /** The clock of its logs, which stands until a test sets it. */
     clock,
-    open(options = {}) {
+    /** Closed after the test. No timer writes it. */
+    open(options: Partial<PredictionLogOptions> = {}): PredictionLog {
       const given = { directory: path, clock, logger: silentLogger, flushEveryMs: 3_600_000 };
       const log = openPredictionLog({ ...given, ...options });
       logs.push(log);
       return log;
     },
-    compact: (bounds = {}) => compactPredictionLog({ directory: path, duckdb: async () => duckdb, clock, ...bounds }),
+    compact: (bounds: Pick<CompactOptions, 'keep' | 'maxBytes'> = {}) =>
+      compactPredictionLog({ directory: path, duckdb: async () => duckdb, clock, ...bounds }),
     query,
-    ids: async (asked) => (await query('SELECT prediction_id FROM predictions ORDER BY ALL', asked)).map(([id]) => id),
+    /** Of all predictions, sorted. */
+    ids: async (asked?: Asked): Promise<unknown[]> =>
+      (await query('SELECT prediction_id FROM predictions ORDER BY ALL', asked)).map(([id]) => id),
     files,
+    /** As if no writer had renewed its lease for a minute. */
     ageLeases() {
       const at = Date.now() / 1000 - 61;
       for (const lease of files('lease')) utimesSync(join(path, lease), at, at);

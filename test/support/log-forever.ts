@@ -9,12 +9,7 @@ const log = openPredictionLog({ directory: process.argv[2] as string, clock: sys
 for (let count = 0; ; ) {
   for (let i = 0; i < 100; i++) appendRecord(log, `p${count++}`, { atMicros: systemClock.nowMicros() });
   await log.recordOutcomes([
-    {
-      predictionId: `p${count - 1}`,
-      endpoint: 'delay',
-      value: count,
-      observedMicros: systemClock.nowMicros(),
-    },
+    { predictionId: `p${count - 1}`, endpoint: 'delay', value: count, observedMicros: systemClock.nowMicros() },
   ]);
   await log.flush();
   process.stdout.write(`${count}\n`);

@@ -1,37 +1,25 @@
 // Servers that count by the minute, each by a clock of the test's own, and what they tell as rows of the table.
 
-import { createMinuteCollector, type MinuteCollector } from '../../src/monitoring/minutes/collect-minutes.ts';
+import { createMinuteCollector } from '../../src/monitoring/minutes/collect-minutes.ts';
 import type { MinuteColumns } from '../../src/monitoring/minutes/minute-tables.ts';
 import { toColumns } from '../../src/monitoring/minutes/row-columns.ts';
 
-export interface MinuteServer {
-  readonly collector: MinuteCollector;
-  /** Its clock. */
-  at: number;
-  take(): readonly MinuteColumns[];
-}
+export type MinuteServer = ReturnType<typeof createMinuteServer>;
 
-export function createMinuteServer(name: string): MinuteServer {
+export function createMinuteServer(name: string) {
   let sequence = 0;
   const clock = { at: 0 };
   const collector = createMinuteCollector(() => clock.at);
-  return {
-    get at() {
-      return clock.at;
-    },
-    set at(micros) {
-      clock.at = micros;
-    },
+  return Object.assign(clock, {
     collector,
-    take() {
+    take(): readonly MinuteColumns[] {
       sequence++;
-      return collector
-        .take('all')
-        .map(({ turn, ...row }) =>
-          toColumns({ ...row, writer: turn === 0 ? name : `${name}~${turn}`, sequence, reportedMicros: clock.at }),
-        );
+      return collector.take('all').map(({ turn, ...row }) => {
+        const writer = turn === 0 ? name : `${name}~${turn}`;
+        return toColumns({ ...row, writer, sequence, reportedMicros: clock.at });
+      });
     },
-  };
+  });
 }
 
 /** The series of one variant's arm, with its units. */

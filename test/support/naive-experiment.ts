@@ -6,31 +6,15 @@ import type { MetricPartSpec, MetricSpec } from '../../src/definitions/index.ts'
 import { quantileEstimate } from '../../src/statistics/index.ts';
 import { type ExperimentRows, type LoggedRow } from './experiment-rows.ts';
 
-interface Unit {
-  readonly unit: string;
-  readonly arm: string;
-  readonly first: number;
-  readonly until: number;
-}
+type Unit = Readonly<Record<'unit' | 'arm', string> & Record<'first' | 'until', number>>;
+/** `at`, `madeAt`: when it was true, and when the prediction was made that it is of. */
+type Value = Readonly<Record<'at' | 'madeAt', number>> & { readonly unit: string; readonly value: unknown };
+type NaiveArm = Readonly<Record<'units' | 'value' | 'se', number>>;
 
-interface Value {
-  readonly unit: string;
-  /** When it was true, and when the prediction was made that it is of. */
-  readonly at: number;
-  readonly madeAt: number;
-  readonly value: unknown;
-}
-
-export interface NaiveArm {
-  readonly units: number;
-  readonly value: number;
-  readonly se: number;
-}
-
-export interface NaiveMetric {
+interface NaiveMetric {
   readonly arms: Readonly<Record<string, NaiveArm>>;
   /** Of the arm after the control. */
-  readonly cuped: { readonly estimate: number; readonly se: number } | undefined;
+  readonly cuped: Readonly<Record<'estimate' | 'se', number>> | undefined;
 }
 
 export function naiveUnits(
@@ -45,13 +29,10 @@ export function naiveUnits(
       const seen = own.filter((row) => row.unit === unit);
       const arms = new Set(seen.map(({ arm }) => arm));
       if (arms.size > 1) twoArms++;
-      else
-        units.push({
-          unit,
-          arm: (seen[0] as LoggedRow).arm,
-          first: Math.min(...seen.map(({ atMicros }) => atMicros)),
-          until: endedMicros ?? Infinity,
-        });
+      else {
+        const first = Math.min(...seen.map(({ atMicros }) => atMicros));
+        units.push({ unit, arm: (seen[0] as LoggedRow).arm, first, until: endedMicros ?? Infinity });
+      }
     }
   }
   return { units, twoArms };
@@ -135,13 +116,8 @@ function cut(all: { y: number; x: number }[], { winsorize }: MetricSpec, isRatio
   for (const one of all) one.y = Math.min(high, Math.max(low, one.y));
 }
 
-function numberOf(
-  given: ExperimentRows,
-  units: readonly Unit[],
-  unit: Unit,
-  part: MetricPartSpec,
-  span: 'after' | 'before',
-): number | undefined {
+type Span = 'after' | 'before';
+function numberOf(given: ExperimentRows, units: readonly Unit[], unit: Unit, part: MetricPartSpec, span: Span) {
   const values = valuesOf(given, unit, part, span);
   const everyone = units.flatMap((one) => valuesOf(given, one, part, span));
   const isBool = everyone.length > 0 && everyone.every((value) => typeof value === 'boolean');
@@ -163,20 +139,11 @@ function asNumber(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-function valuesOf(
-  given: ExperimentRows,
-  unit: Unit,
-  { values, windowMicros = Infinity }: MetricPartSpec,
-  span: string,
-) {
+function valuesOf(given: ExperimentRows, unit: Unit, part: MetricPartSpec, span: string) {
+  const { values, windowMicros = Infinity } = part;
   let all: Value[];
   if (values.kind === 'sql')
-    all = (given.sql ?? []).map((row) => ({
-      unit: row.unit,
-      at: row.atMicros,
-      madeAt: row.atMicros,
-      value: row.value,
-    }));
+    all = (given.sql ?? []).map(({ unit: own, atMicros: at, value }) => ({ unit: own, at, madeAt: at, value }));
   else
     all = given.rows
       .filter((row) => row.endpoint === values.endpoint && row.via !== 'forced')

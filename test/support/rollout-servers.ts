@@ -38,32 +38,7 @@ export interface Answered {
   readonly fallbackFrom: string | undefined;
 }
 
-export interface RolloutServers {
-  readonly project: Project;
-  readonly servers: readonly ServerProcess[];
-  /** All answers so far, as they came. */
-  readonly answers: readonly Answered[];
-  /** Of the units, one in so many is of those that version 3 fails at; 0: none. */
-  failEvery: number;
-  /** Clients that ask both servers from now on. */
-  ask(): void;
-  /** Resolves once the last answer is there. */
-  rest(): Promise<void>;
-  /** Those that came while it ran. */
-  during(work: () => Promise<unknown>): Promise<readonly Answered[]>;
-  /** So many that come from now on. */
-  more(count: number): Promise<readonly Answered[]>;
-  start(body: object): Promise<RolloutStatus>;
-  status(id: string): Promise<RolloutStatus>;
-  until(id: string, isThere: (status: RolloutStatus) => boolean, limitMs?: number): Promise<RolloutStatus>;
-  close(): Promise<void>;
-}
-
-export interface OpenRolloutServers {
-  readonly env?: Readonly<Record<string, string>>;
-  /** Of each server, beside those; asked when the versions are registered. */
-  readonly envs?: (project: Project) => readonly Readonly<Record<string, string>>[];
-}
+export type RolloutServers = Awaited<ReturnType<typeof openRolloutServers>>;
 
 const CLIENTS = 4;
 
@@ -74,10 +49,16 @@ export async function countedRows(database: Database): Promise<number> {
   return all.filter(({ kind }) => kind === 'arm').reduce((sum, row) => sum + row.rows, 0);
 }
 
+type Env = Readonly<Record<string, string>>;
+
+/** `envs`: of each server, beside `env`; asked when the versions are registered. */
 export async function openRolloutServers({
   env = {},
   envs = () => [{}, {}],
-}: OpenRolloutServers): Promise<RolloutServers> {
+}: {
+  readonly env?: Env;
+  readonly envs?: (project: Project) => readonly Env[];
+}) {
   const project = createProject({
     'headrace.config.ts': CONFIG,
     'feature_repo/shop.ts': ONE_NUMBER,
@@ -127,12 +108,25 @@ export async function openRolloutServers({
     return json as RolloutStatus;
   };
 
-  const world: RolloutServers = {
-    project,
-    servers,
-    answers,
+  /** Those that came while it ran. */
+  const during = async (work: () => Promise<unknown>): Promise<readonly Answered[]> => {
+    const before = answers.length;
+    await work();
+    return answers.slice(before);
+  };
+  /** Resolves once the last answer is there. */
+  const rest = async (): Promise<void> => {
+    isAsking = false;
+    await asking;
+  };
+  const status = (id: string) => call(`/${id}`);
+  const parts = { project, servers, answers, during, rest, status };
+  const world = {
+    ...parts,
+    /** Of the units, one in so many is of those that version 3 fails at; 0: none. */
     failEvery: 0,
-    ask() {
+    /** Clients that ask both servers from now on. */
+    ask(): void {
       if (isAsking) return;
       isAsking = true;
       asking = Promise.all(
@@ -144,35 +138,26 @@ export async function openRolloutServers({
         }),
       );
     },
-    async rest() {
-      isAsking = false;
-      await asking;
-    },
-    async during(work) {
-      const before = answers.length;
-      await work();
-      return answers.slice(before);
-    },
-    async more(count) {
+    /** So many that come from now on. */
+    async more(count: number): Promise<readonly Answered[]> {
       const until = answers.length + count;
-      return world.during(async () => {
+      return during(async () => {
         while (answers.length < until) await sleep(10);
       });
     },
-    start: (body) =>
+    start: (body: object) =>
       call('', { endpoint: 'checkout', warmup: '0s', min_units: 20, guards: ['error_rate<+20%'], ...body }),
-    status: (id) => call(`/${id}`),
-    async until(id, isThere, limitMs = 30_000) {
+    async until(id: string, isThere: (status: RolloutStatus) => boolean, limitMs = 30_000): Promise<RolloutStatus> {
       let last: RolloutStatus | undefined;
       for (const endMs = performance.now() + limitMs; ; await sleep(50)) {
-        last = await world.status(id).catch(() => last);
+        last = await status(id).catch(() => last);
         if (last !== undefined && isThere(last)) return last;
         if (performance.now() > endMs)
           throw new Error([JSON.stringify(last), ...servers.map(({ log }) => log().slice(-1000))].join('\n'));
       }
     },
-    async close() {
-      await world.rest();
+    async close(): Promise<void> {
+      await rest();
       for (const { process: child } of servers) child.kill('SIGCONT');
       await Promise.all(servers.map((server) => server.stop()));
       project.remove();

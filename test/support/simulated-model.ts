@@ -22,27 +22,14 @@ export interface SimulatedRun {
   readonly maxQueuedRows?: number;
 }
 
-export interface SimulatedResult {
-  /** Rows answered before their deadline. */
-  readonly goodRows: number;
-  /** Rows whose run ended too late. */
-  readonly lateRows: number;
-  /** By reason. */
-  readonly refused: Readonly<Record<string, number>>;
-  /** Works of this priority that were refused, for whatever reason. */
-  readonly refusedOf: Readonly<Record<Priority, number>>;
-  readonly batches: number;
-  /** How long each answered work waited and ran, with when it came. */
-  readonly latencies: readonly { readonly atMs: number; readonly latencyMs: number }[];
-}
-
 /** Runs every event in order; nothing is random here. */
-export function simulate(run: SimulatedRun): SimulatedResult {
+export function simulate(run: SimulatedRun) {
   const cost = createRunCost({
     measured: { fixedMicros: run.measured.fixedMs * 1000, rowMicros: run.measured.rowMs * 1000, loadMicros: 0 },
     maxBatchRows: run.maxBatchRows,
     longestRunMs: () => 250,
   });
+  /** Works that were refused, by reason, and by their priority. */
   const refused: Record<string, number> = {};
   const refusedOf = { online: 0, batch: 0, shadow: 0 };
   const refuse = ({ priority }: QueuedJob, reason: string): void => {
@@ -57,7 +44,9 @@ export function simulate(run: SimulatedRun): SimulatedResult {
     maxQueuedBytes: Infinity,
     dropped: refuse,
   });
+  /** Rows answered before their deadline, and those whose run ended too late. */
   let [goodRows, lateRows, batches] = [0, 0, 0];
+  /** How long each answered work waited and ran, with when it came. */
   const latencies: { atMs: number; latencyMs: number }[] = [];
   // When each lane is free, by its estimate and in truth.
   const lanes = Array.from({ length: run.lanes }, () => ({ estimatedMs: 0, freeMs: 0 }));

@@ -2,26 +2,15 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export interface Ask {
-  /** Throws where the answer is not what it should be. */
-  (turn: number): Promise<void>;
-}
-
-export interface SteadyLoad {
-  answered(): number;
-  /** A sentence each, at most a hundred. */
-  readonly failed: readonly string[];
-  /** Resolves when so many more were answered, or failed. */
-  more(count: number): Promise<void>;
-  /** Resolves when all clients have ended. */
-  stop(): Promise<void>;
-}
+export type SteadyLoad = ReturnType<typeof startLoad>;
 
 /** So many clients, each with one request at a time and a short rest after it. */
 export function startLoad(
-  ask: Ask,
+  /** Throws where the answer is not what it should be. */
+  ask: (turn: number) => Promise<void>,
   { clients, restMs }: { readonly clients: number; readonly restMs: number },
-): SteadyLoad {
+) {
+  /** A sentence each, at most a hundred. */
   const failed: string[] = [];
   let [turn, ended, answered, isStopped] = [0, 0, 0, false];
   const client = async (): Promise<void> => {
@@ -41,11 +30,13 @@ export function startLoad(
   return {
     answered: () => answered,
     failed,
-    async more(count) {
+    /** Resolves when so many more were answered, or failed. */
+    async more(count: number): Promise<void> {
       const wanted = ended + count;
       while (ended < wanted) await sleep(10);
     },
-    async stop() {
+    /** Resolves when all clients have ended. */
+    async stop(): Promise<void> {
       isStopped = true;
       await running;
     },

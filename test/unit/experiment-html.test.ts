@@ -24,6 +24,9 @@ const metric = (name: string, over: Partial<MetricSpec> = {}): MetricSpec => ({
   ...over,
 });
 
+const output = (name: string) => ({ kind: 'output', endpoint: 'ep', output: name }) as const;
+const SCORE = { values: output('score'), aggregate: 'mean' } as const;
+
 const experiment: AnalysedExperiment = {
   name: EXPERIMENT,
   unit: ['uid'],
@@ -31,19 +34,10 @@ const experiment: AnalysedExperiment = {
   metrics: {
     goal: [metric('bought')],
     secondary: [
-      metric('<b>p90</b>', {
-        parts: [{ values: { kind: 'output', endpoint: 'ep', output: 'ms' } }],
-        quantile: 0.9,
-        direction: 'down',
-      }),
+      metric('<b>p90</b>', { parts: [{ values: output('ms') }], quantile: 0.9, direction: 'down' }),
       metric('bought_by_none', { direction: 'none' }),
     ],
-    guardrail: [
-      metric('score', {
-        parts: [{ values: { kind: 'output', endpoint: 'ep', output: 'score' }, aggregate: 'mean' }],
-        prePeriod: { values: { kind: 'output', endpoint: 'ep', output: 'score' }, aggregate: 'mean' },
-      }),
-    ],
+    guardrail: [metric('score', { parts: [SCORE], prePeriod: SCORE })],
   },
   plan: { kind: 'split', alpha: 0.05, correction: 'holm' },
   phases: [onePhase()],
@@ -59,41 +53,37 @@ function sold(lost = 0): Promise<ExperimentReport> {
       const id = `${arm}-${i}`;
       const atMicros = START + (i % 480) * HOUR * 0.5;
       const outputs = { score: ((i * 7919) % 101) / 100, ms: 20 + ((i * 31) % 60) };
-      rows.push({ id, unit: id, atMicros, via: 'experiment', arm, phase: 1, endpoint: 'ep', outputs });
-      rows.push({
-        id: `${id}-before`,
-        unit: id,
-        atMicros: START - HOUR,
-        via: 'base',
-        arm,
-        phase: 1,
-        endpoint: 'ep',
-        outputs,
-      });
-      outcomes.push({
-        id,
-        value: i % (arm === 'treatment' ? 5 : 10) === 0,
-        atMicros: atMicros + 1,
-        recordedMicros: atMicros + 2,
-      });
+      const of = { unit: id, arm, phase: 1, endpoint: 'ep', outputs };
+      rows.push({ ...of, id, atMicros, via: 'experiment' });
+      rows.push({ ...of, id: `${id}-before`, atMicros: START - HOUR, via: 'base' });
+      const value = i % (arm === 'treatment' ? 5 : 10) === 0;
+      outcomes.push({ id, value, atMicros: atMicros + 1, recordedMicros: atMicros + 2 });
     }
   }
   return reportOf({ rows, outcomes }, experiment);
 }
 
 describe('the page of a report', () => {
-  it('is one file that asks nobody for anything', async () => {
+  it('is one file that asks nobody for anything, opens and closes what it opens, and lets no name become markup', async () => {
     const page = reportHtml(await sold());
     expect(page).toMatch(/^<!doctype html>/);
     expect(page).not.toMatch(/<script|<link|<img|<iframe|src=|href=|@import|url\(|https?:/);
     expect(page.length).toBeLessThan(60_000);
+    const open: string[] = [];
+    for (const [, slash, name = '', rest = ''] of page.matchAll(/<(\/?)([a-z][a-z0-9]*)([^>]*)>/g)) {
+      if (/^(meta|br)$/.test(name) || rest.endsWith('/')) continue;
+      if (slash === '') open.push(name);
+      else expect(open.pop()).toBe(name);
+    }
+    expect(open).toEqual([]);
+    expect(page).not.toContain('<b>p90');
+    expect(page).toContain('&lt;b&gt;p90&lt;/b&gt;');
   });
 
   it('has a plot with its words, and a table beside it, for every metric', async () => {
     const page = reportHtml(await sold());
-    const plots = page.match(/<svg[^>]+role="img"[^>]+>/g) ?? [];
     // Four metrics, units over time, the split.
-    expect(plots).toHaveLength(6);
+    expect(page.match(/<svg[^>]+role="img"[^>]+>/g)).toHaveLength(6);
     for (const [plot] of page.matchAll(/<svg[\s\S]+?<\/svg>/g))
       expect(plot).toMatch(/<title id="[^"]+">[^<]+<\/title><desc id="[^"]+">[^<]+/);
     const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
@@ -102,34 +92,18 @@ describe('the page of a report', () => {
     expect(page.match(/<caption>/g)?.length).toBe(page.match(/<table>/g)?.length);
   });
 
-  it('opens and closes what it opens', async () => {
-    const open: string[] = [];
-    for (const [, slash, name = '', rest = ''] of reportHtml(await sold()).matchAll(
-      /<(\/?)([a-z][a-z0-9]*)([^>]*)>/g,
-    )) {
-      if (/^(meta|br)$/.test(name) || rest.endsWith('/')) continue;
-      if (slash === '') open.push(name);
-      else expect(open.pop()).toBe(name);
-    }
-    expect(open).toEqual([]);
-  });
-
-  it('lets no name become markup', async () => {
-    const page = reportHtml(await sold());
-    expect(page).not.toContain('<b>p90');
-    expect(page).toContain('&lt;b&gt;p90&lt;/b&gt;');
-  });
-
-  it('says first what was found', async () => {
+  it('says first what was found, and calls more of what has no better higher, in no colour of good or bad', async () => {
     const report = await sold();
     expect(report.decision).toMatch(/^treatment is better in bought \(\+100 %, \+\d/);
     const page = reportHtml(report);
     expect(page.indexOf(report.decision)).toBeGreaterThan(0);
     expect(page.indexOf(report.decision)).toBeLessThan(page.indexOf('Goals'));
-    expect(reportText(report)).toMatchObject({
-      decision: report.decision,
-      head: expect.stringContaining('exp, phase 1'),
-    });
+    const head = expect.stringContaining('exp, phase 1');
+    expect(reportText(report)).toMatchObject({ decision: report.decision, head });
+    const verdicts = report.metrics.map(({ name, comparisons }) => `${name} ${comparisons[0]?.verdict}`);
+    expect(verdicts).toEqual(expect.arrayContaining(['bought better', 'bought_by_none higher']));
+    for (const text of ['◂ lower', 'higher ▸', 'class="badge higher"']) expect(page).toContain(text);
+    expect(page).toMatch(/bought_by_none by arm: share of units with it\. /);
   });
 
   it('says before all else that a split is not what was asked for', async () => {
@@ -137,18 +111,6 @@ describe('the page of a report', () => {
     expect(report.srm.is_mismatch).toBe(true);
     expect(report.decision).toMatch(/^Don't decide by this: the arms did not get the units/);
     expect(reportHtml(report)).toContain('class="decision warn"');
-  });
-
-  it('calls more of what has no better higher, in no colour of good or bad', async () => {
-    const report = await sold();
-    const verdicts = report.metrics.map(({ name, comparisons }) => [name, comparisons[0]?.verdict]);
-    expect(verdicts).toContainEqual(['bought', 'better']);
-    expect(verdicts).toContainEqual(['bought_by_none', 'higher']);
-    const page = reportHtml(report);
-    expect(page).toContain('◂ lower');
-    expect(page).toContain('higher ▸');
-    expect(page).toContain('class="badge higher"');
-    expect(page).toMatch(/bought_by_none by arm: share of units with it\. /);
   });
 
   it('closes as many brackets as it opens', async () => {

@@ -1,7 +1,7 @@
 // A report's figures from rows: the published vectors, and what stands in the report beside them.
 
 import { describe, expect, it } from 'vitest';
-import type { AnalysedExperiment } from '../../src/rollouts/index.ts';
+import type { AnalysedExperiment, ExperimentReport } from '../../src/rollouts/index.ts';
 import type { MetricSpec } from '../../src/definitions/index.ts';
 import {
   EXPERIMENT,
@@ -55,6 +55,11 @@ function rowsOf(byArm: Readonly<Record<string, readonly number[]>>): ExperimentR
   return { rows, outcomes };
 }
 
+const goalOnly = (goal: MetricSpec) => experiment({ metrics: { goal: [goal], secondary: [], guardrail: [] } });
+/** The first metric's first comparison. */
+const comparisonOf = ({ metrics }: ExperimentReport) => metrics[0]?.comparisons[0];
+const NO_VERDICT = { verdict: 'undecided', difference: { always: [null, null], always_p: null } };
+
 const published = rowsOf({
   control: valuesOf(3407, 1396.87, 52377.9767),
   treatment: valuesOf(3461, 2422.7, 134698.29),
@@ -65,11 +70,8 @@ const publishedReport = reportOf(published, experiment());
 describe('the report of published figures', () => {
   it('has their relative lift and absolute difference', async () => {
     const report = await publishedReport;
-    const [comparison] = report.metrics[0]?.comparisons ?? [];
-    expect(report.arms.map(({ name, units }) => [name, units])).toEqual([
-      ['control', 3407],
-      ['treatment', 3461],
-    ]);
+    const comparison = comparisonOf(report);
+    expect(report.arms.map(({ name, units }) => `${name} ${units}`)).toEqual(['control 3407', 'treatment 3461']);
     expect(comparison?.arm).toBe('treatment');
     expect(comparison?.relative?.estimate).toBeCloseTo(0.70732, 5);
     expect(comparison?.relative?.se).toBeCloseTo(0.37879, 5);
@@ -82,7 +84,7 @@ describe('the report of published figures', () => {
 
   it('has always-valid intervals, by the change that is worth knowing, around those of a fixed horizon', async () => {
     const report = await publishedReport;
-    const difference = report.metrics[0]?.comparisons[0]?.difference;
+    const difference = comparisonOf(report)?.difference;
     const { estimate, se } = difference as { estimate: number; se: number };
     const tau = (0.1 * 1396.87) / 3407;
     const q = (tau / se) ** 2;
@@ -112,7 +114,7 @@ describe('the relative lift of heavy values', () => {
 
   it('is told to be approximate, and decides nothing', async () => {
     const report = await reportOf(rows, experiment());
-    const [comparison] = report.metrics[0]?.comparisons ?? [];
+    const comparison = comparisonOf(report);
     expect(comparison?.relative?.always[1]).toBeLessThan(0);
     expect(comparison?.difference.always[1]).toBeGreaterThan(0);
     expect(comparison?.verdict).toBe('undecided');
@@ -123,15 +125,12 @@ describe('the relative lift of heavy values', () => {
   });
 
   it('holds as the difference does where values are winsorised, or are shares of units', async () => {
-    const cut = await reportOf(
-      rows,
-      experiment({ metrics: { goal: [outcome({ winsorize: { upper: 0.98 } })], secondary: [], guardrail: [] } }),
-    );
-    expect(cut.metrics[0]?.comparisons[0]?.relative?.always_is_approximate).toBe(false);
+    const cut = await reportOf(rows, goalOnly(outcome({ winsorize: { upper: 0.98 } })));
+    expect(comparisonOf(cut)?.relative?.always_is_approximate).toBe(false);
     expect(cut.notes.join()).not.toContain('surer');
     const any = outcome({ parts: [{ values: { kind: 'outcome', endpoint: 'ep' }, aggregate: 'any' }] });
-    const share = await reportOf(rows, experiment({ metrics: { goal: [any], secondary: [], guardrail: [] } }));
-    expect(share.metrics[0]?.comparisons[0]?.relative?.always_is_approximate).toBe(false);
+    const share = await reportOf(rows, goalOnly(any));
+    expect(comparisonOf(share)?.relative?.always_is_approximate).toBe(false);
   });
 });
 
@@ -143,13 +142,10 @@ describe('what a report says beside its figures', () => {
   it('gives no always-valid interval before there are 200 units, and no verdict', async () => {
     const rows = (n: number) => arms(n, (arm, i) => (arm === 'control' ? 10 : 20) + (i % 7));
     const few = await reportOf(rows(99), experiment());
-    expect(few.metrics[0]?.comparisons[0]).toMatchObject({
-      verdict: 'undecided',
-      difference: { always: [null, null], always_p: null },
-    });
-    expect(few.metrics[0]?.comparisons[0]?.difference.fixed[0]).toBeGreaterThan(9);
+    expect(comparisonOf(few)).toMatchObject(NO_VERDICT);
+    expect(comparisonOf(few)?.difference.fixed[0]).toBeGreaterThan(9);
     const enough = await reportOf(rows(100), experiment());
-    expect(enough.metrics[0]?.comparisons[0]).toMatchObject({ verdict: 'better' });
+    expect(comparisonOf(enough)).toMatchObject({ verdict: 'better' });
   });
 
   it('takes no many units of the control for those that an arm has not', async () => {
@@ -158,18 +154,15 @@ describe('what a report says beside its figures', () => {
       treatment: Array.from({ length: 5 }, () => 20),
     });
     const report = await reportOf(uneven, experiment());
-    expect(report.metrics[0]?.comparisons[0]).toMatchObject({
-      verdict: 'undecided',
-      difference: { always: [null, null], always_p: null },
-    });
+    expect(comparisonOf(report)).toMatchObject(NO_VERDICT);
   });
 
   it('wants 25 events of a rate', async () => {
     const rate = outcome({ parts: [{ values: { kind: 'outcome', endpoint: 'ep' }, aggregate: 'any' }] });
-    const asked = experiment({ metrics: { goal: [rate], secondary: [], guardrail: [] } });
+    const asked = goalOnly(rate);
     const events = (n: number) => arms(300, (arm, i) => (arm === 'treatment' && i < n ? 1 : 0));
-    expect((await reportOf(events(24), asked)).metrics[0]?.comparisons[0]?.difference.always).toEqual([null, null]);
-    expect((await reportOf(events(25), asked)).metrics[0]?.comparisons[0]?.difference.always).not.toContain(null);
+    expect(comparisonOf(await reportOf(events(24), asked))?.difference.always).toEqual([null, null]);
+    expect(comparisonOf(await reportOf(events(25), asked))?.difference.always).not.toContain(null);
   });
 
   it('corrects goals over all goals and arms, and nothing else', async () => {
@@ -209,29 +202,17 @@ describe('what a report says beside its figures', () => {
     const late = { id: 'control-3', value: 4, atMicros: START + 9, recordedMicros: START + 900 };
     const later = await reportOf({ ...rows, outcomes: [...rows.outcomes, late] }, experiment());
     expect(later.snapshot).not.toBe(made.snapshot);
-    const metrics = { goal: [outcome({ direction: 'down' })], secondary: [], guardrail: [] };
-    expect((await reportOf(rows, experiment({ metrics }))).snapshot).not.toBe(made.snapshot);
+    expect((await reportOf(rows, goalOnly(outcome({ direction: 'down' })))).snapshot).not.toBe(made.snapshot);
   });
 });
 
 describe('phases together', () => {
   // In the first nobody buys much and one in ten is treated; in the second everybody buys, and nine in ten are.
+  const weighed = (...all: readonly number[]) =>
+    all.map((buckets, at) => ({ name: ['control', 'treatment'][at] as string, version: at + 1, buckets }));
   const phases = [
-    onePhase({
-      endedMicros: START + 10_000,
-      arms: [
-        { name: 'control', version: 1, buckets: 9000 },
-        { name: 'treatment', version: 2, buckets: 1000 },
-      ],
-    }),
-    onePhase({
-      phase: 2,
-      startedMicros: START + 10_000,
-      arms: [
-        { name: 'control', version: 1, buckets: 1000 },
-        { name: 'treatment', version: 2, buckets: 9000 },
-      ],
-    }),
+    onePhase({ endedMicros: START + 10_000, arms: weighed(9000, 1000) }),
+    onePhase({ phase: 2, startedMicros: START + 10_000, arms: weighed(1000, 9000) }),
   ];
   const rows = (effect: number): ExperimentRows => {
     const made: { rows: LoggedRow[]; outcomes: LoggedOutcome[] } = { rows: [], outcomes: [] };
@@ -254,7 +235,7 @@ describe('phases together', () => {
   it('find no difference where a good phase only had more of one arm', async () => {
     const report = await reportOf(rows(0), experiment({ phases }), true);
     expect(report.phase).toBe('all');
-    const [comparison] = report.metrics[0]?.comparisons ?? [];
+    const comparison = comparisonOf(report);
     // Of all rows as one heap the treatment's mean would be ten times the control's.
     expect(comparison?.difference.estimate).toBeCloseTo(0, 9);
     expect(comparison?.verdict).toBe('undecided');
@@ -263,12 +244,12 @@ describe('phases together', () => {
 
   it('find the one that is there', async () => {
     const report = await reportOf(rows(2), experiment({ phases }), true);
-    const [comparison] = report.metrics[0]?.comparisons ?? [];
+    const comparison = comparisonOf(report);
     expect(comparison?.difference.estimate).toBeCloseTo(2, 9);
     expect(comparison).toMatchObject({ verdict: 'better' });
     expect(comparison?.relative?.estimate).toBeGreaterThan(0);
     const first = await reportOf(rows(2), experiment({ phases: phases.slice(0, 1) }));
-    expect(first.metrics[0]?.comparisons[0]?.difference.estimate).toBeCloseTo(2, 9);
+    expect(comparisonOf(first)?.difference.estimate).toBeCloseTo(2, 9);
     expect(first.arms.map(({ units }) => units)).toEqual([900, 100]);
   });
 });

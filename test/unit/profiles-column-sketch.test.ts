@@ -28,12 +28,8 @@ describe('a column’s sketch', () => {
     const sketch = createColumnSketch(int64);
     for (const value of [5n, 5n, 0n, -3n, 2n ** 53n + 1n, null]) addValue(sketch, value);
     expect(sketch).toMatchObject({ rows: 6, nulls: 1, numbers: { zeros: 1, min: -3, max: 2 ** 53 } });
-    expect([...(sketch.values ?? [])]).toEqual([
-      [5, 2],
-      [0, 1],
-      [-3, 1],
-      [2n ** 53n + 1n, 1],
-    ]);
+    const values = [5, 0, -3, 2n ** 53n + 1n].map((value) => sketch.values?.get(value));
+    expect([...values, sketch.values?.size]).toEqual([2, 1, 1, 1, 4]);
   });
 
   it('adds numbers exactly, and tells those apart that are none', () => {
@@ -41,18 +37,9 @@ describe('a column’s sketch', () => {
     addValue(sketch, 0.1, 3);
     for (const value of [0.2, -0, NaN, Infinity, -Infinity, -Infinity]) addValue(sketch, value);
     expect(roundTotal((sketch.numbers as NumberSketch).total)).toBe(0.5);
-    expect(sketch.numbers).toMatchObject({
-      nan: 1,
-      infinite: { negative: 2, positive: 1 },
-      zeros: 1,
-      min: 0,
-      max: 0.2,
-    });
-    expect([...(sketch.values ?? [])]).toEqual([
-      [0.1, 3],
-      [0.2, 1],
-      [0, 1],
-    ]);
+    const infinite = { negative: 2, positive: 1 };
+    expect(sketch.numbers).toMatchObject({ nan: 1, infinite, zeros: 1, min: 0, max: 0.2 });
+    expect([...(sketch.values ?? [])].map(String)).toEqual(['0.1,3', '0.2,1', '0,1']);
   });
 
   it('counts values one by one up to a bound, merged or not, and none past it', () => {

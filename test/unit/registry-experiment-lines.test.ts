@@ -25,28 +25,19 @@ describe('the plan of an experiment', () => {
   it('tells of arms, metrics and the plan by themselves', () => {
     const goal = trial.metrics.goal[0];
     if (goal === undefined) throw new Error('the trial has a goal');
+    const late = { kind: 'outcome', endpoint: 'delay' } as const;
+    const adjusted = { winsorize: { upper: 0.99 }, prePeriod: { values: late, windowMicros: 86_400_000_000 } };
+    const parts = [{ values: { kind: 'output', endpoint: 'delay', output: 'probability' } }] as const;
+    const arms = ['control 1', 'bold 3'].map((text) => {
+      const [name = '', version] = text.split(' ');
+      return { name, version: Number(version), weight: 40 };
+    });
     const after = withTrial({
-      arms: [
-        { name: 'control', version: 1, weight: 40 },
-        { name: 'bold', version: 3, weight: 40 },
-      ],
+      arms,
       when: { origin: 'ATL' },
       metrics: {
-        goal: [
-          {
-            ...goal,
-            winsorize: { upper: 0.99 },
-            prePeriod: { values: { kind: 'outcome', endpoint: 'delay' }, windowMicros: 86_400_000_000 },
-          },
-        ],
-        secondary: [
-          {
-            ...goal,
-            name: 'p90',
-            quantile: 0.9,
-            parts: [{ values: { kind: 'output', endpoint: 'delay', output: 'probability' } }],
-          },
-        ],
+        goal: [{ ...goal, ...adjusted }],
+        secondary: [{ ...goal, name: 'p90', quantile: 0.9, parts }],
         guardrail: [],
       },
       plan: { kind: 'bandit', alpha: 0.05, correction: 'holm', everyMicros: 86_400_000_000, floor: 0.01 },

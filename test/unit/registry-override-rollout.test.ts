@@ -21,10 +21,6 @@ const override = (asked: readonly Variant[], before: Partial<typeof UNDERWAY> = 
   overrideRollout({ ...UNDERWAY, ...before }, traffic(asked));
 
 describe('a rollout whose traffic somebody sets', () => {
-  it('goes on where its candidate keeps some of the split', () => {
-    expect(override(split(30))).toEqual(traffic(split(30)));
-  });
-
   it('ends where its candidate is left nothing, and the candidate is no variant any more', () => {
     expect(override(split(0))).toMatchObject({ endsRollout: 'r', variants: [variant('stable', 1, 100)] });
     expect(override([variant('stable', 1, 100)])).toMatchObject({ endsRollout: 'r' });
@@ -33,16 +29,6 @@ describe('a rollout whose traffic somebody sets', () => {
   it('goes on before its first step, where all variants stay as they are', () => {
     const before = { variants: [variant('stable', 1, 100)] };
     expect(override([variant('stable', 1, 100)], before)).not.toHaveProperty('endsRollout');
-  });
-
-  it('ends where another version has a part, and what the candidate was to have goes to the base', () => {
-    const asked = [variant('stable', 1, 60), variant('candidate', 2, 30, 6000), variant('other', 3, 10, 9000)];
-    const { endsRollout, variants } = override(asked) as ReturnType<typeof override> & { endsRollout?: string };
-    expect(endsRollout).toBe('r');
-    expect(variants.map(({ name, weight }) => [name, weight])).toEqual([
-      ['stable', 90],
-      ['other', 10],
-    ]);
   });
 
   it('is none, and what is asked for is what there will be, where no rollout is under way', () => {

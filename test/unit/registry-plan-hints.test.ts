@@ -12,43 +12,39 @@ const hints = (after: Manifest, before = flightsManifest): string[] =>
     all.map((hint) => `${object} ${name}: ${hint}`),
   );
 
-const withViews = (views: Manifest['views'], more: Partial<Manifest> = {}): Manifest => ({
-  ...flightsManifest,
-  services: {},
-  models: {},
-  endpoints: {},
-  ...more,
-  views,
-});
+/** What is told of an object that is made as a former one was. */
+const hint = (object: string, name: string, former: string, does = 'keeps its data') =>
+  `${object} ${name}: "${name}" is made as "${former}" was: renamedFrom: '${former}' ${does}`;
+
+const NOBODY = { ...flightsManifest, services: {}, models: {}, endpoints: {} };
+const withViews = (views: Manifest['views'], more: object = {}): Manifest => ({ ...NOBODY, ...more, views });
 const lateness: ViewSpec = { ...airportDelays, name: 'lateness' };
 const airport = spec(flightsManifest.entities, 'airport');
 
 describe('a plan hints at a rename', () => {
   it('of a view whose values mean the same', () => {
-    expect(hints(withViews({ lateness }))).toEqual([
-      `view lateness: "lateness" is made as "airport_delays" was: renamedFrom: 'airport_delays' keeps its data`,
-    ]);
+    expect(hints(withViews({ lateness }))).toEqual([hint('view', 'lateness', 'airport_delays')]);
   });
 
   it('of an entity by which the same columns are keys, and of the view that is made of it', () => {
     const entities = { field: { ...airport, name: 'field' } };
     expect(hints(withViews({ airport_delays: { ...airportDelays, entity: 'field' } }, { entities }))).toEqual([
-      `entity field: "field" is made as "airport" was: renamedFrom: 'airport' keeps its data`,
+      hint('entity', 'field', 'airport'),
     ]);
     expect(hints(withViews({ lateness: { ...lateness, entity: 'field' } }, { entities }))).toEqual([
-      `entity field: "field" is made as "airport" was: renamedFrom: 'airport' keeps its data`,
-      `view lateness: "lateness" is made as "airport_delays" was: renamedFrom: 'airport_delays' keeps its data`,
+      hint('entity', 'field', 'airport'),
+      hint('view', 'lateness', 'airport_delays'),
     ]);
   });
 
   it('of a feature of the same aggregation, where its view is renamed, too', () => {
     const features = [{ ...lastDelay, name: 'newest' }, flights1d, meanDelay7d];
-    const hint = `feature "newest" is made as "last_delay" was: .renamedFrom('last_delay') makes it a rename`;
+    const said = `feature "newest" is made as "last_delay" was: .renamedFrom('last_delay') makes it a rename`;
     expect(hints(withViews({ airport_delays: { ...airportDelays, features } }))).toEqual([
-      `view airport_delays: ${hint}`,
+      `view airport_delays: ${said}`,
     ]);
     const renamed = { ...lateness, renamedFrom: 'airport_delays', features };
-    expect(hints(withViews({ lateness: renamed }))).toEqual([`view lateness: ${hint}`]);
+    expect(hints(withViews({ lateness: renamed }))).toEqual([`view lateness: ${said}`]);
   });
 
   it('of an on-demand view of the same code', () => {
@@ -56,7 +52,7 @@ describe('a plan hints at a rename', () => {
       leaving: { ...departure, name: 'leaving', transform: { ...departure.transform, id: 'x' } },
     };
     expect(hints(withViews(flightsManifest.views, { onDemandViews }))).toEqual([
-      `onDemandView leaving: "leaving" is made as "departure" was: renamedFrom: 'departure' makes it a rename`,
+      hint('onDemandView', 'leaving', 'departure', 'makes it a rename'),
     ]);
   });
 
@@ -64,10 +60,7 @@ describe('a plan hints at a rename', () => {
     const twin = { ...airportDelays, name: 'twin' };
     const before = withViews({ airport_delays: airportDelays, twin });
     const after = withViews({ lateness, other: { ...lateness, name: 'other' }, third: { ...lateness, name: 'third' } });
-    expect(hints(after, before)).toEqual([
-      `view lateness: "lateness" is made as "airport_delays" was: renamedFrom: 'airport_delays' keeps its data`,
-      `view other: "other" is made as "twin" was: renamedFrom: 'twin' keeps its data`,
-    ]);
+    expect(hints(after, before)).toEqual([hint('view', 'lateness', 'airport_delays'), hint('view', 'other', 'twin')]);
   });
 });
 

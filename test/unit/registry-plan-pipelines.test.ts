@@ -15,7 +15,7 @@ import {
   task,
   trainingSet,
 } from '../../src/index.ts';
-import { plan } from '../support/plans.ts';
+import { lines } from '../support/plans.ts';
 import { compile, delays, flights } from '../support/written-definitions.ts';
 
 const service = featureService('svc', [delays]);
@@ -52,45 +52,43 @@ const OPTIONS = {
 } as const;
 
 const linesOf = (before: Manifest, after: Manifest): string[] =>
-  plan(before, after).changes.flatMap(({ object, lines }) =>
-    lines.map(({ kind, text }) => `${object} ${kind}: ${text}`),
-  );
+  lines(before, after).filter((line) => !/^(add|change) /.test(line));
 
 it('a plan tells each option of a pipeline and of its steps that came', () => {
   expect(linesOf(manifest(false), manifest(true))).toEqual([
-    'pipeline meaning: catchUp: + "none"',
-    'pipeline meaning: concurrency: + 2',
-    'pipeline meaning: overlap: + "skip"',
-    'pipeline meaning: on: + materialized delays',
-    'pipeline meaning: on: + pushed flights',
-    'pipeline meaning: on: + drift scores',
-    'pipeline meaning: groups.country: + {"foreach":{"items":["de","fr"],"kind":"items"},"last":"fit","name":"country"}',
-    'pipeline meaning: steps.check.needs.gate: + "gate"',
-    'pipeline meaning: steps.check.retry: 0 → 3',
-    'pipeline meaning: steps.check.when: + "gate"',
-    'pipeline meaning: steps.check.delay: + "5s, times 3, up to 2m, 0 % random"',
-    'pipeline meaning: steps.check.after: + "end"',
-    'pipeline meaning: steps.check.catch: + true',
-    'pipeline meaning: steps.check.cache: + true',
-    'pipeline meaning: steps.check.isolate: + true',
-    'pipeline meaning: steps.check.parallel: + 4',
-    'pipeline meaning: steps.check.pool: + "warehouse"',
-    'pipeline meaning: steps.check.executor: + "fleet"',
-    'pipeline meaning: steps.check.env: + {"MODE":"quiet"}',
-    'pipeline meaning: steps.check.secrets: + {"KEY":{"env":"SHOP_KEY"}}',
-    expect.stringMatching(/^pipeline meaning: steps\.fit: \+ \{"action":\{"command":"make fit"/),
+    'meaning: catchUp: + "none"',
+    'meaning: concurrency: + 2',
+    'meaning: overlap: + "skip"',
+    'meaning: on: + materialized delays',
+    'meaning: on: + pushed flights',
+    'meaning: on: + drift scores',
+    'meaning: groups.country: + {"foreach":{"items":["de","fr"],"kind":"items"},"last":"fit","name":"country"}',
+    'meaning: steps.check.needs.gate: + "gate"',
+    'meaning: steps.check.retry: 0 → 3',
+    'meaning: steps.check.when: + "gate"',
+    'meaning: steps.check.delay: + "5s, times 3, up to 2m, 0 % random"',
+    'meaning: steps.check.after: + "end"',
+    'meaning: steps.check.catch: + true',
+    'meaning: steps.check.cache: + true',
+    'meaning: steps.check.isolate: + true',
+    'meaning: steps.check.parallel: + 4',
+    'meaning: steps.check.pool: + "warehouse"',
+    'meaning: steps.check.executor: + "fleet"',
+    'meaning: steps.check.env: + {"MODE":"quiet"}',
+    'meaning: steps.check.secrets: + {"KEY":{"env":"SHOP_KEY"}}',
+    expect.stringMatching(/^meaning: steps\.fit: \+ \{"action":\{"command":"make fit"/),
   ]);
 });
 
 it('a plan tells what went, and what is another', () => {
   const went = linesOf(manifest(true), manifest(false));
-  expect(went).toContain('pipeline meaning: on: - drift scores');
-  expect(went).toContain('pipeline meaning: steps.check.env: - {"MODE":"quiet"}');
+  expect(went).toContain('meaning: on: - drift scores');
+  expect(went).toContain('meaning: steps.check.env: - {"MODE":"quiet"}');
   const shorter: Manifest = JSON.parse(
     JSON.stringify(manifest(true)).replace('"delayMicros":5000000', '"delayMicros":2000000'),
   );
   expect(linesOf(manifest(true), shorter)).toEqual([
-    'pipeline meaning: steps.check.delay: "5s, times 3, up to 2m, 0 % random" → "2s, times 3, up to 2m, 0 % random"',
+    'meaning: steps.check.delay: "5s, times 3, up to 2m, 0 % random" → "2s, times 3, up to 2m, 0 % random"',
   ]);
 });
 

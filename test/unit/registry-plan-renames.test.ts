@@ -9,64 +9,52 @@ import { keptOf, modelInUse } from '../support/in-use.ts';
 import { airportDelays, flights1d, flightsManifest, lastDelay, meanDelay7d } from '../support/manifests.ts';
 import { breaking, departure, lines, MODEL, plan, service, spec, told, withService } from '../support/plans.ts';
 
+const keys = spec(flightsManifest.entities, 'airport').keys;
+const newest = { ...lastDelay, name: 'newest_delay', renamedFrom: 'last_delay' };
+const lateness = {
+  ...airportDelays,
+  name: 'lateness',
+  renamedFrom: 'airport_delays',
+  entity: 'field',
+  features: [newest, flights1d, meanDelay7d],
+};
+const moved = { view: 'lateness', features: ['newest_delay', 'flights_1d', 'mean_delay_7d'] };
+const members = (more: object, of = service) =>
+  of.members.map((member) => (member.kind === 'view' ? { ...member, ...more } : member));
 const renamed: Manifest = {
   ...flightsManifest,
-  entities: {
-    field: { name: 'field', renamedFrom: 'airport', keys: spec(flightsManifest.entities, 'airport').keys },
-  },
-  views: {
-    lateness: {
-      ...airportDelays,
-      name: 'lateness',
-      renamedFrom: 'airport_delays',
-      entity: 'field',
-      features: [{ ...lastDelay, name: 'newest_delay', renamedFrom: 'last_delay' }, flights1d, meanDelay7d],
-    },
-  },
-  services: {
-    delay_features: {
-      ...service,
-      members: service.members.map((member) =>
-        member.kind === 'view'
-          ? { ...member, view: 'lateness', features: ['newest_delay', 'flights_1d', 'mean_delay_7d'] }
-          : member,
-      ),
-    },
-  },
+  entities: { field: { name: 'field', renamedFrom: 'airport', keys } },
+  views: { lateness },
+  services: { delay_features: { ...service, members: members(moved) } },
 };
 
 describe('a rename', () => {
   it('is told as one, fills no view and breaks nothing', () => {
-    const {
-      changes,
-      breaking: broken,
-      views,
-    } = plan(flightsManifest, renamed, { ...modelInUse(), kept: keptOf(flightsManifest) });
-    expect(changes.map(({ former, ...change }) => [former, ...told({ former, ...change })])).toEqual([
-      ['airport', 'rename entity field'],
-      [
-        'airport_delays',
-        'rename view lateness',
-        'name: entity "airport" is called "field" now',
-        'name: feature "last_delay" is called "newest_delay" now',
-      ],
-      [null, 'change service delay_features', 'name: member "origin": last_delay is called newest_delay now'],
+    const { changes, ...rest } = plan(flightsManifest, renamed, { ...modelInUse(), kept: keptOf(flightsManifest) });
+    expect(changes.flatMap((change) => [`of ${change.former}`, ...told(change)])).toEqual([
+      'of airport',
+      'rename entity field',
+      'of airport_delays',
+      'rename view lateness',
+      'name: entity "airport" is called "field" now',
+      'name: feature "last_delay" is called "newest_delay" now',
+      'of null',
+      'change service delay_features',
+      'name: member "origin": last_delay is called newest_delay now',
     ]);
     expect(changes.map(({ touched }) => touched)).toEqual([[], [], []]);
-    expect(broken).toEqual([]);
-    expect(views).toEqual([]);
+    expect(rest).toMatchObject({ breaking: [], views: [] });
   });
 
   it('is told when it is taken back, and when renamedFrom is dropped', () => {
     const applied = withStoredNames(flightsManifest, renamed);
-    expect(plan(applied, flightsManifest).changes.map(told)).toEqual([
-      ['rename entity airport'],
-      [
-        'rename view airport_delays',
-        'name: entity "field" is called "airport" now',
-        'name: feature "newest_delay" is called "last_delay" now',
-      ],
-      ['change service delay_features', 'name: member "origin": newest_delay is called last_delay now'],
+    expect(lines(applied, flightsManifest)).toEqual([
+      'rename entity airport',
+      'rename view airport_delays',
+      'name: entity "field" is called "airport" now',
+      'name: feature "newest_delay" is called "last_delay" now',
+      'change service delay_features',
+      'name: member "origin": newest_delay is called last_delay now',
     ]);
     const { renamedFrom: _, ...bare } = spec(renamed.entities, 'field');
     expect(lines(applied, { ...renamed, entities: { field: bare } })).toEqual([
@@ -88,24 +76,14 @@ describe('a rename', () => {
   });
 
   it('of a role is none: its full names go', () => {
-    const members = service.members.map((member) => (member.kind === 'view' ? { ...member, role: 'start' } : member));
-    expect(breaking(withService(members))).toEqual([
+    expect(breaking(withService(members({ role: 'start' })))).toEqual([
       `service delay_features: origin__last_delay, origin__flights_1d, origin__mean_delay_7d go: ${MODEL}`,
     ]);
   });
 
   it('is followed where a view gives features its own name, from what a version was made of on', () => {
-    const byName = (manifest: Manifest, view: string): Manifest => ({
-      ...manifest,
-      services: {
-        delay_features: {
-          ...service,
-          members: spec(manifest.services, 'delay_features').members.map((member) =>
-            member.kind === 'view' ? { ...member, role: view } : member,
-          ),
-        },
-      },
-    });
+    const byName = (manifest: Manifest, role: string) =>
+      withService(members({ role }, spec(manifest.services, 'delay_features')), manifest);
     const before = byName(flightsManifest, 'airport_delays');
     const applied = withStoredNames(before, byName(renamed, 'lateness'));
     expect(breaking(applied, modelInUse(before), before)).toEqual([]);
@@ -117,11 +95,7 @@ describe('a rename', () => {
 
   it('hides no change of meaning', () => {
     const window = { ...meanDelay7d.aggregation, windowMicros: 14 * MICROS_PER_DAY } as FeatureSpec['aggregation'];
-    const features = [
-      { ...lastDelay, name: 'newest_delay', renamedFrom: 'last_delay' },
-      flights1d,
-      { ...meanDelay7d, aggregation: window },
-    ];
+    const features = [newest, flights1d, { ...meanDelay7d, aggregation: window }];
     const after = { ...renamed, views: { lateness: { ...spec(renamed.views, 'lateness'), features } } };
     expect(breaking(after)).toEqual([`view lateness: origin__mean_delay_7d changes meaning: ${MODEL}`]);
   });
@@ -159,10 +133,8 @@ describe('a new object of a name that one which was renamed still has its data u
 
   it('is told as added, and has to be filled', () => {
     const { changes, views } = plan(first, withNew, { ...NOTHING_IN_USE, kept: keptOf(first) });
-    expect(changes.map(({ kind, object, name }) => `${kind} ${object} ${name}`)).toEqual([
-      'add entity airport',
-      'add view airport_delays',
-    ]);
+    const added = changes.map(({ kind, object, name }) => `${kind} ${object} ${name}`);
+    expect(added).toEqual(['add entity airport', 'add view airport_delays']);
     expect(views).toMatchObject([{ view: 'airport_delays', before: null, needsRun: true }]);
   });
 

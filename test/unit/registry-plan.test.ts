@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MICROS_PER_DAY } from '../../src/core/index.ts';
-import { type FeatureSpec, type Manifest, viewVersion } from '../../src/definitions/index.ts';
+import { type FeatureSpec, type Manifest, type SourceSpec, viewVersion } from '../../src/definitions/index.ts';
 import { type InUse, NOTHING_IN_USE } from '../../src/registry/definitions/in-use.ts';
 import { keptOf, modelInUse } from '../support/in-use.ts';
 import {
@@ -24,21 +24,19 @@ import {
   withView,
 } from '../support/plans.ts';
 
+/** The mean of delays, aggregated otherwise. */
+const ofMean = (more: object): FeatureSpec => ({
+  ...meanDelay7d,
+  aggregation: { ...meanDelay7d.aggregation, ...more } as FeatureSpec['aggregation'],
+});
+/** Members that give these features of the view alone. */
+const reading = (...features: readonly string[]) =>
+  service.members.map((member) => (member.kind === 'view' ? { ...member, features } : member));
+/** Delays of another type. */
+const retyped = ({ columns }: SourceSpec): SourceSpec['columns'] =>
+  columns.map((column) => (column.name === 'delay' ? { name: 'delay', type: { kind: 'float32' } } : column));
+
 describe('a plan', () => {
-  it('of equal manifests is empty', () => {
-    const nothing = { baseRevision: 1, changes: [], breaking: [], views: [] };
-    expect(plan(flightsManifest, structuredClone(flightsManifest), modelInUse())).toEqual(nothing);
-  });
-
-  it('tells nothing of another bundle of the same code', () => {
-    const bundled = (bundle: string): Manifest => ({
-      ...flightsManifest,
-      onDemandViews: { departure: { ...departure, transform: { ...departure.transform, bundle } } },
-    });
-    expect(plan(bundled('c'.repeat(64)), bundled('d'.repeat(64)), modelInUse()).changes).toEqual([]);
-    expect(plan(flightsManifest, bundled('d'.repeat(64))).changes).toEqual([]);
-  });
-
   it('tells who is assigned differently at an endpoint', () => {
     const delay = flightsManifest.endpoints['delay'] as Manifest['endpoints'][string];
     const rules = [{ when: { origin: { $in: ['ATL'] } }, variant: 'stable' }];
@@ -78,26 +76,12 @@ describe('a plan', () => {
           freshness: { kind: 'scheduled', everyMicros: 3_600_000_000, lagMicros: 0 },
           features: [
             { ...lastDelay, type: { kind: 'int64' } },
-            {
-              ...meanDelay7d,
-              aggregation: {
-                ...meanDelay7d.aggregation,
-                op: 'sum',
-                windowMicros: 30 * MICROS_PER_DAY,
-              } as FeatureSpec['aggregation'],
-            },
+            ofMean({ op: 'sum', windowMicros: 30 * MICROS_PER_DAY }),
           ],
         },
       },
       onDemandViews: { departure: { ...departure, transform: { ...departure.transform, hash: 'c'.repeat(64) } } },
-      services: {
-        delay_features: {
-          ...service,
-          members: service.members.map((member) =>
-            member.kind === 'view' ? { ...member, features: ['last_delay', 'mean_delay_7d'] } : member,
-          ),
-        },
-      },
+      services: withService(reading('last_delay', 'mean_delay_7d')).services,
     };
     expect(lines(flightsManifest, after)).toEqual([
       'change view airport_delays',
@@ -116,14 +100,8 @@ describe('a plan', () => {
 
   it('tells a source’s columns by whether a feature uses them', () => {
     const spare = { name: 'spare', type: { kind: 'string' } } as const;
-    const retyped = flights.columns.map((column) =>
-      column.name === 'delay' ? ({ name: 'delay', type: { kind: 'float32' } } as const) : column,
-    );
-    const after = {
-      ...flightsManifest,
-      sources: { flights: { ...flights, columns: [...retyped, spare], location: { path: 'elsewhere/*.parquet' } } },
-    };
-    expect(lines(flightsManifest, after)).toEqual([
+    const moved = { ...flights, columns: [...retyped(flights), spare], location: { path: 'elsewhere/*.parquet' } };
+    expect(lines(flightsManifest, { ...flightsManifest, sources: { flights: moved } })).toEqual([
       'change source flights',
       'meaning: column "delay": float64 → float32',
       'about: + column "spare": string',
@@ -133,23 +111,15 @@ describe('a plan', () => {
 
   it('counts what a derived column in use reads among the columns in use', () => {
     const [one, ...others] = derived.derive;
-    const retyped = derived.columns.map((column) =>
-      column.name === 'delay' ? ({ name: 'delay', type: { kind: 'float32' } } as const) : column,
-    );
     const before = { ...flightsManifestWith([lateRate]), sources: { flights: derived } };
-    const after: Manifest = {
-      ...before,
-      sources: {
-        flights: {
-          ...derived,
-          columns: retyped,
-          derive: [
-            { ...one, name: 'is_late', type: { kind: 'float64' }, by: { kind: 'sql', sql: 'delay > 15' } },
-            ...others,
-          ],
-        },
-      },
-    };
+    const bySql = {
+      ...one,
+      name: 'is_late',
+      type: { kind: 'float64' },
+      by: { kind: 'sql', sql: 'delay > 15' },
+    } as const;
+    const source = { ...derived, columns: retyped(derived), derive: [bySql, ...others] };
+    const after: Manifest = { ...before, sources: { flights: source } };
     expect(lines(before, after)).toEqual([
       'change source flights',
       'meaning: column "delay": float64 → float32',
@@ -160,9 +130,7 @@ describe('a plan', () => {
 
 describe('who is touched by a change', () => {
   it('are the versions, endpoints and training sets that read it, and only those', () => {
-    const unread = withService(
-      service.members.map((member) => (member.kind === 'view' ? { ...member, features: ['last_delay'] } : member)),
-    );
+    const unread = withService(reading('last_delay'));
     const set = { service: 'delay_features', manifest: flightsManifest };
     const inUse: InUse = {
       models: [
@@ -195,11 +163,7 @@ describe('who is touched by a change', () => {
   });
 
   it('are of training sets those alone that were made of what is applied', () => {
-    const of = (op: 'mean' | 'min' | 'max') =>
-      withFeatures(lastDelay, flights1d, {
-        ...meanDelay7d,
-        aggregation: { ...meanDelay7d.aggregation, op } as FeatureSpec['aggregation'],
-      });
+    const of = (op: 'mean' | 'min' | 'max') => withFeatures(lastDelay, flights1d, ofMean({ op }));
     const set = { service: 'delay_features', name: null };
     const trainingSets = [
       { ...set, id: 'old', manifest: of('mean') },
@@ -216,44 +180,23 @@ describe('the views that get another version', () => {
 
   it('are told with what answers until a run has filled them, and for whom the old one stays', () => {
     const inUse = { ...modelInUse(flightsManifest, 1, 2), kept: keptOf(flightsManifest) };
-    expect(plan(flightsManifest, after, inUse).views).toEqual([
-      {
-        view: 'airport_delays',
-        before: old,
-        after: next,
-        needsRun: true,
-        answersBefore: true,
-        services: ['delay_features'],
-        keptFor: [{ model: 'delay_classifier', versions: [1, 2] }],
-      },
-    ]);
+    const versions = { view: 'airport_delays', before: old, after: next, needsRun: true, answersBefore: true };
+    const readers = { services: ['delay_features'], keptFor: [{ model: 'delay_classifier', versions: [1, 2] }] };
+    expect(plan(flightsManifest, after, inUse).views).toEqual([{ ...versions, ...readers }]);
   });
 
   it('need no run where they are kept and complete, as after a rollback', () => {
     const kept = [...keptOf(flightsManifest), ...keptOf(after)];
     expect(plan(flightsManifest, after, { ...NOTHING_IN_USE, kept }).views).toMatchObject([{ needsRun: false }]);
     const filling = [...keptOf(flightsManifest), ...keptOf(after, null)];
-    expect(plan(flightsManifest, after, { ...NOTHING_IN_USE, kept: filling }).views).toMatchObject([
-      { needsRun: true },
-    ]);
+    const { views } = plan(flightsManifest, after, { ...NOTHING_IN_USE, kept: filling });
+    expect(views).toMatchObject([{ needsRun: true }]);
   });
 
   it('include those that change by their source alone, and new ones', () => {
     const moved = { ...flightsManifest, sources: { flights: { ...flights, eventTime: 'landed_at' } } };
-    expect(plan(flightsManifest, moved).views).toMatchObject([
-      { view: 'airport_delays', before: old, answersBefore: false },
-    ]);
-    expect(plan(undefined, flightsManifest).views).toMatchObject([
-      { view: 'airport_delays', before: null, after: old },
-    ]);
-  });
-
-  it('are none where only names, descriptions or unused columns change', () => {
-    const described = withView({ description: 'x', owner: 'ops', tags: { a: 'b' } });
-    const spare: Manifest = {
-      ...flightsManifest,
-      sources: { flights: { ...flights, columns: [...flights.columns, { name: 'spare', type: { kind: 'bool' } }] } },
-    };
-    for (const same of [described, spare]) expect(plan(flightsManifest, same).views).toEqual([]);
+    const view = 'airport_delays';
+    expect(plan(flightsManifest, moved).views).toMatchObject([{ view, before: old, answersBefore: false }]);
+    expect(plan(undefined, flightsManifest).views).toMatchObject([{ view, before: null, after: old }]);
   });
 });

@@ -14,14 +14,17 @@ const VERSIONS = [1, 2, 3].map((version) => ({
 }));
 const BEFORE = { model: 'm', variants: [], shadows: [{ version: 3, percent: 10 }], experiments: [] };
 const resolve = (traffic: Traffic) => resolveTraffic(traffic, BEFORE, VERSIONS);
-const pathsOf = (traffic: Traffic): string[] => {
+const mistakesOf = (traffic: Traffic): HeadraceError['details'] => {
   try {
     resolve(traffic);
     return [];
   } catch (thrown) {
-    return (thrown as HeadraceError).details.map(({ path }) => path);
+    return (thrown as HeadraceError).details;
   }
 };
+const pathsOf = (traffic: Traffic): string[] => mistakesOf(traffic).map(({ path }) => path);
+type Range = readonly [number, number];
+const NO_RANGES = [5, 6, -1, 0, 0.5].map((from, at): Range => [from, at === 3 ? 10_001 : 5]);
 const split = (...weights: readonly number[]): Traffic => ({
   variants: weights.map((weight, at) => ({ name: `v${at}`, version: 1, weight })),
 });
@@ -59,49 +62,36 @@ describe('traffic', () => {
     expect(pathsOf({ variants: [only], shadows: shadows(2, 3) })).toEqual([]);
     expect(pathsOf({ variants: [only], shadows: shadows(2, 3, 2) })).toEqual(['shadows[2].version']);
     expect(pathsOf({ variants: [only], shadows: shadows(...Array<number>(11).fill(2)) })).toContain('shadows');
-    expect(pathsOf({ variants: [only], shadows: [{ version: 2, percent: 99.5 }] })).toEqual([]);
-    expect(pathsOf({ variants: [only], shadows: [{ version: 2, percent: 50.005 }] })).toEqual(['shadows[0].percent']);
+    const percents = (...all: readonly number[]) =>
+      all.map((percent) => pathsOf({ variants: [only], shadows: [{ version: 2, percent }] }).join());
+    expect(percents(99.5, 100, 50.005, 101, 0.001)).toEqual(['', '', ...Array(3).fill('shadows[0].percent')]);
   });
 
   it('has ranges of all variants or of none, whole buckets that are as wide as the weights and do not overlap', () => {
-    const ranged = (
-      first: readonly (readonly [number, number])[] | undefined,
-      second: readonly (readonly [number, number])[] | undefined,
-    ): Traffic => ({
-      variants: [first, second].map((ranges, at) => ({
-        name: `v${at}`,
-        version: 1,
-        weight: 50,
-        ...(ranges && { ranges }),
-      })),
+    const ranged = (...all: readonly (Range | undefined)[]): Traffic => ({
+      variants: all.map((range, at) => ({ name: `v${at}`, version: 1, weight: 50, ...(range && { ranges: [range] }) })),
     });
-    expect(pathsOf(ranged([[0, 5000]], [[5000, 10_000]]))).toEqual([]);
-    expect(pathsOf(ranged([[0, 5000]], undefined))).toEqual(['variants[1].ranges']);
-    expect(pathsOf(ranged([[0, 5001]], [[5000, 9999]]))).toEqual(['variants[1].ranges[0]']);
-    expect(pathsOf(ranged([[0, 4999]], [[5000, 10_000]]))).toEqual(['variants[0].ranges']);
-    for (const bad of [
-      [5, 5],
-      [6, 5],
-      [-1, 5],
-      [0, 10_001],
-      [0.5, 5],
-    ] as const)
-      expect(pathsOf(ranged([bad], [[5000, 10_000]])), String(bad)).toEqual(['variants[0].ranges[0]']);
+    expect(pathsOf(ranged([0, 5000], [5000, 10_000]))).toEqual([]);
+    const told = (...all: readonly (Range | undefined)[]) =>
+      mistakesOf(ranged(...all)).map((one) => [one.path, one.message]);
+    const says = (text: string) => expect.stringContaining(text);
+    expect(told([0, 5000], undefined)).toEqual([['variants[1].ranges', says('of all variants, or of none')]]);
+    expect(told([0, 5001], [5000, 9999])).toEqual([['variants[1].ranges[0]', says('overlaps [0, 5001)')]]);
+    expect(told([0, 4999], [5000, 10_000])).toEqual([['variants[0].ranges', says('expected 50 % of 10000 buckets')]]);
+    for (const bad of NO_RANGES)
+      expect(told(bad, [5000, 10_000]), String(bad)).toEqual([
+        ['variants[0].ranges[0]', says('0 ≤ from < to ≤ 10000')],
+      ]);
   });
 
   it('has experiments with a seed, a unit, named arms, and fractions of a namespace', () => {
+    const room = (...ranges: readonly Range[]) => ({ seed: 'n', ranges });
     const experiment: LiveExperiment = {
       name: 'trial',
       phase: 1,
       seed: 's',
       unit: ['user'],
-      namespace: {
-        seed: 'n',
-        ranges: [
-          [0, 0.5],
-          [0.5, 1],
-        ],
-      },
+      namespace: room([0, 0.5], [0.5, 1]),
       when: null,
       arms: [{ name: 'a', version: 1, ranges: [[0, 10_000]] }],
     };
@@ -115,18 +105,16 @@ describe('traffic', () => {
       ['seed', 'unit', 'arms'].map((name) => `experiments[0].${name}`),
     );
     expect(running({ name: 'same' }, 2)).toEqual(['experiments[1].name']);
-    expect(
-      running({
-        namespace: {
-          seed: 'n',
-          ranges: [
-            [0, 0.5],
-            [0.4, 1],
-          ],
-        },
-      }),
-    ).toEqual(['experiments[0].namespace.ranges[1]']);
-    expect(running({ namespace: { seed: 'n', ranges: [[0, 1.1]] } })).toEqual(['experiments[0].namespace.ranges[0]']);
+    expect(running({ namespace: room([0, 0.5], [0.4, 1]) })).toEqual(['experiments[0].namespace.ranges[1]']);
+    expect(running({ namespace: room([0, 1.1]) })).toEqual(['experiments[0].namespace.ranges[0]']);
+    const arm = (name: string, ...ranges: readonly Range[]) => ({ name, version: 1, ranges });
+    expect(running({ arms: [arm('a', [0, 5]), arm('a')] })).toEqual(['experiments[0].arms[1].name']);
+    for (const bad of NO_RANGES)
+      expect(running({ arms: [arm('a', bad)] })).toEqual(['experiments[0].arms[0].ranges[0]']);
+    for (const arms of [[arm('a', [0, 2500], [2400, 2600])], [arm('a', [0, 2500]), arm('b', [2400, 2600])]])
+      expect(mistakesOf({ variants: [only], experiments: [{ ...experiment, arms }] })).toMatchObject([
+        { message: '[2400, 2600) overlaps [0, 2500), which experiments[0].arms[0].ranges[0] has' },
+      ]);
     expect(running({ when: { user: { $no: 1 } } })).toEqual(['experiments[0].when']);
     expect(running({}, 100)).toEqual([]);
     expect(running({}, 101)).toEqual(['experiments']);

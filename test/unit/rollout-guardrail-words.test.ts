@@ -21,36 +21,16 @@ describe('a guardrail in words', () => {
   });
 
   it('stand in columns, with what they rest on and where the test breaches', () => {
+    const rests = (e: number, breach_at: number, of: string, candidate: number, stable: number) => {
+      return { e, breach_at, [`candidate_${of}`]: candidate, [`stable_${of}`]: stable };
+    };
+    const [healthy, breached] = ['healthy', 'breached'] as const;
     const guardrails: readonly Guardrail[] = [
-      {
-        metric: 'outcome',
-        verdict: 'healthy',
-        limit: '+20%',
-        value: 0.404,
-        evidence: { e: 0.498, breach_at: 80, candidate_events: 51, stable_events: 170 },
-      },
-      {
-        metric: 'slow_rate',
-        verdict: 'breached',
-        limit: '+20%',
-        value: null,
-        evidence: { e: 1.59e8, breach_at: 80, candidate_events: 14, stable_events: 0 },
-      },
-      {
-        metric: 'srm',
-        verdict: 'healthy',
-        limit: null,
-        value: 0.0971,
-        evidence: { e: 0.0000042, breach_at: 1000, candidate_units: 186, stable_units: 1723 },
-      },
-      {
-        metric: 'servers',
-        verdict: 'blind',
-        limit: null,
-        value: null,
-        evidence: { why: 'nothing came for 30 s from a' },
-      },
-    ];
+      ['outcome', healthy, '+20%', 0.404, rests(0.498, 80, 'events', 51, 170)] as const,
+      ['slow_rate', breached, '+20%', null, rests(1.59e8, 80, 'events', 14, 0)] as const,
+      ['srm', healthy, null, 0.0971, rests(0.0000042, 1000, 'units', 186, 1723)] as const,
+      ['servers', 'blind', null, null, { why: 'nothing came for 30 s from a' }] as const,
+    ].map(([metric, verdict, limit, value, evidence]) => ({ metric, verdict, limit, value, evidence }));
     expect(describeGuardrails(guardrails)).toEqual([
       'GUARD      VERDICT   IS      ALLOWED  CANDIDATE  STABLE  EVIDENCE',
       'outcome    healthy   +40.4%  +20%     51         170     0.498 of 80',

@@ -48,35 +48,17 @@ describe('a guard', () => {
 
 describe('a plan', () => {
   it('has the defaults, and 100 as its last step', () => {
-    expect(compilePlan({ steps: [10, 20] }, undefined)).toEqual({
-      name: null,
-      steps: [10, 20, 100],
-      holdMicros: 600_000_000,
-      warmupMicros: 30_000_000,
-      minUnits: 200,
-      maxHoldMicros: 86_400_000_000,
-      guards: ['error_rate<+20%', 'slow_rate<+20%', 'null_rate<+20%'],
-      onBlind: 'hold',
-      maturityMicros: 0,
-      watchMicros: 0,
-      cooldownMicros: 3_600_000_000,
-      bakeMicros: 600_000_000,
-      outcomes: [],
-    });
+    const guards = ['error_rate', 'slow_rate', 'null_rate'].map((metric) => `${metric}<+20%`);
+    const times = { holdMicros: 600e6, warmupMicros: 30e6, maxHoldMicros: 86_400e6, bakeMicros: 600e6 };
+    const rest = { maturityMicros: 0, watchMicros: 0, cooldownMicros: 3_600e6, onBlind: 'hold', outcomes: [] };
+    const plan = { name: null, steps: [10, 20, 100], minUnits: 200, guards, ...times, ...rest };
+    expect(compilePlan({ steps: [10, 20] }, undefined)).toEqual(plan);
   });
 
   it('goes by the repository’s where nothing else is said', () => {
-    const named = {
-      ...compilePlan({ minUnits: 5, guards: ['error_rate<0.5'] }, undefined),
-      name: 'careful',
-      endpoint: 'e',
-    };
-    expect(compilePlan({ holdMicros: 1 }, named)).toMatchObject({
-      name: 'careful',
-      minUnits: 5,
-      holdMicros: 1,
-      guards: ['error_rate<0.5'],
-    });
+    const own = { minUnits: 5, guards: ['error_rate<0.5'] };
+    const named = { ...compilePlan(own, undefined), name: 'careful', endpoint: 'e' };
+    expect(compilePlan({ holdMicros: 1 }, named)).toMatchObject({ name: 'careful', holdMicros: 1, ...own });
   });
 
   it('tells every mistake', () => {

@@ -28,21 +28,10 @@ function row(
   more: Partial<Record<'units' | 'errors', readonly number[]>>,
 ): ArmMinute {
   const { units = [], errors = [] } = more;
-  return {
-    kind: 'arm',
-    variant: version === 1 ? 'stable' : 'candidate',
-    version,
-    revision,
-    minute: minute * MINUTE,
-    writer: 'a',
-    rows: units.length,
-    breakerOpens: 0,
-    units: pack([...units, ...errors]),
-    errorUnits: pack(errors),
-    slowUnits: pack([]),
-    nullUnits: pack([]),
-    outcomes: null,
-  };
+  const variant = version === 1 ? 'stable' : 'candidate';
+  const place = { kind: 'arm', variant, version, revision, minute: minute * MINUTE, writer: 'a' };
+  const samples = { errorUnits: pack(errors), slowUnits: pack([]), nullUnits: pack([]), outcomes: null };
+  return { ...place, rows: units.length, breakerOpens: 0, units: pack([...units, ...errors]), ...samples };
 }
 
 function addAll(tally: Tally, rows: readonly ArmMinute[]): void {

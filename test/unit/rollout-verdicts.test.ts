@@ -13,6 +13,7 @@ import { runs } from '../support/tier.ts';
 
 const MINUTE = 60_000_000;
 const WEIGHTS = [5, 25, 50] as const;
+const ARMS = { candidate: 2, stable: 1, candidateName: 'candidate', stableName: 'stable' };
 const NOTHING_WARM = { error: [], slow: [], null: [] };
 const PHASES = WEIGHTS.map((weight, at) => ({ revision: at + 1, weight, fromMicros: 0, warm: NOTHING_WARM }));
 
@@ -31,16 +32,16 @@ interface Truth {
 const rolloutBy = (guards: readonly string[]): Rollout =>
   // What the guardrails look at.
   ({
-    candidate: 2,
-    stable: 1,
-    candidateName: 'candidate',
-    stableName: 'stable',
+    ...ARMS,
     phases: PHASES,
     plan: compilePlan({ guards, steps: [...WEIGHTS, 100], minUnits: 50 }, undefined),
     state: 'watching',
     step: 3,
     slowLimitMicros: 1,
   }) as unknown as Rollout;
+
+const judgeBy = (rollout: Rollout, tally: ReturnType<typeof createTally>, late: readonly string[] = []) =>
+  judge(rollout, { tally, late, matured: undefined });
 
 /** Looks after each minute of a ramp; gives the guards that breached, and the verdicts at the end. */
 function simulate({ seed, guards, factor = 1, rate = 0.004, outcome = 0, minutes = 30 }: Truth) {
@@ -49,13 +50,9 @@ function simulate({ seed, guards, factor = 1, rate = 0.004, outcome = 0, minutes
   const tally = createTally(rollout, PHASES);
   const units = Array.from({ length: 600 }, (_, at) => {
     const hash = fnv1a(`${seed}/${at}`);
+    const bucket = fnv1a(String(hash)) % 10_000;
     // A few units fail often: rows of one unit aren't independent.
-    return {
-      hash,
-      bucket: fnv1a(String(hash)) % 10_000,
-      proneness: random() < 0.05 ? 10 : 0.5,
-      level: 10 + 4 * random(),
-    };
+    return { hash, bucket, proneness: random() < 0.05 ? 10 : 0.5, level: 10 + 4 * random() };
   });
   const breached = new Set<string>();
   for (let minute = 0; minute < minutes; minute++) {
@@ -69,19 +66,15 @@ function simulate({ seed, guards, factor = 1, rate = 0.004, outcome = 0, minutes
       return rowsOf(seen, version, phase.revision, minute, random, failing, outcome);
     });
     tally.add(rows);
-    for (const { metric, verdict } of judge(rollout, { tally, late: [], matured: undefined }))
-      if (verdict === 'breached') breached.add(metric);
+    for (const { metric, verdict } of judgeBy(rollout, tally)) if (verdict === 'breached') breached.add(metric);
   }
-  return { breached: [...breached], last: judge(rollout, { tally, late: [], matured: undefined }) };
+  return { breached: [...breached], last: judgeBy(rollout, tally) };
 }
 
+type SeenUnit = Readonly<Record<'hash' | 'proneness', number> & Partial<Record<'level' | 'value', number>>>;
+
 function rowsOf(
-  seen: readonly {
-    readonly hash: number;
-    readonly proneness: number;
-    readonly level?: number;
-    readonly value?: number;
-  }[],
+  seen: readonly SeenUnit[],
   version: number,
   revision: number,
   minute: number,
@@ -104,21 +97,10 @@ function rowsOf(
     squares[g] = (squares[g] ?? 0) + value * value;
   }
   const none = packHashes(createHashSample());
-  const arm: ArmMinute = {
-    kind: 'arm',
-    variant: version === 2 ? 'candidate' : 'stable',
-    version,
-    revision,
-    minute: minute * MINUTE,
-    writer: 'a',
-    rows: seen.length,
-    breakerOpens: 0,
-    units: packHashes(all),
-    errorUnits: packHashes(failed),
-    slowUnits: none,
-    nullUnits: none,
-    outcomes: null,
-  };
+  const variant = version === 2 ? 'candidate' : 'stable';
+  const place = { kind: 'arm', variant, version, revision, minute: minute * MINUTE, writer: 'a' };
+  const samples = { units: packHashes(all), errorUnits: packHashes(failed), slowUnits: none, nullUnits: none };
+  const arm: ArmMinute = { ...place, ...samples, rows: seen.length, breakerOpens: 0, outcomes: null };
   return [arm, { ...arm, kind: 'outcome', variant: '', outcomes: { n, sum, squares, eventUnits: packHashes(events) } }];
 }
 
@@ -154,7 +136,7 @@ describe('guardrails', () => {
 
   it('are undecided without traffic, blind where a server is late, and say why', () => {
     const rollout = rolloutBy(['error_rate<+20%']);
-    const verdicts = judge(rollout, { tally: createTally(rollout, PHASES), late: ['host 7'], matured: undefined });
+    const verdicts = judgeBy(rollout, createTally(rollout, PHASES), ['host 7']);
     expect(verdicts.map(({ metric, verdict, evidence }) => [metric, verdict, evidence['why']])).toEqual([
       ['error_rate', 'undecided', 'no traffic'],
       ['breaker', 'healthy', undefined],
@@ -171,7 +153,7 @@ describe('guardrails', () => {
         Array.from({ length: 300 }, (_, at) => ({ hash: fnv1a(`${version}/${at}`), proneness: at < failed ? 1 : 0 }));
       const rowsAt = (version: 1 | 2, failed: number) => rowsOf(units(version, failed), version, 3, 0, () => 0.5, 1, 0);
       tally.add([...rowsAt(1, failing.stable), ...rowsAt(2, failing.candidate)]);
-      const [verdict] = judge(rollout, { tally, late: [], matured: undefined });
+      const [verdict] = judgeBy(rollout, tally);
       return [verdict?.verdict, verdict?.evidence['why']];
     };
     const doubt = ['undecided', 'what was seen so far is rather for harm than against it'];
@@ -194,21 +176,17 @@ describe('guardrails', () => {
       const tally = createTally(rollout, PHASES);
       const random = seeded(7);
       tally.add([...outcomeRows(1, 1000, () => 9 + 2 * random()), ...outcomeRows(2, candidates, (at) => value(at))]);
-      const [verdict] = judge(rollout, { tally, late: [], matured: undefined });
+      const [verdict] = judgeBy(rollout, tally);
       return [verdict?.verdict, verdict?.evidence['why']];
     };
     // All alike, and so with no error that could be seen.
     const bad = (): number => 5.5;
-    expect(verdictOf(3, bad)).toEqual([
-      'undecided',
-      'outcomes of about 3 units of the candidate, 1000 of stable, of 200',
-    ]);
+    const few = 'outcomes of about 3 units of the candidate, 1000 of stable, of 200';
+    expect(verdictOf(3, bad)).toEqual(['undecided', few]);
     expect(verdictOf(150, bad)[0]).toBe('undecided');
     expect(verdictOf(600, bad)).toEqual(['breached', undefined]);
-    expect(verdictOf(600, (at) => (at < 20 ? 5.5 : 0))).toEqual([
-      'undecided',
-      '20 units of the candidate with an outcome that is not 0, of 25',
-    ]);
+    const zeros = '20 units of the candidate with an outcome that is not 0, of 25';
+    expect(verdictOf(600, (at) => (at < 20 ? 5.5 : 0))).toEqual(['undecided', zeros]);
   });
 
   it('don’t take many outcomes of a few units for many units', () => {
@@ -222,7 +200,7 @@ describe('guardrails', () => {
       ...outcomeRows(2, 500, () => 0).filter(({ kind }) => kind === 'arm'),
       ...Array.from({ length: 20 }, () => few.filter(({ kind }) => kind === 'outcome')).flat(),
     ]);
-    const [verdict] = judge(rollout, { tally, late: [], matured: undefined });
+    const [verdict] = judgeBy(rollout, tally);
     expect(verdict?.evidence['candidate_outcomes']).toBe(600);
     expect(verdict?.verdict).toBe('undecided');
   });
@@ -233,7 +211,7 @@ describe('guardrails', () => {
     const random = seeded(9);
     // The base varies much, and counts half as much again as in the plain difference.
     tally.add([...outcomeRows(1, 300, () => 20 * random()), ...outcomeRows(2, 3000, () => 15 + 2 * random())]);
-    const [verdict] = judge(rollout, { tally, late: [], matured: undefined });
+    const [verdict] = judgeBy(rollout, tally);
     const phase = tally.phases[2];
     if (phase === undefined) throw new Error('there is a phase');
     const total = (of: Float64Array): number => of.reduce((sum, value) => sum + value, 0);
@@ -260,7 +238,7 @@ describe('guardrails', () => {
       const tally = createTally(rollout, PHASES);
       const random = seeded(10);
       tally.add([...outcomeRows(1, 1000, () => -10 + random()), ...outcomeRows(2, 1000, () => candidate + random())]);
-      return judge(rollout, { tally, late: [], matured: undefined })[0]?.verdict;
+      return judgeBy(rollout, tally)[0]?.verdict;
     };
     expect(judged(-11)).toBe('healthy');
     expect(judged(-13)).toBe('breached');

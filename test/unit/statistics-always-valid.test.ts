@@ -85,21 +85,16 @@ describe('the test against a limit', () => {
     const limit = 0.02;
     for (const requests of [1, 5, 100]) {
       for (const rates of [[limit], [0, 2 * limit], [0, 0, 0, 4 * limit], [...new Array<number>(49).fill(0), 1]]) {
-        for (const thetas of ['rise'] as const) {
-          let mean = 0;
-          for (const rate of rates) {
-            const none = (1 - rate) ** requests;
-            for (const [events, chance] of [
-              [0, none],
-              [1, 1 - none],
-            ] as const) {
-              const test = createLimitTest({ limit, thetas, alpha: 0.05 });
-              test.add(events, requests);
-              mean += (chance * test.e()) / rates.length;
-            }
+        let mean = 0;
+        for (const rate of rates) {
+          const none = (1 - rate) ** requests;
+          for (const [events, chance] of [none, 1 - none].entries()) {
+            const test = createLimitTest({ limit, thetas: 'rise', alpha: 0.05 });
+            test.add(events, requests);
+            mean += (chance * test.e()) / rates.length;
           }
-          expect(mean).toBeLessThanOrEqual(1 + 1e-9);
         }
+        expect(mean).toBeLessThanOrEqual(1 + 1e-9);
       }
     }
   });
@@ -112,33 +107,15 @@ describe('the test against a limit', () => {
 });
 
 describe('the stratified difference', () => {
-  const sums = (rows: readonly (readonly [y: number, n: number])[]): GroupSums => ({
-    y: rows.map(([y]) => y),
-    n: rows.map(([, n]) => n),
-  });
+  /** Of two groups: a sum and how many there are, each. */
+  const sums = (y1: number, n1: number, y2: number, n2: number): GroupSums => ({ y: [y1, y2], n: [n1, n2] });
+
+  const step = (candidate: GroupSums, base: GroupSums) => ({ candidate, base });
 
   it('is the weighted difference of rates, with the error of groups', () => {
     const told = stratifiedDifference([
-      {
-        candidate: sums([
-          [2, 10],
-          [4, 10],
-        ]),
-        base: sums([
-          [10, 100],
-          [30, 100],
-        ]),
-      },
-      {
-        candidate: sums([
-          [5, 50],
-          [10, 50],
-        ]),
-        base: sums([
-          [5, 25],
-          [0, 25],
-        ]),
-      },
+      step(sums(2, 10, 4, 10), sums(10, 100, 30, 100)),
+      step(sums(5, 50, 10, 50), sums(5, 25, 0, 25)),
     ]);
     // v: 20·200/220 = 18.18…, 100·50/150 = 33.33…
     const v = [18.1818181818 / 51.5151515152, 33.3333333333 / 51.5151515152] as const;
@@ -154,76 +131,32 @@ describe('the stratified difference', () => {
 
   it('takes the candidate’s values to spread at least as the base’s do', () => {
     // The same mean and number of rows: one arm has all of it in one group.
-    const even = sums([
-      [10, 100],
-      [10, 100],
-    ]);
-    const heavy = sums([
-      [20, 100],
-      [0, 100],
-    ]);
-    const lucky = stratifiedDifference([{ candidate: even, base: heavy }]);
+    const even = sums(10, 100, 10, 100);
+    const heavy = sums(20, 100, 0, 100);
+    const lucky = stratifiedDifference([step(even, heavy)]);
     expect(lucky?.seByBase).toBeCloseTo(Math.SQRT2 * (lucky?.se ?? 0), 9);
     // Of a tenth of the rows, a mean's error is √10 times as great.
-    const few = stratifiedDifference([
-      {
-        candidate: sums([
-          [1, 10],
-          [1, 10],
-        ]),
-        base: heavy,
-      },
-    ]);
+    const few = stratifiedDifference([step(sums(1, 10, 1, 10), heavy)]);
     expect(few?.seByBase).toBeCloseTo(Math.sqrt(11) * (few?.se ?? 0), 9);
-    const unlucky = stratifiedDifference([{ candidate: heavy, base: even }]);
+    const unlucky = stratifiedDifference([step(heavy, even)]);
     expect(unlucky?.seByBase).toBe(unlucky?.se);
   });
 
   it('sees no difference where the base rate moves between steps while the weights do', () => {
     // Pooled, the candidate's rate would be .19 and the base's .11.
     const told = stratifiedDifference([
-      {
-        candidate: sums([
-          [5, 50],
-          [5, 50],
-        ]),
-        base: sums([
-          [45, 450],
-          [45, 450],
-        ]),
-      },
-      {
-        candidate: sums([
-          [90, 450],
-          [90, 450],
-        ]),
-        base: sums([
-          [10, 50],
-          [10, 50],
-        ]),
-      },
+      step(sums(5, 50, 5, 50), sums(45, 450, 45, 450)),
+      step(sums(90, 450, 90, 450), sums(10, 50, 10, 50)),
     ]);
     expect(told?.difference).toBeCloseTo(0, 12);
   });
 
   it('leaves out a step that one arm has nothing of, and says nothing where that is each', () => {
-    const some = sums([
-      [1, 5],
-      [2, 5],
-    ]);
-    const none = sums([
-      [0, 0],
-      [0, 0],
-    ]);
-    const step = {
-      candidate: some,
-      base: sums([
-        [3, 8],
-        [1, 8],
-      ]),
-    };
-    expect(stratifiedDifference([step, { candidate: some, base: none }])).toEqual(stratifiedDifference([step]));
-    expect(stratifiedDifference([{ candidate: none, base: some }])).toBeUndefined();
+    const some = sums(1, 5, 2, 5);
+    const none = sums(0, 0, 0, 0);
+    const one = step(some, sums(3, 8, 1, 8));
+    expect(stratifiedDifference([one, step(some, none)])).toEqual(stratifiedDifference([one]));
+    expect(stratifiedDifference([step(none, some)])).toBeUndefined();
     expect(stratifiedDifference([])).toBeUndefined();
   });
 });

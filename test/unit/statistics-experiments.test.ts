@@ -163,26 +163,17 @@ describe('draws', () => {
       expect(variance(values) / spread).toBeGreaterThan(0.9);
       expect(variance(values) / spread).toBeLessThan(1.1);
     };
-    near(
-      many(() => drawNormal(random)),
-      0,
-      1,
-    );
-    near(
-      many(() => drawGamma(random, 0.4)),
-      0.4,
-      0.4,
-    );
-    near(
-      many(() => drawGamma(random, 7)),
-      7,
-      7,
-    );
-    near(
-      many(() => drawBeta(random, 3, 9)),
-      0.25,
-      (0.25 * 0.75) / 13,
-    );
+    const draws = [
+      () => drawNormal(random),
+      () => drawGamma(random, 0.4),
+      () => drawGamma(random, 7),
+      () => drawBeta(random, 3, 9),
+    ];
+    const [normal = [], low = [], high = [], beta = []] = draws.map(many);
+    near(normal, 0, 1);
+    near(low, 0.4, 0.4);
+    near(high, 7, 7);
+    near(beta, 0.25, (0.25 * 0.75) / 13);
   });
 });
 
