@@ -10,12 +10,17 @@ import { formatTimestamp, MICROS_PER_MINUTE, silentProgress } from '../../src/co
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import { createBackup, restoreBackup } from '../../src/housekeeping/index.ts';
 import type { Feed } from '../../src/ingestion/index.ts';
-import type { OnlineStore } from '../../src/online/index.ts';
 import { shipLog } from '../../src/offline/index.ts';
 import { openObjectStore } from '../../src/storage/index.ts';
 import { checkedEvents } from '../support/checked-events.ts';
 import { definitionsOf, eventDefinitions } from '../support/event-definitions.ts';
-import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import {
+  type IngestionWorld,
+  NOW,
+  openIngestionWorld,
+  type PushProcess,
+  writersOf,
+} from '../support/ingestion-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { fullIt } from '../support/tier.ts';
 
@@ -103,13 +108,9 @@ describe('a feed in a backup', () => {
   // twin: test/integration/backup-feeds.test.ts > stands where what was shipped ends
   fullIt('stands past what was shipped, though the store told nobody of it yet', async () => {
     let isAway = false;
-    const between = (store: OnlineStore): OnlineStore => ({
-      ...store,
-      async writer(link) {
-        const writer = await store.writer(link);
-        return { ...writer, claims: (ids) => (isAway ? Promise.reject(new Error('away')) : writer.claims(ids)) };
-      },
-    });
+    const between = writersOf((writer) => ({
+      claims: (ids) => (isAway ? Promise.reject(new Error('away')) : writer.claims(ids)),
+    }));
     const { here, there, process } = await reading({ between });
     isAway = true;
     await ship(here, process);

@@ -2,7 +2,7 @@
 // the registry, in turn: whoever comes next finds every acknowledged event once, and a retried key counts once.
 
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { MICROS_PER_MINUTE, silentLogger } from '../../src/core/index.ts';
 import type { LogWriter } from '../../src/events/index.ts';
 import type { IngestionDeps } from '../../src/ingestion/index.ts';
@@ -10,9 +10,10 @@ import { materialize } from '../../src/offline/index.ts';
 import type { OnlineStore } from '../../src/online/index.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { consume, openDeadLetterFile } from '../../src/streams/index.ts';
+import { eachWorld } from '../support/each-world.ts';
 import { readDeadLetters } from '../support/dead-letters.ts';
 import { type Crash, createCrash } from '../support/fault-points.ts';
-import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import { NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { createMemoryTopic, type MemoryTopic } from '../support/memory-stream.ts';
 import { countedInLogs, countedOnline, definitions, numberedEvent } from '../support/numbered-events.ts';
 import { openOfflineWorld } from '../support/offline-world.ts';
@@ -67,11 +68,7 @@ const swept = (steps: readonly string[]): readonly string[] =>
   isFull ? steps : steps.filter((step) => step.startsWith('after '));
 
 describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', (kind) => {
-  let world: IngestionWorld;
-  beforeEach(async () => {
-    world = await openIngestionWorld(kind);
-  });
-  afterEach(() => world.close());
+  const world = eachWorld(() => openIngestionWorld(kind));
 
   const open = (machine: string, crash?: Crash): Promise<PushProcess> =>
     world.open({
@@ -148,12 +145,13 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
   /** Lives once without a crash, which takes at least these steps, and once for each of the steps that it took. */
   const sweep = async (
     live: (crash: Crash, step: string) => Promise<void>,
-    expected: readonly string[],
+    expected: Readonly<Record<string, string>>,
   ): Promise<void> => {
     machines = 0;
     const whole = createCrash();
     await live(whole, 'none');
-    expect(whole.steps).toEqual(expect.arrayContaining(expected.flatMap((one) => [`before ${one}`, `after ${one}`])));
+    const steps = Object.entries(expected).flatMap(([of, calls]) => calls.split(', ').map((call) => `${of}.${call}`));
+    expect(whole.steps).toEqual(expect.arrayContaining(steps.flatMap((one) => [`before ${one}`, `after ${one}`])));
     for (const step of swept(whole.steps)) {
       let hasCrashed = false;
       for (let tries = 0; tries < TRIES && !hasCrashed; tries++) {
@@ -172,20 +170,13 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
       await server.drop();
       await expectSeen(step);
     };
-    await sweep(pushing, [
-      'log.register 1',
-      'own.openCut 2',
-      'own.append 5',
-      'own.seal 2',
-      'own.ship 2',
-      'own.finish 1',
-      'writer.claim 3',
-      'writer.putParts 4',
-      'writer.finish 3',
-      'writer.expire 2',
-      'runs.answer 1',
-      'pushed.tell 2',
-    ]);
+    await sweep(pushing, {
+      log: 'register 1',
+      own: 'openCut 2, append 5, seal 2, ship 2, finish 1',
+      writer: 'claim 3, putParts 4, finish 3, expire 2',
+      runs: 'answer 1',
+      pushed: 'tell 2',
+    });
     await expectOnce();
   });
 
@@ -205,17 +196,13 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
       await settler.drop();
       await expectSeen(step);
     };
-    await sweep(settling, [
-      'log.adopt 1',
-      'store.fenceWriter 1',
-      'store.writer 1',
-      'writer.putParts 1',
-      'writer.expire 1',
-      'dead.seal 1',
-      'dead.ship 1',
-      'dead.finish 1',
-      'pushed.tell 1',
-    ]);
+    await sweep(settling, {
+      log: 'adopt 1',
+      store: 'fenceWriter 1, writer 1',
+      writer: 'putParts 1, expire 1',
+      dead: 'seal 1, ship 1, finish 1',
+      pushed: 'tell 1',
+    });
     await expectOnce();
   });
 
@@ -269,19 +256,13 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
         .map(({ partition, offset }) => `${String(partition)}/${String(offset)}`);
       expect(new Set(kept), step).toEqual(new Set(['0/4', '1/4']));
     };
-    await sweep(consuming, [
-      'own.append 1',
-      'writer.claim 1',
-      'writer.putParts 1',
-      'writer.finish 1',
-      'own.seal 1',
-      'own.ship 1',
-      'feeds.begin 1',
-      'feeds.note 1',
-      'feeds.advance 1',
-      'letters.put 1',
-      'stream.commit 1',
-    ]);
+    await sweep(consuming, {
+      own: 'append 1, seal 1, ship 1',
+      writer: 'claim 1, putParts 1, finish 1',
+      feeds: 'begin 1, note 1, advance 1',
+      letters: 'put 1',
+      stream: 'commit 1',
+    });
   });
 
   it('of a run', { timeout: 120_000 }, async () => {
@@ -289,14 +270,10 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
     try {
       const server = await world.open({ definitions: () => definitions, machine: 'server', lookEveryMs: 5 });
       const own = { definitions, clock: world.clock, log: server.log, dataDirectory: offline.directory };
+      const given = { ...offline.deps, ...own };
       const run = (watch: Crash['watch'] = createCrash().watch): Promise<unknown> =>
         materialize(
-          {
-            ...offline.deps,
-            ...own,
-            store: watchedStore(world.store, watch),
-            database: watchedRows(world.database, watch),
-          },
+          { ...given, store: watchedStore(world.store, watch), database: watchedRows(world.database, watch) },
           { incremental: true, dryRun: false },
         );
       const everything = async (): Promise<void> => {
@@ -306,24 +283,12 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
       const running = async (crash: Crash, step: string): Promise<void> => {
         const first = 3 * sent.size;
         for (const n of [first, first + 1, first + 2]) await push(server, n, step);
-        const ended = run(crash.watch).then(
-          () => undefined,
-          (error: unknown) => error,
-        );
-        await ended;
+        await run(crash.watch).catch(() => {});
         await push(server, first + 3, step);
         // Between two runs, of which one came to no end, and with what came since.
         await everything();
       };
-      await sweep(running, [
-        'rows.change 1',
-        'rows.change 2',
-        'rows.change 3',
-        'store.run 1',
-        'run.begin 1',
-        'run.write 1',
-        'run.mark 1',
-      ]);
+      await sweep(running, { rows: 'change 1, change 2, change 3', store: 'run 1', run: 'begin 1, write 1, mark 1' });
       await run();
       await everything();
       expect(sent.size).toBeGreaterThan(20);

@@ -1,11 +1,19 @@
 // A store that stays away: nobody waits for it without end, and nothing piles up without bound. And one that loses what it had:
 // the writers' parts come back on the next connection, with the answers under their keys, from memory and from the log.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { formatTimestamp, HeadraceError, MICROS_PER_MINUTE, sha256Hex } from '../../src/core/index.ts';
-import { createViewCodec, type OnlineStore, type StoreWriter } from '../../src/online/index.ts';
+import { createViewCodec, type StoreWriter } from '../../src/online/index.ts';
+import { eachWorld } from '../support/each-world.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
-import { type IngestionWorld, keyOf, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import {
+  type IngestionWorld,
+  keyOf,
+  NOW,
+  openIngestionWorld,
+  type PushProcess,
+  writersOf,
+} from '../support/ingestion-world.ts';
 import { onlineStoreKinds, redisWith } from '../support/online-stores.ts';
 import { hasRedis } from '../support/redis-server.ts';
 import { skipBecause } from '../support/skips.ts';
@@ -16,27 +24,22 @@ const event = (k: string) => ({ k, happened: formatTimestamp(NOW - MICROS_PER_MI
 const [kind] = onlineStoreKinds();
 
 describe.skipIf(kind === undefined)('while the store is away', () => {
-  let world: IngestionWorld;
+  const world = eachWorld(() => openIngestionWorld(kind as NonNullable<typeof kind>));
   let isAway = false;
   beforeEach(async () => {
     isAway = false;
-    world = await openIngestionWorld(kind as NonNullable<typeof kind>);
   });
-  afterEach(() => world.close());
   const push = ({ ingestion }: PushProcess, k: string, key?: string) => ingestion.push('events', [event(k)], key);
 
   const unlessAway =
     <A, R>(work: (given: A) => Promise<R>) =>
     (given: A): Promise<R> =>
       isAway ? Promise.reject(new HeadraceError('HR_ONLINE_UNAVAILABLE', 'it is away')) : work(given);
-  const between = (store: OnlineStore): OnlineStore => ({
-    ...store,
-    async writer(link): Promise<StoreWriter> {
-      const writer = await store.writer(link);
-      const { putParts, claim, finish } = writer;
-      return { ...writer, putParts: unlessAway(putParts), claim: unlessAway(claim), finish: unlessAway(finish) };
-    },
-  });
+  const between = writersOf(({ putParts, claim, finish }) => ({
+    putParts: unlessAway(putParts),
+    claim: unlessAway(claim),
+    finish: unlessAway(finish),
+  }));
   const open = (more: Partial<Parameters<IngestionWorld['open']>[0]> = {}): Promise<PushProcess> =>
     world.open({ definitions: () => definitions, between, limits: { timeoutMs: 1000 }, ...more });
 
@@ -118,22 +121,15 @@ describe.skipIf(kind === undefined)('while the store is away', () => {
         }
         return work(given);
       };
-    const nodes = (store: OnlineStore): OnlineStore => ({
-      ...store,
-      async writer(link): Promise<StoreWriter> {
-        const writer = await store.writer(link);
-        const isOf = ({ entity, key }: { entity: string; key: Uint8Array }) => nodeOf(entity, key) === 'gone';
-        const isOfClaim = ({ id }: { id: string }) => onGone(id);
-        return {
-          ...writer,
-          nodeOf,
-          nodeOfClaim: (id) => (onGone(id) ? 'gone' : 'there'),
-          putParts: ofNode(isOf, writer.putParts) as StoreWriter['putParts'],
-          claim: ofNode(isOfClaim, writer.claim) as StoreWriter['claim'],
-          finish: ofNode(isOfClaim, writer.finish) as StoreWriter['finish'],
-        };
-      },
-    });
+    const isOf = ({ entity, key }: { entity: string; key: Uint8Array }) => nodeOf(entity, key) === 'gone';
+    const isOfClaim = ({ id }: { id: string }) => onGone(id);
+    const nodes = writersOf((writer) => ({
+      nodeOf,
+      nodeOfClaim: (id) => (onGone(id) ? 'gone' : 'there'),
+      putParts: ofNode(isOf, writer.putParts) as StoreWriter['putParts'],
+      claim: ofNode(isOfClaim, writer.claim) as StoreWriter['claim'],
+      finish: ofNode(isOfClaim, writer.finish) as StoreWriter['finish'],
+    }));
     goneIds.add(Buffer.from(keyOf('gone')).toString('hex'));
     goneIds.add(sha256Hex(JSON.stringify(['events', 'gone key'])));
     const server = await open({ between: nodes, limits: { timeoutMs: 200 } });
@@ -157,6 +153,37 @@ describe.skipIf(kind === undefined)('while the store is away', () => {
     expect(await push(server, 'there', 'gone key')).toMatchObject({ duplicate: true });
     expect(await world.valuesOf(manifest, 'there')).toMatchObject({ rows: 13n });
     expect(await world.valuesOf(manifest, 'gone')).toMatchObject({ rows: 2n });
+  });
+
+  it('pushes are refused once the memory is full, if what is away is a claim’s end and so the next cut', async () => {
+    const memoryBytes = 20_000;
+    const expireAway = writersOf(({ expire }) => ({
+      expire: async (...given) => {
+        if (isAway) throw new HeadraceError('HR_ONLINE_UNAVAILABLE', 'it is away');
+        await expire(...given);
+      },
+    }));
+    const server = await open({ between: expireAway, limits: { memoryBytes, timeoutMs: 500 } });
+    await push(server, 'a', 'key');
+    isAway = true;
+    await world.ask(manifest);
+    await server.ingestion.look();
+    let taken = 0;
+    let refused: unknown;
+    while (refused === undefined && taken < 500)
+      refused = await push(server, `name ${taken}`).then(
+        () => void taken++,
+        (error: unknown) => error,
+      );
+    expect(refused).toMatchObject({ code: 'HR_ONLINE_UNAVAILABLE' });
+    expect(taken).toBeGreaterThan(5);
+    const bytes = () => server.ingestion.status().writer?.partBytes;
+    // The cut that is full and cannot be sealed, and the one after it.
+    expect(bytes()).toBeLessThan(3 * memoryBytes);
+    isAway = false;
+    const again = () => push(server, 'a').catch((error: unknown) => error);
+    await expect.poll(again, { timeout: 10_000 }).toMatchObject({ accepted: 1 });
+    await expect.poll(bytes).toBeLessThan(memoryBytes);
   });
 
   it('pushes are refused, and not logged, once as many wait as its memory is for', async () => {
@@ -187,14 +214,12 @@ const eventOf = (k: string, minutesAgo: number, x: number) => ({
   x,
 });
 describe.skipIf(!hasRedis())('after Redis lost everything', () => {
-  let world: IngestionWorld;
+  const world = eachWorld(() => openIngestionWorld(redisWith({})));
   let server: PushProcess;
   beforeEach(async () => {
     // It keeps nothing on disk: whenever it restarts it is empty.
-    world = await openIngestionWorld(redisWith({}));
     server = await world.open({ definitions: () => definitions, settleEveryMs: 0 });
   });
-  afterEach(() => world.close());
   const push = (rows: unknown, key?: string, by = server) => by.ingestion.push('events', rows, key);
   const valuesOf = (key: string) => world.valuesOf(manifest, key).catch(() => ({}));
   const comesBack = (key: string, values: object) =>
@@ -275,20 +300,13 @@ describe.skipIf(!hasRedis())('after Redis lost everything', () => {
     const [written, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const settler = await world.open({
       definitions: () => definitions,
-      between: (store) => ({
-        ...store,
-        async writer(link) {
-          const writer = await store.writer(link);
-          return {
-            ...writer,
-            async finish(claims) {
-              written.resolve();
-              await held.promise;
-              await writer.finish(claims);
-            },
-          };
+      between: writersOf((writer) => ({
+        async finish(claims) {
+          written.resolve();
+          await held.promise;
+          await writer.finish(claims);
         },
-      }),
+      })),
     });
     const settled = settler.ingestion.settle();
     await written.promise;

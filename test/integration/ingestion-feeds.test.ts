@@ -1,14 +1,15 @@
 // A feed counts each of its events once, and sets each apart once: whoever reads it, with whatever batches, and wherever a reader dies.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { openQuarantine, type Quarantine } from '../../src/checks/index.ts';
 import { formatTimestamp, MICROS_PER_MINUTE } from '../../src/core/index.ts';
 import type { Definitions } from '../../src/definitions/index.ts';
 import type { Feed, Ingestion } from '../../src/ingestion/index.ts';
+import { eachWorld } from '../support/each-world.ts';
 import { createRandom } from '../support/chance.ts';
 import { checkedEvents } from '../support/checked-events.ts';
 import { definitionsOf, eventDefinitions } from '../support/event-definitions.ts';
-import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import { NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
 const definitions = eventDefinitions();
@@ -20,11 +21,7 @@ const rowsOf = (from: number, to: number) => Array.from({ length: to - from }, (
 const sumTo = (end: number): bigint => (BigInt(end) * BigInt(end - 1)) / 2n;
 
 describe.each(onlineStoreKinds())('a feed on $name', (kind) => {
-  let world: IngestionWorld;
-  beforeEach(async () => {
-    world = await openIngestionWorld(kind);
-  });
-  afterEach(() => world.close());
+  const world = eachWorld(() => openIngestionWorld(kind));
   const open = (machine: string, more = {}): Promise<PushProcess> =>
     world.open({ definitions: () => definitions, machine, ...more });
   const push = (feed: Feed, from: number, to: number) => feed.push(rowsOf(from, to), from, to);
@@ -199,13 +196,11 @@ const strict = definitionsOf(checkedEvents());
 const [kind] = onlineStoreKinds();
 
 describe('rows of a feed that are set apart', () => {
-  let world: IngestionWorld;
+  const world = eachWorld(() => openIngestionWorld(kind as NonNullable<typeof kind>));
   let quarantine: Quarantine;
   beforeEach(async () => {
-    world = await openIngestionWorld(kind as NonNullable<typeof kind>);
     quarantine = await openQuarantine(world.database, { maxBytes: 1e9 });
   });
-  afterEach(() => world.close());
 
   const open = (machine: string, own = quarantine, definitions: Definitions = strict): Promise<PushProcess> =>
     world.open({ machine, definitions: () => definitions, quarantine: async () => own });

@@ -1,9 +1,12 @@
 // What is left of a writer that is gone: keyed entries whose claims never counted are void, and a settled log is held until
 // every node has what it holds. Writers that die at any step: crash-steps.test.ts.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/core/index.ts';
 import { createViewCodec } from '../../src/online/index.ts';
-import { type IngestionWorld, NOW, openIngestionWorld } from '../support/ingestion-world.ts';
+import { eachWorld } from '../support/each-world.ts';
+import { NOW, openIngestionWorld } from '../support/ingestion-world.ts';
 import {
   countedInLogs,
   countedOnline,
@@ -17,11 +20,7 @@ import { onlineStoreKinds } from '../support/online-stores.ts';
 const { manifest } = definitions;
 
 describe.each(onlineStoreKinds())('on $name', (kind) => {
-  let world: IngestionWorld;
-  beforeEach(async () => {
-    world = await openIngestionWorld(kind);
-  });
-  afterEach(() => world.close());
+  const world = eachWorld(() => openIngestionWorld(kind));
 
   const online = (numbers: readonly number[]) => countedOnline(world, numbers);
 
@@ -41,6 +40,29 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
       duplicate: false,
     });
     expect(await online([1, 3])).toEqual([1, 1]);
+    expect(await countedInLogs(settler.log)).toEqual(new Map([[1, 1]]));
+  });
+
+  it('a log whose object store is away is settled, counts, and is ended once that is back', async () => {
+    const dead = await world.open({ definitions: () => definitions });
+    await dead.ingestion.push('events', [numberedEvent(1, NOW)]);
+    await dead.drop();
+    // A file where the folder was: nothing can be put there.
+    const away = `${world.places.objects}-away`;
+    renameSync(world.places.objects, away);
+    writeFileSync(world.places.objects, '');
+    const said: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, message: string) => void said.push(message) };
+    const settler = await world.open({ definitions: () => definitions, settleEveryMs: 0, logger });
+    expect(await settler.ingestion.settle()).toBe(1);
+    expect(said).toContain('a settled log could not be ended yet; trying again');
+    expect(await online([1])).toEqual([1]);
+    const state = async () => (await settler.log.writers())[0]?.state;
+    expect(await state()).toBe('open');
+    rmSync(world.places.objects);
+    renameSync(away, world.places.objects);
+    await settler.ingestion.look();
+    await expect.poll(state).toBe('ended');
     expect(await countedInLogs(settler.log)).toEqual(new Map([[1, 1]]));
   });
 
@@ -82,11 +104,7 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
 const events = (...numbers: readonly number[]) => numbers.map((number) => numberedEvent(number, NOW));
 
 describe.each(onlineStoreKinds().slice(0, 1))('what was pushed, with $name', (kind) => {
-  let world: IngestionWorld;
-  beforeEach(async () => {
-    world = await openIngestionWorld(kind);
-  });
-  afterEach(() => world.close());
+  const world = eachWorld(() => openIngestionWorld(kind));
   const rows = (): Promise<number> => world.pushed.rows('events');
   const open = () => world.open({ definitions: () => definitions, settleEveryMs: 0 });
   /** Meanwhile the registry takes none of what is pushed. */

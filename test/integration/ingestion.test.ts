@@ -1,7 +1,7 @@
 // A push from row to read: seen when it is answered, counted once under its key wherever it is repeated, refused whole
 // when a row is wrong, and never dearer for what came before it.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   formatTimestamp,
   MICROS_PER_DAY,
@@ -11,13 +11,14 @@ import {
 } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import { createViewCodec } from '../../src/online/index.ts';
+import { eachWorld } from '../support/each-world.ts';
 import { definitionsOf, eventDefinitions, eventManifest } from '../support/event-definitions.ts';
 import {
-  type IngestionWorld,
   NOW,
   openIngestionWorld,
   type ProcessOptions,
   type PushProcess,
+  writersOf,
 } from '../support/ingestion-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
@@ -29,13 +30,11 @@ const ago = (minutes: number): string => at(NOW - minutes * MICROS_PER_MINUTE);
 const event = (k: string | null, minutesAgo: number, more: object = {}) => ({ k, happened: ago(minutesAgo), ...more });
 
 describe.each(onlineStoreKinds())('a push on $name', (kind) => {
-  let world: IngestionWorld;
+  const world = eachWorld(() => openIngestionWorld(kind));
   let server: PushProcess;
   beforeEach(async () => {
-    world = await openIngestionWorld(kind);
     server = await world.open({ definitions: () => definitions });
   });
-  afterEach(() => world.close());
   const push = (rows: unknown, key?: string, by = server) => by.ingestion.push('events', rows, key);
   const another = (more: Partial<ProcessOptions> = {}): Promise<PushProcess> =>
     world.open({ definitions: () => definitions, machine: 'b', ...more });
@@ -148,10 +147,7 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
       const lost = await another({
         machine: 'a',
         limits: { timeoutMs: 200 },
-        between: (store) => ({
-          ...store,
-          writer: async (link) => ({ ...(await store.writer(link)), finish: () => new Promise(() => {}) }),
-        }),
+        between: writersOf(() => ({ finish: () => new Promise(() => {}) })),
       });
       await expect(push(rows, 'k', lost)).rejects.toMatchObject({ code: 'HR_ONLINE_UNAVAILABLE' });
       const holder = lost.ingestion.status().writer?.writer as number;
@@ -265,19 +261,12 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
   it('writes its part and not the history: the 900th to one key as many bytes as the 300th', async () => {
     const written: number[] = [];
     const counting = await another({
-      between: (store) => ({
-        ...store,
-        async writer(link) {
-          const writer = await store.writer(link);
-          return {
-            ...writer,
-            putParts(parts) {
-              written.push(parts.reduce((sum, { fold }) => sum + fold.length, 0));
-              return writer.putParts(parts);
-            },
-          };
+      between: writersOf((writer) => ({
+        putParts(parts) {
+          written.push(parts.reduce((sum, { fold }) => sum + fold.length, 0));
+          return writer.putParts(parts);
         },
-      }),
+      })),
     });
     // 300 tiles stand by the 300th push.
     for (let i = 0; i < 900; i++)

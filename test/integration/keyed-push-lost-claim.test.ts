@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { formatTimestamp, MICROS_PER_MINUTE, MICROS_PER_SECOND } from '../../src/core/index.ts';
 import type { PushResult } from '../../src/ingestion/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
-import { type HeldClaims, holdClaims } from '../support/held-claims.ts';
+import { holdClaims } from '../support/held-claims.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { materializeAll } from '../support/offline-beside.ts';
 import { onRedis, redisWith } from '../support/online-stores.ts';
@@ -22,7 +22,7 @@ const ROWS = [{ k: 'k', happened: formatTimestamp(NOW - MICROS_PER_MINUTE), x: 2
 
 describe.skipIf(!hasRedis())('a keyed push whose claim was lost', () => {
   let world: IngestionWorld;
-  let claims: HeldClaims;
+  let claims: ReturnType<typeof holdClaims>;
   let [first, other]: PushProcess[] = [];
   beforeEach(async () => {
     world = await openIngestionWorld(redisWith({}));

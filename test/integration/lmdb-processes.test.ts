@@ -109,9 +109,8 @@ it('keeps what was acknowledged, and can be read and written, when a process is 
         count++;
         // The acknowledged round, or the next one, which was killed before it told.
         expect([sizeOf(killed), sizeOf(killed + 1)]).toContain(part.fold.length);
-        for (const bytes of [part.fold, record.base ?? Buffer.from('no base')]) {
+        for (const bytes of [part.fold, record.base ?? Buffer.from('no base')])
           expect(bytes.every((byte) => byte === bytes[0])).toBe(true);
-        }
       }
       expect(count).toBe(50);
     }

@@ -110,9 +110,7 @@ async function play(world: PushesWorld, steps: readonly Step[]): Promise<void> {
         break;
       }
       case 'remove':
-        if (files.delete(`sales-${done.file}.parquet`)) {
-          rmSync(join(world.directory, `sales-${done.file}.parquet`));
-        }
+        if (files.delete(`sales-${done.file}.parquet`)) rmSync(join(world.directory, `sales-${done.file}.parquet`));
         break;
       case 'run': {
         const from = clock.now - 10 * MICROS_PER_HOUR;

@@ -1,10 +1,11 @@
 // Pushes held to what is expected of their source: refused whole with what is wrong, told of, or set apart, durably and once.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { MICROS_PER_MINUTE, toJson } from '../../src/core/index.ts';
 import type { Expectation } from '../../src/definitions/index.ts';
 import type { Ingestion } from '../../src/ingestion/index.ts';
-import { NOW, openPushesWorld, type PushesWorld } from '../support/materialize-pushes.ts';
+import { eachWorld } from '../support/each-world.ts';
+import { NOW, openPushesWorld } from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
 const between = (onFail: Expectation['onFail'], min: number | null, max: number | null): Expectation => ({
@@ -30,18 +31,18 @@ const sale = (shop: string | null, price: number | null, minutesAgo = 1) => ({ s
 const [kind] = onlineStoreKinds();
 
 describe('a push', () => {
-  let world: PushesWorld;
-  let ingestion: Ingestion;
-  beforeEach(async () => {
-    world = await openPushesWorld(kind as NonNullable<typeof kind>, {
+  const world = eachWorld(() =>
+    openPushesWorld(kind as NonNullable<typeof kind>, {
       kind: 'pushed',
       location: {},
       pushes: 'keep',
       expect: EXPECT,
-    });
+    }),
+  );
+  let ingestion: Ingestion;
+  beforeEach(async () => {
     ingestion = world.openIngestion();
   });
-  afterEach(() => world.close());
   const push = (rows: readonly object[], key?: string, by = ingestion) => by.push('sales', rows, key);
   const held = async () =>
     (await world.quarantine.rows('sales')).map(({ row, reasons }) => [

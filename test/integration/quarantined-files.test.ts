@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { access, readdir } from 'node:fs/promises';
 import { releaseQuarantined } from '../../src/control/index.ts';
-import { MICROS_PER_HOUR, MICROS_PER_MINUTE, type Micros, type Row } from '../../src/core/index.ts';
+import { MICROS_PER_HOUR, MICROS_PER_MINUTE, type Micros } from '../../src/core/index.ts';
 import type { Expectation, SourceSpec, ViewSpec } from '../../src/definitions/index.ts';
 import {
   auditTrainingSet,
-  createTrainingSet,
   getTrainingSet,
   quarantinedFileRows,
   readRunProfile,
@@ -17,8 +16,15 @@ import {
   surveyQuarantined,
 } from '../../src/offline/index.ts';
 import { summarizeProfile } from '../../src/profiles/index.ts';
-import { definitionsOf, fields, readParquet, TYPES, writeParquet } from '../support/offline-world.ts';
-import { NOW, openPushesWorld, type PushesWorld, sale, shopManifest } from '../support/materialize-pushes.ts';
+import { definitionsOf } from '../support/offline-world.ts';
+import {
+  NOW,
+  openPushesWorld,
+  type PushesWorld,
+  sale,
+  shopManifest,
+  shopTrainingSet,
+} from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
 const ago = (minutes: number): Micros => NOW - minutes * MICROS_PER_MINUTE;
@@ -37,37 +43,7 @@ afterEach(() => world.close());
 const open = async (expected: readonly Expectation[], more: Partial<SourceSpec> = {}) =>
   (world = await openPushesWorld(kind as NonNullable<typeof kind>, { expect: expected, ...more }));
 
-const SPINE = fields({ shop: TYPES.string, when: TYPES.timestamp });
-
-async function trainingSet(name = 'set'): Promise<{ readonly rows: readonly Row[]; readonly id: string }> {
-  const connection = await world.deps.duckdb.connect();
-  try {
-    await writeParquet(connection, join(world.directory, 'spine.parquet'), SPINE, [
-      { shop: 'a', when: NOW },
-      { shop: 'b', when: NOW },
-    ]);
-    const out = join(world.directory, `${name}.parquet`);
-    const request = {
-      service: 'all',
-      spine: 'spine.parquet',
-      directory: world.directory,
-      timestamp: 'when',
-      labels: [],
-      boundary: 'at' as const,
-      out,
-    };
-    const { id } = await createTrainingSet(world.deps, request);
-    const columns = fields({
-      shop: TYPES.string,
-      sold__count: TYPES.int64,
-      sold__sum: TYPES.float64,
-      last__last_price: TYPES.float64,
-    });
-    return { rows: await readParquet(connection, out, columns), id };
-  } finally {
-    connection.closeSync();
-  }
-}
+const trainingSet = (name?: string) => shopTrainingSet(world, ['a', 'b'], name);
 
 const release = (ids?: readonly string[]) =>
   releaseQuarantined(

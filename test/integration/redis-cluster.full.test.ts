@@ -85,9 +85,7 @@ describe.skipIf(!canCluster)('on a Redis Cluster', () => {
     const earlier = await openRun(store, 5, 'run@1');
     for (const node of earlier.nodes) await earlier.begin(node);
     const later = await openRun(store, 6, 'run@1');
-    for (const node of earlier.nodes) {
-      expect(await codeOf(() => earlier.mark(node))).toBe('HR_ONLINE_UNAVAILABLE');
-    }
+    for (const node of earlier.nodes) expect(await codeOf(() => earlier.mark(node))).toBe('HR_ONLINE_UNAVAILABLE');
     await Promise.all([earlier.close(), later.close()]);
   });
 

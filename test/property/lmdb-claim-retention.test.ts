@@ -19,33 +19,21 @@ const IDS = ['a', 'b', 'c'];
 const TURNS = 10;
 
 const which = fc.nat({ max: 5 });
+const kind = <K extends string, M extends object>(
+  weight: number,
+  kind: K,
+  more: { [N in keyof M]: fc.Arbitrary<M[N]> },
+) => ({ weight, arbitrary: fc.record({ kind: fc.constant(kind), ...more }) as fc.Arbitrary<{ kind: K } & M> });
 const step = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('claim' as const), process: which, id: which }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('expire' as const),
-      process: which,
-      id: which,
-      retention: fc.integer({ min: 1, max: 10 * MINUTE }),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('look' as const), process: which, id: which }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('pass' as const), micros: fc.integer({ min: 0, max: 6 * MINUTE }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep' as const), process: which }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constant('set the wall clock' as const), process: which, to: fc.maxSafeNat() }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('open' as const), isApart: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('close' as const), process: which }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('restart' as const), startsAt: fc.nat({ max: 60 * MINUTE }) }),
-  },
+  kind(3, 'claim', { process: which, id: which }),
+  kind(3, 'expire', { process: which, id: which, retention: fc.integer({ min: 1, max: 10 * MINUTE }) }),
+  kind(3, 'look', { process: which, id: which }),
+  kind(4, 'pass', { micros: fc.integer({ min: 0, max: 6 * MINUTE }) }),
+  kind(1, 'sweep', { process: which }),
+  kind(2, 'set the wall clock', { process: which, to: fc.maxSafeNat() }),
+  kind(1, 'open', { isApart: fc.boolean() }),
+  kind(1, 'close', { process: which }),
+  kind(1, 'restart', { startsAt: fc.nat({ max: 60 * MINUTE }) }),
 );
 
 /** An end that is set by one clock while another, silent since the claim, has counted more. */

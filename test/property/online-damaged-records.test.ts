@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DataType, HeadraceError, MICROS_PER_MINUTE } from '../../src/core/index.ts';
+import type { FeatureSpec, SourceSpec } from '../../src/definitions/index.ts';
 import {
   createPartFolder,
   createRecordReader,
@@ -15,13 +16,14 @@ import { ByteWriter } from '../../src/online/records/bytes.ts';
 import { compileRowCodec } from '../../src/online/records/row-codec.ts';
 import { rowSchema } from '../../src/online/records/row-schema.ts';
 import { JsonBytes } from '../../src/serving/json-bytes.ts';
-import { eventManifest } from '../support/event-definitions.ts';
+import { EVENT_FEATURES, eventManifest } from '../support/event-definitions.ts';
 import { baseOf, directoryOf, eventOf, recordOf, runRow } from '../support/fold-world.ts';
 import { runs } from '../support/tier.ts';
 
 const NOW = 1_790_000_000_000_000;
 const codec = createViewCodec(eventManifest(), 'v');
 const folder = createPartFolder(codec);
+const isLatest = ({ aggregation }: FeatureSpec): boolean => aggregation.op === 'latest';
 const latest = codec.view.features.flatMap(({ aggregation }, at) => (aggregation.op === 'latest' ? [at] : []));
 const directory = directoryOf([runRow(1, { asOf: NOW })]);
 const readers = [createRecordReader(codec, directory), createRecordReader(codec, directory, latest)];
@@ -35,6 +37,15 @@ const events = [0, 30, 61, 400, 1500].map((minutesAgo, offset) => {
 const BASE = baseOf(codec, 1, NOW, events);
 const FOLD = folder.fold(undefined, events, NOW);
 const part = (fold: Uint8Array) => ({ writer: 1, cut: 1, boundary: -Infinity, fold });
+
+/** Bytes at some places. */
+const damageOf = (minLength: number, maxLength: number) =>
+  fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength, maxLength });
+function damaged(whole: Uint8Array, places: readonly (readonly [number, number])[]): Uint8Array {
+  const bytes = new Uint8Array(whole);
+  for (const [at, value] of places) if (bytes.length > 0) bytes[at % bytes.length] = value;
+  return bytes;
+}
 
 /** Reads in each way; a mistake that the catalogue has is an answer too. */
 function readAll(record: StoredRecord): (ReadView | undefined)[] {
@@ -67,27 +78,23 @@ describe('a record', () => {
   });
 
   it('that is cut off anywhere is INVALID', () => {
-    for (let length = 0; length < BASE.length; length++) {
-      const views = readAll(recordOf({ base: BASE.slice(0, length) }));
-      expect({ length, isInvalid: views.every(isInvalid) }).toEqual({ length, isInvalid: true });
-    }
-    for (let length = 0; length < FOLD.length; length++) {
-      const views = readAll(recordOf({ parts: [part(FOLD.slice(0, length))] }));
-      expect({ length, isInvalid: views.every(isInvalid) }).toEqual({ length, isInvalid: true });
-    }
+    const cutOff = [
+      ...Array.from(BASE, (_, length) => recordOf({ base: BASE.slice(0, length) })),
+      ...Array.from(FOLD, (_, length) => recordOf({ parts: [part(FOLD.slice(0, length))] })),
+    ];
+    expect(cutOff.filter((record) => !readAll(record).every(isInvalid))).toEqual([]);
   });
 
   it('with damaged bytes, or of bytes that never were one, fails nothing', () => {
-    const damage = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 6 });
+    const whole = fc.constantFrom(BASE, FOLD);
     fc.assert(
       fc.property(
-        damage,
-        fc.constantFrom(BASE, FOLD),
+        damageOf(1, 6),
+        whole,
         fc.uint8Array({ maxLength: 200 }),
         fc.boolean(),
         (places, whole, random, isRandom) => {
-          const bytes = new Uint8Array(whole);
-          for (const [at, value] of places) bytes[at % bytes.length] = value;
+          const bytes = damaged(whole, places);
           if (isRandom) bytes.set(random.subarray(0, bytes.length - 2), 2);
           readAll(recordOf({ base: bytes }));
           readAll(recordOf({ parts: [part(bytes)] }));
@@ -116,26 +123,16 @@ it('a mistake of ours is thrown, and passes for no damage', () => {
 });
 
 it('a list that is damaged within is INVALID, and the row’s other columns are read', () => {
-  const manifest = eventManifest();
-  const [source] = Object.values(manifest.sources) as [(typeof manifest.sources)[string]];
   const column = { name: 'tags', type: { kind: 'list', of: { kind: 'string' } } as const };
-  const feature = { name: 'tags', type: column.type, aggregation: { op: 'latest', column: 'tags' } as const };
-  const view = { ...(manifest.views['v'] as (typeof manifest.views)[string]) };
-  const own = {
-    ...manifest,
-    sources: { ...manifest.sources, [source.name]: { ...source, columns: [...source.columns, column] } },
-    views: {
-      v: { ...view, features: [feature, ...view.features.filter(({ aggregation }) => aggregation.op === 'latest')] },
-    },
-  };
+  const feature = { ...column, aggregation: { op: 'latest', column: 'tags' } as const };
+  const manifest = eventManifest({ features: [feature, ...EVENT_FEATURES.filter(isLatest)] });
+  const events = manifest.sources['events'] as SourceSpec;
+  const own = { ...manifest, sources: { events: { ...events, columns: [...events.columns, column] } } };
   const listed = createViewCodec(own, 'v');
   const reader = createRecordReader(listed, directory);
   const happened = NOW - MICROS_PER_MINUTE;
-  const event = eventOf(
-    listed,
-    { happened, x: 1, n: 2n, s: 'text', tags: ['first', 'second'] },
-    { writer: 1, offset: 1 },
-  );
+  const row = { happened, x: 1, n: 2n, s: 'text', tags: ['first', 'second'] };
+  const event = eventOf(listed, row, { writer: 1, offset: 1 });
   const base = baseOf(listed, 1, NOW, [event]);
   expect(reader.read(recordOf({ base }), NOW)?.values[0]).toEqual(['first', 'second']);
   const at = Buffer.from(base).indexOf('first') - 4;
@@ -147,18 +144,14 @@ it('a list that is damaged within is INVALID, and the row’s other columns are 
 });
 
 it('a base that stands alone, damaged or not, is found nowhere but where a look at its whole record finds it', () => {
-  const manifest = eventManifest();
-  const view = manifest.views['v'] as (typeof manifest.views)[string];
-  const features = view.features.filter(({ aggregation }) => aggregation.op === 'latest');
-  const ttlMicros = 60 * MICROS_PER_MINUTE;
-  const plain = createViewCodec({ ...manifest, views: { v: { ...view, ttlMicros, features } } }, 'v');
+  const manifest = eventManifest({ features: EVENT_FEATURES.filter(isLatest), ttlMicros: 60 * MICROS_PER_MINUTE });
+  const plain = createViewCodec(manifest, 'v');
   const reader = createRecordReader(plain, directoryOf([runRow(1, { asOf: NOW }), runRow(7, { asOf: NOW })]));
   const event = eventOf(plain, { happened: NOW, x: 1.5, n: 2n, s: 'text', seq: 1n }, { writer: 1, offset: 1 });
   const deleted = { ...event, deleted: true };
   const bases = [[event], [deleted], []].map((of) => baseOf(plain, 1, NOW, of));
   const minutes = fc.constantFrom(-1, 0, 1, 60, 61);
-  const damages = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 3 });
-  const damage = fc.oneof({ arbitrary: fc.constant([]), weight: 2 }, { arbitrary: damages, weight: 1 });
+  const damage = fc.oneof({ arbitrary: fc.constant([]), weight: 2 }, { arbitrary: damageOf(1, 3), weight: 1 });
   const cut = fc.oneof({ arbitrary: fc.constant(null), weight: 4 }, { arbitrary: fc.nat(), weight: 1 });
   const counts = { inPlace: 0, elsewhere: 0 };
   fc.assert(
@@ -171,8 +164,7 @@ it('a base that stands alone, damaged or not, is found nowhere but where a look 
       minutes,
       minutes,
       (whole, places, cutAt, before, after, later, skew) => {
-        const base = new Uint8Array(whole).subarray(0, cutAt === null ? undefined : cutAt % (whole.length + 1));
-        for (const [at, value] of places) if (base.length > 0) base[at % base.length] = value;
+        const base = damaged(whole.subarray(0, cutAt === null ? undefined : cutAt % (whole.length + 1)), places);
         const bytes = Buffer.concat([before, base, after]);
         const memory = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
         const [at, skewMicros] = [NOW + later * MICROS_PER_MINUTE, Math.max(0, skew) * MICROS_PER_MINUTE];
@@ -211,9 +203,8 @@ it('a column of damaged bytes gives a value or says that they are damaged', () =
   for (let length = 0; length < whole.length; length++) expect(row.isWhole(whole, 0, length)).toBe(false);
   const out = new JsonBytes();
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 6 }), (places) => {
-      const bytes = new Uint8Array(whole);
-      for (const [at, value] of places) bytes[at % bytes.length] = value;
+    fc.property(damageOf(0, 6), (places) => {
+      const bytes = damaged(whole, places);
       if (!row.isWhole(bytes, 0, bytes.length)) return;
       for (const column of types.keys()) {
         for (const read of [() => row.readColumn(bytes, 0, column), () => row.giveColumn(bytes, 0, column, out)]) {

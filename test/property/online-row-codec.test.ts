@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DataType, Value } from '../../src/core/index.ts';
+import type { DataType } from '../../src/core/index.ts';
 import { ByteWriter } from '../../src/online/records/bytes.ts';
 import {
   compileRowCodec,
@@ -19,17 +19,13 @@ import {
   rowSchema,
   type SchemaColumn,
 } from '../../src/online/records/row-schema.ts';
+import { anyValue } from '../support/any-value.ts';
 import { runs } from '../support/tier.ts';
 
 const scalar = fc.constantFrom<DataType>(
-  { kind: 'bool' },
-  { kind: 'int32' },
-  { kind: 'int64' },
-  { kind: 'float32' },
-  { kind: 'float64' },
-  { kind: 'string' },
-  { kind: 'bytes' },
-  { kind: 'timestamp' },
+  ...(['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp'] as const).map((kind) => ({
+    kind,
+  })),
   { kind: 'vector', size: 3 },
 );
 const dataType: fc.Arbitrary<DataType> = fc.oneof(
@@ -37,31 +33,6 @@ const dataType: fc.Arbitrary<DataType> = fc.oneof(
   { weight: 1, arbitrary: scalar.map((of): DataType => ({ kind: 'list', of })) },
   { weight: 1, arbitrary: scalar.map((of): DataType => ({ kind: 'list', of: { kind: 'list', of } })) },
 );
-
-function valueOf(type: DataType): fc.Arbitrary<Value> {
-  switch (type.kind) {
-    case 'bool':
-      return fc.boolean();
-    case 'int32':
-      return fc.integer();
-    case 'int64':
-      return fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n);
-    case 'float32':
-      return fc.float();
-    case 'float64':
-      return fc.double();
-    case 'string':
-      return fc.string({ unit: 'binary', maxLength: 40 }).map((text) => text.toWellFormed());
-    case 'bytes':
-      return fc.uint8Array({ maxLength: 40 });
-    case 'timestamp':
-      return fc.maxSafeInteger();
-    case 'vector':
-      return fc.float32Array({ minLength: type.size, maxLength: type.size });
-    case 'list':
-      return fc.array(fc.option(valueOf(type.of), { freq: 4 }), { maxLength: 4 });
-  }
-}
 
 interface Written {
   readonly columns: readonly SchemaColumn[];
@@ -80,7 +51,7 @@ const written: fc.Arbitrary<Written> = fc
         eventMicros: fc.maxSafeInteger(),
         knownMicros: fc.maxSafeInteger(),
         deleted: fc.boolean(),
-        values: fc.tuple(...named.map(([, type]) => fc.option(valueOf(type), { freq: 4 }))),
+        values: fc.tuple(...named.map(([, type]) => fc.option(anyValue(type), { freq: 4 }))),
       }),
     }),
   );

@@ -1,16 +1,22 @@
 // After any mix of files, pushes, releases and materializes, with random rules that set rows apart: what is read online is
 // what the oracle says of the rows that are sound or were put back, and so is a training set.
 
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { releaseQuarantined } from '../../src/control/index.ts';
 import { MICROS_PER_MINUTE, type Micros, type Row, type Value } from '../../src/core/index.ts';
 import type { Expectation, SourceSpec } from '../../src/definitions/index.ts';
 import type { Ingestion } from '../../src/ingestion/index.ts';
-import { createTrainingSet, quarantinedFileRows } from '../../src/offline/index.ts';
-import { fields, readParquet, TYPES, writeParquet } from '../support/offline-world.ts';
-import { asJson, NOW, openPushesWorld, type PushesWorld, SALE_COLUMNS } from '../support/materialize-pushes.ts';
+import { quarantinedFileRows } from '../../src/offline/index.ts';
+import { TYPES } from '../support/offline-world.ts';
+import {
+  asJson,
+  NOW,
+  openPushesWorld,
+  type PushesWorld,
+  SALE_COLUMNS,
+  shopTrainingSet,
+} from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
 import { rows as tierRows, runs } from '../support/tier.ts';
@@ -231,35 +237,8 @@ async function expectOnline(world: PushesWorld, rows: readonly Row[]): Promise<v
 }
 
 async function expectTrainingSet(world: PushesWorld, rows: readonly Row[]): Promise<void> {
-  const connection = await world.deps.duckdb.connect();
-  try {
-    const spine = fields({ shop: TYPES.string, when: TYPES.timestamp });
-    await writeParquet(
-      connection,
-      join(world.directory, 'spine.parquet'),
-      spine,
-      SHOPS.map((shop) => ({ shop, when: NOW })),
-    );
-    const out = join(world.directory, 'set.parquet');
-    await createTrainingSet(world.deps, {
-      service: 'all',
-      spine: 'spine.parquet',
-      directory: world.directory,
-      timestamp: 'when',
-      labels: [],
-      boundary: 'at',
-      out,
-    });
-    const columns = fields({ shop: TYPES.string, sold__count: TYPES.int64, sold__sum: TYPES.float64 });
-    for (const one of await readParquet(connection, out, columns)) {
-      expectSame(
-        [one['sold__count'] as Value, one['sold__sum'] as Value],
-        expectedOf(world, rows, one['shop'] as string),
-      );
-    }
-  } finally {
-    connection.closeSync();
-  }
+  for (const { shop, sold__count, sold__sum } of (await shopTrainingSet(world, SHOPS)).rows)
+    expectSame([sold__count as Value, sold__sum as Value], expectedOf(world, rows, shop as string));
 }
 
 function expectSame(found: readonly Value[], expected: readonly Value[]): void {

@@ -134,9 +134,8 @@ describe.each(onlineStoreKinds())('versions side by side on $name', (kind) => {
               now += wait;
               return 'sales' in what ? rowsAt(what.sales, now, () => seq++) : [];
             });
-            if (pushes !== 'keep') {
+            if (pushes !== 'keep')
               await writeParquet(offline.connection, join(folder, 'sales.parquet'), COLUMNS, rows.flat());
-            }
             const arrived: Row[] = [];
             for (const [index, { wait, what }] of steps.entries()) {
               clock.now += wait;

@@ -35,6 +35,7 @@ import {
   openRuns,
   type ReadView,
   type RunRow,
+  type StoreWriter,
 } from '../../src/online/index.ts';
 import { createRowDeriver } from '../../src/offline/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
@@ -79,6 +80,17 @@ export interface ProcessOptions extends Partial<Omit<IngestionOptions, 'definiti
 }
 
 export type IngestionWorld = Awaited<ReturnType<typeof openIngestionWorld>>;
+
+/** A store whose writers do some things otherwise: to put between a process and its store. */
+export const writersOf =
+  (change: (writer: StoreWriter) => Partial<StoreWriter>) =>
+  (store: OnlineStore): OnlineStore => ({
+    ...store,
+    async writer(link) {
+      const writer = await store.writer(link);
+      return { ...writer, ...change(writer) };
+    },
+  });
 
 const STRING = { kind: 'string' } as const;
 

@@ -20,6 +20,7 @@ import { openEventLog } from '../../src/events/index.ts';
 import { type Ingestion, openFeeds, openIngestion } from '../../src/ingestion/index.ts';
 import {
   createRowDeriver,
+  createTrainingSet,
   type MaterializeDeps,
   type MaterializedView,
   type MaterializeRequest,
@@ -28,7 +29,16 @@ import {
 import { createFeatureReader, createViewCodec, openRowSchemas, openRuns } from '../../src/online/index.ts';
 import { openObjectStore } from '../../src/storage/index.ts';
 import { openDirectory } from './materialize-world.ts';
-import { definitionsOf, fields, manifestOf, openOfflineWorld, TYPES, viewOf, writeParquet } from './offline-world.ts';
+import {
+  definitionsOf,
+  fields,
+  manifestOf,
+  openOfflineWorld,
+  readParquet,
+  TYPES,
+  viewOf,
+  writeParquet,
+} from './offline-world.ts';
 import { LIMITS } from './ingestion-limits.ts';
 import type { OnlineStoreKind } from './online-stores.ts';
 
@@ -189,4 +199,21 @@ export function shopManifest(path: string, more: Partial<SourceSpec> = {}): Mani
     },
     services: { all: { name: 'all', members: [member('sold', FEATURES), member('last', latest)] } },
   });
+}
+
+/** A training set of these shops as at NOW: its rows and its id. */
+export async function shopTrainingSet({ deps, directory }: PushesWorld, shops: readonly string[], name = 'set') {
+  const connection = await deps.duckdb.connect();
+  try {
+    const spine = fields({ shop: TYPES.string, when: TYPES.timestamp });
+    const asked = shops.map((shop) => ({ shop, when: NOW }));
+    await writeParquet(connection, join(directory, 'spine.parquet'), spine, asked);
+    const out = join(directory, `${name}.parquet`);
+    const request = { service: 'all', spine: 'spine.parquet', directory, timestamp: 'when', labels: [], out };
+    const { id } = await createTrainingSet(deps, { ...request, boundary: 'at' });
+    const features = { sold__count: TYPES.int64, sold__sum: TYPES.float64, last__last_price: TYPES.float64 };
+    return { rows: await readParquet(connection, out, fields({ shop: TYPES.string, ...features })), id };
+  } finally {
+    connection.closeSync();
+  }
 }

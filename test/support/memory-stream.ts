@@ -6,19 +6,7 @@ import { HeadraceError } from '../../src/core/index.ts';
 import type { FetchedPart, MessageStream, StreamMessage } from '../../src/streams/index.ts';
 import type { SentMessage } from './kafka-server.ts';
 
-export interface MemoryTopic {
-  send(messages: readonly SentMessage[]): void;
-  /** A member of a group. */
-  open(group?: string): MessageStream;
-  /** Deletes what lies before an offset. */
-  deleteRecords(partition: number, before: number): void;
-  /** How far a group said that it is. */
-  committed(group: string): ReadonlyMap<number, number>;
-  /** While it is away every call fails. */
-  isAway: boolean;
-  /** Calls that failed since it was away. */
-  readonly refused: number;
-}
+export type MemoryTopic = ReturnType<typeof createMemoryTopic>;
 
 /** Of one partition in one fetch. */
 const FETCHED = 1000;
@@ -33,7 +21,7 @@ interface Member {
   assigned: readonly number[];
 }
 
-export function createMemoryTopic(partitions = 1, topicId = 'memory'): MemoryTopic {
+export function createMemoryTopic(partitions = 1, topicId = 'memory') {
   const all = Array.from({ length: partitions }, (_, partition) => partition);
   const logs: StreamMessage[][] = all.map(() => []);
   const starts: number[] = all.map(() => 0);
@@ -54,12 +42,14 @@ export function createMemoryTopic(partitions = 1, topicId = 'memory'): MemoryTop
     refused++;
     throw new HeadraceError('HR_STREAM_UNAVAILABLE', 'the topic is away');
   };
-  const topic: MemoryTopic = {
+  const topic = {
+    /** While it is away every call fails. */
     isAway: false,
-    get refused() {
+    /** Calls that failed since it was away. */
+    get refused(): number {
       return refused;
     },
-    send(messages) {
+    send(messages: readonly SentMessage[]): void {
       for (const { key, value, partition = 0, headers = {}, timestamp = 0n } of messages) {
         const log = logs[partition] as StreamMessage[];
         log.push({
@@ -71,11 +61,14 @@ export function createMemoryTopic(partitions = 1, topicId = 'memory'): MemoryTop
         });
       }
     },
-    deleteRecords(partition, before) {
+    /** Deletes what lies before an offset. */
+    deleteRecords(partition: number, before: number): void {
       starts[partition] = before;
     },
-    committed: (group) => places.get(group) ?? new Map(),
-    open(group = 'g') {
+    /** How far a group said that it is. */
+    committed: (group: string): ReadonlyMap<number, number> => places.get(group) ?? new Map(),
+    /** A member of a group. */
+    open(group = 'g'): MessageStream {
       const members = membersOf(group);
       const own: Member = { assigned: [] };
       members.push(own);

@@ -7,24 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 
-export interface RedisServer {
-  readonly url: string;
-  readonly port: number;
-  /** Where its files lie. */
-  readonly folder: string;
-  /** URL of the next database by number, which nobody else was given. */
-  newUrl(): string;
-  /** Process id of the running server. */
-  pid(): number;
-  /** Runs one command, as a person would type it; gives the raw reply. */
-  command(line: string): Promise<string>;
-  /** Ends it as a power cut would, keeping its files. */
-  kill(): Promise<void>;
-  /** Starts it again on the same port and files. */
-  start(): Promise<void>;
-  /** Ends it and removes its files. */
-  stop(): Promise<void>;
-}
+export type RedisServer = Awaited<ReturnType<typeof startRedis>>;
 
 export interface RedisServerOptions extends Lifetime {
   /** Default: the `redis-server` on the path. */
@@ -48,7 +31,7 @@ export function hasRedis(): boolean {
   return spawnSync('redis-server', ['--version']).status === 0;
 }
 
-export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+export async function startRedis(options: RedisServerOptions = {}) {
   const { program = 'redis-server', isDurable = false, settings = [] } = options;
   const folder = serverFolder('redis', options);
   const port = options.port ?? (await freePort());
@@ -85,12 +68,19 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    /** Where its files lie. */
     folder,
+    /** URL of the next database by number, which nobody else was given. */
     newUrl: () => `redis://127.0.0.1:${port}/${++given}`,
+    /** Process id of the running server. */
     pid: () => server?.pid ?? 0,
-    command: (line) => ask(port, line),
+    /** Runs one command, as a person would type it; gives the raw reply. */
+    command: (line: string) => ask(port, line),
+    /** Ends it as a power cut would, keeping its files. */
     kill: () => end('SIGKILL'),
+    /** Starts it again on the same port and files. */
     start,
+    /** Ends it and removes its files. */
     async stop() {
       await end('SIGTERM');
       rmSync(folder, { recursive: true, force: true });

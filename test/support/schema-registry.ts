@@ -4,16 +4,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface SchemaRegistryServer {
-  readonly url: string;
-  /** Gives the schema's number. */
-  add(subject: string, schema: string, references?: readonly object[]): number;
-  /** How many requests came. */
-  requests(): number;
-  stop(): Promise<void>;
-}
+export type SchemaRegistryServer = Awaited<ReturnType<typeof startSchemaRegistry>>;
 
-export async function startSchemaRegistry(login?: { user: string; password: string }): Promise<SchemaRegistryServer> {
+export async function startSchemaRegistry(login?: { user: string; password: string }) {
   const schemas: { subject: string; version: number; body: object }[] = [];
   const expected =
     login === undefined ? undefined : `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`;
@@ -40,14 +33,16 @@ export async function startSchemaRegistry(login?: { user: string; password: stri
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    add(subject, schema, references = []) {
+    /** Gives the schema's number. */
+    add(subject: string, schema: string, references: readonly object[] = []): number {
       const version = schemas.filter((one) => one.subject === subject).length + 1;
       schemas.push({ subject, version, body: { schema, references } });
       return schemas.length;
     },
+    /** How many requests came. */
     requests: () => requests,
     stop: () =>
-      new Promise((done) => {
+      new Promise<void>((done) => {
         server.close(() => done());
         server.closeAllConnections();
       }),

@@ -3,21 +3,10 @@
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-export interface Gate {
-  readonly port: number;
-  /** From now on nothing of what the server says gets through; it stays connected. */
-  holdBack(): void;
-  /** Ends all connections, and every new one at once. */
-  refuse(): void;
-  /** Lets whoever comes through again, both ways; connections that were held back stay so. */
-  admit(): void;
-  /** Ends the connections that there are. */
-  cut(): void;
-  end(): void;
-}
+export type Gate = Awaited<ReturnType<typeof openGate>>;
 
 /** `target` is asked at each connection for the server's port, or the path of its socket. */
-export async function openGate(target: () => number | string): Promise<Gate> {
+export async function openGate(target: () => number | string) {
   const pairs = new Set<readonly [Socket, Socket]>();
   let isHeld = false;
   let isRefused = false;
@@ -47,25 +36,29 @@ export async function openGate(target: () => number | string): Promise<Gate> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
+  /** Ends the connections that there are. */
   const cut = (): void => {
     for (const [client] of pairs) client.destroy();
   };
   return {
     port: address.port,
-    holdBack() {
+    /** From now on nothing of what the server says gets through; it stays connected. */
+    holdBack(): void {
       isHeld = true;
       for (const [client, inner] of pairs) inner.unpipe(client).pause();
     },
-    refuse() {
+    /** Ends all connections, and every new one at once. */
+    refuse(): void {
       isRefused = true;
       cut();
     },
-    admit() {
+    /** Lets whoever comes through again, both ways; connections that were held back stay so. */
+    admit(): void {
       isHeld = false;
       isRefused = false;
     },
     cut,
-    end() {
+    end(): void {
       cut();
       server.close();
     },

@@ -8,89 +8,57 @@ import type { LogRecord } from '../../src/events/records/log-record.ts';
 
 const BEGIN = { seq: 4, at: { cut: 0, sealed: 0, offset: 0 }, cuts: new Map() };
 const mark = (cut: number): LogRecord => ({ kind: 'mark', cut, view: new Map() });
-const seal = (cut: number, ...voids: number[]): LogRecord => ({ kind: 'seal', cut, voids });
 const entry = (offset: number, count = 1): LogRecord => ({ kind: 'entry', offset, count, source: 's' });
 
-/** Pieces of at most `pieceBytes` bytes, of messages of ten bytes each. */
-function piecesOf(messages: readonly (readonly [record: LogRecord, offset: number])[], pieceBytes = 1000) {
+/**
+ * Pieces of at most `pieceBytes` bytes, of messages of ten bytes each, as `7:mark 1`: the message's offset, what it is, and the
+ * cut, the entry's offset and count, or the cut and its void entries.
+ */
+function piecesOf(messages: string, pieceBytes = 1000) {
   const pieces = createPieces(BEGIN, pieceBytes);
-  const problems = messages.flatMap(([record, offset]) => pieces.add(record, offset, 10) ?? []);
+  const problems = messages.split(', ').flatMap((message) => {
+    const [, at, kind, numbers = ''] = /^(\d+):(\w+) (.*)$/.exec(message) ?? [];
+    const [first = 0, ...more] = numbers.split(' ').map(Number);
+    const seal: LogRecord = { kind: 'seal', cut: first, voids: more };
+    return (
+      pieces.add(kind === 'mark' ? mark(first) : kind === 'entry' ? entry(first, more[0]) : seal, Number(at), 10) ?? []
+    );
+  });
   pieces.end();
-  const spans = pieces.ended.map(({ span }) => [span.from, span.to]);
-  return { pieces, problems, spans };
+  return { pieces, problems, spans: pieces.ended.map(({ span }) => `${span.from}-${span.to}`) };
 }
 
 describe('messages are one piece', () => {
   it('until a cut begins', () => {
-    const { spans, pieces } = piecesOf([
-      [mark(1), 7],
-      [entry(0), 8],
-      [seal(1), 9],
-      [mark(2), 10],
-      [entry(1), 11],
-    ]);
-    expect(spans).toEqual([
-      [7, 10],
-      [10, 12],
-    ]);
-    expect(pieces.ended.map(({ marks, seals }) => [marks, seals].map((all) => all.map(({ cut }) => cut)))).toEqual([
-      [[1], [1]],
-      [[2], []],
-    ]);
-    expect(pieces.ended.map(({ seq, bytes, firstCut, lastCut }) => [seq, bytes, firstCut, lastCut])).toEqual([
-      [5, 30, 1, 1],
-      [6, 20, 2, 2],
+    const { spans, pieces } = piecesOf('7:mark 1, 8:entry 0, 9:seal 1, 10:mark 2, 11:entry 1');
+    expect(spans).toEqual(['7-10', '10-12']);
+    const shown = pieces.ended.map(({ seq, bytes, firstCut, lastCut, marks, seals }) => {
+      const [marked, sealed] = [marks, seals].map((all) => all.map(({ cut }) => cut));
+      return { seq, bytes, cuts: [firstCut, lastCut], marked, sealed };
+    });
+    expect(shown).toEqual([
+      { seq: 5, bytes: 30, cuts: [1, 1], marked: [1], sealed: [1] },
+      { seq: 6, bytes: 20, cuts: [2, 2], marked: [2], sealed: [] },
     ]);
   });
 
   it('until another’s message lies between them', () => {
-    expect(
-      piecesOf([
-        [mark(1), 7],
-        [entry(0), 8],
-        [entry(1), 10],
-      ]).spans,
-    ).toEqual([
-      [7, 9],
-      [10, 11],
-    ]);
+    expect(piecesOf('7:mark 1, 8:entry 0, 10:entry 1').spans).toEqual(['7-9', '10-11']);
   });
 
   it('until it has as many bytes as a piece may have', () => {
-    const four = [
-      [mark(1), 0],
-      [entry(0), 1],
-      [entry(1), 2],
-      [entry(2), 3],
-    ] as const;
-    expect(piecesOf(four, 20).spans).toEqual([
-      [0, 2],
-      [2, 4],
-    ]);
-    expect(piecesOf(four, 21).spans).toEqual([
-      [0, 3],
-      [3, 4],
-    ]);
+    const four = '0:mark 1, 1:entry 0, 2:entry 1, 3:entry 2';
+    expect(piecesOf(four, 20).spans).toEqual(['0-2', '2-4']);
+    expect(piecesOf(four, 21).spans).toEqual(['0-3', '3-4']);
   });
 });
 
 it('a cut is known with its void entries once it is sealed, and what does not follow is refused', () => {
-  const { pieces, problems } = piecesOf([
-    [mark(1), 0],
-    [entry(0, 3), 1],
-    [seal(1, 2), 2],
-  ]);
+  const { pieces, problems } = piecesOf('0:mark 1, 1:entry 0 3, 2:seal 1 2');
   expect(problems).toEqual([]);
   expect(pieces.cuts.get(1)).toEqual({ cut: 1, view: new Map(), voids: new Set([2]) });
   expect(pieces.at).toEqual({ cut: 1, sealed: 1, offset: 3 });
-  expect(
-    piecesOf([
-      [mark(1), 0],
-      [entry(5), 1],
-      [entry(4), 2],
-      [mark(3), 3],
-    ]).problems,
-  ).toHaveLength(2);
+  expect(piecesOf('0:mark 1, 1:entry 5, 2:entry 4, 3:mark 3').problems).toHaveLength(2);
 });
 
 it('a piece that is shipped is told no more, and the one that grows is told as it is', () => {

@@ -5,36 +5,31 @@ import { describe, expect, it } from 'vitest';
 import type { DataType, Row, Value } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import { decodeRows, encodeRows } from '../../src/events/records/row-codec.ts';
+import { anyValue } from '../support/any-value.ts';
 import { numbersSource } from '../support/numbers-source.ts';
 
-const float32 = fc.oneof(fc.float(), fc.constantFrom(-0, NaN, Infinity, -Infinity));
-const BY_TYPE: readonly (readonly [DataType, fc.Arbitrary<Value>])[] = [
-  [{ kind: 'bool' }, fc.boolean()],
-  [{ kind: 'int32' }, fc.integer()],
-  [
-    { kind: 'int64' },
-    fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.bigInt({ min: -9n, max: 9n })),
-  ],
-  [{ kind: 'float32' }, float32],
-  [{ kind: 'float64' }, fc.oneof(fc.double(), fc.constantFrom(-0, NaN, Infinity, 1e21, 5e-324, 2 ** 70))],
-  [{ kind: 'string' }, fc.string({ unit: 'binary' })],
-  [{ kind: 'bytes' }, fc.uint8Array()],
-  [{ kind: 'timestamp' }, fc.maxSafeInteger()],
-  [{ kind: 'list', of: { kind: 'int64' } }, fc.array(fc.option(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })))],
-  [
-    { kind: 'vector', size: 3 },
-    fc.array(float32, { minLength: 3, maxLength: 3 }).map((items) => Float32Array.from(items)),
-  ],
-];
+type Kind = Exclude<DataType['kind'], 'list' | 'vector'>;
+const of = (kind: Kind): DataType => ({ kind });
+const [int32, int64, float32, float64] = [of('int32'), of('int64'), of('float32'), of('float64')];
+const [string, bytes, bool, timestamp] = [of('string'), of('bytes'), of('bool'), of('timestamp')];
+const list = (of: DataType): DataType => ({ kind: 'list', of });
+const vector: DataType = { kind: 'vector', size: 3 };
+const ALL = [bool, int32, int64, float32, float64, string, bytes, timestamp, list(int64), vector];
 const source: SourceSpec = {
   ...numbersSource,
-  columns: BY_TYPE.map(([type], index) => ({ name: `a "column": ${index}`, type })),
+  columns: ALL.map((type, index) => ({ name: `a "column": ${index}`, type })),
 };
 const anyRow: fc.Arbitrary<Row> = fc
-  .tuple(...BY_TYPE.map(([, values]) => fc.option(values, { freq: 5 })))
+  .tuple(...ALL.map((type) => fc.option(anyValue(type), { freq: 5 })))
   .map((values) => Object.fromEntries(values.map((value, index) => [`a "column": ${index}`, value])));
 
 describe('rows of a log entry', () => {
+  const typed = (...types: DataType[]): SourceSpec => ({
+    ...numbersSource,
+    columns: types.map((type, at) => ({ name: 'xy'[at] as string, type })),
+  });
+  const large = 2n ** 62n + 1n;
+
   it('come back as they were, bit by bit', () => {
     const pushed = fc.record({ row: anyRow, knownMicros: fc.maxSafeInteger() }, { noNullPrototype: true });
     fc.assert(
@@ -68,112 +63,76 @@ describe('rows of a log entry', () => {
 
   it('keep NaN apart from null, whatever bits a NaN carries', () => {
     const odd = new Float64Array(new BigUint64Array([0xffffffffffffffffn]).buffer)[0] as number;
-    const floats: SourceSpec = { ...numbersSource, columns: [{ name: 'x', type: { kind: 'float64' } }] };
+    const floats = typed(float64);
     const rows = [NaN, odd, null].map((x) => ({ row: { x }, knownMicros: 1 }));
     expect(decodeRows(floats, encodeRows(floats, rows)).map(({ row }) => row['x'])).toEqual([NaN, NaN, null]);
   });
 
-  it('are converted where a column has another type by now, and are null where that would say something else', () => {
-    const typed = (type: DataType): SourceSpec => ({ ...numbersSource, columns: [{ name: 'x', type }] });
-    const readAs = (stored: DataType, wanted: DataType, ...values: Value[]): unknown[] => {
-      const body = encodeRows(
-        typed(stored),
-        values.map((x) => ({ row: { x }, knownMicros: 1 })),
-      );
-      return decodeRows(typed(wanted), body).map(({ row }) => row['x']);
-    };
-    const [int32, int64, float64, string, bool, timestamp] = (
-      ['int32', 'int64', 'float64', 'string', 'bool', 'timestamp'] as const
-    ).map((kind) => ({ kind })) as [DataType, DataType, DataType, DataType, DataType, DataType];
-    const large = 2n ** 62n + 1n;
-    expect(readAs(int64, string, 7n, large, -(2n ** 63n), null)).toEqual([
-      '7',
-      String(large),
-      String(-(2n ** 63n)),
-      null,
-    ]);
-    expect(readAs(int32, string, 7, -1)).toEqual(['7', '-1']);
-    expect(readAs(float64, string, 0.1, -0, NaN, 1e21)).toEqual(['0.1', '-0', 'NaN', '1e+21']);
-    expect(readAs(bool, string, true)).toEqual(['true']);
-    expect(readAs(timestamp, string, 1)).toEqual(['1970-01-01T00:00:00.000001Z']);
-    expect(readAs(string, int64, '7', String(large), '007', '+7', '7.0', ' 7', '9223372036854775808', '')).toEqual([
-      7n,
-      large,
-      ...Array.from({ length: 6 }, () => null),
-    ]);
-    expect(readAs(string, int32, '7', '2147483648', '1.5')).toEqual([7, null, null]);
-    expect(readAs(string, float64, '0.1', '-0', 'Infinity', 'NaN', '0.10', 'x', '')).toEqual([
-      0.1,
-      -0,
-      Infinity,
-      NaN,
-      null,
-      null,
-      null,
-    ]);
-    expect(readAs(string, timestamp, '1970-01-01T00:00:00.000001Z', '1')).toEqual([1, null]);
-    expect(readAs(float64, int64, 5, 1.5, 2 ** 60, 2 ** 63, Infinity)).toEqual([5n, null, 2n ** 60n, null, null]);
-    expect(readAs(float64, int32, -0, 2 ** 31)).toEqual([0, null]);
-    const float: DataType = { kind: 'float32' };
-    expect(readAs(float, string, Math.fround(0.1), Math.fround(1 / 3), 16_777_216)).toEqual([
-      '0.1',
-      '0.33333334',
-      '16777216',
-    ]);
-    expect(readAs(float64, float, 1e300, -Infinity)).toEqual([null, -Infinity]);
-    expect(readAs(int64, float64, 7n)).toEqual([7]);
-    expect(readAs(timestamp, int64, 1)).toEqual([null]);
+  it.each<[from: DataType, to: DataType, values: Value[], wanted: Value[]]>([
+    [int64, string, [7n, large, -(2n ** 63n), null], ['7', String(large), String(-(2n ** 63n)), null]],
+    [int32, string, [7, -1], ['7', '-1']],
+    [float64, string, [0.1, -0, NaN, 1e21], ['0.1', '-0', 'NaN', '1e+21']],
+    [float32, string, [Math.fround(0.1), Math.fround(1 / 3), 16_777_216], ['0.1', '0.33333334', '16777216']],
+    [bool, string, [true], ['true']],
+    [timestamp, string, [1], ['1970-01-01T00:00:00.000001Z']],
+    [string, int64, ['7', String(large)], [7n, large]],
+    [string, int64, ['007', '+7', '7.0', ' 7', '9223372036854775808', ''], [null, null, null, null, null, null]],
+    [string, int32, ['7', '2147483648', '1.5'], [7, null, null]],
+    [string, float64, ['0.1', '-0', 'Infinity', 'NaN'], [0.1, -0, Infinity, NaN]],
+    [string, float64, ['0.10', 'x', ''], [null, null, null]],
+    [string, timestamp, ['1970-01-01T00:00:00.000001Z', '1'], [1, null]],
+    [float64, int64, [5, 1.5, 2 ** 60, 2 ** 63, Infinity], [5n, null, 2n ** 60n, null, null]],
+    [float64, int32, [-0, 2 ** 31], [0, null]],
+    [float64, float32, [1e300, -Infinity], [null, -Infinity]],
+    [int64, float64, [7n], [7]],
+    [timestamp, int64, [1], [null]],
     // The text's base64 is other bytes, and bytes need not be a text.
-    const bytes: DataType = { kind: 'bytes' };
-    expect(readAs(string, bytes, 'abcd', '')).toEqual([null, null]);
-    expect(readAs(bytes, string, Uint8Array.of(97))).toEqual([null]);
-    const list = (of: DataType): DataType => ({ kind: 'list', of });
-    expect(readAs(list(string), list(bytes), ['abcd'])).toEqual([[null]]);
-    expect(readAs(list(int64), list(string), [large, null, 1n])).toEqual([[String(large), null, '1']]);
-    expect(readAs(list(int64), string, [1n])).toEqual([null]);
+    [string, bytes, ['abcd', ''], [null, null]],
+    [bytes, string, [Uint8Array.of(97)], [null]],
+    [list(string), list(bytes), [['abcd']], [[null]]],
+    [list(int64), list(string), [[large, null, 1n]], [[String(large), null, '1']]],
+    [list(int64), string, [[1n]], [null]],
+  ])('are converted from %o to %o, and are null where that would say something else', (from, to, values, wanted) => {
+    const rows = values.map((x) => ({ row: { x }, knownMicros: 1 }));
+    expect(decodeRows(typed(to), encodeRows(typed(from), rows)).map(({ row }) => row['x'])).toEqual(wanted);
   });
 
   it('name the columns in which that lost a value, or an item of a list; nulls lose nothing', () => {
-    const typed = (x: DataType, y: DataType): SourceSpec => ({
-      ...numbersSource,
-      columns: [
-        { name: 'x', type: x },
-        { name: 'y', type: y },
-      ],
-    });
-    const [string, int64] = [{ kind: 'string' }, { kind: 'int64' }] as const;
-    const lists = (of: DataType): DataType => ({ kind: 'list', of });
-    const rows: Row[] = [
-      { x: '7', y: ['1', null, '-3'] },
-      { x: 'seven', y: ['1', 'two'] },
-      { x: 'seven', y: null },
-      { x: null, y: [null, ''] },
-    ];
-    const body = encodeRows(
-      typed(string, lists(string)),
-      rows.map((row) => ({ row, knownMicros: 1 })),
-    );
-    expect(decodeRows(typed(int64, lists(int64)), body)).toStrictEqual([
-      { row: { x: 7n, y: [1n, null, -3n] }, knownMicros: 1 },
-      { row: { x: null, y: [1n, null] }, knownMicros: 1, lost: ['x', 'y'] },
-      { row: { x: null, y: null }, knownMicros: 1, lost: ['x'] },
-      { row: { x: null, y: [null, null] }, knownMicros: 1, lost: ['y'] },
+    const known = { knownMicros: 1 };
+    const read = (from: SourceSpec, to: SourceSpec, ...rows: Row[]) =>
+      decodeRows(
+        to,
+        encodeRows(
+          from,
+          rows.map((row) => ({ row, ...known })),
+        ),
+      );
+    expect(
+      read(
+        typed(string, list(string)),
+        typed(int64, list(int64)),
+        { x: '7', y: ['1', null, '-3'] },
+        { x: 'seven', y: ['1', 'two'] },
+        { x: 'seven', y: null },
+        { x: null, y: [null, ''] },
+      ),
+    ).toStrictEqual([
+      { row: { x: 7n, y: [1n, null, -3n] }, ...known },
+      { row: { x: null, y: [1n, null] }, ...known, lost: ['x', 'y'] },
+      { row: { x: null, y: null }, ...known, lost: ['x'] },
+      { row: { x: null, y: [null, null] }, ...known, lost: ['y'] },
     ]);
-    const nested = decodeRows(
-      typed(string, lists(lists(int64))),
-      encodeRows(typed(string, lists(lists(string))), [{ row: { x: null, y: [['1', 'two'], null] }, knownMicros: 1 }]),
-    );
-    expect(nested).toStrictEqual([{ row: { x: null, y: [[1n, null], null] }, knownMicros: 1, lost: ['y'] }]);
+    const nested = [typed(string, list(list(string))), typed(string, list(list(int64)))] as const;
+    expect(read(...nested, { x: null, y: [['1', 'two'], null] })).toStrictEqual([
+      { row: { x: null, y: [[1n, null], null] }, ...known, lost: ['y'] },
+    ]);
   });
 
   it('keep every number through text and back', () => {
     for (const kind of ['int32', 'int64', 'float32', 'float64'] as const) {
-      const values = BY_TYPE.find(([type]) => type.kind === kind)?.[1] as fc.Arbitrary<Value>;
-      const [number, text] = [{ kind }, { kind: 'string' }].map(
-        (type): SourceSpec => ({ ...numbersSource, columns: [{ name: 'x', type: type as DataType }] }),
-      ) as [SourceSpec, SourceSpec];
+      const [number, text] = [typed({ kind }), typed(string)];
       fc.assert(
-        fc.property(values, (x) => {
+        fc.property(anyValue({ kind }), (x) => {
           const texts = decodeRows(text, encodeRows(number, [{ row: { x }, knownMicros: 1 }]));
           expect(decodeRows(number, encodeRows(text, texts))).toStrictEqual([{ row: { x }, knownMicros: 1 }]);
         }),

@@ -159,6 +159,8 @@ describe('a log that is opened after its process died', () => {
     const last = segments().at(-1) as string;
     truncateSync(last, readFileSync(last).length - 3);
     const writer = await adoptOne();
+    const torn = expect.stringContaining('ends inside an entry that was never acknowledged');
+    expect(world.said).toContainEqual({ level: 'warn', message: torn });
     const before = await numbers(writer);
     await push(writer, 50);
     expect(await (await shipped(writer))()).toEqual([...before, 50]);

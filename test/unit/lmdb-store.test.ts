@@ -109,9 +109,8 @@ describe('the embedded store at its size limit', () => {
   it('takes a part that replaces one of its size, again and again', async () => {
     const written = await fill('a');
     const writer = await openWriter(store);
-    for (let round = 2; round < 40; round++) {
+    for (let round = 2; round < 40; round++)
       await writer.putParts([partOf(`a${round % written}`, Buffer.alloc(3000, round), { n: round })]);
-    }
     await writer.close();
     expect(fileSize()).toBeLessThan(LIMIT * 1.5);
   });
@@ -522,9 +521,8 @@ describe.skipIf(!hasBootId)('after a power loss the embedded store', () => {
       await expect(marked).rejects.toMatchObject(hasFailed);
       const kept = await ledgerOf(path, 'w');
       expect(kept).toHaveLength(1);
-      for (const id of ['one', 'two', 'three']) {
+      for (const id of ['one', 'two', 'three'])
         await expect(writer.claim([claimOf(id)])).rejects.toMatchObject(hasFailed);
-      }
       expect(await ledgerOf(path, 'w')).toEqual(kept);
     }));
 
