@@ -4,21 +4,25 @@ import { startJobs } from '../../src/app/background/run-jobs.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { type Database, holdsLease, type LeaseToken, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
+import { recordLog } from '../support/open-for.ts';
 
 const LIMITS = { ttlMs: 400, renewEveryMs: 50, retryMs: 5 };
 const until = (claim: () => boolean): Promise<void> =>
   vi.waitFor(() => expect(claim()).toBe(true), { timeout: 20_000, interval: 5 });
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+const job = (run: BackgroundJob['run'], everyMs = 10, name = 'sweep'): BackgroundJob => ({ name, everyMs, run });
 
 describe.each(testDatabases('background jobs'))('background jobs on $name', (databases) => {
   const opened: Database[] = [];
   const stops: (() => Promise<void>)[] = [];
-  const open = async (url: string): Promise<Database> => {
-    const database = await openDatabase(url);
+  const open = async (url?: string): Promise<Database> => {
+    const database = await openDatabase(url ?? (await databases.newUrl()));
     opened.push(database);
     return database;
   };
-  const start = (database: Database, holder: string, jobs: readonly BackgroundJob[]): (() => Promise<void>) => {
-    const stop = startJobs({ jobs, database, holder, logger: silentLogger, limits: LIMITS });
+  const start = (database: Database, holder: string, jobs: readonly BackgroundJob[], logger = silentLogger) => {
+    const stop = startJobs({ jobs, database, holder, logger, limits: LIMITS });
     stops.push(stop);
     return stop;
   };
@@ -33,14 +37,10 @@ describe.each(testDatabases('background jobs'))('background jobs on $name', (dat
   it('run at one server of several, and at another when that stops', async () => {
     const url = await databases.newUrl();
     const ran: string[] = [];
-    const job = (holder: string): BackgroundJob => ({
-      name: 'sweep',
-      everyMs: 10,
-      run: async () => void ran.push(holder),
-    });
-    const stop = start(await open(url), 'a', [job('a')]);
+    const of = (holder: string) => job(async () => void ran.push(holder));
+    const stop = start(await open(url), 'a', [of('a')]);
     await until(() => ran.length > 3);
-    start(await open(url), 'b', [job('b')]);
+    start(await open(url), 'b', [of('b')]);
     const before = ran.length;
     await until(() => ran.length > before + 10);
     expect(new Set(ran)).toEqual(new Set(['a']));
@@ -51,77 +51,47 @@ describe.each(testDatabases('background jobs'))('background jobs on $name', (dat
   });
 
   it('are tried again where they fail, and told of', async () => {
-    const database = await open(await databases.newUrl());
-    const told: string[] = [];
+    const { logger, lines } = recordLog();
     let runs = 0;
-    const stop = startJobs({
-      jobs: [
-        {
-          name: 'sweep',
-          everyMs: 60_000,
-          async run() {
-            runs++;
-            if (runs < 3) throw new Error('the disk is full');
-          },
-        },
-      ],
-      database,
-      holder: 'a',
-      logger: { ...silentLogger, error: (_object: unknown, text?: string) => void told.push(text ?? '') },
-      limits: LIMITS,
-    });
-    stops.push(stop);
+    const failing = job(async () => {
+      if (++runs < 3) throw new Error('the disk is full');
+    }, 60_000);
+    start(await open(), 'a', [failing], logger);
     await until(() => runs === 3);
+    const told = lines.filter(({ level }) => level === 'error').map(({ msg }) => msg);
     expect(told).toEqual(Array(2).fill('a job failed; it is tried again'));
   });
 
   it('do not wait for each other', async () => {
-    const database = await open(await databases.newUrl());
     let runs = 0;
-    const never = (signal: AbortSignal): Promise<void> =>
-      new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
-    start(database, 'a', [
-      { name: 'slow', everyMs: 10, run: never },
-      { name: 'quick', everyMs: 10, run: async () => void runs++ },
-    ]);
+    start(await open(), 'a', [job(aborted, 10, 'slow'), job(async () => void runs++, 10, 'quick')]);
     await until(() => runs > 3);
   });
 
   it('have ended when they are stopped', async () => {
-    const database = await open(await databases.newUrl());
     let state = 'not begun';
-    const stop = start(database, 'a', [
-      {
-        name: 'sweep',
-        everyMs: 10,
-        async run(signal) {
-          state = 'running';
-          await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-          await new Promise((resolve) => setTimeout(resolve, 20));
-          state = 'ended';
-        },
-      },
-    ]);
+    const slow = job(async (signal) => {
+      state = 'running';
+      await aborted(signal);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      state = 'ended';
+    });
+    const stop = start(await open(), 'a', [slow]);
     await until(() => state === 'running');
     await stop();
     expect(state).toBe('ended');
   });
 
   it('end where another has taken their lease, and may write nothing meanwhile', async () => {
-    const database = await open(await databases.newUrl());
+    const database = await open();
     let held: LeaseToken | undefined;
     let isEnded = false;
-    start(database, 'a', [
-      {
-        name: 'sweep',
-        everyMs: 60_000,
-        async run(signal, token) {
-          held ??= token;
-          await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-          isEnded = true;
-        },
-      },
-    ]);
+    const long = job(async (signal, token) => {
+      held ??= token;
+      await aborted(signal);
+      isEnded = true;
+    }, 60_000);
+    start(database, 'a', [long]);
     await until(() => held !== undefined);
     // As another does once it finds the lease at its end.
     await database
@@ -135,15 +105,11 @@ describe.each(testDatabases('background jobs'))('background jobs on $name', (dat
   });
 
   it('wait for a database that is away', async () => {
-    const database = await open(await databases.newUrl());
-    let isAway = true;
-    let runs = 0;
-    const away: Database = {
-      ...database,
-      migrate: (owner, migrations) =>
-        isAway ? Promise.reject(new Error('away')) : database.migrate(owner, migrations),
-    };
-    start(away, 'a', [{ name: 'sweep', everyMs: 10, run: async () => void runs++ }]);
+    const database = await open();
+    let [isAway, runs] = [true, 0];
+    const migrate: Database['migrate'] = (...given) =>
+      isAway ? Promise.reject(new Error('away')) : database.migrate(...given);
+    start({ ...database, migrate }, 'a', [job(async () => void runs++)]);
     await new Promise((resolve) => setTimeout(resolve, 3 * LIMITS.renewEveryMs));
     expect(runs).toBe(0);
     isAway = false;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { sha256Hex } from '../../src/core/index.ts';
 import { getBlob, type ObjectStore, openObjectStore, putBlob, putBlobFile } from '../../src/storage/index.ts';
 import { sharedS3 } from '../support/shared-servers.ts';
@@ -14,61 +14,30 @@ const text = (content: Uint8Array | undefined): string | undefined => content &&
 const folder = mkdtempSync(join(tmpdir(), 'headrace-objects-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface TestStores {
-  readonly name: string;
-  start(): Promise<void>;
-  open(): Promise<ObjectStore>;
-  stop(): Promise<void>;
-}
-
 let roots = 0;
-const files: TestStores = {
-  name: 'files',
-  start: async () => {},
-  open: async () => openObjectStore(`file:${join(folder, `store-${++roots}`)}`),
-  stop: async () => {},
+const openOnFiles = async () => openObjectStore(`file:${join(folder, `store-${++roots}`)}`);
+const shared = sharedS3('object store contract');
+const openOnS3 = async () => {
+  const server = (await shared) ?? expect.fail('it is not there');
+  const { endpoint, accessKeyId, secretAccessKey } = server;
+  const url = `s3://${await server.newBucket()}/some/prefix?endpoint=${encodeURIComponent(endpoint)}`;
+  return openObjectStore(url, { accessKeyId, secretAccessKey });
 };
+const STORES: [string, () => Promise<ObjectStore>][] = [['files', openOnFiles]];
+if (shared !== undefined) STORES.push(['S3', openOnS3]);
 
-function s3Stores(): TestStores[] {
-  const shared = sharedS3('object store contract');
-  if (shared === undefined) return [];
-  let server: Awaited<typeof shared> | undefined;
-  return [
-    {
-      name: 'S3',
-      async start() {
-        server = await shared;
-      },
-      async open() {
-        if (server === undefined) throw new Error('start first');
-        const { endpoint, accessKeyId, secretAccessKey } = server;
-        const url = `s3://${await server.newBucket()}/some/prefix?endpoint=${encodeURIComponent(endpoint)}`;
-        return openObjectStore(url, { accessKeyId, secretAccessKey });
-      },
-      stop: async () => {},
-    },
-  ];
-}
-
-describe.each([files, ...s3Stores()])('an object store on $name', (stores) => {
+describe.each(STORES)('an object store on %s', (_name, open) => {
   let store: ObjectStore;
-  beforeAll(() => stores.start());
   beforeEach(async () => {
-    store = await stores.open();
+    store = await open();
   });
-  afterAll(() => stores.stop());
-
-  const keys = async (prefix: string): Promise<string[]> => {
-    const found: string[] = [];
-    for await (const { key } of store.list(prefix)) found.push(key);
-    return found;
-  };
+  const get = async (key: string) => text(await store.get(key));
+  const keys = async (prefix: string) => (await Array.fromAsync(store.list(prefix))).map(({ key }) => key);
 
   it('gives back what was put, and the last of two', async () => {
     expect(await store.get('a/b')).toBeUndefined();
-    expect(await store.put('a/b', bytes('one'))).toBe(true);
-    expect(await store.put('a/b', bytes('two'))).toBe(true);
-    expect(text(await store.get('a/b'))).toBe('two');
+    for (const content of ['one', 'two']) expect(await store.put('a/b', bytes(content))).toBe(true);
+    expect(await get('a/b')).toBe('two');
     await store.put('empty', new Uint8Array());
     expect((await store.get('empty'))?.length).toBe(0);
   });
@@ -76,19 +45,18 @@ describe.each([files, ...s3Stores()])('an object store on $name', (stores) => {
   it('writes only where nothing is when told so', async () => {
     expect(await store.put('a', bytes('one'), { ifAbsent: true })).toBe(true);
     expect(await store.put('a', bytes('two'), { ifAbsent: true })).toBe(false);
-    expect(text(await store.get('a'))).toBe('one');
+    expect(await get('a')).toBe('one');
   });
 
   it('moves files in and out', async () => {
-    const [from, to] = [join(folder, 'from'), join(folder, 'to')];
+    const [from, to, none] = ['from', 'to', 'none'].map((name) => join(folder, name)) as [string, string, string];
     const content = Buffer.alloc(3_000_000, 'headrace');
     writeFileSync(from, content);
     expect(await store.putFile('big', from)).toBe(true);
     expect(await store.putFile('big', from, { ifAbsent: true })).toBe(false);
     expect(await store.getFile('big', to)).toBe(true);
     expect(readFileSync(to).equals(content)).toBe(true);
-    expect(await store.getFile('none', join(folder, 'none'))).toBe(false);
-    expect(existsSync(join(folder, 'none'))).toBe(false);
+    expect([await store.getFile('none', none), existsSync(none)]).toEqual([false, false]);
   });
 
   it('lists by prefix in the order of keys, with sizes and ETags that change with the content', async () => {
@@ -98,17 +66,16 @@ describe.each([files, ...s3Stores()])('an object store on $name', (stores) => {
     expect(await keys('run')).toEqual(['runs-old', 'runs/1/a', 'runs/1/b', 'runs/2/a']);
     expect(await keys('nothing/')).toEqual([]);
     expect(await keys('')).toHaveLength(5);
-    const etag = async () => (await Array.fromAsync(store.list('other')))[0];
-    const before = await etag();
+    const other = async () => (await Array.fromAsync(store.list('other')))[0];
+    const before = await other();
     expect(before?.size).toBe(5);
     await store.put('other', bytes('changed'));
-    expect((await etag())?.etag).not.toBe(before?.etag);
+    expect((await other())?.etag).not.toBe(before?.etag);
   });
 
   it('removes, and takes removing nothing', async () => {
     await store.put('a', bytes('one'));
-    await store.remove('a');
-    await store.remove('a');
+    for (let time = 0; time < 2; time++) await store.remove('a');
     expect(await store.get('a')).toBeUndefined();
   });
 
@@ -120,19 +87,21 @@ describe.each([files, ...s3Stores()])('an object store on $name', (stores) => {
   });
 
   it('holds blobs by their content, once, and checks them when read', async () => {
-    const hash = await putBlob(store, bytes('model'));
-    expect(hash).toBe(sha256Hex('model'));
-    expect(await putBlob(store, bytes('model'))).toBe(hash);
-    writeFileSync(join(folder, 'model'), 'model');
-    expect(await putBlobFile(store, join(folder, 'model'))).toBe(hash);
-    expect(text(await getBlob(store, hash))).toBe('model');
-    await store.put(`blobs/${hash.slice(0, 2)}/${hash}`, bytes('mod'));
-    await expect(getBlob(store, hash)).rejects.toMatchObject({ code: 'HR_ARTIFACT_UNREADABLE' });
+    const hash = sha256Hex('model');
+    const file = join(folder, 'model');
+    writeFileSync(file, 'model');
+    const spoil = (content: string) => store.put(`blobs/${hash.slice(0, 2)}/${hash}`, bytes(content));
+    const blob = async () => text(await getBlob(store, hash));
+    for (let time = 0; time < 2; time++) expect(await putBlob(store, bytes('model'))).toBe(hash);
+    expect(await putBlobFile(store, file)).toBe(hash);
+    expect(await blob()).toBe('model');
+    await spoil('mod');
+    await expect(blob()).rejects.toMatchObject({ code: 'HR_ARTIFACT_UNREADABLE' });
     await putBlob(store, bytes('model'));
-    expect(text(await getBlob(store, hash))).toBe('model');
-    await store.put(`blobs/${hash.slice(0, 2)}/${hash}`, bytes('lemod'));
-    await putBlobFile(store, join(folder, 'model'));
-    expect(text(await getBlob(store, hash))).toBe('model');
+    expect(await blob()).toBe('model');
+    await spoil('lemod');
+    await putBlobFile(store, file);
+    expect(await blob()).toBe('model');
     await expect(getBlob(store, sha256Hex('none'))).rejects.toMatchObject({ code: 'HR_ARTIFACT_UNREADABLE' });
     await expect(getBlob(store, '../../etc')).rejects.toMatchObject({ code: 'HR_INVALID' });
   });
@@ -140,10 +109,9 @@ describe.each([files, ...s3Stores()])('an object store on $name', (stores) => {
 
 describe('an object store on files', () => {
   it('lets exactly one of many racing writers create a key', async () => {
-    const store = await files.open();
-    const results = await Promise.all(
-      Array.from({ length: 16 }, (_, at) => store.put('race', bytes(`writer ${at}`), { ifAbsent: true })),
-    );
+    const store = await openOnFiles();
+    const writers = Array.from({ length: 16 }, (_, at) => bytes(`writer ${at}`));
+    const results = await Promise.all(writers.map((content) => store.put('race', content, { ifAbsent: true })));
     expect(results.filter(Boolean)).toHaveLength(1);
     expect(text(await store.get('race'))).toBe(`writer ${results.indexOf(true)}`);
   });
@@ -167,24 +135,22 @@ describe('an object store on files', () => {
       skipBecause('the full disk of an object store: a small disk cannot be mounted here');
       context.skip();
     }
-    try {
-      const store = openObjectStore(`file:${mount}`);
-      await store.put('kept', bytes('one'));
-      await expect(store.put('big', new Uint8Array(1_000_000))).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
-      await expect(store.put('kept', new Uint8Array(1_000_000))).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
-      expect(text(await store.get('kept'))).toBe('one');
-      expect(await store.get('big')).toBeUndefined();
-      expect(readdirSync(join(mount, '.partial'))).toEqual([]);
-    } finally {
-      execFileSync('umount', [mount]);
-    }
+    onTestFinished(() => void execFileSync('umount', [mount]));
+    const store = openObjectStore(`file:${mount}`);
+    await store.put('kept', bytes('one'));
+    for (const key of ['big', 'kept'])
+      await expect(store.put(key, new Uint8Array(1_000_000))).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
+    expect(text(await store.get('kept'))).toBe('one');
+    expect(await store.get('big')).toBeUndefined();
+    expect(readdirSync(join(mount, '.partial'))).toEqual([]);
   });
 });
 
 describe('opening an object store', () => {
   it('names the schemes it knows when the URL has another', () => {
-    expect(() => openObjectStore('ftp://root:hunter2@host/x')).toThrow(/file:PATH.*s3:/);
-    expect(() => openObjectStore('ftp://root:hunter2@host/x')).not.toThrow(/hunter2/);
+    expect(() => openObjectStore('ftp://root:hunter2@host/x')).toThrow(
+      /^((?!hunter2).)*file:PATH.*s3:((?!hunter2).)*$/s,
+    );
   });
 
   it('says that S3 does not answer', async () => {

@@ -3,27 +3,21 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
 import { followLogs } from '../../src/orchestrator/follow-logs.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { taskDirectory } from '../../src/orchestrator/run-logs.ts';
-import { type Database, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { batchOf, claimed, newRun, taskOf } from '../support/run-rows.ts';
 
-let folder = '';
-let database: Database;
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'headrace-followed-'));
-  database = await openDatabase(`sqlite:${folder}/runs.db`);
-});
-afterEach(async () => {
-  await database.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
 it('come whole, whatever a look finds of them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-followed-'));
+  const database = await openDatabase(`sqlite:${folder}/runs.db`);
+  onTestFinished(async () => {
+    await database.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
   const store = await openRunStore(database, fixedClock(5));
   await store.create(newRun('r', { state: 'running' }));
   const { epoch } = await store.take('r', 'elsewhere/1/aa');
@@ -34,12 +28,8 @@ it('come whole, whatever a look finds of them', async () => {
   const said = Buffer.from(`${'a'.repeat(256 * 1024 - 1)}é and then: ü`);
   appendFileSync(path, said.subarray(0, -1));
   const pieces: string[] = [];
-  const deps = {
-    database,
-    objects: openObjectStore(`file:${folder}/artifacts`),
-    clock: fixedClock(5),
-    workDirectory: folder,
-  };
+  const objects = openObjectStore(`file:${folder}/artifacts`);
+  const deps = { database, objects, clock: fixedClock(5), workDirectory: folder };
   for await (const { text } of followLogs(deps, 'r')) {
     pieces.push(text);
     if (!text.endsWith('then: ')) continue;

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   type App,
   applyRepository,
@@ -12,7 +12,7 @@ import {
   registerModelFile,
 } from '../../src/app/index.ts';
 import { openVersion } from '../../src/app/open-version.ts';
-import { silentLogger } from '../../src/core/index.ts';
+import { silentLogger, type Value } from '../../src/core/index.ts';
 import { createOnnxRuntime, runRows } from '../../src/models/index.ts';
 import { createGraphProject } from '../support/graph-project.ts';
 import { scopeOf } from '../support/model-works.ts';
@@ -32,10 +32,19 @@ export const blended = model('blended', { features, outputs, graph: ensembleNode
 
 let project: Project;
 let app: App;
-const open = (): Promise<App> => {
-  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
-  return openApp({ environment, logger: silentLogger });
-};
+const open = (of = project): Promise<App> =>
+  openApp({ environment: { ...readEnvironment({}), workingDirectory: of.directory }, logger: silentLogger });
+
+/** What a version answers, as whoever evaluates it runs it. */
+async function answersOf(given: App, model: string, version: number, rows: readonly (readonly Value[])[]) {
+  const { models } = await given.registry();
+  const opened = await openVersion(given, createOnnxRuntime(), await models.get(model, version));
+  try {
+    return await runRows(opened.loaded, opened.binding, rows, scopeOf());
+  } finally {
+    await opened.close();
+  }
+}
 beforeAll(async () => {
   project = createGraphProject();
   app = await open();
@@ -52,11 +61,9 @@ const codeOf = async (work: Promise<unknown>): Promise<string> => {
 
 describe('a graph', () => {
   it('is registered by its pins, the same document for the same', async () => {
-    const [one, other] = [
-      await registerGraph(app, { model: 'graph', alias: 'champion' }),
-      await registerGraph(app, { model: 'graph', nodes: { straight: '1' } }),
-    ];
+    const one = await registerGraph(app, { model: 'graph', alias: 'champion' });
     expect(one).toMatchObject({ version: 1, aliases: ['champion'], warnings: [] });
+    const other = await registerGraph(app, { model: 'graph', nodes: { straight: '1' } });
     expect(other).toMatchObject({ version: 2, artifact: one.artifact });
     expect(await registerGraph(app, { model: 'graph', nodes: { straight: 'latest' } })).toMatchObject({ version: 3 });
     expect(headrace(project, ['models', 'show', 'graph']).stdout).toContain(
@@ -65,57 +72,33 @@ describe('a graph', () => {
   });
 
   it('is run by its version as it is served', async () => {
-    const { models } = await app.registry();
-    const answers = async (version: number) => {
-      const opened = await openVersion(app, createOnnxRuntime(), await models.get('graph', version));
-      try {
-        return await runRows(opened.loaded, opened.binding, [[3], [-8]], scopeOf());
-      } finally {
-        await opened.close();
-      }
-    };
-    expect(await answers(1)).toEqual([
-      [Math.fround((3 * 3 + 30) / 4), 'high'],
-      [-4, 'low'],
-    ]);
-    expect(await answers(3)).toEqual([
-      [Math.fround((3 * 30 + 30) / 4), 'high'],
-      [-4, 'low'],
-    ]);
+    for (const [version, straight] of [
+      [1, 3],
+      [3, 30],
+    ] as const) {
+      const high = [Math.fround((3 * straight + 30) / 4), 'high'];
+      expect(await answersOf(app, 'graph', version, [[3], [-8]])).toEqual([high, [-4, 'low']]);
+    }
   });
 
   // twin: test/integration/graph-version.test.ts > is run by its version as it is served
   fullIt('has every node answer who evaluates it, however long that takes', async () => {
-    const timed = createProject({
-      'headrace.config.ts': CONFIG,
-      'feature_repo/timed.ts': TIMED,
-    });
-    const own = await openApp({
-      environment: { ...readEnvironment({}), workingDirectory: timed.directory },
-      logger: silentLogger,
-    });
-    try {
-      await applyRepository(own, {});
-      await registerModelFile(own, { model: 'slow', onnx: Buffer.from(treesModel(1, 400, 8)) });
-      await registerModelFile(own, { model: 'quick', onnx: Buffer.from(linearModel(1)) });
-      await registerGraph(own, { model: 'blended' });
-      const rows = Array.from({ length: 2000 }, (_, row) => [row / 2000]);
-      const answers = async (model: string): Promise<readonly number[]> => {
-        const opened = await openVersion(own, createOnnxRuntime(), await (await own.registry()).models.get(model, 1));
-        try {
-          return (await runRows(opened.loaded, opened.binding, rows, scopeOf())).map(([answer]) => Number(answer));
-        } finally {
-          await opened.close();
-        }
-      };
-      const [slow, quick] = [await answers('slow'), await answers('quick')];
-      // A millisecond is up for so many at once: the ensemble would go on without that node.
-      const mean = slow.map((score, row) => Math.fround((score + (quick[row] ?? NaN)) / 2));
-      expect(await answers('blended')).toEqual(mean);
-    } finally {
+    const timed = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/timed.ts': TIMED });
+    const own = await open(timed);
+    onTestFinished(async () => {
       await own.close();
       timed.remove();
-    }
+    });
+    await applyRepository(own, {});
+    await registerModelFile(own, { model: 'slow', onnx: Buffer.from(treesModel(1, 400, 8)) });
+    await registerModelFile(own, { model: 'quick', onnx: Buffer.from(linearModel(1)) });
+    await registerGraph(own, { model: 'blended' });
+    const rows = Array.from({ length: 2000 }, (_, row) => [row / 2000]);
+    const answers = async (model: string) => (await answersOf(own, model, 1, rows)).map(([answer]) => Number(answer));
+    const [slow, quick] = [await answers('slow'), await answers('quick')];
+    // A millisecond is up for so many at once: the ensemble would go on without that node.
+    const mean = slow.map((score, row) => Math.fround((score + (quick[row] ?? NaN)) / 2));
+    expect(await answers('blended')).toEqual(mean);
   });
 
   it('is refused what it is not made of', async () => {
@@ -146,33 +129,25 @@ describe('a graph', () => {
     const before = readFileSync(project.file(file), 'utf8');
     project.write(file, before.replace('({ x: request.x })', '({ x: request.x === null ? null : -request.x })'));
     const again = await open();
-    try {
-      await applyRepository(again, { allowBreaking: true });
-      expect(await codeOf(registerGraph(again, { model: 'graph' }))).toMatch(
-        /^HR_MODEL_SIGNATURE: node "\w+": version 1 of model "\w+" was trained on another "given__x" than what is applied gives/,
-      );
-    } finally {
-      await again.close();
-    }
+    onTestFinished(() => again.close());
+    await applyRepository(again, { allowBreaking: true });
+    expect(await codeOf(registerGraph(again, { model: 'graph' }))).toMatch(
+      /^HR_MODEL_SIGNATURE: node "\w+": version 1 of model "\w+" was trained on another "given__x" than what is applied gives/,
+    );
   });
 
   it('is told by doctor where what it runs can’t be read', async () => {
     const { models } = await app.registry();
     const { artifact } = await models.get('table', 1);
     const folder = project.file('.headrace/artifacts');
-    const found = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith(artifact));
-    expect(found).toHaveLength(1);
-    for (const file of found) rmSync(join(folder, file));
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith(artifact));
+    expect(files).toHaveLength(1);
+    for (const file of files) rmSync(join(folder, file));
     const { stdout } = headrace(project, ['doctor', '--json']);
     const { checks } = JSON.parse(stdout) as { readonly checks: readonly Record<string, string>[] };
-    expect(checks.filter((one) => one['check'] === 'models')).toMatchObject([
-      {
-        state: 'fail',
-        says: expect.stringContaining(
-          'version 1 of "graph" has traffic and can\'t be loaded: node "looked", version 1 of "table"',
-        ),
-        fix: expect.stringContaining('headrace models register table FILE.onnx with the same file'),
-      },
-    ]);
+    const says = 'version 1 of "graph" has traffic and can\'t be loaded: node "looked", version 1 of "table"';
+    const fix = expect.stringContaining('headrace models register table FILE.onnx with the same file');
+    const found = { state: 'fail', says: expect.stringContaining(says), fix };
+    expect(checks.filter((one) => one['check'] === 'models')).toMatchObject([found]);
   });
 });

@@ -47,9 +47,8 @@ with zipfile.ZipFile(sys.argv[1], 'w') as wheel:
 }
 
 function build(environments: string, requirements: string): ChildProcess {
-  const child = spawn(process.execPath, ['--conditions=headrace-source', BUILDER, environments, requirements], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const args = ['--conditions=headrace-source', BUILDER, environments, requirements];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
   return child;
 }
@@ -84,9 +83,7 @@ const TOOLS = typeof uv === 'string' ? (['pip'] as const) : (['pip', 'uv'] as co
 // twin: test/integration/python-environments.test.ts > are told of while they are built
 fullIt.each(TOOLS)(
   'made by %s is whole for who gets it, whenever those before were killed, and built once for all',
-  {
-    timeout: 180_000,
-  },
+  { timeout: 180_000 },
   async (tool) => {
     vi.stubEnv('PATH', pathWith(tool));
     const environments = join(directory, tool);
@@ -108,9 +105,7 @@ fullIt.each(TOOLS)(
     // Two at once, in two processes: the lock of the dead is free, and one of them builds.
     const other = build(environments, requirements);
     let said = '';
-    other.stdout?.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-    });
+    other.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const closed = once(other, 'close');
     const interpreter = await openPythonEnvironments(environments, 'python3').interpreter(requirements);
     await closed;

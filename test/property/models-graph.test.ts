@@ -4,21 +4,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DataType, HeadraceError } from '../../src/core/index.ts';
-import type {
-  GraphSpec,
-  ModelSpec,
-  NodeInput,
-  NodeSource,
-  NodeSpec,
-  ResolvedService,
-} from '../../src/definitions/index.ts';
-import {
-  compileBinding,
-  compileGraph,
-  createOnnxRuntime,
-  type LoadedModel,
-  type NodeModel,
-} from '../../src/models/index.ts';
+import type { ModelSpec, NodeInput, NodeSource, NodeSpec, ResolvedService } from '../../src/definitions/index.ts';
+import { compileBinding, compileGraph, createOnnxRuntime, type NodeModel } from '../../src/models/index.ts';
 import { answersOf } from '../support/row-answers.ts';
 import { linearModel, lookUpModel } from '../support/onnx-model.ts';
 import { runs } from '../support/tier.ts';
@@ -27,50 +14,38 @@ const FLOAT: DataType = { kind: 'float32' };
 const V = [{ name: 'v', type: FLOAT }];
 const FEATURES = ['a', 'b'] as const;
 
-const service = (name: string, features: readonly string[]): ResolvedService => ({
-  name,
-  requestColumns: [],
-  reads: [],
-  onDemand: [],
-  features: features.map((feature, at) => ({
-    name: feature,
-    type: FLOAT,
-    from: { kind: 'read', read: 0, feature: at },
-  })),
-});
+function service(name: string, names: readonly string[]): ResolvedService {
+  const from = { kind: 'read', read: 0 } as const;
+  const features = names.map((own, feature) => ({ name: own, type: FLOAT, from: { ...from, feature } }));
+  return { name, requestColumns: [], reads: [], onDemand: [], features };
+}
 
 /** What the models are, beside their files. The table has 64 rows, and a negative place counts from its end. */
-const MODELS = {
-  same: { file: linearModel(1, { output: 'v' }), of: (x: number): number | undefined => x },
-  triple: {
-    file: linearModel(1, { output: 'v', scale: 3 }),
-    of: (x: number): number | undefined => Math.fround(3 * x),
-  },
+type ModelName = 'same' | 'triple' | 'table';
+const MODELS: Readonly<Record<ModelName, { readonly file: Uint8Array; of(x: number): number | undefined }>> = {
+  same: { file: linearModel(1, { output: 'v' }), of: (x) => x },
+  triple: { file: linearModel(1, { output: 'v', scale: 3 }), of: (x) => Math.fround(3 * x) },
   table: {
     file: lookUpModel(),
-    of(x: number): number | undefined {
+    of(x) {
       // A whole number has no negative zero.
       const place = Math.trunc(x) + 0;
       return place >= 64 || place < -64 ? undefined : 10 * (place < 0 ? place + 64 : place);
     },
   },
 };
-type ModelName = keyof typeof MODELS;
 
+type Inputs = Readonly<Record<string, Readonly<Record<string, number | null>>>>;
+const sumOf = (inputs: Inputs): number =>
+  Object.values(inputs).reduce((all, row) => Object.values(row).reduce((sum: number, one) => sum + (one ?? 0), all), 0);
 /** Fails rows of a remainder; else a number of its inputs. */
-const run = (seed: number) => (inputs: Readonly<Record<string, Readonly<Record<string, number | null>>>>) => {
+const run = (seed: number) => (inputs: Inputs) => {
   const sum = sumOf(inputs);
   if (Math.abs(Math.trunc(sum)) % 7 === seed % 7) throw new Error('a bad row');
   return { v: sum / 2 + seed };
 };
-const choose =
-  (seed: number, cases: number) => (inputs: Readonly<Record<string, Readonly<Record<string, number | null>>>>) =>
-    `case${Math.abs(Math.trunc(sumOf(inputs)) + seed) % (cases + 1)}`;
-const sumOf = (inputs: Readonly<Record<string, Readonly<Record<string, number | null>>>>): number =>
-  Object.values(inputs).reduce(
-    (all, row) => Object.values(row).reduce<number>((sum, value) => sum + (value ?? 0), all),
-    0,
-  );
+const choose = (seed: number, cases: number) => (inputs: Inputs) =>
+  `case${Math.abs(Math.trunc(sumOf(inputs)) + seed) % (cases + 1)}`;
 
 interface Drawn {
   readonly spec: NodeSpec;
@@ -86,7 +61,7 @@ const graphs = fc.array(
     seed: fc.nat({ max: 20 }),
     weights: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 3, maxLength: 3 }),
     minimum: fc.integer({ min: 1, max: 3 }),
-    failure: fc.constantFrom('fail', 'fail', 'skip', 'outputs'),
+    failure: fc.constantFrom<'fail' | 'skip' | 'outputs'>('fail', 'fail', 'skip', 'outputs'),
   }),
   { minLength: 1, maxLength: 8 },
 );
@@ -107,35 +82,28 @@ function build(draw: Draw): readonly Drawn[] {
         ? { kind: 'node', name: `i${at}`, node: from.node }
         : { kind: 'features', name: `i${at}`, features: [{ name: from.feature, type: FLOAT }] };
     });
-    const onFailure =
-      failure === 'outputs'
-        ? { onFailure: { kind: 'outputs' as const, values: [seed] } }
-        : failure === 'skip'
-          ? SKIP
-          : {};
-    const common = { name, outputs: V, ...onFailure };
+    const ON_FAILURE = {
+      outputs: { onFailure: { kind: 'outputs' as const, values: [seed] } },
+      skip: { onFailure: { kind: 'skip' as const } },
+      fail: {},
+    };
+    const common = { name, outputs: V, ...ON_FAILURE[failure] };
     const fn = { id: `node/${name}`, hash: '' };
+    const add = (spec: NodeSpec) => built.push({ spec, seed });
     const isAlone = place === 0;
     if (kind === 'ensemble' && !isAlone) {
       const members = picks.map(nodeAt);
-      const spec: NodeSpec = {
-        ...common,
-        kind,
-        members,
-        by: 'mean',
-        weights: weights.slice(0, members.length),
-        minimum: Math.min(minimum, members.length),
-      };
-      built.push({ spec, seed });
+      const count = members.length;
+      const own = { weights: weights.slice(0, count), minimum: Math.min(minimum, count) };
+      add({ ...common, kind, members, by: 'mean', ...own });
     } else if (kind === 'router' && !isAlone) {
       const cases = picks.map((pick, at) => ({ name: `case${at}`, node: nodeAt(pick) }));
-      built.push({ spec: { ...common, kind, inputs, cases, function: fn }, seed });
-    } else if (kind === 'function') built.push({ spec: { ...common, kind, inputs, function: fn }, seed });
-    else built.push({ spec: { ...common, kind: 'model', model, inputs: { x: source(picks[0] as number) } }, seed });
+      add({ ...common, kind, inputs, cases, function: fn });
+    } else if (kind === 'function') add({ ...common, kind, inputs, function: fn });
+    else add({ ...common, kind: 'model', model, inputs: { x: source(picks[0] as number) } });
   });
   return built;
 }
-const SKIP = { onFailure: { kind: 'skip' as const } };
 
 /** By the definition alone. */
 class Oracle {
@@ -225,36 +193,29 @@ class Oracle {
   }
 }
 
-const loaded = new Map<ModelName, LoadedModel>();
+const nodeModels = new Map<string, NodeModel>();
 beforeAll(async () => {
   const runtime = createOnnxRuntime();
-  for (const [name, { file }] of Object.entries(MODELS))
-    loaded.set(name as ModelName, await runtime.load(file, { providers: ['cpu'], mayBlock: true }));
+  for (const [name, { file }] of Object.entries(MODELS)) {
+    const spec: ModelSpec = { name, service: name, outputs: V, providers: ['cpu'] };
+    const own = service(name, ['x']);
+    const loaded = await runtime.load(file, { providers: ['cpu'], mayBlock: true });
+    const binding = compileBinding(loaded.signature, own, spec);
+    nodeModels.set(name, { version: 1, loaded, binding, service: own, spec });
+  }
 }, 30_000);
-afterAll(async () => {
-  for (const model of loaded.values()) await model.close();
-});
-
-function nodeModel(name: ModelName): NodeModel {
-  const spec: ModelSpec = { name, service: name, outputs: V, providers: ['cpu'] };
-  const own = service(name, ['x']);
-  const model = loaded.get(name) as LoadedModel;
-  return { version: 1, loaded: model, binding: compileBinding(model.signature, own, spec), service: own, spec };
-}
+afterAll(() => Promise.all(Array.from(nodeModels.values(), ({ loaded }) => loaded.close())));
+const nodeModel = (name: string): NodeModel => nodeModels.get(name) as NodeModel;
 
 function compile(nodes: readonly Drawn[]): ReturnType<typeof compileGraph> {
-  const graph: GraphSpec = { nodes: nodes.map(({ spec }) => spec), output: `n${nodes.length - 1}` };
-  const functions = new Map(
-    nodes.flatMap(({ spec, seed }) => {
-      if (spec.kind === 'function') return [[spec.function.id, run(seed) as never] as const];
-      return spec.kind === 'router' ? [[spec.function.id, choose(seed, spec.cases.length) as never] as const] : [];
-    }),
-  );
-  const models = new Map(
-    graph.nodes.flatMap((node) =>
-      node.kind === 'model' ? [[node.name, nodeModel(node.model as ModelName)] as const] : [],
-    ),
-  );
+  const graph = { nodes: nodes.map(({ spec }) => spec), output: `n${nodes.length - 1}` };
+  const functions = new Map<string, never>();
+  const models = new Map<string, NodeModel>();
+  for (const { spec, seed } of nodes) {
+    if (spec.kind === 'function') functions.set(spec.function.id, run(seed) as never);
+    else if (spec.kind === 'router') functions.set(spec.function.id, choose(seed, spec.cases.length) as never);
+    else if (spec.kind === 'model') models.set(spec.name, nodeModel(spec.model));
+  }
   const spec: ModelSpec = { name: 'graph', service: 'both', outputs: V, providers: ['cpu'], graph };
   return compileGraph({ spec, service: service('both', FEATURES), definitions: { functions }, models });
 }
@@ -291,23 +252,12 @@ describe('a graph', () => {
   it('of one node is the model itself', async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom<ModelName>('same', 'triple', 'table'), tables, async (model, rows) => {
-        const spec: NodeSpec = {
-          name: 'n0',
-          kind: 'model',
-          model,
-          inputs: { x: { kind: 'feature', feature: 'a' } },
-          outputs: V,
-        };
-        const [graph, alone] = [compile([{ spec, seed: 0 }]), nodeModel(model)];
-        const [one, other] = [
-          await answersOf(graph, rows),
-          await answersOf(
-            alone,
-            rows.map(([a]) => [a]),
-          ),
-        ];
-        const shown = (told: typeof one) => told.map((row) => (row instanceof HeadraceError ? row.code : row));
-        expect(shown(one)).toEqual(shown(other));
+        const inputs = { x: { kind: 'feature', feature: 'a' } } as const;
+        const graph = compile([{ spec: { name: 'n0', kind: 'model', model, inputs, outputs: V }, seed: 0 }]);
+        const shown = async (of: Parameters<typeof answersOf>[0], given: readonly (readonly number[])[]) =>
+          (await answersOf(of, given)).map((row) => (row instanceof HeadraceError ? row.code : row));
+        const xs = rows.map(([a]) => [a]);
+        expect(await shown(graph, rows)).toEqual(await shown(nodeModel(model), xs));
       }),
       { numRuns: runs(60) },
     );

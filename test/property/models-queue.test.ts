@@ -164,43 +164,37 @@ const model: fc.Arbitrary<Model> = fc.record({
   mode: fc.constantFrom(...MODES),
 });
 
+const whole = (min: number, max: number) => fc.integer({ min, max });
+const offers = fc.record({
+  kind: fc.constant('offer' as const),
+  priority: fc.constantFrom<Priority>(...PRIORITIES),
+  timeoutMs: whole(0, 200),
+  count: whole(1, 12),
+  shape: fc.constantFrom('', '', '', 'wide'),
+  busyMs: whole(0, 30),
+});
 const step = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constant('offer' as const),
-      priority: fc.constantFrom<Priority>(...PRIORITIES),
-      timeoutMs: fc.integer({ min: 0, max: 200 }),
-      count: fc.integer({ min: 1, max: 12 }),
-      shape: fc.constantFrom('', '', '', 'wide'),
-      busyMs: fc.integer({ min: 0, max: 30 }),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('take' as const), aheadMs: fc.integer({ min: 0, max: 10 }) }) },
+  { weight: 4, arbitrary: offers },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('take' as const), aheadMs: whole(0, 10) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), which: fc.nat() }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 60 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep' as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: whole(1, 60) }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'sweep' as const }) },
 );
 
 it('chooses, drops and refuses as the rules say', () => {
   fc.assert(
     fc.property(model, fc.array(step, { minLength: 1, maxLength: 60 }), (given, steps) => {
-      const { fixedMs, rowMs, batchRows } = given;
       const cost: RunCost = {
-        runMs: (rows) => fixedMs + rowMs * rows,
-        batchRows: () => batchRows,
+        runMs: (rows) => given.fixedMs + given.rowMs * rows,
+        batchRows: () => given.batchRows,
         observe() {},
         current: () => ({ fixedMicros: 0, rowMicros: 0, loadMicros: 0 }),
       };
       const orders = new Map<QueuedJob, number>();
       const orderOf = (job: QueuedJob): number => orders.get(job) as number;
       let dropped: number[] = [];
-      const queue = createModelQueue({
-        ...given,
-        cost,
-        maxQueuedBytes: Infinity,
-        dropped: (job) => dropped.push(orderOf(job)),
-      });
+      const drop = (job: QueuedJob) => void dropped.push(orderOf(job));
+      const queue = createModelQueue({ ...given, cost, maxQueuedBytes: Infinity, dropped: drop });
       const oracle = createOracle(given);
       const scopes: OwnScope[] = [];
       const answered = new Map<number, number>();
@@ -223,13 +217,8 @@ it('chooses, drops and refuses as the rules say', () => {
           const job = createJob({ count, scope, bind() {}, done() {}, failed() {} }, nowMs, shape, 4);
           orders.set(job, order);
           const rank = PRIORITIES.indexOf(priority);
-          const maySweep = sweptMs < nowMs - 1;
-          const wanted = oracle.offer(
-            { order, rank, deadlineMs, count, scope, shape, left: count },
-            nowMs,
-            nowMs + busyMs,
-            maySweep,
-          );
+          const own = { order, rank, deadlineMs, count, scope, shape, left: count };
+          const wanted = oracle.offer(own, nowMs, nowMs + busyMs, sweptMs < nowMs - 1);
           if (wanted.sweeps) sweptMs = nowMs;
           expected = wanted.gone.map((job) => job.order);
           expect(queue.offer(job, nowMs, nowMs + busyMs)).toBe(wanted.reason);

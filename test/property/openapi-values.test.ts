@@ -14,22 +14,14 @@ import {
   stringifyJson,
   toJson,
 } from '../../src/core/index.ts';
-import {
-  answeredSchema,
-  exampleOf,
-  orNull,
-  sentSchema,
-  VALUE_SCHEMAS,
-} from '../../src/serving/http/openapi/value-schema.ts';
+import * as valueSchema from '../../src/serving/http/openapi/value-schema.ts';
 import { compileRowParser } from '../../src/serving/row-parser.ts';
 import { type Schema, type Schemas, valuesOf } from '../support/schema-values.ts';
 import { runs } from '../support/tier.ts';
 
-const scalar = fc.constantFrom<DataType>(
-  ...(['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp'] as const).map((kind) => ({
-    kind,
-  })),
-);
+const { answeredSchema, exampleOf, orNull, sentSchema, VALUE_SCHEMAS } = valueSchema;
+const SCALARS = ['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp'] as const;
+const scalar = fc.constantFrom<DataType>(...SCALARS.map((kind) => ({ kind })));
 const types: fc.Arbitrary<DataType> = fc.oneof(
   scalar,
   scalar.map((of): DataType => ({ kind: 'list', of })),

@@ -25,14 +25,13 @@ describe('a grant', () => {
         const claims = claimsOf(drawn);
         const { held, size } = shareOf(claims, 'r0');
         const [mine] = claims;
-        const users = claims.filter(
-          ({ isDriven, slots, wanted, run }) => isDriven && (slots + wanted > 0 || run === 'r0'),
-        );
-        expect(size).toBe(Math.min(...users.map((one) => one.size)));
-        expect(held).toBeGreaterThanOrEqual(mine?.slots ?? 0);
-        if (held > (mine?.slots ?? 0)) {
-          expect(sum(claims) - (mine?.slots ?? 0) + held).toBeLessThanOrEqual(size);
-          expect(held).toBeLessThanOrEqual(mine?.wanted ?? 0);
+        const isUser = (one: PoolClaim) => one.isDriven && (one.slots + one.wanted > 0 || one.run === 'r0');
+        expect(size).toBe(Math.min(...claims.filter(isUser).map((one) => one.size)));
+        const { slots = 0, wanted = 0 } = mine ?? {};
+        expect(held).toBeGreaterThanOrEqual(slots);
+        if (held > slots) {
+          expect(sum(claims) - slots + held).toBeLessThanOrEqual(size);
+          expect(held).toBeLessThanOrEqual(wanted);
         }
       }),
       { numRuns: runs(2000) },
@@ -45,12 +44,8 @@ describe('a grant', () => {
         const claims = claimsOf(drawn).map((one) => ({ ...one, isDriven: true, size: 12 }));
         const shares = claims.map(({ run, wanted }) => ({ wanted, share: shareOf(claims, run).share }));
         const total = shares.reduce((all, { share }) => all + share, 0);
-        expect(total).toBe(
-          Math.min(
-            12,
-            claims.reduce((all, { wanted }) => all + wanted, 0),
-          ),
-        );
+        const wanted = claims.reduce((all, one) => all + one.wanted, 0);
+        expect(total).toBe(Math.min(12, wanted));
         const unmet = shares.filter(({ share, wanted }) => share < wanted);
         const least = Math.min(...unmet.map(({ share }) => share));
         for (const { share } of shares) expect(share).toBeLessThanOrEqual(least + 1);

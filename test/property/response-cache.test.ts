@@ -19,19 +19,20 @@ const rows = fc.tuple(
   fc.constantFrom<Value>(null, 0n, 7n, 2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n)),
   fc.constantFrom<Value>(null, '', 'a', 'b', '1:a', '🜁'),
 );
+const weighted = <T>(weight: number, model: { [K in keyof T]: fc.Arbitrary<T[K]> }) => ({
+  weight,
+  arbitrary: fc.record(model),
+});
 /** Few, so that they meet again. */
 const sequences = fc.uniqueArray(rows, { minLength: 1, maxLength: 6 }).chain((known) =>
   fc.array(
     fc.oneof(
-      {
-        weight: 6,
-        arbitrary: fc.record({
-          ask: fc.array(fc.constantFrom(...known), { minLength: 1, maxLength: 5 }),
-          version: fc.constantFrom(1, 2),
-        }),
-      },
-      { weight: 2, arbitrary: fc.record({ pass: fc.integer({ min: 1, max: 120 }) }) },
-      { weight: 1, arbitrary: fc.record({ leave: fc.constantFrom(1, 2) }) },
+      weighted(6, {
+        ask: fc.array(fc.constantFrom(...known), { minLength: 1, maxLength: 5 }),
+        version: fc.constantFrom(1, 2),
+      }),
+      weighted(2, { pass: fc.integer({ min: 1, max: 120 }) }),
+      weighted(1, { leave: fc.constantFrom(1, 2) }),
     ),
     { maxLength: 40 },
   ),
@@ -77,20 +78,12 @@ function open(spec: { readonly maxBytes: number; readonly maxEntries: number }, 
     const { model, ran, cacheOf } = models.get(version) as ReturnType<typeof createCachedModel>;
     const before = ran.length;
     const cache = cacheOf(held.get(version) as ReturnType<typeof hold>);
-    const answered = await inferCached(
-      model,
-      cache,
-      asked.map((row) => rowOf(...row)),
-      scopeOf(),
-    );
+    const given = asked.map((row) => rowOf(...row));
+    const answered = await inferCached(model, cache, given, scopeOf());
     // What the model alone answers.
     const alone = createCachedModel({ version, isHeld: false });
-    const expected = await inferCached(
-      alone.model,
-      alone.cacheOf(createResponseCaches({ maxBytes: 0 }).hold({ endpoint: 'e', arm: 'a' }, { ttlMicros: 1, ...spec })),
-      asked.map((row) => rowOf(...row)),
-      scopeOf(),
-    );
+    const none = createResponseCaches({ maxBytes: 0 }).hold({ endpoint: 'e', arm: 'a' }, { ttlMicros: 1, ...spec });
+    const expected = await inferCached(alone.model, alone.cacheOf(none), given, scopeOf());
     const outputs = (rows: typeof answered) =>
       rows.map((row) => (row.error === undefined ? row.outputs : row.error.code));
     expect(outputs(answered)).toEqual(outputs(expected));
@@ -149,22 +142,16 @@ it('never answers otherwise within bounds, and never passes them', async () => {
 
 const races = fc.array(
   fc.oneof(
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        ask: fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 4 }),
-        deadline: fc.integer({ min: 1, max: 3 }),
-        priority: fc.constantFrom<Priority>('online', 'batch'),
-      }),
-    },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        end: fc.nat({ max: 5 }),
-        by: fc.constantFrom(undefined, 'HR_INFERENCE_FAILED' as const, 'HR_DEADLINE' as const),
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ leave: fc.nat({ max: 5 }) }) },
+    weighted(3, {
+      ask: fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 4 }),
+      deadline: fc.integer({ min: 1, max: 3 }),
+      priority: fc.constantFrom<Priority>('online', 'batch'),
+    }),
+    weighted(3, {
+      end: fc.nat({ max: 5 }),
+      by: fc.constantFrom<ErrorCode | undefined>(undefined, 'HR_INFERENCE_FAILED', 'HR_DEADLINE'),
+    }),
+    weighted(1, { leave: fc.nat({ max: 5 }) }),
   ),
   { maxLength: 30 },
 );
@@ -174,12 +161,8 @@ it('answers everybody in whatever order runs end, fail and are given up, and non
     fc.asyncProperty(races, async (steps) => {
       const startMs = performance.now();
       const { model, held, cacheOf } = createCachedModel({});
-      const rowCache = cacheOf(
-        createResponseCaches({ maxBytes: 1e9 }).hold(
-          { endpoint: 'e', arm: 'v1' },
-          { ttlMicros: 1e9, maxBytes: 1e9, maxEntries: 1e6 },
-        ),
-      );
+      const spec = { ttlMicros: 1e9, maxBytes: 1e9, maxEntries: 1e6 };
+      const rowCache = cacheOf(createResponseCaches({ maxBytes: 1e9 }).hold({ endpoint: 'e', arm: 'v1' }, spec));
       const failed = new Set<Scope>();
       const asked: {
         readonly texts: readonly string[];

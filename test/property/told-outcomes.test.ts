@@ -20,6 +20,8 @@ const PREDICTIONS = [...UNITS, ...UNITS].flatMap((unit) =>
   VERSIONS.map((version) => ({ unit, version, id: nextId(predictionMark(3, version), unit) })),
 );
 
+const predictionOf = (at: number) => PREDICTIONS[at] as (typeof PREDICTIONS)[number];
+
 interface Told {
   readonly of: number;
   /** Undefined: text, or null. */
@@ -28,16 +30,10 @@ interface Told {
   readonly isTaken: boolean;
 }
 
-const histories = (value: fc.Arbitrary<number | undefined>): fc.Arbitrary<Told[]> =>
-  fc.array(
-    fc.record({
-      of: fc.nat(PREDICTIONS.length - 1),
-      value,
-      passed: fc.constantFrom(0, 0, 1, 30, 61, 400),
-      isTaken: fc.boolean(),
-    }),
-    { maxLength: 60 },
-  );
+function histories(value: fc.Arbitrary<number | undefined>): fc.Arbitrary<Told[]> {
+  const when = { passed: fc.constantFrom(0, 0, 1, 30, 61, 400), isTaken: fc.boolean() };
+  return fc.array(fc.record({ of: fc.nat(PREDICTIONS.length - 1), value, ...when }), { maxLength: 60 });
+}
 const told = histories(fc.constantFrom(0, 0, 1, 1, 2.5, -3, undefined));
 
 /** From 1e-6 to 1e18, whole and not, of either sign. */
@@ -55,13 +51,13 @@ function naive(given: readonly Told[]): { sums: Sums; events: readonly string[] 
   const events = new Set<string>();
   for (const { of, value } of given) {
     last.set(of, value);
-    const { version, unit } = PREDICTIONS[of] as (typeof PREDICTIONS)[number];
+    const { version, unit } = predictionOf(of);
     if (value !== undefined && value !== 0) events.add(`${version} ${unit}`);
   }
   const values: Record<string, number[]> = {};
   for (const [of, value] of last) {
     if (value === undefined) continue;
-    const { version, unit } = PREDICTIONS[of] as (typeof PREDICTIONS)[number];
+    const { version, unit } = predictionOf(of);
     (values[`${version} ${unit % 64}`] ??= []).push(value);
   }
   const sums = Object.entries(values).map(([key, own]): [string, readonly number[]] => [
@@ -107,25 +103,22 @@ function addUp(given: readonly Told[]): { sums: Sums; events: readonly string[] 
   const rows: PackedMinute[] = [];
   for (const { of, value, passed, isTaken } of given) {
     now += passed * 1_000_000;
-    collector.outcome('eta', (PREDICTIONS[of] as (typeof PREDICTIONS)[number]).id, value);
+    collector.outcome('eta', predictionOf(of).id, value);
     if (isTaken) rows.push(...collector.take('all'));
   }
   rows.push(...collector.take('all'));
   return { sums: added(rows), events: eventsOf(rows) };
 }
 
-it('count once each, by the last of them, and a unit that had an event keeps it', () => {
+it.each([
+  ['count once each, by the last of them, and a unit that had an event keeps it', told],
+  [
+    'leave nothing of what was corrected, and lose nothing of the others, however far apart they are in size',
+    ofAnySize,
+  ],
+])('%s', (_what, histories) => {
   fc.assert(
-    fc.property(told, (given) => {
-      expect(addUp(given)).toEqual(naive(given));
-    }),
-    { numRuns: runs(300) },
-  );
-});
-
-it('leave nothing of what was corrected, and lose nothing of the others, however far apart they are in size', () => {
-  fc.assert(
-    fc.property(ofAnySize, (given) => {
+    fc.property(histories, (given) => {
       expect(addUp(given)).toEqual(naive(given));
     }),
     { numRuns: runs(300) },
@@ -136,16 +129,9 @@ it.each([
   ['in the same minute', 0],
   ['in a later one', 400],
 ])('of 1e18 that was meant to be 1 leaves the others as they are: corrected %s', (_, passed) => {
-  // All of one version, their units of one group.
-  const [first, second, mistaken, last] = [0, 2, 8, 10];
   const told = (of: number, value: number, passed = 0): Told => ({ of, value, passed, isTaken: true });
-  const { sums } = addUp([
-    told(first, 0.9),
-    told(second, 1.1),
-    told(mistaken, 1e18),
-    told(last, 0.7),
-    told(mistaken, 1, passed),
-  ]);
+  // All of one version, their units of one group; 8 is the mistaken one.
+  const { sums } = addUp([told(0, 0.9), told(2, 1.1), told(8, 1e18), told(10, 0.7), told(8, 1, passed)]);
   const [n, sum = NaN, squares = NaN] = sums['1 7'] ?? [];
   expect(n).toBe(4);
   expect(Math.abs(sum / 3.7 - 1)).toBeLessThan(1e-9);
@@ -154,7 +140,7 @@ it.each([
 
 it('write nothing where they are told again', () => {
   const collector = createMinuteCollector(() => START);
-  const { id } = PREDICTIONS[0] as (typeof PREDICTIONS)[number];
+  const { id } = predictionOf(0);
   collector.outcome('eta', id, 1);
   expect(collector.take('all')).toHaveLength(1);
   collector.outcome('eta', id, 1);
@@ -189,7 +175,7 @@ it('are remembered within bounds: one of long ago counts as new', () => {
 it('that are too great for sums of squares count as no number, and what corrects one counts', () => {
   let now = START;
   const collector = createMinuteCollector(() => now);
-  const { id } = PREDICTIONS[0] as (typeof PREDICTIONS)[number];
+  const { id } = predictionOf(0);
   collector.outcome('checkout', id, 1e200);
   collector.outcome('checkout', id, 3);
   now += 60_000_000;

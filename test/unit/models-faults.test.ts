@@ -17,17 +17,14 @@ async function loadIn(runtime: ModelRuntime, onnx: Uint8Array): Promise<LoadedMo
 }
 const load = (onnx: Uint8Array, options = {}): Promise<LoadedModel> => loadIn(createOnnxRuntime(options), onnx);
 
-/** What each of many works was told: its first output, or its error's code. */
-function tellAll(model: LoadedModel, rows: readonly number[], scope = () => scopeOf()): Promise<(number | string)[]> {
-  return Promise.all(
-    rows.map((row) =>
-      submitRows(model, [[row]], scope()).then(
-        ([value]) => value as number,
-        (thrown: { code: string }) => thrown.code,
-      ),
-    ),
+/** What a work of one row was told: its first output, or its error's code. */
+const tell = (model: LoadedModel, row: number, scope = scopeOf()): Promise<number | string> =>
+  submitRows(model, [[row]], scope).then(
+    ([value]) => value as number,
+    (thrown: { code: string }) => thrown.code,
   );
-}
+const tellAll = (model: LoadedModel, ...rows: readonly number[]) => Promise.all(rows.map((row) => tell(model, row)));
+const FAILED = 'HR_INFERENCE_FAILED';
 
 describe.each([
   ['on the event loop', { inlineMicros: 1e6 }],
@@ -35,20 +32,13 @@ describe.each([
 ])('a model %s', (_where, options) => {
   it('that throws for one caller’s row answers all others of the batch', async () => {
     const model = await load(lookUpModel(), options);
-    expect(await tellAll(model, [1, 99, 3, 1000, 5])).toEqual([
-      10,
-      'HR_INFERENCE_FAILED',
-      30,
-      'HR_INFERENCE_FAILED',
-      50,
-    ]);
-    expect(await tellAll(model, [7])).toEqual([70]);
+    expect(await tellAll(model, 1, 99, 3, 1000, 5)).toEqual([10, FAILED, 30, FAILED, 50]);
+    expect(await tellAll(model, 7)).toEqual([70]);
     expect(model.statistics()).toMatchObject({ failures: 2, rows: 4, queuedRows: 0, runningRows: 0 });
   });
 
   it('gives NaN as a value', async () => {
-    const model = await load(linearModel(1), options);
-    expect(await tellAll(model, [NaN, Infinity, 2])).toEqual([NaN, Infinity, 2]);
+    expect(await tellAll(await load(linearModel(1), options), NaN, Infinity, 2)).toEqual([NaN, Infinity, 2]);
   });
 
   it('takes and gives half-precision numbers as their bits', async () => {
@@ -64,68 +54,54 @@ describe.each([
     const rows = Array.from({ length: 30 }, (_, at) => [at]);
     expect(await submitRows(model, rows)).toEqual(rows.map(([at]) => 10 * (at as number)));
     rows[17] = [1000];
-    await expect(submitRows(model, rows)).rejects.toMatchObject({ code: 'HR_INFERENCE_FAILED' });
+    await expect(submitRows(model, rows)).rejects.toMatchObject({ code: FAILED });
   });
 
   it('does not run what was cancelled, or what would be late', async () => {
     const model = await load(linearModel(1), options);
     const gone = scopeOf();
-    const told = Promise.allSettled([
-      submitRows(model, [[1]], gone),
-      submitRows(model, [[2]]),
-      submitRows(model, [[3]], scopeOf({ timeoutMs: -1 })),
-    ]);
+    const told = [tell(model, 1, gone), tell(model, 2), tell(model, 3, scopeOf({ timeoutMs: -1 }))];
     gone.cancel();
-    expect(
-      (await told).map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as { code: string }).code)),
-    ).toEqual(['HR_CANCELLED', [2], 'HR_DEADLINE']);
+    expect(await Promise.all(told)).toEqual(['HR_CANCELLED', 2, 'HR_DEADLINE']);
     expect(model.statistics().refused).toMatchObject({ cancelled: 1, deadline: 1 });
   });
 
   it('tells a work whose own reading of the outputs fails, and goes on', async () => {
     const model = await load(linearModel(1), options);
     const told: string[] = [];
-    model.submit({
-      count: 1,
-      scope: scopeOf(),
-      bind() {},
-      done() {
-        throw new Error('cannot read');
-      },
-      failed: ({ code }) => told.push(code),
-    });
-    expect(await tellAll(model, [4])).toEqual([4]);
+    const done = () => {
+      throw new Error('cannot read');
+    };
+    model.submit({ count: 1, scope: scopeOf(), bind() {}, done, failed: ({ code }) => told.push(code) });
+    expect(await tellAll(model, 4)).toEqual([4]);
     expect(told).toEqual(['HR_INTERNAL']);
   });
 });
 
-const ENDING = new URL('../support/ending-inference-worker.ts', import.meta.url);
-const HANGING = new URL('../support/hanging-inference-worker.ts', import.meta.url);
-const FAILING = new URL('../support/failing-inference-worker.ts', import.meta.url);
-
 describe('a thread', () => {
+  const scriptOf = (what: string) => new URL(`../support/${what}-inference-worker.ts`, import.meta.url);
+
   it('that ends in the midst of a batch loses nobody’s rows but those that end it', async () => {
-    const model = await load(linearModel(1), { ...inThreads, threadScript: ENDING });
-    expect(await tellAll(model, [1, 2, 666, 4, 5])).toEqual([1, 2, 'HR_INFERENCE_FAILED', 4, 5]);
-    expect(await tellAll(model, [6, 7])).toEqual([6, 7]);
+    const model = await load(linearModel(1), { ...inThreads, threadScript: scriptOf('ending') });
+    expect(await tellAll(model, 1, 2, 666, 4, 5)).toEqual([1, 2, FAILED, 4, 5]);
+    expect(await tellAll(model, 6, 7)).toEqual([6, 7]);
     expect(model.statistics()).toMatchObject({ failures: 1, threadsReplaced: 2 });
   });
 
   it('that cannot open the model takes its fellows with it', async () => {
     const told = new Int32Array(new SharedArrayBuffer(8));
     setEnvironmentData('threads told of', told);
-    const options = { ...inThreads, workerThreads: 4, threadScript: FAILING };
+    const options = { ...inThreads, workerThreads: 4, threadScript: scriptOf('failing') };
     await expect(load(linearModel(1), options)).rejects.toMatchObject({ code: 'HR_MODEL_NOT_READY' });
     // All but the one that ended by itself.
     await expect.poll(() => [...told]).toEqual([4, 3]);
   });
 
   /** A model whose runs with 666 hang until `letGo`, in threads that are given up after `silenceFloorMs`. */
-  async function hanging(silenceFloorMs?: number) {
+  async function hanging(floor: { readonly silenceFloorMs?: number } = {}) {
     const mayReturn = new Int32Array(new SharedArrayBuffer(4));
     setEnvironmentData('hanging runs may return', mayReturn);
-    const floor = silenceFloorMs === undefined ? {} : { silenceFloorMs };
-    const runtime = createOnnxRuntime({ ...inThreads, ...floor, threadScript: HANGING });
+    const runtime = createOnnxRuntime({ ...inThreads, ...floor, threadScript: scriptOf('hanging') });
     const letGo = (): void => {
       Atomics.store(mayReturn, 0, 1);
       Atomics.notify(mayReturn, 0);
@@ -134,17 +110,17 @@ describe('a thread', () => {
   }
 
   it('that hangs is replaced, and rows that came with what hung it are answered', async () => {
-    const { model, letGo } = await hanging(200);
-    expect(await tellAll(model, [1, 666, 3])).toEqual([1, 'HR_INFERENCE_FAILED', 3]);
+    const { model, letGo } = await hanging({ silenceFloorMs: 200 });
+    expect(await tellAll(model, 1, 666, 3)).toEqual([1, FAILED, 3]);
     expect(model.statistics().threadsReplaced).toBe(2);
-    expect(await tellAll(model, [8])).toEqual([8]);
+    expect(await tellAll(model, 8)).toEqual([8]);
     letGo();
   });
 
   it('that was given up takes nothing with it when its run returns at last', async () => {
-    const { runtime, model, letGo } = await hanging(100);
+    const { runtime, model, letGo } = await hanging({ silenceFloorMs: 100 });
     // Twice: it runs once more by itself.
-    expect(await tellAll(model, [666])).toEqual(['HR_INFERENCE_FAILED']);
+    expect(await tellAll(model, 666)).toEqual([FAILED]);
     expect(model.statistics().threadsReplaced).toBe(2);
     expect(runtime.isRunning()).toBe(true);
     await model.close();
@@ -153,9 +129,9 @@ describe('a thread', () => {
   });
 
   it('is not started while too many hang: what comes meanwhile is refused at once', async () => {
-    const { model, letGo } = await hanging(200);
-    expect(await tellAll(model, [666])).toEqual(['HR_INFERENCE_FAILED']);
-    const waiting = tellAll(model, [666]);
+    const { model, letGo } = await hanging({ silenceFloorMs: 200 });
+    expect(await tellAll(model, 666)).toEqual([FAILED]);
+    const waiting = tellAll(model, 666);
     await expect.poll(() => model.statistics().threadsReplaced).toBe(3);
     await expect(submitRows(model, [[1]])).rejects.toMatchObject({
       code: 'HR_OVERLOADED',
@@ -163,22 +139,22 @@ describe('a thread', () => {
     });
     letGo();
     expect(await waiting).toEqual([666]);
-    expect(await tellAll(model, [2])).toEqual([2]);
+    expect(await tellAll(model, 2)).toEqual([2]);
   });
 
   it('that hangs keeps nobody past the deadline', async () => {
     const { runtime, model, letGo } = await hanging();
-    const told = tellAll(model, [666, 1], () => scopeOf({ timeoutMs: 200 }));
-    expect(await told).toEqual(['HR_DEADLINE', 'HR_DEADLINE']);
+    const told = [666, 1].map((row) => tell(model, row, scopeOf({ timeoutMs: 200 })));
+    expect(await Promise.all(told)).toEqual(['HR_DEADLINE', 'HR_DEADLINE']);
     expect(runtime.isRunning()).toBe(true);
     letGo();
   });
 
   it('is stopped after what runs; what comes later is refused', async () => {
     const model = await load(patientModel(), inThreads);
-    const told = tellAll(model, [50_000, 2, 3]);
+    const told = tellAll(model, 50_000, 2, 3);
     const closing = model.close();
-    expect(await tellAll(model, [4])).toEqual(['HR_MODEL_NOT_READY']);
+    expect(await tellAll(model, 4)).toEqual(['HR_MODEL_NOT_READY']);
     expect(await told).toEqual([50_000, 2, 3]);
     await closing;
   });

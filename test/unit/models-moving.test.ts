@@ -7,18 +7,16 @@ import { startThread } from '../../src/models/onnx/model-thread.ts';
 import { openSession } from '../../src/models/onnx/ort-session.ts';
 import { createSlowRuns } from '../../src/models/onnx/slow-runs.ts';
 import { createRunCost } from '../../src/models/queue/run-cost.ts';
-import { linearModel, patientModel } from '../support/onnx-model.ts';
+import { patientModel } from '../support/onnx-model.ts';
 import { scopeOf, submitRows } from '../support/model-works.ts';
 import { fullIt } from '../support/tier.ts';
 
 const open: LoadedModel[] = [];
 afterAll(() => Promise.all(open.map((model) => model.close())));
 
-async function load(options = {}, onnx = patientModel()): Promise<LoadedModel> {
-  const model = await createOnnxRuntime({ isUnbounded: () => false, ...options }).load(onnx, {
-    providers: ['cpu'],
-    mayBlock: true,
-  });
+async function load(options = {}): Promise<LoadedModel> {
+  const runtime = createOnnxRuntime({ isUnbounded: () => false, ...options });
+  const model = await runtime.load(patientModel(), { providers: ['cpu'], mayBlock: true });
   open.push(model);
   return model;
 }
@@ -69,9 +67,8 @@ describe('a model on the event loop whose run takes seconds', () => {
     let isAnswered = false;
     // Given while the thread is still being opened: they wait for it.
     const told = submitRows(model, [[longer]]).finally(() => (isAnswered = true));
-    await expect(submitRows(model, [[longer]], scopeOf({ timeoutMs: 300 }))).rejects.toMatchObject({
-      code: 'HR_DEADLINE',
-    });
+    const late = submitRows(model, [[longer]], scopeOf({ timeoutMs: 300 }));
+    await expect(late).rejects.toMatchObject({ code: 'HR_DEADLINE' });
     expect(isAnswered).toBe(false);
     expect(await told).toEqual([longer]);
     expect(longestTurn()).toBeLessThan(50);
@@ -101,11 +98,6 @@ describe('a model on the event loop whose run takes seconds', () => {
     for (let at = 0; at < 200; at++) await submitRows(model, [[at % 3]]);
     expect(model.placement).toBe('inline');
   });
-
-  it('is counted with the bytes that it would be opened from', async () => {
-    const onnx = linearModel(2);
-    expect((await load({}, onnx)).memoryBytes).toBe(2 * onnx.byteLength);
-  });
 });
 
 it('waits for a thread that could not be opened at first, and tells those in time who can not wait', async () => {
@@ -130,14 +122,8 @@ it('waits for a thread that could not be opened at first, and tells those in tim
     async openAnother() {
       if (++attempts < 4) throw new Error('no memory');
       const thread = startThread();
-      const order = {
-        onnx: new Uint8Array(onnx),
-        providers: cpu,
-        intraOpThreads: 1,
-        measures: false,
-        providerShare: 1,
-      };
-      await thread.open(order, 10_000);
+      const order = { onnx: new Uint8Array(onnx), intraOpThreads: 1, measures: false, providerShare: 1 };
+      await thread.open({ ...order, providers: cpu }, 10_000);
       return thread;
     },
   });
@@ -170,16 +156,12 @@ describe('runs are too slow for the event loop', () => {
     expect(all.indexOf(true)).toBe(500);
   });
 
-  it('not when one is slow now and then', () => {
+  it.each([
+    ['one is slow now and then', 1, 40, 61_000],
+    ['they are large', 40, 19, 1],
+    ['they are short', 1, 4, 1],
+  ])('not when %s', (_what, rows, ms, everyMs) => {
     const slow = watch();
-    for (let at = 0; at < 100; at++) expect(slow.observe(1, 40, 61_000 * at)).toBe(false);
-  });
-
-  it('not when they are large, or short', () => {
-    const slow = watch();
-    for (let at = 0; at < 100; at++) {
-      expect(slow.observe(40, 19, at)).toBe(false);
-      expect(slow.observe(1, 4, at)).toBe(false);
-    }
+    for (let at = 0; at < 100; at++) expect(slow.observe(rows, ms, everyMs * at)).toBe(false);
   });
 });

@@ -47,14 +47,16 @@ function run(given: Case, arrivals: readonly SimulatedArrival[], bounds: { maxQu
   });
 }
 
-const models: Case[] = [
-  { fixedMs: 20, rowMs: 0, maxBatchRows: 8, lanes: 1, rowsEach: 1 },
-  { fixedMs: 20, rowMs: 0, maxBatchRows: 8, lanes: 2, rowsEach: 5 },
-  { fixedMs: 0, rowMs: 20, maxBatchRows: 256, lanes: 1, rowsEach: 1 },
-  { fixedMs: 10, rowMs: 10, maxBatchRows: 256, lanes: 1, rowsEach: 1 },
-  { fixedMs: 19, rowMs: 1, maxBatchRows: 8, lanes: 2, rowsEach: 1 },
-  { fixedMs: 5, rowMs: 1, maxBatchRows: 64, lanes: 1, rowsEach: 3 },
-  { fixedMs: 15, rowMs: 0.6, maxBatchRows: 256, lanes: 1, rowsEach: 1 },
+const caseOf = (fixedMs: number, rowMs: number, maxBatchRows: number, lanes = 1, rowsEach = 1) =>
+  ({ fixedMs, rowMs, maxBatchRows, lanes, rowsEach }) satisfies Case;
+const models = [
+  caseOf(20, 0, 8),
+  caseOf(20, 0, 8, 2, 5),
+  caseOf(0, 20, 256),
+  caseOf(10, 10, 256),
+  caseOf(19, 1, 8, 2),
+  caseOf(5, 1, 64, 1, 3),
+  caseOf(15, 0.6, 256),
 ];
 
 describe.each(models)('a model of $fixedMs + $rowMs ms a row, $lanes at once, $rowsEach rows a caller', (given) => {
@@ -78,25 +80,20 @@ describe.each(models)('a model of $fixedMs + $rowMs ms a row, $lanes at once, $r
 });
 
 it('refuses nobody who waits for the sake of shadows that do not', () => {
-  const given: Case = { fixedMs: 5, rowMs: 1, maxBatchRows: 64, lanes: 1, rowsEach: 1 };
+  const given = caseOf(5, 1, 64);
   const online = arrivalsOf(given, 0.4, 10_000, 1000, 5);
   const shadow = arrivalsOf(given, 2, 10_000, 5000, 6).map((one) => ({ ...one, priority: 'shadow' as const }));
-  const { refusedOf, goodRows } = run(
-    given,
-    [...online, ...shadow].toSorted((a, b) => a.atMs - b.atMs),
-  );
+  const arrivals = [...online, ...shadow].toSorted((a, b) => a.atMs - b.atMs);
+  const { refusedOf, goodRows } = run(given, arrivals);
   expect(refusedOf.online).toBe(0);
   expect(refusedOf.shadow).toBeGreaterThan(0);
   expect(goodRows).toBeGreaterThan(1.5 * online.length);
 });
 
 describe('single rows with a deadline of 1 s beside works of 10,000 rows that have an hour', () => {
-  const given: Case = { fixedMs: 5, rowMs: 1, maxBatchRows: 256, lanes: 1, rowsEach: 1 };
-  const singles: SimulatedArrival[] = Array.from({ length: 600 }, (_, at) => ({
-    atMs: 1 + 33 * at,
-    timeoutMs: 1000,
-    rows: 1,
-  }));
+  const given = caseOf(5, 1, 256);
+  const single = { timeoutMs: 1000, rows: 1 };
+  const singles: SimulatedArrival[] = Array.from({ length: 600 }, (_, at) => ({ ...single, atMs: 1 + 33 * at }));
   const large: SimulatedArrival = { atMs: 0, timeoutMs: 3_600_000, rows: 10_000, priority: 'online' };
 
   it('lose nothing, and both works are answered where there is room for both', () => {
@@ -128,7 +125,7 @@ describe('single rows with a deadline of 1 s beside works of 10,000 rows that ha
 });
 
 it('gives the room of the latest deadline of the lowest priority to whoever is more urgent', () => {
-  const given: Case = { fixedMs: 5, rowMs: 1, maxBatchRows: 8, lanes: 1, rowsEach: 1 };
+  const given = caseOf(5, 1, 8);
   const many = (timeoutMs: number, priority: Priority): SimulatedArrival[] =>
     Array.from({ length: 20 }, () => ({ atMs: 0, timeoutMs, rows: 1, priority }));
   const arrivals = [...many(5000, 'shadow'), ...many(9000, 'online'), ...many(1000, 'online')];

@@ -9,7 +9,8 @@ import { minuteSink } from '../../src/serving/arm-sinks.ts';
 import { unpackHashes } from '../../src/statistics/index.ts';
 import { armOf, createMinuteServer } from '../support/minute-servers.ts';
 
-const answered = (...statuses: string[]): ArmRow => ({ outputs: [], features: [], statuses }) as unknown as ArmRow;
+// What else an answered row has is nothing to this sink.
+const answered = (...statuses: string[]) => ({ outputs: [] as unknown[], features: [], statuses }) as ArmRow;
 const failed: ArmRow = { error: new HeadraceError('HR_ONLINE_UNAVAILABLE', 'away') };
 const refused: ArmRow = { error: new HeadraceError('HR_UNKNOWN_ENTITY', 'unknown') };
 
@@ -31,18 +32,8 @@ function counted(rows: readonly ArmRow[], { via = 'rollout' as Via, ...more }: P
   expect(others).toEqual([]);
   if (row === undefined) return undefined;
   const units = (kind: 'units' | 'errorUnits' | 'nullUnits') => unpackHashes(row[kind]).hashes().length;
-  const { variant, requests, rows: count, errors, nulls } = row;
-  return [
-    variant,
-    requests,
-    count,
-    errors,
-    row.refused,
-    nulls,
-    units('units'),
-    units('errorUnits'),
-    units('nullUnits'),
-  ];
+  const { variant, requests, rows: count, errors, refused, nulls } = row;
+  return [variant, requests, count, errors, refused, nulls, units('units'), units('errorUnits'), units('nullUnits')];
 }
 
 it('counts rows at what they were assigned, and the units of each', () => {
@@ -51,8 +42,7 @@ it('counts rows at what they were assigned, and the units of each', () => {
 });
 
 it.each([NaN, -Infinity, null])('counts a row whose output is %s as one with a null', (output) => {
-  // What else an answered row has is nothing to this sink.
-  const row = { outputs: [0.5, output], features: [], statuses: ['PRESENT'] } as unknown as ArmRow;
+  const row = { ...answered('PRESENT'), outputs: [0.5, output] } as ArmRow;
   expect(counted([row, answered('PRESENT')])).toEqual(['candidate', 1, 2, 0, 0, 1, 2, 0, 1]);
 });
 
@@ -64,10 +54,7 @@ it.each<Via>(['rule', 'holdout', 'no_unit'])('leaves out units that %s decided o
   expect(counted([answered('NOT_FOUND'), failed], { via })).toEqual(['candidate', 1, 1, 1, 0, 1, 0, 0, 0]);
 });
 
-it('leaves forced rows out', () => {
+it('leaves forced rows out; counts units alone of what the base answered for an arm whose breaker is open', () => {
   expect(counted([answered('NOT_FOUND'), failed], { via: 'forced' })).toBeUndefined();
-});
-
-it('counts units alone of what the base answered for an arm whose breaker is open', () => {
   expect(counted([answered('NOT_FOUND'), failed], { isBroken: true })).toEqual(['candidate', 0, 0, 0, 0, 0, 2, 0, 0]);
 });

@@ -1,6 +1,6 @@
 // When shadows run, and when they are dropped instead: by a clock and a loop that the tests turn by hand.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { HeadraceError, type Scope } from '../../src/core/index.ts';
 import type { ArmBatch, ArmRow } from '../../src/serving/arm.ts';
 import type { FeaturePlan, FeatureRow } from '../../src/serving/feature-plan.ts';
@@ -8,27 +8,20 @@ import { openShadows, type Pairing, SHADOW_DEADLINE_MS } from '../../src/serving
 import type { ShadowArm } from '../../src/serving/shadow/shadow-arm.ts';
 import { RING_ROWS } from '../../src/serving/shadow/shadow-ring.ts';
 
-interface Counted {
-  pairs: number;
-  readonly failed: Record<string, number>;
-  readonly dropped: Record<string, number>;
-}
-
 type Infer = (count: number, scope: Scope) => Promise<readonly ArmRow[]> | readonly ArmRow[];
 
 const ROW: ArmRow = { outputs: [1], features: [], statuses: [] };
-const rows = (count: number): readonly ArmRow[] => Array.from({ length: count }, () => ROW);
+const rows = (count: number): readonly ArmRow[] => new Array<ArmRow>(count).fill(ROW);
+const never = () => new Promise<never>(() => {});
 
 /** A shadow whose runs the test answers. */
 function shadowArm(infer: Infer, runMicros = (count: number) => 10 + count) {
-  const counted: Counted = { pairs: 0, failed: {}, dropped: {} };
+  const counted = { pairs: 0, failed: {} as Record<string, number>, dropped: {} as Record<string, number> };
   const logged: string[] = [];
   const busy = { micros: 0 };
   const batches: number[] = [];
   const reads: number[] = [];
-  const add = (to: Record<string, number>, name: string, count: number): void => {
-    to[name] = (to[name] ?? 0) + count;
-  };
+  const add = (to: Record<string, number>, name: string, count: number) => void (to[name] = (to[name] ?? 0) + count);
   const arm: ShadowArm = {
     version: 2,
     percent: 100,
@@ -36,9 +29,8 @@ function shadowArm(infer: Infer, runMicros = (count: number) => 10 + count) {
     features: {} as FeaturePlan,
     outputs: [],
     run(requests, scope, at) {
-      batches.push(requests.length);
       reads.push(at);
-      return infer(requests.length, scope);
+      return this.infer(requests as unknown as readonly FeatureRow[], scope);
     },
     infer(features: readonly FeatureRow[], scope) {
       batches.push(features.length);
@@ -51,12 +43,7 @@ function shadowArm(infer: Infer, runMicros = (count: number) => 10 + count) {
       failed: (code, count) => add(counted.failed, code, count),
       dropped: (reason, count) => add(counted.dropped, reason, count),
     },
-    log: {
-      append({ predictionId }) {
-        logged.push(predictionId);
-        return true;
-      },
-    },
+    log: { append: ({ predictionId }) => logged.push(predictionId) > 0 },
   };
   return { arm, counted, logged, batches, reads, busy };
 }
@@ -73,9 +60,9 @@ const batchOf = (count: number, at = 0): ArmBatch =>
     scope: { requestId: 'r', traceId: null },
     at,
     latencyMicros: 100,
-    requests: Array.from({ length: count }, () => []),
+    requests: rows(count).map(() => []),
     rows: rows(count),
-    ids: Array.from({ length: count }, (_, place) => `p${place}`),
+    ids: rows(count).map((_, place) => `p${place}`),
     unitOf: () => [],
   }) as unknown as ArmBatch;
 
@@ -84,20 +71,15 @@ function handLoop() {
   let nowMs = 0;
   let turns: (() => void)[] = [];
   let timers: { readonly dueMs: number; readonly run: () => void }[] = [];
-  const settle = async (): Promise<void> => {
-    for (let i = 0; i < 20; i++) await Promise.resolve();
-  };
   return {
     nowMs: () => nowMs,
     soon: (run: () => void) => void turns.push(run),
     later: (run: () => void, ms: number) => void timers.push({ dueMs: nowMs + ms, run }),
-    pass(ms: number) {
-      nowMs += ms;
-    },
+    pass: (ms: number) => void (nowMs += ms),
     /** Runs what is due, until nothing is, or so many times. */
     async turn(most = 1000): Promise<void> {
       for (let i = 0; i < most; i++) {
-        await settle();
+        for (let settled = 0; settled < 20; settled++) await Promise.resolve();
         const due = timers.filter(({ dueMs }) => dueMs <= nowMs);
         timers = timers.filter(({ dueMs }) => dueMs > nowMs);
         const next = [...turns.splice(0), ...due.map(({ run }) => run)];
@@ -106,9 +88,9 @@ function handLoop() {
       }
     },
     /** Passes time step by step, with all that is due in it. */
-    async run(ms: number, stepMs = 1): Promise<void> {
-      for (let passed = 0; passed < ms; passed += stepMs) {
-        nowMs += stepMs;
+    async run(ms: number): Promise<void> {
+      for (let passed = 0; passed < ms; passed++) {
+        nowMs += 1;
         await this.turn();
       }
     },
@@ -118,16 +100,17 @@ function handLoop() {
 function open(arm: ShadowArm, online = () => 0) {
   const loop = handLoop();
   const shadows = openShadows({ online, nowMs: loop.nowMs, soon: loop.soon, later: loop.later });
-  return { loop, shadows, shadow: shadows.open(arm) };
+  const shadow = shadows.open(arm);
+  return { loop, shadows, shadow, note: (count: number, at = 0) => shadow.note(batchOf(count, at), pairing) };
 }
 
 describe('rows for a shadow', () => {
   it('are looked at when the answer is on its way, and not before', async () => {
     const { arm, counted, logged, batches } = shadowArm(rows);
-    const picked = vi.fn(() => true);
+    const picks = vi.fn(() => true);
     const { loop, shadow } = open(arm);
-    shadow.note(batchOf(3), { ...pairing, picks: picked });
-    expect([picked.mock.calls.length, batches]).toEqual([0, []]);
+    shadow.note(batchOf(3), { ...pairing, picks });
+    expect([picks.mock.calls.length, batches]).toEqual([0, []]);
     await loop.turn();
     expect(counted).toEqual({ pairs: 3, failed: {}, dropped: {} });
     expect(logged).toEqual(['p0~2', 'p1~2', 'p2~2']);
@@ -136,88 +119,77 @@ describe('rows for a shadow', () => {
   it('run together, some at a time, and those that have to be read as of one time each', async () => {
     const shared = shadowArm(rows);
     const one = open(shared.arm);
-    for (let at = 0; at < 50; at++) one.shadow.note(batchOf(2, at), pairing);
+    for (let at = 0; at < 50; at++) one.note(2, at);
     await one.loop.turn();
     expect(shared.batches).toEqual([64, 36]);
     const apart = shadowArm(rows);
     const other = open(apart.arm);
     for (const at of [1, 1, 2]) other.shadow.note(batchOf(2, at), { ...pairing, sharesFeatures: false });
     await other.loop.turn();
-    expect([apart.batches, apart.reads]).toEqual([
-      [4, 2],
-      [1, 2],
-    ]);
+    expect([...apart.batches, ...apart.reads]).toEqual([4, 2, 1, 2]);
   });
 
   it('wait while a request is being answered, and are dropped after five seconds of that', async () => {
     const { arm, counted, batches } = shadowArm(rows);
     let online = 1;
-    const { loop, shadow } = open(arm, () => online);
-    shadow.note(batchOf(2), pairing);
+    const { loop, note } = open(arm, () => online);
+    note(2);
     await loop.run(1000);
     expect(batches).toEqual([]);
     online = 0;
     await loop.run(10);
     expect(counted.pairs).toBe(2);
     online = 1;
-    shadow.note(batchOf(3), pairing);
+    note(3);
     await loop.run(SHADOW_DEADLINE_MS + 10);
     expect(counted).toEqual({ pairs: 2, failed: {}, dropped: { busy: 3 } });
   });
 
   it('wait while the event loop is late', async () => {
     const { arm, counted } = shadowArm(rows);
-    const { loop, shadow } = open(arm);
-    shadow.note(batchOf(1), pairing);
-    // The row is looked at in time, the run is due and comes 5 ms later: and so each time.
-    await loop.turn(1);
-    for (let i = 0; i < 100; i++) {
-      loop.pass(7);
+    const { loop, note } = open(arm);
+    /** The rows are looked at in time, the run is due and comes 5 ms later: and so each time. */
+    const beLate = async (times: number): Promise<void> => {
       await loop.turn(1);
-    }
+      for (let i = 0; i < times; i++) {
+        loop.pass(7);
+        await loop.turn(1);
+      }
+    };
+    note(1);
+    await beLate(100);
     expect(counted.pairs).toBe(0);
     await loop.run(10);
     expect(counted.pairs).toBe(1);
-    shadow.note(batchOf(2), pairing);
-    await loop.turn(1);
-    for (let i = 0; i < 1000; i++) {
-      loop.pass(7);
-      await loop.turn(1);
-    }
+    note(2);
+    await beLate(1000);
     expect(counted).toEqual({ pairs: 1, failed: {}, dropped: { lag: 2 } });
   });
 
-  it('take a fifth of a core, whatever a run costs', async () => {
-    for (const micros of [500, 5000, 300_000]) {
-      const { arm, counted, batches } = shadowArm(rows, () => micros);
-      const { loop, shadow } = open(arm);
-      for (let i = 0; i < 1000; i++) {
-        shadow.note(batchOf(1), pairing);
-        await loop.run(10);
-      }
-      // Of 10 s, and what was kept at first; one run may go beyond.
-      expect(batches.length * micros).toBeLessThanOrEqual(2_020_000 + micros);
-      if (micros < 2000) expect(counted.pairs).toBe(1000);
-      else expect(batches.length * micros).toBeGreaterThan(1_500_000);
-      if (micros > 100_000) expect(counted.dropped['budget']).toBeGreaterThan(100);
+  it.each([500, 5000, 300_000])('take a fifth of a core, where a run costs %i µs', async (micros) => {
+    const { arm, counted, batches } = shadowArm(rows, () => micros);
+    const { loop, note } = open(arm);
+    for (let i = 0; i < 1000; i++) {
+      note(1);
+      await loop.run(10);
     }
+    // Of 10 s, and what was kept at first; one run may go beyond.
+    expect(batches.length * micros).toBeLessThanOrEqual(2_020_000 + micros);
+    if (micros < 2000) expect(counted.pairs).toBe(1000);
+    else expect(batches.length * micros).toBeGreaterThan(1_500_000);
+    if (micros > 100_000) expect(counted.dropped['budget']).toBeGreaterThan(100);
   });
 
   it('pay for what a run took beyond its estimate', async () => {
     const { arm, batches, busy } = shadowArm((count) => {
+      // The estimate says next to nothing, and the clock has to have passed, too.
+      loop.pass(100);
       busy.micros += 100_000;
       return rows(count);
     });
-    // The estimate says next to nothing, and the clock has to have passed, too.
-    const { loop, shadow } = open({
-      ...arm,
-      async infer(features, scope) {
-        loop.pass(100);
-        return arm.infer(features, scope);
-      },
-    });
+    const { loop, note } = open(arm);
     for (let i = 0; i < 500; i++) {
-      shadow.note(batchOf(1), pairing);
+      note(1);
       await loop.run(10);
     }
     expect(batches.length).toBeGreaterThan(5);
@@ -226,8 +198,8 @@ describe('rows for a shadow', () => {
 
   it('beyond the ring are dropped', async () => {
     const { arm, counted } = shadowArm(rows);
-    const { loop, shadow } = open(arm, () => 1);
-    shadow.note(batchOf(RING_ROWS + 76), pairing);
+    const { loop, note } = open(arm, () => 1);
+    note(RING_ROWS + 76);
     await loop.turn();
     expect(counted.dropped).toEqual({ full: 76 });
     await loop.run(SHADOW_DEADLINE_MS + 10);
@@ -235,14 +207,13 @@ describe('rows for a shadow', () => {
   });
 
   it('of several shadows get their turns, whatever one of them takes', async () => {
-    const never = shadowArm(() => new Promise(() => {}));
-    const quick = shadowArm(rows);
-    const { loop, shadows, shadow } = open(never.arm);
+    const [slow, quick] = [shadowArm(never), shadowArm(rows)];
+    const { loop, shadows, note } = open(slow.arm);
     const other = shadows.open(quick.arm);
-    shadow.note(batchOf(200), pairing);
+    note(200);
     other.note(batchOf(200), pairing);
     await loop.run(50);
-    expect([never.batches, quick.counted.pairs]).toEqual([[64], 200]);
+    expect([slow.batches, quick.counted.pairs]).toEqual([[64], 200]);
   });
 });
 
@@ -250,32 +221,30 @@ describe('a shadow that fails', () => {
   const boom = new HeadraceError('HR_INFERENCE_FAILED', 'boom');
 
   it('is counted by row or by batch, in whatever way, and goes on', async () => {
-    let answer: Infer = () => [{ error: boom }, ROW];
-    const { arm, counted } = shadowArm((count, scope) => answer(count, scope));
-    const { loop, shadow } = open(arm);
-    const next = async (given: Infer): Promise<void> => {
-      answer = given;
-      shadow.note(batchOf(2), pairing);
+    const answers: Infer[] = [
+      () => [{ error: boom }, ROW],
+      () => Promise.reject(boom),
+      () => {
+        throw new TypeError('a bug');
+      },
+      // Rows are missing.
+      () => [],
+      rows,
+    ];
+    const { arm, counted } = shadowArm((count, scope) => (answers.shift() as Infer)(count, scope));
+    const { loop, note } = open(arm);
+    while (answers.length > 0) {
+      note(2);
       await loop.turn();
-    };
-    await next(answer);
-    await next(() => Promise.reject(boom));
-    await next(() => {
-      throw new TypeError('a bug');
-    });
-    // Rows are missing.
-    await next(() => []);
-    await next(rows);
-    expect(counted.failed['HR_INFERENCE_FAILED']).toBe(3);
-    expect(counted.failed['HR_INTERNAL']).toBe(4);
-    expect(counted.pairs).toBe(3);
+    }
+    expect(counted).toMatchObject({ pairs: 3, failed: { HR_INFERENCE_FAILED: 3, HR_INTERNAL: 4 } });
   });
 
   it('by what is no fault of it, is dropped', async () => {
     const errors = ['HR_OVERLOADED', 'HR_DEADLINE', 'HR_MODEL_NOT_READY'] as const;
     const { arm, counted } = shadowArm(() => errors.map((code) => ({ error: new HeadraceError(code, 'so') })));
-    const { loop, shadow } = open(arm);
-    shadow.note(batchOf(3), pairing);
+    const { loop, note } = open(arm);
+    note(3);
     await loop.turn();
     expect(counted).toEqual({ pairs: 0, failed: {}, dropped: { refused: 1, late: 1, retired: 1 } });
   });
@@ -283,14 +252,14 @@ describe('a shadow that fails', () => {
 
 describe('a shadow that ends', () => {
   it('with its traffic waits for what runs, and drops the rest', async () => {
-    let answer: (given: readonly ArmRow[]) => void = () => {};
-    const { arm, counted } = shadowArm(() => new Promise((resolve) => (answer = resolve)));
-    const { loop, shadow } = open(arm);
-    shadow.note(batchOf(100), pairing);
+    const { promise, resolve: answer } = Promise.withResolvers<readonly ArmRow[]>();
+    const { arm, counted } = shadowArm(() => promise);
+    const { loop, shadow, note } = open(arm);
+    note(100);
     await loop.turn();
     let isRetired = false;
     const retired = shadow.retire().then(() => (isRetired = true));
-    shadow.note(batchOf(5), pairing);
+    note(5);
     await loop.turn();
     expect(isRetired).toBe(false);
     answer(rows(64));
@@ -306,30 +275,26 @@ describe('a shadow that ends', () => {
         setTimeout(() => reject(new HeadraceError('HR_CANCELLED', 'so')), 5);
       });
     });
-    const { loop, shadows, shadow } = open(arm);
-    shadow.note(batchOf(70), pairing);
+    const { loop, shadows, note } = open(arm);
+    note(70);
     await loop.turn();
     expect([ran?.isCancelled, ran?.priority]).toEqual([false, 'shadow']);
-    shadow.note(batchOf(1), pairing);
+    note(1);
     await shadows.close();
     expect(ran?.isCancelled).toBe(true);
     expect(counted).toEqual({ pairs: 0, failed: {}, dropped: { stopping: 71 } });
   });
 });
 
-describe('a run past its deadline', () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
-
-  it('is not waited for', async () => {
-    const { arm, counted } = shadowArm(() => new Promise(() => {}));
-    const shadows = openShadows({ online: () => 0 });
-    const shadow = shadows.open(arm);
-    shadow.note(batchOf(3), pairing);
-    await vi.advanceTimersByTimeAsync(SHADOW_DEADLINE_MS - 100);
-    expect(counted.dropped).toEqual({});
-    await vi.advanceTimersByTimeAsync(200);
-    expect(counted).toEqual({ pairs: 0, failed: {}, dropped: { late: 3 } });
-    await shadows.close();
-  });
+it('a run past its deadline is not waited for', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { arm, counted } = shadowArm(never);
+  const shadows = openShadows({ online: () => 0 });
+  shadows.open(arm).note(batchOf(3), pairing);
+  await vi.advanceTimersByTimeAsync(SHADOW_DEADLINE_MS - 100);
+  expect(counted.dropped).toEqual({});
+  await vi.advanceTimersByTimeAsync(200);
+  expect(counted).toEqual({ pairs: 0, failed: {}, dropped: { late: 3 } });
+  await shadows.close();
 });

@@ -20,12 +20,12 @@ function models(...broken: readonly number[]) {
     return { release: () => void log.push(`release ${version}`) } as unknown as ServedModel;
   };
   const given = { models: { acquire } } as unknown as CompileEndpoint;
-  return { given, log };
+  return { log, load: (mayLack: boolean) => loadVariants(given, ARMS, mayLack) };
 }
 
 it('loads each version once, and gives each arm its own', async () => {
-  const { given, log } = models();
-  const { served, models: all, lacking } = await loadVariants(given, ARMS, false);
+  const { log, load } = models();
+  const { served, models: all, lacking } = await load(false);
   expect(log).toEqual(['load 1', 'load 2', 'load 3']);
   expect(lacking).toBeUndefined();
   expect(all).toHaveLength(3);
@@ -34,12 +34,11 @@ it('loads each version once, and gives each arm its own', async () => {
 });
 
 it('leaves out the arms of what can’t be loaded, where it may; else gives back all', async () => {
-  const some = models(1);
-  const { served, lacking } = await loadVariants(some.given, ARMS, true);
+  const { served, lacking } = await models(1).load(true);
   expect(served.map(({ place }) => place)).toEqual([1, 3]);
   expect(lacking).toMatchObject({ code: 'HR_ARTIFACT_UNREADABLE' });
   const none = models(2);
-  await expect(loadVariants(none.given, ARMS, false)).rejects.toThrow('2 is gone');
+  await expect(none.load(false)).rejects.toThrow('2 is gone');
   expect(none.log).toEqual(['load 1', 'load 2', 'release 1']);
-  await expect(loadVariants(models(1, 2, 3).given, ARMS, true)).rejects.toThrow('1 is gone');
+  await expect(models(1, 2, 3).load(true)).rejects.toThrow('1 is gone');
 });

@@ -3,15 +3,16 @@
 import { expect, it } from 'vitest';
 import { createWake } from '../../src/serving/wake.ts';
 
-const LIMIT_MS = 5;
-
 function sleeper(look: () => Promise<unknown>) {
   const state = { now: 0, looks: 0 };
-  const count = () => {
-    state.looks++;
-    return look();
+  return {
+    state,
+    wake: createWake(
+      () => (state.looks++, look()),
+      () => state.now,
+      5,
+    ),
   };
-  return { state, wake: createWake(count, () => state.now, LIMIT_MS) };
 }
 
 it('looks once, for all that ask, after it slept; and not before', async () => {
