@@ -18,6 +18,7 @@ import { MessageFrames } from '../../src/serving/grpc/transport/message-frames.t
 import { percentEncoded } from '../../src/serving/grpc/transport/status.ts';
 import { WireReader } from '../../src/serving/grpc/wire/wire-reader.ts';
 import { PREFIX_BYTES, writeMessage } from '../../src/serving/grpc/wire/wire-writer.ts';
+import { message } from '../support/protobuf.ts';
 import { runs } from '../support/tier.ts';
 import { int64, TYPES, valueOf } from '../support/typed-values.ts';
 
@@ -111,10 +112,8 @@ describe('rows', () => {
 it('values are written as another reads them, and read back as they were', () => {
   fc.assert(
     fc.property(typed, ([type, value]) => {
-      const [told] = decoded(
-        'headrace.v1.ListValue',
-        written((out) => writeValue(out, 1, type, value)),
-      )['items'] as [object];
+      const list = written((out) => writeValue(out, 1, type, value));
+      const [told] = decoded('headrace.v1.ListValue', list)['items'] as [object];
       // By way of the other's own bytes, which are what the hand-made message gives.
       expect(encoded('headrace.v1.Value', told)).toEqual(encoded('headrace.v1.Value', asMessage(type, value)));
     }),
@@ -144,13 +143,12 @@ it.each(INFER_TYPES)('tensors of %s go there and back, as contents and raw', (da
       const [output] = told['outputs'] as [{ readonly contents: object }];
       expect(output).toMatchObject({ name: 'x', datatype, shape: shape.map(String) });
       const raw = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-      const inputs = [{ name: 'x', datatype, shape, contents: output.contents }];
+      const input = { name: 'x', datatype, shape };
       for (const request of [
-        { model_name: 'm', inputs },
-        { model_name: 'm', inputs: [{ name: 'x', datatype, shape }], raw_input_contents: [raw] },
+        { inputs: [{ ...input, contents: output.contents }] },
+        { inputs: [input], raw_input_contents: [raw] },
       ]) {
-        // Nothing of an empty repeated field is sent.
-        const read = readInference(encoded('inference.ModelInferRequest', request));
+        const read = readInference(encoded('inference.ModelInferRequest', { model_name: 'm', ...request }));
         expect(read.inputs).toEqual([{ name: 'x', type, shape, data }]);
       }
       expect(Object.keys(output.contents)).toContain(member);
@@ -221,12 +219,8 @@ describe('bytes that are nobody’s message', () => {
   });
 
   it('nest no deeper than they are read', () => {
-    const varint = (value: number): Buffer => written((out) => out.packedInt(value));
-    let nested = Buffer.alloc(0);
-    for (let depth = 0; depth < 5000; depth++) {
-      const inner = Buffer.concat([Buffer.from([10]), varint(nested.length), nested]);
-      nested = Buffer.concat([Buffer.from([66]), varint(inner.length), inner]);
-    }
+    let nested: Buffer = Buffer.alloc(0);
+    for (let depth = 0; depth < 5000; depth++) nested = message(8, [message(1, [nested])]);
     expect(() => readValue(new WireReader(nested))).toThrow('lists are too deep');
     refusesAtMost(Buffer.alloc(100_000, 0x0b));
   });

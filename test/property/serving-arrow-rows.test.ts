@@ -51,13 +51,19 @@ const CASES = TYPES.flatMap((of) => encodingsOf(of.type).map((encoding) => ({ ..
 
 type Rows = readonly (readonly Value[])[] | string[];
 
-/** As values, or what is wrong with the rows. */
-function readArrow(columns: readonly Column[], stream: Uint8Array): Rows {
+/** As values, with mistakes. */
+function parseArrow(columns: readonly Column[], stream: Uint8Array) {
   const rows = readArrowRows(stream, LIMIT);
   const mistakes: ErrorDetail[] = [];
+  if (rows.count > 10_000) throw new HeadraceError('HR_TOO_LARGE', 'as a request would have it');
+  const parse = rows.parser(columns, 'rows');
+  return { parsed: Array.from({ length: rows.count }, (_, place) => parse(place, mistakes)), mistakes };
+}
+
+/** As values, or what is wrong with the rows. */
+function readArrow(columns: readonly Column[], stream: Uint8Array): Rows {
   try {
-    const parse = rows.parser(columns, 'rows');
-    const parsed = Array.from({ length: rows.count }, (_, place) => parse(place, mistakes));
+    const { parsed, mistakes } = parseArrow(columns, stream);
     return mistakes.length > 0 ? mistakes.map(({ path }) => path) : parsed;
   } catch (thrown) {
     return (thrown as HeadraceError).details.map(({ path }) => path);
@@ -177,15 +183,10 @@ const GOOD = streamOf(
 
 const CODES = ['HR_MALFORMED_ARROW', 'HR_INVALID', 'HR_TOO_LARGE'];
 
-/** Rows as a request would have them, up to its limit; the code of what refuses them. */
+/** Rows, or the code of what refuses them. */
 function outcome(bytes: Uint8Array): string {
   try {
-    const rows = readArrowRows(bytes, LIMIT);
-    if (rows.count > 10_000) return 'HR_TOO_LARGE';
-    const mistakes: ErrorDetail[] = [];
-    const parse = rows.parser(COLUMNS, 'rows');
-    for (let place = 0; place < rows.count; place++) parse(place, mistakes);
-    return mistakes.length > 0 ? 'HR_INVALID' : 'rows';
+    return parseArrow(COLUMNS, bytes).mistakes.length > 0 ? 'HR_INVALID' : 'rows';
   } catch (thrown) {
     if (thrown instanceof HeadraceError) return thrown.code;
     throw thrown;
