@@ -2,14 +2,16 @@
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
+import { join, resolve } from 'node:path';
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import {
   contentHash,
   type DataType,
   type Field,
   fixedClock,
   type Logger,
+  type Micros,
   type Row,
   silentLogger,
   silentProgress,
@@ -24,10 +26,21 @@ import type {
   SourceSpec,
   UserFunction,
   ViewSpec,
+  WindowOp,
 } from '../../src/definitions/index.ts';
 import { type EventLog, type LogWriter, openEventLog, type PushedRow } from '../../src/events/index.ts';
 import { fromDuck, toDuck } from '../../src/offline/duckdb/vector-values.ts';
-import type { OfflineDeps } from '../../src/offline/index.ts';
+import type { Facts, Forgiving } from '../../src/offline/facts/facts.ts';
+import { openFacts } from '../../src/offline/facts/open-facts.ts';
+import {
+  createTrainingSet,
+  type OfflineDeps,
+  type TrainingSetRecord,
+  type TrainingSetRequest,
+} from '../../src/offline/index.ts';
+import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
+import { pinSource } from '../../src/offline/sources/pin-source.ts';
+import { type Coverage, NOTHING_COVERED } from '../../src/online/index.ts';
 import { castSql, duckType } from '../../src/offline/sources/sql-text.ts';
 import { openDatabase, openDuckDb, openObjectStore, quoteName, quoteText } from '../../src/storage/index.ts';
 
@@ -37,7 +50,47 @@ export interface OfflineWorld {
   /** `deps.log`, which a world always has. */
   readonly log: EventLog;
   readonly connection: DuckDBConnection;
+  /** A file of its folder. */
+  path(name: string): string;
+  /** The rows of a query. */
+  select(sql: string): Promise<DuckDBValue[][]>;
+  /** Writes rows as a Parquet file of its folder; gives the file's path. */
+  put(name: string, columns: readonly Field[], rows: readonly Row[]): Promise<string>;
+  /** Reads columns of a Parquet file of its folder, in the file's order. */
+  read(name: string, columns: readonly Field[]): Promise<Row[]>;
+  /** What offline needs with these definitions. */
+  depsOf(manifest: Manifest, functions?: Record<string, UserFunction>): OfflineDeps;
+  /** A training set of service `s` over a spine with the time `when`: a file, a query, or rows of these columns. */
+  train(
+    by: Manifest | OfflineDeps,
+    spine: string | readonly [readonly Field[], readonly Row[]],
+    more?: Partial<TrainingSetRequest>,
+  ): Promise<TrainingSetRecord>;
+  /** Facts of a source as its files are now, without its log where no coverage is given. */
+  facts<T>(source: SourceSpec, use: (facts: Facts) => Promise<T>, given?: GivenFacts): Promise<T>;
   close(): Promise<void>;
+}
+
+interface GivenFacts {
+  readonly deps?: OfflineDeps & { readonly forgiving?: Forgiving };
+  readonly boundary?: Micros;
+  readonly coverage?: Coverage;
+}
+
+/** A world of its own for each test. */
+export function worldOfEach(...given: Parameters<typeof openOfflineWorld>): OfflineWorld {
+  const world = {} as OfflineWorld;
+  beforeEach(async () => void Object.assign(world, await openOfflineWorld(...given)));
+  afterEach(() => world.close());
+  return world;
+}
+
+/** One world for all tests. */
+export function worldOfAll(...given: Parameters<typeof openOfflineWorld>): OfflineWorld {
+  const world = {} as OfflineWorld;
+  beforeAll(async () => void Object.assign(world, await openOfflineWorld(...given)));
+  afterAll(() => world.close());
+  return world;
 }
 
 /** Opens a world in a folder of its own; `logged` collects warnings. `extensions`: a folder of DuckDB's. */
@@ -72,11 +125,44 @@ export async function openOfflineWorld(
     dataDirectory: directory,
     log,
   };
+  const path = (name: string): string => resolve(directory, name);
+  const put = async (name: string, columns: readonly Field[], rows: readonly Row[]): Promise<string> => {
+    await writeParquet(connection, path(name), columns, rows);
+    return path(name);
+  };
+  const depsOf: OfflineWorld['depsOf'] = (manifest, functions) => ({
+    ...deps,
+    definitions: definitionsOf(manifest, directory, functions),
+  });
   return {
     directory,
     deps,
     log,
     connection,
+    path,
+    select: async (sql) => (await connection.runAndReadAll(sql)).getRows(),
+    put,
+    read: (name, columns) => readParquet(connection, path(name), columns),
+    depsOf,
+    async train(by, spine, more = {}) {
+      return createTrainingSet('database' in by ? by : depsOf(by), {
+        service: 's',
+        spine: typeof spine === 'string' ? spine : await put('spine.parquet', ...spine),
+        timestamp: 'when',
+        labels: [],
+        boundary: 'at',
+        out: path('out.parquet'),
+        ...more,
+      });
+    },
+    async facts(source, use, { deps: own = deps, boundary = Infinity, coverage = NOTHING_COVERED } = {}) {
+      const snapshot = await pinSource(source, ALL_EVENTS, own);
+      try {
+        return await use(await openFacts(connection, source, own, { snapshot, boundary, coverage }));
+      } finally {
+        await snapshot.close();
+      }
+    },
     async close() {
       connection.closeSync();
       await log.close();
@@ -149,6 +235,25 @@ export function sourceOf(
     pushes: 'until-materialized',
     ...more,
   };
+}
+
+/** The newest value of a column. */
+export function latest(name: string, type: DataType, column: string): FeatureSpec {
+  return { name, type, aggregation: { op: 'latest', column } };
+}
+
+/** An aggregation over a window. */
+export function windowed(
+  name: string,
+  type: DataType,
+  op: WindowOp,
+  column: string | null,
+  windowMicros: Micros,
+  hopMicros: Micros,
+  n?: number,
+): FeatureSpec {
+  const aggregation = { op, column, windowMicros, hopMicros, ...(n !== undefined && { n }) };
+  return { name, type, aggregation };
 }
 
 export function viewOf(

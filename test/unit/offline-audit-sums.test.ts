@@ -1,39 +1,18 @@
 // What the audit computes of floats is what the window algebra gives, and what it isn't, shows.
 
 import { describe, expect, it } from 'vitest';
-import { compileAggregator, type Aggregator } from '../../src/aggregation/index.ts';
-import type { SourceSpec, ViewSpec } from '../../src/definitions/index.ts';
 import { evaluateView, type Fact, visibleFacts } from '../../src/offline/audit/evaluate-view.ts';
 import type { ReadPlan } from '../../src/offline/plan.ts';
-import { toEventColumns } from '../support/event-columns.ts';
+import { windowed } from '../support/offline-world.ts';
 import { rationalSum, rationalVariance } from '../support/rational.ts';
+import { aggregatorOf, folded, windowSource, windowView } from '../support/window-view.ts';
 
 const float64 = { kind: 'float64' } as const;
 const OPS = ['sum', 'mean', 'variance', 'stddev'] as const;
 
-const source: SourceSpec = {
-  name: 's',
-  kind: 'parquet',
-  location: {},
-  columns: [{ name: 'c', type: float64 }],
-  derive: [],
-  eventTime: 'e',
-  knownTime: { kind: 'after', micros: 0 },
-  pushes: 'keep',
-};
-const view: ViewSpec = {
-  name: 'v',
-  entity: 'x',
-  source: 's',
-  keyColumns: [],
-  ttlMicros: null,
-  freshness: { kind: 'live' },
-  features: OPS.map((op) => ({
-    name: op,
-    type: float64,
-    aggregation: { op, column: 'c', windowMicros: 1000, hopMicros: 10 },
-  })),
-};
+const source = windowSource({ c: float64 });
+const features = OPS.map((op) => windowed(op, float64, op, 'c', 1000, 10));
+const view = windowView(features);
 const read: ReadPlan = { view, keys: [], boundary: 'at', schedule: null, latest: [], windows: OPS.map((_, i) => i) };
 
 /** One value each 7 microseconds. */
@@ -47,12 +26,9 @@ function audited(values: readonly number[]): number[] {
 }
 
 function served(values: readonly number[]): number[] {
-  // The view has windows.
-  const aggregator = compileAggregator(view, source) as Aggregator;
-  const state = aggregator.create();
+  const aggregator = aggregatorOf({ c: float64 }, features);
   const events = values.map((c, i) => ({ eventMicros: i * 7, knownMicros: i * 7, values: { c } }));
-  const columns = toEventColumns(aggregator.inputs, events);
-  events.forEach((_, row) => aggregator.update(state, columns, row));
+  const state = folded(aggregator, events);
   return OPS.map((_, feature) => aggregator.value(state, feature, 999) as number);
 }
 

@@ -1,35 +1,19 @@
 // Columns of files as declared types: a list as each of its items would be, a text as a push would take it.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { DataType } from '../../src/core/index.ts';
 import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
 import { castSql } from '../../src/offline/sources/sql-text.ts';
-import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
-import { TYPES } from '../support/offline-world.ts';
+import { TYPES, worldOfAll } from '../support/offline-world.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'headrace-casts-'));
-let duckdb: DuckDb;
-let connection: DuckDBConnection;
-beforeAll(async () => {
-  duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), threads: 1 });
-  connection = await duckdb.connect();
-});
-afterAll(async () => {
-  connection.closeSync();
-  await duckdb.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+const world = worldOfAll();
 
 /** What an expression of DuckDB's type `from` is as one of ours. */
 async function cast(expression: string, from: string, type: DataType): Promise<unknown> {
   const sql = castSql(`(${expression})::${from}`, from, type);
   if (sql === undefined) return 'refused';
-  const read = await connection.runAndReadAll(`SELECT ${sql}`).catch(() => undefined);
-  return read === undefined ? 'refused' : fromDuck(type, read.getRows()[0]?.[0] ?? null);
+  const read = await world.select(`SELECT ${sql}`).catch(() => undefined);
+  return read === undefined ? 'refused' : fromDuck(type, read[0]?.[0] ?? null);
 }
 
 /** The same of a list of one item, and what it should be: the list of what the item is. */

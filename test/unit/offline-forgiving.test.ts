@@ -1,23 +1,9 @@
 // Derived values that can't be had: null and told where whoever reads forgives them, an error where not.
 
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import type { Forgiving } from '../../src/offline/facts/facts.ts';
-import { openFacts } from '../../src/offline/facts/open-facts.ts';
-import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
-import { pinSource } from '../../src/offline/sources/pin-source.ts';
-import { NOTHING_COVERED } from '../../src/online/index.ts';
-import {
-  definitionsOf,
-  fields,
-  manifestOf,
-  openOfflineWorld,
-  type OfflineWorld,
-  sourceOf,
-  TYPES,
-  writeParquet,
-} from '../support/offline-world.ts';
+import { fields, manifestOf, sourceOf, TYPES, worldOfEach } from '../support/offline-world.ts';
 
 const COLUMNS = fields({ at: TYPES.timestamp, n: TYPES.int32 });
 const derived = (by: SourceSpec['derive'][number]['by']): SourceSpec =>
@@ -31,33 +17,22 @@ const functions = {
   },
 };
 
-let world: OfflineWorld;
-beforeEach(async () => {
-  world = await openOfflineWorld();
-  await writeParquet(world.connection, join(world.directory, 'f.parquet'), COLUMNS, [
-    { at: 1, n: 1 },
-    { at: 2, n: 2 },
-  ]);
-});
-afterEach(() => world.close());
+const world = worldOfEach();
+beforeEach(() =>
+  world
+    .put('f.parquet', COLUMNS, [
+      { at: 1, n: 1 },
+      { at: 2, n: 2 },
+    ])
+    .then(() => {}),
+);
 
-async function valuesOf(source: SourceSpec, forgiving?: Forgiving): Promise<unknown[]> {
-  const deps = { ...world.deps, definitions: definitionsOf(manifestOf({}), world.directory, functions) };
-  const snapshot = await pinSource(source, ALL_EVENTS, deps);
-  try {
-    const request = { snapshot, boundary: Infinity, coverage: NOTHING_COVERED };
-    const { fileRelation } = await openFacts(
-      world.connection,
-      source,
-      { ...deps, ...(forgiving && { forgiving }) },
-      request,
-    );
-    const read = await world.connection.runAndReadAll(`SELECT d FROM ${fileRelation} ORDER BY n`);
-    return read.getRows().map(([d]) => d);
-  } finally {
-    await snapshot.close();
-  }
-}
+const valuesOf = (source: SourceSpec, forgiving?: Forgiving): Promise<unknown[]> =>
+  world.facts(
+    source,
+    async ({ fileRelation }) => (await world.select(`SELECT d FROM ${fileRelation} ORDER BY n`)).map(([d]) => d),
+    { deps: { ...world.depsOf(manifestOf({}), functions), ...(forgiving && { forgiving }) } },
+  );
 
 describe.each([
   ['a function', byFunction, ['d']],

@@ -1,22 +1,17 @@
 // Keys and bases in bulk are, byte for byte, what encodeKey and packBase give one by one.
 
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DuckDBConnection } from '@duckdb/node-api';
+import { describe, expect, it } from 'vitest';
+import type { DuckDBDataChunk } from '@duckdb/node-api';
 import { type DataType, encodeKey, encodeOrder, type Field, type Value } from '../../src/core/index.ts';
-import type { FeatureSpec } from '../../src/definitions/index.ts';
 import { createBasePacker, type LatestRows } from '../../src/offline/materialize/base-packer.ts';
 import { streamedKey } from '../../src/offline/materialize/fact-sql.ts';
 import { createKeyReader } from '../../src/offline/materialize/key-column.ts';
 import { createViewCodec, type LatestRow, packBase, type ViewCodec } from '../../src/online/index.ts';
-import { openDuckDb, type DuckDb } from '../../src/storage/index.ts';
 import { duckType } from '../../src/offline/sources/sql-text.ts';
 import { createRowAppender } from '../../src/offline/duckdb/row-appender.ts';
-import { fields, manifestOf, sourceOf, TYPES, viewOf } from '../support/offline-world.ts';
+import { sourceOf, TYPES, viewOf, worldOfAll, latest, oneView, fields } from '../support/offline-world.ts';
 import { runs } from '../support/tier.ts';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 const micros = fc.integer({ min: -Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER });
@@ -33,18 +28,7 @@ const values = {
 const kinds = Object.keys(values) as (keyof typeof values)[];
 
 describe('keys in bulk', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-keys-'));
-  let duckdb: DuckDb;
-  let connection: DuckDBConnection;
-  beforeAll(async () => {
-    duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill') });
-    connection = await duckdb.connect();
-  });
-  afterAll(async () => {
-    connection.closeSync();
-    await duckdb.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const world = worldOfAll();
 
   const keyed = fc
     .array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 3 })
@@ -59,16 +43,15 @@ describe('keys in bulk', () => {
     await fc.assert(
       fc.asyncProperty(keyed, async ([of, rows]) => {
         const types = of.map((kind): DataType => TYPES[kind]);
-        await connection.run(
+        await world.select(
           `CREATE OR REPLACE TEMP TABLE keys (${['__hr_row INTEGER', ...types.map((type, i) => `k${i} ${duckType(type)}`)].join(', ')})`,
         );
-        const appender = await createRowAppender(connection, 'keys', [TYPES.int32, ...types]);
+        const appender = await createRowAppender(world.connection, 'keys', [TYPES.int32, ...types]);
         rows.forEach((row, i) => appender.add([i, ...row]));
         appender.close();
         const columns = types.map((type, i) => streamedKey(`k${i}`, type));
-        const stream = await connection.stream(`SELECT ${columns.join(', ')} FROM keys ORDER BY __hr_row`);
-        const chunk = await stream.fetchChunk();
-        if (chunk === null) throw new Error('no chunk came');
+        const stream = await world.connection.stream(`SELECT ${columns.join(', ')} FROM keys ORDER BY __hr_row`);
+        const chunk = (await stream.fetchChunk()) as DuckDBDataChunk;
         const keys = createKeyReader(types)(chunk, 0);
         expect(keys.map((key) => Buffer.from(key).toString('hex'))).toEqual(
           rows.map((row) => Buffer.from(encodeKey(types, row) ?? []).toString('hex')),
@@ -81,16 +64,9 @@ describe('keys in bulk', () => {
 
 describe('bases in bulk', () => {
   function codecOf(columns: readonly Field[]): ViewCodec {
-    const features = columns.map(
-      ({ name, type }): FeatureSpec => ({ name, type, aggregation: { op: 'latest', column: name } }),
-    );
+    const features = columns.map(({ name, type }) => latest(name, type, name));
     const all = [...fields({ id: TYPES.string, at: TYPES.timestamp }), ...columns];
-    const manifest = manifestOf({
-      entities: { thing: { name: 'thing', keys: [{ name: 'id', type: TYPES.string }] } },
-      sources: { s: sourceOf('s', 'none', all) },
-      views: { v: viewOf('v', 'thing', 's', ['id'], features) },
-    });
-    return createViewCodec(manifest, 'v');
+    return createViewCodec(oneView(sourceOf('s', 'none', all), viewOf('v', 'thing', 's', ['id'], features)), 'v');
   }
 
   const order = fc.oneof(
@@ -98,7 +74,7 @@ describe('bases in bulk', () => {
     fc.record({ writer: fc.nat(), offset: fc.nat() }).map((place) => encodeOrder(undefined, place)),
     int64.map((value) => encodeOrder({ type: TYPES.int64, value }, undefined)),
   );
-  const world = fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 12 }).chain((of) =>
+  const bases = fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 12 }).chain((of) =>
     fc.tuple(
       fc.constant(of),
       fc.array(
@@ -119,7 +95,7 @@ describe('bases in bulk', () => {
   // Named so that they lie in their order: a record has its columns by name.
   it('are those of packBase, of columns of any width, nulls, tombstones and orders', () => {
     fc.assert(
-      fc.property(world, ([of, rows, run, asOf]) => {
+      fc.property(bases, ([of, rows, run, asOf]) => {
         const codec = codecOf(of.map((kind, i) => ({ name: `c${String(i).padStart(2, '0')}`, type: TYPES[kind] })));
         const latest = rows as readonly LatestRow[];
         const columns = of.map((kind, c): LatestRows['columns'][number] => {
@@ -127,11 +103,8 @@ describe('bases in bulk', () => {
           const isPlain = (kind === 'float64' || kind === 'timestamp') && latest.every((row) => row.values[c] !== null);
           return isPlain ? { read, numbers: Float64Array.from(latest, (row) => row.values[c] as number) } : { read };
         });
-        const packed = createBasePacker(
-          codec,
-          run,
-          asOf,
-        )({
+        const pack = createBasePacker(codec, run, asOf);
+        const packed = pack({
           size: rows.length,
           eventMicros: Float64Array.from(latest, ({ eventMicros }) => eventMicros),
           knownMicros: Float64Array.from(latest, ({ knownMicros }) => knownMicros),

@@ -24,31 +24,32 @@ function planOf(contents: readonly CutContents[], more: Partial<RemovalSituation
   return planRemoval(all).map(({ rows, ...one }) => ({ ...one, rows: Object.fromEntries(rows) }));
 }
 
+/** By source. */
+const limitsOf = (limits: Record<string, SourceLimit>) => ({ limits: new Map(Object.entries(limits)) });
+
 describe('a cut of the log', () => {
+  const held = (number: number) => cut(number, { a: 1 });
+
   it('goes once each of its sources lets all of it go', () => {
     const contents = [cut(1, { a: 5 }), cut(2, { a: 1, b: 2 }), cut(3, { b: 1 })];
-    const limits = (a: number, b: number) => new Map(Object.entries({ a: limit(a), b: limit(b) }));
-    expect(planOf(contents, { limits: limits(9, 9) })).toEqual([
-      { writer: 1, from: 1, through: 4, rows: { a: 6, b: 3 }, stays: null },
-    ]);
-    expect(planOf(contents, { limits: limits(9, 1) })).toEqual([
-      { writer: 1, from: 1, through: 1, rows: { a: 5 }, stays: { cut: 2, why: 'new', source: 'b' } },
-    ]);
-    expect(planOf(contents, { limits: limits(1, 2) })[0]).toMatchObject({ through: 1, stays: { cut: 2, source: 'a' } });
+    const plans = (a: number, b: number) => planOf(contents, limitsOf({ a: limit(a), b: limit(b) }));
+    const all = { writer: 1, from: 1 };
+    expect(plans(9, 9)).toEqual([{ ...all, through: 4, rows: { a: 6, b: 3 }, stays: null }]);
+    const stays = { cut: 2, why: 'new', source: 'b' };
+    expect(plans(9, 1)).toEqual([{ ...all, through: 1, rows: { a: 5 }, stays }]);
+    expect(plans(1, 2)[0]).toMatchObject({ through: 1, stays: { cut: 2, source: 'a' } });
   });
 
   it('stays where an event is kept for ever, and keeps all that come after it', () => {
-    const limits = new Map(Object.entries({ a: limit(9), b: limit(null) }));
-    const contents = [cut(1, { a: 1 }), cut(2, { a: 1, b: 1 }), cut(3, { a: 1 }), cut(4, { a: 1 })];
-    expect(planOf(contents, { limits })).toEqual([
+    const contents = [held(1), cut(2, { a: 1, b: 1 }), held(3), held(4)];
+    expect(planOf(contents, limitsOf({ a: limit(9), b: limit(null) }))).toEqual([
       { writer: 1, from: 1, through: 1, rows: { a: 1 }, stays: { cut: 2, why: 'kept', source: 'b' } },
     ]);
   });
 
   it('stays where it is not covered, however old it is', () => {
-    const limits = new Map(Object.entries({ a: limit(9, 2) }));
-    const contents = [cut(1, { a: 1 }), cut(2, { a: 1 }), cut(3, { a: 1 })];
-    expect(planOf(contents, { limits })[0]).toMatchObject({ through: 2, stays: { cut: 3, why: 'uncovered' } });
+    const plan = planOf([1, 2, 3].map(held), limitsOf({ a: limit(9, 2) }));
+    expect(plan[0]).toMatchObject({ through: 2, stays: { cut: 3, why: 'uncovered' } });
   });
 
   it('of a source that is not defined any more goes by when it was shipped, under a retention alone', () => {
@@ -58,20 +59,17 @@ describe('a cut of the log', () => {
   });
 
   it('stays where nobody tells what it holds', () => {
-    const limits = new Map(Object.entries({ a: limit(9) }));
-    expect(planOf([cut(1, { a: 1 }), cut(2, null)], { limits, goneUpTo: 9 })[0]).toMatchObject({
-      through: 1,
-      stays: { cut: 2, why: 'unknown', source: null },
-    });
+    const plan = planOf([held(1), cut(2, null)], { ...limitsOf({ a: limit(9) }), goneUpTo: 9 });
+    expect(plan[0]).toMatchObject({ through: 1, stays: { cut: 2, why: 'unknown', source: null } });
   });
 
   it('is never looked at again once it is gone, nor before it is shipped', () => {
-    const limits = new Map(Object.entries({ a: limit(9) }));
-    const contents = [cut(3, { a: 1 }), cut(4, { a: 1 }), cut(5, { a: 1 })];
-    expect(planOf(contents, { limits, writers: [{ number: 1, shipped: 4, removed: 2 }] })).toEqual([
+    const contents = [3, 4, 5].map(held);
+    const after = (removed: number) => ({ writers: [{ number: 1, shipped: 4, removed }] });
+    expect(planOf(contents, { ...limitsOf({ a: limit(9) }), ...after(2) })).toEqual([
       { writer: 1, from: 3, through: 4, rows: { a: 2 }, stays: null },
     ]);
-    expect(planOf([], { writers: [{ number: 1, shipped: 4, removed: 4 }] })).toEqual([]);
+    expect(planOf([], after(4))).toEqual([]);
   });
 
   it('goes exactly when all up to it may, whatever lies in the log', () => {
@@ -81,9 +79,9 @@ describe('a cut of the log', () => {
     fc.assert(
       fc.property(fc.array(held, { maxLength: 6 }), found, found, fc.option(fc.nat(8)), (cuts, a, b, goneUpTo) => {
         const contents = cuts.map((rows, i) => cut(i + 1, rows, { shippedMicros: i + 1 }));
-        const limits = new Map(Object.entries({ a: limit(a.goesUpTo, a.covered), b: limit(b.goesUpTo, b.covered) }));
+        const limits = limitsOf({ a: limit(a.goesUpTo, a.covered), b: limit(b.goesUpTo, b.covered) });
         const writers = [{ number: 1, shipped: cuts.length, removed: 0 }];
-        const [plan] = planOf(contents, { limits, goneUpTo, writers });
+        const [plan] = planOf(contents, { ...limits, goneUpTo, writers });
         const mayGo = (at: number): boolean =>
           Object.keys(cuts[at - 1] ?? {}).every((name) => {
             const one = { a, b }[name];

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR } from '../../src/core/index.ts';
 import { type OnlineStore, openOnlineStore } from '../../src/online/index.ts';
 import { type CountedReads, countReads } from '../support/counted-reads.ts';
-import { fields, openOfflineWorld, type OfflineWorld, TYPES, writeParquet } from '../support/offline-world.ts';
+import { fields, openOfflineWorld, type OfflineWorld, TYPES } from '../support/offline-world.ts';
 import { materializeView, oneView } from '../support/one-view.ts';
 
 const FILES = 50;
@@ -31,23 +31,23 @@ describe('incremental runs of a source of many files', () => {
 
   beforeAll(async () => {
     world = await openOfflineWorld();
-    store = await openOnlineStore(`lmdb:${join(world.directory, 'online')}`, { project: 'test', clock });
+    store = await openOnlineStore(`lmdb:${world.path('online')}`, { project: 'test', clock });
     counted = countReads(world.deps.database);
     const columns = fields({ key: TYPES.string, at: TYPES.timestamp, v: TYPES.float64 });
     const file = (i: number): string =>
       join(world.directory, `part-0a1b2c3d-4e5f-${String(i).padStart(12, '0')}.parquet`);
-    await writeParquet(world.connection, file(0), columns, [{ key: 'k', at: START - MICROS_PER_HOUR, v: 1 }]);
+    await world.put(file(0), columns, [{ key: 'k', at: START - MICROS_PER_HOUR, v: 1 }]);
     let files = 1;
     const addFile = (): Promise<void> => copyFile(file(0), file(files++));
     while (files < FILES) await addFile();
-    const manifest = oneView(join(world.directory, 'part-*.parquet'), columns);
+    const manifest = oneView(world.path('part-*.parquet'), columns);
     const deps = { ...world.deps, database: counted.database };
     const run = async (): Promise<void> => {
       now += MICROS_PER_HOUR;
       states.push(await materializeView({ ...world, deps }, manifest, store, clock));
     };
     const measure = async () => {
-      const kilobytes = registryKilobytes(join(world.directory, 'registry.db'));
+      const kilobytes = registryKilobytes(world.path('registry.db'));
       return { read: await counted.during(run), kilobytes };
     };
     await run();

@@ -1,10 +1,10 @@
 // Tables filled while a stream of the same connection is read: nothing of either is lost, nothing is left behind.
 
-import { DOUBLE, DuckDBDataChunk, type DuckDBVector } from '@duckdb/node-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DOUBLE, DuckDBDataChunk } from '@duckdb/node-api';
+import { describe, expect, it } from 'vitest';
 import { openSideTable } from '../../src/offline/duckdb/side-table.ts';
 import { numbersOf } from '../../src/offline/duckdb/vector-values.ts';
-import { type OfflineWorld, openOfflineWorld } from '../support/offline-world.ts';
+import { worldOfAll } from '../support/offline-world.ts';
 
 /** Several times what an appender keeps before it flushes by itself. */
 const ROWS = 700_000;
@@ -14,27 +14,18 @@ const COLUMNS = 'first DOUBLE, second DOUBLE';
 /** Each number, and twice it. */
 function pairsOf(numbers: Float64Array): DuckDBDataChunk {
   const chunk = DuckDBDataChunk.create([DOUBLE, DOUBLE], numbers.length);
-  const fill = (vector: DuckDBVector, values: Float64Array) => {
+  for (const [i, values] of [numbers, numbers.map((value) => 2 * value)].entries()) {
+    const vector = chunk.getColumnVector(i);
     numbersOf<Float64Array>(vector).set(values);
     vector.flush();
-  };
-  fill(chunk.getColumnVector(0), numbers);
-  fill(
-    chunk.getColumnVector(1),
-    numbers.map((value) => 2 * value),
-  );
+  }
   return chunk;
 }
 
 describe('a table beside a stream', () => {
-  let world: OfflineWorld;
-  beforeAll(async () => {
-    world = await openOfflineWorld();
-  });
-  afterAll(() => world.close());
+  const world = worldOfAll();
 
-  const one = async (sql: string) => (await world.connection.runAndReadAll(sql)).getRows();
-  const tables = async () => one('SELECT table_name FROM duckdb_tables() WHERE NOT temporary');
+  const tables = () => world.select('SELECT table_name FROM duckdb_tables() WHERE NOT temporary');
 
   it('holds every row, and the stream goes to its end', async () => {
     const pairs = await openSideTable(world.deps.duckdb, world.connection, 'pairs', COLUMNS);
@@ -49,12 +40,16 @@ describe('a table beside a stream', () => {
       read += chunk.rowCount;
     }
     // They lie with DuckDB, which spills them, and not here: all but what an appender keeps.
-    const [[kept] = []] = await one("SELECT estimated_size FROM duckdb_tables() WHERE table_name LIKE '__hr_side%'");
+    const [[kept] = []] = await world.select(
+      "SELECT estimated_size FROM duckdb_tables() WHERE table_name LIKE '__hr_side%'",
+    );
     expect(Number(kept)).toBeGreaterThan(ROWS / 2);
     await pairs.finish();
     expect(read).toBe(ROWS);
     const sum = (ROWS * (ROWS - 1)) / 2;
-    expect(await one('SELECT count(*), sum(first), sum(second) FROM pairs')).toEqual([[BigInt(ROWS), sum, 2 * sum]]);
+    expect(await world.select('SELECT count(*), sum(first), sum(second) FROM pairs')).toEqual([
+      [BigInt(ROWS), sum, 2 * sum],
+    ]);
     expect(await tables()).toEqual([]);
   });
 
@@ -64,6 +59,6 @@ describe('a table beside a stream', () => {
     await pairs.discard();
     await pairs.discard();
     expect(await tables()).toEqual([]);
-    await expect(one('FROM others')).rejects.toThrow();
+    await expect(world.select('FROM others')).rejects.toThrow();
   });
 });

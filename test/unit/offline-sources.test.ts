@@ -1,48 +1,30 @@
 // Files of sources as relations: types at their edges, internal names, row numbers.
 
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Row } from '../../src/core/index.ts';
+import { describe, expect, it } from 'vitest';
+import type { DataType, Row } from '../../src/core/index.ts';
 import type { SourceSpec, UserFunction } from '../../src/definitions/index.ts';
 import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
-import { openFacts } from '../../src/offline/facts/open-facts.ts';
-import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
-import { pinSource } from '../../src/offline/sources/pin-source.ts';
-import { NOTHING_COVERED } from '../../src/online/index.ts';
-import {
-  definitionsOf,
-  fields,
-  manifestOf,
-  openOfflineWorld,
-  type OfflineWorld,
-  sourceOf,
-  TYPES,
-  writeParquet,
-} from '../support/offline-world.ts';
+import { fields, manifestOf, sourceOf, TYPES, worldOfEach } from '../support/offline-world.ts';
+import { refused } from '../support/refusals.ts';
 
-let world: OfflineWorld;
-beforeEach(async () => {
-  world = await openOfflineWorld();
-});
-afterEach(() => world.close());
+const world = worldOfEach();
 
 /** The facts of a source whose files are all there is. */
 async function scan(source: SourceSpec, columns: string, functions: Record<string, UserFunction> = {}) {
-  const deps = { ...world.deps, definitions: definitionsOf(manifestOf({}), world.directory, functions) };
-  const snapshot = await pinSource(source, ALL_EVENTS, world.deps);
-  try {
-    const request = { snapshot, boundary: Infinity, coverage: NOTHING_COVERED };
-    const { relation, ...rest } = await openFacts(world.connection, source, deps, request);
-    const result = await world.connection.runAndReadAll(`SELECT ${columns} FROM ${relation} ORDER BY __hr_row`);
-    return { rows: result.getRows(), ...rest };
-  } finally {
-    await snapshot.close();
-  }
+  const deps = world.depsOf(manifestOf({}), functions);
+  return world.facts(
+    source,
+    async ({ relation, ...rest }) => ({
+      rows: await world.select(`SELECT ${columns} FROM ${relation} ORDER BY __hr_row`),
+      ...rest,
+    }),
+    { deps },
+  );
 }
 
 const copy = (sql: string, name: string) =>
-  world.connection.run(`COPY (${sql}) TO '${join(world.directory, name)}' (FORMAT parquet)`);
+  world.connection.run(`COPY (${sql}) TO '${world.path(name)}' (FORMAT parquet)`);
 
 describe('a source of files', () => {
   it('takes every kind of timestamp to whole microseconds of UTC', async () => {
@@ -55,30 +37,21 @@ describe('a source of files', () => {
     const source = sourceOf(
       'times',
       'times.parquet',
-      names.map((name) => ({ name, type: TYPES.timestamp })),
+      fields(Object.fromEntries(names.map((n) => [n, TYPES.timestamp]))),
     );
     const { rows } = await scan(source, names.map((name) => `"${name}"`).join(', '));
     const midnight = 1_704_067_200_000_000;
-    expect(rows[0]?.map((value) => fromDuck(TYPES.timestamp, value))).toEqual([
-      midnight + 1,
-      midnight,
-      midnight + 123_456,
-      -1,
-      midnight + 500_000,
-      midnight,
-    ]);
+    const times = [midnight + 1, midnight, midnight + 123_456, -1, midnight + 500_000, midnight];
+    expect(rows[0]?.map((value) => fromDuck(TYPES.timestamp, value))).toEqual(times);
   });
 
   it('keeps values exact, and refuses those that are not of the declared type', async () => {
     await copy(`SELECT 9007199254740993 AS big, 1.5 AS half, TIMESTAMP '2024-01-01' AS "at"`, 'numbers.parquet');
-    const typed = (half: (typeof TYPES)[keyof typeof TYPES]) =>
-      sourceOf('numbers', 'numbers.parquet', [
-        ...fields({ big: TYPES.int64, at: TYPES.timestamp }),
-        { name: 'half', type: half },
-      ]);
+    const typed = (half: DataType) =>
+      sourceOf('numbers', 'numbers.parquet', fields({ big: TYPES.int64, at: TYPES.timestamp, half }));
     expect((await scan(typed(TYPES.float64), 'big, half')).rows).toEqual([[9007199254740993n, 1.5]]);
     await expect(scan(typed(TYPES.int32), 'half')).rejects.toThrow(/1\.5 is no int32/);
-    await expect(scan(typed(TYPES.string), 'half')).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
+    await refused(scan(typed(TYPES.string), 'half'), 'HR_SOURCE_UNREADABLE');
     await copy(`SELECT 1 AS big, 9007199254740993::DOUBLE AS half, TIMESTAMP '2024-01-01' AS "at"`, 'numbers.parquet');
     await expect(scan(typed(TYPES.int64), 'half')).rejects.toThrow(
       /column "half".* past 2\^53, which has lost its last digits/,
@@ -87,12 +60,9 @@ describe('a source of files', () => {
 
   it('numbers rows by file and place, also where a file has a column of the name it uses for that', async () => {
     const columns = fields({ at: TYPES.timestamp, n: TYPES.int32, file_row_number: TYPES.int32 });
-    const rows: Row[] = [
-      { at: 0, n: 1, file_row_number: 9 },
-      { at: 0, n: 2, file_row_number: 9 },
-    ];
-    await writeParquet(world.connection, join(world.directory, 'a.parquet'), columns, rows);
-    await writeParquet(world.connection, join(world.directory, 'b.parquet'), columns.slice(0, 2), [{ at: 0, n: 3 }]);
+    const rows = [1, 2].map((n): Row => ({ at: 0, n, file_row_number: 9 }));
+    await world.put('a.parquet', columns, rows);
+    await world.put('b.parquet', columns.slice(0, 2), [{ at: 0, n: 3 }]);
     expect((await scan(sourceOf('s', 'a.parquet', columns), 'n, __hr_row')).rows).toEqual([
       [1, 0n],
       [2, 1n],
@@ -105,13 +75,8 @@ describe('a source of files', () => {
 
   it('gives a row no known time when one of its times is missing, and none before its event', async () => {
     const columns = fields({ at: TYPES.timestamp, known: TYPES.timestamp });
-    const rows: Row[] = [
-      { at: 5, known: 9 },
-      { at: 5, known: 1 },
-      { at: 5, known: null },
-      { at: null, known: 9 },
-    ];
-    await writeParquet(world.connection, join(world.directory, 'times.parquet'), columns, rows);
+    const row = (at: number | null, known: number | null): Row => ({ at, known });
+    await world.put('times.parquet', columns, [row(5, 9), row(5, 1), row(5, null), row(null, 9)]);
     const source = sourceOf('s', 'times.parquet', columns, { knownTime: { kind: 'column', column: 'known' } });
     expect((await scan(source, '__hr_event, __hr_known')).rows).toEqual([
       [5n, 9n],
@@ -124,13 +89,9 @@ describe('a source of files', () => {
   });
 
   it('derives columns by SQL and by a function of the whole row', async () => {
-    const columns = fields({
-      at: TYPES.timestamp,
-      s: TYPES.string,
-      big: TYPES.int64,
-      list: { kind: 'list', of: TYPES.int32 },
-    });
-    await writeParquet(world.connection, join(world.directory, 'd.parquet'), columns, [
+    const items = { kind: 'list', of: TYPES.int32 } as const;
+    const columns = fields({ at: TYPES.timestamp, s: TYPES.string, big: TYPES.int64, list: items });
+    await world.put('d.parquet', columns, [
       { at: 90_000_000, s: 'é', big: 2n ** 60n, list: [1, null, 3] },
       { at: null, s: null, big: null, list: null },
     ]);
@@ -140,7 +101,7 @@ describe('a source of files', () => {
         { name: 'twice', type: TYPES.string, by: { kind: 'sql', sql: 's || s' } },
         { name: 'more', type: TYPES.int64, by: by('more') },
         { name: 'later', type: TYPES.timestamp, by: by('later') },
-        { name: 'items', type: { kind: 'list', of: TYPES.int32 }, by: by('items') },
+        { name: 'items', type: items, by: by('items') },
       ],
     });
     const functions: Record<string, UserFunction> = {
@@ -149,8 +110,8 @@ describe('a source of files', () => {
       items: (row: { list: number[] | null }) => row.list?.toReversed() ?? null,
     };
     const { rows } = await scan(source, 'twice, more, later, items', functions);
-    const types = [TYPES.string, TYPES.int64, TYPES.timestamp, { kind: 'list', of: TYPES.int32 } as const];
-    expect(rows.map((row) => row.map((value, i) => fromDuck(types[i] as (typeof types)[0], value)))).toEqual([
+    const types: DataType[] = [TYPES.string, TYPES.int64, TYPES.timestamp, items];
+    expect(rows.map((row) => row.map((value, i) => fromDuck(types[i] as DataType, value)))).toEqual([
       ['éé', 2n ** 60n + 1n, 91_000_000, [3, null, 1]],
       [null, null, null, null],
     ]);
@@ -161,10 +122,7 @@ describe('a source of files', () => {
   });
 
   it('reads CSV fields as declared: empty is null, quoted empty is a string', async () => {
-    await writeFile(
-      join(world.directory, 'c.csv'),
-      'at,s,flag,n\n1970-01-01 00:00:01,"",true,007\n1970-01-01 00:00:02,,,\n',
-    );
+    await writeFile(world.path('c.csv'), 'at,s,flag,n\n1970-01-01 00:00:01,"",true,007\n1970-01-01 00:00:02,,,\n');
     const columns = fields({ at: TYPES.timestamp, s: TYPES.string, flag: TYPES.bool, n: TYPES.int64 });
     const source = sourceOf('c', 'c.csv', columns, { kind: 'csv' });
     expect((await scan(source, 's, flag, n, __hr_event, __hr_row')).rows).toEqual([
@@ -174,7 +132,7 @@ describe('a source of files', () => {
   });
 
   it('takes whole numbers from CSV to their last digit, and refuses fractions instead of rounding them', async () => {
-    const file = join(world.directory, 'whole.csv');
+    const file = world.path('whole.csv');
     const source = sourceOf('whole', 'whole.csv', fields({ at: TYPES.timestamp, n: TYPES.int64 }), { kind: 'csv' });
     const numbers = (texts: readonly string[]) =>
       writeFile(file, `at,n\n${texts.map((text) => `1970-01-01,${text}\n`).join('')}`);

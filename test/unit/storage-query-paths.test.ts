@@ -1,41 +1,30 @@
 // Relative file names in a query start where the caller says, whatever the process's own working directory holds.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startPathsAt } from '../../src/storage/duckdb/query-paths.ts';
-import { type DuckDb, openDuckDb, quoteText } from '../../src/storage/index.ts';
+import { quoteText } from '../../src/storage/index.ts';
+import { worldOfAll } from '../support/offline-world.ts';
 
-let root: string;
-let duckdb: DuckDb;
 let connection: DuckDBConnection;
+const world = worldOfAll();
 const entered = process.cwd();
 
 /** Folders with files of the same names; each says in which it lies. */
 async function fill(folder: string, says: string): Promise<string> {
-  const path = join(root, folder);
+  const path = world.path(folder);
   mkdirSync(join(path, 'data'), { recursive: true });
   for (const name of ['s.parquet', 's.csv', 'data/a.parquet', 'data/b.csv', 'no ending', "it's.csv"]) {
-    const format = name.endsWith('.parquet') ? 'parquet' : 'csv';
-    await connection.run(
-      `COPY (SELECT ${quoteText(says)} AS says) TO ${quoteText(join(path, name))} (FORMAT ${format})`,
-    );
+    const [to, format] = [quoteText(join(path, name)), name.endsWith('.parquet') ? 'parquet' : 'csv'];
+    await connection.run(`COPY (SELECT ${quoteText(says)} AS says) TO ${to} (FORMAT ${format})`);
   }
   return path;
 }
 
-beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'headrace-paths-'));
-  duckdb = await openDuckDb({ tempDirectory: join(root, 'spill'), memory: '256MB', threads: 1 });
-});
-afterAll(async () => {
-  await duckdb.close();
-  rmSync(root, { recursive: true, force: true });
-});
 beforeEach(async () => {
-  connection = await duckdb.connect();
+  connection = await world.deps.duckdb.connect();
   process.chdir(await fill('process', 'process'));
 });
 afterEach(() => {
@@ -86,7 +75,7 @@ describe('relative file names of a query', () => {
 
   it('leave whole paths, names of common tables and all other text alone', async () => {
     const directory = await fill('user', 'user');
-    const whole = quoteText(join(root, 'process', 's.csv'));
+    const whole = quoteText(world.path('process/s.csv'));
     for (const query of [
       `FROM ${whole}`,
       `SELECT 's.csv' AS a, says AS "data/b.csv" FROM ${whole}`,

@@ -1,0 +1,176 @@
+// What a training set makes of the times of its spine, of its source's rows and of the folders that they lie in.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { fixedClock, HeadraceError, parseTimestamp, type Row, toJson } from '../../src/core/index.ts';
+import type { Expectation, SourceSpec } from '../../src/definitions/index.ts';
+import { openOnlineStore } from '../../src/online/index.ts';
+import { fields, TYPES, worldOfEach } from '../support/offline-world.ts';
+import { materializeView, oneView, readOnline, trainedRows } from '../support/one-view.ts';
+
+/** DuckDB looks at so many rows, about, to tell a column's type. */
+const SNIFFED_ROWS = 20_480;
+const EVENT = '2024-03-10T09:00:00Z';
+
+const world = worldOfEach();
+
+/** The value of the last row of a spine with these times, where there is one event. */
+async function lastValue(times: readonly string[]) {
+  const columns = fields({ key: TYPES.string, at: TYPES.timestamp, v: TYPES.float64 });
+  const event = { key: 'x', at: parseTimestamp(EVENT) ?? null, v: 1 };
+  const events = await world.put('events.parquet', columns, [event]);
+  const spine = world.path('spine.csv');
+  await writeFile(spine, `id,t\n${times.map((time) => `x,${time}\n`).join('')}`);
+  const { rows, isAuditClean } = await trainedRows(world, oneView(events, columns), spine);
+  expect(isAuditClean).toBe(true);
+  return rows.at(-1)?.['v'];
+}
+
+describe('the times of a CSV spine', () => {
+  it('are UTC, or have their zone', async () => {
+    expect(await lastValue(['2024-03-10 10:00:00'])).toBe(1);
+    expect(await lastValue(['2024-03-10 10:00:00+02:00'])).toBeNull();
+  });
+
+  it.fails('have their zone in a column of times without one, however late it comes (datapath/S1)', async () => {
+    const plain = Array.from({ length: SNIFFED_ROWS + 10_000 }, () => '2024-03-10 10:00:00');
+    expect(await lastValue([...plain, '2024-03-10 10:00:00+02:00'])).toBeNull();
+  });
+
+  it.fails('are refused where day and month cannot be told apart (datapath/S1)', async () => {
+    await expect(lastValue(['03/04/2024 10:00:00'])).rejects.toThrow('03/04/2024 10:00:00');
+  });
+});
+
+const days = () => [world.path('dt=2024-01-01'), world.path('dt=2024-01-02')] as const;
+
+/** A training set of a spine that reaches into both days, of files in which an hour of Berlin's second day is of the first. */
+async function trained(kind: SourceSpec['kind']) {
+  const spine = world.path('spine.parquet');
+  await world.select(
+    `COPY (FROM (VALUES ('x', TIMESTAMP '2024-01-01 23:45:00'), ('x', TIMESTAMP '2024-01-03')) s(id, t)) TO '${spine}'`,
+  );
+  const columns = fields({ key: TYPES.string, at: TYPES.timestamp, v: TYPES.float64 });
+  const path = world.path(`dt=*/events.${kind}`);
+  return trainedRows(world, oneView(path, columns, { source: { kind, partitions: { dt: 'date' } } }), spine);
+}
+
+const writeParquetDays = async (...rows: string[]): Promise<void> => {
+  for (const [i, day] of days().entries()) {
+    await mkdir(day);
+    const events = `FROM (VALUES ${rows[i]}) t(key, "at", v)`;
+    await world.select(`COPY (${events}) TO '${join(day, 'events.parquet')}'`);
+  }
+};
+
+const MORNING = "('x', TIMESTAMP '2024-01-01 10:00:00', 1::DOUBLE)";
+const DENIED = "('x', TIMESTAMP '2024-01-01 23:30:00', 2::DOUBLE)";
+const refusal = { code: 'HR_SOURCE_UNREADABLE', message: expect.stringContaining('2024-01-01T23:30:00') };
+
+describe('a file with a row that its folder’s date denies', () => {
+  it('is refused where its footer tells', async () => {
+    await writeParquetDays(MORNING, DENIED);
+    await expect(trained('parquet')).rejects.toMatchObject(refusal);
+  });
+
+  it.fails('is refused where a null time keeps its footer from telling (datapath/L3)', async () => {
+    await writeParquetDays(MORNING, `${DENIED}, ('y', NULL, 0)`);
+    await expect(trained('parquet')).rejects.toMatchObject(refusal);
+  });
+
+  it.fails('is refused where it is a CSV, which has no footer (datapath/L3)', async () => {
+    for (const day of days()) await mkdir(day);
+    await writeFile(join(days()[0], 'events.csv'), 'key,at,v\nx,2024-01-01T10:00:00Z,1\n');
+    await writeFile(join(days()[1], 'events.csv'), 'key,at,v\nx,2024-01-01T23:30:00Z,2\n');
+    await expect(trained('csv')).rejects.toMatchObject(refusal);
+  });
+});
+
+const at = (day: string) => parseTimestamp(`2023-01-${day}T00:00:00Z`) ?? null;
+const FIRST: Row = { key: 'x', at: at('10'), known: at('10'), order: 1n, v: 1 };
+/** Of the same order, earlier by its own time, and known after the spine's row. */
+const LATE: Row = { key: 'x', at: at('05'), known: at('20'), order: 1n, v: 2 };
+const UNIQUE: readonly Expectation[] = [{ rule: 'unique', columns: ['order'], onFail: 'quarantine' }];
+
+/** What the training set says of `x` on 15 January, and whether an audit finds nothing. */
+async function on15January(events: readonly Row[], expected = UNIQUE) {
+  const { string, timestamp, int64, float64 } = TYPES;
+  const columns = fields({ key: string, at: timestamp, known: timestamp, order: int64, v: float64 });
+  const source = await world.put('events.parquet', columns, events);
+  const spine = await world.put('spine.parquet', fields({ id: string, t: timestamp }), [{ id: 'x', t: at('15') }]);
+  const manifest = oneView(source, columns, { source: { expect: expected } });
+  const { rows, isAuditClean } = await trainedRows(world, manifest, spine);
+  return { v: rows[0]?.['v'], isAuditClean };
+}
+
+describe('of two rows that are not unique', () => {
+  it('the first is there while it is alone, and beside the other where nothing is expected', async () => {
+    expect(await on15January([FIRST])).toEqual({ v: 1, isAuditClean: true });
+    expect(await on15January([FIRST, LATE], [])).toEqual({ v: 1, isAuditClean: true });
+  });
+
+  it.fails('one that became known later takes nothing from an earlier time (datapath/Q1)', async () => {
+    expect(await on15January([FIRST, LATE])).toEqual({ v: 1, isAuditClean: true });
+  });
+});
+
+const NOW = Date.UTC(2023, 5) * 1000;
+const clock = fixedClock(NOW);
+const FAR = fields({ key: TYPES.string, at: TYPES.timestamp, known: TYPES.timestamp, until: TYPES.timestamp });
+
+/** Of rows with a key each, `until` as text in a training set and online; the code of the error where that is refused. */
+async function untilOf(rows: readonly { readonly at?: string; readonly known?: string; readonly until?: string }[]) {
+  const file = (name: string): string => world.path(`${name}.parquet`);
+  const events = rows.map(({ at = '2023-01-01', known = '2023-01-01', until = '2023-01-01' }, i) => {
+    return `('${i}', ${[at, known, until].map((time) => `TIMESTAMP '${time}'`).join(', ')})`;
+  });
+  await world.select(`COPY (FROM (VALUES ${events.join(', ')}) t(key, "at", known, until)) TO '${file('events')}'`);
+  await world.select(
+    `COPY (SELECT i::VARCHAR AS id, make_timestamp(${NOW}) AS t FROM range(${rows.length}) r(i)) TO '${file('spine')}'`,
+  );
+  const manifest = oneView(file('events'), FAR);
+
+  const offline = async () => {
+    const set = await trainedRows(world, manifest, file('spine'));
+    const text = `strftime(v__until, '%Y-%m-%dT%H:%M:%S.%fZ')`;
+    const read = await world.select(`SELECT ${text} FROM '${set.file}' ORDER BY id`);
+    return read.map(([until]) => until);
+  };
+  const online = async () => {
+    const store = await openOnlineStore(`lmdb:${world.path('online')}`, { project: 'test', clock });
+    try {
+      await materializeView(world, manifest, store, clock);
+      const reads = rows.map((_, i) => readOnline(world.deps.database, manifest, store, String(i), NOW));
+      return (await Promise.all(reads)).map(({ values: [until = null] }) => toJson(TYPES.timestamp, until));
+    } finally {
+      await store.close();
+    }
+  };
+  return { offline: await orCode(offline()), online: await orCode(online()) };
+}
+
+const orCode = <T>(work: Promise<T>): Promise<T | string> =>
+  work.catch((error: unknown) => {
+    if (error instanceof HeadraceError) return error.code;
+    throw error;
+  });
+
+describe('a time that is far off', () => {
+  it('leaves its row out as an event time and as a known time, offline and online', async () => {
+    const far = [{ at: '0900-01-01' }, { at: 'infinity' }, { at: '-infinity' }, { known: '9999-12-31' }];
+    const { offline, online } = await untilOf([{ until: '2255-01-01 00:00:00.000001' }, ...far]);
+    expect(offline).toEqual(['2255-01-01T00:00:00.000001Z', null, null, null, null]);
+    expect(online).toEqual(offline);
+  });
+
+  it.fails('is exact as a value, to the end of the year 9999, offline and online (datapath/T1)', async () => {
+    const is = ['9999-12-31T23:59:59.999999Z'];
+    expect(await untilOf([{ until: '9999-12-31 23:59:59.999999' }])).toEqual({ offline: is, online: is });
+  });
+
+  it.fails('is the same value offline and online where it never comes (datapath/T1)', async () => {
+    const { offline, online } = await untilOf([{ until: 'infinity' }]);
+    expect(online).toEqual(offline);
+  });
+});
