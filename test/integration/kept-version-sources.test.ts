@@ -2,22 +2,16 @@
 // and of rows that its own functions can't take, nothing worse than a null.
 
 import { rmSync } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openApp, readEnvironment } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
-import { type Logger, silentLogger, stringifyJson } from '../../src/core/index.ts';
+import { type Logger, stringifyJson, silentLogger } from '../../src/core/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
 import { fullIt } from '../support/tier.ts';
 import { headraceHere, headraceHereJson } from '../support/typed-command.ts';
 
-interface Repository {
-  readonly source?: string;
-  readonly columns?: string;
-  readonly derive?: string;
-  readonly more?: string;
-  readonly features?: string;
-}
+type Repository = Partial<Record<'source' | 'columns' | 'derive' | 'more' | 'features', string>>;
 
 const WITH_TIP = 'tip: t.float64(), ';
 const SUMS = "tip_7d: sum('tip').over('7d'), cost_7d: sum('cost').over('7d')";
@@ -52,12 +46,6 @@ describe('a model version goes on getting what it was registered with', () => {
   let project: Project;
   let inject: Serving['server']['inject'];
   let logged = '';
-  let close: (() => Promise<void>) | undefined;
-  afterEach(async () => {
-    await close?.();
-    close = undefined;
-    project.remove();
-  });
 
   const headrace = (...words: readonly string[]) => headraceHereJson(project, words);
   const begin = async (written: Repository = {}, files: Readonly<Record<string, string>> = {}) => {
@@ -80,22 +68,19 @@ describe('a model version goes on getting what it was registered with', () => {
     const app = await openApp({ environment: { ...readEnvironment({}), workingDirectory: project.directory }, logger });
     const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
     inject = serving.server.inject.bind(serving.server);
-    close = async () => {
+    onTestFinished(async () => {
       await serving.stop();
       await app.close();
-    };
+      project.remove();
+    });
   };
   const change = async (written: Repository) => {
     project.write('feature_repo/rides.ts', repository(written));
     await headrace('apply', '--yes');
   };
   const post = async (url: string, body: object, headers: Readonly<Record<string, string>> = {}) => {
-    const answer = await inject({
-      method: 'POST',
-      url,
-      headers: { 'content-type': 'application/json', ...headers },
-      payload: JSON.stringify(body),
-    });
+    const sent = { headers: { 'content-type': 'application/json', ...headers }, payload: JSON.stringify(body) };
+    const answer = await inject({ method: 'POST', url, ...sent });
     return { status: answer.statusCode, ...answer.json<Record<string, unknown>>() };
   };
   const push = (rows: readonly object[], headers?: Readonly<Record<string, string>>) =>
@@ -105,11 +90,15 @@ describe('a model version goes on getting what it was registered with', () => {
     const answer = await post('/v1/endpoints/payout/predict', body);
     return (answer as unknown as { predictions: { features: object }[] }).predictions[0]?.features;
   };
+  const materialize = async () => {
+    const { code, stderr } = await headraceHere(project, ['materialize', '--incremental']);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    return stderr;
+  };
   /** Before and after a run: one and the same. */
   const expectFeatures = async (driver: string, features: object, warning?: string) => {
     expect(await featuresOf(driver)).toEqual(features);
-    const { code, stderr } = await headraceHere(project, ['materialize', '--incremental']);
-    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const stderr = await materialize();
     if (warning !== undefined) expect(stderr).toContain(warning);
     await expect.poll(() => featuresOf(driver)).toEqual(features);
   };
@@ -183,8 +172,7 @@ describe('a model version goes on getting what it was registered with', () => {
     project.write('feature_repo/new/first.csv', first);
     project.write('feature_repo/new/second.csv', csv(`ada,20,2,${hoursAgo(2)}`));
     await change({ source: "csv('rides', { path: 'new/*.csv',", features: `${SUMS}, n_1d: count().over('1d')` });
-    const { code, stderr } = await headraceHere(project, ['materialize', '--incremental']);
-    expect({ code, stderr }).toMatchObject({ code: 0 });
+    await materialize();
     await expect.poll(() => featuresOf('ada')).toEqual({ work__rides_7d: 2, work__tip_7d: 3, work__cost_7d: 30 });
   });
 
@@ -194,11 +182,8 @@ describe('a model version goes on getting what it was registered with', () => {
     ['says, though today’s tell it by the arrival', "knownTime: 'known_at',", '', 0],
   ])('known when the row %s', async (_, first, then, rides) => {
     const known = 'known_at: t.timestamp(), ';
-    await begin({
-      columns: known,
-      features: SUMS.replace('tip_7d', 'n_7d').replace("sum('tip')", 'count()'),
-      more: first,
-    });
+    const features = SUMS.replace('tip_7d', 'n_7d').replace("sum('tip')", 'count()');
+    await begin({ columns: known, features, more: first });
     const today = then === '' ? '' : known;
     await change({ columns: today, features: SUMS.replace("tip_7d: sum('tip').over('7d'), ", ''), more: then });
     const ahead = new Date(Date.now() + 1_800_000).toISOString();

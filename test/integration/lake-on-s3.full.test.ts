@@ -1,6 +1,5 @@
 // Tables of a lake on a real S3 server: what a run does when their objects vanish, or the credentials are wrong.
-// twin: test/integration/delta-source.test.ts > under a run
-// twin: test/integration/iceberg-source.test.ts > under a run
+// twin: test/integration/lake-tables.test.ts > to the end of a run
 
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

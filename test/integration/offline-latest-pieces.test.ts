@@ -42,7 +42,7 @@ describe('points in several pieces', () => {
     const found = await replayLatest(world.connection, 'test', read, relation, tables, mostPoints);
     // Rows that are the same but for their number are one to a reader.
     const sql = `SELECT w.__hr_spine, e.__hr_event, e.__hr_known, e.x FROM ${found} w JOIN ${EVENTS} e USING (__hr_row) ORDER BY ALL`;
-    return (await world.connection.runAndReadAll(sql)).getRows();
+    return await world.select(sql);
   }
 
   it.each(['at', 'before'] as const)('give what one piece gives (%s)', async (boundary) => {

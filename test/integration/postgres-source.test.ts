@@ -5,13 +5,14 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type DataType, type Field, parseTimestamp, type Row, type Value } from '../../src/core/index.ts';
+import { databaseReader, through, valueOf } from '../support/database-source.ts';
 import { DAY_COLUMNS, expectDaysOfRanges } from '../support/days-of-a-year.ts';
-import { type OfflineWorld, openOfflineWorld, TYPES } from '../support/offline-world.ts';
+import { fields, TYPES, worldOfAll } from '../support/offline-world.ts';
 import { type Certificate, makeCertificate } from '../support/certificates.ts';
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { type Asked, readSource } from '../support/read-source.ts';
+import { refused } from '../support/refusals.ts';
 import { skipBecause } from '../support/skips.ts';
 import { openGate } from '../support/tcp-gate.ts';
 import { fullIt, runs } from '../support/tier.ts';
@@ -90,8 +91,8 @@ describe.runIf(isHere)('a source in Postgres', () => {
   let server: PostgresServer;
   let url: string;
   let admin: pg.Client;
-  let world: OfflineWorld;
   const warned: object[] = [];
+  const world = worldOfAll(warned);
   beforeAll(async () => {
     certificate = makeCertificate('postgres');
     server = await startPostgres({ tls: certificate });
@@ -100,51 +101,36 @@ describe.runIf(isHere)('a source in Postgres', () => {
     admin.on('error', () => {});
     await admin.connect();
     await admin.query("CREATE TYPE mood AS ENUM ('glad', 'sad')");
-    world = await openOfflineWorld(warned);
   }, 60_000);
   afterAll(async () => {
     await admin?.end();
-    await world?.close();
     await server?.stop();
   });
 
-  const ask = (
-    columns: readonly Field[],
-    location: Readonly<Record<string, string>>,
-    more: Partial<Asked> = {},
-  ): Asked => ({
-    kind: 'postgres',
-    columns,
-    location: { connection: 'env:ORDERS_URL', ...location },
-    remote: { variable: () => url, databases: { backoffMs: 1, silenceMs: 20_000 } },
-    ...more,
-  });
-  const through = (address: string, silenceMs = 20_000): Partial<Asked> => ({
-    remote: { variable: () => address, databases: { backoffMs: 1, silenceMs } },
-  });
-  const read = (asked: Asked) => readSource(world, asked);
-  const failed = (asked: Asked) =>
-    read(asked).then(
-      () => expect.fail('it was read'),
-      (error: Error & { readonly code: string }) => error,
-    );
-  const value = (type: DataType): Field[] => [{ name: 'v', type }];
+  const { table, query } = databaseReader(world, 'postgres', () => url);
+  const one = (address: string | undefined, silenceMs?: number) =>
+    query(valueOf(int32), 'SELECT 1 AS v', through(address, silenceMs));
+  const id = (name: string): Field[] => [{ name, type: int64 }];
+  const database = () => /\/(test_\d+)\?/.exec(url)?.[1];
   /** What a run leaves behind. */
-  const unfinished = () =>
-    readdirSync(join(world.directory, 'landed', 'orders')).filter((name) => name.startsWith('unfinished'));
+  const unfinished = () => readdirSync(world.path('landed/orders')).filter((name) => name.startsWith('unfinished'));
+  /** A way to the server that a test can hold up, and the URL of the same database by it. */
+  const gated = async () => {
+    const folder = decodeURIComponent(/host=([^&]*)/.exec(url)?.[1] ?? '');
+    const gate = await openGate(() => join(folder, `.s.PGSQL.${server.port}`));
+    onTestFinished(() => gate.end());
+    return { gate, here: url.replace(/@\/(\w+)\?.*$/, `@127.0.0.1:${gate.port}/$1`) };
+  };
 
   it('reads each value as what its column is declared', async () => {
     const named = BECOME.map(([sql, type, expected], i) => ({ name: `v${i}`, sql, type, expected }));
-    const query = `SELECT ${named.map(({ name, sql }) => `${sql} AS ${name}`).join(', ')}`;
-    const [row = {}] = await read(ask(named, { query }));
+    const [row = {}] = await query(named, `SELECT ${named.map(({ name, sql }) => `${sql} AS ${name}`).join(', ')}`);
     for (const { name, sql, expected } of named) expect(row[name], sql).toStrictEqual(expected);
   });
 
   it.each(REFUSED)('refuses %s declared %j', async (sql, type, told) => {
-    const error = await failed(ask(value(type), { query: `SELECT ${sql} AS v` }));
-    expect(error).toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
-    expect(error.message).toMatch(/^source "orders": column "v"/);
-    expect(error.message).toMatch(told);
+    const reading = query(valueOf(type), `SELECT ${sql} AS v`);
+    await refused(reading, 'HR_SOURCE_UNREADABLE', /^source "orders": column "v"/, told);
   });
 
   it('gives every text, number and time back as it was put there', { timeout: 60_000 }, async () => {
@@ -166,12 +152,8 @@ describe.runIf(isHere)('a source in Postgres', () => {
             "INSERT INTO anything VALUES ($1, $2, $3, $4, timestamptz 'epoch' + $5::int8 * interval '1 microsecond')",
             [n, s, f === null ? null : Object.is(f, -0) ? '-0' : String(f), i === null ? null : String(i), micros],
           );
-        const columns = Object.entries({ s: string, f: float64, i: int64, at: timestamp }).map(([name, type]) => ({
-          name,
-          type,
-        }));
-        const got = await read(ask(columns, { query: 'SELECT s, f, i, at FROM anything ORDER BY n;' }));
-        expect(got).toStrictEqual(rows);
+        const columns = fields({ s: string, f: float64, i: int64, at: timestamp });
+        expect(await query(columns, 'SELECT s, f, i, at FROM anything ORDER BY n;')).toStrictEqual(rows);
       }),
       { numRuns: runs(15) },
     );
@@ -180,12 +162,9 @@ describe.runIf(isHere)('a source in Postgres', () => {
   it('reads a table of a schema, names that need quotes, and values longer than a buffer', async () => {
     await admin.query('CREATE SCHEMA "My.Shop"; CREATE TABLE "My.Shop"."Big ""Table""" ("Id" int8, "select" text)');
     await admin.query(`INSERT INTO "My.Shop"."Big ""Table""" VALUES (1, repeat(E'x\\n', 2500000)), (2, 'y')`);
-    const columns: Field[] = [
-      { name: 'Id', type: int64 },
-      { name: 'select', type: string },
-    ];
-    const rows = await read(ask(columns, { table: '"My.Shop"."Big ""Table"""' }));
-    expect(rows.map(({ Id, select }) => [Id, (select as string).length])).toEqual([
+    const rows = await table(fields({ Id: int64, select: string }), '"My.Shop"."Big ""Table"""');
+    const lengths = rows.map(({ Id, select }) => [Id, (select as string).length]);
+    expect(lengths).toEqual([
       [1n, 5_000_000],
       [2n, 1],
     ]);
@@ -193,99 +172,72 @@ describe.runIf(isHere)('a source in Postgres', () => {
 
   it('names the nearest table and the nearest column of what is missing', async () => {
     await admin.query('CREATE TABLE customers (customer_id int8, "Name" text)');
-    const id = (name: string): Field[] => [{ name, type: int64 }];
-    const table = await failed(ask(id('customer_id'), { table: 'public.custmers' }));
-    expect(table).toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
-    expect(table.message).toMatch(/relation "public\.custmers" does not exist\. Did you mean "public\.customers"\?/);
     await admin.query('CREATE SCHEMA crm; CREATE TABLE crm.visits (customer_id int8)');
-    const schema = await failed(ask(id('customer_id'), { table: 'visits' }));
-    expect(schema.message).toMatch(/relation "visits" does not exist\. Did you mean "crm\.visits"\?$/);
-    const column = await failed(ask(id('custmer_id'), { table: 'customers' }));
-    expect(column.message).toMatch(
-      /source "orders" has no column "custmer_id"\. Did you mean "customer_id"\? It has: customer_id, Name\./,
-    );
-    const twice = await failed(ask(id('a'), { query: 'SELECT 1::int8 AS a, 2::int8 AS a' }));
-    expect(twice.message).toMatch(/its query gives 2 columns "a"/);
-    const name = await failed(ask(id('a'), { table: 'a..b' }));
-    expect(name.message).toMatch(/"a\.\.b" is no name of a table/);
+    for (const [reading, told] of [
+      [
+        () => table(id('customer_id'), 'public.custmers'),
+        /relation "public\.custmers" does not exist\. Did you mean "public\.customers"\?/,
+      ],
+      [() => table(id('customer_id'), 'visits'), /relation "visits" does not exist\. Did you mean "crm\.visits"\?$/],
+      [
+        () => table(id('custmer_id'), 'customers'),
+        /source "orders" has no column "custmer_id"\. Did you mean "customer_id"\? It has: customer_id, Name\./,
+      ],
+      [() => query(id('a'), 'SELECT 1::int8 AS a, 2::int8 AS a'), /its query gives 2 columns "a"/],
+    ] as const)
+      await refused(reading(), 'HR_SOURCE_UNREADABLE', told);
+    await refused(table(id('a'), 'a..b'), /./, /"a\.\.b" is no name of a table/);
   });
 
   it('says so when a column has another type than in the run before', async () => {
+    const turning = () => table(valueOf(int32), 'turning');
     await admin.query('CREATE TABLE turning (v int4); INSERT INTO turning VALUES (5)');
-    expect(await read(ask(value(int32), { table: 'turning' }))).toEqual([{ v: 5 }]);
+    expect(await turning()).toEqual([{ v: 5 }]);
     await admin.query('ALTER TABLE turning ALTER v TYPE int8');
-    expect(await read(ask(value(int32), { table: 'turning' }))).toEqual([{ v: 5 }]);
+    expect(await turning()).toEqual([{ v: 5 }]);
     await admin.query('ALTER TABLE turning ALTER v TYPE text');
-    expect((await failed(ask(value(int32), { table: 'turning' }))).message).toMatch(
-      /column "v" is text, and was declared int32/,
-    );
+    await refused(turning(), /./, /column "v" is text, and was declared int32/);
   });
 
   it('writes nothing, whatever its query says', async () => {
-    const error = await failed(
-      ask(value(int32), { query: 'SELECT 1 AS v) AS x; DROP TABLE customers; SELECT * FROM (SELECT 1 AS v' }),
-    );
-    expect(error).toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
-    expect(error.message).toMatch(/read-only transaction/);
+    const dropping = 'SELECT 1 AS v) AS x; DROP TABLE customers; SELECT * FROM (SELECT 1 AS v';
+    await refused(query(valueOf(int32), dropping), 'HR_SOURCE_UNREADABLE', /read-only transaction/);
   });
 
   it('tells which variable is not set, or holds something else, and never its value', async () => {
-    const ofValue = (text: string | undefined) =>
-      failed(ask(value(int32), { query: 'SELECT 1 AS v' }, { remote: { variable: () => text } }));
-    const unset = await ofValue(undefined);
-    expect(unset).toMatchObject({ code: 'HR_CONFIG' });
-    expect(unset.message).toMatch(/the environment variable ORDERS_URL is not set.*postgres:\/\/USER:PASSWORD@HOST/);
-    for (const text of ['mysql://me:hunter2@host/db', 'hunter2', 'postgres://me:hunt/er2@host:port:1/db']) {
-      const error = await ofValue(text);
-      expect(error).toMatchObject({ code: 'HR_CONFIG' });
-      expect(error.message).not.toMatch(/hunt/);
-    }
+    const unset = /the environment variable ORDERS_URL is not set.*postgres:\/\/USER:PASSWORD@HOST/;
+    await refused(one(undefined), 'HR_CONFIG', unset);
+    for (const text of ['mysql://me:hunter2@host/db', 'hunter2', 'postgres://me:hunt/er2@host:port:1/db'])
+      expect((await refused(one(text), 'HR_CONFIG')).message).not.toMatch(/hunt/);
   });
 
   it('shows no password, wherever the server or the driver repeats it', async () => {
     await admin.query("CREATE ROLE hunter2 LOGIN PASSWORD 'x'");
-    const folder = decodeURIComponent(/host=([^&]*)/.exec(url)?.[1] ?? '');
-    const database = /\/(test_\d+)\?/.exec(url)?.[1];
     // The server says that the role "hunter2" isn't there: a password put in the wrong place is one still.
-    const gate = await openGate(() => join(folder, `.s.PGSQL.${server.port}`));
-    try {
-      const wrong = `postgres://nobody:nobody@127.0.0.1:${gate.port}/${database}`;
-      const refused = await failed(ask(value(int32), { query: 'SELECT 1 AS v' }, through(wrong)));
-      expect(refused).toMatchObject({ code: 'HR_CONFIG' });
-      expect(refused.message).toMatch(
-        /Postgres at postgres:\/\/127\.0\.0\.1:\d+\/test_\d+ refuses us: role "\*\*\*" does not exist/,
-      );
-    } finally {
-      gate.end();
-    }
-    const gone = await failed(
-      ask(value(int32), { query: 'SELECT 1 AS v' }, through('postgres://me:hunter2%40@127.0.0.1:1/db')),
-    );
-    expect(gone).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
-    expect(gone.message).toMatch(/can’t be reached.*4 attempts.*ECONNREFUSED/);
+    const { gate } = await gated();
+    const wrong = one(`postgres://nobody:nobody@127.0.0.1:${gate.port}/${database()}`);
+    const role = /Postgres at postgres:\/\/127\.0\.0\.1:\d+\/test_\d+ refuses us: role "\*\*\*" does not exist/;
+    await refused(wrong, 'HR_CONFIG', role);
+    const reading = one('postgres://me:hunter2%40@127.0.0.1:1/db');
+    const gone = await refused(reading, 'HR_SOURCE_UNAVAILABLE', /can’t be reached.*4 attempts.*ECONNREFUSED/);
     expect(JSON.stringify([gone, gone.message, gone.cause, gone.stack, warned])).not.toMatch(/hunter2/);
   });
 
   it('logs in with a password over TLS, to whom its certificate proves', async () => {
     await admin.query("CREATE ROLE reader LOGIN PASSWORD 'p@ss:w/rd'");
-    const root = join(world.directory, 'root.pem');
+    const root = world.path('root.pem');
     writeFileSync(root, certificate.cert);
-    const database = /\/(test_\d+)\?/.exec(url)?.[1];
-    const at = (password: string, parameters: string) =>
-      `postgres://reader:${encodeURIComponent(password)}@localhost:${server.port}/${database}?${parameters}`;
-    const query = 'SELECT ssl AS v FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
-    const by = (address: string) => ask(value(bool), { query }, through(address));
+    const by = (parameters: string, password = 'p@ss:w/rd') => {
+      const address = `postgres://reader:${encodeURIComponent(password)}@localhost:${server.port}/${database()}?${parameters}`;
+      return query(valueOf(bool), 'SELECT ssl AS v FROM pg_stat_ssl WHERE pid = pg_backend_pid()', through(address));
+    };
     const verified = `sslmode=verify-full&sslrootcert=${root}`;
-    expect(await read(by(at('p@ss:w/rd', verified)))).toEqual([{ v: true }]);
-    expect(await read(by(at('p@ss:w/rd', 'sslmode=disable')))).toEqual([{ v: false }]);
-    const wrong = await failed(by(at('hunter2', verified)));
-    expect(wrong).toMatchObject({ code: 'HR_CONFIG' });
-    expect(wrong.message).toMatch(/refuses us: password authentication failed for user "reader"/);
-    for (const parameters of ['sslmode=verify-full', 'sslmode=verify-full&sslrootcert=/not/there']) {
-      const error = await failed(by(at('p@ss:w/rd', parameters)));
-      expect(error, parameters).toMatchObject({ code: 'HR_CONFIG' });
-      expect(error.message).not.toMatch(/p@ss/);
-    }
+    expect(await by(verified)).toEqual([{ v: true }]);
+    expect(await by('sslmode=disable')).toEqual([{ v: false }]);
+    const wrong = /refuses us: password authentication failed for user "reader"/;
+    await refused(by(verified, 'hunter2'), 'HR_CONFIG', wrong);
+    for (const parameters of ['sslmode=verify-full', 'sslmode=verify-full&sslrootcert=/not/there'])
+      expect((await refused(by(parameters), 'HR_CONFIG')).message).not.toMatch(/p@ss/);
   });
 
   it.each(['timestamptz', 'timestamp', 'date'])(
@@ -293,15 +245,12 @@ describe.runIf(isHere)('a source in Postgres', () => {
     async (type) => {
       const days =
         "generate_series(timestamptz '2025-01-01 00:00Z', timestamptz '2025-12-31 00:00Z', interval '1 day')";
-      await admin.query(`DROP TABLE IF EXISTS year; CREATE TABLE year (n int4, at ${type})`);
       await admin.query(
-        `INSERT INTO year SELECT row_number() OVER (), (at AT TIME ZONE 'UTC')::${type} FROM ${days} at`,
+        `DROP TABLE IF EXISTS year; CREATE TABLE year (n int4, at ${type}); INSERT INTO year VALUES (-1, NULL);
+          INSERT INTO year SELECT row_number() OVER (), (at AT TIME ZONE 'UTC')::${type} FROM ${days} at`,
       );
-      await admin.query('INSERT INTO year VALUES (-1, NULL)');
-      await expectDaysOfRanges((range) => read(ask(DAY_COLUMNS, { table: 'year' }, { range })));
-      await expectDaysOfRanges((range) =>
-        read(ask(DAY_COLUMNS, { query: 'SELECT * FROM year ORDER BY n;' }, { range })),
-      );
+      await expectDaysOfRanges((range) => table(DAY_COLUMNS, 'year', { range }));
+      await expectDaysOfRanges((range) => query(DAY_COLUMNS, 'SELECT * FROM year ORDER BY n;', { range }));
     },
   );
 
@@ -310,63 +259,47 @@ describe.runIf(isHere)('a source in Postgres', () => {
     await admin.query(
       'CREATE TABLE long AS SELECT i::int4 AS v, repeat(md5(i::text), 40) AS pad FROM generate_series(1, 40000) i',
     );
-    const folder = decodeURIComponent(/host=([^&]*)/.exec(url)?.[1] ?? '');
-    const gate = await openGate(() => join(folder, `.s.PGSQL.${server.port}`));
-    const here = url.replace(/@\/(\w+)\?.*$/, `@127.0.0.1:${gate.port}/$1`);
-    try {
-      let ends = 0;
-      const end = async () => {
-        // Only what reads the rows, in the middle of them: the socket's buffers are full then, and it waits.
-        const { rowCount } = await admin.query(
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%long%' AND pid <> pg_backend_pid()",
-        );
-        ends += rowCount ?? 0;
-      };
-      const ending = setInterval(() => void (ends < 2 && end().catch(() => {})), 5);
-      const rows = await read(
-        ask(value(int32), { query: 'SELECT v, pad FROM long, pg_sleep(1)' }, through(here)),
-      ).finally(() => clearInterval(ending));
-      expect(ends).toBeGreaterThanOrEqual(1);
-      expect(rows.length).toBe(40_000);
-      expect(new Set(rows.map(({ v }: Row) => v)).size).toBe(40_000);
-      const always = setInterval(() => void end().catch(() => {}), 5);
-      const error = await failed(
-        ask(value(int32), { query: 'SELECT v, pad FROM long, pg_sleep(5)' }, through(here)),
-      ).finally(() => clearInterval(always));
-      expect(error).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
-      expect(error.message).toMatch(/4 attempts, the last: terminating connection due to administrator command/);
-      expect(unfinished()).toEqual([]);
-    } finally {
-      gate.end();
-    }
+    const { here } = await gated();
+    let ends = 0;
+    // Only what reads the rows, in the middle of them: the socket's buffers are full then, and it waits.
+    const end = async () => {
+      const { rowCount } = await admin.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%long%' AND pid <> pg_backend_pid()",
+      );
+      ends += rowCount ?? 0;
+    };
+    const lasting = (seconds: number, mayEnd: () => boolean) => {
+      const ending = setInterval(() => void (mayEnd() && end().catch(() => {})), 5);
+      const reading = query(valueOf(int32), `SELECT v, pad FROM long, pg_sleep(${seconds})`, through(here));
+      return reading.finally(() => clearInterval(ending));
+    };
+    const rows = await lasting(1, () => ends < 2);
+    expect(ends).toBeGreaterThanOrEqual(1);
+    expect(rows.length).toBe(40_000);
+    expect(new Set(rows.map(({ v }: Row) => v)).size).toBe(40_000);
+    const told = /4 attempts, the last: terminating connection due to administrator command/;
+    await refused(
+      lasting(5, () => true),
+      'HR_SOURCE_UNAVAILABLE',
+      told,
+    );
+    expect(unfinished()).toEqual([]);
   });
 
   it('gives up a server that says nothing, at its start or in the middle of the rows', async () => {
-    const slow = await failed(ask(value(int32), { query: 'SELECT 1 AS v FROM pg_sleep(5)' }, through(url, 300)));
-    expect(slow).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
-    expect(slow.message).toMatch(/said nothing for 0\.3 s, so it was given up.*offline\.sourceSilence/);
-    const folder = decodeURIComponent(/host=([^&]*)/.exec(url)?.[1] ?? '');
-    const gate = await openGate(() => join(folder, `.s.PGSQL.${server.port}`));
-    try {
-      gate.holdBack();
-      const here = url.replace(/@\/(\w+)\?.*$/, `@127.0.0.1:${gate.port}/$1`);
-      const silent = await failed(ask(value(int32), { query: 'SELECT 1 AS v' }, through(here, 300)));
-      expect(silent).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
-      expect(unfinished()).toEqual([]);
-    } finally {
-      gate.end();
-    }
+    const slow = query(valueOf(int32), 'SELECT 1 AS v FROM pg_sleep(5)', through(url, 300));
+    const told = /said nothing for 0\.3 s, so it was given up.*offline\.sourceSilence/;
+    await refused(slow, 'HR_SOURCE_UNAVAILABLE', told);
+    const { gate, here } = await gated();
+    gate.holdBack();
+    await refused(one(here, 300), 'HR_SOURCE_UNAVAILABLE');
+    expect(unfinished()).toEqual([]);
   });
 
   it('says what the server says of a statement that it cancelled', async () => {
-    const { rows } = await admin.query<{ name: string }>('SELECT current_database() AS name');
-    await admin.query(`ALTER DATABASE ${rows[0]?.name} SET statement_timeout = 150`);
-    try {
-      const error = await failed(ask(value(int32), { query: 'SELECT 1 AS v FROM pg_sleep(5)' }));
-      expect(error).toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
-      expect(error.message).toMatch(/can’t give its rows: canceling statement due to statement timeout/);
-    } finally {
-      await admin.query(`ALTER DATABASE ${rows[0]?.name} RESET statement_timeout`);
-    }
+    await admin.query(`ALTER DATABASE ${database()} SET statement_timeout = 150`);
+    onTestFinished(async () => void (await admin.query(`ALTER DATABASE ${database()} RESET statement_timeout`)));
+    const told = /can’t give its rows: canceling statement due to statement timeout/;
+    await refused(query(valueOf(int32), 'SELECT 1 AS v FROM pg_sleep(5)'), 'HR_SOURCE_UNREADABLE', told);
   });
 });

@@ -24,9 +24,11 @@ describe('retention', () => {
   const prune = async (retentionMicros?: Micros, dryRun = false) =>
     (await pruneLog({ ...world.deps, retentionMicros, marginMicros: 0 }, { dryRun })).writers;
   const source = () => world.manifest.sources['sales'] as SourceSpec;
-  const logged = async () => {
-    const sums = (await world.log.contents()).map(({ rows }) => rows?.get('sales') ?? 0);
-    return sums.reduce((sum, rows) => sum + rows, 0);
+  const logged = async () => (await world.log.contents()).reduce((sum, { rows }) => sum + (rows?.get('sales') ?? 0), 0);
+  /** A training set of each shop's features. */
+  const train = async (name: string, spine: string, deps: OfflineDeps = world.deps) => {
+    const request = { service: 'all', spine, timestamp: 't', labels: [], boundary: 'at' } as const;
+    return createTrainingSet(deps, { ...request, out: join(world.directory, name) });
   };
   const readBoth = async () => [await world.read('a'), await world.read('b')];
   /** Prices of the log's rows that a machine counts. */
@@ -34,11 +36,8 @@ describe('retention', () => {
     const connection = await deps.duckdb.connect();
     try {
       const coverage = await readableCoverage(deps.log);
-      const { relation } = await openFacts(connection, source(), deps, {
-        snapshot: null,
-        boundary: -Infinity,
-        coverage,
-      });
+      const request = { snapshot: null, boundary: -Infinity, coverage };
+      const { relation } = await openFacts(connection, source(), deps, request);
       const read = await connection.runAndReadAll(`SELECT price, __hr_row FROM ${relation} ORDER BY __hr_row`);
       expect(read.getRows().map(([, row]) => Number(row) - 2 ** 52)).toEqual(read.getRows().map((_, i) => i));
       return read.getRows().map(([price]) => price);
@@ -96,17 +95,7 @@ describe('retention', () => {
       const rows = ['a', 'b'].flatMap((shop) => [0, 1, 2].map((days) => ({ shop, t: NOW + days * DAY + HOUR })));
       await writeParquet(connection, spine, columns, rows);
       connection.closeSync();
-      const make = (name: string) => {
-        const out = join(world.directory, name);
-        return createTrainingSet(world.deps, {
-          service: 'all',
-          spine,
-          timestamp: 't',
-          labels: [],
-          boundary: 'at',
-          out,
-        });
-      };
+      const make = (name: string) => train(name, spine);
       const before = await make('before.parquet');
       await prune();
       const removed = (await world.log.writers())[0]?.removed ?? 0;
@@ -121,19 +110,11 @@ describe('retention', () => {
 
     it('leaves a source pushed to whose whole log is gone: its files do not count past the boundary', async () => {
       const late = { ...source(), completeAfterMicros: 2 * DAY };
-      const definitions = {
-        ...world.deps.definitions,
-        manifest: { ...world.manifest, sources: { sales: late } },
-      };
+      const definitions = { ...world.deps.definitions, manifest: { ...world.manifest, sources: { sales: late } } };
       await liveADay(1);
       await liveADay(2);
       const spine = `SELECT 'a' AS shop, make_timestamp(${world.clock.now}) AS t`;
-      const make = async (name: string) => {
-        const out = join(world.directory, name);
-        const deps = { ...world.deps, definitions };
-        const request = { service: 'all', spine, timestamp: 't', labels: [], boundary: 'at' as const, out };
-        return (await createTrainingSet(deps, request)).sources[0];
-      };
+      const make = async (name: string) => (await train(name, spine, { ...world.deps, definitions })).sources[0];
       const before = await make('before.parquet');
       world.clock.now += 30 * DAY;
       await prune(DAY);
@@ -181,11 +162,10 @@ describe('retention', () => {
 
     it('is the same for a machine that has the removed cuts as Parquet, and deletes them there', async () => {
       const writer = await world.log.register();
-      const cut = (...prices: number[]) => ({
-        batches: [
-          { source: source(), rows: prices.map((price) => ({ row: sale('a', price * DAY, price), knownMicros: 1 })) },
-        ],
-      });
+      const cut = (...prices: number[]) => {
+        const rows = prices.map((price) => ({ row: sale('a', price * DAY, price), knownMicros: 1 }));
+        return { batches: [{ source: source(), rows }] };
+      };
       await writeCuts(writer, [cut(1, 2), cut(3), cut(4, 5)]);
       for (const price of [6, 7, 8]) {
         const one = await world.log.register();
@@ -195,13 +175,7 @@ describe('retention', () => {
       const other = { ...world.deps, dataDirectory: join(world.directory, 'other') };
       expect(await prices(world.deps)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
       expect(await prices(other)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-      await world.log.remove(
-        new Map([
-          [writer.writer, 2],
-          [2, 2],
-          [4, 2],
-        ]),
-      );
+      await world.log.remove(new Map([writer.writer, 2, 4].map((number) => [number, 2])));
       for (const deps of [world.deps, other, { ...world.deps, dataDirectory: join(world.directory, 'new') }]) {
         expect(await prices(deps)).toEqual([4, 5, 7]);
         // And where only a part is read, from whatever was left of the files.
@@ -209,17 +183,13 @@ describe('retention', () => {
       }
       const folder = join(other.dataDirectory, 'log', readdirSync(join(other.dataDirectory, 'log'))[0] as string);
       const held = async () => {
-        const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
-          name.endsWith('.parquet'),
-        );
         const connection = await other.duckdb.connect();
-        const found: number[] = [];
-        for (const name of files) {
-          const read = await connection.runAndReadAll(`SELECT c2 FROM read_parquet('${join(folder, name)}')`);
-          found.push(...read.getRows().map(([price]) => Number(price)));
-        }
+        const read = await connection.runAndReadAll(`SELECT DISTINCT c2 FROM read_parquet('${folder}/**/*.parquet')`);
         connection.closeSync();
-        return [...new Set(found)].toSorted();
+        return read
+          .getRows()
+          .map(([price]) => Number(price))
+          .toSorted();
       };
       expect(await held()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
       const writers = await world.log.writers();

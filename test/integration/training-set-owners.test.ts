@@ -7,19 +7,21 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger, systemClock } from '../../src/core/index.ts';
 import type { FromJob, JobStart, TrainingSetJobs } from '../../src/offline/index.ts';
-import { JOB_TIMES, type JobTimes } from '../../src/offline/jobs/job-runner.ts';
+import { type JobTimes, JOB_TIMES } from '../../src/offline/jobs/job-runner.ts';
 import { openTrainingSetJobs } from '../../src/offline/jobs/training-set-jobs.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { manifestOf } from '../support/offline-world.ts';
+import { refused } from '../support/refusals.ts';
 
 const TIMES: JobTimes = { ...JOB_TIMES, lookMs: 5, beatMs: 20, tidyMs: 20 };
 const MANIFEST = manifestOf({ services: { s: { name: 's', members: [] } } });
 
+type End = Readonly<{ code: number | null; signal: string | null }>;
 /** A job's process that does what the test tells it to. */
 interface FakeProcess {
   readonly start: JobStart;
   readonly heard: (message: FromJob) => void;
-  readonly end: (how: { code: number | null; signal: string | null }) => void;
+  readonly end: (how: End) => void;
   isKilled: boolean;
 }
 
@@ -38,24 +40,21 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function open(
-  owner: string,
-  more: { readonly times?: Partial<JobTimes>; readonly queued?: number; readonly atOnce?: number } = {},
-): Promise<TrainingSetJobs> {
+async function open(owner: string, times: Partial<JobTimes> = {}, queued = 3, atOnce = 1): Promise<TrainingSetJobs> {
   const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
   databases.push(database);
   const jobs = await openTrainingSetJobs({
     database,
     dataDirectory: directory,
     owner,
-    atOnce: more.atOnce ?? 1,
-    queued: more.queued ?? 3,
+    atOnce,
+    queued,
     manifest: async () => MANIFEST,
     clock: systemClock,
     logger: silentLogger,
-    times: { ...TIMES, ...more.times },
+    times: { ...TIMES, ...times },
     start(start, heard) {
-      const { promise: ended, resolve } = Promise.withResolvers<{ code: number | null; signal: string | null }>();
+      const { promise: ended, resolve } = Promise.withResolvers<End>();
       const own: FakeProcess = { start, heard, end: resolve, isKilled: false };
       started.push(own);
       const kill = (): void => {
@@ -69,40 +68,32 @@ async function open(
   return jobs;
 }
 
-const REQUEST = {
-  service: 's',
-  timestamp: 'at',
-  labels: [],
-  boundary: 'at',
-  name: null,
-  spine: { kind: 'csv' },
-} as const;
+const spineKind = { kind: 'csv' } as const;
+const REQUEST = { service: 's', timestamp: 'at', labels: [], boundary: 'at', name: null, spine: spineKind } as const;
+const SOON = { timeout: 10_000, interval: 5 };
 async function* spine(text = 'at\n'): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
-interface Asked {
-  readonly isDetached?: boolean;
-  readonly key?: string;
-  readonly bytes?: AsyncIterable<Uint8Array>;
-}
-const ask = (jobs: TrainingSetJobs, { isDetached = false, key, bytes = spine() }: Asked = {}) =>
+const ask = (jobs: TrainingSetJobs, key?: string, bytes: AsyncIterable<Uint8Array> = spine(), isDetached = false) =>
   jobs.create({ request: { ...REQUEST, isDetached }, actor: 'ann', isLocal: true, idempotencyKey: key }, bytes);
+/** A spine that stops after its first bytes, until `rest`. */
+async function* stuck(rest: Promise<Uint8Array> = new Promise(() => {})): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('at');
+  yield await rest;
+}
 const reaches = (jobs: TrainingSetJobs, id: string, state: string) =>
-  vi.waitFor(async () => expect((await jobs.get(id)).state).toBe(state), { timeout: 10_000, interval: 5 });
+  vi.waitFor(async () => expect((await jobs.get(id)).state).toBe(state), SOON);
 const folders = (): string[] => {
   const parent = join(directory, 'training-set-jobs');
   return existsSync(parent) ? readdirSync(parent) : [];
 };
 /** The process of a job once it was started. */
 const processOf = (id: string): Promise<FakeProcess> =>
-  vi.waitFor(
-    () => {
-      const found = started.find(({ start }) => start.id === id);
-      if (found === undefined) throw new Error('not started');
-      return found;
-    },
-    { timeout: 10_000, interval: 5 },
-  );
+  vi.waitFor(() => {
+    const found = started.find(({ start }) => start.id === id);
+    if (found === undefined) throw new Error('not started');
+    return found;
+  }, SOON);
 
 describe('jobs of one server', () => {
   it('wait their turn, run one after the other, and end with their set and without a file', async () => {
@@ -139,17 +130,14 @@ describe('jobs of one server', () => {
   });
 
   it('that are too many are refused before their spine is read, until one ends', async () => {
-    const jobs = await open('one', { queued: 1 });
+    const jobs = await open('one', {}, 1);
     const [{ id }] = [await ask(jobs), await ask(jobs)];
     let isRead = false;
     const bytes = (async function* () {
       isRead = true;
       yield* spine();
     })();
-    await expect(ask(jobs, { bytes })).rejects.toMatchObject({
-      code: 'HR_OVERLOADED',
-      message: expect.stringMatching(/^2 training sets .*server\.trainingSetQueue/),
-    });
+    await refused(ask(jobs, undefined, bytes), 'HR_OVERLOADED', /^2 training sets .*server\.trainingSetQueue/);
     expect(isRead).toBe(false);
     await jobs.cancel(id);
     await ask(jobs);
@@ -170,13 +158,13 @@ describe('jobs of one server', () => {
 
   it('are cancelled where nobody asks for 30 s, but for those that are detached or asked about', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
-    const jobs = await open('one', { atOnce: 3 });
-    const [left, detached, asked] = [await ask(jobs), await ask(jobs, { isDetached: true }), await ask(jobs)];
+    const jobs = await open('one', {}, 3, 3);
+    const [left, detached, asked] = [await ask(jobs), await ask(jobs, undefined, spine(), true), await ask(jobs)];
     for (const { id } of [left, detached, asked]) await processOf(id);
     vi.advanceTimersByTime(29_000);
     await jobs.get(asked.id);
     vi.advanceTimersByTime(2000);
-    await vi.waitFor(() => expect(folders()).not.toContain(left.id), { timeout: 10_000, interval: 5 });
+    await vi.waitFor(() => expect(folders()).not.toContain(left.id), SOON);
     await reaches(jobs, left.id, 'cancelled');
     expect(await jobs.get(left.id)).toMatchObject({
       error: { code: 'HR_CANCELLED', message: expect.stringMatching(/^nobody asked about it for 30 s.*detached=true/) },
@@ -185,24 +173,18 @@ describe('jobs of one server', () => {
   });
 
   it('of one key are one, refused with another spine, and the key is free where the first spine broke off', async () => {
-    const jobs = await open('one', { queued: 5 });
+    const jobs = await open('one', {}, 5);
     const { promise: rest, reject } = Promise.withResolvers<Uint8Array>();
-    const arriving = ask(jobs, {
-      key: 'k',
-      bytes: (async function* () {
-        yield Buffer.from('at');
-        yield await rest;
-      })(),
-    });
+    const arriving = ask(jobs, 'k', stuck(rest));
     await vi.waitFor(() => expect(folders()).toHaveLength(1));
-    await expect(ask(jobs, { key: 'k' })).rejects.toMatchObject({ code: 'HR_JOB_UNDER_WAY' });
+    await refused(ask(jobs, 'k'), 'HR_JOB_UNDER_WAY');
     reject(new Error('cut'));
     await expect(arriving).rejects.toThrow('cut');
     expect(folders()).toEqual([]);
-    const { id } = await ask(jobs, { key: 'k' });
-    expect((await ask(jobs, { key: 'k' })).id).toBe(id);
-    await expect(ask(jobs, { key: 'k', bytes: spine('other\n') })).rejects.toMatchObject({ code: 'HR_IDEMPOTENCY' });
-    await expect(ask(jobs, { key: 'k', isDetached: true })).rejects.toMatchObject({ code: 'HR_IDEMPOTENCY' });
+    const { id } = await ask(jobs, 'k');
+    expect((await ask(jobs, 'k')).id).toBe(id);
+    await refused(ask(jobs, 'k', spine('other\n')), 'HR_IDEMPOTENCY');
+    await refused(ask(jobs, 'k', spine(), true), 'HR_IDEMPOTENCY');
   });
 
   it('end with the server that is stopped: those that run, wait, and still arrive', async () => {
@@ -210,21 +192,16 @@ describe('jobs of one server', () => {
     const [running, waiting] = [await ask(jobs), await ask(jobs)];
     const { isKilled } = await processOf(running.id);
     expect(isKilled).toBe(false);
-    const arriving = ask(jobs, {
-      bytes: (async function* () {
-        yield Buffer.from('at');
-        await new Promise(() => {});
-      })(),
-    });
-    const refused = expect(arriving).rejects.toMatchObject({ code: 'HR_STOPPING' });
+    const arriving = ask(jobs, undefined, stuck());
+    const stopped = refused(arriving, 'HR_STOPPING');
     await vi.waitFor(() => expect(folders()).toHaveLength(3));
     await jobs.close();
-    await refused;
+    await stopped;
     expect(folders()).toEqual([]);
     const other = await open('two');
     for (const { id } of [running, waiting])
       expect(await other.get(id)).toMatchObject({ state: 'cancelled', error: { code: 'HR_STOPPING' } });
-    await expect(ask(jobs)).rejects.toMatchObject({ code: 'HR_STOPPING' });
+    await refused(ask(jobs), 'HR_STOPPING');
   });
 });
 
@@ -238,23 +215,20 @@ describe('jobs of two servers of one registry', () => {
     expect(await other.cancel(first.id)).toMatchObject({ state: 'cancelled', error: { code: 'HR_CANCELLED' } });
     expect(running.isKilled).toBe(true);
     await processOf(second.id);
-    await expect(one.get('none')).rejects.toMatchObject({ code: 'HR_UNKNOWN_JOB' });
+    await refused(one.get('none'), 'HR_UNKNOWN_JOB');
   });
 
   it('whose server died are told as failed by the other, which removes their files', async () => {
     // As if killed: it neither looks at its jobs nor tells that it lives.
-    const dead = await open('dead', { times: { lookMs: 1_000_000 } });
+    const dead = await open('dead', { lookMs: 1_000_000 });
     const lost = await ask(dead);
     vi.useFakeTimers({ toFake: ['performance'] });
     const other = await open('two');
     const own = await ask(other);
-    await vi.waitFor(
-      async () => {
-        vi.advanceTimersByTime(1000);
-        expect((await other.get(lost.id)).state).toBe('failed');
-      },
-      { timeout: 10_000, interval: 5 },
-    );
+    await vi.waitFor(async () => {
+      vi.advanceTimersByTime(1000);
+      expect((await other.get(lost.id)).state).toBe('failed');
+    }, SOON);
     expect((await other.get(lost.id)).error).toMatchObject({
       code: 'HR_JOB_LOST',
       message: expect.stringContaining('the server that ran it ended'),

@@ -2,13 +2,14 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileAggregator, type Aggregator, type TileState } from '../../src/aggregation/index.ts';
+import { type Aggregator, type TileState } from '../../src/aggregation/index.ts';
 import { compareValues, encodeOrder, HeadraceError, type DataType, type Value } from '../../src/core/index.ts';
-import type { FeatureSpec, SourceSpec, ViewSpec, WindowOp } from '../../src/definitions/index.ts';
+import type { WindowOp } from '../../src/definitions/index.ts';
 import { toEventColumns } from '../support/event-columns.ts';
 import { rationalSum, rationalVariance } from '../support/rational.ts';
 import { runs } from '../support/tier.ts';
 import { type WindowAggregation, type WindowEvent, windowOracle } from '../support/window-oracle.ts';
+import { aggregatorOf, folded } from '../support/window-view.ts';
 
 const TYPES: Readonly<Record<string, DataType>> = {
   flag: { kind: 'bool' },
@@ -61,37 +62,14 @@ const WINDOWS = [
   { windowMicros: 1000, hopMicros: 250 },
 ];
 
-const source: SourceSpec = {
-  name: 's',
-  kind: 'parquet',
-  location: {},
-  columns: Object.entries(TYPES).map(([name, type]) => ({ name, type })),
-  derive: [],
-  eventTime: 'e',
-  knownTime: { kind: 'after', micros: 0 },
-  pushes: 'keep',
-};
-
-function viewOf(aggregations: readonly WindowAggregation[]): ViewSpec {
-  const features = aggregations.map(
-    (aggregation, i): FeatureSpec => ({ name: `f${i}`, type: { kind: 'int64' }, aggregation }),
-  );
-  return {
-    name: 'v',
-    entity: 'x',
-    source: 's',
-    keyColumns: [],
-    ttlMicros: null,
-    features,
-    freshness: { kind: 'live' },
-  };
-}
-
 const aggregationsOf = (columns: readonly string[]): WindowAggregation[] =>
   WINDOWS.flatMap((window) => [
     { op: 'count' as const, column: null, ...window },
     ...columns.flatMap((column) => opsOf(column).map((op) => ({ op, column, n: 3, ...window }))),
   ]);
+
+const valuesOf = (columns: readonly string[]) =>
+  fc.record(Object.fromEntries(columns.map((column) => [column, ARBITRARY[column] as fc.Arbitrary<Value>])));
 
 const events = (columns: readonly string[]): fc.Arbitrary<WindowEvent[]> =>
   fc.array(
@@ -99,26 +77,17 @@ const events = (columns: readonly string[]): fc.Arbitrary<WindowEvent[]> =>
       .record({
         eventMicros: fc.integer({ min: -600, max: 600 }),
         lag: fc.constantFrom(0, 0, 7, 50),
-        values: fc.record(
-          Object.fromEntries(columns.map((column) => [column, ARBITRARY[column] as fc.Arbitrary<Value>])),
-        ),
+        values: valuesOf(columns),
       })
       .map(({ eventMicros, lag, values }) => ({ eventMicros, knownMicros: eventMicros + lag, values })),
     { maxLength: 40 },
   );
 
-function compiled(aggregations: readonly WindowAggregation[]): Aggregator {
-  const aggregator = compileAggregator(viewOf(aggregations), source);
-  if (aggregator === null) throw new Error('no windows');
-  return aggregator;
-}
-
-function folded(aggregator: Aggregator, arrived: readonly WindowEvent[]): TileState {
-  const state = aggregator.create();
-  const columns = toEventColumns(aggregator.inputs, arrived);
-  for (let row = 0; row < arrived.length; row++) aggregator.update(state, columns, row);
-  return state;
-}
+const compiled = (aggregations: readonly WindowAggregation[]): Aggregator =>
+  aggregatorOf(
+    TYPES,
+    aggregations.map((aggregation, i) => ({ name: `f${i}`, type: { kind: 'int64' }, aggregation })),
+  );
 
 function expectSame(
   aggregator: Aggregator,
@@ -159,6 +128,8 @@ function isClose(a: Value, b: Value, op: WindowOp): boolean {
 
 const at = fc.integer({ min: -700, max: 1800 });
 
+const upTo = (rows: readonly WindowEvent[], time: number) => rows.filter(({ eventMicros }) => eventMicros <= time);
+
 describe.each(Object.keys(TYPES))('windows over a column of %s', (column) => {
   const aggregations = aggregationsOf([column]);
   const aggregator = compiled(aggregations);
@@ -166,7 +137,7 @@ describe.each(Object.keys(TYPES))('windows over a column of %s', (column) => {
   it('are what the oracle says, whatever the order of arrival', () => {
     fc.assert(
       fc.property(events([column]), at, (arrived, time) => {
-        const visible = arrived.filter((event) => event.eventMicros <= time);
+        const visible = upTo(arrived, time);
         expectSame(aggregator, folded(aggregator, visible), aggregations, visible, time);
       }),
       { numRuns: runs(100) },
@@ -176,10 +147,7 @@ describe.each(Object.keys(TYPES))('windows over a column of %s', (column) => {
   it('are the same for merged parts, where ties of the second part arrived later', () => {
     fc.assert(
       fc.property(events([column]), events([column]), at, (first, second, time) => {
-        const [earlier, later] = [first, second].map((part) => part.filter((event) => event.eventMicros <= time)) as [
-          WindowEvent[],
-          WindowEvent[],
-        ];
+        const [earlier, later] = [upTo(first, time), upTo(second, time)];
         const state = folded(aggregator, earlier);
         aggregator.merge(state, folded(aggregator, later));
         const all = [...earlier, ...later];
@@ -193,7 +161,7 @@ describe.each(Object.keys(TYPES))('windows over a column of %s', (column) => {
     const reused = aggregator.create();
     fc.assert(
       fc.property(events([column]), events([column]), at, (before, after, time) => {
-        const visible = before.filter((event) => event.eventMicros <= time);
+        const visible = upTo(before, time);
         const bytes = aggregator.encode(folded(aggregator, visible));
         const padded = Buffer.concat([Buffer.from([1, 2, 3]), bytes, Buffer.from([9])]);
         aggregator.reset(reused);
@@ -202,9 +170,9 @@ describe.each(Object.keys(TYPES))('windows over a column of %s', (column) => {
         expectSame(aggregator, reused, aggregations, visible, time);
         aggregator.trim(reused, time);
         expectSame(aggregator, reused, aggregations, visible, time);
-        const more = after.filter((event) => event.eventMicros <= time);
+        const more = upTo(after, time);
         const columns = toEventColumns(aggregator.inputs, more);
-        for (let row = 0; row < more.length; row++) aggregator.update(reused, columns, row);
+        more.forEach((_, row) => aggregator.update(reused, columns, row));
         expectSame(aggregator, reused, aggregations, [...visible, ...more], time);
       }),
       { numRuns: runs(100) },
@@ -220,7 +188,7 @@ describe('a view of many columns', () => {
   it('keeps them apart', () => {
     fc.assert(
       fc.property(events(columns), at, (arrived, time) => {
-        const visible = arrived.filter((event) => event.eventMicros <= time);
+        const visible = upTo(arrived, time);
         expectSame(aggregator, folded(aggregator, visible), aggregations, visible, time);
       }),
       { numRuns: runs(40) },
@@ -262,9 +230,7 @@ describe('full ties', () => {
         created: fc.constantFrom(null, 2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n)),
         writer: fc.constantFrom(-1, 0, 1, 300),
         offset: fc.integer({ min: 0, max: 400 }),
-        values: fc.record(
-          Object.fromEntries(columns.map((column) => [column, ARBITRARY[column] as fc.Arbitrary<Value>])),
-        ),
+        values: valuesOf(columns),
       }),
       { maxLength: 30, selector: ({ writer, offset }) => `${writer}/${offset}` },
     )
@@ -276,18 +242,15 @@ describe('full ties', () => {
       (a, b) => (hasCreated ? compareValues(a.created, b.created) : 0) || a.writer - b.writer || a.offset - b.offset,
     );
 
-  function fold(rows: readonly Placed[], hasCreated: boolean): TileState {
-    const state = aggregator.create();
-    const orders = rows.map(({ created, writer, offset }) =>
-      encodeOrder(
-        hasCreated ? { type: int64, value: created } : undefined,
-        writer < 0 ? undefined : { writer, offset },
-      ),
+  const fold = (rows: readonly Placed[], hasCreated: boolean): TileState =>
+    folded(
+      aggregator,
+      rows,
+      rows.map(({ created, writer, offset }) => {
+        const place = writer < 0 ? undefined : { writer, offset };
+        return encodeOrder(hasCreated ? { type: int64, value: created } : undefined, place);
+      }),
     );
-    const batch = { ...toEventColumns(aggregator.inputs, rows), orders };
-    rows.forEach((_, row) => aggregator.update(state, batch, row));
-    return state;
-  }
 
   const stored = (state: TileState): TileState => {
     const read = aggregator.create();

@@ -1,50 +1,24 @@
 // Derived columns of a row are the same whether it lies in a file, in the log, or is about to be pushed: for every type, and
 // by SQL as by a function.
 
-import { join } from 'node:path';
+import type { DuckDBValue } from '@duckdb/node-api';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type DataType, type Field, type Row, stringifyJson, toJson, type Value } from '../../src/core/index.ts';
 import type { DeriveSpec, SourceSpec, UserFunction } from '../../src/definitions/index.ts';
 import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
 import { readableCoverage } from '../../src/offline/facts/log-rows.ts';
-import { openFacts } from '../../src/offline/facts/open-facts.ts';
-import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
-import { pinSource } from '../../src/offline/sources/pin-source.ts';
 import { createRowDeriver } from '../../src/offline/facts/row-deriver.ts';
-import {
-  definitionsOf,
-  fields,
-  manifestOf,
-  openOfflineWorld,
-  type OfflineWorld,
-  sourceOf,
-  TYPES,
-  writeCuts,
-  writeParquet,
-} from '../support/offline-world.ts';
+import { definitionsOf, fields, manifestOf, sourceOf, TYPES, writeCuts, worldOfAll } from '../support/offline-world.ts';
+import { refused } from '../support/refusals.ts';
 import { runs } from '../support/tier.ts';
 
-let world: OfflineWorld;
-beforeAll(async () => {
-  world = await openOfflineWorld();
-});
-afterAll(() => world.close());
+const world = worldOfAll();
 
 const LIST: DataType = { kind: 'list', of: TYPES.timestamp };
 const VECTOR: DataType = { kind: 'vector', size: 2 };
-const COLUMNS = fields({
-  at: TYPES.timestamp,
-  flag: TYPES.bool,
-  i32: TYPES.int32,
-  i64: TYPES.int64,
-  f32: TYPES.float32,
-  f64: TYPES.float64,
-  s: TYPES.string,
-  raw: TYPES.bytes,
-  times: LIST,
-  vector: VECTOR,
-});
+const { timestamp: at, bool: flag, int32: i32, int64: i64, float32: f32, float64: f64, string: s, bytes: raw } = TYPES;
+const COLUMNS = fields({ at, flag, i32, i64, f32, f64, s, raw, times: LIST, vector: VECTOR });
 
 const nullable = <T extends Value>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null, freq: 5 });
 // Whole milliseconds where a user's function sees the time: a Date keeps no more.
@@ -93,30 +67,26 @@ describe('derived columns', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 12 }), async (rows) => {
         const name = `s${run++}`;
-        await writeParquet(world.connection, join(world.directory, `${name}.parquet`), COLUMNS, rows);
+        await world.put(`${name}.parquet`, COLUMNS, rows);
         const source: SourceSpec = sourceOf(name, `${name}.parquet`, COLUMNS, { pushes: 'keep', derive: DERIVE });
         await writeCuts(writer, [{ batches: [{ source, rows: rows.map((one) => ({ row: one, knownMicros: 0 })) }] }]);
-        const snapshot = await pinSource(source, ALL_EVENTS, world.deps);
         const coverage = await readableCoverage(world.log);
-        const facts = await openFacts(world.connection, source, deps, { snapshot, boundary: -Infinity, coverage });
         const read = async (relation: string) => {
           const columns = all.map((column) => `"${column.name}"`).join(', ');
-          const found = await world.connection.runAndReadAll(`SELECT ${columns} FROM ${relation} ORDER BY __hr_row`);
-          return found
-            .getRows()
-            .map((values) =>
-              shown(
-                Object.fromEntries(all.map(({ name: of, type }, i) => [of, fromDuck(type, values[i] ?? null)])),
-                all,
-              ),
-            );
+          const found = await world.select(`SELECT ${columns} FROM ${relation} ORDER BY __hr_row`);
+          const rowOf = (values: readonly DuckDBValue[]) =>
+            Object.fromEntries(all.map(({ name: of, type }, i) => [of, fromDuck(type, values[i] ?? null)]));
+          return found.map((values) => shown(rowOf(values), all));
         };
-        const ofFile = await read(facts.fileRelation);
+        const [ofFile, ofLog] = await world.facts(
+          source,
+          async (facts) => [await read(facts.fileRelation), await read(facts.logRelation)] as const,
+          { deps, boundary: -Infinity, coverage },
+        );
         expect(ofFile).toHaveLength(rows.length);
-        expect(await read(facts.logRelation)).toEqual(ofFile);
+        expect(ofLog).toEqual(ofFile);
         const pushed = await createRowDeriver(definitions, source, async () => world.deps.duckdb)(rows);
         expect(pushed.map((one) => shown(one, all))).toEqual(ofFile);
-        await snapshot.close();
       }),
       { numRuns: runs(40) },
     );
@@ -129,10 +99,7 @@ describe('derived columns', () => {
     const rows = createRowDeriver(world.deps.definitions, source, async () => world.deps.duckdb);
     expect(await rows([{ at: 1, s: '7' }])).toEqual([{ at: 1, s: '7', n: 7 }]);
     expect(await rows([])).toEqual([]);
-    await expect(rows([{ at: 1, s: 'x' }])).rejects.toMatchObject({
-      code: 'HR_TRANSFORM_FAILED',
-      message: expect.stringContaining("'x'"),
-    });
+    await refused(rows([{ at: 1, s: 'x' }]), 'HR_TRANSFORM_FAILED', "'x'");
     const byFunction = { ...source, derive: [{ name: 'n', type: TYPES.int32, by: by('gone') }] };
     expect(() => createRowDeriver(world.deps.definitions, byFunction, async () => world.deps.duckdb)).toThrow(
       expect.objectContaining({ code: 'HR_CODE_MISSING' }),

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  type DataType,
   type ErrorDetail,
   type Field,
   floorTo,
@@ -15,29 +14,25 @@ import {
   MICROS_PER_HOUR,
   MICROS_PER_MINUTE,
   type Row,
-  silentLogger,
   toJson,
   type Value,
 } from '../../src/core/index.ts';
-import { type Aggregation, type FeatureSpec, type Manifest, resolveService } from '../../src/definitions/index.ts';
-import { openEventLog } from '../../src/events/index.ts';
-import { openIngestion } from '../../src/ingestion/index.ts';
-import { createRowDeriver, createTrainingSet, materialize } from '../../src/offline/index.ts';
-import { openRecordDirectory, openRowSchemas, openRuns } from '../../src/online/index.ts';
+import { type Manifest, resolveService } from '../../src/definitions/index.ts';
+import { materialize } from '../../src/offline/index.ts';
+import { openRecordDirectory } from '../../src/online/index.ts';
 import { compileFeaturePlan } from '../../src/serving/feature-plan.ts';
-import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
-import { LIMITS, type SettableClock } from '../support/ingestion-world.ts';
+import { EVERY_TYPE, newest, over, DATA } from '../support/every-type.ts';
+import { openIngestionWorld } from '../support/ingestion-world.ts';
 import {
   definitionsOf,
   fields,
   manifestOf,
   type OfflineWorld,
   openOfflineWorld,
-  readParquet,
   sourceOf,
   TYPES,
   viewOf,
-  writeParquet,
+  memberOf,
 } from '../support/offline-world.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 import { sameValue } from '../support/oracle.ts';
@@ -47,52 +42,15 @@ const START = 1_780_000_000_000_000;
 const EVERY = MICROS_PER_HOUR;
 const LAG = 10 * MICROS_PER_MINUTE;
 
-const COLUMNS = fields({
-  a: TYPES.int64,
-  b: TYPES.string,
-  at: TYPES.timestamp,
-  known: TYPES.timestamp,
-  seq: TYPES.int64,
-  gone: TYPES.bool,
-  i32: TYPES.int32,
-  i64: TYPES.int64,
-  f32: TYPES.float32,
-  f64: TYPES.float64,
-  s: TYPES.string,
-  flag: TYPES.bool,
-  ts: TYPES.timestamp,
-  raw: TYPES.bytes,
-});
 const double = (row: Row): Value => (row['f64'] === null ? null : (row['f64'] as number) * 2);
-const typeOf = (name: string): DataType =>
-  name === 'double' ? TYPES.float64 : (COLUMNS.find((column) => column.name === name) as Field).type;
 
-type WindowOp = Exclude<Aggregation['op'], 'latest'>;
-const latest = (column: string): FeatureSpec => ({
-  name: `last_${column}`,
-  type: typeOf(column),
-  aggregation: { op: 'latest', column },
-});
-function over(op: WindowOp, column: string | null, minutes: number, hopMinutes: number): FeatureSpec {
-  const window = { windowMicros: minutes * MICROS_PER_MINUTE, hopMicros: hopMinutes * MICROS_PER_MINUTE };
-  const aggregation: Aggregation = { op, column, ...window, ...(op === 'lastN' ? { n: 3 } : {}) };
-  return { name: `${op}_${column ?? 'rows'}_${minutes}_${hopMinutes}`, type: resultOf(op, column), aggregation };
-}
-function resultOf(op: WindowOp, column: string | null): DataType {
-  if (op === 'count' || op === 'countDistinct' || column === null) return TYPES.int64;
-  const type = typeOf(column);
-  if (op === 'sum') return type.kind === 'int32' || type.kind === 'int64' ? TYPES.int64 : TYPES.float64;
-  if (op === 'mean' || op === 'variance' || op === 'stddev') return TYPES.float64;
-  return op === 'lastN' ? { kind: 'list', of: type } : type;
-}
-
-const LATEST = ['i32', 'i64', 'f32', 'f64', 's', 'flag', 'ts', 'raw', 'double'].map(latest);
+const LATEST = [...DATA.map((column) => newest(column)), newest('double', TYPES.float64)];
 const WINDOWS = [
   over('count', null, 60, 5),
   over('count', 's', 600, 60),
   over('sum', 'i32', 60, 5),
   over('sum', 'i64', 600, 60),
-  over('sum', 'double', 60, 15),
+  over('sum', 'double', 60, 15, TYPES.float64),
   over('mean', 'i64', 600, 60),
   over('mean', 'f32', 60, 5),
   over('variance', 'f64', 600, 60),
@@ -168,7 +126,7 @@ function manifestFor(path: string): Manifest {
       },
     },
     sources: {
-      events: sourceOf('events', path, COLUMNS, {
+      events: sourceOf('events', path, EVERY_TYPE, {
         knownTime: { kind: 'column', column: 'known' },
         createdOrder: 'seq',
         tombstone: 'gone',
@@ -180,13 +138,7 @@ function manifestFor(path: string): Manifest {
       all: {
         name: 'all',
         members: [
-          ...Object.values(views).map(({ name, keyColumns, features }) => ({
-            kind: 'view' as const,
-            role: name,
-            view: name,
-            keyColumns,
-            features: features.map((feature) => feature.name),
-          })),
+          ...Object.values(views).map((view) => memberOf(view)),
           { kind: 'onDemand', role: 'demand', view: 'demand', features: DEMANDED.map(({ name }) => name) },
         ],
       },
@@ -195,7 +147,7 @@ function manifestFor(path: string): Manifest {
 }
 
 function asJson(row: Row): object {
-  return Object.fromEntries(COLUMNS.map(({ name, type }) => [name, toJson(type, row[name] ?? null)]));
+  return Object.fromEntries(EVERY_TYPE.map(({ name, type }) => [name, toJson(type, row[name] ?? null)]));
 }
 
 const nullable = <T>(some: fc.Arbitrary<T>) => fc.option(some, { freq: 6 });
@@ -261,13 +213,13 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
         fc.array(asking, { minLength: KEYS.length, maxLength: KEYS.length }),
         async (happenings, watermarkMinute, laterMinutes, afterRun, isRunAgain, random, asked) => {
           const project = `${kind}-${trial++}`;
-          const directory = join(world.directory, project);
+          const directory = world.path(project);
           await mkdir(directory);
           const rows = happenings.map(({ minute, late, ...values }, index) => ({
             ...values,
             at: START + minute * MICROS_PER_MINUTE,
             known: START + (minute + late) * MICROS_PER_MINUTE,
-            seq: BigInt(index),
+            seq: index,
           }));
           const manifest = manifestFor(join(directory, 'events.parquet'));
           const functions = { 'source/events/derive/double': double, 'onDemandView/demand/transform': demand };
@@ -279,42 +231,23 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
           const lastRun = isRunAgain ? later : watermark;
           const atScheduled = floorTo(lastRun, EVERY) + LAG + afterRun * MICROS_PER_MINUTE;
           // A registry of its own: what is logged for another trial is none of this one's facts.
-          const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
-
-          await writeParquet(world.connection, join(directory, 'events.parquet'), COLUMNS, rows);
-          const spine = [at, atScheduled].flatMap((when) => KEYS.map((key, i) => ({ ...key, ...asked[i], when })));
-          await writeParquet(world.connection, join(directory, 'spine.parquet'), SPINE, spine);
-          const out = join(directory, 'out.parquet');
-          await createTrainingSet(
-            { ...world.deps, definitions, database, log: undefined },
-            {
-              service: 'all',
-              spine: join(directory, 'spine.parquet'),
-              timestamp: 'when',
-              labels: [],
-              boundary: 'at',
-              out,
-            },
-          );
-
-          const clock: SettableClock = { now: watermark, nowMicros: () => clock.now };
-          const store = await place.open(clock, project);
-          const log = await openEventLog({
-            path: join(directory, 'log'),
-            database,
-            objects: openObjectStore(`file:${join(directory, 'objects')}`),
-            clock,
-            logger: silentLogger,
+          const open: OnlineStorePlace['open'] = (given) => place.open(given, project);
+          const pushes = await openIngestionWorld({
+            prepare: async () => ({ ...place, open, remove: async () => {} }),
           });
-          const runs = await openRuns(database);
-          const schemas = await openRowSchemas(database);
-          const deriver: Parameters<typeof openIngestion>[0]['deriver'] = (given, source) =>
-            createRowDeriver(given, source, () => Promise.resolve(world.deps.duckdb));
-          const limits = { ...LIMITS, maxAheadMicros: 30 * MICROS_PER_DAY };
-          const ingestion = openIngestion(
-            { log, store, runs, schemas, deriver, clock, logger: silentLogger, limits },
-            { definitions: () => definitions, lookEveryMs: 5 },
-          );
+          const { clock, database, store } = pushes;
+
+          await world.put(join(directory, 'events.parquet'), EVERY_TYPE, rows);
+          const spine = [at, atScheduled].flatMap((when) => KEYS.map((key, i) => ({ ...key, ...asked[i], when })));
+          await world.put(join(directory, 'spine.parquet'), SPINE, spine);
+          const out = join(directory, 'out.parquet');
+          const request = { service: 'all', spine: join(directory, 'spine.parquet'), out };
+          await world.train({ ...world.deps, definitions, database, log: undefined }, request.spine, request);
+
+          clock.now = watermark;
+          const limits = { maxAheadMicros: 30 * MICROS_PER_DAY };
+          const own = { definitions: () => definitions, lookEveryMs: 5, limits };
+          const { ingestion, log, close } = await pushes.open(own);
           try {
             const deps = { ...world.deps, definitions, clock, store, log, database };
             const again = (): boolean => (random.next().value as number) % 2 === 0;
@@ -332,7 +265,7 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
               clock.now = later;
               await materialize(deps, { incremental: again(), dryRun: false });
             }
-            const directoryOfRuns = await openRecordDirectory(runs, schemas);
+            const directoryOfRuns = await openRecordDirectory(pushes.runs, pushes.schemas);
             const service = resolveService(manifest, 'all');
             const plan = compileFeaturePlan(definitions, service, store, directoryOfRuns, 'rows');
             const mistakes: ErrorDetail[] = [];
@@ -343,7 +276,7 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
             const live = await plan.read(requests, at);
             const asRun = await plan.read(requests, atScheduled);
 
-            const offline = await readParquet(world.connection, out, service.features);
+            const offline = await world.read(out, service.features);
             KEYS.forEach((key, i) => {
               for (const [f, { name, type, from }] of service.features.entries()) {
                 const isScheduled = from.kind === 'read' && service.reads[from.read]?.view.freshness.kind !== 'live';
@@ -355,10 +288,8 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
               }
             });
           } finally {
-            await ingestion.close();
-            await log.close();
-            await store.close();
-            await database.close();
+            await close();
+            await pushes.close();
           }
         },
       ),

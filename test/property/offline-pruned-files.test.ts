@@ -4,36 +4,21 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { formatTimestamp, MICROS_PER_DAY, MICROS_PER_HOUR, type Row } from '../../src/core/index.ts';
-import type { FeatureSpec, Manifest } from '../../src/definitions/index.ts';
-import { createTrainingSet } from '../../src/offline/index.ts';
-import {
-  definitionsOf,
-  fields,
-  type OfflineWorld,
-  oneView,
-  openOfflineWorld,
-  readParquet,
-  sourceOf,
-  TYPES,
-  viewOf,
-  writeParquet,
-} from '../support/offline-world.ts';
+import type { Manifest } from '../../src/definitions/index.ts';
+import { fields, oneView, sourceOf, TYPES, viewOf, worldOfAll, latest, windowed } from '../support/offline-world.ts';
 import { expectRows, oracleTrainingSet } from '../support/oracle.ts';
 import { runs } from '../support/tier.ts';
 
-let world: OfflineWorld;
-beforeAll(async () => {
-  world = await openOfflineWorld();
-});
-afterAll(() => world.close());
+const world = worldOfAll();
 
 /** A midnight. */
 const BASE = 1_699_920_000_000_000;
 const DAYS = 12;
-const COLUMNS = fields({ k: TYPES.string, at: TYPES.timestamp, known: TYPES.timestamp, n: TYPES.int64 });
-const SPINE = fields({ when: TYPES.timestamp, k: TYPES.string });
+const { string, timestamp, int64 } = TYPES;
+const COLUMNS = fields({ k: string, at: timestamp, known: timestamp, n: int64 });
+const SPINE = fields({ when: timestamp, k: string });
 
 const time = fc
   .tuple(fc.nat({ max: DAYS * 24 - 1 }), fc.constantFrom(0, 0, -1, 1))
@@ -51,24 +36,14 @@ const setting = fc.record({
   hopHours: fc.constantFrom(1, 24),
   isWindowed: fc.boolean(),
   isScheduled: fc.boolean(),
-  boundary: fc.constantFrom('at', 'before'),
+  boundary: fc.constantFrom('at' as const, 'before' as const),
 });
 type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never;
 
 function manifestFor(given: Setting, path: string): Manifest {
   const { hasFolders, ttlDays, windowDays, hopHours, isWindowed, isScheduled } = given;
-  const latest: FeatureSpec = { name: 'last_n', type: TYPES.int64, aggregation: { op: 'latest', column: 'n' } };
-  const sum: FeatureSpec = {
-    name: 'sum_n',
-    type: TYPES.int64,
-    aggregation: {
-      op: 'sum',
-      column: 'n',
-      windowMicros: windowDays * MICROS_PER_DAY,
-      hopMicros: hopHours * MICROS_PER_HOUR,
-    },
-  };
-  const features = isWindowed ? [sum] : [latest, sum];
+  const sum = windowed('sum_n', int64, 'sum', 'n', windowDays * MICROS_PER_DAY, hopHours * MICROS_PER_HOUR);
+  const features = isWindowed ? [sum] : [latest('last_n', int64, 'n'), sum];
   const events = sourceOf('events', path, COLUMNS, {
     knownTime: { kind: 'column', column: 'known' },
     ...(hasFolders ? { partitions: { dt: 'date' } as const } : {}),
@@ -95,7 +70,7 @@ describe('files by day', () => {
         }),
         setting,
         async (given, spine, how) => {
-          const folder = join(world.directory, `run-${made++}`);
+          const folder = world.path(`run-${made++}`);
           const rows = given.map(
             ({ lateDays, ...one }): Row => ({ ...one, known: one.at + lateDays * MICROS_PER_DAY }),
           );
@@ -103,33 +78,22 @@ describe('files by day', () => {
           for (const day of days) {
             mkdirSync(join(folder, `dt=${day}`), { recursive: true });
             const own = rows.filter(({ at }) => formatTimestamp(at as number).startsWith(day));
-            await writeParquet(world.connection, join(folder, `dt=${day}`, 'rows.parquet'), COLUMNS, own);
+            await world.put(join(folder, `dt=${day}`, 'rows.parquet'), COLUMNS, own);
           }
-          const spinePath = join(folder, 'spine.parquet');
-          await writeParquet(world.connection, spinePath, SPINE, spine as Row[]);
           const manifest = manifestFor(how, join(folder, 'dt=*/*.parquet'));
-          const set = await createTrainingSet(
-            { ...world.deps, definitions: definitionsOf(manifest, world.directory), dataDirectory: folder },
-            {
-              service: 's',
-              spine: spinePath,
-              timestamp: 'when',
-              labels: [],
-              boundary: how.boundary as 'at' | 'before',
-              out: join(folder, 'out.parquet'),
-            },
-          );
+          const { boundary } = how;
+          const deps = { ...world.depsOf(manifest), dataDirectory: folder };
+          const set = await world.train(deps, [SPINE, spine as Row[]], { boundary });
           const opened = set.sources[0]?.files.length ?? 0;
           expect(opened + (set.sources[0]?.skippedFiles ?? 0)).toBe(days.size);
           skipped += days.size - opened;
           const oracle = { manifest, rows: { events: rows } };
-          const expected = oracleTrainingSet(oracle, 's', spine as Row[], 'when', how.boundary as 'at' | 'before');
+          const expected = oracleTrainingSet(oracle, 's', spine as Row[], 'when', boundary);
           const output = [
             ...SPINE,
             ...(manifest.views['v']?.features ?? []).map((f) => ({ ...f, name: `v__${f.name}` })),
           ];
-          const got = await readParquet(world.connection, set.path, output);
-          expectRows(output, got, expected);
+          expectRows(output, await world.read(set.path, output), expected);
         },
       ),
       { numRuns: runs(25) },

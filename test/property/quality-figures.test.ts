@@ -2,33 +2,14 @@
 // that are bad on purpose are found, while none is where there is nothing to find.
 
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import { measureDays } from '../../src/monitoring/quality/measure.ts';
 import { worstSegments } from '../../src/monitoring/quality/segments.ts';
-import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { worldOfAll } from '../support/offline-world.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { runs } from '../support/tier.ts';
 
-let duckdb: DuckDb;
-let folder = '';
-let connection: DuckDBConnection;
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'headrace-quality-'));
-  duckdb = await openDuckDb({
-    tempDirectory: folder,
-    memory: '256MB',
-    threads: 1,
-  });
-  connection = await duckdb.connect();
-});
-afterAll(async () => {
-  connection.closeSync();
-  await duckdb.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+const world = worldOfAll();
 
 interface Row {
   readonly day: number;
@@ -40,18 +21,19 @@ interface Row {
 }
 
 async function load(rows: readonly Row[]): Promise<void> {
-  await connection.run(
+  await world.select(
     'CREATE OR REPLACE TEMP TABLE quality_rows (day DOUBLE, score DOUBLE, label VARCHAR, y DOUBLE, truth VARCHAR, known BOOLEAN, request JSON, features JSON)',
   );
-  const appender = await connection.createAppender('quality_rows');
+  const appender = await world.connection.createAppender('quality_rows');
   for (const { day, score, y, request = {}, features = {} } of rows) {
     appender.appendDouble(day);
     appender.appendDouble(score);
     appender.appendVarchar(score >= 0.5 ? '1' : '0');
-    if (y === null) appender.appendNull();
-    else appender.appendDouble(y);
-    if (y === null) appender.appendNull();
-    else appender.appendVarchar(String(y));
+    if (y === null) for (let i = 0; i < 2; i++) appender.appendNull();
+    else {
+      appender.appendDouble(y);
+      appender.appendVarchar(String(y));
+    }
     appender.appendBoolean(y !== null);
     appender.appendVarchar(JSON.stringify(request));
     appender.appendVarchar(JSON.stringify(features));
@@ -61,6 +43,9 @@ async function load(rows: readonly Row[]): Promise<void> {
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+/** Of a pair whose first is so, and the other not. */
+const rightness = (a: { readonly score: number }, b: { readonly score: number }) =>
+  a.score > b.score ? 1 : a.score === b.score ? 0.5 : 0;
 const score = fc.oneof(fc.constantFrom(0, 0.25, 0.5, 1), fc.double({ min: 0, max: 1, noNaN: true }));
 
 describe('figures', () => {
@@ -73,30 +58,22 @@ describe('figures', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 30 }), async (rows) => {
         await load(rows);
-        const measured = await measureDays(connection, 'chance');
+        const measured = await measureDays(world.connection, 'chance');
         for (const one of measured) {
           const all = rows.filter(({ day }) => day === one.day);
           const known = all.filter(({ y }) => y !== null) as { score: number; y: number }[];
           expect(one).toMatchObject({ rows: all.length, labelled: known.length });
           const { figures, estimated, calibration } = one;
-          let [pairs, so] = [0, 0];
-          for (const a of known)
-            for (const b of known)
-              if (a.y === 1 && b.y === 0) {
-                pairs++;
-                so += a.score > b.score ? 1 : a.score === b.score ? 0.5 : 0;
-              }
-          if (pairs === 0) expect(figures.auc ?? null).toBe(null);
-          else expect(figures.auc).toBeCloseTo(so / pairs, 9);
+          const pairs = known.flatMap((a) => known.flatMap((b) => (a.y === 1 && b.y === 0 ? [rightness(a, b)] : [])));
+          if (pairs.length === 0) expect(figures.auc ?? null).toBe(null);
+          else expect(figures.auc).toBeCloseTo(mean(pairs), 9);
           if (known.length > 0) {
             const clip = (p: number) => Math.min(1 - 1e-15, Math.max(1e-15, p));
             const loss = mean(known.map(({ score: s, y }) => -Math.log(clip(y === 1 ? s : 1 - s))));
             expect(figures.log_loss).toBeCloseTo(loss, 2 - Math.ceil(Math.log10(1 + loss)));
             expect(figures.brier).toBeCloseTo(mean(known.map(({ score: s, y }) => (s - y) ** 2)), 9);
-            expect(figures.accuracy).toBeCloseTo(
-              mean(known.map(({ score: s, y }) => Number((s >= 0.5 ? 1 : 0) === y))),
-              9,
-            );
+            const right = known.map(({ score: s, y }) => Number((s >= 0.5 ? 1 : 0) === y));
+            expect(figures.accuracy).toBeCloseTo(mean(right), 9);
             expect(calibration.reduce((sum, bin) => sum + bin.rows, 0)).toBe(known.length);
             const bins = Map.groupBy(known, ({ score: s }) => Math.min(9, Math.floor(s * 10)));
             const gap = [...bins.values()].map(
@@ -111,7 +88,7 @@ describe('figures', () => {
               if (i === j) return;
               const weight = a.score * (1 - b.score);
               ways += weight;
-              right += weight * (a.score > b.score ? 1 : a.score === b.score ? 0.5 : 0);
+              right += weight * rightness(a, b);
             }),
           );
           expect(estimated?.accuracy).toBeCloseTo(mean(all.map(({ score: s }) => Math.max(s, 1 - s))), 9);
@@ -132,7 +109,7 @@ describe('figures', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 30 }), async (rows) => {
         await load(rows);
-        const [one] = await measureDays(connection, 'number');
+        const [one] = await measureDays(world.connection, 'number');
         const off = rows.flatMap(({ score: s, y }) => (y === null ? [] : [s - y]));
         if (off.length === 0) {
           expect(one?.figures).toEqual({});
@@ -147,17 +124,8 @@ describe('figures', () => {
   });
 });
 
-/** Numbers from 0 to 1, the same each time. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state >>> 8) / 2 ** 24;
-  };
-}
-
 describe('slices', () => {
-  const random = createRandom(11);
+  const random = seededRandom(11);
   const rows = (isBad: (request: { city: string; age: number; device: string }) => boolean): Row[] =>
     Array.from({ length: 3000 }, () => {
       const request = {
@@ -174,17 +142,15 @@ describe('slices', () => {
 
   it('that are bad come first, pairs too, and quarters of numbers', async () => {
     await load(rows(({ city }) => city === 'Zug'));
-    const byCity = await worstSegments(connection, predicted);
+    const byCity = await worstSegments(world.connection, predicted);
     expect(byCity?.of).toBe('brier excess');
     expect(byCity?.worst[0]?.where['request.city']).toBe('Zug');
     expect(byCity?.worst[0]?.q).toBeLessThan(1e-6);
     await load(rows(({ city, device }) => city === 'Bern' && device === 'phone'));
-    expect((await worstSegments(connection, predicted))?.worst[0]?.where).toEqual({
-      'request.city': 'Bern',
-      'request.device': 'phone',
-    });
+    const pair = { 'request.city': 'Bern', 'request.device': 'phone' };
+    expect((await worstSegments(world.connection, predicted))?.worst[0]?.where).toEqual(pair);
     await load(rows(({ age }) => age >= 60));
-    expect((await worstSegments(connection, predicted))?.worst[0]?.where['request.age']).toBe('q4');
+    expect((await worstSegments(world.connection, predicted))?.worst[0]?.where['request.age']).toBe('q4');
   });
 
   it('are not those whose scores are honest about how hard they are', async () => {
@@ -196,7 +162,7 @@ describe('slices', () => {
       return city === 'Zug' ? { ...row, score: p < 0.5 ? p * p : 1 - (1 - p) ** 2 } : row;
     });
     await load(harder);
-    const segments = await worstSegments(connection, predicted);
+    const segments = await worstSegments(world.connection, predicted);
     expect(segments?.worst[0]?.where).toEqual({ 'request.city': 'Zug' });
     expect(segments?.worst.filter(({ where }) => where['request.city'] === 'Basel')).toEqual([]);
   });
@@ -207,7 +173,7 @@ describe('slices', () => {
       return { ...row, features: { basket__city: city.toUpperCase(), basket__is_phone: device === 'phone' ? 1 : 0 } };
     });
     await load(handedOn);
-    const segments = await worstSegments(connection, predicted);
+    const segments = await worstSegments(world.connection, predicted);
     expect(segments?.worst[0]?.where).toEqual({ 'request.city': 'Zug', 'request.device': 'phone' });
     const named = new Set(segments?.worst.flatMap(({ where }) => Object.keys(where)));
     expect([...named].filter((name) => name.startsWith('features.'))).toEqual([]);
@@ -217,7 +183,7 @@ describe('slices', () => {
     let found = 0;
     for (let i = 0; i < 5; i++) {
       await load(rows(() => false));
-      const segments = await worstSegments(connection, predicted);
+      const segments = await worstSegments(world.connection, predicted);
       expect(segments?.tested).toBeGreaterThan(10);
       for (const { effect, shrunk } of segments?.worst ?? [])
         expect(Math.abs(shrunk)).toBeLessThanOrEqual(Math.abs(effect));
@@ -227,18 +193,15 @@ describe('slices', () => {
   });
 
   it('are of scores while outcomes are few, and none of few rows', async () => {
-    await load(
-      rows(() => false).map((row) => ({
-        ...row,
-        y: null,
-        score:
-          row.request !== undefined && 'city' in row.request && row.request.city === 'Zug' ? 0.9 : 0.5 - random() * 0.1,
-      })),
-    );
-    const segments = await worstSegments(connection, predicted);
+    const unknown = rows(() => false).map((row) => {
+      const { city } = row.request as { readonly city: string };
+      return { ...row, y: null, score: city === 'Zug' ? 0.9 : 0.5 - random() * 0.1 };
+    });
+    await load(unknown);
+    const segments = await worstSegments(world.connection, predicted);
     expect(segments).toMatchObject({ of: 'score', rows: 3000 });
     expect(segments?.worst[0]?.where['request.city']).toBe('Zug');
     await load(rows(() => false).slice(0, 200));
-    expect(await worstSegments(connection, predicted)).toBe(null);
+    expect(await worstSegments(world.connection, predicted)).toBe(null);
   });
 });

@@ -1,66 +1,40 @@
 // Tables made and read by the npm library, another's hand than the one that is tried: values of our types as columns of every
 // Arrow type that takes them, and columns of an answer as our values.
 
-import {
-  Binary,
-  Bool,
-  type DataType as LibraryType,
-  DateDay,
-  Dictionary,
-  Field,
-  FixedSizeBinary,
-  FixedSizeList,
-  Float32,
-  Float64,
-  Int16,
-  Int32,
-  Int64,
-  Int8,
-  LargeBinary,
-  LargeUtf8,
-  List,
-  makeData,
-  makeVector,
-  Null,
-  Table,
-  tableFromIPC,
-  tableToIPC,
-  TimestampMicrosecond,
-  TimestampMillisecond,
-  TimestampNanosecond,
-  TimestampSecond,
-  Uint32,
-  Uint64,
-  Uint8,
-  Utf8,
-  type Vector,
-  vectorFromArray,
-} from 'apache-arrow';
+import * as arrow from 'apache-arrow';
 import type { DataType, Value } from '../../src/core/index.ts';
+
+const MICROS_PER_DAY = 86_400_000_000;
+const isMultiple = (of: number) => (value: Value) => (value as number) % of === 0;
 
 export interface Encoding {
   readonly name: string;
   /** Values of other types than the definition's are taken as they stand for one of it. */
-  readonly encode: (values: readonly Value[]) => Vector;
+  readonly encode: (values: readonly Value[]) => arrow.Vector;
   /** Whether the encoding can hold it as it is. */
   readonly holds?: (value: Value) => boolean;
 }
 
-const byLibrary = (name: string, type: LibraryType, holds?: Encoding['holds']): Encoding => ({
+const byLibrary = (name: string, type: arrow.DataType, holds?: Encoding['holds']): Encoding => ({
   name,
-  encode: (values) => vectorFromArray(values as never, type),
+  encode: (values) => arrow.vectorFromArray(values as never, type),
   ...(holds === undefined ? {} : { holds }),
 });
 
 /** Each null is a bit, each value a whole number of the unit: exact, where the library's own builder goes by Date. */
-function times(name: string, type: LibraryType, unit: (micros: bigint) => bigint, holds?: Encoding['holds']): Encoding {
+function times(
+  name: string,
+  type: arrow.DataType,
+  unit: (micros: bigint) => bigint,
+  holds?: Encoding['holds'],
+): Encoding {
   return {
     name,
     encode: (values) => {
       const data = BigInt64Array.from(values, (value) => (value === null ? 0n : unit(BigInt(value as number))));
-      return makeVector(
-        makeData({ type: type as never, length: values.length, data, ...nullsOf(values) } as never),
-      ) as Vector;
+      return arrow.makeVector(
+        arrow.makeData({ type: type as never, length: values.length, data, ...nullsOf(values) } as never),
+      ) as arrow.Vector;
     },
     ...(holds === undefined ? {} : { holds }),
   };
@@ -76,24 +50,31 @@ function nullsOf(values: readonly Value[]): { nullCount: number; nullBitmap: Uin
   return { nullCount, nullBitmap };
 }
 
+const days: Encoding['encode'] = (values) => {
+  const data = Int32Array.from(values, (value) => Number(value ?? 0) / MICROS_PER_DAY);
+  return arrow.makeVector(
+    arrow.makeData({ type: new arrow.DateDay(), length: values.length, data, ...nullsOf(values) }),
+  );
+};
+
 const within = (least: number, most: number) => (value: Value) => Number(value) >= least && Number(value) <= most;
-const asBig = (encoding: Encoding): Encoding => ({
-  ...encoding,
-  encode: (values) => encoding.encode(values.map((value) => (value === null ? null : BigInt(value as number)))),
-});
-const asNumber = (encoding: Encoding): Encoding => ({
-  ...encoding,
-  encode: (values) => encoding.encode(values.map((value) => (value === null ? null : Number(value)))),
-});
+const mapped =
+  (map: (value: number) => unknown) =>
+  (encoding: Encoding): Encoding => ({
+    ...encoding,
+    encode: (values) =>
+      encoding.encode(values.map((value) => (value === null ? null : (map(value as number) as Value)))),
+  });
+const [asBig, asNumber] = [mapped(BigInt), mapped(Number)];
 
 const WHOLE: readonly Encoding[] = [
-  asNumber(byLibrary('Int8', new Int8(), within(-128, 127))),
-  asNumber(byLibrary('Int16', new Int16(), within(-(2 ** 15), 2 ** 15 - 1))),
-  asNumber(byLibrary('Int32', new Int32(), within(-(2 ** 31), 2 ** 31 - 1))),
-  asNumber(byLibrary('UInt8', new Uint8(), within(0, 255))),
-  asNumber(byLibrary('UInt32', new Uint32(), within(0, 2 ** 32 - 1))),
-  asBig(byLibrary('Int64', new Int64())),
-  asBig(byLibrary('UInt64', new Uint64(), (value) => BigInt(value as number) >= 0n)),
+  asNumber(byLibrary('Int8', new arrow.Int8(), within(-128, 127))),
+  asNumber(byLibrary('Int16', new arrow.Int16(), within(-(2 ** 15), 2 ** 15 - 1))),
+  asNumber(byLibrary('Int32', new arrow.Int32(), within(-(2 ** 31), 2 ** 31 - 1))),
+  asNumber(byLibrary('UInt8', new arrow.Uint8(), within(0, 255))),
+  asNumber(byLibrary('UInt32', new arrow.Uint32(), within(0, 2 ** 32 - 1))),
+  asBig(byLibrary('Int64', new arrow.Int64())),
+  asBig(byLibrary('UInt64', new arrow.Uint64(), (value) => BigInt(value as number) >= 0n)),
 ];
 const isWhole = (value: Value): boolean => Number.isSafeInteger(value) && !Object.is(value, -0);
 
@@ -101,18 +82,24 @@ const isWhole = (value: Value): boolean => Number.isSafeInteger(value) && !Objec
 export function encodingsOf(type: DataType): readonly Encoding[] {
   switch (type.kind) {
     case 'bool':
-      return [byLibrary('Bool', new Bool())];
+      return [byLibrary('Bool', new arrow.Bool())];
     case 'int32':
     case 'int64':
       return [
         ...WHOLE,
-        asNumber(byLibrary('Dictionary of Int32', new Dictionary(new Int32(), new Int8()), within(-100, 100))),
+        asNumber(
+          byLibrary(
+            'Dictionary of Int32',
+            new arrow.Dictionary(new arrow.Int32(), new arrow.Int8()),
+            within(-100, 100),
+          ),
+        ),
       ];
     case 'float32':
     case 'float64':
       return [
-        byLibrary('Float64', new Float64()),
-        byLibrary('Float32', new Float32(), (value) => Object.is(Math.fround(value as number), value)),
+        byLibrary('Float64', new arrow.Float64()),
+        byLibrary('Float32', new arrow.Float32(), (value) => Object.is(Math.fround(value as number), value)),
         ...WHOLE.filter(({ name }) => name === 'Int32' || name === 'Int64').map(
           (encoding): Encoding => ({
             ...encoding,
@@ -123,82 +110,67 @@ export function encodingsOf(type: DataType): readonly Encoding[] {
       ];
     case 'string':
       return [
-        byLibrary('Utf8', new Utf8()),
-        byLibrary('LargeUtf8', new LargeUtf8()),
-        byLibrary('Dictionary of Utf8', new Dictionary(new Utf8(), new Int16())),
+        byLibrary('Utf8', new arrow.Utf8()),
+        byLibrary('LargeUtf8', new arrow.LargeUtf8()),
+        byLibrary('Dictionary of Utf8', new arrow.Dictionary(new arrow.Utf8(), new arrow.Int16())),
       ];
     case 'bytes':
       return [
-        byLibrary('Binary', new Binary()),
-        byLibrary('LargeBinary', new LargeBinary()),
-        byLibrary('FixedSizeBinary', new FixedSizeBinary(2), (value) => (value as Uint8Array).length === 2),
+        byLibrary('Binary', new arrow.Binary()),
+        byLibrary('LargeBinary', new arrow.LargeBinary()),
+        byLibrary('FixedSizeBinary', new arrow.FixedSizeBinary(2), (value) => (value as Uint8Array).length === 2),
       ];
     case 'timestamp':
       return [
-        times('Timestamp(us, UTC)', new TimestampMicrosecond('UTC'), (micros) => micros),
-        times('Timestamp(us)', new TimestampMicrosecond(), (micros) => micros),
-        times('Timestamp(ns, Asia/Tokyo)', new TimestampNanosecond('Asia/Tokyo'), (micros) => micros * 1000n + 999n),
-        times('Timestamp(ms)', new TimestampMillisecond(), (micros) => micros / 1000n, isMultiple(1000)),
-        times('Timestamp(s)', new TimestampSecond(), (micros) => micros / 1_000_000n, isMultiple(1_000_000)),
-        {
-          name: 'Date32',
-          encode: (values) =>
-            makeVector(
-              makeData({
-                type: new DateDay(),
-                length: values.length,
-                data: Int32Array.from(values, (value) => Number(value ?? 0) / MICROS_PER_DAY),
-                ...nullsOf(values),
-              }),
-            ),
-          holds: isMultiple(MICROS_PER_DAY),
-        },
+        times('Timestamp(us, UTC)', new arrow.TimestampMicrosecond('UTC'), (micros) => micros),
+        times('Timestamp(us)', new arrow.TimestampMicrosecond(), (micros) => micros),
+        times(
+          'Timestamp(ns, Asia/Tokyo)',
+          new arrow.TimestampNanosecond('Asia/Tokyo'),
+          (micros) => micros * 1000n + 999n,
+        ),
+        times('Timestamp(ms)', new arrow.TimestampMillisecond(), (micros) => micros / 1000n, isMultiple(1000)),
+        times('Timestamp(s)', new arrow.TimestampSecond(), (micros) => micros / 1_000_000n, isMultiple(1_000_000)),
+        { name: 'Date32', encode: days, holds: isMultiple(MICROS_PER_DAY) },
       ];
     case 'list':
-      return [byLibrary('List', new List(new Field('item', libraryType(type.of), true)))];
+      return [byLibrary('List', new arrow.List(new arrow.Field('item', libraryType(type.of), true)))];
     case 'vector': {
       const items = (values: readonly Value[]) =>
         values.map((value) => (value === null ? null : Array.from(value as Float32Array)));
       const [fixed, list] = [
-        byLibrary('FixedSizeList', new FixedSizeList(type.size, new Field('item', new Float32(), true))),
-        byLibrary('List of Float64', new List(new Field('item', new Float64(), true))),
+        byLibrary(
+          'FixedSizeList',
+          new arrow.FixedSizeList(type.size, new arrow.Field('item', new arrow.Float32(), true)),
+        ),
+        byLibrary('List of Float64', new arrow.List(new arrow.Field('item', new arrow.Float64(), true))),
       ];
       return [fixed, list].map((one) => ({ ...one, encode: (values) => one.encode(items(values) as never) }));
     }
   }
 }
 
-const MICROS_PER_DAY = 86_400_000_000;
-const isMultiple = (of: number) => (value: Value) => (value as number) % of === 0;
+const LIBRARY: Readonly<Partial<Record<DataType['kind'], arrow.DataType>>> = {
+  bool: new arrow.Bool(),
+  int32: new arrow.Int32(),
+  int64: new arrow.Int64(),
+  float32: new arrow.Float32(),
+  float64: new arrow.Float64(),
+  bytes: new arrow.Binary(),
+};
 
-function libraryType(type: DataType): LibraryType {
-  switch (type.kind) {
-    case 'bool':
-      return new Bool();
-    case 'int32':
-      return new Int32();
-    case 'int64':
-      return new Int64();
-    case 'float32':
-      return new Float32();
-    case 'float64':
-      return new Float64();
-    case 'bytes':
-      return new Binary();
-    case 'list':
-      return new List(new Field('item', libraryType(type.of), true));
-    default:
-      return new Utf8();
-  }
+function libraryType(type: DataType): arrow.DataType {
+  if (type.kind === 'list') return new arrow.List(new arrow.Field('item', libraryType(type.of), true));
+  return LIBRARY[type.kind] ?? new arrow.Utf8();
 }
 
-export function nullColumn(length: number): Vector {
-  return makeVector(makeData({ type: new Null(), length })) as Vector;
+export function nullColumn(length: number): arrow.Vector {
+  return arrow.makeVector(arrow.makeData({ type: new arrow.Null(), length })) as arrow.Vector;
 }
 
 /** A stream of one batch. */
-export function streamOf(columns: Readonly<Record<string, Vector>>): Uint8Array {
-  return tableToIPC(new Table(columns), 'stream');
+export function streamOf(columns: Readonly<Record<string, arrow.Vector>>): Uint8Array {
+  return arrow.tableToIPC(new arrow.Table(columns), 'stream');
 }
 
 /** A stream's columns as our values, by name; of a status its text. */
@@ -206,23 +178,23 @@ export function columnsOf(
   stream: Uint8Array,
   types: Readonly<Record<string, DataType>>,
 ): Readonly<Record<string, Value[]>> {
-  const table = tableFromIPC(stream);
+  const table = arrow.tableFromIPC(stream);
   return Object.fromEntries(
     table.schema.fields.map(({ name }) => {
-      const column = table.getChild(name) as Vector;
+      const column = table.getChild(name) as arrow.Vector;
       const type = types[name] ?? { kind: 'string' };
       return [name, Array.from({ length: table.numRows }, (_, row) => valueAt(column, row, type))];
     }),
   );
 }
 
-function valueAt(column: Vector, row: number, type: DataType): Value {
+function valueAt(column: arrow.Vector, row: number, type: DataType): Value {
   if (!column.isValid(row)) return null;
   // By Date, which knows no microseconds.
   if (type.kind === 'timestamp') return Number(column.data[0]?.values[row + (column.data[0]?.offset ?? 0)]);
   const value: unknown = column.get(row);
   if (type.kind === 'vector') return Float32Array.from(value as Iterable<number>);
   if (type.kind !== 'list') return value as Value;
-  const items = value as Vector;
+  const items = value as arrow.Vector;
   return Array.from({ length: items.length }, (_, at) => valueAt(items, at, type.of));
 }

@@ -30,37 +30,19 @@ export interface Meaning {
   features(pushed: number): Readonly<Record<string, number>>;
 }
 
-/** One way of reading what is pushed, and the meanings that its answers may have. */
-export interface Reader {
-  /** From now on. */
-  allow(...meanings: readonly Meaning[]): void;
-  /** Resolves once an answer that was asked for after the call has the meaning. */
-  seen(meaning: Meaning, limitMs?: number): Promise<void>;
-  readonly answers: number;
-}
-
-export interface Traffic {
-  /** Reads all the time from now on; an answer is of one meaning, whole, and counts every push that was answered before. */
-  read(ask: () => Promise<Readonly<Record<string, unknown>>>, first: Meaning): Reader;
-  /** Ends it; throws the first answer that was none of what was allowed, or the first error. */
-  stop(): Promise<void>;
-}
+export type Traffic = ReturnType<typeof startPushes>;
 
 const LIMIT_MS = 15_000;
 
 /** Pushes one event after another until it is stopped. */
-export function startPushes(push: () => Promise<void>): Traffic {
+export function startPushes(push: () => Promise<void>) {
   let [started, acknowledged] = [0, 0];
   let failure: unknown;
   let isStopped = false;
   const work: Promise<void>[] = [];
   const goOn = (): boolean => !isStopped && failure === undefined;
   const begin = (loop: () => Promise<void>): void => {
-    work.push(
-      loop().catch((error: unknown) => {
-        failure ??= error;
-      }),
-    );
+    work.push(loop().catch((error: unknown) => void (failure ??= error)));
   };
   begin(async () => {
     while (goOn()) {
@@ -72,7 +54,8 @@ export function startPushes(push: () => Promise<void>): Traffic {
   });
 
   return {
-    read(ask, first) {
+    /** Reads all the time from now on; an answer is of one meaning, whole, and counts every push that was answered before. */
+    read(ask: () => Promise<Readonly<Record<string, unknown>>>, first: Meaning) {
       let allowed: readonly Meaning[] = [first];
       let answers = 0;
       const last = new Map<Meaning, number>();
@@ -89,10 +72,12 @@ export function startPushes(push: () => Promise<void>): Traffic {
         }
       });
       return {
-        allow(...meanings) {
+        /** The meanings that answers may have from now on. */
+        allow(...meanings: readonly Meaning[]): void {
           allowed = meanings;
         },
-        async seen(meaning, limitMs = LIMIT_MS) {
+        /** Resolves once an answer that was asked for after the call has the meaning. */
+        async seen(meaning: Meaning, limitMs = LIMIT_MS): Promise<void> {
           const since = performance.now();
           while ((last.get(meaning) ?? 0) < since) {
             if (failure !== undefined) throw failure;
@@ -100,12 +85,13 @@ export function startPushes(push: () => Promise<void>): Traffic {
             await sleep(20);
           }
         },
-        get answers() {
+        get answers(): number {
           return answers;
         },
       };
     },
-    async stop() {
+    /** Ends it; throws the first answer that was none of what was allowed, or the first error. */
+    async stop(): Promise<void> {
       isStopped = true;
       await Promise.all(work);
       if (failure !== undefined) throw failure;

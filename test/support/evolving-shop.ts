@@ -3,33 +3,16 @@
 import { headraceBeside, type Meaning } from './evolving-project.ts';
 import { linearModel } from './onnx-model.ts';
 import { type OnlineStoreKind, type OnlineStorePlace } from './online-stores.ts';
-import {
-  CONFIG,
-  type CommandOutput,
-  createProject,
-  type Project,
-  type ServerProcess,
-  startServe,
-} from './serving-project.ts';
+import { CONFIG, createProject, startServe } from './serving-project.ts';
 import { runWarmBeside } from './warm-command.ts';
 
-export interface EvolvingShop {
-  readonly project: Project;
-  readonly server: ServerProcess;
-  readonly env: Readonly<Record<string, string>>;
-  /** Writes the repository in another shape. */
-  write(shape: Shape, factor: number): void;
-  /** Throws what a command says that fails. */
-  headrace(...args: readonly string[]): Promise<string>;
-  headraceKilled(afterMs: number, ...args: readonly string[]): Promise<CommandOutput>;
-  close(): Promise<void>;
-}
+export type EvolvingShop = Awaited<ReturnType<typeof openEvolvingShop>>;
 
 /** Applied, with events of ten days ago, a model version and a server. */
 export async function openEvolvingShop(
   { prepare }: Pick<OnlineStoreKind, 'prepare'>,
   settings: Readonly<Record<string, string>> = {},
-): Promise<EvolvingShop> {
+) {
   const place: OnlineStorePlace = await prepare();
   const old = Array.from({ length: OLD }, (_, at) => {
     const boughtAt = new Date(Date.now() - 10 * DAY_MS - at * 1000).toISOString();
@@ -64,10 +47,12 @@ export async function openEvolvingShop(
     project,
     server,
     env,
+    /** Writes the repository in another shape. */
     write,
+    /** Throws what a command says that fails. */
     headrace,
-    headraceKilled: (afterMs, ...args) => headraceBeside(project, args, env, afterMs),
-    async close() {
+    headraceKilled: (afterMs: number, ...args: readonly string[]) => headraceBeside(project, args, env, afterMs),
+    async close(): Promise<void> {
       await server.stop();
       project.remove();
       await place.remove();
@@ -132,11 +117,8 @@ export function meaning(
 }
 
 const post = async (url: string, body: unknown): Promise<Record<string, unknown>> => {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
   const answer = (await response.json()) as Record<string, unknown>;
   if (!response.ok) throw new Error(`${response.status}: ${JSON.stringify(answer)}`);
   return answer;
@@ -158,10 +140,8 @@ export const readService = async (url: string): Promise<Record<string, unknown>>
 export const predict = async (url: string): Promise<Record<string, unknown>> => {
   const body = { inputs: [{ customer: 'ada', amount: 1 }], options: { return_features: true } };
   const answer = await post(`${url}/v1/endpoints/checkout/predict`, body);
-  const [prediction] = answer['predictions'] as {
-    features: Record<string, number>;
-    outputs: { probability: number };
-  }[];
+  type Prediction = { features: Record<string, number>; outputs: { probability: number } };
+  const [prediction] = answer['predictions'] as Prediction[];
   const { features = {}, outputs } = prediction ?? {};
   const sum = Object.values(features).reduce((a, b) => a + b, 0);
   return outputs?.probability === Math.fround(sum) ? features : { ...features, ...outputs };

@@ -5,9 +5,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import { skipBecause } from './skips.ts';
+import { untilAnswering } from './until-answering.ts';
 
 const ICEBERG = '1.10.0';
 const DEPENDENCIES = [
@@ -19,17 +19,9 @@ const DEPENDENCIES = [
 ];
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 const INSTALL_LIMIT_MS = 120_000;
-const START_LIMIT_MS = 60_000;
 const jars = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'headrace', `iceberg-catalog-${ICEBERG}`);
 
-export interface IcebergCatalog {
-  readonly url: string;
-  readonly client: string;
-  readonly secret: string;
-  /** Where its tables lie. */
-  readonly folder: string;
-  stop(): Promise<void>;
-}
+export type IcebergCatalog = Awaited<ReturnType<typeof startIcebergCatalog>>;
 
 /** Whether there is one; said loudly where it can't be had. `suite` names the tests in the notice. */
 export function findIcebergCatalog(suite: string): boolean {
@@ -69,7 +61,8 @@ function pom(): string {
 `;
 }
 
-export async function startIcebergCatalog(): Promise<IcebergCatalog> {
+/** Its tables lie in `folder`. */
+export async function startIcebergCatalog() {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-catalog-'));
   const port = await freePort();
   const [client, secret] = ['headrace', 'a secret/of @ many:signs'];
@@ -84,19 +77,11 @@ export async function startIcebergCatalog(): Promise<IcebergCatalog> {
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  const giveUpAt = performance.now() + START_LIMIT_MS;
-  // A server gives no event when it is ready: it is asked until it answers.
-  while (
-    !(await fetch(`${url}/v1/config`).then(
-      () => true,
-      () => false,
-    ))
-  ) {
-    if (server.exitCode !== null || performance.now() > giveUpAt) {
-      await stop();
-      throw new Error("Iceberg's REST catalog did not start");
-    }
-    await sleep(100);
-  }
+  await untilAnswering(
+    "Iceberg's REST catalog",
+    () => fetch(`${url}/v1/config`),
+    () => server,
+    stop,
+  );
   return { url, client, secret, folder, stop };
 }

@@ -5,23 +5,14 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Connection, createConnection } from 'mysql2/promise';
+import { createConnection } from 'mysql2/promise';
 import { makeCertificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import { nobody } from './postgres-server.ts';
+import { untilAnswering } from './until-answering.ts';
 
-export interface MysqlServer {
-  /** Of a login that may do everything, to the database `shop`. */
-  readonly url: string;
-  readonly pid: number;
-  /** A file: who trusts it trusts the server. */
-  readonly certificate: string;
-  connect(): Promise<Connection>;
-  stop(): Promise<void>;
-}
+export type MysqlServer = Awaited<ReturnType<typeof startMysql>>;
 
-const START_LIMIT_MS = 60_000;
 const LOGIN = { user: 'headrace', password: 'its p@ss/word' };
 
 /** Undefined where there is none. */
@@ -30,7 +21,8 @@ export function findMysql(): string | undefined {
   return folders.map((folder) => join(folder, 'mariadbd')).find((path) => existsSync(path));
 }
 
-export async function startMysql(): Promise<MysqlServer> {
+/** `url` is of a login that may do everything to the database `shop`; who trusts the file `certificate` trusts the server. */
+export async function startMysql() {
   const program = findMysql();
   if (program === undefined) throw new Error('no MariaDB here; ask findMysql first');
   const folder = mkdtempSync(join(tmpdir(), 'headrace-mysql-'));
@@ -82,24 +74,14 @@ export async function startMysql(): Promise<MysqlServer> {
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  const giveUpAt = performance.now() + START_LIMIT_MS;
-  // A server gives no event when it is ready: it is asked until it answers.
-  for (;;) {
-    try {
-      const root = await createConnection({ socketPath: socket, user: 'root', multipleStatements: true });
-      await root.query(
-        `CREATE DATABASE shop; CREATE USER '${LOGIN.user}'@'%' IDENTIFIED BY '${LOGIN.password}'; GRANT ALL ON *.* TO '${LOGIN.user}'@'%'`,
-      );
-      await root.end();
-      break;
-    } catch (error) {
-      if (server.exitCode !== null || performance.now() > giveUpAt) {
-        await stop();
-        throw new Error(`MariaDB did not start: ${String(error)}\n${log}`, { cause: error });
-      }
-      await sleep(100);
-    }
-  }
+  const prepare = async (): Promise<void> => {
+    const root = await createConnection({ socketPath: socket, user: 'root', multipleStatements: true });
+    await root.query(
+      `CREATE DATABASE shop; CREATE USER '${LOGIN.user}'@'%' IDENTIFIED BY '${LOGIN.password}'; GRANT ALL ON *.* TO '${LOGIN.user}'@'%'`,
+    );
+    await root.end();
+  };
+  await untilAnswering('MariaDB', prepare, () => server, stop, { log: () => log });
   return {
     url: `mysql://${LOGIN.user}:${encodeURIComponent(LOGIN.password)}@127.0.0.1:${port}/shop`,
     pid: server.pid as number,

@@ -1,25 +1,10 @@
 // The naive oracle: what every feature must be, by plain loops over rows in memory, written apart from the product
 // (it shares only the core's time and value functions). To be checked by eye against docs/reference/semantics.md.
 
-import {
-  compareValues,
-  floorTo,
-  parseValue,
-  toDate,
-  type DataType,
-  type Field,
-  type Micros,
-  type Row,
-  type Value,
-} from '../../src/core/index.ts';
-import type {
-  Aggregation,
-  FeatureSpec,
-  Manifest,
-  SourceSpec,
-  UserFunction,
-  ViewSpec,
-} from '../../src/definitions/index.ts';
+import { compareValues, floorTo, parseValue, toDate } from '../../src/core/index.ts';
+import type { DataType, Field, Micros, Row, Value } from '../../src/core/index.ts';
+import type { Aggregation, FeatureSpec, Manifest } from '../../src/definitions/index.ts';
+import type { SourceSpec, UserFunction, ViewSpec } from '../../src/definitions/index.ts';
 
 /** Everything the oracle knows: the definitions, and every row of every source, by its declared columns. */
 export interface World {
@@ -28,13 +13,12 @@ export interface World {
   /** By source. */
   readonly rows: Readonly<Record<string, readonly Row[]>>;
   /** Of rows that were pushed: when they arrived, and their place in the log. The others are of files. */
-  readonly pushed?: ReadonlyMap<
-    Row,
-    { readonly knownMicros: Micros; readonly writer: number; readonly offset: number }
-  >;
+  readonly pushed?: ReadonlyMap<Row, Readonly<Record<'knownMicros' | 'writer' | 'offset', number>>>;
   /** Stands in for derived columns of kind `sql`, by `source.column`. */
   readonly sql?: Readonly<Record<string, (row: Row) => Value>>;
 }
+
+export type WindowAggregation = Exclude<Aggregation, { op: 'latest' }>;
 
 export type Boundary = 'at' | 'before';
 
@@ -152,7 +136,7 @@ function featureValue(
   const { column } = aggregation;
   if (column === null) return BigInt(inWindow.length);
   const type = columnType(source, column);
-  return aggregate(
+  return aggregateNaively(
     aggregation,
     type,
     inWindow.map((event) => event.row[column] as Value).filter((value) => value !== null),
@@ -160,11 +144,7 @@ function featureValue(
 }
 
 /** Over the non-null inputs, oldest first. */
-function aggregate(
-  aggregation: Exclude<Aggregation, { op: 'latest' }>,
-  type: DataType,
-  values: readonly Value[],
-): Value {
+export function aggregateNaively(aggregation: WindowAggregation, type: DataType, values: readonly Value[]): Value {
   const isInteger = type.kind === 'int32' || type.kind === 'int64';
   const sorted = values.toSorted(compareValues);
   switch (aggregation.op) {
@@ -184,10 +164,10 @@ function aggregate(
       return values.length === 0 ? null : values.slice(-(aggregation.n as number));
     case 'sum':
       if (values.length === 0) return null;
-      return isInteger ? int64(wholeSum(values)) : floatSum(values.map(Number));
+      return isInteger ? wholeSum(values) : floatSum(values.map(Number));
     case 'mean':
       if (values.length === 0) return null;
-      return (isInteger ? Number(wholeSum(values)) : floatSum(values.map(Number))) / values.length;
+      return (isInteger ? Number(total(values)) : floatSum(values.map(Number))) / values.length;
     case 'variance':
       return variance(values.map(Number));
     case 'stddev': {
@@ -197,17 +177,18 @@ function aggregate(
   }
 }
 
-function wholeSum(values: readonly Value[]): bigint {
-  return values.reduce<bigint>((total, value) => total + BigInt(value as number | bigint), 0n);
+function total(values: readonly Value[]): bigint {
+  return values.reduce<bigint>((sum, value) => sum + BigInt(value as number | bigint), 0n);
 }
 
-function int64(value: bigint): bigint {
-  if (value !== BigInt.asIntN(64, value)) throw new Error('HR_INTEGER_OVERFLOW');
-  return value;
+function wholeSum(values: readonly Value[]): bigint {
+  const sum = total(values);
+  if (sum !== BigInt.asIntN(64, sum)) throw new Error('HR_INTEGER_OVERFLOW');
+  return sum;
 }
 
 function floatSum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 /** Of the sample, in two passes. */

@@ -56,13 +56,10 @@ export async function expectPlacedAsRead({ manifest, service, store, directory, 
       for (const { name, type, from } of one.features) {
         if (from.kind !== 'read') continue;
         const view = views[from.read];
-        const code = placed.give(row, from.read, from.feature, out);
-        const given = { name, value: out.take().toString(), status: STATUSES[code] };
-        expect(given).toEqual({
-          name,
-          value: textOf(type, view?.values[from.feature] ?? null),
-          status: view?.statuses[from.feature],
-        });
+        const status = STATUSES[placed.give(row, from.read, from.feature, out)];
+        const given = { name, value: out.take().toString(), status };
+        const value = stringifyJson(toJson(type, view?.values[from.feature] ?? null));
+        expect(given).toEqual({ name, value, status: view?.statuses[from.feature] });
         expect(placed.eventMicros(row, from.read)).toBe(view?.eventMicros);
         compared++;
       }
@@ -78,20 +75,9 @@ function copied(placed: PlacedReads, read: number, feature: number, type: DataTy
   if (!placed.copy(read, feature, words, 0, (row) => rest.add(row))) return [...given];
   const memory = new DataView(words.buffer);
   const numberAt = (row: number): Value => {
-    switch (type.kind) {
-      case 'int32':
-        return memory.getInt32(row * 4, true);
-      case 'float32':
-        return memory.getFloat32(row * 4, true);
-      case 'int64':
-        return memory.getBigInt64(row * 8, true);
-      default:
-        return memory.getFloat64(row * 8, true);
-    }
+    if (type.kind === 'int32') return memory.getInt32(row * 4, true);
+    if (type.kind === 'float32') return memory.getFloat32(row * 4, true);
+    return type.kind === 'int64' ? memory.getBigInt64(row * 8, true) : memory.getFloat64(row * 8, true);
   };
   return given.map((value, row) => (rest.has(row) ? value : numberAt(row)));
-}
-
-function textOf(type: DataType, value: Value): string {
-  return stringifyJson(toJson(type, value));
 }

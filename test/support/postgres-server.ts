@@ -3,8 +3,8 @@
 
 import { spawn, spawnSync, type SpawnSyncOptions } from 'node:child_process';
 import {
-  chownSync,
   chmodSync,
+  chownSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -14,12 +14,12 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Certificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import { runFolder } from './run-folder.ts';
 import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
+import { untilAnswering } from './until-answering.ts';
 
 export interface PostgresOptions extends Lifetime {
   /** On loopback too, with TLS, for logins with a password. */
@@ -118,14 +118,16 @@ export async function startPostgres({ tls, ...lifetime }: PostgresOptions = {}):
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  const answering = (): Promise<void> =>
-    untilAnswering(
+  const answering = (): Promise<void> => {
+    const how = { limitMs: START_LIMIT_MS, log: () => log };
+    return untilAnswering(
+      'Postgres',
       () => query('select 1'),
-      () => server.child.exitCode !== null,
-    ).catch(async (error: unknown) => {
-      await stop();
-      throw new Error(`Postgres did not start: ${String(error)}\n${log}`);
-    });
+      () => server.child,
+      stop,
+      how,
+    );
+  };
   await answering();
   /** The postmaster first, so that it makes no more of the others. */
   const signal = (name: NodeJS.Signals): void => {
@@ -230,20 +232,6 @@ async function listening(
     if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
   }
   return ['listen_addresses=127.0.0.1', `port=${await freePort()}`, 'ssl=on'];
-}
-
-// A server gives no event when it is ready: it is asked until it answers.
-async function untilAnswering(ask: () => Promise<void>, hasEnded: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + START_LIMIT_MS;
-  for (;;) {
-    try {
-      await ask();
-      return;
-    } catch (error) {
-      if (hasEnded() || performance.now() > giveUpAt) throw error;
-      await sleep(50);
-    }
-  }
 }
 
 /** Whom servers that refuse to run as root are started as. */

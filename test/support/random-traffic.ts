@@ -164,9 +164,7 @@ export const endpoint = fc.record({
   }),
   holdout: fc.option(
     fc.record({ name: fc.constantFrom('held', 'zurück'), percent: fc.constantFrom(0, 0.5, 20, 100) }),
-    {
-      nil: undefined,
-    },
+    { nil: undefined },
   ),
 });
 

@@ -4,32 +4,17 @@
 import { spawn } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort } from './free-port.ts';
 import { motoPrograms } from './moto.ts';
 import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 import { skipBecause } from './skips.ts';
+import { untilAnswering } from './until-answering.ts';
 
-const START_LIMIT_MS = 60_000;
-
-export interface S3Server {
-  readonly name: 'versitygw' | 'moto';
-  readonly endpoint: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** Its address and keys as sources are given them. */
-  readonly access: Readonly<Record<'endpoint' | 'accessKeyId' | 'secretAccessKey', string>>;
-  /** What a process finds it by: the AWS SDK's own variables. */
-  readonly variables: Readonly<Record<string, string>>;
-  readonly client: S3Client;
-  newBucket(): Promise<string>;
-  put(bucket: string, key: string, body: Uint8Array | string): Promise<void>;
-  stop(): Promise<void>;
-}
+export type S3Server = Awaited<ReturnType<typeof startS3Server>>;
 
 interface S3Program {
-  readonly name: S3Server['name'];
+  readonly name: 'versitygw' | 'moto';
   readonly path: string;
 }
 
@@ -44,7 +29,8 @@ export function findS3Server(suite: string): S3Program | undefined {
   return undefined;
 }
 
-export async function startS3Server({ name, path }: S3Program, lifetime: Lifetime = {}): Promise<S3Server> {
+/** `access` is what sources are given, `variables` what a process finds it by: the AWS SDK's own. */
+export async function startS3Server({ name, path }: S3Program, lifetime: Lifetime = {}) {
   const folder = serverFolder('s3', lifetime);
   const port = await freePort();
   const [accessKeyId, secretAccessKey] = ['headrace', 'headrace-secret'];
@@ -69,20 +55,12 @@ export async function startS3Server({ name, path }: S3Program, lifetime: Lifetim
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  const giveUpAt = performance.now() + START_LIMIT_MS;
-  // A server gives no event when it is ready: it is asked until it answers.
-  while (
-    !(await fetch(endpoint).then(
-      () => true,
-      () => false,
-    ))
-  ) {
-    if (server.exitCode !== null || performance.now() > giveUpAt) {
-      await stop();
-      throw new Error(`${name} did not start`);
-    }
-    await sleep(50);
-  }
+  await untilAnswering(
+    name,
+    () => fetch(endpoint),
+    () => server,
+    stop,
+  );
   const access = { endpoint, accessKeyId, secretAccessKey };
   const put = async (Bucket: string, Key: string, Body: Uint8Array | string): Promise<void> => {
     await client.send(new PutObjectCommand({ Bucket, Key, Body }));

@@ -3,12 +3,10 @@
 
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { type App, applyRepository, openApp } from '../../src/app/index.ts';
+import { applyRepository, openApp } from '../../src/app/index.ts';
 import {
-  type DataType,
   type EncodedKey,
   encodeKey,
-  type Field,
   formatTimestamp,
   type Micros,
   MICROS_PER_HOUR,
@@ -16,7 +14,7 @@ import {
 } from '../../src/core/index.ts';
 import { resolveService } from '../../src/definitions/index.ts';
 import { createFeatureReader } from '../../src/online/index.ts';
-import { writeParquet } from './offline-world.ts';
+import { fields, TYPES, writeParquet } from './offline-world.ts';
 import { createProject, type Project } from './serving-project.ts';
 
 export const SOURCES = ['kept', 'nightly'] as const;
@@ -36,18 +34,7 @@ export interface ShopCounts {
   readonly last: number | null;
 }
 
-export interface SalesProject {
-  readonly project: Project;
-  /** This process's own way to the registry and the stores. */
-  readonly app: App;
-  /** Puts a file of sales beside the source's others, whole at once. */
-  file(source: SourceName, name: string, sales: readonly Sale[]): Promise<void>;
-  /** What each shop's record answers, an hour or two from now: whatever a wrong clock wrote is known by then. */
-  shops(source: SourceName): Promise<ReadonlyMap<string, ShopCounts>>;
-  /** How often each sale is counted. */
-  counts(source: SourceName, sales: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  close(): Promise<void>;
-}
+export type SalesProject = Awaited<ReturnType<typeof openSalesProject>>;
 
 const CONFIG = `import { defineConfig } from 'headrace';
 export default defineConfig({ project: 'sales' });
@@ -74,21 +61,13 @@ export const nightly_by_shop = featureService('nightly_by_shop', [nightly_shops]
 export const nightly_by_sale = featureService('nightly_by_sale', [nightly_singles]);
 `;
 
-const STRING: DataType = { kind: 'string' };
-const COLUMNS: readonly Field[] = [
-  { name: 'sale', type: STRING },
-  { name: 'shop', type: STRING },
-  { name: 'amount', type: { kind: 'int64' } },
-  { name: 'at', type: { kind: 'timestamp' } },
-];
+const STRING = TYPES.string;
+const COLUMNS = fields({ sale: STRING, shop: STRING, amount: TYPES.int64, at: TYPES.timestamp });
 /** Sales in one read. */
 const TOGETHER = 500;
 
 /** `variables`: the settings that all machines share. They are given relative to nothing: paths are absolute. */
-export async function openSalesProject(
-  project: Project,
-  variables: Readonly<Record<string, string>>,
-): Promise<SalesProject> {
+export async function openSalesProject(project: Project, variables: Readonly<Record<string, string>>) {
   const environment = { variables, workingDirectory: project.directory, actor: 'test' };
   const app = await openApp({ environment, logger: silentLogger });
   await applyRepository(app, {});
@@ -98,16 +77,10 @@ export async function openSalesProject(
   const readers = new Map<string, ReturnType<typeof createFeatureReader>>();
 
   const read = async (service: string, keys: readonly string[]) => {
-    let reader = readers.get(service);
-    if (reader === undefined) {
-      reader = createFeatureReader(
-        manifest,
-        resolveService(manifest, service),
-        await app.online(),
-        await app.directory(),
-      );
-      readers.set(service, reader);
-    }
+    const [store, directory] = [await app.online(), await app.directory()];
+    const of = () => createFeatureReader(manifest, resolveService(manifest, service), store, directory);
+    const reader = readers.get(service) ?? of();
+    readers.set(service, reader);
     const encoded = keys.map((key) => [encodeKey([STRING], [key]) as EncodedKey]);
     const rows = await reader.read(encoded, Date.now() * 1000 + 2 * MICROS_PER_HOUR);
     return rows.map(([view]) => {
@@ -118,14 +91,17 @@ export async function openSalesProject(
 
   return {
     project,
+    /** This process's own way to the registry and the stores. */
     app,
-    async file(source, name, sales) {
+    /** Puts a file of sales beside the source's others, whole at once. */
+    async file(source: SourceName, name: string, sales: readonly Sale[]): Promise<void> {
       const unfinished = project.file(`data/unfinished-${source}-${name}`);
       const rows = sales.map(({ amount, ...sale }) => ({ ...sale, amount: BigInt(amount) }));
       await writeParquet(connection, unfinished, COLUMNS, rows);
       renameSync(unfinished, project.file(`data/${source}-${name}.parquet`));
     },
-    async shops(source) {
+    /** What each shop's record answers, an hour or two from now: whatever a wrong clock wrote is known by then. */
+    async shops(source: SourceName): Promise<ReadonlyMap<string, ShopCounts>> {
       const values = await read(`${source}_by_shop`, SHOPS);
       return new Map(
         values.map(([count, sum, last], i) => [
@@ -134,7 +110,8 @@ export async function openSalesProject(
         ]),
       );
     },
-    async counts(source, sales) {
+    /** How often each sale is counted. */
+    async counts(source: SourceName, sales: readonly string[]): Promise<ReadonlyMap<string, number>> {
       const found = new Map<string, number>();
       for (let from = 0; from < sales.length; from += TOGETHER) {
         const some = sales.slice(from, from + TOGETHER);
@@ -143,7 +120,7 @@ export async function openSalesProject(
       }
       return found;
     },
-    async close() {
+    async close(): Promise<void> {
       connection.closeSync();
       await app.close();
     },

@@ -4,15 +4,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadraceError } from '../../src/core/index.ts';
-import {
-  type Sale,
-  saleRow,
-  type SalesProject,
-  SHOPS,
-  type ShopCounts,
-  SOURCES,
-  type SourceName,
-} from './sales-project.ts';
+import type { Sale, SalesProject, ShopCounts, SourceName } from './sales-project.ts';
+import { saleRow, SHOPS, SOURCES } from './sales-project.ts';
 
 interface Entry extends Sale {
   readonly source: SourceName;
@@ -23,27 +16,9 @@ interface Entry extends Sale {
   isFiled: boolean;
 }
 
-interface Total {
-  count: number;
-  sum: number;
-}
+type Total = Record<'count' | 'sum', number>;
 
-export interface Traffic {
-  /** Sales of a source in files; of `nightly` all those so far, as a file of the night holds them. */
-  file(source: SourceName): Promise<void>;
-  /** Throws where a shop counts fewer than were acknowledged before, or more than were sent by now. */
-  checkNow(): Promise<void>;
-  /** Throws only where a shop counts more than were sent: what a failover lost is about to be written again. Nothing counts while the store is away. */
-  checkMost(): Promise<void>;
-  /** Throws unless each sale counts as it must, once `stop` has resolved, all is settled and a run has read all files. */
-  checkEnd(): Promise<void>;
-  readonly acknowledged: number;
-  readonly sent: number;
-  /** How the pushes failed so far, by status or error code. */
-  readonly failures: ReadonlyMap<string, number>;
-  /** No new sales; resolves once every push with a key is acknowledged. */
-  stop(): Promise<void>;
-}
+export type Traffic = ReturnType<typeof startTraffic>;
 
 export interface TrafficOptions {
   /** Where servers answer now. */
@@ -63,7 +38,7 @@ const SLOW_RETRY_MS = 3000;
 export function startTraffic(
   sales: SalesProject,
   { servers, pushers = 6, pauseMs = 20, nameLength = 0, timeoutMs = 2500 }: TrafficOptions,
-): Traffic {
+) {
   const entries: Entry[] = [];
   const failures = new Map<string, number>();
   let last = 0;
@@ -78,16 +53,8 @@ export function startTraffic(
     last = Math.max(last + 1, Date.now() * 1000);
     const number = entries.length;
     const shop = SHOPS[Math.floor(Math.random() * SHOPS.length)] as string;
-    const entry: Entry = {
-      sale: `s${number}`.padEnd(nameLength, '.'),
-      shop,
-      amount: number + 1,
-      at: last,
-      source,
-      key,
-      state: 'sent',
-      isFiled: false,
-    };
+    const sale = { sale: `s${number}`.padEnd(nameLength, '.'), shop, amount: number + 1, at: last };
+    const entry: Entry = { ...sale, source, key, state: 'sent', isFiled: false };
     entries.push(entry);
     return entry;
   };
@@ -182,7 +149,8 @@ export function startTraffic(
   };
 
   return {
-    async file(source) {
+    /** Sales of a source in files; of `nightly` all those so far, as a file of the night holds them. */
+    async file(source: SourceName): Promise<void> {
       const name = String(++files).padStart(4, '0');
       if (source === 'kept') {
         const some = Array.from({ length: 5 }, () => newSale(source, undefined));
@@ -195,12 +163,15 @@ export function startTraffic(
       for (const entry of night) entry.isFiled = true;
       await sales.file(source, name, night);
     },
-    checkNow: () => check(({ state }) => state === 'acknowledged'),
-    checkMost: () =>
+    /** Throws where a shop counts fewer than were acknowledged before, or more than were sent by now. */
+    checkNow: (): Promise<void> => check(({ state }) => state === 'acknowledged'),
+    /** Throws only where a shop counts more than were sent: what a failover lost is about to be written again. Nothing counts while the store is away. */
+    checkMost: (): Promise<void> =>
       check(() => false).catch((error: unknown) => {
         if (!(error instanceof HeadraceError) || error.code !== 'HR_ONLINE_UNAVAILABLE') throw error;
       }),
-    async checkEnd() {
+    /** Throws unless each sale counts as it must, once `stop` has resolved, all is settled and a run has read all files. */
+    async checkEnd(): Promise<void> {
       if (mistake !== undefined) throw mistake;
       const wrong: string[] = [];
       for (const source of SOURCES) {
@@ -232,14 +203,16 @@ export function startTraffic(
       }
       if (wrong.length > 0) throw new Error(`${wrong.length} wrong counts:\n${wrong.slice(0, 20).join('\n')}`);
     },
-    get acknowledged() {
+    get acknowledged(): number {
       return entries.filter(({ state }) => state === 'acknowledged').length;
     },
-    get sent() {
+    get sent(): number {
       return entries.length;
     },
-    failures,
-    async stop() {
+    /** How the pushes failed so far, by status or error code. */
+    failures: failures as ReadonlyMap<string, number>,
+    /** No new sales; resolves once every push with a key is acknowledged. */
+    async stop(): Promise<void> {
       isStopped = true;
       await loops;
       if (mistake !== undefined) throw mistake;

@@ -5,28 +5,19 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
+import { untilAnswering } from './until-answering.ts';
 
 const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'headrace');
 const PYTHON = join(CACHE, 'fakesnow');
 const SDK = join(CACHE, 'snowflake-sdk');
 const PACKAGES = ['fakesnow[server]==0.12.1', 'snowflake-connector-python<5'];
 const INSTALL_LIMIT_MS = 300_000;
-const START_LIMIT_MS = 60_000;
 
 /** The folder of its SDK and what that needs. */
 export const SNOWFLAKE_PACKAGES = join(SDK, 'node_modules');
 
-export interface SnowflakeServer {
-  /** Of a login; its password is `right`. */
-  readonly url: string;
-  readonly importSdk: (name: string) => Promise<unknown>;
-  /** Runs statements that give no rows. */
-  run(statements: readonly string[]): Promise<void>;
-  readonly pid: number;
-  stop(): Promise<void>;
-}
+export type SnowflakeServer = Awaited<ReturnType<typeof startSnowflake>>;
 
 export function hasSnowflake(): boolean {
   return existsSync(join(PYTHON, 'whole')) && existsSync(join(SDK, 'whole'));
@@ -60,7 +51,8 @@ interface Sdk {
   };
 }
 
-export async function startSnowflake(): Promise<SnowflakeServer> {
+/** `url` is of a login whose password is `right`; `run` runs statements that give no rows. */
+export async function startSnowflake() {
   const port = await freePort();
   const program = join(import.meta.dirname, 'fakesnow-json.py');
   const server = spawn(join(PYTHON, 'bin', 'python'), [program, String(port)], { stdio: 'ignore' });
@@ -70,20 +62,12 @@ export async function startSnowflake(): Promise<SnowflakeServer> {
     await ended;
   };
   const accessUrl = `http://127.0.0.1:${port}`;
-  const giveUpAt = performance.now() + START_LIMIT_MS;
-  // A server gives no event when it is ready: it is asked until it answers.
-  while (
-    !(await fetch(accessUrl).then(
-      () => true,
-      () => false,
-    ))
-  ) {
-    if (server.exitCode !== null || performance.now() > giveUpAt) {
-      await stop();
-      throw new Error('fakesnow did not start');
-    }
-    await sleep(100);
-  }
+  await untilAnswering(
+    'fakesnow',
+    () => fetch(accessUrl),
+    () => server,
+    stop,
+  );
   const require = createRequire(join(SDK, 'package.json'));
   const importSdk = async (name: string): Promise<unknown> => require(name);
   const sdk = require('snowflake-sdk') as Sdk;

@@ -1,13 +1,12 @@
 // Where a source's rows can lie, each place on its real server: what the contract of sources is tested on.
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Field, Row } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
 import { mysqlPlaces, postgresPlaces, snowflakePlaces } from './database-places.ts';
 import { findExtensions } from './duckdb-extensions.ts';
-import { type OfflineWorld, writeParquet } from './offline-world.ts';
+import type { OfflineWorld } from './offline-world.ts';
 import { lakePlaces } from './lake-places.ts';
 import { findS3Server, type S3Server, startS3Server } from './s3-server.ts';
 import { isFull } from './tier.ts';
@@ -48,11 +47,10 @@ const disk: SourcePlace = {
   isInspected: true,
   start: async () => {},
   async open(world) {
-    const path = join(world.directory, `place-${++folders}`);
+    const name = `place-${++folders}`;
     return {
-      located: { kind: 'parquet', location: { path: `${path}-*.parquet` } },
-      put: (columns, rows) =>
-        eachPart(rows, (part, i) => writeParquet(world.connection, `${path}-${i}.parquet`, columns, part)),
+      located: { kind: 'parquet', location: { path: world.path(`${name}-*.parquet`) } },
+      put: (columns, rows) => eachPart(rows, (part, i) => world.put(`${name}-${i}.parquet`, columns, part)),
     };
   },
   stop: async () => {},
@@ -61,7 +59,7 @@ const disk: SourcePlace = {
 /** In two files, so that ties meet across them. */
 async function eachPart(
   rows: readonly Row[],
-  write: (rows: readonly Row[], i: number) => Promise<void>,
+  write: (rows: readonly Row[], i: number) => Promise<unknown>,
 ): Promise<void> {
   for (const i of [0, 1])
     await write(
@@ -91,8 +89,7 @@ function s3Places(): SourcePlace[] {
           remote: { s3: access },
           put: (columns, rows) =>
             eachPart(rows, async (part, i) => {
-              const local = join(world.directory, `upload-${++folders}.parquet`);
-              await writeParquet(world.connection, local, columns, part);
+              const local = await world.put(`upload-${++folders}.parquet`, columns, part);
               await put(bucket, `events/part=${i}/rows.parquet`, readFileSync(local));
             }),
         };

@@ -12,7 +12,6 @@ import {
   type StartJobProcess,
   streamArrow,
   tellProgress,
-  type TrainingSetRecord,
   type TrainingSetRequest,
 } from '../../src/offline/index.ts';
 import { openDuckDb } from '../../src/storage/index.ts';
@@ -69,13 +68,7 @@ const openIn = (
 ): Promise<App> =>
   openApp({ environment: { ...readEnvironment(settings), workingDirectory: project.directory }, logger });
 
-export interface TrainingSetServing {
-  readonly app: App;
-  readonly url: string;
-  /** Makes a set as the command does, into the project's folder. */
-  make(request: Pick<TrainingSetRequest, 'spine' | 'out'> & Partial<TrainingSetRequest>): Promise<TrainingSetRecord>;
-  stop(): Promise<void>;
-}
+export type TrainingSetServing = Awaited<ReturnType<typeof serveTrainingSets>>;
 
 /** Serves the project in this process, where its jobs run, too. */
 export async function serveTrainingSets(
@@ -84,18 +77,19 @@ export async function serveTrainingSets(
     settings = {},
     logger = silentLogger,
   }: { readonly settings?: Readonly<Record<string, string>>; readonly logger?: Logger } = {},
-): Promise<TrainingSetServing> {
+) {
   const app = await openIn(project, settings, logger);
   const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false, startJob: jobsOf(app) });
   return {
     app,
     url: serving.url,
-    async make({ spine, out, ...more }) {
+    /** Makes a set as the command does, into the project's folder. */
+    async make({ spine, out, ...more }: Pick<TrainingSetRequest, 'spine' | 'out'> & Partial<TrainingSetRequest>) {
       const [service, timestamp, labels, boundary] = ['shop_features', 'at', ['late'], 'at'] as const;
       const request = { service, timestamp, labels, boundary, directory: project.directory, ...more };
       return createTrainingSet(await app.offline(silentProgress), { ...request, spine, out: project.file(out) });
     },
-    async stop() {
+    async stop(): Promise<void> {
       await serving.stop();
       await app.close();
     },

@@ -1,20 +1,17 @@
-// The jobs' table on every database: who gets a place and whose turn it is, however many ask at once.
+// Training sets and their jobs on every database: who gets a place and whose turn it is, however many ask at once; and one set
+// found among many, of which its own record is read, and no other.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { getTrainingSet, type JobRequest } from '../../src/offline/index.ts';
 import { type JobTable, openJobTable } from '../../src/offline/jobs/job-table.ts';
-import type { JobRequest } from '../../src/offline/index.ts';
+import { migrateTrainingSets } from '../../src/offline/training-sets/training-set-store.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
+import { refused } from '../support/refusals.ts';
 
-const request: JobRequest = {
-  service: 's',
-  timestamp: 'at',
-  labels: [],
-  boundary: 'at',
-  name: null,
-  isDetached: false,
-  spine: { kind: 'csv' },
-};
+const spine = { kind: 'csv' } as const;
+const of = { service: 's', timestamp: 'at', labels: [], name: null, isDetached: false };
+const request: JobRequest = { ...of, boundary: 'at', spine };
 const job = (id: string, owner = 'one', idempotencyKey: string | null = null, createdAtMicros = 1) => ({
   id,
   owner,
@@ -83,12 +80,8 @@ describe.each(testDatabases('jobs of training sets'))('jobs on $name', (database
   it('end once, by their owner or by who saw that it is silent', async () => {
     await waiting('a', 'b');
     const ending = { state: 'done', trainingSet: 't', error: null, atMicros: 5 } as const;
-    const lost = {
-      state: 'failed',
-      trainingSet: null,
-      error: { code: 'HR_JOB_LOST', message: 'm' },
-      atMicros: 6,
-    } as const;
+    const error = { code: 'HR_JOB_LOST', message: 'm' } as const;
+    const lost = { state: 'failed', trainingSet: null, error, atMicros: 6 } as const;
     expect(await table.finish('a', ending, { owner: 'two' })).toBe(false);
     expect(await table.finish('a', ending, { owner: 'one' })).toBe(true);
     expect(await table.finish('a', lost, { owner: 'one' })).toBe(false);
@@ -113,14 +106,53 @@ describe.each(testDatabases('jobs of training sets'))('jobs on $name', (database
 
   it('that ended are kept for a while, and so many', async () => {
     await waiting(...Array.from({ length: 6 }, (_, at) => `j${at}`));
-    for (let at = 0; at < 5; at++)
-      await table.finish(
-        `j${at}`,
-        { state: 'cancelled', trainingSet: null, error: null, atMicros: at * 10 },
-        { owner: 'one' },
-      );
+    for (let at = 0; at < 5; at++) {
+      const cancelled = { state: 'cancelled', trainingSet: null, error: null, atMicros: at * 10 } as const;
+      await table.finish(`j${at}`, cancelled, { owner: 'one' });
+    }
     await table.prune(10, 3);
     const kept = await Promise.all([0, 1, 2, 3, 4, 5].map(async (at) => (await same.read(`j${at}`)) !== undefined));
     expect(kept).toEqual([false, false, true, true, true, true]);
   });
+});
+
+interface Tables {
+  training_sets: { id: string; name: string | null; created_at_micros: number; record: string };
+}
+
+describe.each(testDatabases('training sets by id or name'))('a training set on $name', (databases) => {
+  let database: Database;
+  beforeAll(() => databases.start());
+  afterAll(() => databases.stop());
+  afterEach(() => database.close());
+  beforeEach(async () => {
+    database = await migrateTrainingSets(await openDatabase(await databases.newUrl()));
+    const rows = [
+      ['aaaaaaaa11', null, '{"id":"aaaaaaaa11"}'],
+      ['aaaaaaaa22', 'named', '{"id":"aaaaaaaa22"}'],
+      ['bbbb_bbb33', 'named', '{"id":"bbbb_bbb33"}'],
+      // Whoever read it would fail.
+      ['bbbbxbbb44', 'other', 'no JSON'],
+    ] as const;
+    await database
+      .tables<Tables>()
+      .insertInto('training_sets')
+      .values(rows.map(([id, name, record], at) => ({ id, name, created_at_micros: at, record })))
+      .execute();
+  });
+  const found = async (idOrName: string) => (await getTrainingSet({ database }, idOrName)).id;
+
+  it('is found by its id, by a beginning that no other has, and by its name, which is the newest’s', async () => {
+    expect(await found('aaaaaaaa11')).toBe('aaaaaaaa11');
+    expect(await found('aaaaaaaa2')).toBe('aaaaaaaa22');
+    expect(await found('bbbb_bbb')).toBe('bbbb_bbb33');
+    expect(await found('named')).toBe('bbbb_bbb33');
+  });
+
+  it.each(['aaaaaaaa', 'aaaaaaa', 'bbbb_bb', 'NAMED', 'aaaaaaaa%', '', "x' or '1'='1"])(
+    'is none of %s',
+    async (text) => {
+      await refused(found(text), 'HR_UNKNOWN_TRAINING_SET');
+    },
+  );
 });
