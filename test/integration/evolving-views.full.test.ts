@@ -4,15 +4,8 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Meaning, startPushes, type Traffic } from '../support/evolving-project.ts';
-import {
-  type EvolvingShop,
-  meaning,
-  openEvolvingShop,
-  predict,
-  push,
-  readService,
-  type Shape,
-} from '../support/evolving-shop.ts';
+import { type EvolvingShop, meaning, openEvolvingShop, type Shape } from '../support/evolving-shop.ts';
+import { predict, push, readService } from '../support/evolving-shop.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
 /** How far a command comes before it is killed, in shares of the time that a whole one takes. */
@@ -67,32 +60,23 @@ describe.each(stores)('definitions change under traffic on $name', (kind) => {
     await shop.close();
   });
 
+  const first = meaning('as it was', {}, 2);
+  const begin = () => {
+    const { url } = shop.server;
+    traffic = startPushes(() => push(url));
+    return { service: traffic.read(() => readService(url), first), model: traffic.read(() => predict(url), first) };
+  };
+
   it('answers by the old meaning or the new, whole; a model by what it was registered with', async () => {
-    const { server, headrace } = shop;
-    const first = meaning('as it was', {}, 2);
-    traffic = startPushes(() => push(server.url));
-    const service = traffic.read(() => readService(server.url), first);
-    const model = traffic.read(() => predict(server.url), first);
-    const steps: {
-      readonly what: string;
-      readonly shape: Shape;
-      readonly factor: number;
-      readonly isMoved: boolean;
-    }[] = [
+    const { headrace } = shop;
+    const { service, model } = begin();
+    const wide: Shape = { hasTotal: true, days: 14 };
+    const renamed: Shape = { ...wide, view: 'ledger', renamedFrom: 'history' };
+    const steps = [
       { what: 'a feature is added', shape: { hasTotal: true }, factor: 2, isMoved: false },
-      { what: 'a window is changed', shape: { hasTotal: true, days: 14 }, factor: 2, isMoved: false },
-      {
-        what: 'the view is renamed',
-        shape: { hasTotal: true, days: 14, view: 'ledger', renamedFrom: 'history' },
-        factor: 2,
-        isMoved: true,
-      },
-      {
-        what: 'a helper is changed',
-        shape: { hasTotal: true, days: 14, view: 'ledger', renamedFrom: 'history' },
-        factor: 3,
-        isMoved: true,
-      },
+      { what: 'a window is changed', shape: wide, factor: 2, isMoved: false },
+      { what: 'the view is renamed', shape: renamed, factor: 2, isMoved: true },
+      { what: 'a helper is changed', shape: renamed, factor: 3, isMoved: true },
     ];
     let before: Meaning = first;
     for (const { what, shape, factor, isMoved } of steps) {
@@ -119,23 +103,20 @@ describe.each(stores)('definitions change under traffic on $name', (kind) => {
     await headrace('endpoints', 'traffic', 'checkout', 'stable=2:100');
     await model.seen(second);
     model.allow(second);
-    const rolledBack = meaning('rolled back', { hasTotal: true, days: 14, view: 'ledger' }, 2);
+    const rolledBack = meaning('rolled back', { ...wide, view: 'ledger' }, 2);
     service.allow(second, rolledBack);
     await headrace('rollback');
     await service.seen(rolledBack);
     service.allow(rolledBack);
     await service.seen(rolledBack);
     await model.seen(second);
-    await traffic.stop();
+    await traffic?.stop();
     expect(Math.min(service.answers, model.answers)).toBeGreaterThan(50);
   }, 120_000);
 
   it('survives a SIGKILL of apply and of the backfill at any moment', async () => {
-    const { server, headrace } = shop;
-    const first = meaning('as it was', {}, 2);
-    traffic = startPushes(() => push(server.url));
-    const service = traffic.read(() => readService(server.url), first);
-    const model = traffic.read(() => predict(server.url), first);
+    const { headrace } = shop;
+    const { service, model } = begin();
     // The code of each is another: what is applied, half applied or not, loads and answers.
     let factor = 2;
     const factors = [first];
@@ -170,6 +151,6 @@ describe.each(stores)('definitions change under traffic on $name', (kind) => {
     service.allow(after);
     await service.seen(after);
     await model.seen(first);
-    await traffic.stop();
+    await traffic?.stop();
   }, 120_000);
 });

@@ -13,7 +13,7 @@ import { openRaw } from '../support/raw-http.ts';
 import { type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
-import { ask, cancelJob, CSV, jobOf, PARQUET, QUERY, readJob, untilJob } from '../support/training-set-client.ts';
+import { ask, CSV, jobOf, PARQUET, QUERY, readJob, untilJob } from '../support/training-set-client.ts';
 import { createTrainingSetProject, spineSql, writeBySql } from '../support/training-set-server.ts';
 import { connectToBoth, workerOf, workersOf } from '../support/worker-processes.ts';
 
@@ -106,21 +106,6 @@ describe('SIGKILL', () => {
     await vi.waitFor(async () => expect(await readJob(server.url, id)).toMatchObject(LOST), { timeout: 60_000 });
     await nothingLeft(pids);
   });
-
-  it('of a server fails all its jobs, which the next one tells, and its place is free', async () => {
-    const first = await serve();
-    const { id, pids } = await working(first);
-    const waiting = await jobOf(ask(first.url, PARQUET, spine));
-    const all = [Number(first.process.pid), ...workers(first)];
-    servers.pop();
-    kill(all);
-    await becomes(() => expect([...pids, ...all].every(isGone)).toBe(true));
-    const second = await serve();
-    for (const one of [id, waiting.id])
-      expect(await untilJob(second.url, one, ({ state }) => state === 'failed')).toMatchObject(LOST);
-    await nothingLeft([]);
-    await cancelJob(second.url, (await working(second)).id);
-  });
 });
 
 describe('a server that is stopped', () => {
@@ -130,9 +115,8 @@ describe('a server that is stopped', () => {
     const events = fetch(`${server.url}/v1/training-sets/jobs/${id}/events`).then((response) => response.text());
     const { socket, text, closed } = await openRaw(server.url);
     const path = `/v1/training-sets?${String(new URLSearchParams(QUERY))}`;
-    socket.write(
-      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${CSV}\r\nContent-Length: 10000\r\n\r\nshop`,
-    );
+    const head = [`POST ${path} HTTP/1.1`, 'Host: localhost', `Content-Type: ${CSV}`, 'Content-Length: 10000'];
+    socket.write([...head, '', 'shop'].join('\r\n'));
     await becomes(() => expect(left()).toHaveLength(2));
     servers.pop();
     expect(await server.stop()).toBe(0);
