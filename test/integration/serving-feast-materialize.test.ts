@@ -36,6 +36,8 @@ describe('a materialize over HTTP', () => {
     return (answer.json() as unknown as { results: { values: unknown[] }[] }).results[1]?.values[0];
   };
   const detail = (body: string): unknown => JSON.parse(JSON.parse(body) as string);
+  const says = (message: RegExp) => ({ message: expect.stringMatching(message) as string });
+
   it('fills a view, wholly and then by what is new', async () => {
     write(['ada,3,2026-01-01T00:00:00Z']);
     const body = { start_ts: '2025-12-01T00:00:00', end_ts: '2200-01-01', feature_views: ['browsing'] };
@@ -51,8 +53,8 @@ describe('a materialize over HTTP', () => {
   it('says which view failed, and why', async () => {
     const answer = await open.post('/materialize', { disable_event_timestamp: true, feature_views: ['lost'] });
     expect(answer.statusCode).toBeLessThan(500);
-    const message: unknown = expect.stringMatching(/view "lost" could not be materialized: .*gone/);
-    expect(detail(answer.body)).toMatchObject({ class: 'FeastError', message });
+    const why = says(/view "lost" could not be materialized: .*gone/);
+    expect(detail(answer.body)).toMatchObject({ class: 'FeastError', ...why });
   });
 
   // twin: test/integration/serving-feast-materialize.test.ts > says which view failed, and why
@@ -74,12 +76,9 @@ describe('a materialize over HTTP', () => {
     ]);
     expect(first.statusCode, first.body).toBe(202);
     expect(first.json()).toEqual({ status: 'accepted', feature_views: ['browsing'] });
-    for (const other of others) {
-      expect(other.statusCode).toBe(409);
-      expect(detail(other.body)).toMatchObject({ message: expect.stringMatching(/HR_CONFLICT: .*under way/) });
-    }
-    const again = async () => (await open.post('/materialize-incremental', body)).statusCode;
-    await expect.poll(again).toBe(200);
+    expect(others.map(({ statusCode }) => statusCode)).toEqual([409, 409]);
+    for (const { body } of others) expect(detail(body)).toMatchObject(says(/HR_CONFLICT: .*under way/));
+    await expect.poll(async () => (await open.post('/materialize-incremental', body)).statusCode).toBe(200);
   });
 
   const END = { end_ts: '2026-01-01' };
@@ -96,7 +95,7 @@ describe('a materialize over HTTP', () => {
   ])('%s refuses %j', async (path, body, status, message) => {
     const answer = await open.post(path, body);
     expect(answer.statusCode).toBe(status);
-    expect(detail(answer.body)).toMatchObject({ message: expect.stringMatching(message) });
+    expect(detail(answer.body)).toMatchObject(says(message));
   });
 
   // twin: test/integration/serving-feast-materialize.test.ts > ends with the server, and is told so
@@ -107,7 +106,7 @@ describe('a materialize over HTTP', () => {
     for (const pid of fillPids()) process.kill(pid, 'SIGKILL');
     const answer = await filling;
     expect(answer.statusCode, answer.body).toBe(503);
-    expect(detail(answer.body)).toMatchObject({ message: expect.stringMatching(/^HR_JOB_LOST: .*SIGKILL/) });
+    expect(detail(answer.body)).toMatchObject(says(/^HR_JOB_LOST: .*SIGKILL/));
     expect((await open.post('/materialize-incremental', body)).statusCode).toBe(200);
   });
 
@@ -119,7 +118,7 @@ describe('a materialize over HTTP', () => {
     await expect.poll(async () => (await open.post('/materialize-incremental', body)).statusCode).toBe(409);
     const [answer] = await Promise.all([filling, open.serving.stop()]);
     expect(answer.statusCode).toBe(503);
-    expect(detail(answer.body)).toMatchObject({ message: expect.stringMatching(/^HR_STOPPING: /) });
+    expect(detail(answer.body)).toMatchObject(says(/^HR_STOPPING: /));
   });
 });
 
