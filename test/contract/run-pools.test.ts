@@ -54,9 +54,8 @@ describe.each(testDatabases('slots of pools'))('on $name', (databases) => {
     const epochs = await Promise.all(Array.from({ length: 8 }, (_, at) => begin(`r${at}`)));
     const batches = epochs.map(() => 0);
     for (let round = 0; round < 4; round++) {
-      await Promise.all(
-        epochs.map((epoch, at) => ask(`r${at}`, epoch, 1 + (at % 3), 5, at % 2 === 0 ? store : second)),
-      );
+      const by = (at: number): RunStore => (at % 2 === 0 ? store : second);
+      await Promise.all(epochs.map((epoch, at) => ask(`r${at}`, epoch, 1 + (at % 3), 5, by(at))));
       // What the last to ask left free is taken by who is next.
       await Promise.all(epochs.map((epoch, at) => ask(`r${at}`, epoch, 1 + (at % 3), 5)));
       const held = Object.entries(await slots());
@@ -70,18 +69,14 @@ describe.each(testDatabases('slots of pools'))('on $name', (databases) => {
 
   it('are of each pool apart', async () => {
     const [a, b] = [await begin('a'), await begin('b')];
-    const both = [
-      { pool: 'warehouse', size: 2, wanted: 2 },
-      { pool: 'gpu', size: 1, wanted: 4 },
-    ];
-    expect(await store.askSlots('a', a, both)).toEqual([
-      { pool: 'warehouse', held: 2, share: 2 },
-      { pool: 'gpu', held: 1, share: 1 },
-    ]);
-    expect(await store.askSlots('b', b, both)).toEqual([
-      { pool: 'warehouse', held: 0, share: 1 },
-      { pool: 'gpu', held: 0, share: 1 },
-    ]);
+    const wanted = { warehouse: { size: 2, wanted: 2 }, gpu: { size: 1, wanted: 4 } };
+    const both = Object.entries(wanted).map(([pool, of]) => ({ pool, ...of }));
+    const given = async (id: string, epoch: number) => {
+      const all = await store.askSlots(id, epoch, both);
+      return all === 'lost' ? all : all.map(({ pool, held, share }) => `${pool} ${held} ${share}`);
+    };
+    expect(await given('a', a)).toEqual(['warehouse 2 2', 'gpu 1 1']);
+    expect(await given('b', b)).toEqual(['warehouse 0 1', 'gpu 0 1']);
   });
 
   it('are the least of what drivers’ settings say, of those that use the pool', async () => {
@@ -159,10 +154,8 @@ describe.each(testDatabases('slots of pools'))('on $name', (databases) => {
     expect(await ask('b', b, 4)).toEqual([0, 2]);
     expect((await rowsOf(db)).pipeline_pools).toEqual(rows);
     await Promise.all([grows(), keep('a', a, 1, 2, 4)]);
-    await Promise.all([
-      grows(),
-      store.flush('a', a, 2, batchOf({ run: { state: 'succeeded', error: null, endedAt: 9 } })),
-    ]);
+    const ended = batchOf({ run: { state: 'succeeded', error: null, endedAt: 9 } });
+    await Promise.all([grows(), store.flush('a', a, 2, ended)]);
     await stop();
   });
 

@@ -6,18 +6,8 @@ import type { PipelineSpec } from '../../src/definitions/index.ts';
 import type { ListedRun, RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
-import {
-  batchOf,
-  claimed,
-  miscounts,
-  newRun,
-  NO_TASKS,
-  passLeases,
-  pipeline,
-  rowsOf,
-  stepOf,
-  taskOf,
-} from '../support/run-rows.ts';
+import { batchOf, claimed, miscounts, newRun, NO_TASKS } from '../support/run-rows.ts';
+import { passLeases, pipeline, rowsOf, stepOf, taskOf } from '../support/run-rows.ts';
 import { openTwoStores, type TwoStores } from '../support/two-stores.ts';
 
 const LEASE_MS = 15_000;
@@ -53,11 +43,20 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
     await store.flush(id, epoch, 2, batchOf({ tasks, steps: [stepOf({ nextIndex: 5, counts: ENDED })] }));
     return epoch;
   };
-  const statesOf = async (id = 'r') => ({
-    run: (await store.get(id)).run.state,
-    steps: (await store.get(id)).steps.map(({ state }) => state),
-    tasks: (await store.tasks(id, 'fan')).map(({ state }) => state),
-  });
+  const runState = async () => (await store.get('r')).run.state;
+  /** The states of the run, of its steps, and of the fan's tasks; steps count their tasks right. */
+  const statesOf = async (): Promise<readonly string[]> => {
+    expect(await miscounts(db)).toEqual([]);
+    const steps = (await store.get('r')).steps.map(({ state }) => state);
+    const tasks = (await store.tasks('r', 'fan')).map(({ state }) => state);
+    return [await runState(), steps.join(' '), tasks.join(' ')];
+  };
+  const CANCELLED = ['cancelled', 'cancelled cancelled', 'succeeded succeeded failed cancelled cancelled'];
+  const taken = async (made = newRun('r')): Promise<number> => {
+    await store.create(made);
+    return (await store.take('r', elsewhere)).epoch;
+  };
+  const failed = { state: 'failed', error: 'no', endedAt: 7 } as const;
 
   describe('to cancel', () => {
     it('is told to the driver, and kept each time, with why', async () => {
@@ -67,14 +66,13 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       expect(await store.renew('r', epoch)).toBe('cancelled');
       expect(await store.look('r', epoch)).toBe('cancelled');
       expect(await store.look('r', epoch + 1)).toBe('lost');
-      expect((await statesOf()).run).toBe('running');
+      expect(await runState()).toBe('running');
       const asks = (await store.events('r')).filter(({ kind }) => kind === 'cancel requested');
       expect(asks.map(({ message }) => message)).toEqual([null, 'again']);
     });
 
     it('leaves known which drivers had its tasks on their own machines, and which still have some', async () => {
-      await store.create(newRun('r'));
-      const { epoch } = await store.take('r', elsewhere);
+      const epoch = await taken();
       const { slices, ...batch } = claimed(2);
       const at = (id: string, executor: string) => slices.map((slice) => ({ ...slice, id, executor }));
       const all = [...at('s', `local:${elsewhere}`), ...at('t', 'local:before/2/bb'), ...at('u', 'fleet')];
@@ -91,12 +89,7 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       const epoch = await halfDone();
       await passLeases(db, LEASE_MS + 1);
       expect(await second.requestCancel('r')).toBe(true);
-      expect(await statesOf()).toEqual({
-        run: 'cancelled',
-        steps: ['cancelled', 'cancelled'],
-        tasks: ['succeeded', 'succeeded', 'failed', 'cancelled', 'cancelled'],
-      });
-      expect(await miscounts(db)).toEqual([]);
+      expect(await statesOf()).toEqual(CANCELLED);
       expect((await store.get('r')).run.endedAt).toBe(5);
       await expect(store.flush('r', epoch, 3, claimed(5))).rejects.toMatchObject({ code: 'HR_CONFLICT' });
       expect(await second.requestCancel('r')).toBe(false);
@@ -107,26 +100,18 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       const epoch = await halfDone();
       expect(await second.requestCancel('r', { reason: 'no more' })).toBe(true);
       await store.release('r', epoch);
-      expect(await statesOf()).toEqual({
-        run: 'cancelled',
-        steps: ['cancelled', 'cancelled'],
-        tasks: ['succeeded', 'succeeded', 'failed', 'cancelled', 'cancelled'],
-      });
-      expect(await miscounts(db)).toEqual([]);
+      expect(await statesOf()).toEqual(CANCELLED);
       await expect(second.take('r', elsewhere)).rejects.toMatchObject({ code: 'HR_CONFLICT' });
     });
 
     it('waits for the next driver where an executor elsewhere still runs a task', async () => {
-      await store.create(newRun('r'));
-      const { epoch } = await store.take('r', elsewhere);
-      const batch = claimed(5);
-      await store.flush('r', epoch, 1, {
-        ...batch,
-        slices: batch.slices.map((slice) => ({ ...slice, executor: 'kubernetes' })),
-      });
+      const epoch = await taken();
+      const { slices, ...batch } = claimed(5);
+      const far = slices.map((slice) => ({ ...slice, executor: 'kubernetes' }));
+      await store.flush('r', epoch, 1, { ...batch, slices: far });
       await store.release('r', epoch);
       expect(await second.requestCancel('r')).toBe(true);
-      expect((await statesOf()).run).toBe('running');
+      expect(await runState()).toBe('running');
       expect((await second.take('r', elsewhere)).isCancelRequested).toBe(true);
     });
   });
@@ -142,7 +127,7 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
 
     it('waits for nobody once the run has ended, though whoever drove it lives on', async () => {
       const epoch = await halfDone();
-      await store.flush('r', epoch, 3, batchOf({ run: { state: 'failed', error: 'no', endedAt: 7 } }));
+      await store.flush('r', epoch, 3, batchOf({ run: failed }));
       // A renewal that was on its way.
       expect(await store.renew('r', epoch)).toBe('lost');
       expect(await second.requestResume('r', { keepDone: true })).toBe(true);
@@ -151,41 +136,21 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
 
     it('lets what failed, was skipped or cancelled run again, with all its tries', async () => {
       const epoch = await halfDone();
-      await store.flush(
-        'r',
-        epoch,
-        3,
-        batchOf({
-          run: { state: 'failed', error: 'fan failed', endedAt: 7 },
-          tasks: [taskOf(4, { state: 'cancelled', output: null })],
-          steps: [
-            stepOf({
-              state: 'failed',
-              nextIndex: 5,
-              counts: { ...NO_TASKS, retry: 1, succeeded: 2, failed: 1, cancelled: 1 },
-              error: 'no',
-              endedAt: 7,
-            }),
-            stepOf({ step: 'end', state: 'skipped', children: null, order: null, openedAt: null, endedAt: 7 }),
-          ],
-        }),
-      );
+      const counts = { ...NO_TASKS, retry: 1, succeeded: 2, failed: 1, cancelled: 1 };
+      const fan = stepOf({ ...failed, nextIndex: 5, counts });
+      const end = stepOf({ step: 'end', state: 'skipped', children: null, order: null, openedAt: null, endedAt: 7 });
+      const tasks = [taskOf(4, { state: 'cancelled', output: null })];
+      await store.flush('r', epoch, 3, batchOf({ run: failed, tasks, steps: [fan, end] }));
       await store.release('r', epoch);
       const code = { pipeline: { ...pipeline, title: 'now' }, manifestHash: 'now' };
       expect(await second.requestResume('r', { keepDone: true, code })).toBe(true);
-      expect(await statesOf()).toEqual({
-        run: 'queued',
-        steps: ['waiting', 'waiting'],
-        tasks: ['succeeded', 'succeeded', 'retry', 'retry', 'retry'],
-      });
-      expect(await miscounts(db)).toEqual([]);
-      const { run, steps, tasks } = await store.load('r');
+      expect(await statesOf()).toEqual(['queued', 'waiting waiting', 'succeeded succeeded retry retry retry']);
+      const { run, steps, tasks: again } = await store.load('r');
       expect(run).toMatchObject({ error: null, endedAt: null, manifestHash: 'now', driver: null });
       expect(run.spec).toEqual(code.pipeline);
       expect(steps[0]).toMatchObject({ nextIndex: 5, children: 20, error: null, endedAt: null });
-      expect(
-        tasks.map(({ index, attempt, failures, losses, notBefore }) => [index, attempt, failures, losses, notBefore]),
-      ).toEqual([2, 3, 4].map((index) => [index, 1, 0, 0, 0]));
+      const fresh = { attempt: 1, failures: 0, losses: 0, notBefore: 0 };
+      expect(again).toMatchObject([2, 3, 4].map((index) => ({ index, ...fresh })));
       await expect(store.flush('r', epoch, 4, claimed(5))).rejects.toMatchObject({ code: 'HR_CONFLICT' });
       expect((await second.take('r', elsewhere)).isCancelRequested).toBe(false);
     });
@@ -196,34 +161,26 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
         groups: [{ name: 'each', foreach: { kind: 'range', start: 0, end: 9 }, last: 'end' }],
         steps: pipeline.steps.map((step) => ({ ...step, in: 'each' })),
       };
-      await store.create(newRun('r', { pipeline: grouped, steps: [{ step: 'each', scope: '' }] }));
-      const { epoch } = await store.take('r', elsewhere);
+      const epoch = await taken(newRun('r', { pipeline: grouped, steps: [{ step: 'each', scope: '' }] }));
       const one = { children: 1, nextIndex: 1, endedAt: 7 };
       const done = { ...one, state: 'succeeded' as const, counts: { ...NO_TASKS, succeeded: 1 } };
       const none = { children: null, order: null, openedAt: null, endedAt: 7 };
       const counts = { ...NO_TASKS, succeeded: 1, failed: 1, cancelled: 1 };
-      await store.flush(
-        'r',
-        epoch,
-        1,
-        batchOf({
-          run: { state: 'failed', error: 'no', endedAt: 7 },
-          tasks: [
-            taskOf(0, { scope: '0', expects: null }),
-            taskOf(0, { scope: '1', expects: null, state: 'failed', output: null }),
-            taskOf(0, { scope: '2', expects: null }),
-          ],
-          steps: [
-            stepOf({ step: 'each', state: 'failed', children: 9, nextIndex: 3, counts, order: null }),
-            stepOf({ scope: '0', ...done }),
-            stepOf({ scope: '0', step: 'end', state: 'skipped', ...none }),
-            stepOf({ scope: '1', ...one, state: 'failed', counts: { ...NO_TASKS, failed: 1 } }),
-            stepOf({ scope: '1', step: 'end', state: 'skipped', ...none }),
-            stepOf({ scope: '2', ...done }),
-            stepOf({ scope: '2', step: 'end', state: 'cancelled', ...none }),
-          ],
-        }),
-      );
+      const tasks = [
+        taskOf(0, { scope: '0', expects: null }),
+        taskOf(0, { scope: '1', expects: null, state: 'failed', output: null }),
+        taskOf(0, { scope: '2', expects: null }),
+      ];
+      const changes = [
+        stepOf({ step: 'each', state: 'failed', children: 9, nextIndex: 3, counts, order: null }),
+        stepOf({ scope: '0', ...done }),
+        stepOf({ scope: '0', step: 'end', state: 'skipped', ...none }),
+        stepOf({ scope: '1', ...one, state: 'failed', counts: { ...NO_TASKS, failed: 1 } }),
+        stepOf({ scope: '1', step: 'end', state: 'skipped', ...none }),
+        stepOf({ scope: '2', ...done }),
+        stepOf({ scope: '2', step: 'end', state: 'cancelled', ...none }),
+      ];
+      await store.flush('r', epoch, 1, batchOf({ run: failed, tasks, steps: changes }));
       await store.release('r', epoch);
       expect(await store.list()).toMatchObject([{ counts: { children: 3, succeeded: 2, failed: 1, cancelled: 0 } }]);
       expect(await second.requestResume('r', { keepDone: true })).toBe(true);
@@ -263,35 +220,23 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
         ],
         steps: [one, other].filter((step) => step !== undefined),
       };
-      await store.create(newRun('r', { pipeline: grouped, steps: ['a', 'b'].map((step) => ({ step, scope: '' })) }));
-      const { epoch } = await store.take('r', elsewhere);
+      const steps = ['a', 'b'].map((step) => ({ step, scope: '' }));
+      const epoch = await taken(newRun('r', { pipeline: grouped, steps }));
       const counted = { children: 1, nextIndex: 1, order: null, endedAt: 7 };
-      await store.flush(
-        'r',
-        epoch,
-        1,
-        batchOf({
-          run: { state: 'failed', error: 'no', endedAt: 7 },
-          tasks: [
-            taskOf(0, { scope: '0', expects: null, state: 'failed', output: null }),
-            taskOf(0, { step: 'end', scope: '0', expects: null, state: 'cancelled', output: null }),
-          ],
-          steps: [
-            stepOf({ step: 'a', state: 'failed', ...counted, counts: { ...NO_TASKS, failed: 1 } }),
-            stepOf({ step: 'b', state: 'succeeded', ...counted, counts: { ...NO_TASKS, succeeded: 1 } }),
-            stepOf({ scope: '0', ...counted, state: 'failed', counts: { ...NO_TASKS, failed: 1 } }),
-            stepOf({ step: 'end', scope: '0', ...counted, state: 'skipped', counts: { ...NO_TASKS, cancelled: 1 } }),
-          ],
-        }),
-      );
+      const tasks = [
+        taskOf(0, { scope: '0', expects: null, state: 'failed', output: null }),
+        taskOf(0, { step: 'end', scope: '0', expects: null, state: 'cancelled', output: null }),
+      ];
+      const changes = [
+        stepOf({ step: 'a', state: 'failed', ...counted, counts: { ...NO_TASKS, failed: 1 } }),
+        stepOf({ step: 'b', state: 'succeeded', ...counted, counts: { ...NO_TASKS, succeeded: 1 } }),
+        stepOf({ scope: '0', ...counted, state: 'failed', counts: { ...NO_TASKS, failed: 1 } }),
+        stepOf({ step: 'end', scope: '0', ...counted, state: 'skipped', counts: { ...NO_TASKS, cancelled: 1 } }),
+      ];
+      await store.flush('r', epoch, 1, batchOf({ run: failed, tasks, steps: changes }));
       expect(await second.requestResume('r', { keepDone: true })).toBe(true);
-      const { steps } = await store.get('r');
-      expect(steps.map(({ step, scope, state }) => `${step} ${scope} ${state}`).toSorted()).toEqual([
-        'a  waiting',
-        'b  succeeded',
-        'end 0 skipped',
-        'fan 0 waiting',
-      ]);
+      const rows = (await store.get('r')).steps.map(({ step, scope, state }) => `${step} ${scope} ${state}`);
+      expect(rows.toSorted()).toEqual(['a  waiting', 'b  succeeded', 'end 0 skipped', 'fan 0 waiting']);
       const states = async (step: string) => (await store.tasks('r', step, { scope: '0' })).map(({ state }) => state);
       expect(await states('fan')).toEqual(['retry']);
       expect(await states('end')).toEqual(['cancelled']);
@@ -300,35 +245,22 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
     it('ends what the pipeline has no more, which nobody would', async () => {
       const epoch = await halfDone();
       await store.release('r', epoch);
-      const { steps } = pipeline;
-      const code = {
-        pipeline: { ...pipeline, steps: steps.filter(({ name }) => name === 'end') },
-        manifestHash: 'now',
-      };
+      const steps = pipeline.steps.filter(({ name }) => name === 'end');
+      const code = { pipeline: { ...pipeline, steps }, manifestHash: 'now' };
       expect(await second.requestResume('r', { keepDone: true, code })).toBe(true);
-      expect(await statesOf()).toEqual({
-        run: 'running',
-        steps: ['waiting', 'cancelled'],
-        tasks: ['succeeded', 'succeeded', 'cancelled', 'cancelled', 'cancelled'],
-      });
-      expect(await miscounts(db)).toEqual([]);
+      const ended = 'succeeded succeeded cancelled cancelled cancelled';
+      expect(await statesOf()).toEqual(['running', 'waiting cancelled', ended]);
       // Once it is there again it goes on as ever.
       const again = { pipeline, manifestHash: 'h' };
       expect(await second.requestResume('r', { keepDone: true, code: again })).toBe(true);
-      expect((await statesOf()).tasks).toEqual(['succeeded', 'succeeded', 'retry', 'retry', 'retry']);
-      expect(await miscounts(db)).toEqual([]);
+      expect((await statesOf()).at(-1)).toBe('succeeded succeeded retry retry retry');
     });
 
     it('lets all of it run again where nothing is to be kept', async () => {
       const epoch = await halfDone();
       await store.release('r', epoch);
       expect(await second.requestResume('r', { keepDone: false })).toBe(true);
-      expect(await statesOf()).toEqual({
-        run: 'running',
-        steps: ['waiting', 'waiting'],
-        tasks: ['retry', 'retry', 'retry', 'retry', 'running'],
-      });
-      expect(await miscounts(db)).toEqual([]);
+      expect(await statesOf()).toEqual(['running', 'waiting waiting', 'retry retry retry retry running']);
       expect((await store.tasks('r', 'fan'))[0]?.output).toBeNull();
     });
   });
@@ -336,49 +268,40 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
   describe('to cancel, and to go on', () => {
     const lastEvent = async (): Promise<number> => (await store.get('r')).run.lastEvent;
     const goOn = async (asked: number) => await second.requestResume('r', { keepDone: true, asked });
-    const ends = async (epoch: number): Promise<void> =>
-      void (await store.flush(
-        'r',
-        epoch,
-        3,
-        batchOf({
-          run: { state: 'cancelled', error: null, endedAt: 7 },
-          tasks: [3, 4].map((index) => taskOf(index, { state: 'cancelled', output: null })),
-          steps: [
-            stepOf({
-              state: 'failed',
-              nextIndex: 5,
-              counts: { ...NO_TASKS, succeeded: 2, failed: 1, cancelled: 2 },
-              endedAt: 7,
-            }),
-            stepOf({ step: 'end', state: 'cancelled', children: null, order: null, openedAt: null, endedAt: 7 }),
-          ],
-        }),
-      ));
-    const refused = { name: 'CancelledSinceError', code: 'HR_CONFLICT' };
+    const ends = async (epoch: number): Promise<unknown> => {
+      const counts = { ...NO_TASKS, succeeded: 2, failed: 1, cancelled: 2 };
+      const fan = stepOf({ state: 'failed', nextIndex: 5, counts, endedAt: 7 });
+      const end = stepOf({ step: 'end', state: 'cancelled', children: null, order: null, openedAt: null, endedAt: 7 });
+      const tasks = [3, 4].map((index) => taskOf(index, { state: 'cancelled', output: null }));
+      const run = { state: 'cancelled', error: null, endedAt: 7 } as const;
+      return await store.flush('r', epoch, 3, batchOf({ run, tasks, steps: [fan, end] }));
+    };
+    const expectRefused = (asked: number) =>
+      expect(goOn(asked)).rejects.toMatchObject({ name: 'CancelledSinceError', code: 'HR_CONFLICT' });
+    const expectWaits = (asked: number) => expect(goOn(asked)).rejects.toMatchObject({ driver: elsewhere });
 
     it('holds by which was asked later: a cancel that came while the resume waited', async () => {
       const epoch = await halfDone();
       const asked = await lastEvent();
-      await expect(goOn(asked)).rejects.toMatchObject({ driver: elsewhere });
+      await expectWaits(asked);
       expect(await store.requestCancel('r')).toBe(true);
-      await expect(goOn(asked)).rejects.toMatchObject({ driver: elsewhere });
+      await expectWaits(asked);
       await ends(epoch);
-      await expect(goOn(asked)).rejects.toMatchObject(refused);
-      expect((await statesOf()).run).toBe('cancelled');
+      await expectRefused(asked);
+      expect(await runState()).toBe('cancelled');
       // Who asks by now has seen it.
       expect(await goOn(await lastEvent())).toBe(true);
-      expect((await statesOf()).run).toBe('queued');
+      expect(await runState()).toBe('queued');
     });
 
     it('holds where a cancel is still being carried out as another comes after the resume', async () => {
       const epoch = await halfDone();
       expect(await store.requestCancel('r')).toBe(true);
       const asked = await lastEvent();
-      await expect(goOn(asked)).rejects.toMatchObject({ driver: elsewhere });
+      await expectWaits(asked);
       expect(await store.requestCancel('r', { reason: 'for good' })).toBe(true);
       await ends(epoch);
-      await expect(goOn(asked)).rejects.toMatchObject(refused);
+      await expectRefused(asked);
     });
 
     it('lets a resume that was asked after the cancel go on, whoever carries that out meanwhile', async () => {
@@ -395,7 +318,7 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       const asked = await lastEvent();
       await ends(epoch);
       expect(await store.requestCancel('r')).toBe(false);
-      await expect(goOn(asked)).rejects.toMatchObject(refused);
+      await expectRefused(asked);
     });
 
     it('holds where the driver died with the cancel, which is left for who takes the run', async () => {
@@ -403,7 +326,7 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       const asked = await lastEvent();
       expect(await store.requestCancel('r')).toBe(true);
       await passLeases(db, LEASE_MS + 1);
-      await expect(goOn(asked)).rejects.toMatchObject(refused);
+      await expectRefused(asked);
       expect((await second.take('r', 'elsewhere/2/bb')).isCancelRequested).toBe(true);
     });
 
@@ -412,7 +335,7 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       const asked = await lastEvent();
       await passLeases(db, LEASE_MS + 1);
       expect(await store.requestCancel('r')).toBe(true);
-      await expect(goOn(asked)).rejects.toMatchObject(refused);
+      await expectRefused(asked);
     });
   });
 
@@ -424,39 +347,24 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       const ids = (runs: readonly ListedRun[]): readonly string[] => runs.map(({ id }) => id);
       // All at one moment: by their ids then.
       expect(ids(await store.list({ limit: 3 }))).toEqual(['n6', 'n5', 'n4']);
-      const page = await store.list({ limit: 3 });
-      const last = page.at(-1);
-      expect(ids(await store.list({ limit: 3, ...(last === undefined ? {} : { before: last }) }))).toEqual([
-        'n3',
-        'n2',
-        'n1',
-      ]);
+      const before = (await store.list({ limit: 3 })).at(-1);
+      expect(ids(await store.list({ limit: 3, ...(before && { before }) }))).toEqual(['n3', 'n2', 'n1']);
       expect(ids(await store.list({ pipeline: 'q' }))).toEqual(['n5', 'n3', 'n1']);
-      expect(await store.list({ state: 'running' })).toMatchObject([
-        { id: 'last', counts: { ...ENDED, children: 20 } },
-      ]);
+      const counts = { ...ENDED, children: 20 };
+      expect(await store.list({ state: 'running' })).toMatchObject([{ id: 'last', counts }]);
       expect(await store.list({ pipeline: 'none' })).toEqual([]);
     });
 
     it('are steps of groups, in the order of the pipeline and then of their items', async () => {
-      await store.create(newRun('r'));
-      const { epoch } = await store.take('r', elsewhere);
+      const epoch = await taken();
       const scopes = ['10', '2', '2/10', '2/9', '0'];
       await store.flush('r', epoch, 1, batchOf({ steps: scopes.map((scope) => stepOf({ scope })) }));
-      expect((await store.get('r')).steps.map(({ step, scope }) => `${step} ${scope}`)).toEqual([
-        'fan ',
-        'fan 0',
-        'fan 2',
-        'fan 2/9',
-        'fan 2/10',
-        'fan 10',
-        'end ',
-      ]);
+      const names = (await store.get('r')).steps.map(({ step, scope }) => `${step} ${scope}`);
+      expect(names).toEqual(['fan ', 'fan 0', 'fan 2', 'fan 2/9', 'fan 2/10', 'fan 10', 'end ']);
     });
 
     it('are tasks in pages, by state, and outputs in the order of their items', async () => {
-      await store.create(newRun('r'));
-      const { epoch } = await store.take('r', elsewhere);
+      const epoch = await taken();
       await store.flush('r', epoch, 1, claimed(2500));
       const tasks = Array.from({ length: 2400 }, (_, index) =>
         taskOf(index, index % 100 === 7 ? { state: 'failed', output: null } : index === 5 ? { output: null } : {}),
@@ -472,14 +380,10 @@ describe.each(testDatabases('what is asked of runs'))('on $name', (databases) =>
       expect(await indexes({ scope: '1' })).toEqual([]);
       const outputs = [];
       for await (const output of store.outputs('r', 'fan')) outputs.push(output);
-      expect(outputs.map(({ index }) => index)).toEqual(
-        Array.from({ length: 2400 }, (_, index) => index).filter((index) => index % 100 !== 7),
-      );
-      expect(outputs.slice(4, 7).map(({ output }) => output)).toEqual([
-        { json: '{"n":4}' },
-        { json: 'null' },
-        { json: '{"n":6}' },
-      ]);
+      const all = Array.from({ length: 2400 }, (_, index) => index);
+      expect(outputs.map(({ index }) => index)).toEqual(all.filter((index) => index % 100 !== 7));
+      const texts = ['{"n":4}', 'null', '{"n":6}'].map((json) => ({ json }));
+      expect(outputs.slice(4, 7).map(({ output }) => output)).toEqual(texts);
     });
   });
 

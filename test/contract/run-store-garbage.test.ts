@@ -1,5 +1,4 @@
-// Runs as rows with the rest of the registry, on every database: what they need of the object store, what of them may go, and the
-// runs of the earlier tables.
+// Runs as rows with the rest of the registry, on every database: what they need of the object store, and what of them may go.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,28 +9,12 @@ import { collectEndedRuns } from '../../src/orchestrator/rows/collect-ended-runs
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { runStoreRows } from '../../src/orchestrator/rows/run-rows-owner.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
-import {
-  blobKey,
-  type Database,
-  type ObjectStore,
-  openDatabase,
-  openObjectStore,
-  putBlob,
-  type RowsOwner,
-} from '../../src/storage/index.ts';
+import { blobKey, type Database, type ObjectStore, openDatabase } from '../../src/storage/index.ts';
+import { openObjectStore, putBlob, type RowsOwner } from '../../src/storage/index.ts';
 import { databasesByTier } from '../support/databases.ts';
 import { makeOldRuns } from '../support/old-runs.ts';
-import {
-  batchOf,
-  claimed,
-  miscounts,
-  newRun,
-  passLeases,
-  pipeline,
-  rowsOf,
-  stepOf,
-  taskOf,
-} from '../support/run-rows.ts';
+import { batchOf, claimed, miscounts, newRun, passLeases } from '../support/run-rows.ts';
+import { pipeline, rowsOf, stepOf, taskOf } from '../support/run-rows.ts';
 
 const DAY = 86_400_000_000;
 const elsewhere = 'elsewhere/1/aa';
@@ -66,6 +49,13 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
     await store.release(id, epoch);
   };
 
+  /** Keys that the rows need, and what is said of one that is gone. */
+  const needed = async (): Promise<ReadonlyMap<string, string>> => {
+    const found = new Map<string, string>();
+    for await (const { key, ifGone } of runStoreRows(objects).objects?.(db.tables()) ?? []) found.set(key, ifGone);
+    return found;
+  };
+
   it('name the outputs, files, orders, logs and training sets that they need', async () => {
     const [file, code, named] = ['1', '2', '3'].map((digit) => digit.repeat(64)) as [string, string, string];
     const long = await putBlob(objects, text(`{"files":{"a":{"sha256":"${file}","size":1}}}`));
@@ -80,40 +70,22 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
       taskOf(2, { expects: null, output: { blob: 'e'.repeat(64) } }),
     ];
     await store.flush('r', epoch, 1, batchOf({ steps: [stepOf({ order: `blob:${order}` })], tasks }));
-    const owner = runStoreRows(objects);
-    const found = new Map<string, string>();
-    for await (const { key, ifGone } of owner.objects?.(db.tables()) ?? []) found.set(key, ifGone);
-    expect([...found].toSorted()).toEqual(
-      [
-        [blobKey(long), 'lost'],
-        [blobKey(file), 'lost'],
-        [blobKey(named), 'unsaid'],
-        [blobKey('e'.repeat(64)), 'lost'],
-        [blobKey(order), 'lost'],
-        [blobKey(code), 'unsaid'],
-        ['runs/r/logs/fan/0/1.txt', 'unsaid'],
-      ].toSorted(),
-    );
+    const lost = [long, file, 'e'.repeat(64), order].map((hash) => [blobKey(hash), 'lost'] as const);
+    const unsaid = [named, code].map((hash) => [blobKey(hash), 'unsaid'] as const);
+    expect(await needed()).toEqual(new Map([...lost, ...unsaid, ['runs/r/logs/fan/0/1.txt', 'unsaid']]));
     const needs = [];
-    for await (const need of owner.needs?.(db.tables()) ?? []) needs.push(need);
-    expect(needs).toEqual([
-      { kind: 'definitions', id: 'h' },
-      { kind: 'training set', id: '0123456789abcdef' },
-    ]);
+    for await (const need of runStoreRows(objects).needs?.(db.tables()) ?? []) needs.push(`${need.kind} ${need.id}`);
+    expect(needs).toEqual(['definitions h', 'training set 0123456789abcdef']);
   });
 
   it('name what results of runs without rows name, which another system drives', async () => {
-    const [file, long] = [
-      '1'.repeat(64),
-      await putBlob(objects, text(`{"files":{"b":{"sha256":"${'2'.repeat(64)}"}}}`)),
-    ];
+    const [file, other] = ['1'.repeat(64), '2'.repeat(64)];
+    const long = await putBlob(objects, text(`{"files":{"b":{"sha256":"${other}"}}}`));
     const files = { 'a.txt': { sha256: file, size: 1, uri: `blob:${file}` } };
     const result = { attempt: 1, output: { blob: long }, files };
     await objects.put('runs/driven/fan/3/0/result.json', text(JSON.stringify(result)));
     await objects.put('runs/driven/logs/fan/0/1.txt', text('said'));
-    const found = new Set<string>();
-    for await (const { key } of runStoreRows(objects).objects?.(db.tables()) ?? []) found.add(key);
-    expect([...found].toSorted()).toEqual([blobKey(file), blobKey('2'.repeat(64)), blobKey(long)].toSorted());
+    expect([...(await needed()).keys()].toSorted()).toEqual([file, other, long].map(blobKey).toSorted());
   });
 
   it('name what a run that is driven elsewhere goes by, and its results until its rows are all made', async () => {
@@ -123,8 +95,7 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
     await objects.put('runs/e/specs/fan/0.json', text(`{"spec":"blob:${order}"}`));
     await objects.put('runs/e/fan/0/0/result.json', text(`{"attempt":1,"output":{"blob":"${blob}"},"files":{}}`));
     const named = async () => {
-      const found = new Set<string>();
-      for await (const { key } of runStoreRows(objects).objects?.(db.tables()) ?? []) found.add(key);
+      const found = await needed();
       return digits.filter((name) => found.has(blobKey(name)));
     };
     expect(await named()).toEqual(digits);
@@ -168,9 +139,8 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
     expect(await db.transaction((trx) => collector.forget(trx, items))).toEqual(items);
     for (const item of items) await collector.erase(item);
     const rows = await rowsOf(db);
-    expect(
-      new Set(Object.values(rows).flatMap((of) => of.map((row) => ('run_id' in row ? row.run_id : row.id)))),
-    ).toEqual(new Set(['needed', 'young', 'waiting']));
+    const left = Object.values(rows).flatMap((of) => of.map((row) => ('run_id' in row ? row.run_id : row.id)));
+    expect(new Set(left)).toEqual(new Set(['needed', 'young', 'waiting']));
     expect(await objects.get('runs/old/logs/fan/0/1.txt')).toBeUndefined();
     expect((await collector.plan()).items).toEqual([]);
   });
@@ -206,14 +176,8 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
     store = await openRunStore(db, fixedClock(5));
     expect(await miscounts(db)).toEqual([]);
     const { run, steps } = await store.get('half');
-    expect(run).toMatchObject({
-      state: 'running',
-      params: { seed: 7 },
-      createdAt: 1000,
-      driver: elsewhere,
-      tick: null,
-    });
-    expect(run.spec).toEqual(pipeline);
+    const half = { state: 'running', params: { seed: 7 }, createdAt: 1000, driver: elsewhere, tick: null };
+    expect(run).toMatchObject({ ...half, spec: pipeline });
     expect(steps.map(({ step, state, nextIndex, children }) => [step, state, nextIndex, children])).toEqual([
       ['fan', 'failed', 3, 4],
       ['end', 'waiting', 0, null],
@@ -223,23 +187,15 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
       ['failed', null, 'no'],
       ['retry', null, null],
     ]);
-    expect((await store.events('half')).map(({ number, kind, index }) => [number, kind, index])).toEqual([
-      [1, 'started', null],
-      [2, 'step opened', null],
-      [3, 'claimed', 0],
-      [4, 'claimed', 1],
-      [5, 'claimed', 2],
-      [6, 'succeeded', 0],
-      [7, 'failed', 1],
-    ]);
+    const events = (await store.events('half')).map(({ number, kind, index }) => `${number} ${kind} ${index}`);
+    const claims = [0, 1, 2].map((index) => `${index + 3} claimed ${index}`);
+    expect(events).toEqual(['1 started null', '2 step opened null', ...claims, '6 succeeded 0', '7 failed 1']);
     expect((await store.get('done')).run).toMatchObject({ state: 'cancelled', endedAt: 1005 });
     await passLeases(db, 15_001);
     expect(await store.requestResume('half', { keepDone: true })).toBe(true);
     const { epoch } = await store.take('half', elsewhere);
-    expect((await store.load('half')).tasks.map(({ index, state }) => [index, state])).toEqual([
-      [1, 'retry'],
-      [2, 'retry'],
-    ]);
+    const { tasks } = await store.load('half');
+    expect(tasks.map(({ index, state }) => `${index} ${state}`)).toEqual(['1 retry', '2 retry']);
     await store.flush('half', epoch, 1, batchOf({ events: [{ at: 1, kind: 'next' }] }));
     expect((await store.events('half')).at(-1)).toMatchObject({ number: 9, kind: 'next' });
   });

@@ -128,6 +128,7 @@ describe.each(testDatabases('schedules'))('on $name', (databases) => {
 
   describe('runs are started', () => {
     const other = 'elsewhere/1/aa';
+    const ended = (state: 'succeeded' | 'cancelled') => batchOf({ run: { state, error: null, endedAt: 7 } });
     let taken: TakenRun[];
     let cancelled: string[];
     let ends: (() => void)[];
@@ -158,12 +159,7 @@ describe.each(testDatabases('schedules'))('on $name', (databases) => {
     };
     const end = async (id: string): Promise<void> => {
       const run = taken.find((one) => one.run.id === id);
-      await store.flush(
-        id,
-        run?.hold.epoch ?? NaN,
-        1,
-        batchOf({ run: { state: 'succeeded', error: null, endedAt: 7 } }),
-      );
+      await store.flush(id, run?.hold.epoch ?? NaN, 1, ended('succeeded'));
     };
 
     it('the oldest first, as many as the pipeline and the scheduler take', async () => {
@@ -184,16 +180,14 @@ describe.each(testDatabases('schedules'))('on $name', (databases) => {
       const due = await store.due();
       await queue('b', { concurrency: 1 });
       const { epoch } = await store.take('a', other);
-      const stale = createRunStarter({
-        store: { ...store, due: async () => ({ ...due, queued: [{ pipeline: 'p', going: 0, runs: ['b'] }] }) },
-        atOnce: 10,
-        drive: async (run) => void taken.push(run),
-        onCancelled: () => {},
-      });
+      const queued = [{ pipeline: 'p', going: 0, runs: ['b'] }];
+      const drive = async (run: TakenRun) => void taken.push(run);
+      const seen = { ...store, due: async () => ({ ...due, queued }) };
+      const stale = createRunStarter({ store: seen, atOnce: 10, drive, onCancelled: () => {} });
       await stale.look();
       await stale.idle();
       expect(taken).toEqual([]);
-      await store.flush('a', epoch, 1, batchOf({ run: { state: 'succeeded', error: null, endedAt: 7 } }));
+      await store.flush('a', epoch, 1, ended('succeeded'));
       await stale.look();
       await stale.idle();
       expect(ids()).toEqual(['b']);
@@ -203,14 +197,10 @@ describe.each(testDatabases('schedules'))('on $name', (databases) => {
       await queue('a', { concurrency: 1, overlap: 'skip' });
       await queue('b', { concurrency: 1, overlap: 'skip' });
       await lookUntil(starterOf(), 1);
-      expect((await store.get('b')).run).toMatchObject({
-        state: 'cancelled',
-        error: 'skipped: 1 run of p went on, and at most 1 may',
-      });
-      expect((await store.events('b')).at(-1)).toMatchObject({
-        kind: 'cancelled',
-        message: expect.stringMatching(/skip/),
-      });
+      const error = 'skipped: 1 run of p went on, and at most 1 may';
+      expect((await store.get('b')).run).toMatchObject({ state: 'cancelled', error });
+      const event = { kind: 'cancelled', message: expect.stringMatching(/skip/) };
+      expect((await store.events('b')).at(-1)).toMatchObject(event);
       expect(cancelled).toEqual([expect.stringMatching(/^b skipped/)]);
       expect(await store.requestCancel('a', { onlyQueued: true })).toBe(false);
     });
@@ -224,7 +214,7 @@ describe.each(testDatabases('schedules'))('on $name', (databases) => {
       await starter.look();
       expect(await store.look('a', epoch)).toBe('cancelled');
       expect((await store.get('b')).run.state).toBe('queued');
-      await store.flush('a', epoch, 1, batchOf({ run: { state: 'cancelled', error: null, endedAt: 7 } }));
+      await store.flush('a', epoch, 1, ended('cancelled'));
       await lookUntil(starter, 1);
       expect(ids()).toEqual(['b']);
     });
@@ -239,10 +229,7 @@ describe.each(testDatabases('schedules'))('on $name', (databases) => {
       await store.release('let-go', (await store.take('let-go', other)).epoch);
       await passLeases(opened[0] as Database, 16_000);
       await lookUntil(starterOf(), 2);
-      expect(taken.map(({ run, isTakenOver }) => [run.id, isTakenOver])).toEqual([
-        ['died', true],
-        ['let-go', false],
-      ]);
+      expect(taken.map(({ run, isTakenOver }) => `${run.id} ${isTakenOver}`)).toEqual(['died true', 'let-go false']);
     });
   });
 });

@@ -1,15 +1,10 @@
-// The guide on AWS Batch, typed from top to bottom: its definition is registered and its containers run, as processes, on moto, which
-// is its S3 and its Secrets Manager too.
+// The guide on AWS Batch, typed from top to bottom: its containers run as processes on moto, which is its S3 and Secrets Manager too.
 // twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
 
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import {
-  ListJobsCommand,
-  RegisterJobDefinitionCommand,
-  type RegisterJobDefinitionCommandInput,
-} from '@aws-sdk/client-batch';
+import { ListJobsCommand, RegisterJobDefinitionCommand } from '@aws-sdk/client-batch';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type BatchServer, batchVariables, findBatchServer, startBatchServer } from '../support/batch-server.ts';
@@ -29,8 +24,8 @@ describe.skipIf(python === undefined)('the guide on AWS Batch', () => {
 
   beforeAll(async () => {
     // What its image has on the PATH.
-    writeFileSync(join(folder, 'headrace'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
-    chmodSync(join(folder, 'headrace'), 0o755);
+    const command = `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`;
+    writeFileSync(join(folder, 'headrace'), command, { mode: 0o755 });
     vi.stubEnv('PATH', `${folder}${delimiter}${process.env['PATH']}`);
     server = await startBatchServer(python ?? '');
     const variables = batchVariables(server.endpoint);
@@ -39,26 +34,16 @@ describe.skipIf(python === undefined)('the guide on AWS Batch', () => {
     const s3 = new S3Client({ endpoint: server.endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
     await s3.send(new CreateBucketCommand({ Bucket: 'team' }));
     s3.destroy();
-    places = {
-      ...variables,
-      AWS_ENDPOINT_URL_S3: server.endpoint,
-      HEADRACE_ARTIFACTS_URL: 's3://team/headrace',
-    };
+    places = { ...variables, AWS_ENDPOINT_URL_S3: server.endpoint, HEADRACE_ARTIFACTS_URL: 's3://team/headrace' };
     project = createServingProject();
     await server.newQueue('headrace');
     const [, json = ''] = /```json\n(\{\n {2}"jobDefinitionName"[^]*?)```/.exec(readFileSync(PAGE, 'utf8')) ?? [];
-    const definition = JSON.parse(json) as RegisterJobDefinitionCommandInput;
+    const definition = JSON.parse(json) as RegisterJobDefinitionCommand['input'];
     // A role of the job gives it keys there; here they are told.
-    const environment = Object.entries({ AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
-    await server.client.send(
-      new RegisterJobDefinitionCommand({
-        ...definition,
-        containerProperties: {
-          ...definition.containerProperties,
-          environment: environment.map(([name, value]) => ({ name, value })),
-        },
-      }),
-    );
+    const keys = Object.entries({ AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
+    const environment = keys.map(([name, value]) => ({ name, value }));
+    const containerProperties = { ...definition.containerProperties, environment };
+    await server.client.send(new RegisterJobDefinitionCommand({ ...definition, containerProperties }));
   }, 120_000);
   afterAll(async () => {
     vi.unstubAllEnvs();
@@ -72,16 +57,14 @@ describe.skipIf(python === undefined)('the guide on AWS Batch', () => {
     // moto gives a secret its own name.
     writeFileSync(page, readFileSync(PAGE, 'utf8').replaceAll(ARN, await server.newSecret('k3y')));
     runGuide(page, project, places);
-    expect(newestRun(project, places)).toMatchObject({
-      state: 'succeeded',
-      steps: [
-        { name: 'fit', counts: { succeeded: 6 } },
-        { name: 'best', result: 6 },
-      ],
-    });
-    const { jobSummaryList = [] } = await server.client.send(
-      new ListJobsCommand({ jobQueue: 'headrace', filters: [{ name: 'JOB_NAME', values: ['headrace-*'] }] }),
-    );
+    const steps = [
+      { name: 'fit', counts: { succeeded: 6 } },
+      { name: 'best', result: 6 },
+    ];
+    expect(newestRun(project, places)).toMatchObject({ state: 'succeeded', steps });
+    const filters = [{ name: 'JOB_NAME', values: ['headrace-*'] }];
+    const list = new ListJobsCommand({ jobQueue: 'headrace', filters });
+    const { jobSummaryList = [] } = await server.client.send(list);
     expect(jobSummaryList.map(({ arrayProperties }) => arrayProperties?.size)).toEqual([2]);
   }, 120_000);
 });

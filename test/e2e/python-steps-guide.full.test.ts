@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runGuide } from '../support/run-guide.ts';
+import { newestRun, runGuide } from '../support/run-guide.ts';
 import { createServingProject, headrace, type Project } from '../support/serving-project.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -19,12 +19,8 @@ beforeAll(() => {
 afterAll(() => project.remove());
 
 it('fits what it says, with metrics, files and cards', () => {
-  const { runs } = JSON.parse(headrace(project, ['runs', 'list', '--json']).stdout) as { runs: { id: string }[] };
-  const id = runs[0]?.id ?? '';
-  const run = JSON.parse(headrace(project, ['runs', 'show', id, '--tasks', '--json']).stdout) as {
-    state: string;
-    steps: { name: string; result: unknown }[];
-  };
+  const run = newestRun(project, {}) as { id: string; state: string; steps: { name: string; result: unknown }[] };
+  const { id } = run;
   expect(run.state).toBe('succeeded');
   const resultOf = (name: string) => run.steps.find((step) => step.name === name)?.result;
   expect(resultOf('best')).toBe(1);

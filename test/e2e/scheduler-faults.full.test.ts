@@ -1,5 +1,4 @@
-// Two schedulers through the faults of what is around them, as processes: one is stopped, goes on, and is killed; the database is away; a
-// clock is set; definitions change between ticks. A tick has one run, none is lost, and each pushed row is answered once.
+// Two schedulers, one of which is stopped or killed, or by another clock, or without a database: each tick has one run, and none is lost.
 // twin: test/contract/schedules.test.ts > runs are made
 // twin: test/contract/triggers.test.ts > makes one run for what came since they were first seen
 
@@ -26,9 +25,9 @@ const hasPostgres = findPostgres() !== undefined;
 if (!hasPostgres)
   skipBecause('schedulers through faults on Postgres: no initdb and postgres found (Debian: postgresql)');
 
-const OFTEN = (options: string): string => `import { pipeline, pushed, task } from 'headrace';
+const OFTEN = `import { pipeline, pushed, task } from 'headrace';
   import { purchases } from './shop.ts';
-  const p = pipeline('often', ${options});
+  const p = pipeline('often', { schedule: '*/2 * * * * *' });
   p.step('say', task(() => 1));
   export default p;
   export const after = pipeline('after', { on: [pushed(purchases, { every: '0s' })] });
@@ -56,7 +55,8 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
       const shop = readFileSync(join(project.directory, 'feature_repo/shop.ts'), 'utf8');
       const scheduled = shop.replace("featureView('history', {", "featureView('history', { schedule: '*/3 * * * * *',");
       project.write('feature_repo/shop.ts', scheduled);
-      apply(`{ schedule: '*/2 * * * * *' }`);
+      project.write('feature_repo/often.ts', OFTEN);
+      type('apply', '--yes');
       database = await openDatabase(env['HEADRACE_REGISTRY_URL'] ?? `sqlite:${sqliteFile()}`);
       store = await openRunStore(database, systemClock);
       ({ schedulers } = await openSchedules(database));
@@ -68,39 +68,30 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
     }, 60_000);
 
     const sqliteFile = (): string => project.file('.headrace/registry.db');
-    function apply(options: string): void {
-      project.write('feature_repo/often.ts', OFTEN(options));
-      const { code, stderr } = headrace(project, ['apply', '--yes'], env);
+    const type = (...words: readonly string[]): void => {
+      const { code, stderr } = headrace(project, words, env);
       expect(code, stderr).toBe(0);
-    }
+    };
     const start = (more: Record<string, string> = {}): Scheduler => {
       const scheduler = startScheduler(project, { ...env, HEADRACE_GC_SCHEDULE: '*/5 * * * * *', ...more });
       children.push(scheduler.process);
       return scheduler;
     };
-    const push = (): void => {
-      const { code, stderr } = headrace(project, ['push', 'purchases', 'events.jsonl'], env);
-      expect(code, stderr).toBe(0);
-    };
+    const push = (): void => type('push', 'purchases', 'events.jsonl');
     const all = async (pipeline: string): Promise<readonly ListedRun[]> =>
       (await store.list({ pipeline, limit: 1000 })).toSorted((a, b) => (a.tick ?? 0) - (b.tick ?? 0));
     const secondsOf = (runs: readonly ListedRun[]): number[] =>
       runs.map(({ tick }) => (tick ?? NaN) / MICROS_PER_SECOND);
     /** Both look. */
-    const startTwo = async (more: Record<string, string> = {}): Promise<readonly [Scheduler, Scheduler]> => {
+    const startTwo = async (more: Record<string, string> = {}) => {
       const two = [start(more), start()] as const;
       await untilSo('both look', async () => (await schedulers.list()).length === 2, two);
       return two;
     };
-    const until = async (pipeline: string, seconds: number, logs: readonly Scheduler[]): Promise<void> =>
-      untilSo(
-        `a run of ${pipeline} after a while`,
-        async () => {
-          const last = (await all(pipeline)).at(-1);
-          return (last?.tick ?? 0) / MICROS_PER_SECOND > seconds;
-        },
-        logs,
-      );
+    const until = (pipeline: string, seconds: number, logs: readonly Scheduler[]): Promise<void> => {
+      const isSo = async () => ((await all(pipeline)).at(-1)?.tick ?? 0) / MICROS_PER_SECOND > seconds;
+      return untilSo(`a run of ${pipeline} after a while`, isSo, logs);
+    };
     /** As a schedule of every so many seconds makes them, the first and the last left alone: a scheduler may be at them. */
     const expectEach = async (pipeline: string, everySeconds: number): Promise<void> => {
       const seconds = secondsOf(await all(pipeline));
@@ -110,14 +101,9 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
     /** Each of what it drove has come to its end; those that had no room were skipped. */
     const expectEnds = async (pipeline: string, logs: readonly Scheduler[]): Promise<void> => {
       const known = new Set((await all(pipeline)).map(({ id }) => id));
-      await untilSo(
-        `the end of the runs of ${pipeline}`,
-        async () => {
-          const runs = (await all(pipeline)).filter(({ id }) => known.has(id));
-          return runs.every(({ state }) => state === 'succeeded' || state === 'cancelled');
-        },
-        logs,
-      );
+      const areOver = async () =>
+        (await all(pipeline)).every(({ id, state }) => !known.has(id) || ['succeeded', 'cancelled'].includes(state));
+      await untilSo(`the end of the runs of ${pipeline}`, areOver, logs);
     };
 
     it('one is stopped, goes on, and is killed: each tick has its run, and each pushed row its answer', async () => {
@@ -145,10 +131,8 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
       // Four times three rows.
       await untilSo('the answers', async () => sumOf(await all('after')) === 12, logs);
       await expectEnds('after', logs);
-      const answers = (await all('after')).map(
-        ({ trigger }) => [trigger?.after ?? NaN, trigger?.through ?? NaN] as const,
-      );
-      for (const [at, [after]] of answers.entries()) if (at > 0) expect(after).toBe(answers[at - 1]?.[1]);
+      const answers = (await all('after')).map(({ trigger }) => trigger);
+      for (const [at, answer] of answers.slice(1).entries()) expect(answer?.after).toBe(answers[at]?.through);
     });
 
     it('the database is away for a while: nothing is lost', async () => {
@@ -167,17 +151,8 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
         await server.startAgain();
       }
       const back = Date.now() / 1000;
-      await untilSo(
-        'a run after it was back',
-        async () => {
-          try {
-            return secondsOf(await all('often')).some((second) => second > back + 4);
-          } catch {
-            return false;
-          }
-        },
-        two,
-      );
+      const isBack = async () => secondsOf(await all('often').catch(() => [])).some((second) => second > back + 4);
+      await untilSo('a run after it was back', isBack, two);
       await expectEach('often', 2);
       await expectEach('materialize:history', 3);
       for (const pipeline of ['often', 'materialize:history']) await expectEnds(pipeline, two);
@@ -189,8 +164,7 @@ describe.each(hasPostgres ? (['SQLite', 'Postgres'] as const) : (['SQLite'] as c
       await until('often', Date.now() / 1000 + 4, two);
       project.write('clock', String(-HOUR_MS));
       await until('often', Date.now() / 1000 + 5, two);
-      const seconds = secondsOf(await all('often'));
-      expect(Math.max(...seconds)).toBeLessThan(Date.now() / 1000 + 1);
+      expect(Math.max(...secondsOf(await all('often')))).toBeLessThan(Date.now() / 1000 + 1);
       await expectEach('often', 2);
       await expectEnds('often', two);
     });

@@ -1,5 +1,4 @@
-// Schedules and triggers over a whole project, in one process: a view is materialized by its schedule, a pipeline runs after that, and
-// runs of a scheduler that stops are gone on with by the next.
+// Schedules and triggers over a whole project, in one process; runs of a scheduler that stops are gone on with by the next.
 
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';

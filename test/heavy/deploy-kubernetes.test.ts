@@ -43,27 +43,11 @@ describe.skipIf(programs === undefined)('the manifests on an API server', { time
     expect(stdout.trim().split('\n')).toHaveLength(manifestsOf(text).length);
   });
 
-  it.each([
-    ['a field that there is not', 'minReadySeconds: 10', 'minReadySecond: 10', /field not declared in schema/],
-    [
-      'a budget that says two things',
-      'maxUnavailable: 1',
-      'maxUnavailable: 1\n  minAvailable: 1',
-      /cannot be both set/,
-    ],
-    [
-      'a port without a name that there is',
-      'path: /health/live\n            port: http',
-      'path: /health/live\n            port: htttp-of-a-long-name',
-      /portName|must be/,
-    ],
-    ['a user that is none', 'runAsUser: 10001', 'runAsUser: -7', /runAsUser/],
-  ])('with %s are refused', (_what, right, wrong, says) => {
+  it('with a field that there is not are refused', () => {
     const text = kustomize(program, 'small');
-    expect(text).toContain(right);
-    const { code, stderr } = apply(text.replace(right, wrong), '--dry-run=server');
+    const { code, stderr } = apply(text.replace('minReadySeconds: 10', 'minReadySecond: 10'), '--dry-run=server');
     expect(code).not.toBe(0);
-    expect(stderr).toMatch(says);
+    expect(stderr).toMatch(/field not declared in schema/);
   });
 
   it('are applied, and nothing is left to change after that', () => {

@@ -1,6 +1,4 @@
-// Models on accelerators, where there are some: the answers of the CPU, nodes that are seen to run there or are refused, devices that there
-// are not, and memory that is given back. WebGPU runs by a driver that computes on the CPU, too, so that on a machine without a GPU all
-// but CUDA itself is seen to work.
+// Models on accelerators, where there are some. WebGPU also runs by a driver that computes on the CPU.
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel, type Tensor, tryProvider } from '../../src/models/index.ts';
@@ -32,11 +30,13 @@ const rows = (count: number, width: number): Tensor => ({
 
 it.skipIf(!accelerators.some(({ isHere }) => isHere))(
   'the least model runs on each that is here',
-  { timeout: 120_000 },
   async () => {
     for (const { provider, isHere } of accelerators) if (isHere) await tryProvider(provider);
   },
+  120_000,
 );
+
+const refused = (message: string) => ({ code: 'HR_UNSUPPORTED', message: expect.stringMatching(message) });
 
 describe.each(accelerators)('a model on $provider', ({ provider, isHere }) => {
   const there = [provider, 'cpu'];
@@ -68,18 +68,15 @@ describe.each(accelerators)('a model on $provider', ({ provider, isHere }) => {
 
     it('answers callers whose rows come together, each for its own', async () => {
       const model = await load(linearModel(1), there);
-      const told = await Promise.all(
-        [1, 2, 3, 4].map((value) => submitRows(model, [[value]], scopeOf({ timeoutMs: 250_000 }))),
-      );
+      const submit = (value: number) => submitRows(model, [[value]], scopeOf({ timeoutMs: 250_000 }));
+      const told = await Promise.all([1, 2, 3, 4].map(submit));
       expect(told.flat()).toEqual([1, 2, 3, 4]);
       expect(model.statistics().runs).toBeLessThan(4);
     });
 
     it('is not loaded where its trees would run on the CPU, unless that is allowed', async () => {
-      await expect(load(treesModel(12, 20, 4), there)).rejects.toMatchObject({
-        code: 'HR_UNSUPPORTED',
-        message: expect.stringMatching(/1 of its 2 nodes fell to the CPU: TreeEnsembleRegressor/),
-      });
+      const fell = refused('1 of its 2 nodes fell to the CPU: TreeEnsembleRegressor');
+      await expect(load(treesModel(12, 20, 4), there)).rejects.toMatchObject(fell);
       const allowed = await load(treesModel(12, 20, 4), there, { providerShare: 0.5 });
       expect(allowed.nodesByProvider).toEqual({ cpu: 1, [provider]: 1 });
       await expect(load(treesModel(12, 20, 4), [provider], { providerShare: 0.5 })).rejects.toMatchObject({
@@ -95,10 +92,7 @@ describe.each(accelerators)('a model on $provider', ({ provider, isHere }) => {
 
 describe.skipIf(!hasCuda)('a GPU', { timeout: 300_000 }, () => {
   it('that there is not loads no model', async () => {
-    await expect(load(mlpModel(12, 16), ['cuda:99', 'cpu'])).rejects.toMatchObject({
-      code: 'HR_UNSUPPORTED',
-      message: expect.stringContaining('"cuda:99"'),
-    });
+    await expect(load(mlpModel(12, 16), ['cuda:99', 'cpu'])).rejects.toMatchObject(refused('"cuda:99"'));
   });
 
   it('has its memory back when a model is closed', async () => {
@@ -113,8 +107,6 @@ describe.skipIf(!hasCuda)('a GPU', { timeout: 300_000 }, () => {
 });
 
 it.skipIf(hasCuda)('without CUDA here a model that wants it is not loaded, by what is missing', async () => {
-  await expect(load(mlpModel(12, 16), ['cuda', 'cpu'])).rejects.toMatchObject({
-    code: 'HR_UNSUPPORTED',
-    message: expect.stringMatching(/"cuda" is not available here: .*It has cpu/),
-  });
+  const absent = refused('"cuda" is not available here: .*It has cpu');
+  await expect(load(mlpModel(12, 16), ['cuda', 'cpu'])).rejects.toMatchObject(absent);
 });

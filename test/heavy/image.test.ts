@@ -1,7 +1,6 @@
-// The image of deploy/docker/Dockerfile, built and run as it stands, but for where it comes from: no registry of images is asked, so
-// the base is made here of Debian's packages, Node and npm. What docker itself says of it nobody here can tell.
+// The image of deploy/docker/Dockerfile, built and run as it stands on a base that is made here: no registry of images is asked.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -9,12 +8,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { constantModel } from '../support/onnx-model.ts';
 import { freePort } from '../support/free-port.ts';
+import { postJson } from '../support/post-json.ts';
 import { createProject, type Project, REPOSITORY, recentPurchases } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const LIMIT_MS = 1_500_000;
 const NEEDED = ['buildah', 'debootstrap', 'npm', 'chroot'];
+const BUILDAH = { ...process.env, STORAGE_DRIVER: 'vfs', BUILDAH_ISOLATION: 'chroot' };
 const CERTIFICATES = '/etc/ssl/certs';
 
 function whyNot(): string | undefined {
@@ -36,7 +37,7 @@ describe.skipIf(why !== undefined)('the image', { timeout: LIMIT_MS }, () => {
     const run = spawnSync('buildah', [...storage(), ...words], {
       cwd: ROOT,
       encoding: 'utf8',
-      env: { ...process.env, STORAGE_DRIVER: 'vfs', BUILDAH_ISOLATION: 'chroot' },
+      env: BUILDAH,
       timeout: LIMIT_MS,
       maxBuffer: 2 ** 26,
     });
@@ -94,14 +95,9 @@ describe.skipIf(why !== undefined)('the image', { timeout: LIMIT_MS }, () => {
   });
 
   it('has what a server needs, a check of health, and a user by number who is not root', () => {
-    const { OCIv1, Docker } = JSON.parse(ok('inspect', container)) as {
-      readonly OCIv1: {
-        readonly config: { readonly User: string; readonly Entrypoint: string[]; readonly Cmd: string[] };
-      };
-      readonly Docker: { readonly config: { readonly StopSignal?: string } };
-    };
-    expect(OCIv1.config).toMatchObject({ User: '10001:10001', Entrypoint: ['headrace'], Cmd: ['serve'] });
-    expect(Docker.config.StopSignal).toBe('SIGTERM');
+    const config = { User: '10001:10001', Entrypoint: ['headrace'], Cmd: ['serve'] };
+    const inspected = { OCIv1: { config }, Docker: { config: { StopSignal: 'SIGTERM' } } };
+    expect(JSON.parse(ok('inspect', container))).toMatchObject(inspected);
     const list = ok('run', container, '--', 'sh', '-c', 'id -u; ls -d /opt/headrace/*; ls /opt/headrace/node_modules');
     const lines = list.split('\n');
     expect(lines[0]).toBe('10001');
@@ -126,46 +122,30 @@ describe.skipIf(why !== undefined)('the image', { timeout: LIMIT_MS }, () => {
       HEADRACE_SERVER_GRPC_PORT: String(await freePort()),
       HEADRACE_SERVER_DRAIN_DELAY_MS: '1500',
     };
-    const words = [
-      'run',
-      '--workingdir',
-      '/state',
-      '--network',
-      'host',
-      ...mounted,
-      ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
-    ];
+    const variables = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
+    const words = ['run', '--workingdir', '/state', '--network', 'host', ...mounted, ...variables];
     const type = (...line: readonly string[]): string => ok(...words, container, '--', ...line);
     spawnSync('chmod', ['-R', 'a+rX', project.directory]);
     type('headrace', 'apply');
     type('headrace', 'push', 'purchases', '/work/events.jsonl');
     type('headrace', 'models', 'register', 'returns', '/work/quarter.onnx', '--alias', 'champion');
-    const server: ChildProcess = spawn('buildah', [...storage(), ...words, container, '--', 'headrace', 'serve'], {
-      env: { ...process.env, STORAGE_DRIVER: 'vfs', BUILDAH_ISOLATION: 'chroot' },
-      stdio: 'ignore',
-    });
-    const ended = once(server, 'exit');
+    const serve = [...storage(), ...words, container, '--', 'headrace', 'serve'];
+    const ended = once(spawn('buildah', serve, { env: BUILDAH, stdio: 'ignore' }), 'exit');
     const url = `http://127.0.0.1:${port}`;
-    await expect
-      .poll(async () => (await fetch(`${url}/health/ready`).catch(() => ({ status: 0 }))).status, { timeout: 120_000 })
-      .toBe(200);
+    const ready = async () => (await fetch(`${url}/health/ready`).catch(() => ({ status: 0 }))).status;
+    await expect.poll(ready, { timeout: 120_000 }).toBe(200);
     const healthy = () => buildah(...words, container, '--', 'node', '/opt/headrace/health.mjs').code;
     expect(healthy()).toBe(0);
-    const answer = await fetch(`${url}/v1/endpoints/checkout/predict`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"inputs":[{"customer":"ada","amount":20}]}',
-    });
-    expect(await answer.json()).toMatchObject({ predictions: [{ outputs: { probability: 0.25 } }] });
+    const inputs = [{ customer: 'ada', amount: 20 }];
+    const answer = await postJson(url, '/v1/endpoints/checkout/predict', { inputs });
+    expect(answer).toMatchObject({ predictions: [{ outputs: { probability: 0.25 } }] });
     // Found by what it runs: chroot isolation has a process of its own before it, which hands no signals on.
-    const found = spawnSync('pgrep', ['-u', '10001', '-f', '^node /usr/local/bin/headrace serve'], {
-      encoding: 'utf8',
-    }).stdout.trim();
-    const pids = found.split('\n').map(Number);
+    const search = ['-u', '10001', '-f', '^node /usr/local/bin/headrace serve'];
+    const pids = spawnSync('pgrep', search, { encoding: 'utf8' }).stdout.trim().split('\n').map(Number);
     expect(pids).toHaveLength(1);
     const fromMs = performance.now();
     process.kill(pids[0] ?? 0, 'SIGTERM');
-    await expect.poll(async () => (await fetch(`${url}/health/ready`)).status, { timeout: 1400 }).toBe(503);
+    await expect.poll(ready, { timeout: 1400 }).toBe(503);
     expect(await ended).toEqual([0, null]);
     expect(performance.now() - fromMs).toBeGreaterThan(1400);
     expect(healthy()).not.toBe(0);

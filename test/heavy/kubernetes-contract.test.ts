@@ -1,5 +1,4 @@
-// What every executor holds to, on Kubernetes: a real control plane, with a node that runs containers as processes, each a
-// `headrace step` of its own in a PID namespace of its own.
+// What every executor holds to, on a real control plane of Kubernetes: each container is a process in a PID namespace of its own.
 
 import { describe, vi } from 'vitest';
 import { silentLogger } from '../../src/core/index.ts';

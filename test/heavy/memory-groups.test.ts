@@ -1,24 +1,14 @@
-// `memory` of a step held by the kernel. Where this machine lets nobody make control groups of version 2, the same tests run on
-// a kernel of their own: User Mode Linux, over the files of this machine.
+// `memory` of a step held by the kernel: by that of this machine, or by User Mode Linux over the files of this machine.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
 import { findGroupsFolder } from '../../src/orchestrator/step/groups-folder.ts';
 import { type ExecutorWorld, openExecutorWorld, until } from '../support/executor-world.ts';
+import { ownFolder } from '../support/opened.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -33,9 +23,7 @@ const grow = (seconds: number) =>
 describe.skipIf(base === undefined)('memory of a step, held by the kernel', () => {
   const groups = () => readdirSync(base ?? '').filter((name) => name.startsWith('headrace-'));
   let world: ExecutorWorld;
-  beforeEach(() => {
-    world = openExecutorWorld({ cpus: 4 });
-  });
+  beforeEach(() => void (world = openExecutorWorld({ cpus: 4 })));
   afterEach(async () => {
     await world.close();
     expect(groups()).toEqual([]);
@@ -47,12 +35,8 @@ describe.skipIf(base === undefined)('memory of a step, held by the kernel', () =
     await until(() => groups().length > 0, 'a group');
     const began = performance.now();
     const [end] = await world.run(shell(`${grow(60)} & wait; sleep 60`), limits);
-    expect(end).toMatchObject({
-      kind: 'failed',
-      cause: 'memory',
-      isFinal: false,
-      reason: expect.stringContaining('used more memory than the 100 MiB that `resources.memory` allows'),
-    });
+    const reason = expect.stringContaining('used more memory than the 100 MiB that `resources.memory` allows');
+    expect(end).toMatchObject({ kind: 'failed', cause: 'memory', isFinal: false, reason });
     expect(performance.now() - began).toBeLessThan(30_000);
     expect((await other)[0]).toMatchObject({ kind: 'succeeded' });
     await until(() => groups().length === 0, 'the end of the groups');
@@ -104,18 +88,9 @@ describe.skipIf(base === undefined || process.getuid?.() !== 0)('where groups ma
   beforeEach(() => mkdirSync(unit));
   afterEach(async () => {
     for (const child of started.splice(0)) child.kill('SIGKILL');
-    const remove = (folder: string): boolean => {
-      try {
-        for (const entry of readdirSync(folder, { withFileTypes: true })) {
-          if (entry.isDirectory()) remove(join(folder, entry.name));
-        }
-        rmdirSync(folder);
-        return true;
-      } catch {
-        return false;
-      }
-    };
-    await until(() => remove(unit), 'the end of the unit');
+    const remove = () =>
+      spawnSync('find', [unit, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']) && !existsSync(unit);
+    await until(remove, 'the end of the unit');
   });
 
   /** What a process finds that is started in this group, as this user. */
@@ -159,17 +134,15 @@ describe.skipIf(base === undefined || process.getuid?.() !== 0)('where groups ma
 
 /** A sentence where there is no such kernel here either. */
 const why =
-  base !== undefined
+  base !== undefined || existsSync(KERNEL)
     ? undefined
-    : existsSync(KERNEL)
-      ? undefined
-      : 'memory of a step held by the kernel: no control group of version 2 with memory may be made here (on Debian, `apt-get install user-mode-linux` brings a kernel to run it on)';
+    : 'memory of a step held by the kernel: no control group of version 2 with memory may be made here (on Debian, `apt-get install user-mode-linux` brings a kernel to run it on)';
 if (why !== undefined) skipBecause(why);
 
 it.skipIf(base !== undefined || why !== undefined)(
   'passes on a kernel of its own',
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'headrace-kernel-'));
+    const folder = ownFolder();
     const init = join(folder, 'init.sh');
     const report = join(folder, 'report.txt');
     const lines = [
@@ -194,7 +167,6 @@ it.skipIf(base !== undefined || why !== undefined)(
     await new Promise((resolve) => machine.once('exit', resolve));
     clearTimeout(timer);
     const said = existsSync(report) ? readFileSync(report, 'utf8') : 'it did not start';
-    rmSync(folder, { recursive: true, force: true });
     expect(said).toMatch(/ended with 0\n$/);
     expect(said).toMatch(/Tests {2}9 passed/);
   },
@@ -202,17 +174,9 @@ it.skipIf(base !== undefined || why !== undefined)(
 );
 
 function processesOf(text: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        return (
-          readFileSync(`/proc/${name}/cmdline`, 'utf8').startsWith('python3') &&
-          readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(text)
-        );
-      } catch {
-        return false;
-      }
-    })
+  const { stdout } = spawnSync('pgrep', ['-f', `^python3 .*${text}`], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
     .map(Number);
 }

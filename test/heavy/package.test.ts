@@ -1,5 +1,4 @@
-// What `npm pack` makes, as those have it who have no clone: it installs into an empty project, and the steps from nothing to a
-// prediction work there, with its types and its client.
+// What `npm pack` makes installs into an empty project, and goes from nothing to a prediction there, with its types and its client.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -13,21 +12,11 @@ import { type ShellProcess, shellBlocks, startShell } from '../support/template-
 const ROOT = join(import.meta.dirname, '../..');
 const LIMIT_MS = 600_000;
 
-interface Run {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** As a person types it, with the Node that the machine has and no folder of this clone on the PATH. */
-function type(directory: string, line: string): Run {
-  const { status, stdout, stderr } = spawnSync('bash', ['-e', '-c', line], {
-    cwd: directory,
-    env: bare(),
-    encoding: 'utf8',
-    timeout: LIMIT_MS,
-  });
-  return { code: status, stdout, stderr };
+function type(directory: string, line: string) {
+  const options = { cwd: directory, env: bare(), encoding: 'utf8', timeout: LIMIT_MS } as const;
+  const { status: code, stdout, stderr } = spawnSync('bash', ['-e', '-c', line], options);
+  return { code, stdout, stderr };
 }
 
 function bare(): NodeJS.ProcessEnv {
@@ -36,9 +25,9 @@ function bare(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(others), PATH: path.join(':') };
 }
 
-function ok(run: Run): string {
-  expect(run.code, `${run.stdout}\n${run.stderr}`).toBe(0);
-  return run.stdout;
+function ok({ code, stdout, stderr }: ReturnType<typeof type>): string {
+  expect(code, `${stdout}\n${stderr}`).toBe(0);
+  return stdout;
 }
 
 const reached = type(ROOT, 'npm view semver version');
@@ -50,8 +39,7 @@ describe.skipIf(reached.code !== 0)('the package', { timeout: LIMIT_MS }, () => 
   beforeAll(() => {
     outside = createProject({ 'empty/package.json': '{"name":"empty","private":true,"type":"module"}' });
     // `prepack` builds it.
-    const pack = type(ROOT, `npm pack --silent --pack-destination '${outside.directory}'`);
-    ok(pack);
+    ok(type(ROOT, `npm pack --silent --pack-destination '${outside.directory}'`));
     packed = readdirSync(outside.directory).find((name) => name.endsWith('.tgz')) ?? '';
   }, LIMIT_MS);
   // It has some ten thousand files.
@@ -59,14 +47,12 @@ describe.skipIf(reached.code !== 0)('the package', { timeout: LIMIT_MS }, () => 
   const inEmpty = (line: string) => type(outside.file('empty'), line);
 
   it('has what its package.json names, and neither sources nor tests', () => {
-    const files = ok(type(outside.directory, `tar -tzf '${packed}'`))
+    const listed = ok(type(outside.directory, `tar -tzf '${packed}'`))
       .trim()
-      .split('\n')
-      .map((path) => path.replace(/^package\//, ''));
-    const { bin, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-      readonly bin: Readonly<Record<string, string>>;
-      readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
-    };
+      .split('\n');
+    const files = listed.map((path) => path.replace(/^package\//, ''));
+    type Package = { bin: Record<string, string>; exports: Record<string, { types: string; default: string }> };
+    const { bin, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Package;
     const named = [...Object.values(bin), ...Object.values(exports).flatMap((one) => [one.types, one.default])];
     for (const path of named) expect(files).toContain(path.replace('./', ''));
     expect(files.filter((path) => /^(src|test|bench|scripts|feature_repo|clients)\//.test(path))).toEqual([]);
@@ -92,21 +78,15 @@ describe.skipIf(reached.code !== 0)('the package', { timeout: LIMIT_MS }, () => 
     const port = await freePort();
     // Of the README's block of the second terminal the port is another.
     const curl = shellBlocks(join(shop, 'README.md')).find((block) => block.startsWith('curl')) ?? '';
-    const server: ShellProcess = startShell(
-      shop,
-      `npx headrace serve --port ${port} --json`,
-      bare() as Record<string, string>,
-    );
+    const variables = bare() as Record<string, string>;
+    const server: ShellProcess = startShell(shop, `npx headrace serve --port ${port} --json`, variables);
     try {
       await server.holds('\n');
-      const answer = JSON.parse(ok(type(shop, curl.replace(':8080', `:${port}`)))) as {
-        readonly predictions: readonly {
-          readonly outputs: { readonly probability: number };
-          readonly features: object;
-        }[];
-      };
-      expect(answer.predictions[0]?.outputs.probability).toBeGreaterThan(0.3);
-      expect(answer.predictions[0]?.features).toMatchObject({ basket__discount: 0.3 });
+      type Predicted = { outputs: { probability: number }; features: object };
+      const answer = ok(type(shop, curl.replace(':8080', `:${port}`)));
+      const [predicted] = (JSON.parse(answer) as { predictions: Predicted[] }).predictions;
+      expect(predicted?.outputs.probability).toBeGreaterThan(0.3);
+      expect(predicted?.features).toMatchObject({ basket__discount: 0.3 });
       // What the program reads in the end is pushed here.
       ok(type(shop, 'npx headrace push purchases events.jsonl'));
       ok(type(shop, 'npx headrace types --out api.ts'));
@@ -119,18 +99,15 @@ describe.skipIf(reached.code !== 0)('the package', { timeout: LIMIT_MS }, () => 
 
   it('is typed, client and definitions alike', () => {
     const shop = outside.file('empty/shop');
-    const config = readFileSync(join(shop, 'tsconfig.json'), 'utf8').replace(
-      '"feature_repo"]',
-      '"feature_repo", "ask.ts"]',
-    );
-    outside.write('empty/shop/tsconfig.json', config);
+    const config = readFileSync(join(shop, 'tsconfig.json'), 'utf8');
+    outside.write('empty/shop/tsconfig.json', config.replace('"feature_repo"]', '"feature_repo", "ask.ts"]'));
     expect(existsSync(join(shop, 'ask.ts'))).toBe(true);
     expect(ok(type(shop, '../node_modules/.bin/tsc -p .'))).toBe('');
     // A page's bundler: no Node in sight, and every declaration file looked into.
-    const page = `${program('/')
+    const untyped = program('/')
       .replace(/import type.*\n/, '')
-      .replace('<typeof shop>', '')}export {};\n`;
-    outside.write('empty/shop/page.ts', page);
+      .replace('<typeof shop>', '');
+    outside.write('empty/shop/page.ts', `${untyped}export {};\n`);
     const options = '--strict --noEmit --skipLibCheck false --target es2022 --lib es2022,dom --types ""';
     const bundler = `${options} --module esnext --moduleResolution bundler --allowImportingTsExtensions`;
     expect(ok(type(shop, `../node_modules/.bin/tsc --ignoreConfig ${bundler} page.ts`))).toBe('');
@@ -142,17 +119,11 @@ describe.skipIf(reached.code !== 0)('the package', { timeout: LIMIT_MS }, () => 
   it('has a client whose own files are enough, typed by what a server serves', () => {
     const shop = outside.file('empty/shop');
     ok(type(shop, 'cp -r ../node_modules/headrace/dist/client own-client'));
-    const bytes = Number(
-      ok(type(shop, "find own-client -type f -printf '%s\\n' | awk '{ sum += $1 } END { print sum }'")),
-    );
-    expect(bytes).toBeLessThan(120_000);
+    const size = "find own-client -type f -printf '%s\\n' | awk '{ sum += $1 } END { print sum }'";
+    expect(Number(ok(type(shop, size)))).toBeLessThan(120_000);
     const imported = ok(type(shop, `grep -rhoE "^(import|export) .* from '[^']+'" own-client --include='*.js'`));
-    expect(
-      imported
-        .trim()
-        .split('\n')
-        .filter((line) => !line.includes("from './")),
-    ).toEqual([]);
+    const lines = imported.trim().split('\n');
+    expect(lines.filter((line) => !line.includes("from './"))).toEqual([]);
     const alone = (endpoint: string): string => `import { createClient } from './own-client/index.js';
 import { api } from './api.ts';
 

@@ -1,36 +1,16 @@
 // Pipelines of sizes that nobody meant: a step that prints 600 MB and fails, a foreach over 10,000,000 items.
 
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { getRun, listRuns, runPipeline } from '../../src/orchestrator/index.ts';
-import {
-  openPipelineProject,
-  type PipelineProject,
-  removeProject,
-  writeRepository,
-} from '../support/pipeline-project.ts';
+import { ownProject } from '../support/opened.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void; // V8's own, there by the flag
 
-const open: PipelineProject[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0)) {
-    await one.close();
-    removeProject(one.directory);
-  }
-});
-
-async function project(
-  text: string,
-  overrides: Parameters<typeof openPipelineProject>[1] = {},
-): Promise<PipelineProject> {
-  const directory = writeRepository({ 'p.ts': `import { pipeline, range, shell, task } from 'headrace';\n${text}` });
-  const made = await openPipelineProject(directory, overrides);
-  open.push(made);
-  return made;
-}
+const project = (text: string, overrides: Parameters<typeof ownProject>[1] = {}) =>
+  ownProject(`import { pipeline, range, shell, task } from 'headrace';\n${text}`, overrides);
 
 function heapMib(): number {
   collect();

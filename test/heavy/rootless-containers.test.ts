@@ -2,38 +2,30 @@
 
 import { execFileSync, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { podmanImageRoot } from '../support/podman-image.ts';
+import { lackOf, makeImage, PODMAN_IMAGE, preparePodman } from '../support/podman-image.ts';
 import type { ContainerStepsOrder } from '../support/container-steps.ts';
 import { until } from '../support/executor-world.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const USER = 'headrace-podman';
 const HOME = `/home/${USER}`;
-const IMAGE = 'localhost/headrace-test:1';
 const PROGRAM = join(import.meta.dirname, '..', 'support', 'container-steps.ts');
-const NEEDED = ['podman', 'runc', 'catatonit', 'busybox', 'newuidmap', 'useradd'];
 
 let user: { readonly uid: number; readonly gid: number } | undefined;
 
-const env = {
-  PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
-  HOME,
-  XDG_RUNTIME_DIR: join(HOME, 'run'),
-  CONTAINERS_CONF: join(HOME, 'containers.conf'),
-  CONTAINERS_STORAGE_CONF: join(HOME, 'storage.conf'),
-};
+const env: Record<string, string> = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', XDG_RUNTIME_DIR: join(HOME, 'run') };
 const podman = (...args: string[]) =>
   spawnSync('podman', args, { ...user, cwd: HOME, env, encoding: 'utf8', timeout: 120_000 });
 
 /** Gives why not. */
 function makeUser(): string | undefined {
   if (process.getuid?.() !== 0) return 'only root can make a user for it';
-  const missing = NEEDED.filter((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0);
-  if (missing.length > 0)
-    return `there is no ${missing.join(', no ')}: apt-get install podman runc catatonit busybox-static uidmap`;
+  const needed = ['podman', 'runc', 'catatonit', 'busybox', 'newuidmap', 'useradd'];
+  const lack = lackOf(needed, 'podman runc catatonit busybox-static uidmap');
+  if (lack !== undefined) return lack;
   const made = spawnSync('useradd', ['--create-home', '--home-dir', HOME, USER], { encoding: 'utf8' });
   if (made.status !== 0) return `useradd: ${made.stderr.trim()}`;
   const id = (flag: string): number => Number(execFileSync('id', [flag, USER], { encoding: 'utf8' }));
@@ -41,28 +33,12 @@ function makeUser(): string | undefined {
   user = own;
   if (spawnSync('ls', [PROGRAM, process.execPath], own).status !== 0)
     return 'this folder is not for other users to read';
-  mkdirSync(env.XDG_RUNTIME_DIR, { mode: 0o700 });
+  mkdirSync(join(HOME, 'run'), { mode: 0o700 });
   // No network of its own: that needs a device which some machines keep for root.
-  writeFileSync(
-    env.CONTAINERS_CONF,
-    '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\nnetns = "none"\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n',
-  );
-  writeFileSync(
-    env.CONTAINERS_STORAGE_CONF,
-    `[storage]\ndriver = "vfs"\ngraphroot = "${join(HOME, 'images')}"\nrunroot = "${join(HOME, 'layers')}"\n`,
-  );
-  podmanImageRoot(join(HOME, 'root'));
-  execFileSync('tar', ['-cf', join(HOME, 'root.tar'), '-C', join(HOME, 'root'), '.']);
-  for (const path of [env.XDG_RUNTIME_DIR, env.CONTAINERS_CONF, env.CONTAINERS_STORAGE_CONF, join(HOME, 'root.tar')])
-    chownSync(path, own.uid, own.gid);
-  for (const words of [
-    ['import', join(HOME, 'root.tar'), IMAGE],
-    ['run', '--rm', '--init', IMAGE, '/bin/sh', '-c', 'exit 0'],
-  ]) {
-    const run = podman(...words);
-    if (run.status !== 0) return `podman ${words[0]} as a user: ${run.stderr.trim()}`;
-  }
-  return undefined;
+  Object.assign(env, preparePodman(HOME, 'netns = "none"\n'));
+  for (const name of ['run', 'containers.conf', 'storage.conf', 'root.tar'])
+    chownSync(join(HOME, name), own.uid, own.gid);
+  return makeImage(HOME, { ...own, cwd: HOME, env, timeout: 120_000 });
 }
 
 const why = makeUser();
@@ -90,7 +66,7 @@ describe.skipIf(why !== undefined)('a container step without root', () => {
     const directory = join(HOME, 'work');
     const order: ContainerStepsOrder = {
       directory,
-      image: IMAGE,
+      image: PODMAN_IMAGE,
       commands: [
         'id > $HEADRACE_STEP_OUTPUT/id.txt; head -c 9 $HEADRACE_STEP_INPUT; echo "\\"$(id -u)\\"" > $HEADRACE_STEP_OUTPUT/uid.json; echo "{\\"uid\\": $(id -u)}" > $HEADRACE_STEP_OUTPUT/result.json',
         'echo "no rows" >&2; exit 3',

@@ -1,5 +1,4 @@
-// Several machines at full size: every step with a fault before, in the middle of and after it, on Postgres and S3, on one
-// Redis and on a cluster that fails over, and on LMDB; and rounds of whatever comes into a random head.
+// Several machines at full size: a fault before, in the middle of and after every step, on all stores, and rounds of chaos.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createRandom, type Random } from '../support/chance.ts';
-import { type Fault, faultsAt } from '../support/fault-points.ts';
+import { faultsAt } from '../support/fault-points.ts';
+import { expectExact, expectMet, isWhole, listed, MINUTES, night, runsWell } from '../support/machine-sweeps.ts';
 import { endSpares, type StartOptions } from '../support/machines.ts';
 import { findPostgres, startPostgres } from '../support/postgres-server.ts';
 import { hasRedisCluster, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
@@ -26,105 +26,44 @@ if (findPostgres() === undefined) skipBecause('several machines on one Postgres:
 /** How many rounds of chaos: each of about ten seconds. */
 const ROUNDS = Number(process.env['HEADRACE_CHAOS_ROUNDS'] ?? 8);
 const SEED = Number(process.env['HEADRACE_CHAOS_SEED'] ?? Date.now() % 1e6);
-const MINUTES = 60_000;
 const DAYS = 24 * 60 * MINUTES;
 
 const everyWhen = (...steps: readonly string[]): string[] =>
   steps.flatMap((step) => ['before', 'during', 'after'].map((when) => `${when} ${step}`));
 
 const PUSHING = everyWhen(
-  'log.register 1',
-  'own.append 1',
-  'own.append 7',
-  'writer.claim 3',
-  'writer.putParts 5',
-  'writer.finish 3',
-  'own.openCut 1',
-  'own.openCut 2',
-  'own.seal 1',
-  'objects.put 1',
-  'own.ship 2',
-  'runs.answer 1',
-  'own.touch 1',
+  ...listed(`log.register 1, own.append 1, own.append 7, writer.claim 3, writer.putParts 5, writer.finish 3, own.openCut 1,
+  own.openCut 2, own.seal 1, objects.put 1, own.ship 2, runs.answer 1, own.touch 1`),
 );
 const SETTLING = everyWhen(
-  'log.adopt 1',
-  'store.fenceWriter 1',
-  'store.writer 1',
-  'settler.claims 1',
-  'settler.putParts 1',
-  'settler.claim 1',
-  'settler.finish 1',
-  'dead.seal 1',
-  'dead.ship 1',
-  'dead.finish 1',
+  ...listed(`log.adopt 1, store.fenceWriter 1, store.writer 1, settler.claims 1, settler.putParts 1, settler.claim 1,
+  settler.finish 1, dead.seal 1, dead.ship 1, dead.finish 1`),
 );
 /** Rows' changes come three a view: asked, opened, finished. */
 const RUNNING = everyWhen(
-  'rows.change 1',
-  'rows.change 2',
-  'rows.change 3',
-  'store.run 1',
-  'run.begin 1',
-  'run.write 1',
-  'run.mark 1',
-  'run.write 3',
-  'run.mark 3',
-  'rows.change 9',
+  ...listed(`rows.change 1, rows.change 2, rows.change 3, store.run 1, run.begin 1, run.write 1, run.mark 1, run.write 3,
+  run.mark 3, rows.change 9`),
 );
-const STOPPED_RUNS = ['store.run 1', 'run.begin 1', 'run.write 1', 'run.mark 1', 'run.write 3', 'run.mark 3'];
-const STOPPED_SERVERS = [
-  'own.append 3',
-  'writer.claim 2',
-  'writer.putParts 3',
-  'writer.finish 2',
-  'own.seal 1',
-  'own.ship 1',
-];
-
-async function night(traffic: Traffic): Promise<void> {
-  await traffic.file('kept');
-  await traffic.file('nightly');
-}
-
-const runsWell = (world: SalesWorld, start: StartOptions = {}) =>
-  expect.poll(() => world.run('c', { ...start, askTimeoutMs: 5000 }), { timeout: 60_000 }).toMatch(/^done /);
-
-async function expectExact(world: SalesWorld, traffic: Traffic, servers: readonly string[], start: StartOptions = {}) {
-  await world.during(() => traffic.checkNow(), traffic.stop());
-  await world.makePeace(servers, start);
-  await traffic.checkNow();
-  await runsWell(world, start);
-  await traffic.checkEnd();
-}
+const STOPPED_RUNS = listed('store.run 1, run.begin 1, run.write 1, run.mark 1, run.write 3, run.mark 3');
+const STOPPED_SERVERS = listed(
+  'own.append 3, writer.claim 2, writer.putParts 3, writer.finish 2, own.seal 1, own.ship 1',
+);
 
 /** Servers one after the other, the other one up; runs beside them until the servers are through. */
 async function sweepAll(world: SalesWorld, traffic: Traffic, start: (machine: string, at: number) => StartOptions) {
-  let isOver = false;
+  const around = (steps: readonly string[]) => steps.flatMap((step) => [`before ${step}`, `after ${step}`]);
   const servers = async (): Promise<string[]> => {
     const of = (machine: string) => ({ start: (at: number) => start(machine, at) });
-    const stops = STOPPED_SERVERS.flatMap((step) => [`before ${step}`, `after ${step}`]);
-    const pushing = [...faultsAt('SIGKILL', ...PUSHING), ...faultsAt('SIGSTOP', ...stops)];
+    const pushing = [...faultsAt('SIGKILL', ...PUSHING), ...faultsAt('SIGSTOP', ...around(STOPPED_SERVERS))];
     const missed = await world.sweepServer('a', pushing, of('a'));
     await world.serve('a', start('a', 0));
     await world.killServer('b');
     missed.push(...(await world.sweepServer('b', faultsAt('SIGKILL', ...SETTLING), of('b'))));
     await world.serve('b', start('b', 0));
-    isOver = true;
     return missed;
   };
-  const runs = async (): Promise<string[]> => {
-    const stops = STOPPED_RUNS.flatMap((step) => [`before ${step}`, `after ${step}`]);
-    const faults: readonly Fault[] = [...faultsAt('SIGKILL', ...RUNNING), ...faultsAt('SIGSTOP', ...stops)];
-    const missed = await world.sweepRuns('c', faults, {
-      each: async (at) => void (at % 2 === 0 && (await night(traffic))),
-      start: (at) => start('c', at),
-    });
-    while (!isOver) await world.run('c', start('c', 0));
-    return missed;
-  };
-  const missed = await world.during(() => traffic.checkNow(), Promise.all([servers(), runs()]));
-  expect(missed.flat()).toEqual([]);
+  const faults = [...faultsAt('SIGKILL', ...RUNNING), ...faultsAt('SIGSTOP', ...around(STOPPED_RUNS))];
+  await expectMet(world, traffic, servers(), faults, (at) => start('c', at));
 }
 
 /** Whatever must be stopped when a test is over, the last first. */
@@ -151,18 +90,14 @@ describe.skipIf(!hasServers)('several machines on one Redis and one Postgres', (
     const redis = stoppedLater(await startRedis());
     const postgres = stoppedLater(await startPostgres());
     const world = await openWorld({ online: redis.url, registry: await postgres.newDatabase() });
-    const clocks: Readonly<Record<string, StartOptions>> = {
-      a: { clockAheadMs: 20 * MINUTES },
-      b: { clockAheadMs: -20 * MINUTES },
-    };
-    const start = (machine: string, at: number): StartOptions =>
-      clocks[machine] ?? { clockAheadMs: (at % 2) * 60 * MINUTES };
+    const clocks: Readonly<Record<string, number>> = { a: 20, b: -20 };
+    const start = (machine: string, at: number) => ({ clockAheadMs: (clocks[machine] ?? (at % 2) * 60) * MINUTES });
     await world.serve('b', start('b', 0));
     const traffic = world.startTraffic();
     await night(traffic);
     await runsWell(world);
     await sweepAll(world, traffic, start);
-    await expectExact(world, traffic, ['a', 'b']);
+    await expectExact(world, traffic, {}, false);
   });
 
   it('count each sale once while the object store comes and goes', async (test) => {
@@ -202,7 +137,7 @@ describe.skipIf(!hasServers)('several machines on one Redis and one Postgres', (
       }
     };
     await world.during(() => traffic.checkNow(), story());
-    await expectExact(world, traffic, ['a', 'b']);
+    await expectExact(world, traffic, {}, false);
   });
 
   it('count each sale once after a run by a clock that is 300 days ahead', async () => {
@@ -216,7 +151,7 @@ describe.skipIf(!hasServers)('several machines on one Redis and one Postgres', (
     await runsWell(world);
     await world.run('c', { clockAheadMs: -300 * DAYS });
     await night(traffic);
-    await expectExact(world, traffic, ['a', 'b']);
+    await expectExact(world, traffic, {}, false);
   });
 });
 
@@ -232,7 +167,7 @@ describe('two servers and a run on one LMDB', () => {
     await night(traffic);
     await runsWell(world);
     await sweepAll(world, traffic, () => ({}));
-    await expectExact(world, traffic, ['a', 'b']);
+    await expectExact(world, traffic, {}, false);
   });
 });
 
@@ -301,17 +236,13 @@ async function chaos(test: Chaos): Promise<void> {
   await night(traffic);
   await runsWell(world);
   const did: string[] = [];
-  const isWhole = () =>
-    expect.poll(() => traffic.checkNow().then(() => 'whole', String), { timeout: 60_000 }).toBe('whole');
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      await world.during(
-        () => traffic.checkMost(),
-        chaosRound(test, (act) => did.push(`${round}: ${act}`)),
-      );
-      await isWhole();
+      const say = (act: string) => did.push(`${round}: ${act}`);
+      await world.during(() => traffic.checkMost(), chaosRound(test, say));
+      await isWhole(traffic);
     }
-    await expectExact(world, traffic, ['a', 'b']);
+    await expectExact(world, traffic, {}, false);
   } catch (error) {
     throw new Error(`seed ${SEED}, after ${did.join('; ')}: ${String(error)}`, { cause: error });
   }

@@ -1,7 +1,6 @@
-// What Snowflake's values become, and what is told when they can't be read: by its own SDK, on fakesnow. What its real
-// service does otherwise can't be had here.
+// What Snowflake's values become, and what is told when they can't be read: by its own SDK, on fakesnow.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type DataType, type Field, parseTimestamp, type Value } from '../../src/core/index.ts';
 import { inspectPlace } from '../../src/offline/index.ts';
 import { DAY_COLUMNS, expectDaysOfRanges } from '../support/days-of-a-year.ts';
@@ -66,20 +65,16 @@ describe.runIf(isHere)('a source in Snowflake (fakesnow)', () => {
   const value = (type: DataType): Field[] => [{ name: 'v', type }];
 
   it.each(BECOME)('reads %s as %j', async (sql, type, expected) => {
-    expect(await readSource(world, ask(value(type), { query: `SELECT ${sql} AS v;` }))).toStrictEqual([
-      { v: expected },
-    ]);
+    const found = await readSource(world, ask(value(type), { query: `SELECT ${sql} AS v;` }));
+    expect(found).toStrictEqual([{ v: expected }]);
   });
 
-  it.each(['TIMESTAMP_NTZ', 'TIMESTAMP_TZ', 'DATE'])(
-    'asks for the rows of the event times that are wanted: %s',
-    async (type) => {
-      const day = "DATEADD(day, n - 1, '2025-01-01'::DATE)";
-      const numbers = 'SELECT ROW_NUMBER() OVER (ORDER BY 1) AS n FROM TABLE(GENERATOR(ROWCOUNT => 365))';
-      const query = `SELECT ${day}::${type} AS at, n FROM (${numbers}) UNION ALL SELECT NULL, -1`;
-      await expectDaysOfRanges((range) => readSource(world, { ...ask(DAY_COLUMNS, { query }), range }));
-    },
-  );
+  it.each(['TIMESTAMP_NTZ', 'TIMESTAMP_TZ', 'DATE'])('asks for rows of the wanted event times: %s', async (type) => {
+    const day = "DATEADD(day, n - 1, '2025-01-01'::DATE)";
+    const numbers = 'SELECT ROW_NUMBER() OVER (ORDER BY 1) AS n FROM TABLE(GENERATOR(ROWCOUNT => 365))';
+    const query = `SELECT ${day}::${type} AS at, n FROM (${numbers}) UNION ALL SELECT NULL, -1`;
+    await expectDaysOfRanges((range) => readSource(world, { ...ask(DAY_COLUMNS, { query }), range }));
+  });
 
   it('refuses what a column can’t be', async () => {
     const error = await failed(ask(value(string), { query: 'SELECT 1 AS v' }));
@@ -96,10 +91,8 @@ describe.runIf(isHere)('a source in Snowflake (fakesnow)', () => {
       expect(await readSource(world, ask(id, { table }))).toEqual([{ customer_id: 7n }]);
     const { location, remote } = ask(id, { table: 'customers' });
     const found = await inspectPlace({ kind: 'snowflake', location }, '', { ...world.deps, remote });
-    expect(found.columns.map(({ name, suggested }) => [name, suggested?.kind])).toEqual([
-      ['CUSTOMER_ID', 'int64'],
-      ['SEEN', 'timestamp'],
-    ]);
+    const columns = found.columns.map(({ name, suggested }) => `${name} ${suggested?.kind}`);
+    expect(columns).toEqual(['CUSTOMER_ID int64', 'SEEN timestamp']);
     const missing = await failed(ask(id, { table: 'public.custmers' }));
     expect(missing).toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
     expect(missing.message).toMatch(/CUSTMERS does not exist!?\. Did you mean "PUBLIC\.CUSTOMERS"\?/);
@@ -108,14 +101,11 @@ describe.runIf(isHere)('a source in Snowflake (fakesnow)', () => {
   it('shows no password, and tells which package is missing', async () => {
     const wrong = await failed(ask(value(int32), { query: 'SELECT 1 AS v' }, server.url.replace('right', 'wrong')));
     expect(wrong).toMatchObject({ code: 'HR_CONFIG' });
-    expect(wrong.message).toMatch(
-      /Snowflake at snowflake:\/\/acme\/SHOP\/PUBLIC refuses us: Incorrect username or password/,
-    );
+    expect(wrong.message).toMatch(/at snowflake:\/\/acme\/SHOP\/PUBLIC refuses us: Incorrect username or password/);
     const parameter = await failed(ask(value(int32), { query: 'SELECT 1 AS v' }, `${server.url}&warehose=W`));
     expect(parameter.message).toMatch(/no parameter "warehose"\. Did you mean "warehouse"\?/);
-    expect(JSON.stringify([wrong, parameter].map((error) => [error.message, error.stack, error.cause]))).not.toMatch(
-      /wrong|right/,
-    );
+    const shown = JSON.stringify([wrong, parameter].map((error) => [error.message, error.stack, error.cause]));
+    expect(shown).not.toMatch(/wrong|right/);
     const importSdk = () => Promise.reject(new Error('Cannot find package'));
     const asked = ask(value(int32), { query: 'SELECT 1 AS v' });
     const absent = await failed({ ...asked, remote: { ...asked.remote, databases: { importSdk } } });
@@ -125,12 +115,9 @@ describe.runIf(isHere)('a source in Snowflake (fakesnow)', () => {
 
   it('gives up a server that stands still', { timeout: 30_000 }, async () => {
     process.kill(server.pid, 'SIGSTOP');
-    try {
-      const error = await failed(ask(value(int32), { query: 'SELECT 1 AS v' }, server.url, 500));
-      expect(error).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
-      expect(error.message).toMatch(/said nothing for 0\.5 s/);
-    } finally {
-      process.kill(server.pid, 'SIGCONT');
-    }
+    onTestFinished(() => void process.kill(server.pid, 'SIGCONT'));
+    const error = await failed(ask(value(int32), { query: 'SELECT 1 AS v' }, server.url, 500));
+    expect(error).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
+    expect(error.message).toMatch(/said nothing for 0\.5 s/);
   });
 });

@@ -1,5 +1,4 @@
-// Jobs of AWS Batch, on moto with jobs that run as processes: what the port of a cluster's jobs promises, and what goes wrong
-// between a driver and Batch.
+// The port of a cluster's jobs on AWS Batch, which is moto with jobs that run as processes, and what goes wrong between it and a driver.
 // twin: test/integration/batch-faults.test.ts > a run on AWS Batch
 
 import { spawn } from 'node:child_process';
@@ -42,15 +41,8 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
   });
 
   const open = (options: Partial<BatchJobsOptions> = {}): ClusterJobs => {
-    const jobs = openBatchJobs({
-      queue,
-      definition: 'runs',
-      logger: silentLogger,
-      lookMs: 50,
-      missingMs: 300,
-      settleMs: 100,
-      ...options,
-    });
+    const quick = { lookMs: 50, missingMs: 300, settleMs: 100 };
+    const jobs = openBatchJobs({ queue, definition: 'runs', logger: silentLogger, ...quick, ...options });
     opened.push(jobs);
     return jobs;
   };
@@ -66,13 +58,8 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
     return jobSummaryList.map(({ jobId = '' }) => jobId);
   };
   const running = async (id: string): Promise<void> => {
-    await vi.waitFor(
-      async () => {
-        const { jobs: [found] = [] } = await server.client.send(new DescribeJobsCommand({ jobs: [id] }));
-        expect(found?.status).toBe('RUNNING');
-      },
-      { timeout: WAIT_MS, interval: 50 },
-    );
+    const look = async () => (await server.client.send(new DescribeJobsCommand({ jobs: [id] }))).jobs?.[0]?.status;
+    await expect.poll(look, { timeout: WAIT_MS }).toBe('RUNNING');
   };
   /** Counts what is asked, and does to it what `fault` says. */
   const meddle = (fault: FaultyProxy['fault'] = () => undefined): void => {
@@ -113,17 +100,14 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
   it('are told apart by why they failed', async () => {
     await server.define('no-image', { image: 'missing/image:1' });
     const [jobs, broken] = [open(), open({ definition: 'no-image' })];
+    const refused = (reason: string) => [{ kind: 'refused', reason: expect.stringContaining(reason) as string }];
     expect(await run(jobs, job('kill -KILL $$'))).toMatchObject([{ kind: 'failed', cause: 'memory' }]);
     // A minute is the least that Batch takes; it lasts 0.6 s here.
-    expect(await run(jobs, job('exec sleep 100', { timeoutMs: 1 }))).toMatchObject([
-      { kind: 'failed', cause: 'timeout' },
-    ]);
-    expect(await run(broken, job('true'))).toMatchObject([
-      { kind: 'refused', reason: expect.stringContaining('CannotPullContainerError') as string },
-    ]);
-    expect(await run(jobs, job('', { command: ['headrace-nowhere'] }))).toMatchObject([
-      { kind: 'refused', reason: expect.stringContaining('executable file not found') as string },
-    ]);
+    const late = await run(jobs, job('exec sleep 100', { timeoutMs: 1 }));
+    expect(late).toMatchObject([{ kind: 'failed', cause: 'timeout' }]);
+    expect(await run(broken, job('true'))).toMatchObject(refused('CannotPullContainerError'));
+    const nowhere = job('', { command: ['headrace-nowhere'] });
+    expect(await run(jobs, nowhere)).toMatchObject(refused('executable file not found'));
   });
 
   it('are lost where Spot takes their machine, and where Batch forgets them', async () => {
@@ -174,26 +158,19 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
     expect([...ids, id].map((each) => server.log(each))).toEqual(Array(3).fill('s3cr3t yes\n'));
     expect(asked('registerjobdefinition')).toBe(1);
     const { jobDefinitions = [] } = await server.client.send(new DescribeJobDefinitionsCommand({ status: 'ACTIVE' }));
-    const derived = jobDefinitions.filter(({ jobDefinitionName = '' }) =>
-      jobDefinitionName.startsWith('with-secrets-'),
-    );
-    expect(derived.map(({ containerProperties }) => containerProperties?.secrets)).toEqual([
-      [{ name: 'API_KEY', valueFrom: arn }],
-    ]);
+    const derived = jobDefinitions.filter(({ jobDefinitionName: name = '' }) => name.startsWith('with-secrets-'));
+    const valueFrom = [{ name: 'API_KEY', valueFrom: arn }];
+    expect(derived.map(({ containerProperties }) => containerProperties?.secrets)).toEqual([valueFrom]);
     expect(JSON.stringify(jobDefinitions)).not.toContain('s3cr3t');
   });
 
   it('are refused, with the way out, where the definition or the queue will not do', async () => {
     await server.define('no-role', { executionRoleArn: '' });
-    const why = async (options: Partial<BatchJobsOptions>, one: ClusterJob): Promise<string> => {
-      const [end] = await run(open(options), one);
-      expect(end?.kind).toBe('refused');
-      return end?.kind === 'refused' ? end.reason : '';
-    };
-    expect(await why({ definition: 'nobody' }, job('true'))).toMatch(/no active job definition "nobody".*register it/);
-    expect(await why({ queue: 'nobody' }, job('true'))).toMatch(/Job queue nobody does not exist/);
     const secrets = { API_KEY: { arn: 'arn:aws:secretsmanager:x' } };
-    expect(await why({ definition: 'no-role' }, job('true', { secrets }))).toMatch(/executionRoleArn/);
+    const [queue, role] = [/Job queue nobody does not exist/, /executionRoleArn/];
+    const refused = (reason: RegExp) => [{ kind: 'refused', reason: expect.stringMatching(reason) as string }];
+    expect(await run(open({ queue: 'nobody' }), job('true'))).toMatchObject(refused(queue));
+    expect(await run(open({ definition: 'no-role' }), job('true', { secrets }))).toMatchObject(refused(role));
   });
 
   describe('when Batch', () => {
@@ -204,12 +181,6 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
       expect(await run(open({ silenceMs: 300 }), one)).toMatchObject([{ code: 5 }]);
       expect(asked('submitjob')).toBe(1);
       expect(await namesakes(one.name)).toHaveLength(1);
-    });
-
-    it('answers slowly, are told of all the same', async () => {
-      meddle(() => ({ kind: 'slow', ms: 400 }));
-      const one = job('exit 6', { parts: 2 });
-      expect(await run(open(), one)).toMatchObject([{ code: 6 }, { code: 6 }]);
     });
 
     it('refuses the credentials, say which call and what to allow', async () => {
@@ -229,10 +200,8 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
     meddle((_, path) => (path === '/v1/listjobs' && isLate ? { kind: 'slow', ms: 300 } : undefined));
     const [[a = ''], [b = '']] = await Promise.all([first.submit([one]), second.submit([one])]);
     isLate = false;
-    expect(await Promise.all([ends(first, one, a), ends(second, one, b)])).toMatchObject([
-      [{ code: 7 }],
-      [{ code: 7 }],
-    ]);
+    const both = await Promise.all([ends(first, one, a), ends(second, one, b)]);
+    expect(both).toMatchObject([[{ code: 7 }], [{ code: 7 }]]);
   });
 
   it('whose driver is killed between submit and answer are found by the next one', async () => {
@@ -243,9 +212,8 @@ describe.skipIf(python === undefined)('jobs of AWS Batch', { timeout: 60_000 }, 
       const { openBatchJobs } = await import(${JSON.stringify(module)});
       const logger = { debug() {}, info() {}, warn() {}, error() {} };
       await openBatchJobs({ queue: ${JSON.stringify(queue)}, definition: 'runs', logger }).submit([${JSON.stringify(one)}]);`;
-    const driver = spawn(process.execPath, ['--conditions=headrace-source', '--input-type=module', '-e', script], {
-      stdio: 'ignore',
-    });
+    const node = ['--conditions=headrace-source', '--input-type=module', '-e', script];
+    const driver = spawn(process.execPath, node, { stdio: 'ignore' });
     await vi.waitFor(async () => expect(await namesakes(one.name)).toHaveLength(1), { timeout: WAIT_MS, interval: 50 });
     driver.kill('SIGKILL');
     await once(driver, 'exit');

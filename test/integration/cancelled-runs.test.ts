@@ -1,21 +1,17 @@
 // Runs that are cancelled whose driver is gone: what it left on this host is ended, and what may run on another is told.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { cancelRun, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
 import { newOwner } from '../../src/orchestrator/lease.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { processesWith, until } from '../support/executor-world.ts';
-import {
-  openPipelineProject,
-  type PipelineProject,
-  removeProject,
-  writeRepository,
-} from '../support/pipeline-project.ts';
+import { ownProject } from '../support/opened.ts';
+import type { PipelineProject } from '../support/pipeline-project.ts';
 import { claimed, newRun, passLeases } from '../support/run-rows.ts';
 import { fullIt } from '../support/tier.ts';
 
@@ -23,35 +19,14 @@ const DRIVER = fileURLToPath(new URL('../support/pipeline-project.ts', import.me
 const FAR = 'far-host.pid.4026531836.0badcafe/77/1f2e3d4c';
 const LEASE_MS = 15_000;
 
-const projects: PipelineProject[] = [];
-const children: ChildProcess[] = [];
-
-afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
-  for (const project of projects.splice(0)) {
-    for (const pid of processesWith(`${project.directory}/`)) kill(pid, 'SIGKILL');
-    await project.close();
-    removeProject(project.directory);
-  }
-});
-
-function kill(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // gone
-  }
-}
-
 async function open(): Promise<PipelineProject> {
-  const source = `
+  const project = await ownProject(`
     import { pipeline, shell } from 'headrace';
     const p = pipeline('slow');
     p.step('a', shell('test -e __PROJECT__/go || exec sleep 1000'));
     p.step('b', shell('test -e __PROJECT__/go || setsid sleep 1000'));
-    export default p;`;
-  const project = await openPipelineProject(writeRepository({ 'pipelines.ts': source }));
-  projects.push(project);
+    export default p;`);
+  onTestFinished(() => void spawnSync('kill', ['-9', ...processesWith(`${project.directory}/`).map(String)]));
   return project;
 }
 
@@ -64,7 +39,6 @@ async function abandoned(project: PipelineProject, becomesOfLauncher: 'SIGKILL' 
   const child = spawn(process.execPath, ['--conditions=headrace-source', DRIVER, project.directory, 'run', 'slow'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  children.push(child);
   let id = '';
   child.stdout?.on('data', (chunk: Buffer) => (id += chunk.toString()));
   const sleeping = (): number => processesWith('sleep\u00001000').filter((pid) => left(project).includes(pid)).length;
@@ -97,19 +71,14 @@ describe('cancel of a run whose driver is gone', () => {
     const drivenBy = async (id: string, driver: string): Promise<void> => {
       await store.create(newRun(id));
       const { epoch } = await store.take(id, driver);
-      const batch = claimed(2);
-      await store.flush(id, epoch, 1, {
-        ...batch,
-        slices: batch.slices.map((slice) => ({ ...slice, executor: `local:${driver}` })),
-      });
+      const { slices, ...batch } = claimed(2);
+      const there = slices.map((slice) => ({ ...slice, executor: `local:${driver}` }));
+      await store.flush(id, epoch, 1, { ...batch, slices: there });
       await passLeases(database, LEASE_MS + 1);
     };
     await drivenBy('r', FAR);
-    expect(await cancelRun(project.deps, 'r')).toMatchObject({
-      wasRunning: true,
-      state: 'cancelled',
-      mayRunAt: ['far-host'],
-    });
+    const far = { wasRunning: true, state: 'cancelled', mayRunAt: ['far-host'] };
+    expect(await cancelRun(project.deps, 'r')).toMatchObject(far);
 
     // As it is there: the run was cancelled on another host, and its driver died on this one.
     const driver = newOwner();
@@ -123,25 +92,19 @@ describe('cancel of a run whose driver is gone', () => {
   });
 
   // twin: test/integration/cancelled-runs.test.ts > names the host that drove it
-  fullIt('leaves nothing running beside it where it is resumed later', async () => {
+  fullIt.each(['resumed', 'beside another'])('leaves nothing running where it is %s later', async (how) => {
     const project = await open();
     const id = await abandoned(project, 'SIGSTOP');
     // On another host: nothing here is ended by it.
     const store = await openRunStore(project.deps.database, project.deps.clock);
-    await store.requestCancel(id);
+    if (how === 'resumed') await store.requestCancel(id);
     expect(left(project).length).toBeGreaterThan(0);
     writeFileSync(join(project.directory, 'go'), '');
-    expect((await resumeRun(project.deps, id)).state).toBe('succeeded');
-    expect(left(project)).toEqual([]);
-  });
-
-  // twin: test/integration/cancelled-runs.test.ts > names the host that drove it
-  fullIt('the next driver here ends them, too, whatever it drives', async () => {
-    const project = await open();
-    await abandoned(project, 'SIGSTOP');
-    writeFileSync(join(project.directory, 'go'), '');
-    expect((await runPipeline(project.deps, { pipeline: 'slow' })).state).toBe('succeeded');
+    const run = how === 'resumed' ? resumeRun(project.deps, id) : runPipeline(project.deps, { pipeline: 'slow' });
+    expect((await run).state).toBe('succeeded');
+    if (how === 'resumed') expect(left(project)).toEqual([]);
     await until(() => left(project).length === 0, 'the end of what the other driver left');
-    await until(() => readdirSync(join(project.directory, 'work', 'scratch')).length === 0, 'the end of its folder');
+    const isGone = () => how === 'resumed' || readdirSync(join(project.directory, 'work', 'scratch')).length === 0;
+    await until(isGone, 'the end of its folder');
   });
 });

@@ -1,5 +1,4 @@
-// The end of a claim is set when its cut is sealed. Whatever comes between, a store that is away or a process that dies,
-// it is set in the end: a claim without one would be kept for ever.
+// The end of a claim is set when its cut is sealed, whatever comes between: a claim without one would be kept for ever.
 
 import { rename } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,6 +9,7 @@ import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { type OnlineStoreKind, type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 
+type OnlineWriter = Awaited<ReturnType<OnlineStore['writer']>>;
 const definitions = eventDefinitions();
 const { manifest } = definitions;
 const rows = [{ k: 'a', happened: formatTimestamp(NOW - MICROS_PER_MINUTE), x: 1 }];
@@ -19,24 +19,20 @@ const limits = { claimRetentionMs: 200 };
 let skippedMs = 0;
 const steadyClock = { id: 'test', nowMicros: () => Math.round((performance.now() + skippedMs) * 1000) };
 
-function withSteadyClock(kind: OnlineStoreKind): OnlineStoreKind {
-  if (kind.name !== 'lmdb') return kind;
-  return {
-    ...kind,
-    async prepare() {
-      const place = await kind.prepare();
-      const path = place.url.slice('lmdb:'.length);
-      return {
-        ...place,
-        open: async (clock = systemClock, project = 'test') => openLmdbStore({ path, project, clock, steadyClock }),
-      };
-    },
-  };
-}
+const withSteadyClock = (kind: OnlineStoreKind): OnlineStoreKind => ({
+  ...kind,
+  async prepare() {
+    const place = await kind.prepare();
+    const path = place.url.slice('lmdb:'.length);
+    const open: OnlineStorePlace['open'] = async (clock = systemClock, project = 'test') =>
+      openLmdbStore({ path, project, clock, steadyClock });
+    return { ...place, open };
+  },
+});
+const kinds = onlineStoreKinds().map((kind) => (kind.name === 'lmdb' ? withSteadyClock(kind) : kind));
 
-describe.each(onlineStoreKinds().map(withSteadyClock))('a claim’s end on $name', (kind) => {
+describe.each(kinds)('a claim’s end on $name', (kind) => {
   let world: IngestionWorld;
-  let place: OnlineStorePlace;
   let isAway = false;
   let failed = 0;
   beforeEach(async () => {
@@ -44,25 +40,26 @@ describe.each(onlineStoreKinds().map(withSteadyClock))('a claim’s end on $name
     failed = 0;
     skippedMs = 0;
     world = await openIngestionWorld(kind);
-    place = world.place;
   });
   afterEach(() => world.close());
 
   const push = ({ ingestion }: PushProcess, key: string) => ingestion.push('events', rows, key);
-  const between = (store: OnlineStore): OnlineStore => ({
+  const away = () => new HeadraceError('HR_ONLINE_UNAVAILABLE', 'it is away');
+  /** The store with other methods of its writers. */
+  const withWriter = (more: (writer: OnlineWriter) => Partial<OnlineWriter>) => (store: OnlineStore) => ({
     ...store,
-    async writer(link) {
+    async writer(link: Parameters<OnlineStore['writer']>[0]) {
       const writer = await store.writer(link);
-      return {
-        ...writer,
-        async expire(...given) {
-          if (!isAway) return writer.expire(...given);
-          failed++;
-          throw new HeadraceError('HR_ONLINE_UNAVAILABLE', 'it is away');
-        },
-      };
+      return { ...writer, ...more(writer) };
     },
   });
+  const between = withWriter((writer) => ({
+    async expire(...given) {
+      if (!isAway) return writer.expire(...given);
+      failed++;
+      throw away();
+    },
+  }));
   const open = (more: Partial<Parameters<IngestionWorld['open']>[0]> = {}): Promise<PushProcess> =>
     world.open({ definitions: () => definitions, between, limits, settleEveryMs: 0, ...more });
   /** A cut that is sealed and shipped; gives the run that asked. */
@@ -137,36 +134,27 @@ describe.each(onlineStoreKinds().map(withSteadyClock))('a claim’s end on $name
     // The new claim's cut is open: it has no end yet.
     expect(await (await open()).ingestion.settle()).toBe(1);
     skippedMs = 3 * limits.claimRetentionMs;
-    if (place.server !== undefined) {
-      const [claim = ''] = (await place.server.command('KEYS hr:claim:*')).match(/hr:claim:\S+/) ?? [];
-      expect(await place.server.command(`PTTL ${claim}`)).toMatch(/^:-1/);
-    }
+    const { server: redis } = world.place;
+    const [claim = ''] = (await redis?.command('KEYS hr:claim:*'))?.match(/hr:claim:\S+/) ?? [];
+    if (redis !== undefined) expect(await redis.command(`PTTL ${claim}`)).toMatch(/^:-1/);
     expect(await push(server, 'k')).toMatchObject({ duplicate: true });
   }, 30_000);
 
   it('comes before the next cut is sealed, also by a writer that stops while the store is away', async () => {
-    let isGone = (): void => {};
-    const gone = new Promise<void>((resolve) => (isGone = resolve));
-    const dying = (store: OnlineStore): OnlineStore => ({
-      ...store,
-      async writer(link) {
-        const writer = await store.writer(link);
-        return {
-          ...writer,
-          async expire() {
-            failed++;
-            await gone;
-            throw new HeadraceError('HR_ONLINE_UNAVAILABLE', 'it is away');
-          },
-          async close() {
-            isGone();
-            // As one that has something on the way: whoever waited for the end goes on first.
-            for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
-            await writer.close();
-          },
-        };
+    const { promise: gone, resolve: isGone } = Promise.withResolvers<void>();
+    const dying = withWriter((writer) => ({
+      async expire() {
+        failed++;
+        await gone;
+        throw away();
       },
-    });
+      async close() {
+        isGone();
+        // As one that has something on the way: whoever waited for the end goes on first.
+        for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+        await writer.close();
+      },
+    }));
     const server = await open({ between: dying, closeLimitMs: 50 });
     await push(server, 'k');
     await cut(server);

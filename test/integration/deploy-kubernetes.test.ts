@@ -1,17 +1,19 @@
-// The manifests for Kubernetes, by a validator of its schemas and by what a server keeps to: settings that there are, times that
-// suffice, metrics that it tells. What a server of Kubernetes says of them is in the heavy tier.
+// Manifests for Kubernetes, and jobs as they are sent to it, by a validator of its schemas, and by what a server keeps to.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { environmentName, SETTINGS } from '../../src/app/index.ts';
 import { killLimitMs, STORES_LIMIT_MS } from '../../src/app/stop-limits.ts';
+import type { ClusterJob } from '../../src/orchestrator/executors/cluster/cluster-jobs.ts';
+import { jobSpec } from '../../src/orchestrator/executors/kubernetes/job-spec.ts';
 import { deployFile, findKustomize, KUBERNETES, kustomize, manifestsOf, OVERLAYS } from '../support/deploy-files.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
+import { fullDescribe } from '../support/tier.ts';
 
 const validator = bringPackages('kubernetes-validate-1.37', ['kubernetes-validate==1.37.0']);
 if (typeof validator === 'string') skipBecause(`the manifests for Kubernetes: ${validator}`);
@@ -47,7 +49,6 @@ function mistakesOf(texts: Readonly<Record<string, string>>): Readonly<Record<st
 
 interface Servers {
   readonly spec: {
-    readonly minReadySeconds: number;
     readonly template: {
       readonly spec: {
         readonly terminationGracePeriodSeconds: number;
@@ -91,6 +92,50 @@ describe.skipIf(typeof validator === 'string')('by the schemas of Kubernetes', (
   });
 });
 
+// twin: test/unit/kubernetes-pods.test.ts > a deadline is one that Kubernetes takes
+fullDescribe.skipIf(typeof validator === 'string')('by the schemas of Kubernetes, too', () => {
+  const job: ClusterJob = {
+    name: 'headrace-1',
+    parts: 3,
+    command: ['headrace', 'step', '--slice', 'runs/r/slices/s.json'],
+    env: { HEADRACE_ARTIFACTS_URL: 's3://bucket/headrace' },
+    secrets: { HEADRACE_SECRET_SHOP: { secretKeyRef: { name: 'shop', key: 'url' } } },
+    cpu: 0.5,
+    memoryBytes: 2 ** 30,
+    timeoutMs: 60_000,
+  };
+  const place = { namespace: 'ml', image: 'headrace:1', run: 'r' };
+  const resources = { limits: { 'example.com/gpu': '1' } };
+  const containers = [
+    { name: 'step', image: 'x', resources },
+    { name: 'agent', image: 'y' },
+  ];
+  const metadata = { annotations: { team: 'ml' }, labels: { team: 'ml' } };
+  const template = { metadata, spec: { serviceAccountName: 'step', nodeSelector: { disk: 'fast' }, containers } };
+  const spec = jobSpec(job, place);
+
+  it('jobs are what they say, but those that are spoiled', () => {
+    const own = jobSpec({ ...job, image: 'other:2' }, { ...place, template });
+    const endless = jobSpec({ ...job, timeoutMs: null }, place);
+    const unknown = { ...spec, spec: { ...spec.spec, completionsMode: 'Indexed' } };
+    const other = { ...spec, spec: { ...spec.spec, completions: 'three' } };
+    const jobs = Object.entries({ spec, own, endless, unknown, other });
+    const said = mistakesOf(Object.fromEntries(jobs.map(([name, one]) => [name, JSON.stringify(one)])));
+    expect([said['spec'], said['own'], said['endless']]).toEqual([[], [], []]);
+    expect(said['unknown']?.join()).toMatch(/completionsMode/);
+    expect(said['other']?.join()).toMatch(/three/);
+  });
+
+  it('those of the guide are what they say', () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/run-on-kubernetes.md'), 'utf8');
+    const [, yaml = ''] = /```yaml\n# headrace\.yaml\n([^]*?)```/.exec(guide) ?? [];
+    expect(yaml).toContain('kind: PodTemplate');
+    const documents = yaml.split('---\n').map((document, at) => [`guide-${at}`, document]);
+    for (const [name, said] of Object.entries(mistakesOf(Object.fromEntries(documents))))
+      expect(said, name).toEqual([]);
+  });
+});
+
 describe('what the manifests ask of a server', () => {
   const servers = base('servers.yaml') as Servers;
   const { spec } = servers.spec.template;
@@ -130,22 +175,18 @@ describe('what the manifests ask of a server', () => {
 });
 
 describe.skipIf(kubectl === undefined)('an overlay', () => {
-  it.each(OVERLAYS)(
-    '%s says by a line of its own which project it serves, and its other settings are the base’s',
-    (overlay) => {
-      const own = deployFile(`kubernetes/overlays/${overlay}/kustomization.yaml`);
-      // One that is made of another has that one's.
-      if (own.includes('../../base')) expect(own).toContain('- HEADRACE_PROJECT=headrace\n');
-      const [map] = manifestsOf(kustomize(kubectl ?? '', overlay)).filter(({ kind }) => kind === 'ConfigMap');
-      const { data } = map as unknown as { readonly data: Readonly<Record<string, string>> };
-      expect(data).toMatchObject((base('settings.yaml') as { readonly data: object }).data);
-    },
-  );
+  it.each(OVERLAYS)('%s says by a line of its own which project it serves; all else is the base’s', (overlay) => {
+    const own = deployFile(`kubernetes/overlays/${overlay}/kustomization.yaml`);
+    // One that is made of another has that one's.
+    if (own.includes('../../base')) expect(own).toContain('- HEADRACE_PROJECT=headrace\n');
+    const [map] = manifestsOf(kustomize(kubectl ?? '', overlay)).filter(({ kind }) => kind === 'ConfigMap');
+    const { data } = map as unknown as { readonly data: Readonly<Record<string, string>> };
+    expect(data).toMatchObject((base('settings.yaml') as { readonly data: object }).data);
+  });
 });
 
 describe('servers are added', () => {
   interface Rule {
-    readonly seriesQuery: string;
     readonly name: { readonly as: string };
     readonly metricsQuery: string;
   }
@@ -174,42 +215,27 @@ describe('servers are added', () => {
     });
     const model = (version: number) => `,model="returns",version="${version}"`;
     // Of a, one model makes rows wait 20 ms each and the other not at all; nobody asks quiet.
-    const test = {
-      evaluation_interval: '15s',
-      tests: [
-        {
-          interval: '15s',
-          input_series: [
-            series('headrace_model_wait_seconds_total', 'a', '0+3x40', model(1)),
-            series('headrace_model_wait_seconds_total', 'a', '0x40', model(2)),
-            series('headrace_model_rows_total', 'a', '0+100x40', model(1)),
-            series('headrace_model_rows_total', 'a', '0+50x40', model(2)),
-            series('headrace_model_wait_seconds_total', 'b', '0+0.125x40', model(1)),
-            series('headrace_model_rows_total', 'b', '0+100x40', model(1)),
-            series('headrace_model_wait_seconds_total', 'quiet', '7x40', model(1)),
-            series('headrace_model_rows_total', 'quiet', '900x40', model(1)),
-            ...['a', 'b', 'quiet'].map((pod) => series('headrace_workers', pod, '2x40')),
-            series('nodejs_eventloop_utilization_ratio', 'a', '0.9x40'),
-          ],
-          promql_expr_test: [
-            {
-              expr: queryOf('headrace_model_wait_seconds'),
-              eval_time: '5m',
-              exp_samples: [
-                { labels: '{pod="a"}', value: 0.02 },
-                { labels: '{pod="b"}', value: 0.00125 },
-                { labels: '{pod="quiet"}', value: 0 },
-              ],
-            },
-            {
-              expr: queryOf('headrace_event_loop_busy_ratio'),
-              eval_time: '5m',
-              exp_samples: [{ labels: '{pod="a"}', value: 0.9 }],
-            },
-          ],
-        },
-      ],
+    const waited = (pod: string, version: number, seconds: string, rows: string) => [
+      series('headrace_model_wait_seconds_total', pod, seconds, model(version)),
+      series('headrace_model_rows_total', pod, rows, model(version)),
+    ];
+    const input_series = [
+      ...waited('a', 1, '0+3x40', '0+100x40'),
+      ...waited('a', 2, '0x40', '0+50x40'),
+      ...waited('b', 1, '0+0.125x40', '0+100x40'),
+      ...waited('quiet', 1, '7x40', '900x40'),
+      ...['a', 'b', 'quiet'].map((pod) => series('headrace_workers', pod, '2x40')),
+      series('nodejs_eventloop_utilization_ratio', 'a', '0.9x40'),
+    ];
+    const after5 = (name: string, values: Readonly<Record<string, number>>) => {
+      const exp_samples = Object.entries(values).map(([pod, value]) => ({ labels: `{pod="${pod}"}`, value }));
+      return { expr: queryOf(name), eval_time: '5m', exp_samples };
     };
+    const promql_expr_test = [
+      after5('headrace_model_wait_seconds', { a: 0.02, b: 0.00125, quiet: 0 }),
+      after5('headrace_event_loop_busy_ratio', { a: 0.9 }),
+    ];
+    const test = { evaluation_interval: '15s', tests: [{ interval: '15s', input_series, promql_expr_test }] };
     const path = join(folder, 'autoscaling.test.yaml');
     writeFileSync(path, stringify(test));
     const run = spawnSync('promtool', ['test', 'rules', path], { encoding: 'utf8' });

@@ -1,39 +1,16 @@
-// Runs from their pipelines to their ends: results, retries, resumes, cancels, repeats and caches. Their functions run in this process;
-// what processes do is held by the contract of executors.
+// Runs from their pipelines to their ends, whose functions run in this process; what processes do is held by the contract of executors.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
-import {
-  type CancelledRun,
-  cancelRun,
-  diffRuns,
-  getRun,
-  listRuns,
-  rerunFrom,
-  resumeRun,
-  runPipeline,
-  whyStep,
-} from '../../src/orchestrator/index.ts';
+import { type CancelledRun, cancelRun, diffRuns, getRun, listRuns } from '../../src/orchestrator/index.ts';
+import { rerunFrom, resumeRun, runPipeline, whyStep } from '../../src/orchestrator/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { until } from '../support/executor-world.ts';
-import {
-  openPipelineProject,
-  type PipelineProject,
-  removeProject,
-  writeRepository,
-} from '../support/pipeline-project.ts';
+import { ownProject } from '../support/opened.ts';
+import { openPipelineProject, type PipelineProject } from '../support/pipeline-project.ts';
 import { fullIt } from '../support/tier.ts';
-
-const open: PipelineProject[] = [];
-
-afterEach(async () => {
-  for (const project of open.splice(0)) {
-    await project.close();
-    removeProject(project.directory);
-  }
-});
 
 /** A project whose pipelines are this text, after the imports that each needs; `mark(line)` appends to a file. */
 async function project(
@@ -48,17 +25,26 @@ async function project(
     const mark = (line: unknown) => appendFileSync(marks, line + '\\n');
     const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     ${text}`;
-  const directory = writeRepository({ 'pipelines.ts': source, ...files });
-  const made = await openPipelineProject(directory, { isInline: true, ...overrides });
-  open.push(made);
-  return made;
+  return await ownProject({ 'pipelines.ts': source, ...files }, { isInline: true, ...overrides });
 }
 
 /** As another process has it: what that writes is heard of at once. */
 async function fromElsewhere({ directory, deps }: PipelineProject): Promise<PipelineProject['deps']> {
   const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
-  open.push({ directory, deps, close: () => database.close() });
+  onTestFinished(() => database.close());
   return { ...deps, database };
+}
+
+/** A run that waits in its only step until there is a file `go`; gives it once its task runs. */
+async function waiting(name: string) {
+  const made = await project(`
+    const p = pipeline('${name}');
+    p.step('a', task(async () => { mark('a'); while (!existsSync('__PROJECT__/go')) await sleep(20); return 1; }));
+    export default p;`);
+  let id = '';
+  const running = runPipeline(made.deps, { pipeline: name, onStart: (started) => (id = started) });
+  await until(() => marksOf(made).length === 1);
+  return { made, id, running, go: () => writeFileSync(join(made.directory, 'go'), '') };
 }
 
 const withProcesses = (text: string, files: Record<string, string> = {}): Promise<PipelineProject> =>
@@ -97,12 +83,7 @@ describe('a pipeline', () => {
     const results = Object.fromEntries(run.steps.map((step) => [step.name, step.result]));
     expect(results).toEqual({
       items: ['x0', 'y1', 'z2'],
-      grid: [
-        { a: 1, b: 'p' },
-        { a: 1, b: 'q' },
-        { a: 2, b: 'p' },
-        { a: 2, b: 'q' },
-      ],
+      grid: [1, 2].flatMap((a) => ['p', 'q'].map((b) => ({ a, b }))),
       range: [3, 4, 5],
       result: ['X0', 'Y1', 'Z2'],
       none: [],
@@ -137,31 +118,16 @@ describe('a pipeline', () => {
     const made = await project(
       `const p = pipeline('one', { params: { seed: t.int32().default(7) } }); p.step('a', task(() => 1)); export default p;`,
     );
-    await expect(runPipeline(made.deps, { pipeline: 'on' })).rejects.toThrow(
-      /there is no pipeline "on".*Did you mean "one"\? One that is new counts once `headrace apply`/,
-    );
-    await expect(runPipeline(made.deps, { pipeline: 'one', params: { sed: 1 } })).rejects.toThrow(/takes seed/);
-    await expect(runPipeline(made.deps, { pipeline: 'one', params: { seed: 'x' } })).rejects.toThrow(
-      /expected int32, got string "x"/,
-    );
+    const run = (pipeline: string, params = {}) => expect(runPipeline(made.deps, { pipeline, params })).rejects;
+    const unknown = /there is no pipeline "on".*Did you mean "one"\? One that is new counts once `headrace apply`/;
+    await run('on').toThrow(unknown);
+    await run('one', { sed: 1 }).toThrow(/takes seed/);
+    await run('one', { seed: 'x' }).toThrow(/expected int32, got string "x"/);
     expect(await listRuns(made.deps)).toEqual([]);
   });
 });
 
 describe('a step that fails', () => {
-  it('is tried again as often as it says, and its run succeeds when a try does', async () => {
-    const made = await project(`
-      const p = pipeline('flaky');
-      p.step('flaky', task(() => { mark('try'); if (readFileSync(marks, 'utf8').length < 12) throw new Error('not yet'); return 'done'; }), { retry: { times: 3, delay: '1ms' } });
-      export default p;`);
-    const run = await runPipeline(made.deps, { pipeline: 'flaky' });
-    expect(marksOf(made)).toEqual(['try', 'try', 'try']);
-    expect((await getRun(made.deps, run.id, { hasTasks: true })).steps[0]?.tasks?.[0]).toMatchObject({
-      state: 'succeeded',
-      attempt: 3,
-    });
-  });
-
   // twin: test/contract/executors.test.ts > the $name executor
   // twin: test/property/pipeline-engine.test.ts > that stops at a failure has done no other work
   fullIt('fails the run with its reason and the end of its log, once what ran beside it has finished', async () => {
@@ -179,14 +145,11 @@ describe('a step that fails', () => {
        }));
        p.step('after', task(() => mark('after')), { needs: { other } });
        export default p;`,
-      {
-        'bad.py': 'open("__PROJECT__/tries.txt", "a").write("x")\nprint("about to divide")\n1 / 0',
-      },
+      { 'bad.py': 'open("__PROJECT__/tries.txt", "a").write("x")\nprint("about to divide")\n1 / 0' },
     );
     const failed = runPipeline(made.deps, { pipeline: 'bad' });
-    await expect(failed).rejects.toThrow(
-      /step "bad" failed after 2 attempts: exit code 1[^]*about to divide[^]*ZeroDivisionError/,
-    );
+    const why = /step "bad" failed after 2 attempts: exit code 1[^]*about to divide[^]*ZeroDivisionError/;
+    await expect(failed).rejects.toThrow(why);
     await expect(failed).rejects.toMatchObject({ code: 'HR_STEP_FAILED' });
     const [run] = await listRuns(made.deps);
     expect(run?.state).toBe('failed');
@@ -196,20 +159,15 @@ describe('a step that fails', () => {
   // twin: test/contract/executors.test.ts > the $name executor
   // twin: test/integration/orchestrator-engine.test.ts > that failed goes on from the failed step when resumed
   fullIt('tells the end of what the newest attempt printed once it was resumed', async () => {
-    const made = await withProcesses(
-      `const p = pipeline('twice'); p.step('bad', python('bad.py')); export default p;`,
-      {
-        'bad.py':
-          'import os\nopen("__PROJECT__/tries.txt", "a").write("x")\nraise RuntimeError("%d" % os.path.getsize("__PROJECT__/tries.txt"))',
-      },
-    );
-    await expect(runPipeline(made.deps, { pipeline: 'twice' })).rejects.toThrow(
-      /exit code 1: RuntimeError: 1\n[^]*RuntimeError: 1\n/,
-    );
-    const [run] = await listRuns(made.deps);
-    await expect(resumeRun(made.deps, run?.id ?? '')).rejects.toThrow(
-      /exit code 1: RuntimeError: 2\n[^]*RuntimeError: 2\n/,
-    );
+    const script =
+      'import os\nopen("__PROJECT__/tries.txt", "a").write("x")\nraise RuntimeError("%d" % os.path.getsize("__PROJECT__/tries.txt"))';
+    const text = `const p = pipeline('twice'); p.step('bad', python('bad.py')); export default p;`;
+    const { deps } = await withProcesses(text, { 'bad.py': script });
+    const first = /exit code 1: RuntimeError: 1\n[^]*RuntimeError: 1\n/;
+    await expect(runPipeline(deps, { pipeline: 'twice' })).rejects.toThrow(first);
+    const [run] = await listRuns(deps);
+    const second = /exit code 1: RuntimeError: 2\n[^]*RuntimeError: 2\n/;
+    await expect(resumeRun(deps, run?.id ?? '')).rejects.toThrow(second);
   });
 
   it('starts nothing more once a foreach has no array to run over', async () => {
@@ -242,52 +200,30 @@ describe('a run', () => {
   });
 
   it('can be cancelled from elsewhere, and may be resumed later', async () => {
-    const made = await project(`
-      const p = pipeline('cancelled');
-      p.step('a', task(async () => { mark('a'); if (!existsSync('__PROJECT__/go')) await new Promise(() => {}); return 1; }));
-      export default p;`);
-    let id = '';
-    const running = runPipeline(made.deps, { pipeline: 'cancelled', onStart: (started) => (id = started) });
-    await until(() => marksOf(made).length === 1);
-    expect(await cancelRun(await fromElsewhere(made), id)).toMatchObject({
-      wasRunning: true,
-      state: 'running',
-      mayRunAt: [],
-    });
+    const { made, id, running, go } = await waiting('cancelled');
+    const told = { wasRunning: true, state: 'running', mayRunAt: [] };
+    expect(await cancelRun(await fromElsewhere(made), id)).toMatchObject(told);
     expect((await running).state).toBe('cancelled');
     expect(await cancelRun(made.deps, id)).toMatchObject({ wasRunning: false, state: 'cancelled', endedProcesses: 0 });
-    writeFileSync(join(made.directory, 'go'), '');
+    go();
     expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
   });
 
   it('that is driven is waited for by whoever wants to resume it', async () => {
-    const made = await project(`
-      const p = pipeline('busy');
-      p.step('a', task(async () => { mark('a'); while (!existsSync('__PROJECT__/go')) await sleep(20); return 1; }));
-      export default p;`);
-    let id = '';
-    const running = runPipeline(made.deps, { pipeline: 'busy', onStart: (started) => (id = started) });
-    await until(() => marksOf(made).length === 1);
+    const { made, id, running, go } = await waiting('busy');
     const waits: string[] = [];
     const onWait = (sentence: string): void => {
       waits.push(sentence);
-      writeFileSync(join(made.directory, 'go'), '');
+      go();
     };
-    const resumed = await resumeRun({ ...made.deps, onWait }, id);
-    expect(resumed.state).toBe('succeeded');
+    expect((await resumeRun({ ...made.deps, onWait }, id)).state).toBe('succeeded');
     expect((await running).state).toBe('succeeded');
     expect(marksOf(made)).toEqual(['a']);
     expect(waits).toEqual([expect.stringMatching(/^run .* is driven by .*; it is waited for$/)]);
   });
 
   it('that is cancelled while somebody waits to resume it stays cancelled, and they are told', async () => {
-    const made = await project(`
-      const p = pipeline('contested');
-      p.step('a', task(async () => { mark('a'); if (!existsSync('__PROJECT__/go')) await new Promise(() => {}); return 1; }));
-      export default p;`);
-    let id = '';
-    const running = runPipeline(made.deps, { pipeline: 'contested', onStart: (started) => (id = started) });
-    await until(() => marksOf(made).length === 1);
+    const { made, id, running, go } = await waiting('contested');
     let cancelled: Promise<CancelledRun> | undefined;
     const elsewhere = await fromElsewhere(made);
     const onWait = (): void => void (cancelled = cancelRun(elsewhere, id));
@@ -298,7 +234,7 @@ describe('a run', () => {
     expect((await running).state).toBe('cancelled');
     expect((await getRun(made.deps, id)).state).toBe('cancelled');
     expect(marksOf(made)).toHaveLength(1);
-    writeFileSync(join(made.directory, 'go'), '');
+    go();
     expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
   });
 
@@ -313,12 +249,9 @@ describe('a run', () => {
     const source = join(made.directory, 'repo', 'pipelines.ts');
     writeFileSync(source, readFileSync(source, 'utf8').replace('range(3)', 'range(2)'));
     const now = await openPipelineProject(made.directory, { isInline: true });
-    open.push(now);
-    const refused: Error = await resumeRun(now.deps, id).then(
-      () => new Error('it went on'),
-      (error: Error) => error,
-    );
-    expect(refused.message.match(/`headrace .*?`/g)).toEqual([`\`headrace runs rerun ${id} --from a\``]);
+    onTestFinished(() => now.close());
+    const refused = await resumeRun(now.deps, id).catch((error: Error) => error);
+    expect(String(refused).match(/`headrace .*?`/g)).toEqual([`\`headrace runs rerun ${id} --from a\``]);
     const run = await getRun(now.deps, id, { hasTasks: true });
     expect(run).toMatchObject({ state: 'failed', steps: [{ counts: { retry: 0, running: 0, cancelled: 2 } }] });
     expect(run.steps[0]?.tasks?.map(({ state }) => state)).toEqual(['succeeded', 'cancelled', 'cancelled']);
@@ -346,9 +279,9 @@ describe('a run', () => {
     expect(results(second)).toMatchObject({ a: [1, 2], g: [10, 20], b: [10, 20], c: 2, d: 'd' });
     expect([...kept].sort()).toEqual(['a', 'd']);
     expect(marksOf(made).slice(ran).sort()).toEqual(['b', 'c', 'in', 'in']);
-    const [copied] =
-      (await getRun(made.deps, second.id, { hasTasks: true })).steps.find(({ name }) => name === 'a')?.tasks ?? [];
-    expect(copied).toMatchObject({ from: first.id, state: 'succeeded' });
+    const { steps } = await getRun(made.deps, second.id, { hasTasks: true });
+    const copied = steps.find(({ name }) => name === 'a')?.tasks;
+    expect(copied).toMatchObject([{ from: first.id, state: 'succeeded' }]);
     const third = await rerunFrom(made.deps, second.id, { from: 'c' });
     expect(results(third)).toEqual(results(second));
     expect(third.params).toEqual({ by: 10 });
@@ -365,20 +298,15 @@ describe('a run', () => {
   });
 
   it('is let go at once where what it needs to begin cannot be opened, and says how to go on', async () => {
-    const clusters = {
-      check: () => {},
-      open: () => Promise.reject(new HeadraceError('HR_CONFIG', 'no such cluster.')),
-    };
-    const made = await project(
-      `const p = pipeline('far');
+    const refusal = new HeadraceError('HR_CONFIG', 'no such cluster.');
+    const clusters = { check: () => {}, open: () => Promise.reject(refusal) };
+    const text = `const p = pipeline('far');
       p.step('a', task(() => 1), { executor: { kind: 'kubernetes', namespace: 'ml', image: 'i' } });
-      export default p;`,
-      {},
-      { clusters },
-    );
-    await expect(runPipeline(made.deps, { pipeline: 'far' })).rejects.toThrow(
-      /^run \S+ was stopped: no such cluster\. Once that is mended, `headrace runs resume \S+` goes on from here$/,
-    );
+      export default p;`;
+    const made = await project(text, {}, { clusters });
+    const why =
+      /^run \S+ was stopped: no such cluster\. Once that is mended, `headrace runs resume \S+` goes on from here$/;
+    await expect(runPipeline(made.deps, { pipeline: 'far' })).rejects.toThrow(why);
     expect(await listRuns(made.deps)).toMatchObject([{ state: 'interrupted' }]);
   });
 
@@ -397,22 +325,13 @@ describe('a run', () => {
     // No row of it says more than what it gave.
     expect(marksOf(made).slice(6)).toEqual(['c']);
     const { steps } = await getRun(made.deps, second.id, { hasTasks: true });
-    expect(steps[0]?.tasks?.map(({ from, attempt }) => [from, attempt])).toEqual(
-      Array.from({ length: 4 }, () => [first.id, 0]),
-    );
-    expect(await whyStep(made.deps, second.id, 'a')).toMatchObject({
-      copied: 4,
-      comparedWith: first.id,
-      differences: [],
-    });
+    expect(steps[0]?.tasks).toMatchObject(Array(4).fill({ from: first.id, attempt: 0 }));
+    const why = await whyStep(made.deps, second.id, 'a');
+    expect(why).toMatchObject({ copied: 4, comparedWith: first.id, differences: [] });
     const third = await runPipeline(made.deps, { pipeline: 'kept', params: { add: 2 } });
-    expect(await whyStep(made.deps, third.id, 'a')).toEqual({
-      step: 'a',
-      copied: 0,
-      children: 4,
-      comparedWith: second.id,
-      differences: [{ part: 'params.add', was: '1', is: '2' }],
-    });
+    const differences = [{ part: 'params.add', was: '1', is: '2' }];
+    const compared = { step: 'a', copied: 0, children: 4, comparedWith: second.id, differences };
+    expect(await whyStep(made.deps, third.id, 'a')).toEqual(compared);
     await expect(whyStep(made.deps, third.id, 'd')).rejects.toThrow(/has not opened a step "d"; it has opened a, b, c/);
     expect(marksOf(made).slice(7).sort()).toEqual(['a0', 'a1', 'a2', 'a3', 'b', 'c']);
   });

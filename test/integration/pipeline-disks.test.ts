@@ -1,18 +1,13 @@
-// Real small disks that fill up under a run: where tasks work and print, where what they give is stored, and where the run's rows
-// are. Each says what is full, leaves nothing running, and goes on once there is room, with every task committed once.
+// Real small disks that fill up under a run: each says what is full, leaves nothing running, and goes on once there is room.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { StepAction } from '../../src/definitions/index.ts';
 import { listRuns, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
 import { fillDisk, freeDisk } from '../support/fill-disk.ts';
-import { type ExecutorWorld, openExecutorWorld, processesWith, until } from '../support/executor-world.ts';
-import {
-  openPipelineProject,
-  type PipelineProject,
-  removeProject,
-  writeRepository,
-} from '../support/pipeline-project.ts';
+import { type ExecutorWorld, processesWith, until } from '../support/executor-world.ts';
+import { ownProject, ownWorld } from '../support/opened.ts';
 import { commitsOf } from '../support/run-commits.ts';
 import { passLeases } from '../support/run-rows.ts';
 import { skipBecause } from '../support/skips.ts';
@@ -26,29 +21,20 @@ if (probe === undefined) skipBecause('runs on a full disk: this user may not mou
 describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_000 }, () => {
   let disk: SmallDisk;
   let hog = '';
-  const worlds: ExecutorWorld[] = [];
-  const projects: PipelineProject[] = [];
   beforeEach(() => {
     disk = mountSmallDisk(16) as SmallDisk; // it could be mounted above
     hog = join(disk.path, 'hog');
+    // Once what was opened on it is closed.
+    onTestFinished(() => disk.remove());
   });
-  afterEach(async () => {
-    freeDisk(hog);
-    for (const one of worlds.splice(0)) await one.close();
-    for (const one of projects.splice(0)) {
-      await one.close();
-      removeProject(one.directory);
-    }
-    disk.remove();
-  });
+  afterEach(() => freeDisk(hog));
 
   const worldOn = (part: 'workDirectory' | 'artifacts'): ExecutorWorld => {
-    const world = openExecutorWorld(part === 'workDirectory' ? { workDirectory: join(disk.path, 'work') } : {});
+    const world = ownWorld(part === 'workDirectory' ? { workDirectory: join(disk.path, 'work') } : {});
     if (part === 'artifacts') {
       mkdirSync(join(disk.path, 'artifacts'));
       symlinkSync(join(disk.path, 'artifacts'), join(world.directory, 'artifacts'));
     }
-    worlds.push(world);
     return world;
   };
 
@@ -60,33 +46,26 @@ describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_00
       expect(end).toMatchObject({ kind: 'failed', cause: 'exit', reason: 'exit code 4: it is full', isFinal: false });
       const next = 'head -c 8M /dev/zero > $HEADRACE_STEP_OUTPUT/some';
       await until(() => processesWith(world.driver).length <= 1);
-      await expect
-        .poll(async () => (await world.run({ kind: 'shell', command: next }))[0]?.kind, { timeout: 10_000 })
-        .toBe('succeeded');
+      const runNext = async () => (await world.run({ kind: 'shell', command: next }))[0]?.kind;
+      await expect.poll(runNext, { timeout: 10_000 }).toBe('succeeded');
     });
 
     // twin: test/integration/pipeline-disks.test.ts > a script that fills it fails by its own words
-    fullIt.each([
-      {
-        what: 'script',
-        action: async () => ({ kind: 'shell', command: 'head -c 3000000 /dev/zero | tr "\\0" x' }) as const,
-      },
-      {
-        what: 'function',
-        action: (world: ExecutorWorld) =>
-          world.task('module.exports = () => { console.log("x".repeat(3_000_000)); return 7; };'),
-      },
-    ])('what a $what prints is cut, and it and the tasks beside it end as ever', async ({ action }) => {
+    fullIt.each(['script', 'function'])('what a %s prints is cut, and all tasks end as ever', async (what) => {
       const world = worldOn('workDirectory');
+      const prints = 'module.exports = () => { console.log("x".repeat(3_000_000)); return 7; };';
+      const action: StepAction =
+        what === 'function'
+          ? await world.task(prints)
+          : { kind: 'shell', command: 'head -c 3000000 /dev/zero | tr "\\0" x' };
       // Its folders are there, and a process of the launcher's.
-      await world.run(await action(world));
+      await world.run(action);
       const launcher = world.executor.launcherPid;
       const go = join(world.directory, 'go');
-      const beside = world.slice(
-        await world.order({ kind: 'shell', command: `while test ! -e ${go}; do sleep 0.02; done` }),
-      );
+      const waits = `while test ! -e ${go}; do sleep 0.02; done`;
+      const beside = world.slice(await world.order({ kind: 'shell', command: waits }));
       await world.executor.submit([beside]);
-      const printing = world.slice(await world.order(await action(world), { params: { again: true } }), 3);
+      const printing = world.slice(await world.order(action, { params: { again: true } }), 3);
       await until(() => world.events.some(({ slice, kind }) => slice === beside.id && kind === 'started'));
       fillDisk(hog);
       await world.executor.submit([printing]);
@@ -100,7 +79,7 @@ describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_00
       writeFileSync(go, '');
       expect(await world.ends(beside)).toMatchObject([{ kind: 'succeeded' }]);
       expect(world.executor.launcherPid).toBe(launcher);
-      expect(await world.run(await action(world), { params: { third: true } })).toMatchObject([{ kind: 'succeeded' }]);
+      expect(await world.run(action, { params: { third: true } })).toMatchObject([{ kind: 'succeeded' }]);
     });
   });
 
@@ -108,10 +87,8 @@ describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_00
     const world = worldOn('artifacts');
     const action = await world.task('module.exports = (_, { params }) => "x".repeat(200_000) + params.which;');
     const [first] = [world.slice(await world.order(action, { params: { which: 1 } }))];
-    const script = await world.order({
-      kind: 'shell',
-      command: 'head -c 1M /dev/urandom > $HEADRACE_STEP_OUTPUT/model.bin',
-    });
+    const command = 'head -c 1M /dev/urandom > $HEADRACE_STEP_OUTPUT/model.bin';
+    const script = await world.order({ kind: 'shell', command });
     fillDisk(hog);
     const second = world.slice(script);
     await world.executor.submit([first, second]);
@@ -127,16 +104,13 @@ describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_00
 
   // twin: test/integration/pipeline-disks.test.ts > where what tasks give is stored
   fullIt('where its rows are, a run says so, leaves nothing running, and goes on once there is room', async () => {
-    const directory = writeRepository({
-      'p.ts': `import { pipeline, range, shell, task } from 'headrace';
+    const text = `import { pipeline, range, shell, task } from 'headrace';
 const p = pipeline('p');
 const before = p.step('before', task(() => 'x'.repeat(3000)), { foreach: range(500) });
 const fan = p.step('fan', shell('touch __PROJECT__/began; sleep 0.1; head -c 3000 /dev/zero | tr "\\\\0" y | sed "s/.*/\\\\"&\\\\"/" > $HEADRACE_STEP_OUTPUT/result.json'), { foreach: range(40) });
 p.step('end', task(({ before, fan }) => before.length + fan.length), { needs: { before, fan } });
-export default p;`,
-    });
-    const made = await openPipelineProject(directory, { registryUrl: `sqlite:${join(disk.path, 'registry.db')}` });
-    projects.push(made);
+export default p;`;
+    const made = await ownProject(text, { registryUrl: `sqlite:${join(disk.path, 'registry.db')}` });
     const running = runPipeline(made.deps, { pipeline: 'p' });
     running.catch(() => {});
     await expect.poll(async () => (await listRuns(made.deps))[0]?.state, { timeout: 20_000 }).toBe('running');
@@ -147,7 +121,7 @@ export default p;`,
         /^run .* was stopped: the disk of the SQLite database is full\. .*`headrace runs resume .*` goes on from here$/,
       ),
     });
-    expect(processesWith(`${directory}/work`)).toEqual([]);
+    expect(processesWith(`${made.directory}/work`)).toEqual([]);
     freeDisk(hog);
     // That it is let go could not be written either, and this process lives on.
     await passLeases(made.deps.database, 15_001);

@@ -1,56 +1,32 @@
 // The driver beside a real store: how it waits, and what it does where the database is away.
 
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { HeadraceError, silentLogger, systemClock } from '../../src/core/index.ts';
-import type { PipelineSpec } from '../../src/definitions/index.ts';
-import { driveRun } from '../../src/orchestrator/driver/drive-run.ts';
+import { beforeEach, expect, it } from 'vitest';
+import { HeadraceError, systemClock } from '../../src/core/index.ts';
+import type { StepSpec } from '../../src/definitions/index.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
-import { type Database, openDatabase, openObjectStore } from '../../src/storage/index.ts';
-import { createWorld, type ExecutorWorld } from '../support/executor-world.ts';
+import { openDatabase, putBlob } from '../../src/storage/index.ts';
+import { type DriveWorld, onlyExecutor, openDriveWorld, range, stepOf } from '../support/drive-world.ts';
 import { createInlineExecutor } from '../support/inline-executor.ts';
 
-let world: ExecutorWorld;
-let database: Database;
+let world: DriveWorld;
 let store: RunStore;
-
 beforeEach(async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'headrace-drive-'));
-  const objects = openObjectStore(`file:${join(directory, 'artifacts')}`);
-  world = createWorld({ directory, driver: 'driver', objects, executor: createInlineExecutor({ objects }) });
-  database = await openDatabase(`sqlite:${world.directory}/runs.db`);
-  store = await openRunStore(database, systemClock);
-});
-afterEach(async () => {
-  await world.close();
-  await database.close();
+  world = await openDriveWorld();
+  ({ store } = world);
 });
 
-async function begin(pipeline: PipelineSpec): Promise<void> {
-  const steps = pipeline.steps.map(({ name }) => ({ step: name, scope: '' }));
-  const run = { id: 'r', pipeline, params: {}, manifestHash: 'm', keepGoing: false, state: 'running', steps } as const;
-  await store.create(run);
+const taskOf = async (code: string): Promise<StepSpec['action']> => {
+  const bundle = await putBlob(world.objects, Buffer.from(`'use strict';\n${code}`));
+  return { kind: 'task', function: { id: 'pipeline/p/s', hash: bundle, bundle } };
+};
+async function begin(code: string, more: Partial<StepSpec> = {}, count = 1): Promise<void> {
+  await world.begin({
+    name: 'p',
+    params: [],
+    steps: [stepOf('s', count, { action: await taskOf(code), retry: 1, ...more })],
+  });
 }
-
-const pipelineOf = async (code: string, more: object = {}, count = 1): Promise<PipelineSpec> => ({
-  name: 'p',
-  params: [],
-  steps: [
-    {
-      name: 's',
-      action: await world.task(code),
-      needs: {},
-      retry: 1,
-      timeoutMicros: null,
-      resources: {},
-      ...(count === 1 ? {} : { foreach: { kind: 'range', start: 0, end: count } }),
-      ...more,
-    },
-  ],
-});
 
 /** `around` sees each call of the store before it is made. */
 async function drive(around: (name: string) => void | Promise<void>) {
@@ -64,20 +40,17 @@ async function drive(around: (name: string) => void | Promise<void>) {
       },
     ]),
   ) as unknown as RunStore;
-  const hold = await store.take('r', world.driver);
-  const { executor, objects } = world;
-  const named = { name: `local:${world.driver}`, executor };
-  const executors = { executorOf: () => named, executorNamed: () => named };
-  const parts = { objects, clock: systemClock, logger: silentLogger, ...executors };
+  const executor = createInlineExecutor({ objects: world.objects });
   // What gives no promise is left as it is.
-  return driveRun({ ...parts, store: { ...watched, outputs: store.outputs } }, await store.load('r'), hold);
+  const seen = { ...watched, outputs: store.outputs };
+  return await world.drive(onlyExecutor(executor), { seen }).finally(() => executor.close());
 }
 
 it('sleeps until a task is to be tried again', async () => {
   const delay = { delayMicros: 300_000, factor: 1, maxMicros: 300_000, jitter: 0 };
   const code =
     "module.exports = (needs, { attempt }) => { if (attempt === 1) throw new Error('not yet'); return attempt; };";
-  await begin(await pipelineOf(code, { delay }));
+  await begin(code, { delay });
   let calls = 0;
   const { end } = await drive(() => void (calls += 1));
   expect(end).toBe('succeeded');
@@ -89,7 +62,7 @@ it('sleeps until a task is to be tried again', async () => {
 });
 
 it('goes on with what it had to write once the database is back', async () => {
-  await begin(await pipelineOf('module.exports = (needs, { index }) => index * 2;', {}, 60));
+  await begin('module.exports = (needs, { index }) => index * 2;', {}, 60);
   let failures = 0;
   const { end } = await drive((name) => {
     if (name !== 'flush' || failures >= 2) return;
@@ -103,12 +76,12 @@ it('goes on with what it had to write once the database is back', async () => {
 });
 
 it('stops what runs once another has the run, and writes nothing more', async () => {
-  await begin(await pipelineOf('module.exports = () => new Promise(() => {});'));
+  await begin('module.exports = () => new Promise(() => {});');
   const driving = drive(() => {});
-  await expect.poll(async () => (await store.get('r')).steps[0]?.counts.running, { timeout: 10_000 }).toBe(1);
+  await expect.poll(async () => (await world.rowOf('s'))?.counts.running, { timeout: 10_000 }).toBe(1);
   // As if this process had slept past its lease. What another process writes is heard of at once.
-  const other = await openDatabase(`sqlite:${world.directory}/runs.db`);
-  const { epoch } = await (await openRunStore(other, systemClock)).take('r', world.driver);
+  const other = await openDatabase(world.url);
+  const { epoch } = await (await openRunStore(other, systemClock)).take('r', 'driver');
   await expect(driving).rejects.toMatchObject({ code: 'HR_CONFLICT' });
   await other.close();
   expect(epoch).toBe(2);
@@ -116,20 +89,15 @@ it('stops what runs once another has the run, and writes nothing more', async ()
 });
 
 it('claims what there is room for, of all the items of a group together', async () => {
-  const action = await world.task('module.exports = () => new Promise((done) => setTimeout(done, 20));');
-  const step = { name: 's', in: 'g', action, needs: {}, retry: 0, timeoutMicros: null, resources: {} };
-  const group = { name: 'g', foreach: { kind: 'range', start: 0, end: 30 }, last: 's' } as const;
-  const pipeline: PipelineSpec = { name: 'p', params: [], groups: [group], steps: [step] };
-  const steps = [{ step: 'g', scope: '' }];
-  await store.create({ id: 'r', pipeline, params: {}, manifestHash: 'm', keepGoing: false, state: 'running', steps });
+  const action = await taskOf('module.exports = () => new Promise((done) => setTimeout(done, 20));');
+  const group = { name: 'g', foreach: range(30), last: 's' };
+  await world.begin({ name: 'p', params: [], groups: [group], steps: [stepOf('s', 1, { in: 'g', action })] });
   let most = 0;
   const { end } = await drive(async (name) => {
     if (name !== 'flush') return;
     const rows = (await store.get('r')).steps.filter((row) => row.step === 's');
-    most = Math.max(
-      most,
-      rows.reduce((sum, row) => sum + row.counts.running, 0),
-    );
+    const running = rows.reduce((sum, row) => sum + row.counts.running, 0);
+    most = Math.max(most, running);
   });
   expect(end).toBe('succeeded');
   // As many as there is room for; each item by itself had taken as many.

@@ -1,91 +1,62 @@
-// Whole runs through the faults of what is around them: a driver that is stopped past its lease, clocks that are set back. Nothing is
-// lost, nothing is committed twice, and nothing stays running.
+// Whole runs through a driver that is stopped past its lease, and a clock that is set back: nothing is lost, or committed twice.
 // twin: test/integration/pipeline-drive.test.ts > goes on with what it had to write once the database is back
 // twin: test/integration/pipeline-drive.test.ts > stops what runs once another has the run
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { getRun } from '../../src/orchestrator/index.ts';
 import type { PipelineTables } from '../../src/orchestrator/rows/tables.ts';
 import { testDatabases } from '../support/databases.ts';
 import { processesWith, until } from '../support/executor-world.ts';
-import {
-  openPipelineProject,
-  type PipelineProject,
-  removeProject,
-  writeRepository,
-} from '../support/pipeline-project.ts';
+import { ownProject } from '../support/opened.ts';
+import type { PipelineProject } from '../support/pipeline-project.ts';
 import { commitsOf } from '../support/run-commits.ts';
 import { passLeases } from '../support/run-rows.ts';
 
 const DRIVER = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
 const CLOCK = new URL('../support/clock-of-file.mjs', import.meta.url).href;
 
-const projects: PipelineProject[] = [];
-const children: ChildProcess[] = [];
-afterEach(async () => {
-  for (const child of children.splice(0)) {
-    child.kill('SIGCONT');
-    child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  }
-  for (const one of projects.splice(0)) {
-    await one.close();
-    removeProject(one.directory);
-  }
-});
-
-async function project(text: string, registryUrl: string): Promise<PipelineProject> {
-  const source = `import { pipeline, range, shell, task } from 'headrace';\n${text}\nexport default p;`;
-  const made = await openPipelineProject(writeRepository({ 'p.ts': source }), { registryUrl });
-  projects.push(made);
-  return made;
-}
-
-interface Driven {
-  readonly child: ChildProcess;
-  readonly id: string;
-  readonly gone: Promise<readonly unknown[]>;
-  said(): string;
-}
+/** It ends with the test. */
+const project = (text: string, registryUrl: string): Promise<PipelineProject> =>
+  ownProject(`import { pipeline, range, shell, task } from 'headrace';\n${text}\nexport default p;`, { registryUrl });
 
 /** A run of `p`, driven by a process of its own on this machine's executor. */
 async function drive(
   { directory }: PipelineProject,
   registryUrl: string,
   { resume, env = {}, node = [] }: { readonly resume?: string; readonly env?: object; readonly node?: string[] } = {},
-): Promise<Driven> {
+) {
   const what = resume === undefined ? ['run', 'p'] : ['resume', resume];
   const child = fork(DRIVER, [directory, ...what, registryUrl, 'local'], {
     execArgv: ['--conditions=headrace-source', ...node],
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  children.push(child);
+  onTestFinished(async () => {
+    child.kill('SIGCONT');
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  });
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const gone = once(child, 'exit');
-  if (resume !== undefined) return { child, id: resume, gone, said: () => said };
-  const [line] = await Promise.race([once(child.stdout ?? process.stdin, 'data'), gone]);
+  const [line] =
+    resume === undefined ? await Promise.race([once(child.stdout ?? process.stdin, 'data'), gone]) : [resume];
   return { child, id: String(line).trim(), gone, said: () => said };
 }
 
 const linesOf = (path: string): string[] =>
-  existsSync(path)
-    ? readFileSync(path, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-    : [];
+  (existsSync(path) ? readFileSync(path, 'utf8') : '').split('\n').filter((line) => line !== '');
 
-const FAN = (count: number, seconds = 0.1): string => `
+const FAN = (count: number): string => `
 const p = pipeline('p');
 const before = p.step('before', task((_, { index }) => index * 3), { foreach: range(300) });
-const fan = p.step('fan', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; sleep ${seconds}; echo 1 > $HEADRACE_STEP_OUTPUT/result.json'), { foreach: range(${count}) });
+const fan = p.step('fan', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; sleep 0.1; echo 1 > $HEADRACE_STEP_OUTPUT/result.json'), { foreach: range(${count}) });
 p.step('end', task(({ before, fan }) => before.concat(fan).reduce((sum, one) => sum + one, 0)), { needs: { before, fan } });`;
 const SUM = (count: number): number => (3 * 300 * 299) / 2 + count;
 
@@ -134,17 +105,13 @@ describe.each(testDatabases('runs through faults'))('a run on $name', { timeout:
 
   it('is tried again when it is due though the clock of its driver is set back an hour', async () => {
     const url = await databases.newUrl();
-    const made = await project(
-      `const p = pipeline('p');
-p.step('s', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; test $(wc -l < __PROJECT__/ran) -ge 3'), { retry: { times: 3, delay: '3s', factor: 1, jitter: 0 } });`,
-      url,
-    );
+    const text = `const p = pipeline('p');
+p.step('s', shell('echo $HEADRACE_ATTEMPT >> __PROJECT__/ran; test $(wc -l < __PROJECT__/ran) -ge 3'), { retry: { times: 3, delay: '3s', factor: 1, jitter: 0 } });`;
+    const made = await project(text, url);
     const clock = join(made.directory, 'clock');
     writeFileSync(clock, '0');
-    const { id, gone, said } = await drive(made, url, {
-      env: { HEADRACE_TEST_CLOCK: clock },
-      node: ['--import', CLOCK],
-    });
+    const byClock = { env: { HEADRACE_TEST_CLOCK: clock }, node: ['--import', CLOCK] };
+    const { id, gone, said } = await drive(made, url, byClock);
     const retries = async () => (await getRun(made.deps, id)).steps[0]?.counts.retry;
     await expect.poll(retries, { timeout: 10_000, interval: 20 }).toBe(1);
     writeFileSync(clock, String(-3_600_000));

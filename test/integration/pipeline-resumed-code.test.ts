@@ -1,42 +1,21 @@
 // Runs that go on by other code than they began with: steps that came, went, or are something else by now.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Json, silentLogger, systemClock } from '../../src/core/index.ts';
+import { beforeEach, expect, it } from 'vitest';
+import type { Json } from '../../src/core/index.ts';
 import type { GroupSpec, PipelineSpec, StepSpec } from '../../src/definitions/index.ts';
-import { driveRun } from '../../src/orchestrator/driver/drive-run.ts';
 import { openResults } from '../../src/orchestrator/driver/step-results.ts';
-import { firstRows, graphOf } from '../../src/orchestrator/engine/graph.ts';
-import type { Executor, TaskEvent } from '../../src/orchestrator/executors/executor.ts';
-import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
-import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
+import { graphOf } from '../../src/orchestrator/engine/graph.ts';
 import { paramsOfNow } from '../../src/orchestrator/run-params.ts';
 import { readOrder } from '../../src/orchestrator/step/order.ts';
-import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
-import { plainStep } from '../support/plain-step.ts';
+import { type DriveWorld, onlyExecutor, openDriveWorld, range } from '../support/drive-world.ts';
+import { createFarExecutor, failed, succeeded, type TaskEnd } from '../support/far-executor.ts';
+import { plainStep as step } from '../support/plain-step.ts';
 
-let folder = '';
-let database: Database;
-let objects: ObjectStore;
-let store: RunStore;
+let world: DriveWorld;
 /** Tasks by their places, as `fit[3/1]`, since the run was last driven. */
 let ran: string[] = [];
+beforeEach(async () => void (world = await openDriveWorld()));
 
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'headrace-resumed-'));
-  database = await openDatabase(`sqlite:${folder}/runs.db`);
-  objects = openObjectStore(`file:${folder}/artifacts`);
-  store = await openRunStore(database, systemClock);
-});
-afterEach(async () => {
-  await database.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const step = plainStep;
-const range = (end: number) => ({ kind: 'range', start: 0, end }) as const;
 const group = (name: string, count: number, last: string): GroupSpec => ({ name, foreach: range(count), last });
 const pipeline = (steps: readonly StepSpec[], groups: readonly GroupSpec[] = []): PipelineSpec => ({
   name: 'p',
@@ -46,61 +25,32 @@ const pipeline = (steps: readonly StepSpec[], groups: readonly GroupSpec[] = [])
 });
 
 /** Each task gives its place. */
-function createExecutor(fails: readonly string[]): Executor {
-  let tell: (events: readonly TaskEvent[]) => void = () => {};
-  return {
-    room: () => ({ tasks: 100, perSlice: 1 }),
-    async submit(slices) {
-      for (const { id, spec, tasks } of slices) {
-        const { step: name, scope } = await readOrder(objects, spec);
-        for (const task of tasks) {
-          const place = `${name}[${scope === '' ? '' : `${scope}/`}${task.index}]`;
-          ran.push(place);
-          const at = { slice: id, ...task };
-          setImmediate(() =>
-            tell([
-              fails.includes(place)
-                ? { ...at, kind: 'failed', cause: 'exit', reason: 'it does', isFinal: true }
-                : { ...at, kind: 'succeeded', output: { json: JSON.stringify(place) }, files: {} },
-            ]),
-          );
-        }
-      }
-      return slices.map(({ id }) => ({ slice: id, at: 'here' }));
-    },
-    watch(listen) {
-      tell = listen;
-      return () => {};
-    },
-    cancel: async () => {},
-    adopt: async (handles) => handles.map(() => 'gone'),
-    close: async () => {},
-  };
-}
-
-async function drive(fails: readonly string[] = []) {
+function drive(fails: readonly string[] = []) {
   ran = [];
-  const named = { name: 'here:driver', executor: createExecutor(fails) };
-  const executors = { executorOf: () => named, executorNamed: () => named };
-  const deps = { store, objects, clock: systemClock, logger: silentLogger, ...executors };
-  const hold = await store.take('r', 'driver');
-  const loaded = await store.load('r');
-  return await driveRun({ ...deps, signal: AbortSignal.timeout(5000) }, loaded, hold);
+  const ends = async (spec: string, index: number): Promise<TaskEnd> => {
+    const { step: name, scope } = await readOrder(world.objects, spec);
+    const place = `${name}[${scope === '' ? '' : `${scope}/`}${index}]`;
+    ran.push(place);
+    return fails.includes(place) ? failed : succeeded(JSON.stringify(place));
+  };
+  const { executor } = createFarExecutor({ ends });
+  return world.drive(onlyExecutor(executor), { signal: AbortSignal.timeout(5000) });
 }
-
 async function begin(spec: PipelineSpec, fails: readonly string[]): Promise<void> {
-  const steps = firstRows(graphOf(spec));
-  const run = { id: 'r', pipeline: spec, params: {}, manifestHash: 'm', keepGoing: true, state: 'running' } as const;
-  await store.create({ ...run, steps });
+  await world.begin(spec, true);
   expect(await drive(fails)).toMatchObject({ end: 'failed' });
 }
-
 async function goOn(spec: PipelineSpec, params = {}) {
-  await store.requestResume('r', { keepDone: true, code: { pipeline: spec, manifestHash: 'n', params } });
+  await world.store.requestResume('r', { keepDone: true, code: { pipeline: spec, manifestHash: 'n', params } });
   return await drive();
 }
-
+/** By other code it comes to its end; gives what ran, sorted. */
+async function ranBy(spec: PipelineSpec): Promise<readonly string[]> {
+  expect(await goOn(spec)).toMatchObject({ end: 'succeeded' });
+  return ran.toSorted();
+}
 async function resultOf(name: string): Promise<Json> {
+  const { store, objects } = world;
   const { run } = await store.get('r');
   return await openResults({ store, objects }, { id: 'r', graph: graphOf(run.spec), rows: new Map() }).of(name, '');
 }
@@ -109,31 +59,26 @@ it('run a step that a group has since, in each item that was begun, and what wai
   const a = step('a', { in: 'g' });
   await begin(pipeline([a], [group('g', 3, 'a')]), ['a[1/0]']);
   const b = step('b', { in: 'g', needs: { a: 'a' } });
-  const after = step('after', { needs: { g: 'g' } });
-  expect(await goOn(pipeline([a, b, after], [group('g', 3, 'a')]))).toMatchObject({ end: 'succeeded' });
-  expect(ran.toSorted()).toEqual(['a[1/0]', 'after[0]', 'b[0/0]', 'b[1/0]', 'b[2/0]']);
+  const now = pipeline([a, b, step('after', { needs: { g: 'g' } })], [group('g', 3, 'a')]);
+  expect(await ranBy(now)).toEqual(['a[1/0]', 'after[0]', 'b[0/0]', 'b[1/0]', 'b[2/0]']);
   expect(ran.at(-1)).toBe('after[0]');
-  const { steps } = await store.get('r');
-  expect(steps.find((row) => row.step === 'g')).toMatchObject({ counts: { succeeded: 3, running: 0 } });
+  expect(await world.rowOf('g')).toMatchObject({ counts: { succeeded: 3, running: 0 } });
   expect(await resultOf('g')).toEqual(['a[0/0]', 'a[1/0]', 'a[2/0]']);
 });
 
 it('run a step of a group that failed and has another name by now', async () => {
-  const a = step('a', { in: 'g' });
-  const b = step('b', { in: 'g', needs: { a: 'a' } });
+  const [a, b] = [step('a', { in: 'g' }), step('b', { in: 'g', needs: { a: 'a' } })];
   await begin(pipeline([a, b], [group('g', 3, 'b')]), ['b[1/0]']);
   const c = step('c', { in: 'g', needs: { a: 'a' } });
-  expect(await goOn(pipeline([a, c], [group('g', 3, 'c')]))).toMatchObject({ end: 'succeeded' });
-  expect(ran.toSorted()).toEqual(['c[0/0]', 'c[1/0]', 'c[2/0]']);
+  expect(await ranBy(pipeline([a, c], [group('g', 3, 'c')]))).toEqual(['c[0/0]', 'c[1/0]', 'c[2/0]']);
   expect(await resultOf('g')).toEqual(['c[0/0]', 'c[1/0]', 'c[2/0]']);
 });
 
 it('begin anew with what has become a group, a step, or lies in another one', async () => {
-  const free = [step('x', { foreach: range(3) }), step('y'), step('z')];
-  await begin(pipeline(free), ['x[1]', 'z[0]']);
+  await begin(pipeline([step('x', { foreach: range(3) }), step('y'), step('z')]), ['x[1]', 'z[0]']);
   const moved = [step('in', { in: 'x' }), step('y', { in: 'x' }), step('z')];
-  expect(await goOn(pipeline(moved, [group('x', 2, 'in')]))).toMatchObject({ end: 'succeeded' });
-  expect(ran.toSorted()).toEqual(['in[0/0]', 'in[1/0]', 'y[0/0]', 'y[1/0]', 'z[0]']);
+  const again = ['in[0/0]', 'in[1/0]', 'y[0/0]', 'y[1/0]', 'z[0]'];
+  expect(await ranBy(pipeline(moved, [group('x', 2, 'in')]))).toEqual(again);
   expect(await resultOf('x')).toEqual(['in[0/0]', 'in[1/0]']);
 });
 
@@ -142,15 +87,13 @@ it('refuse a foreach that has fewer items than were begun, with what to do', asy
   const { end, error, repeatFrom } = await goOn(pipeline([step('s', { foreach: range(3) })]));
   expect([end, repeatFrom]).toEqual(['failed', 's']);
   expect(error?.match(/`headrace .*?`/g)).toHaveLength(1);
-  expect((await store.get('r')).steps[0]).toMatchObject({ state: 'failed', counts: { succeeded: 4, cancelled: 1 } });
-  expect((await store.tasks('r', 's', { from: 4 })).map(({ state }) => state)).toEqual(['cancelled']);
+  expect(await world.rowOf('s')).toMatchObject({ state: 'failed', counts: { succeeded: 4, cancelled: 1 } });
+  expect((await world.store.tasks('r', 's', { from: 4 })).map(({ state }) => state)).toEqual(['cancelled']);
   expect(error).toMatch(/step "s": it has 3 items by now, and 5 were begun.*`headrace runs rerun r --from s`/);
   expect(ran).toEqual([]);
   // With the code of before it goes on as if that had not been.
-  expect(await goOn(pipeline([step('s', { foreach: range(5) })]))).toMatchObject({ end: 'succeeded' });
-  expect(ran).toEqual(['s[4]']);
-  const { steps } = await store.get('r');
-  expect(steps[0]).toMatchObject({ children: 5, counts: { succeeded: 5, failed: 0, retry: 0 } });
+  expect(await ranBy(pipeline([step('s', { foreach: range(5) })]))).toEqual(['s[4]']);
+  expect(await world.rowOf('s')).toMatchObject({ children: 5, counts: { succeeded: 5, failed: 0, retry: 0 } });
 });
 
 it('refuse a group that has fewer items than were begun', async () => {
@@ -158,21 +101,15 @@ it('refuse a group that has fewer items than were begun', async () => {
   const { end, error } = await goOn(pipeline([step('a', { in: 'g' })], [group('g', 1, 'a')]));
   expect(end).toBe('failed');
   expect(error).toMatch(/"g".*it has 1 item by now, and 3 were begun/);
-  const { steps } = await store.get('r');
-  expect(steps.find((row) => row.step === 'g')).toMatchObject({
-    state: 'failed',
-    counts: { running: 0, succeeded: 2, cancelled: 1 },
-  });
-  expect((await store.tasks('r', 'a', { scope: '2' })).map(({ state }) => state)).toEqual(['cancelled']);
+  expect(await world.rowOf('g')).toMatchObject({ state: 'failed', counts: { running: 0, succeeded: 2, cancelled: 1 } });
+  expect((await world.store.tasks('r', 'a', { scope: '2' })).map(({ state }) => state)).toEqual(['cancelled']);
 });
 
 it('leave out of a group what it has no more, though that is what failed', async () => {
   const [a, b] = [step('a', { in: 'g' }), step('b', { in: 'g', needs: { a: 'a' } })];
   await begin(pipeline([a, b], [group('g', 3, 'a')]), ['b[1/0]']);
-  expect(await goOn(pipeline([a], [group('g', 3, 'a')]))).toMatchObject({ end: 'succeeded' });
-  expect(ran).toEqual([]);
-  const { steps } = await store.get('r');
-  expect(steps.find((row) => row.step === 'g')).toMatchObject({ counts: { succeeded: 3, running: 0 } });
+  expect(await ranBy(pipeline([a], [group('g', 3, 'a')]))).toEqual([]);
+  expect(await world.rowOf('g')).toMatchObject({ counts: { succeeded: 3, running: 0 } });
 });
 
 it('open a group in a group again, with those around it, where it has a step since', async () => {
@@ -181,21 +118,15 @@ it('open a group in a group again, with those around it, where it has a step sin
   await begin(pipeline([a, last, step('f')], [group('outer', 2, 'last'), inner]), ['f[0]']);
   const b = step('b', { in: 'inner', needs: { a: 'a' } });
   const now = pipeline([a, b, last, step('f')], [group('outer', 2, 'last'), { ...inner, last: 'b' }]);
-  expect(await goOn(now)).toMatchObject({ end: 'succeeded' });
-  expect(ran.toSorted()).toEqual(['b[0/0/0]', 'b[0/1/0]', 'b[1/0/0]', 'b[1/1/0]', 'f[0]']);
-  const { steps } = await store.get('r');
-  expect(steps.find((row) => row.step === 'outer')).toMatchObject({
-    state: 'succeeded',
-    counts: { succeeded: 2, running: 0 },
-  });
+  expect(await ranBy(now)).toEqual(['b[0/0/0]', 'b[0/1/0]', 'b[1/0/0]', 'b[1/1/0]', 'f[0]']);
+  expect(await world.rowOf('outer')).toMatchObject({ state: 'succeeded', counts: { succeeded: 2, running: 0 } });
 });
 
 it('run items that a group has since, as a step runs those of its foreach', async () => {
-  const steps = [step('a', { in: 'g' }), step('s', { foreach: range(2) })];
-  await begin(pipeline(steps, [group('g', 2, 'a')]), ['a[1/0]', 's[1]']);
-  const more = [step('a', { in: 'g' }), step('s', { foreach: range(3) })];
-  expect(await goOn(pipeline(more, [group('g', 4, 'a')]))).toMatchObject({ end: 'succeeded' });
-  expect(ran.toSorted()).toEqual(['a[1/0]', 'a[2/0]', 'a[3/0]', 's[1]', 's[2]']);
+  const of = (items: number, groups: number) =>
+    pipeline([step('a', { in: 'g' }), step('s', { foreach: range(items) })], [group('g', groups, 'a')]);
+  await begin(of(2, 2), ['a[1/0]', 's[1]']);
+  expect(await ranBy(of(3, 4))).toEqual(['a[1/0]', 'a[2/0]', 'a[3/0]', 's[1]', 's[2]']);
   expect(await resultOf('g')).toEqual(['a[0/0]', 'a[1/0]', 'a[2/0]', 'a[3/0]']);
 });
 
@@ -206,9 +137,9 @@ it('give what runs from then on the parameters of the code of now', async () => 
   const params = paramsOfNow(now, { gone: 1 });
   expect(params).toEqual({ seed: 7 });
   expect(await goOn(now, params)).toMatchObject({ end: 'succeeded' });
-  const { run, steps } = await store.get('r');
+  const { run, steps } = await world.store.get('r');
   expect(run.params).toEqual({ seed: 7 });
-  expect((await readOrder(objects, steps[0]?.order ?? '')).params).toEqual({ seed: 7 });
+  expect((await readOrder(world.objects, steps[0]?.order ?? '')).params).toEqual({ seed: 7 });
   expect(paramsOfNow(now, { seed: 8, gone: 1 })).toEqual({ seed: 8 });
   expect(paramsOfNow(now, { seed: 8 }, { seed: '9' })).toEqual({ seed: 9 });
   // What was never asked for is a mistake of whoever asks for it now.

@@ -1,58 +1,25 @@
 // The driver beside executors that do not answer at once: what is on its way to one holds up no other, and none of it is left running.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { silentLogger, systemClock } from '../../src/core/index.ts';
-import type { PipelineSpec } from '../../src/definitions/index.ts';
-import { driveRun } from '../../src/orchestrator/driver/drive-run.ts';
-import type { Executor } from '../../src/orchestrator/executors/executor.ts';
-import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
-import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
-import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { type DriveWorld, executorsOf, openDriveWorld, stepOf } from '../support/drive-world.ts';
 import { createFarExecutor, type FarExecutor } from '../support/far-executor.ts';
-import { plainStep } from '../support/plain-step.ts';
 
-let folder = '';
-let database: Database;
-let objects: ObjectStore;
-let store: RunStore;
+let world: DriveWorld;
+beforeEach(async () => void (world = await openDriveWorld()));
+afterEach(() => void vi.useRealTimers());
 
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'headrace-slices-'));
-  database = await openDatabase(`sqlite:${folder}/runs.db`);
-  objects = openObjectStore(`file:${folder}/artifacts`);
-  store = await openRunStore(database, systemClock);
-});
-afterEach(async () => {
-  vi.useRealTimers();
-  await database.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const stepOf = (name: string, count = 1) =>
-  plainStep(name, count === 1 ? {} : { foreach: { kind: 'range', start: 0, end: count } });
-
-async function begin(...steps: PipelineSpec['steps']): Promise<void> {
-  const pipeline: PipelineSpec = { name: 'p', params: [], steps };
-  const keys = steps.map(({ name }) => ({ step: name, scope: '' }));
-  const run = { id: 'r', pipeline, params: {}, manifestHash: 'm', keepGoing: false, state: 'running' } as const;
-  await store.create({ ...run, steps: keys });
-}
-
+const begin = (...steps: ReturnType<typeof stepOf>[]) => world.begin({ name: 'p', params: [], steps });
 /** `far` by the names of the steps that run there. */
-async function drive(far: Readonly<Record<string, FarExecutor>>, signal?: AbortSignal) {
-  const hold = await store.take('r', 'driver');
-  const named = new Map(Object.entries(far).map(([name, { executor }]) => [name, { name: `far:${name}`, executor }]));
-  const executorOf = ({ name }: { readonly name: string }) => named.get(name) as { name: string; executor: Executor }; // of each step
-  const executorNamed = (name: string) => named.get(name.slice('far:'.length));
-  const deps = { store, objects, clock: systemClock, logger: silentLogger, executorOf, executorNamed };
-  const loaded = await store.load('r');
-  return driveRun({ ...deps, ...(signal === undefined ? {} : { signal }) }, loaded, hold);
+const drive = (far: Readonly<Record<string, FarExecutor>>, signal?: AbortSignal) => {
+  const executors = Object.fromEntries(Object.entries(far).map(([name, { executor }]) => [name, executor]));
+  return world.drive(executorsOf(executors), signal && { signal });
+};
+const countsOf = async (step: string) => (await world.rowOf(step))?.counts;
+/** One that takes slices once `comeBack` is called, and one that does so at once. */
+function awayAndThere() {
+  const { promise: back, resolve: comeBack } = Promise.withResolvers<void>();
+  return { away: createFarExecutor({ taking: () => back }), there: createFarExecutor(), comeBack };
 }
-
-const countsOf = async (step: string) => (await store.get('r')).steps.find((row) => row.step === step)?.counts;
 
 it('hands nothing over any more that it was about to, once it is told to stop', async () => {
   await begin(stepOf('s'));
@@ -67,12 +34,10 @@ it('hands nothing over any more that it was about to, once it is told to stop', 
 
 it('ends what was on its way to an executor when it is cancelled, and what others have meanwhile', async () => {
   await begin(stepOf('away'), stepOf('there'));
-  const { promise: back, resolve: comeBack } = Promise.withResolvers<void>();
-  const away = createFarExecutor(() => back);
-  const there = createFarExecutor();
+  const { away, there, comeBack } = awayAndThere();
   const driving = drive({ away, there });
   await expect.poll(() => there.running.size).toBe(1);
-  await store.requestCancel('r');
+  await world.store.requestCancel('r');
   await expect.poll(() => there.running.size).toBe(0);
   await expect.poll(() => countsOf('there')).toMatchObject({ running: 0, cancelled: 1 });
   expect(away.running.size).toBe(0);
@@ -84,10 +49,8 @@ it('ends what was on its way to an executor when it is cancelled, and what other
 it('keeps its lease while an executor does not answer, and goes on with the others', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   await begin(stepOf('away'), stepOf('there'));
-  const { promise: back, resolve: comeBack } = Promise.withResolvers<void>();
-  const away = createFarExecutor(() => back);
-  const there = createFarExecutor();
-  const renew = vi.spyOn(store, 'renew');
+  const { away, there, comeBack } = awayAndThere();
+  const renew = vi.spyOn(world.store, 'renew');
   const driving = drive({ away, there });
   await expect.poll(() => there.running.size).toBe(1);
   there.endAll();
@@ -103,8 +66,7 @@ it('keeps its lease while an executor does not answer, and goes on with the othe
 
 it('claims no more than there is room for while what it claimed is on its way', async () => {
   await begin(stepOf('away', 100));
-  const { promise: back, resolve: comeBack } = Promise.withResolvers<void>();
-  const away = createFarExecutor(() => back);
+  const { away, comeBack } = awayAndThere();
   const stopping = new AbortController();
   const driving = drive({ away }, stopping.signal);
   await expect.poll(() => countsOf('away')).toMatchObject({ running: 10 });
@@ -130,9 +92,34 @@ it('asks each executor once for all the slices of the driver before', async () =
   await expect(first).rejects.toMatchObject({ code: 'HR_CONFLICT' });
   await expect.poll(() => far2.running.size).toBe(8);
   expect(far2.adopts).toEqual([8]);
-  await expect
-    .poll(async () => (await store.tasks('r', 's')).map(({ attempt }) => attempt).sort())
-    .toEqual([1, 2, 2, 2, 2, 2, 2, 2]);
+  const attempts = async () => (await world.store.tasks('r', 's')).map(({ attempt }) => attempt).sort();
+  await expect.poll(attempts).toEqual([1, 2, 2, 2, 2, 2, 2, 2]);
   far2.endAll();
   expect(await second).toMatchObject({ end: 'succeeded' });
+});
+
+it('ends the slices of a cluster whose step is sent elsewhere by now, and runs them there; others go on where they are', async () => {
+  await begin(stepOf('s', 4), stepOf('t', 3));
+  const far = { s: createFarExecutor(), t: createFarExecutor() };
+  const first = drive(far);
+  await expect.poll(() => [far.s.running.size, far.t.running.size]).toEqual([4, 3]);
+  const [cluster, other, now] = [createFarExecutor(), createFarExecutor(), createFarExecutor()];
+  for (const kept of far.s.running) cluster.running.set(...kept);
+  for (const kept of far.t.running) other.running.set(...kept);
+  const old = {
+    'here:s': { name: 'here:s', executor: cluster.executor, isCluster: true },
+    'here:t': { name: 'here:t', executor: other.executor },
+  };
+  const next = { name: 'here:now', executor: now.executor };
+  const second = world.drive({ executorOf: () => next, executorNamed: (name) => old[name as keyof typeof old] });
+  await expect(first).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+  await expect.poll(() => [cluster, other, now].map(({ running }) => running.size)).toEqual([0, 3, 4]);
+  other.endAll();
+  now.endAll();
+  expect(await second).toMatchObject({ end: 'succeeded' });
+  const attempts = async (step: string) => (await world.store.tasks('r', step)).map(({ attempt }) => attempt);
+  expect([await attempts('s'), await attempts('t')]).toEqual([
+    [2, 2, 2, 2],
+    [1, 1, 1],
+  ]);
 });

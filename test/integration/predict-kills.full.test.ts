@@ -1,13 +1,11 @@
-// A batch that is killed at any moment and asked for again: no row is lost, none is there twice, and what comes out is what an
-// undisturbed one gives. And a disk that fills, and two processes at once.
+// A batch that is killed at any moment and asked for again gives what an undisturbed one gives. And a disk that fills.
 // twin: test/integration/predict.test.ts > a batch that breaks off
-// twin: test/unit/batch-lock.test.ts > keeps others out until it is let go
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fillDisk, freeDisk } from '../support/fill-disk.ts';
 import { createPredictProject, inputSql, partsOf, readRows, writeRows } from '../support/predict-project.ts';
 import { headrace, headraceJson, MAIN, type Project } from '../support/serving-project.ts';
@@ -24,16 +22,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => project?.remove());
 
-const lineFor = (out: string): readonly string[] => [
-  'predict',
-  'shops',
-  '--input',
-  'in.parquet',
-  '--timestamp',
-  'at',
-  '--out',
-  out,
-];
+const lineFor = (out: string) => ['predict', 'shops', '--input', 'in.parquet', '--timestamp', 'at', '--out', out];
 const rowsOf = (folder: string) => readRows(`SELECT id, probability FROM ${partsOf(folder)}`);
 
 function start(out: string): { readonly child: ChildProcess; readonly ended: Promise<number | null> } {
@@ -44,55 +33,42 @@ function start(out: string): { readonly child: ChildProcess; readonly ended: Pro
 const partsIn = (out: string): readonly string[] =>
   existsSync(out) ? readdirSync(out).filter((name) => name.startsWith('part-')) : [];
 
-describe('a batch that is killed', () => {
-  it('goes on where it was, and comes out as one that nobody disturbed', async () => {
-    headraceJson(project, lineFor('undisturbed'));
-    const out = project.file('killed');
-    // In its features, at its first part, and then wherever chance says.
-    const moments = [
-      () => existsSync(join(out, '_work')),
-      () => existsSync(join(out, '_job.json')),
-      ...Array.from({ length: 5 }, () => {
-        const dueMs = 300 + Math.random() * 400;
-        let sinceMs: number | undefined;
-        return () => existsSync(join(out, '_job.json')) && performance.now() - (sinceMs ??= performance.now()) > dueMs;
-      }),
-    ];
-    let killed = 0;
-    const standing: number[] = [];
-    for (const isDue of moments) {
-      const { child, ended } = start(out);
-      let isOver = false;
-      void ended.then(() => (isOver = true));
-      while (!isOver && !isDue()) await delay(2);
-      child.kill('SIGKILL');
-      if ((await ended) === null) killed++;
-      standing.push(partsIn(out).length);
-    }
-    expect(killed).toBeGreaterThanOrEqual(2);
-    // What was there stays there.
-    expect(standing).toEqual(standing.toSorted((a, b) => a - b));
-    const result = headraceJson(project, lineFor('killed')) as { rows: number; parts: readonly { rows: number }[] };
-    expect(result.rows).toBe(ROWS);
-    expect(result.parts.reduce((sum, { rows }) => sum + rows, 0)).toBe(ROWS);
-    const rows = await rowsOf(out);
-    expect(rows.length).toBe(ROWS);
-    expect(new Set(rows.map(({ id }) => id)).size).toBe(ROWS);
-    expect(rows).toEqual(await rowsOf(project.file('undisturbed')));
-    expect(readdirSync(out).filter((name) => !name.startsWith('part-'))).toEqual(['_manifest.json']);
-  }, 300_000);
-});
-
-it('two at once: the second is refused and takes nothing from the first', async () => {
-  const out = project.file('both');
-  const { child, ended } = start(out);
-  while (!existsSync(join(out, '_work', 'lock')) && child.exitCode === null) await delay(2);
-  await delay(20);
-  const second = headrace(project, [...lineFor('both'), '--json']);
-  expect(second.stderr).toMatch(/HR_CONFLICT.*another process is predicting/s);
-  expect(await ended).toBe(0);
-  expect((await rowsOf(out)).length).toBe(ROWS);
-}, 120_000);
+it('a batch that is killed goes on where it was, and comes out as one that nobody disturbed', async () => {
+  headraceJson(project, lineFor('undisturbed'));
+  const out = project.file('killed');
+  // In its features, at its first part, and then wherever chance says.
+  const moments = [
+    () => existsSync(join(out, '_work')),
+    () => existsSync(join(out, '_job.json')),
+    ...Array.from({ length: 5 }, () => {
+      const dueMs = 300 + Math.random() * 400;
+      let sinceMs: number | undefined;
+      return () => existsSync(join(out, '_job.json')) && performance.now() - (sinceMs ??= performance.now()) > dueMs;
+    }),
+  ];
+  let killed = 0;
+  const standing: number[] = [];
+  for (const isDue of moments) {
+    const { child, ended } = start(out);
+    let isOver = false;
+    void ended.then(() => (isOver = true));
+    while (!isOver && !isDue()) await delay(2);
+    child.kill('SIGKILL');
+    if ((await ended) === null) killed++;
+    standing.push(partsIn(out).length);
+  }
+  expect(killed).toBeGreaterThanOrEqual(2);
+  // What was there stays there.
+  expect(standing).toEqual(standing.toSorted((a, b) => a - b));
+  const result = headraceJson(project, lineFor('killed')) as { rows: number; parts: readonly { rows: number }[] };
+  expect(result.rows).toBe(ROWS);
+  expect(result.parts.reduce((sum, { rows }) => sum + rows, 0)).toBe(ROWS);
+  const rows = await rowsOf(out);
+  expect(rows.length).toBe(ROWS);
+  expect(new Set(rows.map(({ id }) => id)).size).toBe(ROWS);
+  expect(rows).toEqual(await rowsOf(project.file('undisturbed')));
+  expect(readdirSync(out).filter((name) => !name.startsWith('part-'))).toEqual(['_manifest.json']);
+}, 300_000);
 
 it('past the largest file that it may write it says that, and leaves no part', () => {
   const line = [MAIN, ...lineFor('limited')];
@@ -105,10 +81,10 @@ it('past the largest file that it may write it says that, and leaves no part', (
 const disk = mountSmallDisk(24);
 if (disk === undefined) skipBecause('a batch on a full disk: this user may not mount a small one');
 
-describe.skipIf(disk === undefined)('on a disk that fills', () => {
-  afterAll(() => disk?.remove());
-
-  it('it says so, keeps the parts that are done, and goes on once there is space', async () => {
+afterAll(() => disk?.remove());
+it.skipIf(disk === undefined)(
+  'on a disk that fills it says so, keeps its parts, and goes on once there is space',
+  async () => {
     const path = disk?.path ?? '';
     const out = join(path, 'out');
     mkdirSync(out);
@@ -124,5 +100,6 @@ describe.skipIf(disk === undefined)('on a disk that fills', () => {
     const result = headraceJson(project, lineFor(out)) as { resumed: number };
     expect(result.resumed).toBeGreaterThanOrEqual(left);
     expect((await rowsOf(out)).length).toBe(ROWS);
-  }, 120_000);
-});
+  },
+  120_000,
+);

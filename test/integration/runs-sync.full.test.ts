@@ -1,5 +1,4 @@
-// Runs that a loop of a shell drives: `headrace run --elsewhere`, `headrace step` and `headrace runs sync` as processes of their own,
-// syncs that are killed, and a store in S3 that goes away.
+// Runs that a loop of a shell drives, by processes of `headrace step` and `headrace runs sync`; and syncs that are killed.
 // twin: test/contract/runs-sync.test.ts > has the same rows in whatever parts its results came
 // twin: test/contract/runs-sync.test.ts > has the same rows where many make them at once
 
@@ -8,16 +7,15 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/index.ts';
 import { type SyncedRun, syncRun } from '../../src/orchestrator/index.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
-import { rowsByResults, stepSpec, storeRun, syncDeps } from '../support/elsewhere-world.ts';
-import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
+import { put, rowsByResults, storeRun, syncDeps } from '../support/elsewhere-world.ts';
 import { removeProject, writeRepository } from '../support/pipeline-project.ts';
+import { plainStep } from '../support/plain-step.ts';
 import { miscounts, rowsOf } from '../support/run-rows.ts';
-import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
@@ -37,18 +35,14 @@ const PIPELINE = `
   p.step('sum', task((needs) => ({ sum: needs.square.reduce((a, b) => a + b, 0), letters: needs.letters })), { needs: { square, letters } });
   export default p;`;
 
-interface Told {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 let directory = '';
+let artifacts = '';
 let variables: Record<string, string> = {};
 const children: ChildProcess[] = [];
 
 beforeEach(() => {
   directory = writeRepository({ 'p.ts': PIPELINE });
+  artifacts = `file:${join(directory, '.headrace', 'artifacts')}`;
   variables = {};
   writeFileSync(join(directory, 'headrace.config.ts'), `export default { project: 'test', repo: './repo' };`);
 });
@@ -57,12 +51,10 @@ afterEach(() => {
   removeProject(directory);
 });
 
-function begin(args: readonly string[], cwd = directory): { child: ChildProcess; ended: Promise<Told> } {
+function begin(args: readonly string[], cwd = directory) {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, ['--conditions=headrace-source', MAIN, ...args], {
-    cwd,
-    env: { PATH, HOME, ...variables },
-  });
+  const env = { PATH, HOME, ...variables };
+  const child = spawn(process.execPath, ['--conditions=headrace-source', MAIN, ...args], { cwd, env });
   children.push(child);
   const texts = { stdout: '', stderr: '' };
   child.stdout.on('data', (text) => (texts.stdout += text));
@@ -70,7 +62,7 @@ function begin(args: readonly string[], cwd = directory): { child: ChildProcess;
   return { child, ended: once(child, 'close').then(([code]) => ({ code: code as number | null, ...texts })) };
 }
 
-const headrace = (...args: readonly string[]): Promise<Told> => begin(args).ended;
+const headrace = (...args: readonly string[]) => begin(args).ended;
 
 async function json<R>(...args: readonly string[]): Promise<R> {
   const { code, stdout, stderr } = await headrace(...args, '--json');
@@ -81,7 +73,7 @@ async function json<R>(...args: readonly string[]): Promise<R> {
 type Printed = Pick<SyncedRun, 'id' | 'state' | 'open' | 'taken' | 'problems'> & { readonly new: boolean };
 
 /** What a shell does: every order that can be run, by processes of a folder that has the artifact store alone. */
-async function loop(id: string, artifacts: string): Promise<Printed> {
+async function loop(id: string): Promise<Printed> {
   const bare = join(directory, 'bare');
   mkdirSync(bare, { recursive: true });
   let printed = await json<Printed>('runs', 'sync', id);
@@ -96,116 +88,74 @@ async function loop(id: string, artifacts: string): Promise<Printed> {
   return printed;
 }
 
-async function driveByShell(artifacts: string): Promise<void> {
-  expect((await headrace('apply')).code).toBe(0);
-  const prepared = await json<Printed>('run', 'grid', '--param', 'to=4', '--elsewhere', 'nightly-1');
-  expect(prepared).toMatchObject({ id: 'nightly-1', state: 'running', new: true, problems: [] });
-  expect(prepared.open.map(({ step, scope }) => [step, scope])).toEqual([
-    ['list', ''],
-    ['page', '0'],
-    ['page', '1'],
-  ]);
-  expect(await json<Printed>('run', 'grid', '--param', 'to=4', '--elsewhere', 'nightly-1')).toMatchObject({
-    new: false,
-    open: prepared.open,
-  });
-  expect(await loop('nightly-1', artifacts)).toMatchObject({ state: 'succeeded', problems: [] });
+/** Of what a command says against it, by its code. */
+async function expectRefused(code: number, told: RegExp, ...args: readonly string[]): Promise<void> {
+  expect(await headrace(...args)).toMatchObject({ code, stderr: expect.stringMatching(told) });
 }
 
-describe('a run that a shell drives', { timeout: 240_000 }, () => {
-  it('is listed, shown, told of, compared, repeated and refused as any other', async () => {
-    await driveByShell(`file:${join(directory, '.headrace', 'artifacts')}`);
-    const listed = await json<{ runs: { id: string; state: string; elsewhere?: string }[] }>('runs', 'list');
-    expect(listed.runs).toMatchObject([{ id: 'nightly-1', state: 'succeeded', elsewhere: expect.any(String) }]);
-    const shown = await json<{ steps: { name: string; result: unknown; counts: object }[]; cards: object[] }>(
-      'runs',
-      'show',
-      'nightly-1',
-    );
-    expect(shown.steps.find(({ name }) => name === 'sum')?.result).toEqual({
-      sum: 14,
-      letters: ['apage.md', 'bpage.md'],
-    });
-    const logs = (await headrace('runs', 'logs', 'nightly-1', '--step', 'square')).stdout;
-    expect(logs).toMatch(/── square\[0\], attempt 2\nsquaring 0 by attempt 2/);
-    const again = await json<{ id: string; state: string; elsewhere?: string }>(
-      'runs',
-      'rerun',
-      'nightly-1',
-      '--from',
-      'sum',
-    );
-    expect(again).toMatchObject({ state: 'succeeded' });
-    expect(again.elsewhere).toBeUndefined();
-    expect(await json('runs', 'diff', 'nightly-1', again.id)).toMatchObject({ differences: [] });
+it('that a shell drives is listed, shown, told of, compared, repeated and refused as any other', async () => {
+  expect((await headrace('apply')).code).toBe(0);
+  const prepare = (to: number) => ['run', 'grid', '--param', `to=${to}`, '--elsewhere', 'nightly-1'];
+  const prepared = await json<Printed>(...prepare(4));
+  expect(prepared).toMatchObject({ id: 'nightly-1', state: 'running', new: true, problems: [] });
+  expect(prepared.open.map(({ step, scope }) => `${step} ${scope}`)).toEqual(['list ', 'page 0', 'page 1']);
+  expect(await json<Printed>(...prepare(4))).toMatchObject({ new: false, open: prepared.open });
+  expect(await loop('nightly-1')).toMatchObject({ state: 'succeeded', problems: [] });
 
-    const resumed = await headrace('runs', 'resume', 'nightly-1');
-    expect([resumed.code, resumed.stderr]).toEqual([
-      1,
-      expect.stringMatching(/HR_CONFLICT: run nightly-1 is driven elsewhere/),
-    ]);
-    const other = await headrace('run', 'grid', '--param', 'to=5', '--elsewhere', 'nightly-1');
-    expect([other.code, other.stderr]).toEqual([
-      1,
-      expect.stringMatching(/HR_CONFLICT: run nightly-1 was prepared before, by .* take another id/),
-    ]);
-    const here = await headrace('runs', 'sync', again.id);
-    expect([here.code, here.stderr]).toEqual([1, expect.stringMatching(/is no run that is driven elsewhere/)]);
-    const unknown = await headrace('runs', 'sync', 'nobody');
-    expect([unknown.code, unknown.stderr]).toEqual([
-      1,
-      expect.stringMatching(/HR_UNKNOWN_RUN: there is no run "nobody"/),
-    ]);
-    expect((await headrace('run', 'grid', '--elsewhere', '--over', '2026-11-01..2026-11-02')).code).toBe(2);
-    expect((await headrace('runs', 'sync', 'x', '--ended', 'done')).code).toBe(2);
-    expect((await headrace('runs', 'sync', '--ended', 'failed')).code).toBe(2);
-  });
-});
+  const { runs } = await json<{ runs: readonly object[] }>('runs', 'list');
+  expect(runs).toMatchObject([{ id: 'nightly-1', state: 'succeeded', elsewhere: expect.any(String) }]);
+  const { steps } = await json<{ steps: { name: string; result: unknown }[] }>('runs', 'show', 'nightly-1');
+  const result = { sum: 14, letters: ['apage.md', 'bpage.md'] };
+  expect(steps.find(({ name }) => name === 'sum')?.result).toEqual(result);
+  const logs = (await headrace('runs', 'logs', 'nightly-1', '--step', 'square')).stdout;
+  expect(logs).toMatch(/── square\[0\], attempt 2\nsquaring 0 by attempt 2/);
+  const again = await json<{ id: string }>('runs', 'rerun', 'nightly-1', '--from', 'sum');
+  expect(again).toMatchObject({ state: 'succeeded' });
+  expect(again).not.toHaveProperty('elsewhere');
+  expect(await json('runs', 'diff', 'nightly-1', again.id)).toMatchObject({ differences: [] });
+
+  await expectRefused(1, /HR_CONFLICT: run nightly-1 is driven elsewhere/, 'runs', 'resume', 'nightly-1');
+  await expectRefused(1, /HR_CONFLICT: run nightly-1 was prepared before, by .* take another id/, ...prepare(5));
+  await expectRefused(1, /is no run that is driven elsewhere/, 'runs', 'sync', again.id);
+  await expectRefused(1, /HR_UNKNOWN_RUN: there is no run "nobody"/, 'runs', 'sync', 'nobody');
+  await expectRefused(2, /./, 'run', 'grid', '--elsewhere', '--over', '2026-11-01..2026-11-02');
+  await expectRefused(2, /./, 'runs', 'sync', 'x', '--ended', 'done');
+  await expectRefused(2, /./, 'runs', 'sync', '--ended', 'failed');
+}, 240_000);
 
 const TASKS = 1500;
 
 /** Results of two wide steps, as another place has left them. */
-async function storeWide(artifacts: string): Promise<void> {
+async function storeWide(): Promise<void> {
   const objects = openObjectStore(artifacts);
   const over = { kind: 'range' as const, start: 0, end: TASKS };
   await storeRun(objects, 'wide', {
     name: 'wide',
     params: [],
     steps: [
-      stepSpec('first', { foreach: over, retry: 1 }),
-      stepSpec('second', { foreach: over, needs: { first: 'first' } }),
+      plainStep('first', { foreach: over, retry: 1 }),
+      plainStep('second', { foreach: over, needs: { first: 'first' } }),
     ],
   });
   for (const step of ['first', 'second'])
     for (let index = 0; index < TASKS; index++) {
       const key = `runs/wide/${step}/${index}`;
-      if (step === 'first' && index % 7 === 0)
-        await objects.put(
-          `${key}/failure-1.json`,
-          Buffer.from(JSON.stringify({ attempt: 1, cause: 'exit', reason: 'no', final: false })),
-        );
-      const attempt = step === 'first' && index % 7 === 0 ? 2 : 1;
-      await objects.put(
-        `${key}/result.json`,
-        Buffer.from(JSON.stringify({ attempt, output: { json: String(index) }, files: {} })),
-      );
+      const failed = step === 'first' && index % 7 === 0;
+      const failure = { attempt: 1, cause: 'exit', reason: 'no', final: false };
+      if (failed) await put(objects, `${key}/failure-1.json`, failure);
+      await put(objects, `${key}/result.json`, { attempt: failed ? 2 : 1, output: { json: String(index) }, files: {} });
     }
 }
 
-it('leaves the same rows where its syncs are killed anywhere, and where two are at it', {
-  timeout: 300_000,
-}, async () => {
-  const artifacts = `file:${join(directory, '.headrace', 'artifacts')}`;
-  await storeWide(artifacts);
+it('leaves the same rows where its syncs are killed anywhere, and where two are at it', async () => {
+  await storeWide();
   const registry = `sqlite:${join(directory, '.headrace', 'registry.db')}`;
   variables = { HEADRACE_REGISTRY_URL: registry, HEADRACE_ARTIFACTS_URL: artifacts };
   const database = await openDatabase(registry);
+  onTestFinished(() => database.close());
   const store = await openRunStore(database, systemClock);
   /** How many tasks have rows that are final; -1 where there is no run yet. */
-  const taken = async (): Promise<number> => {
-    const [run] = await store.list();
-    return run === undefined ? -1 : run.counts.succeeded;
-  };
+  const taken = async (): Promise<number> => (await store.list())[0]?.counts.succeeded ?? -1;
   const killedAt: number[] = [];
   for (const from of [0, 1, 600, 1400, 2100, 2600]) {
     const both = [begin(['runs', 'sync', 'wide', '--json']), begin(['runs', 'sync', 'wide', '--json'])];
@@ -219,43 +169,9 @@ it('leaves the same rows where its syncs are killed anywhere, and where two are 
   const last = await json<Printed>('runs', 'sync', 'wide');
   expect(last).toMatchObject({ state: 'succeeded', problems: [] });
   const fresh = await openDatabase(`sqlite:${join(directory, 'fresh.db')}`);
-  try {
-    await syncRun(syncDeps(fresh, openObjectStore(artifacts)), 'wide');
-    expect(await rowsByResults(database, 'wide')).toEqual(await rowsByResults(fresh, 'wide'));
-    expect(await miscounts(database)).toEqual([]);
-    expect((await rowsOf(database)).pipeline_tasks).toHaveLength(2 * TASKS);
-  } finally {
-    await database.close();
-    await fresh.close();
-  }
-});
-
-const program = findS3Server('runs that a shell drives');
-
-describe.skipIf(program === undefined)('a store in S3', { timeout: 300_000 }, () => {
-  let server: S3Server;
-  let proxy: FaultyProxy;
-  beforeAll(async () => {
-    server = await startS3Server(program as NonNullable<typeof program>);
-    proxy = await startFaultyProxy(server.endpoint);
-  }, 120_000);
-  afterAll(async () => {
-    await proxy?.stop();
-    await server?.stop();
-  });
-  const inBucket = async (endpoint: string): Promise<string> => {
-    const url = `s3://${await server.newBucket()}/artifacts`;
-    variables = {
-      HEADRACE_ARTIFACTS_URL: url,
-      AWS_ENDPOINT_URL_S3: endpoint,
-      AWS_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: server.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: server.secretAccessKey,
-    };
-    return url;
-  };
-
-  it('has all that a shell needs', async () => {
-    await driveByShell(await inBucket(server.endpoint));
-  });
-});
+  onTestFinished(() => fresh.close());
+  await syncRun(syncDeps(fresh, openObjectStore(artifacts)), 'wide');
+  expect(await rowsByResults(database, 'wide')).toEqual(await rowsByResults(fresh, 'wide'));
+  expect(await miscounts(database)).toEqual([]);
+  expect((await rowsOf(database)).pipeline_tasks).toHaveLength(2 * TASKS);
+}, 300_000);

@@ -1,5 +1,4 @@
-// Two servers on one store with a log each, and a third machine that only materializes, each killed or stopped at every
-// step while sales are pushed to whichever server answers: the counts are exact.
+// Two servers with a log each, and a machine that materializes, each killed or stopped at every step of sales that are pushed.
 // twin: test/integration/crash-steps.test.ts > a process that dies at any step
 // twin: test/property/coverage-model.test.ts > counts every acknowledged event once
 
@@ -7,11 +6,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { type Fault, faultsAt } from '../support/fault-points.ts';
+import { afterAll, afterEach, describe, it } from 'vitest';
+import { faultsAt } from '../support/fault-points.ts';
 import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
 import { type KafkaServer, startKafka } from '../support/kafka-server.ts';
-import { endSpares, type StartOptions } from '../support/machines.ts';
+import { expectExact, expectMet, isWhole, listed, MINUTES, night, runsWell } from '../support/machine-sweeps.ts';
+import { endSpares } from '../support/machines.ts';
 import { startRedisPair } from '../support/redis-pair.ts';
 import { hasRedis, startRedis } from '../support/redis-server.ts';
 import type { Traffic } from '../support/sales-traffic.ts';
@@ -23,61 +23,20 @@ if (!hasRedis()) skipBecause('several machines on one Redis: there is no redis-s
 // The steps that differ most; test/heavy takes every step, before, in the middle and after, and more calls of each.
 
 /** Of a push, of a cut, of shipping it. */
-const PUSHING = [
-  'during own.append 3',
-  'after writer.claim 2',
-  'before writer.putParts 3',
-  'after writer.finish 2',
-  'after own.openCut 2',
-  'after own.seal 1',
-  'after own.ship 1',
-];
+const PUSHING =
+  listed(`during own.append 3, after writer.claim 2, before writer.putParts 3, after writer.finish 2, after own.openCut 2,
+  after own.seal 1, after own.ship 1`);
 
 /** Of settling the log of the life before. */
-const SETTLING = [
-  'after settler.claims 1',
-  'after settler.putParts 1',
-  'after settler.finish 1',
-  'after dead.seal 1',
-  'after dead.finish 1',
-];
+const SETTLING = listed(
+  'after settler.claims 1, after settler.putParts 1, after settler.finish 1, after dead.seal 1, after dead.finish 1',
+);
 
 /** Of a run: its row asked (1), opened (2) and finished (3), its bases and marks. */
-const RUNNING = [
-  'after rows.change 2',
-  'after run.begin 1',
-  'after run.write 1',
-  'after run.mark 3',
-  'after rows.change 3',
-];
+const RUNNING = listed(
+  'after rows.change 2, after run.begin 1, after run.write 1, after run.mark 3, after rows.change 3',
+);
 const STOPPING = ['before run.write 1', 'before run.mark 3'];
-
-const MINUTES = 60_000;
-
-/** Files of a night, then sales that only came by push since. */
-const night = async (traffic: Traffic): Promise<void> => {
-  await traffic.file('kept');
-  await traffic.file('nightly');
-};
-
-/** All is over: whatever is left is settled, one run counts it, and again from nothing but files and logs. */
-async function expectExact(
-  world: SalesWorld,
-  traffic: Traffic,
-  servers: readonly string[],
-  start: StartOptions = {},
-): Promise<void> {
-  await world.during(() => traffic.checkNow(), traffic.stop());
-  await world.makePeace(servers, start);
-  await traffic.checkNow();
-  expect(await world.run('c', start)).toMatch(/^done /);
-  await traffic.checkEnd();
-  expect(traffic.acknowledged).toBeGreaterThan(100);
-}
-
-/** A run that does all its views; the writers live, and get the time that they need to answer. */
-const runsWell = (world: SalesWorld, start: StartOptions = {}) =>
-  expect.poll(() => world.run('c', { ...start, askTimeoutMs: 5000 }), { timeout: 30_000 }).toMatch(/^done /);
 
 const [AHEAD, BEHIND] = [{ clockAheadMs: 20 * MINUTES }, { clockAheadMs: -20 * MINUTES }];
 
@@ -101,25 +60,6 @@ async function sweepPushing(world: SalesWorld): Promise<string[]> {
 const sweepBehind = (world: SalesWorld, steps: readonly string[], signal: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL') =>
   world.sweepServer('b', faultsAt(signal, ...steps), { start: () => BEHIND });
 
-/** Runs with faults, then without, until the servers' sweep has ended. Gives the faults that were never met. */
-async function withRuns(
-  servers: Promise<string[]>,
-  world: SalesWorld,
-  traffic: Traffic,
-  faults: readonly Fault[],
-  start: (at: number) => StartOptions,
-): Promise<string[]> {
-  let isOver = false;
-  const sweeping = servers.finally(() => (isOver = true));
-  const running = (async () => {
-    const each = async (at: number): Promise<void> => void (at % 2 === 0 && (await night(traffic)));
-    const missed = await world.sweepRuns('c', faults, { each, start });
-    while (!isOver) await world.run('c', start(0));
-    return missed;
-  })();
-  return (await Promise.all([sweeping, running])).flat();
-}
-
 let world: SalesWorld | undefined;
 let redis: { stop(): Promise<void> } | undefined;
 let kafka: KafkaServer | undefined;
@@ -142,13 +82,10 @@ describe.skipIf(!hasRedis())('several machines on one Redis', () => {
     const traffic = await beginBehind(own);
     const sweepServers = async () => [...(await sweepPushing(own)), ...(await sweepBehind(own, SETTLING))];
     const faults = [...faultsAt('SIGKILL', ...RUNNING), ...faultsAt('SIGSTOP', ...STOPPING)];
-    const missed = await own.during(
-      () => traffic.checkNow(),
-      withRuns(sweepServers(), own, traffic, faults, (at) => ({ clockAheadMs: (at % 2) * 60 * MINUTES })),
-    );
-    expect(missed).toEqual([]);
+    const start = (at: number) => ({ clockAheadMs: (at % 2) * 60 * MINUTES });
+    await expectMet(own, traffic, sweepServers(), faults, start);
     await own.serve('b');
-    await expectExact(own, traffic, ['a', 'b']);
+    await expectExact(own, traffic);
   });
 
   it.skipIf(program === undefined)(
@@ -158,11 +95,8 @@ describe.skipIf(!hasRedis())('several machines on one Redis', () => {
       const server = await startRedis();
       redis = server;
       if (program !== undefined) kafka = await startKafka(program);
-      const variables = {
-        HEADRACE_PUSH_LOG_TOPIC: 'sales',
-        HEADRACE_PUSH_LOG_BROKERS: 'env:LOG_BROKERS',
-        LOG_BROKERS: kafka?.broker ?? '',
-      };
+      const topic = { HEADRACE_PUSH_LOG_TOPIC: 'sales', HEADRACE_PUSH_LOG_BROKERS: 'env:LOG_BROKERS' };
+      const variables = { ...topic, LOG_BROKERS: kafka?.broker ?? '' };
       const own = (world = await openSalesWorld({ online: server.url, variables }));
       // No two of their clocks are compared.
       const traffic = await beginBehind(own);
@@ -172,13 +106,9 @@ describe.skipIf(!hasRedis())('several machines on one Redis', () => {
         await own.killServer('a');
         return [...missed, ...(await sweepBehind(own, SETTLING))];
       };
-      const missed = await own.during(
-        () => traffic.checkNow(),
-        withRuns(sweepServers(), own, traffic, [], () => BEHIND),
-      );
-      expect(missed).toEqual([]);
+      await expectMet(own, traffic, sweepServers(), [], () => BEHIND);
       await own.serve('b');
-      await expectExact(own, traffic, ['a', 'b']);
+      await expectExact(own, traffic);
     },
   );
 
@@ -188,8 +118,6 @@ describe.skipIf(!hasRedis())('several machines on one Redis', () => {
     const own = (world = await openSalesWorld({ online: pair.url }));
     await Promise.all([own.serve('a'), own.serve('b')]);
     const traffic = own.startTraffic();
-    const isWhole = () =>
-      expect.poll(() => traffic.checkNow().then(() => 'whole', String), { timeout: 20_000 }).toBe('whole');
     await night(traffic);
     await runsWell(own);
 
@@ -201,28 +129,28 @@ describe.skipIf(!hasRedis())('several machines on one Redis', () => {
     const story = async (): Promise<void> => {
       // What was pushed last is lost, and written again by the writers.
       await failOver(() => sleep(300));
-      await isWhole();
+      await isWhole(traffic);
       // A whole run is lost.
       await night(traffic);
       await failOver(() => own.run('c'));
-      await isWhole();
+      await isWhole(traffic);
       // Whoever would write again is killed: what is lost with it comes back with its machine.
       await failOver(async () => {
         await sleep(200);
         await own.killServer('a');
       });
       await own.serve('a');
-      await isWhole();
+      await isWhole(traffic);
       // A run that is stopped across a failover.
       await night(traffic);
       const run = own.machines.materialize('c', {}, { faults: faultsAt('SIGSTOP', 'after run.write 1') });
       await failOver(() => run.saidLine('fault '));
       run.signal('SIGCONT');
       await run.ended;
-      await isWhole();
+      await isWhole(traffic);
     };
     await own.during(() => traffic.checkMost(), story());
-    await expectExact(own, traffic, ['a', 'b']);
+    await expectExact(own, traffic);
 
     // All of it is lost, the marks too: files and logs have everything.
     await pair.loseAll();
@@ -235,10 +163,8 @@ describe('two servers and a run on one LMDB', () => {
   it('count each sale once, whichever is killed or stopped at whichever step', { timeout: 120_000 }, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'headrace-lmdb-'));
     redis = { stop: async () => rmSync(directory, { recursive: true, force: true }) };
-    const own = (world = await openSalesWorld({
-      online: `lmdb:${directory}`,
-      variables: { HEADRACE_ONLINE_MAP_SIZE: '1GB' },
-    }));
+    const variables = { HEADRACE_ONLINE_MAP_SIZE: '1GB' };
+    const own = (world = await openSalesWorld({ online: `lmdb:${directory}`, variables }));
     const start = () => ({ machine: 'one' });
     await own.serve('b', start());
     const traffic = own.startTraffic();
@@ -248,9 +174,8 @@ describe('two servers and a run on one LMDB', () => {
     const kills = faultsAt('SIGKILL', 'during writer.claim 2', 'during writer.putParts 3', 'after own.seal 1');
     const sweep = own.sweepServer('a', [...kills, ...faultsAt('SIGSTOP', 'after writer.putParts 3')], { start });
     const faults = [...faultsAt('SIGKILL', 'after run.write 1'), ...faultsAt('SIGSTOP', 'before run.mark 1')];
-    const missed = await own.during(() => traffic.checkNow(), withRuns(sweep, own, traffic, faults, start));
-    expect(missed).toEqual([]);
+    await expectMet(own, traffic, sweep, faults, start);
     await own.serve('a', start());
-    await expectExact(own, traffic, ['a', 'b'], start());
+    await expectExact(own, traffic, start());
   });
 });

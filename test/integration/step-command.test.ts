@@ -1,11 +1,11 @@
 // `headrace step` as other systems start it: a process that has the artifact store and nothing else, killed and raced.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
 import type { StepOrder } from '../../src/orchestrator/step/order.ts';
 import { type ObjectStore, openObjectStore, putBlob } from '../../src/storage/index.ts';
@@ -19,76 +19,34 @@ import { fullDescribe, fullIt, isFull } from '../support/tier.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
-interface Place {
-  readonly name: string;
-  start(): Promise<void>;
-  open(folder: string): Promise<{ url: string; variables: Record<string, string>; objects: ObjectStore }>;
-  stop(): Promise<void>;
-}
-
 const program = isFull ? findS3Server('headrace step') : undefined;
-let s3: S3Server | undefined;
-const places: Place[] = [
-  {
-    name: 'disk',
-    start: async () => {},
-    async open(folder) {
-      const url = `file:${join(folder, 'artifacts')}`;
-      return { url, variables: {}, objects: openObjectStore(url) };
-    },
-    stop: async () => {},
-  },
-  ...(program === undefined
-    ? []
-    : [
-        {
-          name: program.name,
-          start: async () => {
-            s3 = await startS3Server(program);
-          },
-          async open() {
-            if (s3 === undefined) throw new Error('start first');
-            const { endpoint, accessKeyId, secretAccessKey } = s3;
-            const url = `s3://${await s3.newBucket()}/artifacts`;
-            const variables = {
-              AWS_ENDPOINT_URL_S3: endpoint,
-              AWS_REGION: 'us-east-1',
-              AWS_ACCESS_KEY_ID: accessKeyId,
-              AWS_SECRET_ACCESS_KEY: secretAccessKey,
-            };
-            const objects = openObjectStore(url, { endpoint, region: 'us-east-1', accessKeyId, secretAccessKey });
-            return { url, variables, objects };
-          },
-          stop: async () => await s3?.stop(),
-        },
-      ]),
-];
-
 // moto lets both of two racing writers win.
 const hasRaces = (name: string): boolean => name !== 'moto';
 if (program?.name === 'moto') skipBecause('headrace step, two processes of one task on S3: no versitygw is installed');
 
-describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) => {
+describe.each(['disk', ...(program === undefined ? [] : [program.name])])('headrace step, on %s', (name) => {
   let folder = '';
   let url = '';
   let variables: Record<string, string> = {};
   let objects: ObjectStore;
   const children: ChildProcess[] = [];
 
-  beforeAll(start, 120_000);
-  afterAll(stop);
+  let s3: S3Server | undefined;
+  beforeAll(async () => void (name !== 'disk' && program && (s3 = await startS3Server(program))), 120_000);
+  afterAll(() => s3?.stop());
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
-    ({ url, variables, objects } = await open(folder));
+    url = s3 === undefined ? `file:${join(folder, 'artifacts')}` : `s3://${await s3.newBucket()}/artifacts`;
+    objects = openObjectStore(url, s3?.access ?? {});
+    variables = s3?.variables ?? {};
   });
   afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  const order = async (action: StepAction, other: Partial<StepOrder> = {}): Promise<string> => {
-    return `blob:${await putBlob(objects, Buffer.from(JSON.stringify(orderOf(action, other))))}`;
-  };
+  const order = async (action: StepAction, other: Partial<StepOrder> = {}): Promise<string> =>
+    `blob:${await putBlob(objects, Buffer.from(JSON.stringify(orderOf(action, other))))}`;
   const shell = (command: string): StepAction => ({ kind: 'shell', command });
 
   const begin = (spec: string, ...args: readonly string[]) => beginWith({}, spec, ...args);
@@ -129,11 +87,8 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
         { index: 2, state: 'succeeded', result: ['c', 4] },
       ],
     });
-    expect(await resultAt('runs/run-1/s/17/3/2/result.json')).toEqual({
-      attempt: 4,
-      output: { json: '["c",4]' },
-      files: {},
-    });
+    const result = { attempt: 4, output: { json: '["c",4]' }, files: {} };
+    expect(await resultAt('runs/run-1/s/17/3/2/result.json')).toEqual(result);
     expect(await objects.get('runs/run-1/s/17/3/1/result.json')).toBeUndefined();
     const all = await step(spec);
     expect(all.told.tasks).toMatchObject([
@@ -145,11 +100,11 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     expect(files.told.tasks[0].files.model).toMatchObject({ size: 2, uri: expect.stringMatching(/^blob:/) });
   });
 
-  it.each([
-    { what: 'a failure', command: 'exit 3', code: 1, task: { state: 'failed', reason: 'exit code 3' } },
-    { what: 'one for good', command: 'exit 78', code: 78, task: { state: 'failed', reason: 'exit code 78' } },
-    { what: 'a loss', command: 'kill -9 $$', code: 75, task: { state: 'lost' } },
-  ])('tells $what by its exit code, and leaves the task to be tried again', async ({ command, code, task }) => {
+  it.each<[string, string, number, { state: string; reason?: string }]>([
+    ['a failure', 'exit 3', 1, { state: 'failed', reason: 'exit code 3' }],
+    ['one for good', 'exit 78', 78, { state: 'failed', reason: 'exit code 78' }],
+    ['a loss', 'kill -9 $$', 75, { state: 'lost' }],
+  ])('tells %s by its exit code, and leaves the task to be tried again', async (_, command, code, task) => {
     const spec = await order(shell(`test -e ${folder}/again || { touch ${folder}/again; ${command}; }`));
     expect(await step(spec)).toMatchObject({ code, told: { tasks: [task] } });
     const told = code === 75 ? undefined : { attempt: 1, reason: task.reason, final: code === 78 };
@@ -158,9 +113,9 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
   });
 
   it.each([
-    { what: 'an order that is not there', spec: `blob:${'f'.repeat(64)}`, told: /f{64} is not in the store/ },
-    { what: 'a place of no order', spec: 'order.json', told: /an order lies at blob:<SHA-256>, got "order\.json"/ },
-  ])('refuses $what for good', async ({ spec, told }) => {
+    ['an order that is not there', `blob:${'f'.repeat(64)}`, /f{64} is not in the store/],
+    ['a place of no order', 'order.json', /an order lies at blob:<SHA-256>, got "order\.json"/],
+  ])('refuses %s for good', async (_, spec, told) => {
     expect(await step(spec)).toMatchObject({ code: 78, stderr: expect.stringMatching(told) });
   });
 
@@ -178,11 +133,8 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
   // twin: test/integration/step-command.test.ts > runs the tasks that are asked for
   fullIt.runIf(hasRaces(name))('has one result of a task that two processes run at once', async () => {
     const both = join(folder, 'both');
-    const spec = await order(
-      shell(
-        `echo x >> ${both}; while [ $(wc -l < ${both}) -lt 2 ]; do sleep 0.05; done; echo "\\"$$\\"" > $HEADRACE_STEP_OUTPUT/result.json`,
-      ),
-    );
+    const command = `echo x >> ${both}; while [ $(wc -l < ${both}) -lt 2 ]; do sleep 0.05; done; echo "\\"$$\\"" > $HEADRACE_STEP_OUTPUT/result.json`;
+    const spec = await order(shell(command));
     const ends = await Promise.all([begin(spec).ended, begin(spec).ended]);
     expect(ends.map(({ code }) => code)).toEqual([0, 0]);
     const [a, b] = ends.map(({ stdout }) => JSON.parse(stdout).tasks[0]);
@@ -190,7 +142,7 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     expect([a.was_there, b.was_there].sort()).toEqual([false, true]);
   });
 
-  // twin: test/integration/step-command.test.ts > tells $what by its exit code
+  // twin: test/integration/step-command.test.ts > by its exit code, and leaves the task
   fullIt('runs a task again that a kill -9 ended, and leaves nothing of it running', async () => {
     const place = join(folder, 'marks');
     writeFileSync(place, '');
@@ -218,13 +170,11 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     afterEach(() => proxy.stop());
     const beginThrough = (spec: string) => beginWith({ AWS_ENDPOINT_URL_S3: proxy.endpoint }, spec);
 
+    const isCommit = (method: string, path: string) => method === 'PUT' && path.includes('result.json');
     it.each([
-      { what: 'is to begin', isAsked: () => true },
-      {
-        what: 'has ended and is to be committed',
-        isAsked: (method: string, path: string) => method === 'PUT' && path.includes('result.json'),
-      },
-    ])('waits where a task $what', async ({ isAsked }) => {
+      ['is to begin', () => true],
+      ['has ended and is to be committed', isCommit],
+    ])('waits where a task %s', async (_, isAsked) => {
       // Longer than the client of the store tries by itself.
       const AWAY_MS = 10_000;
       let since: number | undefined;
@@ -256,7 +206,7 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
     });
   });
 
-  // twin: test/integration/step-command.test.ts > tells $what by its exit code
+  // twin: test/integration/step-command.test.ts > by its exit code, and leaves the task
   fullIt('loses what runs when it is told to end', async () => {
     const spec = await order(shell(`touch ${folder}/runs; sleep 1000`));
     const { child, ended } = begin(spec);
@@ -268,17 +218,13 @@ describe.each(places)('headrace step, on $name', ({ name, start, open, stop }) =
   });
 });
 
-// twin: test/integration/step-command.test.ts > refuses $what for good
+// twin: test/integration/step-command.test.ts > for good
 fullIt('says what is missing where there is neither a configuration nor a store', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const line = ['--conditions=headrace-source', MAIN, 'step', '--spec', `blob:${'0'.repeat(64)}`];
-  const child = spawn(process.execPath, line, { cwd: folder, env: { PATH: process.env['PATH'] ?? '' } });
-  let stderr = '';
-  child.stderr.on('data', (text) => (stderr += text));
-  const [code] = await once(child, 'close');
-  rmSync(folder, { recursive: true });
-  expect({ code, stderr }).toEqual({
-    code: 78,
-    stderr: expect.stringMatching(/HEADRACE_ARTIFACTS_URL is not set\. Give one with --config, set what is missing/),
-  });
+  const env = { PATH: process.env['PATH'] ?? '' };
+  const { status, stderr } = spawnSync(process.execPath, line, { cwd: folder, env, encoding: 'utf8' });
+  expect(status).toBe(78);
+  expect(stderr).toMatch(/HEADRACE_ARTIFACTS_URL is not set\. Give one with --config, set what is missing/);
 });

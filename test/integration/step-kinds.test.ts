@@ -1,10 +1,12 @@
 // Steps that the driver itself runs, in pipelines over a whole project: materialize, register, promote.
 
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { registerModelFile } from '../../src/app/index.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openSync, registerModelFile } from '../../src/app/index.ts';
 import { runPromote } from '../../src/app/steps/promote.ts';
 import { runRegisterModel } from '../../src/app/steps/register-model.ts';
+import { commitResult } from '../../src/orchestrator/committed/stored-result.ts';
+import { prepareElsewhere, syncRun } from '../../src/orchestrator/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { openStepProject, type StepProject } from '../support/step-project.ts';
 import { fullIt } from '../support/tier.ts';
@@ -13,7 +15,7 @@ const HIGH = constantModel(1, 0.75);
 const [FILE, OTHER] = [HIGH, constantModel(1, 0.5)].map((bytes) => createHash('sha256').update(bytes).digest('hex'));
 
 /** A model for each test that registers one: its versions and aliases are that test's alone. */
-const MODELS = ['plain', 'several', 'again', 'crowned', 'moved', 'twice', 'rolled', 'aimless'] as const;
+const MODELS = ['plain', 'several', 'again', 'crowned', 'moved', 'twice', 'rolled', 'aimless', 'synced'] as const;
 type ModelName = (typeof MODELS)[number];
 
 const DEFINITIONS = `
@@ -36,19 +38,15 @@ const DEFINITIONS = `
 const FITTED = `task(() => ({ auc: 0.75, files: { 'model.onnx': { sha256: '${FILE}' } } }))`;
 const pipelineOf = (name: string, steps: string): string =>
   `export const ${name}_pipeline = (() => { const p = pipeline('${name}'); ${steps} return p; })();`;
-const fitted = (model: ModelName, then = ''): string =>
+const fitted = (model: ModelName, then = '', { foreach = '', register = '' } = {}): string =>
   pipelineOf(
     model,
-    `const fit = p.step('fit', ${FITTED});
-     const version = p.step('register', registerModel(${model}), { needs: { fit } });
+    `const fit = p.step('fit', ${FITTED}${foreach});
+     const version = p.step('register', registerModel(${model}${register}), { needs: { fit } });
      ${then}`,
   );
 const fittedTwice = (model: ModelName): string =>
-  pipelineOf(
-    model,
-    `const fits = p.step('fit', ${FITTED}, { foreach: [1, 2] });
-     p.step('register', registerModel(${model}, { alias: 'challenger' }), { needs: { fits } });`,
-  );
+  fitted(model, '', { foreach: ', { foreach: [1, 2] }', register: `, { alias: 'challenger' }` });
 const crowned = (model: ModelName): string =>
   fitted(model, `p.step('promote', promote(${model}, { alias: 'champion' }), { needs: { version } });`);
 
@@ -62,9 +60,9 @@ const PIPELINES = `
     `const data = p.step('data', trainingSet({ service: shopFeatures, spine: 'data/spine.parquet', timestamp: 'seen', label: 'late' }));
      p.step('read', python('read.py'), { needs: { data }, foreach: [1, 2] });`,
   )}
-  ${fitted('plain')}
-  ${['several', 'again'].map((model) => fittedTwice(model as ModelName)).join('\n')}
-  ${['crowned', 'moved'].map((model) => crowned(model as ModelName)).join('\n')}
+  ${fitted('plain')} ${fitted('synced')}
+  ${fittedTwice('several')} ${fittedTwice('again')}
+  ${crowned('crowned')} ${crowned('moved')}
   ${fitted('rolled', `p.step('promote', promote(rolled, { endpoint: checkout, plan: careful }), { needs: { version } });`)}
   ${pipelineOf('aimless', `p.step('promote', promote(aimless, { alias: 'champion' }), { retry: 0 });`)}`;
 
@@ -119,22 +117,16 @@ describe('materialize', () => {
 // twin: test/contract/executors.test.ts > the $name executor
 fullIt('a training set reaches every step from the artifact store, as one file', async () => {
   const shop = await openShop(false);
-  try {
-    const run = await shop.run('learn');
-    expect(run.state, run.error ?? '').toBe('succeeded');
-    const { data, read } = resultsOf(run) as {
-      data: { path: string; sha256: string; size: number; uri: string; rows: number };
-      read: { path: string; sha256: string; links: number; inode: number }[];
-    };
-    expect(data).toMatchObject({ rows: 2, uri: `blob:${data.sha256}` });
-    const [one, other] = read;
-    expect(one).toMatchObject({ sha256: data.sha256, inode: other?.inode });
-    expect(one?.links).toBeGreaterThan(1);
-    expect(one?.path).toMatch(/\.parquet$/);
-    expect(one?.path).not.toBe(data.path);
-  } finally {
-    await shop.close();
-  }
+  onTestFinished(() => shop.close());
+  const run = await shop.run('learn');
+  expect(run.state, run.error ?? '').toBe('succeeded');
+  type Read = { path: string; sha256: string; links: number; inode: number };
+  const { data, read } = resultsOf(run) as { data: { path: string; sha256: string }; read: Read[] };
+  expect(data).toMatchObject({ rows: 2, uri: `blob:${data.sha256}` });
+  const [one, other] = read;
+  expect(one).toMatchObject({ sha256: data.sha256, inode: other?.inode, path: expect.stringMatching(/\.parquet$/) });
+  expect(one?.links).toBeGreaterThan(1);
+  expect(one?.path).not.toBe(data.path);
 });
 
 describe('registerModel and promote', () => {
@@ -168,9 +160,29 @@ describe('registerModel and promote', () => {
     const run = await runOf('again');
     await (await models()).setAlias('again', 'challenger', 1, 'somebody');
     const action = { kind: 'registerModel', model: 'again', alias: 'challenger' } as const;
-    const repeated = await runRegisterModel(made.app, action, contextOf(run.id, { fits: resultsOf(run)['fit'] }));
+    const repeated = await runRegisterModel(made.app, action, contextOf(run.id, { fit: resultsOf(run)['fit'] }));
     expect(repeated).toMatchObject([{ version: 2 }, { version: 2 }]);
     expect(await aliases('again')).toEqual({ champion: 1, challenger: 1 });
+  });
+
+  it('a model that a run registered in another registry is registered here once, with its metrics, and no alias moves', async () => {
+    const deps = await openSync(made.app);
+    const elsewhere = { ...deps, definitions: await made.app.applied() };
+    const { id } = await prepareElsewhere(elsewhere, { pipeline: 'synced', by: 'argo' });
+    const commit = (step: string, value: unknown) => {
+      const result = { attempt: 1, output: { json: JSON.stringify(value) }, files: {} };
+      return commitResult(deps.objects, { run: id, step, scope: '', index: 0 }, result);
+    };
+    await commit('fit', { auc: 0.75, files: { 'model.onnx': { sha256: FILE, size: 1, uri: `blob:${FILE}` } } });
+    await commit('register', { model: 'synced', version: 41, artifact: FILE, metrics: { auc: 0.75 } });
+    const registered = [{ model: 'synced', version: 1, isNew: true }];
+    expect(await syncRun(deps, id)).toMatchObject({ state: 'succeeded', problems: [], models: registered });
+    const version = { version: 1, runId: id, artifact: FILE, metrics: { auc: 0.75 } };
+    expect(await (await models()).versions('synced')).toMatchObject([version]);
+    expect(await aliases('synced')).toEqual({});
+    // Killed before its row was there, it comes to it again.
+    const again = await deps.registerModel?.({ model: 'synced', artifact: FILE ?? '', metrics: {}, runId: id });
+    expect(again).toEqual({ version: 1, isNew: false });
   });
 
   it('promote moves the alias, and tells where it was', async () => {

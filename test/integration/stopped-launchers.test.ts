@@ -1,36 +1,12 @@
 // Launchers and warm processes that stand still (SIGSTOP): what waits for them has an end, and nothing of them stays.
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
-import {
-  type ExecutorWorld,
-  openExecutorWorld,
-  processesWith,
-  until,
-  type WorldOptions,
-} from '../support/executor-world.ts';
+import { processesWith, until, type WorldOptions } from '../support/executor-world.ts';
+import { ownWorld } from '../support/opened.ts';
 import { fullDescribe, fullIt } from '../support/tier.ts';
 
-const worlds: ExecutorWorld[] = [];
-
-function open(options: WorldOptions = {}): ExecutorWorld {
-  const world = openExecutorWorld({ graceMs: 300, cpus: 4, ...options });
-  worlds.push(world);
-  return world;
-}
-
-afterEach(async () => {
-  for (const { driver } of worlds) for (const pid of processesWith(driver)) signal(pid, 'SIGCONT');
-  for (const world of worlds.splice(0)) await world.close();
-});
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // gone
-  }
-}
+const open = (options: WorldOptions = {}) => ownWorld({ graceMs: 300, cpus: 4, ...options });
 
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
 const STOP = 'kill -STOP $PPID; sleep 1000';
@@ -39,7 +15,6 @@ describe('a launcher that a step has stopped', () => {
   // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
   fullIt(
     'is ended with all that it started by a cancel, and the next task has another',
-    { timeout: 60_000 },
     async () => {
       const world = open();
       const slice = world.slice(await world.order(shell(STOP)), 2);
@@ -51,6 +26,7 @@ describe('a launcher that a step has stopped', () => {
       expect(await world.run(shell('true'))).toMatchObject([{ kind: 'succeeded' }]);
       expect(world.executor.launcherPid).not.toBe(launcherPid);
     },
+    60_000,
   );
 
   // twin: test/integration/stopped-launchers.test.ts > is ended in the end where nothing else is asked of it
@@ -71,9 +47,8 @@ describe('a launcher that a step has stopped', () => {
     await world.executor.submit([other]);
     await until(() => processesWith(`${other.id}:`).length >= 1, 'the other');
     await world.executor.submit([slice]);
-    expect(await world.ends(slice)).toMatchObject([
-      { kind: 'failed', cause: 'timeout', reason: 'timed out after 0.5 s' },
-    ]);
+    const late = { kind: 'failed', cause: 'timeout', reason: 'timed out after 0.5 s' };
+    expect(await world.ends(slice)).toMatchObject([late]);
     expect(await world.ends(other)).toMatchObject([{ kind: 'lost', reason: expect.stringMatching(/stood still/) }]);
     expect(processesWith(world.driver)).toEqual([]);
   });
@@ -96,25 +71,26 @@ describe('a launcher that a step has stopped', () => {
 
 // twin: test/contract/executors.test.ts > the $name executor
 fullDescribe('a warm process that a task has stopped', () => {
+  const sleepsOf = ({ driver }: { driver: string }) =>
+    processesWith('sleep\u00001000').filter((pid) => processesWith(driver).includes(pid));
   const stops = `module.exports = () => require('child_process').execSync('kill -STOP $PPID; sleep 1000');`;
 
   it('is ended at the timeout', async () => {
     const world = open();
     expect(await world.run(await world.task(stops), { timeoutMs: 300 })).toMatchObject([{ cause: 'timeout' }]);
-    expect(processesWith('sleep\u00001000').filter((pid) => processesWith(world.driver).includes(pid))).toEqual([]);
+    expect(sleepsOf(world)).toEqual([]);
   });
 
   it('is ended by a cancel, and by its driver’s end', async () => {
     const world = open();
     const action = await world.task(stops);
-    const sleeping = () => processesWith('sleep\u00001000').filter((pid) => processesWith(world.driver).includes(pid));
     const first = world.slice(await world.order(action));
     const handles = await world.executor.submit([first]);
-    await until(() => sleeping().length === 1, 'the task');
+    await until(() => sleepsOf(world).length === 1, 'the task');
     await world.executor.cancel(handles);
-    await until(() => sleeping().length === 0, 'the end of the task');
+    await until(() => sleepsOf(world).length === 0, 'the end of the task');
     await world.executor.submit([world.slice(await world.order(action, { params: { again: true } }))]);
-    await until(() => sleeping().length === 1, 'the task');
+    await until(() => sleepsOf(world).length === 1, 'the task');
     await world.executor.close();
     expect(processesWith(world.driver)).toEqual([]);
   });

@@ -1,34 +1,19 @@
-// A batch's model against the serving runtime, row by row: the same outputs bit for bit, the same failures, whatever rows share
-// a run, for models whose rows may share one, may not, and can't.
+// A batch's model against the serving runtime, row by row, whatever rows share a run: the same outputs bit for bit, the same failures.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createScope, type DataType, type Field, HeadraceError, type Value } from '../../src/core/index.ts';
+import { createScope, type Field, HeadraceError, type Value } from '../../src/core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../src/definitions/index.ts';
-import {
-  compileBinding,
-  createOnnxRuntime,
-  type LoadedModel,
-  openBatchModel,
-  runRows,
-} from '../../src/models/index.ts';
+import { compileBinding, createOnnxRuntime, openBatchModel, runRows } from '../../src/models/index.ts';
 import { openDirectModel } from '../../src/models/onnx/direct-model.ts';
-import {
-  centeringModel,
-  droppingModel,
-  largestModel,
-  linearModel,
-  lookUpModel,
-  passThroughModel,
-  singleRowModel,
-  treesModel,
-} from '../support/onnx-model.ts';
+import { centeringModel, droppingModel, largestModel, linearModel } from '../support/onnx-model.ts';
+import { lookUpModel, passThroughModel, singleRowModel, treesModel } from '../support/onnx-model.ts';
 import { scoreRows } from '../support/score-rows.ts';
 import { runs } from '../support/tier.ts';
 
-const type = (kind: 'float64' | 'float32' | 'int64' | 'string' | 'bool'): DataType => ({ kind });
-const floats = (count: number): Field[] =>
-  Array.from({ length: count }, (_, at) => ({ name: `f${at}`, type: type('float64') }));
+type Kind = 'float64' | 'float32' | 'int64' | 'string' | 'bool';
+const field = (name: string, kind: Kind): Field => ({ name, type: { kind } });
+const floats = (count: number): Field[] => Array.from({ length: count }, (_, at) => field(`f${at}`, 'float64'));
 
 const number = fc.oneof(
   fc.double({ min: -2, max: 2, noNaN: true }),
@@ -45,21 +30,16 @@ interface Case {
   readonly rows: fc.Arbitrary<Value[][]>;
 }
 
-const probability: Field[] = [{ name: 'probability', type: type('float32') }];
+const ofFloats = (onnx: Uint8Array, width: number): Case => ({
+  onnx,
+  features: floats(width),
+  outputs: [field('probability', 'float32')],
+  rows: rowsOf(number, width),
+});
 
 const CASES: Readonly<Record<string, Case>> = {
-  'trees, whose rows share a run': {
-    onnx: treesModel(5, 30, 4),
-    features: floats(5),
-    outputs: probability,
-    rows: rowsOf(number, 5),
-  },
-  'a model of one row a run': {
-    onnx: singleRowModel(3),
-    features: floats(3),
-    outputs: probability,
-    rows: rowsOf(number, 3),
-  },
+  'trees, whose rows share a run': ofFloats(treesModel(5, 30, 4), 5),
+  'a model of one row a run': ofFloats(singleRowModel(3), 3),
   'a model whose rows depend on each other': {
     onnx: centeringModel(3),
     features: floats(3),
@@ -68,20 +48,20 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'a model that fails on some rows': {
     onnx: lookUpModel(),
-    features: [{ name: 'x', type: type('float64') }],
-    outputs: [{ name: 'ten', type: type('float32') }],
+    features: [field('x', 'float64')],
+    outputs: [field('ten', 'float32')],
     rows: rowsOf(fc.oneof(fc.integer({ min: 0, max: 63 }), fc.integer({ min: 60, max: 70 })), 1),
   },
   'a model that gives no row for some': {
     onnx: droppingModel(),
-    features: [{ name: 'x', type: type('float32') }],
-    outputs: [{ name: 'kept', type: type('float32') }],
+    features: [field('x', 'float32')],
+    outputs: [field('kept', 'float32')],
     rows: rowsOf(fc.integer({ min: -1, max: 9 }), 1),
   },
   'a model with an output besides that has no rows': {
     onnx: largestModel(),
-    features: [{ name: 'x', type: type('float32') }],
-    outputs: [{ name: 'same', type: type('float32') }],
+    features: [field('x', 'float32')],
+    outputs: [field('same', 'float32')],
     rows: rowsOf(fc.integer({ min: -9, max: 9 }), 1),
   },
   'texts, whole numbers and booleans, with defaults and without': {
@@ -90,16 +70,8 @@ const CASES: Readonly<Record<string, Case>> = {
       { name: 'id', type: 'int64', shape: [null] },
       { name: 'flag', type: 'bool', shape: [null] },
     ]),
-    features: [
-      { name: 'text', type: type('string') },
-      { name: 'id', type: type('int64'), default: 7 },
-      { name: 'flag', type: type('bool') },
-    ],
-    outputs: [
-      { name: 'text_out', type: type('string') },
-      { name: 'id_out', type: type('int64') },
-      { name: 'flag_out', type: type('bool') },
-    ],
+    features: [field('text', 'string'), { ...field('id', 'int64'), default: 7 }, field('flag', 'bool')],
+    outputs: [field('text_out', 'string'), field('id_out', 'int64'), field('flag_out', 'bool')],
     rows: fc.array(
       fc.tuple(
         fc.oneof(fc.string(), fc.constantFrom('', 'ä€😀', 'a\0b'), fc.constant(null)),
@@ -109,7 +81,7 @@ const CASES: Readonly<Record<string, Case>> = {
       { maxLength: 40 },
     ) as fc.Arbitrary<Value[][]>,
   },
-  'a sum': { onnx: linearModel(2), features: floats(2), outputs: probability, rows: rowsOf(number, 2) },
+  'a sum': ofFloats(linearModel(2), 2),
 };
 
 const told = ({ code, message }: HeadraceError): string => `${code}: ${message}`;
@@ -154,7 +126,7 @@ describe('a batch’s model', () => {
               expect(got[at], `row ${at}`).toStrictEqual(alone);
             }
             const good = given.filter((_, at) => Array.isArray(got[at]));
-            const together = await runRows(direct as unknown as LoadedModel, binding, good, scope()).catch(
+            const together = await runRows(direct as unknown as typeof loaded, binding, good, scope()).catch(
               () => 'none',
             );
             if (good.length > 0) expect(together).toStrictEqual(got.filter((one) => Array.isArray(one)));

@@ -5,34 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { contentHash } from '../../src/core/index.ts';
 import type { GroupSpec, PipelineSpec, StepSpec } from '../../src/definitions/index.ts';
 import { type Graph, graphOf, neededBy, scopeAround, scopeInside } from '../../src/orchestrator/engine/graph.ts';
-import {
-  type Chance,
-  countTasks,
-  type Fate,
-  type Played,
-  playRun,
-  resumed,
-  type Script,
-} from '../support/engine-world.ts';
+import { countTasks, type Fate, type Played, playRun, resumed, type Script } from '../support/engine-world.ts';
+import { createRandom } from '../support/chance.ts';
+import { plainStep } from '../support/plain-step.ts';
 import { runs } from '../support/tier.ts';
 
 /** How one node of a random pipeline is; what it points at is taken modulo what there is. */
-interface Drawn {
-  readonly isGroup: boolean;
-  readonly within: number;
-  readonly needs: readonly number[];
-  readonly gate: number | null;
-  readonly isUnless: boolean;
-  readonly count: number | null;
-  readonly retry: number;
-  readonly isCaught: boolean;
-  readonly isAfterAll: boolean;
-  readonly parallel: number | null;
-  readonly isCached: boolean;
-  readonly pool: number | null;
-}
-
-const drawn: fc.Arbitrary<Drawn> = fc.record({
+const drawn = fc.record({
   isGroup: fc.boolean(),
   within: fc.nat(7),
   needs: fc.array(fc.nat(9), { maxLength: 2 }),
@@ -46,6 +25,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   isCached: fc.boolean(),
   pool: fc.option(fc.nat(1), { freq: 2 }),
 });
+type Drawn = typeof drawn extends fc.Arbitrary<infer D> ? D : never;
 
 /** Of those that the steps name. */
 const poolSizes = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }));
@@ -96,37 +76,26 @@ function pipelineOf(nodes: readonly Drawn[]): PipelineSpec {
       steps.some((step) => step.name === of && step.foreach === undefined),
     );
     const gate = one.gate === null || stepsSeen.length === 0 ? undefined : stepsSeen[one.gate % stepsSeen.length]?.name;
-    steps.push({
-      name,
-      action: { kind: 'shell', command: 'true' },
+    const more: Partial<StepSpec> = {
       needs: Object.fromEntries(needs.map((need) => [need, need])),
-      ...(one.count === null ? {} : { foreach: { kind: 'range', start: 0, end: one.count } }),
-      ...(parent === undefined ? {} : { in: parent.name }),
-      ...(gate === undefined ? {} : one.isUnless ? { unless: gate } : { when: gate }),
-      ...(one.isAfterAll && gate === undefined ? { after: 'end' } : {}),
-      ...(one.isCaught ? { catch: true } : {}),
-      ...(one.parallel === null ? {} : { parallel: one.parallel }),
-      ...(one.isCached ? { cache: true } : {}),
-      ...(one.pool === null ? {} : { pool: `pool${one.pool}` }),
+      ...(one.count !== null && { foreach: { kind: 'range', start: 0, end: one.count } }),
+      ...(parent && { in: parent.name }),
+      ...(gate !== undefined && (one.isUnless ? { unless: gate } : { when: gate })),
+      ...(one.isAfterAll && gate === undefined && { after: 'end' }),
+      ...(one.isCaught && { catch: true }),
+      ...(one.parallel !== null && { parallel: one.parallel }),
+      ...(one.isCached && { cache: true }),
+      ...(one.pool !== null && { pool: `pool${one.pool}` }),
       retry: one.retry,
-      timeoutMicros: null,
-      resources: {},
-    });
+    };
+    steps.push(plainStep(name, more));
     made.push({ name, around });
   }
   // A group without anything inside has nothing to give.
   for (const group of groups) {
     if (made.some(({ around }) => around.at(-1) === group.name)) continue;
     const name = `${group.name}_in`;
-    steps.push({
-      name,
-      action: { kind: 'shell', command: 'true' },
-      needs: {},
-      in: group.name,
-      retry: 0,
-      timeoutMicros: null,
-      resources: {},
-    });
+    steps.push(plainStep(name, { in: group.name }));
   }
   return {
     name: 'p',
@@ -235,13 +204,7 @@ const endsOf = ({ rows }: Played): Map<string, string> =>
   new Map(
     [...rows.tasks.values()].map(({ step, scope, index, state, output, error }) => [
       [step, scope, index].join(' '),
-      state !== 'succeeded'
-        ? state
-        : error !== null
-          ? 'caught'
-          : output !== null && 'json' in output
-            ? output.json
-            : '',
+      state !== 'succeeded' ? state : error !== null ? 'caught' : output && 'json' in output ? output.json : '',
     ]),
   );
 
@@ -254,17 +217,6 @@ function expectCounts(played: Played, graph: Graph): void {
     expect([counts.running, counts.retry]).toEqual([0, 0]);
   }
   for (const { state } of played.rows.tasks.values()) expect(['succeeded', 'failed', 'cancelled']).toContain(state);
-}
-
-/** Numbers that look random, by a seed (mulberry32). */
-function chanceOf(seed: number): Chance {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }
 
 /** By other code a `foreach` has other items, and gates are the other way round. */
@@ -294,19 +246,14 @@ const histories = fc.record({
 });
 
 describe('a run', () => {
+  type History = typeof histories extends fc.Arbitrary<infer H> ? H : never;
   const play = (
-    {
-      nodes,
-      seed,
-      harm,
-      dice,
-      sizes,
-    }: { nodes: Drawn[]; seed: number; harm: number; dice: number; sizes: [number, number] },
+    { nodes, seed, harm, dice, sizes }: History,
     more: { readonly keepsGoing: boolean; readonly mayCancel?: boolean },
   ) => {
     const graph = graphOf(pipelineOf(nodes));
     const script = scriptOf(graph, seed, harm, 2);
-    const chance = chanceOf(dice);
+    const chance = createRandom(dice).below;
     const pools = new Map(sizes.map((size, at) => [`pool${at}`, size]));
     const played = playRun(graph, script, { mostDeaths: 2, mayCancel: false, chance, pools, ...more });
     return { graph, script, played, seed, harm };
@@ -373,7 +320,7 @@ describe('a run', () => {
         fc.array(change, { minLength: 1, maxLength: 3 }),
         ({ nodes, seed, harm, dice }, changes) => {
           const graph = graphOf(pipelineOf(nodes.map((node) => ({ ...node, pool: null }))));
-          const shared = { mostDeaths: 2, mayCancel: true, chance: chanceOf(dice) };
+          const shared = { mostDeaths: 2, mayCancel: true, chance: createRandom(dice).below };
           const [{ keepsGoing, mostTurns } = { keepsGoing: false, mostTurns: null }] = changes;
           const most = mostTurns === null ? {} : { mostTurns };
           let { rows } = playRun(graph, scriptOf(graph, seed, harm, 2), { ...shared, ...most, keepsGoing });

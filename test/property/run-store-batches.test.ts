@@ -1,7 +1,7 @@
 // Random batches of random drivers give the rows that a naive reading of them gives, the same on every database.
 
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
 import type { Batch, StepKey, TaskChange, TaskCounts } from '../../src/orchestrator/engine/batch.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
@@ -17,25 +17,21 @@ type Deed = { readonly kind: 'flush' | 'again' | 'stale'; readonly batch: Batch 
 const key = fc.record({ step: fc.constantFrom('fan', 'end'), scope: fc.constantFrom('', '3', '3/1') });
 const time = fc.option(fc.nat(2 ** 50), { nil: null });
 const text = fc.option(fc.string({ unit: 'grapheme', maxLength: 6 }), { nil: null });
+const STATES = ['running', 'retry', 'succeeded', 'failed', 'cancelled'] as const;
+const nine = fc.nat(9);
 const counts: fc.Arbitrary<TaskCounts> = fc.record({
-  running: fc.nat(9),
-  retry: fc.nat(9),
-  succeeded: fc.nat(9),
-  failed: fc.nat(9),
-  cancelled: fc.nat(9),
+  running: nine,
+  retry: nine,
+  succeeded: nine,
+  failed: nine,
+  cancelled: nine,
 });
 const task: fc.Arbitrary<TaskChange> = fc
   .record({
     at: key,
     index: fc.nat(11),
     expects: fc.option(fc.integer({ min: 1, max: 2 }), { nil: null, freq: 4 }),
-    state: fc.constantFrom(
-      'running' as const,
-      'retry' as const,
-      'succeeded' as const,
-      'failed' as const,
-      'cancelled' as const,
-    ),
+    state: fc.constantFrom(...STATES),
     attempt: fc.integer({ min: 1, max: 2 }),
     failures: fc.nat(3),
     losses: fc.nat(3),
@@ -101,10 +97,7 @@ const batch: fc.Arbitrary<Batch> = fc.record({
   ),
 });
 const deed: fc.Arbitrary<Deed> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({ kind: fc.constantFrom('flush' as const, 'again' as const, 'stale' as const), batch }),
-  },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom(...(['flush', 'again', 'stale'] as const)), batch }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('take over' as const) }) },
 );
 
@@ -167,50 +160,42 @@ describe.each(testDatabases('random batches of runs'))('on $name', (databases) =
 
   it('rows are what a naive reading of the batches gives', { timeout: 120_000 }, async () => {
     const database = await openDatabase(await databases.newUrl());
+    onTestFinished(() => database.close());
     const store = await openRunStore(database, fixedClock(5));
     let ids = 0;
-    try {
-      await fc.assert(
-        fc.asyncProperty(fc.array(deed, { maxLength: 8 }), async (deeds) => {
-          const id = `r${++ids}`;
-          await store.create(newRun(id));
-          let { epoch } = await store.take(id, 'elsewhere/1/aa');
-          let number = 0;
-          let refused = 0;
-          for (const one of deeds) {
-            if (one.kind === 'take over') {
-              await store.release(id, epoch);
-              ({ epoch } = await store.take(id, 'elsewhere/1/aa'));
-              number = 0;
-            } else if (one.kind === 'stale') {
-              await expect(store.flush(id, epoch - 1, number + 1, one.batch)).rejects.toMatchObject({
-                code: 'HR_CONFLICT',
-              });
-            } else {
-              refused += (await store.flush(id, epoch, ++number, one.batch)).refused;
-              if (one.kind === 'again') expect((await store.flush(id, epoch, number, one.batch)).refused).toBe(0);
-            }
+    await fc.assert(
+      fc.asyncProperty(fc.array(deed, { maxLength: 8 }), async (deeds) => {
+        const id = `r${++ids}`;
+        await store.create(newRun(id));
+        let { epoch } = await store.take(id, 'elsewhere/1/aa');
+        let number = 0;
+        let refused = 0;
+        for (const one of deeds) {
+          if (one.kind === 'take over') {
+            await store.release(id, epoch);
+            ({ epoch } = await store.take(id, 'elsewhere/1/aa'));
+            number = 0;
+          } else if (one.kind === 'stale') {
+            await expect(store.flush(id, epoch - 1, number + 1, one.batch)).rejects.toMatchObject({
+              code: 'HR_CONFLICT',
+            });
+          } else {
+            refused += (await store.flush(id, epoch, ++number, one.batch)).refused;
+            if (one.kind === 'again') expect((await store.flush(id, epoch, number, one.batch)).refused).toBe(0);
           }
-          const { run, steps } = await store.get(id);
-          const tasks: StoredTask[] = [];
-          for (const { step, scope } of await keysOf(id)) tasks.push(...(await store.tasks(id, step, { scope })));
-          const events = (await store.events(id))
-            .filter(({ kind }) => kind !== 'interrupted')
-            .map((event) => ({ ...event, number: 0 }));
-          const told = {
-            run: { error: run.error, endedAt: run.endedAt },
-            steps: sorted(steps),
-            tasks: sorted(tasks),
-            events,
-            refused,
-          };
-          expect(told).toEqual(naive(deeds));
-        }),
-        { numRuns: runs(100) },
-      );
-    } finally {
-      await database.close();
-    }
+        }
+        const { run, steps } = await store.get(id);
+        const tasks: StoredTask[] = [];
+        for (const { step, scope } of await keysOf(id)) tasks.push(...(await store.tasks(id, step, { scope })));
+        const events = (await store.events(id))
+          .filter(({ kind }) => kind !== 'interrupted')
+          .map((event) => ({ ...event, number: 0 }));
+        const { error, endedAt } = run;
+        const told = { run: { error, endedAt }, steps: sorted(steps), tasks: sorted(tasks), events, refused };
+        expect(told).toEqual(naive(deeds));
+      }),
+      { numRuns: runs(100) },
+    );
 
     async function keysOf(id: string): Promise<readonly StepKey[]> {
       return database

@@ -1,5 +1,4 @@
-// AWS Batch for tests: moto's server with jobs that run as processes (`batch-server.py` says what of it is not moto's), a queue and
-// job definitions.
+// AWS Batch for tests: moto's server with jobs that run as processes (`batch-server.py` says what of it is not moto's).
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -23,23 +22,7 @@ const REGION = 'us-east-1';
 const CREDENTIALS = { accessKeyId: 'headrace', secretAccessKey: 'headrace-secret' };
 const ROLE = 'arn:aws:iam::123456789012:role/batch';
 
-export interface BatchServer {
-  readonly endpoint: string;
-  readonly client: BatchClient;
-  /** A new one, of this name where it is given. */
-  newQueue(name?: string): Promise<string>;
-  /** Registers a revision under the name. */
-  define(name: string, container?: Partial<ContainerProperties>): Promise<string>;
-  /** Gives its ARN. */
-  newSecret(value: string): Promise<string>;
-  /** What a job or a child has printed. */
-  log(id: string): string;
-  /** Takes its machine away, as Spot does. */
-  takeMachine(id: string): Promise<void>;
-  /** Of a job or a child Batch knows nothing any more. */
-  forget(id: string): Promise<void>;
-  stop(): Promise<void>;
-}
+export type BatchServer = Awaited<ReturnType<typeof startBatchServer>>;
 
 /** Where Python with moto lies; undefined, said loudly, where it can't be had. `suite` names the tests in the notice. */
 export function findBatchServer(suite: string): string | undefined {
@@ -59,7 +42,7 @@ export function batchVariables(endpoint: string): Record<string, string> {
 }
 
 /** `secondMs`: how long a second of a job's timeout takes. */
-export async function startBatchServer(python: string, { secondMs = 1000, slots = 8 } = {}): Promise<BatchServer> {
+export async function startBatchServer(python: string, { secondMs = 1000, slots = 8 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-batch-'));
   const logs = join(folder, 'logs');
   mkdirSync(logs);
@@ -85,17 +68,17 @@ export async function startBatchServer(python: string, { secondMs = 1000, slots 
     await client.send(new TerminateJobCommand({ jobId, reason }));
   };
 
-  const batch: BatchServer = {
+  const batch = {
     endpoint,
     client,
     async newQueue(jobQueueName = `queue-${++made}`) {
       const order = [{ order: 1, computeEnvironment: 'machines' }];
-      await client.send(
-        new CreateJobQueueCommand({ jobQueueName, state: 'ENABLED', priority: 1, computeEnvironmentOrder: order }),
-      );
+      const queue = { jobQueueName, state: 'ENABLED', priority: 1, computeEnvironmentOrder: order } as const;
+      await client.send(new CreateJobQueueCommand(queue));
       return jobQueueName;
     },
-    async define(jobDefinitionName, container = {}) {
+    /** Registers a revision under the name. */
+    async define(jobDefinitionName: string, container: Partial<ContainerProperties> = {}) {
       const resourceRequirements = [{ type: 'VCPU', value: '1' } as const, { type: 'MEMORY', value: '512' } as const];
       const containerProperties = { image: 'headrace', executionRoleArn: ROLE, resourceRequirements, ...container };
       const { jobDefinitionArn = '' } = await client.send(
@@ -103,17 +86,18 @@ export async function startBatchServer(python: string, { secondMs = 1000, slots 
       );
       return jobDefinitionArn;
     },
-    async newSecret(value) {
-      const headers = {
-        'content-type': 'application/x-amz-json-1.1',
-        'x-amz-target': 'secretsmanager.CreateSecret',
-      };
+    /** Gives its ARN. */
+    async newSecret(value: string) {
+      const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'secretsmanager.CreateSecret' };
       const body = JSON.stringify({ Name: `secret-${++made}`, SecretString: value });
       return (JSON.parse(await call('secretsmanager', headers, body)) as { ARN: string }).ARN;
     },
-    log: (id) => readFileSync(join(logs, id.replaceAll(':', '-')), 'utf8'),
-    takeMachine: (id) => terminate(id, 'Host EC2 (instance i-0f00ba4) terminated.'),
-    forget: (id) => terminate(id, 'test: forget'),
+    /** What a job or a child has printed. */
+    log: (id: string) => readFileSync(join(logs, id.replaceAll(':', '-')), 'utf8'),
+    /** As Spot does. */
+    takeMachine: (id: string) => terminate(id, 'Host EC2 (instance i-0f00ba4) terminated.'),
+    /** Batch knows nothing of it any more. */
+    forget: (id: string) => terminate(id, 'test: forget'),
     async stop() {
       client.destroy();
       server.kill('SIGTERM');
@@ -124,12 +108,7 @@ export async function startBatchServer(python: string, { secondMs = 1000, slots 
 
   const giveUpAt = performance.now() + START_LIMIT_MS;
   // A server gives no event when it is ready: it is asked until it answers.
-  while (
-    !(await fetch(endpoint).then(
-      () => true,
-      () => false,
-    ))
-  ) {
+  while ((await fetch(endpoint).catch(() => undefined)) === undefined) {
     if (server.exitCode !== null || performance.now() > giveUpAt) {
       await batch.stop();
       throw new Error('moto did not start');

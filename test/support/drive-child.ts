@@ -1,5 +1,4 @@
-// Drives a run to its end in a process of its own, which may be killed at any moment: `drive-child.ts DIRECTORY DATABASE RUN
-// [POOLS]`, pools as JSON.
+// Drives a run to its end, and may be killed at any moment: `drive-child.ts DIRECTORY DATABASE RUN [POOLS]`, pools as JSON.
 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,15 +20,8 @@ for (;;) {
     const hold = await store.take(run, driver);
     process.send?.('driving');
     const named = { name: `local:${driver}`, executor };
-    const executors = { executorOf: () => named, executorNamed: () => named };
-    const parts = {
-      store,
-      objects,
-      clock: systemClock,
-      logger: silentLogger,
-      ...executors,
-      pools: JSON.parse(pools) as Record<string, number>,
-    };
+    const executors = { executorOf: () => named, executorNamed: () => named, pools: JSON.parse(pools) };
+    const parts = { store, objects, clock: systemClock, logger: silentLogger, ...executors };
     const { end } = await driveRun(parts, await store.load(run), hold);
     process.send?.(end);
     break;

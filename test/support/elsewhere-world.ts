@@ -1,24 +1,14 @@
-// A system that drives runs elsewhere, as tests play it: it has the artifact store alone, and puts results there, failures before
-// them too, in any order.
+// A system that drives runs elsewhere, as tests play it: it puts results into the artifact store, and failures, in any order.
 
 import { systemClock } from '../../src/core/index.ts';
-import type { PipelineSpec, StepSpec } from '../../src/definitions/index.ts';
+import type { PipelineSpec } from '../../src/definitions/index.ts';
 import { failureKey, lossKey } from '../../src/orchestrator/committed/result-key.ts';
 import { commitResult } from '../../src/orchestrator/committed/stored-result.ts';
 import { storeRunDocument } from '../../src/orchestrator/elsewhere/run-document.ts';
 import type { OpenStep, SyncDeps } from '../../src/orchestrator/elsewhere/sync-run.ts';
 import { type Database, type ObjectStore, putBlob } from '../../src/storage/index.ts';
+import { plainStep } from './plain-step.ts';
 import { rowsOf } from './run-rows.ts';
-
-const base = {
-  action: { kind: 'shell' as const, command: 'true' },
-  needs: {},
-  retry: 0,
-  timeoutMicros: null,
-  resources: {},
-};
-
-export const stepSpec = (name: string, more: Partial<StepSpec> = {}): StepSpec => ({ ...base, name, ...more });
 
 /** All that steps can be to one another. */
 export const wide: PipelineSpec = {
@@ -29,16 +19,22 @@ export const wide: PipelineSpec = {
     { name: 'month', foreach: { kind: 'items', items: ['x', 'y'] }, in: 'country', last: 'fit' },
   ],
   steps: [
-    stepSpec('list'),
-    stepSpec('square', { foreach: { kind: 'result', of: 'list' }, retry: 2, pool: 'narrow', parallel: 1, cache: true }),
-    stepSpec('fit', { in: 'month', foreach: { kind: 'grid', axes: { a: [1, 2] } } }),
-    stepSpec('best', { in: 'country', needs: { month: 'month' } }),
-    stepSpec('gate'),
-    stepSpec('big', { needs: { gate: 'gate', country: 'country' }, when: 'gate' }),
-    stepSpec('small', { needs: { gate: 'gate' }, unless: 'gate' }),
-    stepSpec('caught', { catch: true }),
-    stepSpec('none', { foreach: { kind: 'items', items: [] } }),
-    stepSpec('end', { needs: { square: 'square', small: 'small', none: 'none', caught: 'caught' }, after: 'end' }),
+    plainStep('list'),
+    plainStep('square', {
+      foreach: { kind: 'result', of: 'list' },
+      retry: 2,
+      pool: 'narrow',
+      parallel: 1,
+      cache: true,
+    }),
+    plainStep('fit', { in: 'month', foreach: { kind: 'grid', axes: { a: [1, 2] } } }),
+    plainStep('best', { in: 'country', needs: { month: 'month' } }),
+    plainStep('gate'),
+    plainStep('big', { needs: { gate: 'gate', country: 'country' }, when: 'gate' }),
+    plainStep('small', { needs: { gate: 'gate' }, unless: 'gate' }),
+    plainStep('caught', { catch: true }),
+    plainStep('none', { foreach: { kind: 'items', items: [] } }),
+    plainStep('end', { needs: { square: 'square', small: 'small', none: 'none', caught: 'caught' }, after: 'end' }),
   ],
 };
 
@@ -79,18 +75,10 @@ export async function storeRun(
   objects: ObjectStore,
   run: string,
   pipeline: PipelineSpec,
-  more: { readonly keepGoing?: boolean } = {},
+  { keepGoing = false } = {},
 ): Promise<void> {
-  await storeRunDocument(objects, {
-    run,
-    pipeline,
-    params: {},
-    definitions: 'd'.repeat(64),
-    code: [],
-    keepGoing: more.keepGoing ?? false,
-    by: 'argo',
-    createdAt: 1_700_000_000_000_000,
-  });
+  const made = { params: {}, definitions: 'd'.repeat(64), code: [], by: 'argo', createdAt: 1_700_000_000_000_000 };
+  await storeRunDocument(objects, { ...made, run, pipeline, keepGoing });
 }
 
 /** Puts what open tasks have yet to leave, each with this chance; whether there was any. */

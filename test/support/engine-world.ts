@@ -3,7 +3,7 @@
 import type { Batch, StepChange, TaskChange, TaskCounts, TaskState } from '../../src/orchestrator/engine/batch.ts';
 import { takeBatch } from '../../src/orchestrator/engine/changes.ts';
 import type { Attempt, Command, EngineEvent } from '../../src/orchestrator/engine/events.ts';
-import { type Graph, scopeItems } from '../../src/orchestrator/engine/graph.ts';
+import type { Graph } from '../../src/orchestrator/engine/graph.ts';
 import { wantedSlots } from '../../src/orchestrator/driver/wanted-slots.ts';
 import { claimable, next, nextDue } from '../../src/orchestrator/engine/next.ts';
 import { type KeptTask, type RunInHand, takeInHand } from '../../src/orchestrator/engine/run-in-hand.ts';
@@ -27,7 +27,7 @@ export interface Script {
 export type Chance = (below: number) => number;
 
 /** Slots as a database has them: this run's, and those of all the others together. */
-export interface KeptPool {
+interface KeptPool {
   readonly size: number;
   slots: number;
   others: number;
@@ -41,7 +41,7 @@ interface RunRows {
 }
 
 /** The rows as a database has them; of a run that goes on, as `resumed` leaves them. */
-export function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map(), before?: RunRows) {
+function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map(), before?: RunRows) {
   const steps = new Map<string, Kept>(before?.steps);
   const tasks = new Map<string, TaskChange>(before?.tasks);
   const state: { end: string | null; error: string | null } = { end: null, error: null };
@@ -121,7 +121,6 @@ export function resumed(graph: Graph, { steps, tasks }: RunRows): RunRows {
 
 export interface Played {
   readonly rows: ReturnType<typeof keptRows>;
-  readonly deaths: number;
   readonly isCancelled: boolean;
   /** Of how many moments at which tasks were at work in a pool that was full. */
   readonly fullMoments: number;
@@ -271,14 +270,12 @@ export function playRun(
   /** Tasks at work, and those that are on their way by what is written, are never more than the slots. */
   const checkPools = (): void => {
     for (const [name, pool] of pools) {
-      const isOfPool = (step: string): boolean => {
+      const ofPool = ({ step }: { readonly step: string }): boolean => {
         const node = graph.nodes.get(step);
         return node?.kind === 'step' && node.spec.pool === name;
       };
-      const working = [...atWork.values()].filter(({ step }) => isOfPool(step)).length;
-      const written = [...rows.tasks.values()].filter(
-        ({ step, state }) => state === 'running' && isOfPool(step),
-      ).length;
+      const working = [...atWork.values()].filter(ofPool).length;
+      const written = [...rows.tasks.values()].filter((task) => task.state === 'running' && ofPool(task)).length;
       if (working > pool.slots || written > pool.slots || pool.slots + pool.others > pool.size)
         throw new Error(`${name}: ${working} at work, ${written} written, ${pool.slots} slots of ${pool.size}`);
       if (working > 0 && pool.slots + pool.others === pool.size) fullMoments += 1;
@@ -292,8 +289,7 @@ export function playRun(
   }
   for (let turn = 0; turn < 20_000; turn++) {
     checkPools();
-    if (turn === options.mostTurns) return { rows, deaths, isCancelled, fullMoments };
-    if (rows.state.end !== null) return { rows, deaths, isCancelled, fullMoments };
+    if (turn === options.mostTurns || rows.state.end !== null) return { rows, isCancelled, fullMoments };
     if (pools.size > 0) {
       const dice = chance(12);
       if (dice === 0) others();
@@ -322,14 +318,7 @@ export function playRun(
     // It is told again, or late.
     else if (dice === 22 && past.length > 0) {
       const again = past[chance(past.length)];
-      if (
-        again !== undefined &&
-        again.kind !== 'cancel' &&
-        again.kind !== 'slots' &&
-        again.kind !== 'prepared' &&
-        again.kind !== 'unprepared'
-      )
-        tell(again);
+      if (again !== undefined && !['cancel', 'slots', 'prepared', 'unprepared'].includes(again.kind)) tell(again);
     } else if (dice === 23 && deaths < mostDeaths && chance(3) === 0) die();
     else if (mayCancel && !isCancelled && chance(40) === 0) {
       isCancelled = true;
@@ -343,8 +332,4 @@ export function countTasks(rows: ReturnType<typeof keptRows>, step: string, scop
   const counts: Record<TaskState, number> = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
   for (const task of rows.tasks.values()) if (task.step === step && task.scope === scope) counts[task.state] += 1;
   return counts;
-}
-
-export function scopeDepth(scope: string): number {
-  return scopeItems(scope).length;
 }

@@ -1,6 +1,6 @@
 // An executor over a temporary folder and a real artifact store; orders are written to it as a driver writes them.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StepAction } from '../../src/definitions/index.ts';
@@ -12,30 +12,7 @@ import { getBlob, type ObjectStore, openObjectStore, putBlob } from '../../src/s
 import { orderOf } from './step-order.ts';
 import { openTestExecutor } from './test-executor.ts';
 
-export interface ExecutorWorld {
-  readonly directory: string;
-  readonly driver: string;
-  readonly objects: ObjectStore;
-  readonly executor: Executor & { readonly launcherPid?: number | undefined };
-  /** All that was told so far. */
-  readonly events: readonly TaskEvent[];
-  /** Of runs too long to remember: what was told so far is left out of `events`. */
-  forget(): void;
-  /** The code as a step's action. */
-  task(code: string): Promise<StepAction>;
-  /** Files of the repository that travel. */
-  files(texts: Readonly<Record<string, string>>): Promise<{ path: string; hash: string }[]>;
-  order(action: StepAction, options?: Partial<StepOrder>): Promise<string>;
-  slice(spec: string, count?: number, attempt?: number): Slice;
-  /** Submits and waits until every task has ended; gives the ends in order of the tasks. */
-  run(action: StepAction, options?: Partial<StepOrder>, count?: number): Promise<TaskEvent[]>;
-  ends(slice: Slice): Promise<TaskEvent[]>;
-  /** The value of an output, from wherever it lies. */
-  value(event: TaskEvent | undefined): Promise<unknown>;
-  log(index?: number, attempt?: number): string;
-  close(): Promise<void>;
-}
-
+export type ExecutorWorld = ReturnType<typeof createWorld>;
 export type WorldOptions = Partial<LocalExecutorOptions> & { readonly directory?: string };
 
 let worlds = 0;
@@ -50,7 +27,11 @@ export function openExecutorWorld(options: WorldOptions = {}): ExecutorWorld {
   return createWorld({ directory, driver, objects, executor });
 }
 
-export interface WorldParts extends Pick<ExecutorWorld, 'directory' | 'driver' | 'objects' | 'executor'> {
+export interface WorldParts {
+  readonly directory: string;
+  readonly driver: string;
+  readonly objects: ObjectStore;
+  readonly executor: Executor & { readonly launcherPid?: number | undefined };
   /** Ends what the executor needed, once it is closed. */
   readonly end?: () => Promise<void>;
   /**
@@ -60,14 +41,8 @@ export interface WorldParts extends Pick<ExecutorWorld, 'directory' | 'driver' |
   readonly isCommittedByPlace?: boolean;
 }
 
-export function createWorld({
-  directory,
-  driver,
-  objects,
-  executor,
-  end,
-  isCommittedByPlace = false,
-}: WorldParts): ExecutorWorld {
+export function createWorld({ end, isCommittedByPlace = false, ...parts }: WorldParts) {
+  const { directory, objects, executor } = parts;
   const events: TaskEvent[] = [];
   let runs = 1;
   let orders = 0;
@@ -78,37 +53,39 @@ export function createWorld({
   });
   const endsOf = (slice: Slice): TaskEvent[] =>
     events.filter((event) => event.slice === slice.id && event.kind !== 'started').sort((a, b) => a.index - b.index);
-  const world: ExecutorWorld = {
-    directory,
-    driver,
-    objects,
-    executor,
-    events,
+  const world = {
+    ...parts,
+    /** All that was told so far. */
+    events: events as readonly TaskEvent[],
+    /** Of runs too long to remember: what was told so far is left out of `events`. */
     forget: () => void events.splice(0),
-    async task(code) {
+    /** The code as a step's action. */
+    async task(code: string): Promise<StepAction> {
       const bundle = await putBlob(objects, Buffer.from(`'use strict';\n${code}`));
       return { kind: 'task', function: { id: 'pipeline/p/s', hash: bundle, bundle } };
     },
-    files: async (texts) =>
+    /** Files of the repository that travel. */
+    files: async (texts: Readonly<Record<string, string>>) =>
       await Promise.all(
         Object.entries(texts).map(async ([path, text]) => ({ path, hash: await putBlob(objects, Buffer.from(text)) })),
       ),
-    async order(action, given = {}) {
+    async order(action: StepAction, given: Partial<StepOrder> = {}): Promise<string> {
       orders += 1;
       if (isCommittedByPlace) runs = orders;
       const order = orderOf(action, { run: `run-${runs}`, ...given });
       return `blob:${await putBlob(objects, Buffer.from(JSON.stringify(order)))}`;
     },
-    slice(spec, count = 1, attempt = 1) {
+    slice(spec: string, count = 1, attempt = 1): Slice {
       slices += 1;
       return { id: `slice-${slices}`, spec, tasks: Array.from({ length: count }, (_, index) => ({ index, attempt })) };
     },
-    async run(action, given = {}, count = 1) {
+    /** Submits and waits until every task has ended; gives the ends in order of the tasks. */
+    async run(action: StepAction, given: Partial<StepOrder> = {}, count = 1): Promise<TaskEvent[]> {
       const slice = world.slice(await world.order(action, given), count);
       await executor.submit([slice]);
       return await world.ends(slice);
     },
-    async ends(slice) {
+    async ends(slice: Slice): Promise<TaskEvent[]> {
       await new Promise<void>((resolve) => {
         const look = (): void => {
           if (endsOf(slice).length < slice.tasks.length) return;
@@ -120,24 +97,21 @@ export function createWorld({
       });
       return endsOf(slice);
     },
-    async value(event) {
+    /** The value of an output, from wherever it lies. */
+    async value(event: TaskEvent | undefined): Promise<unknown> {
       if (event?.kind !== 'succeeded') throw new Error(`it did not succeed: ${JSON.stringify(event)}`);
       const { output } = event;
       const text = 'json' in output ? output.json : Buffer.from(await getBlob(objects, output.blob)).toString();
       return JSON.parse(text);
     },
-    log(index = 0, attempt = 1) {
+    log(index = 0, attempt = 1): string {
       const place = { runId: `run-${runs}`, step: 's', index, attempt };
       const file = isCommittedByPlace
         ? join(directory, 'artifacts', `runs/${place.runId}/logs/s/${index}/${attempt}.txt`)
         : join(taskDirectory(join(directory, 'work'), place), 'log.txt');
-      try {
-        return readFileSync(file, 'utf8');
-      } catch {
-        return '';
-      }
+      return existsSync(file) ? readFileSync(file, 'utf8') : '';
     },
-    async close() {
+    async close(): Promise<void> {
       await executor.close();
       await end?.();
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
@@ -148,16 +122,15 @@ export function createWorld({
 
 /** Processes in whose environment or arguments this text stands. */
 export function processesWith(text: string): number[] {
-  const found: number[] = [];
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
     try {
       const said = readFileSync(`/proc/${name}/environ`, 'utf8') + readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      if (said.includes(text) && Number(name) !== process.pid) found.push(Number(name));
+      return said.includes(text) ? [Number(name)] : [];
     } catch {
-      // gone
+      return []; // gone
     }
-  }
-  return found;
+  });
 }
 
 export async function until(what: () => boolean, told = 'it'): Promise<void> {

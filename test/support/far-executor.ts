@@ -1,21 +1,36 @@
-// An executor whose tasks run until a test ends them: what a driver does meanwhile is what is looked at.
+// An executor whose tasks run until a test ends them, or as it says: what a driver does meanwhile is what is looked at.
 
 import type { Executor, Handle, Slice, TaskEvent } from '../../src/orchestrator/executors/executor.ts';
 
 type EndOf<E> = E extends TaskEvent ? Omit<E, 'slice' | 'index' | 'attempt'> : never;
 export type TaskEnd = EndOf<TaskEvent>;
-
 export type FarExecutor = ReturnType<typeof createFarExecutor>;
 
-export const succeeded: TaskEnd = { kind: 'succeeded', output: { json: '1' }, files: {} };
+export const succeeded = (json = '1'): TaskEnd => ({ kind: 'succeeded', output: { json }, files: {} });
 export const failed: TaskEnd = { kind: 'failed', cause: 'exit', reason: 'it does', isFinal: true };
 
-/** `taking`: what a submit waits for before it knows its slices. */
-export function createFarExecutor(taking: () => Promise<void> = () => Promise.resolve()) {
+/**
+ * `taking`: what a submit waits for before it knows its slices. `ends`: how a task ends by itself, one of a slice after the other; of
+ * itself none does.
+ */
+export function createFarExecutor({
+  taking = async () => {},
+  ends = async () => undefined,
+}: {
+  taking?: () => Promise<void>;
+  ends?: (spec: string, index: number) => Promise<TaskEnd | undefined>;
+} = {}) {
   const running = new Map<string, Slice>();
+  const submitted: Slice[] = [];
   const adopts: number[] = [];
   let tell: (events: readonly TaskEvent[]) => void = () => {};
   let onRoom = (): void => {};
+  const run = async ({ id, spec, tasks }: Slice): Promise<void> => {
+    for (const task of tasks) {
+      const end = await ends(spec, task.index);
+      if (end !== undefined) setImmediate(() => tell([{ slice: id, ...task, ...end }]));
+    }
+  };
   const executor: Executor = {
     room() {
       onRoom();
@@ -23,12 +38,16 @@ export function createFarExecutor(taking: () => Promise<void> = () => Promise.re
     },
     async submit(slices) {
       await taking();
-      for (const slice of slices) running.set(slice.id, slice);
+      submitted.push(...slices);
+      for (const slice of slices) {
+        running.set(slice.id, slice);
+        void run(slice);
+      }
       return slices.map(({ id }): Handle => ({ slice: id, at: 'far' }));
     },
     watch(listen) {
       tell = listen;
-      return () => {};
+      return () => void (tell = () => {});
     },
     async cancel(handles) {
       for (const { slice } of handles) running.delete(slice);
@@ -42,15 +61,16 @@ export function createFarExecutor(taking: () => Promise<void> = () => Promise.re
   return {
     executor,
     running,
+    submitted,
     adopts,
     set onRoom(listen: () => void) {
       onRoom = listen;
     },
-    /** All that runs now, each by its order and place. */
-    endAll(endOf: (spec: string, index: number) => TaskEnd = () => succeeded) {
-      for (const { id, spec, tasks } of running.values()) {
+    /** All that runs now. */
+    endAll() {
+      for (const { id, tasks } of running.values()) {
         running.delete(id);
-        tell(tasks.map((task) => ({ slice: id, ...task, ...endOf(spec, task.index) })));
+        tell(tasks.map((task) => ({ slice: id, ...task, ...succeeded() })));
       }
     },
   };

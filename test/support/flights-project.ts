@@ -1,5 +1,4 @@
-// The flights example in a folder of its own: `flights-project.ts FOLDER` copies its definitions and makes its data. What the
-// notebook, the README and the guide of the Python client are run on.
+// The flights example in a folder of its own, with its data, for the notebook, the README and guides: `flights-project.ts FOLDER`.
 
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -6,28 +6,22 @@ import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { expect } from 'vitest';
 import { prepareFlights } from '../../scripts/prepare-flights.ts';
-import { type App, applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
+import { applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { runPipeline } from '../../src/orchestrator/index.ts';
 import { createProject } from './serving-project.ts';
 
 export const EXAMPLE = fileURLToPath(new URL('../../feature_repo', import.meta.url));
 
-export interface ShownStep {
+interface ShownStep {
   readonly state: string;
   readonly result: Record<string, unknown>;
 }
 
-export interface FlightsSample {
-  readonly app: App;
-  readonly directory: string;
-  /** Runs a pipeline, which must succeed; gives its steps by name. */
-  run(pipeline: string): Promise<Readonly<Record<string, ShownStep>>>;
-  close(): Promise<void>;
-}
+export type FlightsSample = Awaited<ReturnType<typeof openFlightsSample>>;
 
 /** A spine of so many departures instead of a quarter of a million. */
-export async function openFlightsSample(departures: number): Promise<FlightsSample> {
+export async function openFlightsSample(departures: number) {
   const project = createProject({
     'headrace.config.ts': `import { defineConfig } from 'headrace';\nexport default defineConfig({ project: 'flights' });\n`,
   });
@@ -41,7 +35,8 @@ export async function openFlightsSample(departures: number): Promise<FlightsSamp
   return {
     app,
     directory: project.directory,
-    async run(pipeline) {
+    /** Runs a pipeline, which must succeed; gives its steps by name. */
+    async run(pipeline: string): Promise<Readonly<Record<string, ShownStep>>> {
       const made = await runPipeline(await openOrchestrator(app, {}), { pipeline });
       expect(made.state, made.error ?? '').toBe('succeeded');
       const steps = Object.fromEntries(made.steps.map(({ name, state, result }) => [name, { state, result }]));

@@ -6,13 +6,9 @@ import { Agent, request } from 'node:https';
 export const USERS = { admin: 'system:masters', driver: '', other: '' } as const;
 export type KubernetesUser = keyof typeof USERS;
 
-/** What the API answers. */
-export interface Answer {
-  readonly status: number;
-  // As the API has it; tests read what they know of.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly body: any;
-}
+/** What the API answers; of its body tests read what they know of. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Answer = { readonly status: number; readonly body: any };
 
 export interface KubernetesPlace {
   readonly port: number;
@@ -22,20 +18,18 @@ export interface KubernetesPlace {
   readonly folder: string;
 }
 
-export interface KubernetesClient extends KubernetesPlace {
-  /** Whatever the status; as the administrator unless another is named. */
-  ask(method: string, path: string, body?: object, contentType?: string, user?: KubernetesUser): Promise<Answer>;
-  /** The same; throws where the answer is no success. */
-  // oxlint-disable-next-line typescript/no-explicit-any
-  do(method: string, path: string, body?: object, contentType?: string): Promise<any>;
-  /** Lines of a watch, as the administrator, until the signal ends it or the server does. */
-  watch(path: string, onLine: (line: string) => void, signal: AbortSignal): Promise<void>;
-  close(): void;
-}
+export type KubernetesClient = ReturnType<typeof openKubernetesClient>;
 
-export function openKubernetesClient({ port, ca, folder }: KubernetesPlace): KubernetesClient {
+export function openKubernetesClient({ port, ca, folder }: KubernetesPlace) {
   const agent = new Agent({ keepAlive: true, ca });
-  const ask: KubernetesClient['ask'] = (method, path, body, contentType = 'application/json', user = 'admin') =>
+  /** Whatever the status; as the administrator unless another is named. */
+  const ask = (
+    method: string,
+    path: string,
+    body?: object,
+    contentType = 'application/json',
+    user: KubernetesUser = 'admin',
+  ): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? '' : JSON.stringify(body);
       const headers = {
@@ -78,8 +72,10 @@ export function openKubernetesClient({ port, ca, folder }: KubernetesPlace): Kub
     ca,
     folder,
     ask,
+    /** The same; throws where the answer is no success. */
     do: demand,
-    watch: (path, onLine, signal) =>
+    /** Lines of a watch, as the administrator, until the signal ends it or the server does. */
+    watch: (path: string, onLine: (line: string) => void, signal: AbortSignal): Promise<void> =>
       new Promise((resolve) => {
         const headers = { authorization: 'Bearer admin-token' };
         const options = { host: '127.0.0.1', port, path, headers, ca, signal };

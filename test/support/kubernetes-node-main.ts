@@ -1,5 +1,4 @@
-// The stand-in for a node as a process of its own, for tests that wait where they stand: `kubernetes-node-main.ts PLACE OPTIONS`, both
-// as JSON. It ends with whoever started it.
+// The stand-in for a node as a process: `kubernetes-node-main.ts PLACE OPTIONS`, both as JSON. It ends with whoever started it.
 
 import { openKubernetesClient } from './kubernetes-client.ts';
 import { startNode } from './kubernetes-node.ts';

@@ -1,6 +1,4 @@
-// Stands in for a node of a cluster, its scheduler and kubelet: binds pods, runs their containers as processes in a PID namespace of
-// their own, tells how they end, and ends them when they are deleted. Images are not pulled: every image is this machine, but those
-// that begin with `missing/`.
+// Stands in for a node of a cluster: runs containers as processes. Every image is this machine, but those that begin with `missing/`.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -19,24 +17,7 @@ export interface NodeOptions {
   readonly mostGraceMs?: number;
 }
 
-export interface StandInNode {
-  readonly name: string;
-  /** Those that pods choose nodes by. */
-  readonly labels: Record<string, string>;
-  /** Pods that run now, as `namespace/name`. */
-  running(): readonly string[];
-  /** How many containers were started of each pod so far. */
-  readonly starts: ReadonlyMap<string, number>;
-  /** What the containers of a pod have printed. */
-  log(pod: string): string;
-  /** Takes its container's life as the kernel does when memory runs out. */
-  killForMemory(pod: string): void;
-  /** Ends it as a kubelet does whose disk or memory is short. */
-  evict(pod: string): void;
-  /** The machine loses power: what runs is gone, and nobody is told. */
-  lose(): void;
-  stop(): Promise<void>;
-}
+export type StandInNode = Awaited<ReturnType<typeof startNode>>;
 
 interface RunningPod {
   readonly key: string;
@@ -51,7 +32,7 @@ interface RunningPod {
 const CAPACITY_CPUS = 64;
 const MERGE = 'application/strategic-merge-patch+json';
 
-export async function startNode(server: KubernetesClient, options: NodeOptions = {}): Promise<StandInNode> {
+export async function startNode(server: KubernetesClient, options: NodeOptions = {}) {
   const { name = 'node-1', slots = 2, variables = {}, mostGraceMs = 20_000 } = options;
   const folder = mkdtempSync(join(server.folder, 'pods-'));
   const closed = new AbortController();
@@ -95,9 +76,7 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
     if (bound.has(key)) return;
     const why = unfit(pod);
     if (why !== undefined) {
-      const told = pod.status?.conditions?.some(
-        ({ type, reason }) => type === 'PodScheduled' && reason === 'Unschedulable',
-      );
+      const told = pod.status?.conditions?.some(({ reason }) => reason === 'Unschedulable');
       const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: why };
       if (told !== true) await report(pod, { conditions: [condition] });
       return;
@@ -109,15 +88,14 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
 
   const environmentOf = async (pod: V1Pod, container: V1Container): Promise<Record<string, string>> => {
     const env: Record<string, string> = { ...variables };
-    for (const { secretRef } of container.envFrom ?? []) {
-      const secret = await server.ask(
-        'GET',
-        `/api/v1/namespaces/${pod.metadata?.namespace}/secrets/${secretRef?.name}`,
-      );
-      if (secret.status === 404) throw new Error(`secret "${secretRef?.name}" not found`);
-      for (const [variable, data] of Object.entries<string>(secret.body.data ?? {}))
+    const dataOf = async (name: string | undefined): Promise<Readonly<Record<string, string>>> => {
+      const secret = await server.ask('GET', `/api/v1/namespaces/${pod.metadata?.namespace}/secrets/${name}`);
+      if (secret.status === 404) throw new Error(`secret "${name}" not found`);
+      return secret.body.data ?? {};
+    };
+    for (const { secretRef } of container.envFrom ?? [])
+      for (const [variable, data] of Object.entries(await dataOf(secretRef?.name)))
         env[variable] = Buffer.from(data, 'base64').toString();
-    }
     for (const { name: variable, value, valueFrom } of container.env ?? []) {
       const field = /^metadata\.(annotations|labels)\['(.*)'\]$/.exec(valueFrom?.fieldRef?.fieldPath ?? '');
       const secret = valueFrom?.secretKeyRef;
@@ -125,10 +103,8 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
         const from = field[1] === 'labels' ? pod.metadata?.labels : pod.metadata?.annotations;
         env[variable] = from?.[field[2] ?? ''] ?? '';
       } else if (secret !== undefined) {
-        const answer = await server.ask('GET', `/api/v1/namespaces/${pod.metadata?.namespace}/secrets/${secret.name}`);
-        const data: unknown = answer.body.data?.[secret.key];
-        if (answer.status === 404) throw new Error(`secret "${secret.name}" not found`);
-        if (typeof data !== 'string') throw new Error(`couldn't find key ${secret.key} in Secret ${secret.name}`);
+        const data = (await dataOf(secret.name))[secret.key];
+        if (data === undefined) throw new Error(`couldn't find key ${secret.key} in Secret ${secret.name}`);
         env[variable] = Buffer.from(data, 'base64').toString();
       } else env[variable] = value ?? '';
     }
@@ -173,24 +149,12 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
   const lastWords = (pod: V1Pod): string =>
     readFileSync(join(folder, `${pod.metadata?.name}.log`), 'utf8').slice(-2048);
 
+  const statusOf = ({ name: of, image }: V1Container, state: object | undefined) =>
+    state === undefined ? [] : [{ name: of, image, imageID: '', ready: false, restartCount: 0, state }];
   const statusesOf = (one: RunningPod, containers: readonly V1Container[]): object[] =>
-    containers
-      .filter(({ name: of }) => one.states.has(of))
-      .map(({ name: of, image }) => ({
-        name: of,
-        image,
-        imageID: '',
-        ready: false,
-        restartCount: 0,
-        state: one.states.get(of),
-      }));
-  const wait = (pod: V1Pod, { name: of, image }: V1Container, reason: string, message: string): Promise<void> =>
-    report(pod, {
-      phase: 'Pending',
-      containerStatuses: [
-        { name: of, image, imageID: '', ready: false, restartCount: 0, state: { waiting: { reason, message } } },
-      ],
-    });
+    containers.flatMap((of) => statusOf(of, one.states.get(of.name)));
+  const wait = (pod: V1Pod, of: V1Container, reason: string, message: string): Promise<void> =>
+    report(pod, { phase: 'Pending', containerStatuses: statusOf(of, { waiting: { reason, message } }) });
 
   /** Undefined once it is not to start any more. */
   const prepare = async (pod: V1Pod, one: RunningPod, of: V1Container): Promise<Record<string, string> | undefined> => {
@@ -217,23 +181,14 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
       initContainerStatuses: statusesOf(one, initContainers),
       containerStatuses: statusesOf(one, containers),
     });
+    const sidecars = new Set(initContainers.flatMap((of) => (of.restartPolicy === 'Always' ? [of.name] : [])));
     const fail = (): boolean =>
-      [...one.states].some(
-        ([of, { terminated }]) => terminated !== undefined && terminated.exitCode !== 0 && !sidecars.has(of),
-      );
-    const sidecars = new Set(
-      initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always').map((of) => of.name),
-    );
+      [...one.states].some(([of, { terminated }]) => (terminated?.exitCode ?? 0) !== 0 && !sidecars.has(of));
     const works: Promise<void>[] = [];
-    const endSidecars = (): void => {
-      for (const of of sidecars) signalTo(one.processes.get(of), 'SIGKILL');
-    };
     if (activeDeadlineSeconds !== undefined)
       deadline = setTimeout(() => {
-        one.ending = {
-          reason: 'DeadlineExceeded',
-          message: 'Pod was active on the node longer than the specified deadline',
-        };
+        const message = 'Pod was active on the node longer than the specified deadline';
+        one.ending = { reason: 'DeadlineExceeded', message };
         end(one, mostGraceMs);
       }, activeDeadlineSeconds * 1000);
     for (const of of [...initContainers, ...containers]) {
@@ -242,17 +197,15 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
       const over = start(pod, one, of, env);
       if (sidecars.has(of.name)) continue;
       if (initContainers.includes(of)) await over;
-      else
-        works.push(
-          over.then(() =>
-            one.processes.size > sidecars.size ? report(pod, { phase: 'Running', ...statuses() }) : undefined,
-          ),
-        );
+      else {
+        const isLast = () => one.processes.size <= sidecars.size;
+        works.push(over.then(() => (isLast() ? undefined : report(pod, { phase: 'Running', ...statuses() }))));
+      }
     }
     if (one.processes.size > 0)
       await report(pod, { phase: 'Running', startTime: new Date().toISOString(), ...statuses() });
     await Promise.all(works);
-    endSidecars();
+    for (const of of sidecars) signalTo(one.processes.get(of), 'SIGKILL');
     clearTimeout(deadline);
     runningPods.delete(one.key);
     if (isLost) return;
@@ -269,14 +222,8 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
 
   const begin = async (pod: V1Pod): Promise<void> => {
     const key = keyOf(pod);
-    const one: RunningPod = {
-      key,
-      processes: new Map(),
-      states: new Map(),
-      ending: undefined,
-      hasLostMemory: false,
-      isDeleted: false,
-    };
+    const flags = { ending: undefined, hasLostMemory: false, isDeleted: false };
+    const one: RunningPod = { key, processes: new Map(), states: new Map(), ...flags };
     runningPods.set(key, one);
     if (busy >= slots) await new Promise<void>((resolve) => queue.push(resolve));
     busy += 1;
@@ -357,17 +304,20 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
     for (const pod of known.values()) if (pod.spec?.nodeName === undefined) look(pod);
   }, 500);
   return {
-    name,
+    /** Those that pods choose nodes by. */
     labels,
+    /** Pods that run now, as `namespace/name`. */
     running: () => [...runningPods.values()].filter(({ processes }) => processes.size > 0).map(({ key }) => key),
+    /** How many containers were started of each pod so far. */
     starts,
-    log: (pod) => readFileSync(join(folder, `${pod.split('/').at(-1)}.log`), 'utf8'),
-    killForMemory(pod) {
+    log: (pod: string) => readFileSync(join(folder, `${pod.split('/').at(-1)}.log`), 'utf8'),
+    killForMemory(pod: string) {
       const found = one(pod);
       found.hasLostMemory = true;
       end(found, 0);
     },
-    evict(pod) {
+    /** As a kubelet does whose disk or memory is short. */
+    evict(pod: string) {
       const found = one(pod);
       const reason = 'Evicted';
       const message = 'The node was low on resource: memory.';
@@ -375,6 +325,7 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
       found.ending = { reason, message, conditions: [condition] };
       end(found, 0);
     },
+    /** The machine loses power: what runs is gone, and nobody is told. */
     lose() {
       isLost = true;
       for (const found of runningPods.values()) end(found, 0);
@@ -385,8 +336,7 @@ export async function startNode(server: KubernetesClient, options: NodeOptions =
       for (const found of runningPods.values()) end(found, 0);
       closed.abort();
       await following;
-      while (runningPods.size > 0 && busy > 0 && [...runningPods.values()].some(({ processes }) => processes.size > 0))
-        await sleep(20);
+      while (busy > 0 && [...runningPods.values()].some(({ processes }) => processes.size > 0)) await sleep(20);
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };

@@ -1,5 +1,4 @@
-// Where a real control plane of Kubernetes is for the tests: etcd, the API server, the controllers and kubectl, built from their
-// Go modules once and kept between runs.
+// etcd, the API server, the controllers and kubectl, built from their Go modules once and kept between runs.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

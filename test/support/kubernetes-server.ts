@@ -1,5 +1,4 @@
-// A real control plane of Kubernetes on loopback: etcd, the API server with TLS, tokens, certificates and RBAC, and the controllers
-// that jobs need. It has no node: `kubernetes-node.ts` stands in for one.
+// A real control plane of Kubernetes on loopback. It has no node: `kubernetes-node.ts` stands in for one.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,37 +8,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Certificate, makeCertificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
-import { type KubernetesClient, type KubernetesUser, openKubernetesClient, USERS } from './kubernetes-client.ts';
+import { type KubernetesUser, openKubernetesClient, USERS } from './kubernetes-client.ts';
 import type { KubernetesPrograms } from './kubernetes-programs.ts';
 
 const START_LIMIT_MS = 120_000;
-const CONTROLLERS = [
-  'job-controller',
-  'garbage-collector-controller',
-  'namespace-controller',
-  'pod-garbage-collector-controller',
-  'resourcequota-controller',
-  'serviceaccount-controller',
-  'ttl-after-finished-controller',
-  'taint-eviction-controller',
-];
+const CONTROLLERS = `job-controller,garbage-collector-controller,namespace-controller,pod-garbage-collector-controller,\
+resourcequota-controller,serviceaccount-controller,ttl-after-finished-controller,taint-eviction-controller`;
 
-export interface KubernetesServer extends KubernetesClient {
-  /** What the API server shows, and its key. */
-  readonly serving: Certificate;
-  /** One that the API server takes as the administrator’s, and its key. */
-  readonly client: Certificate;
-  /** A new, empty namespace, in which the user `driver` may do what the guide grants. */
-  newNamespace(): Promise<string>;
-  /** Writes a kubeconfig and gives its path; `user` is that of the kubeconfig's format. */
-  kubeconfig(user: object, port?: number): string;
-  /** A kubeconfig's user of the name, by token. */
-  tokenOf(user: KubernetesUser): { readonly token: string };
-  /** The API server alone, at once; what etcd has is there after `startApi`. */
-  killApi(): Promise<void>;
-  startApi(): Promise<void>;
-  stop(): Promise<void>;
-}
+export type KubernetesServer = Awaited<ReturnType<typeof startKubernetes>>;
 
 /** What the guide grants to whoever drives runs. */
 export const DRIVER_RULES = [
@@ -49,7 +25,7 @@ export const DRIVER_RULES = [
   { apiGroups: [''], resources: ['podtemplates'], verbs: ['get'] },
 ];
 
-export async function startKubernetes({ bin }: KubernetesPrograms): Promise<KubernetesServer> {
+export async function startKubernetes({ bin }: KubernetesPrograms) {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-kube-'));
   const running = new Map<string, ChildProcess>();
   const at = (name: string): string => join(folder, name);
@@ -74,9 +50,9 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
   const clientOf = openKubernetesClient({ port, ca: serving.cert, folder });
   let made = 0;
 
-  const start = (name: string, words: readonly string[]): void => {
+  const start = (name: string, words: string): void => {
     const log = openSync(at(`${name}.log`), 'a');
-    const child = spawn(join(bin, name), words, { cwd: folder, stdio: ['ignore', log, log] });
+    const child = spawn(join(bin, name), words.split(/\s+/), { cwd: folder, stdio: ['ignore', log, log] });
     closeSync(log);
     running.set(name, child);
   };
@@ -99,57 +75,47 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
     }
   };
   const startApi = async (): Promise<void> => {
-    start('kube-apiserver', [
-      `--etcd-servers=http://127.0.0.1:${etcd}`,
-      '--bind-address=127.0.0.1',
-      // Nobody here asks for it as a service.
-      '--endpoint-reconciler-type=none',
-      `--secure-port=${port}`,
-      `--tls-cert-file=${servingCert}`,
-      `--tls-private-key-file=${servingKey}`,
-      `--client-ca-file=${write('clients.pem', client.cert)}`,
-      `--token-auth-file=${tokens}`,
-      '--authorization-mode=RBAC',
-      '--service-cluster-ip-range=10.0.0.0/24',
-      '--service-account-issuer=https://kubernetes.test',
-      `--service-account-key-file=${accountsCert}`,
-      `--service-account-signing-key-file=${accountsKey}`,
-      // Pods run under an account that nobody makes here.
-      '--disable-admission-plugins=ServiceAccount',
-      '--watch-cache=true',
-      '--event-ttl=1h',
-    ]);
+    // Nobody here asks for it as a service; pods run under an account that nobody makes here.
+    start(
+      'kube-apiserver',
+      `--etcd-servers=http://127.0.0.1:${etcd} --bind-address=127.0.0.1 --secure-port=${port}
+      --endpoint-reconciler-type=none --disable-admission-plugins=ServiceAccount
+      --tls-cert-file=${servingCert} --tls-private-key-file=${servingKey}
+      --client-ca-file=${write('clients.pem', client.cert)} --token-auth-file=${tokens} --authorization-mode=RBAC
+      --service-cluster-ip-range=10.0.0.0/24 --service-account-issuer=https://kubernetes.test
+      --service-account-key-file=${accountsCert} --service-account-signing-key-file=${accountsKey}
+      --watch-cache=true --event-ttl=1h`,
+    );
     await untilReady();
   };
 
-  start('etcd', [
-    `--data-dir=${at('etcd')}`,
-    `--listen-client-urls=http://127.0.0.1:${etcd}`,
-    `--advertise-client-urls=http://127.0.0.1:${etcd}`,
-    `--listen-peer-urls=http://127.0.0.1:${peer}`,
-    `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
-    `--initial-cluster=default=http://127.0.0.1:${peer}`,
-    '--unsafe-no-fsync=true',
-    '--log-level=error',
-  ]);
+  const [clients, peers] = [etcd, peer].map((at) => `http://127.0.0.1:${at}`);
+  start(
+    'etcd',
+    `--data-dir=${at('etcd')} --listen-client-urls=${clients} --advertise-client-urls=${clients}
+    --listen-peer-urls=${peers} --initial-advertise-peer-urls=${peers} --initial-cluster=default=${peers}
+    --unsafe-no-fsync=true --log-level=error`,
+  );
 
-  const server: KubernetesServer = {
+  const server = {
     ...clientOf,
+    /** What the API server shows, and its key; and one that it takes as the administrator’s. */
     serving,
     client,
-    async newNamespace() {
+    /** A new, empty one, in which the user `driver` may do what the guide grants. */
+    async newNamespace(): Promise<string> {
       const name = `ns-${++made}`;
       await demand('POST', '/api/v1/namespaces', { metadata: { name } });
       const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${name}`;
       await demand('POST', `${rbac}/roles`, { metadata: { name: 'headrace' }, rules: DRIVER_RULES });
-      await demand('POST', `${rbac}/rolebindings`, {
-        metadata: { name: 'headrace' },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'headrace' },
-        subjects: [{ kind: 'User', name: 'driver', apiGroup: 'rbac.authorization.k8s.io' }],
-      });
+      const apiGroup = 'rbac.authorization.k8s.io';
+      const roleRef = { apiGroup, kind: 'Role', name: 'headrace' };
+      const subjects = [{ kind: 'User', name: 'driver', apiGroup }];
+      await demand('POST', `${rbac}/rolebindings`, { metadata: { name: 'headrace' }, roleRef, subjects });
       return name;
     },
-    kubeconfig(user, toPort = port) {
+    /** Writes a kubeconfig and gives its path; `user` is that of the kubeconfig's format. */
+    kubeconfig(user: object, toPort = port): string {
       const cluster = {
         server: `https://127.0.0.1:${toPort}`,
         'certificate-authority-data': Buffer.from(serving.cert).toString('base64'),
@@ -164,7 +130,8 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
       };
       return write(`kubeconfig-${++made}.yaml`, JSON.stringify(config, undefined, 2));
     },
-    tokenOf: (user) => ({ token: `${user}-token` }),
+    tokenOf: (user: KubernetesUser) => ({ token: `${user}-token` }),
+    /** The API server alone, at once; what etcd has is there after `startApi`. */
     killApi: () => end('kube-apiserver'),
     startApi,
     async stop() {
@@ -175,17 +142,12 @@ export async function startKubernetes({ bin }: KubernetesPrograms): Promise<Kube
   };
   try {
     await startApi();
-    start('kube-controller-manager', [
-      `--kubeconfig=${server.kubeconfig(server.tokenOf('admin'))}`,
-      '--bind-address=127.0.0.1',
-      `--secure-port=${controllerPort}`,
-      '--leader-elect=false',
-      `--controllers=${CONTROLLERS.join(',')}`,
-      '--kube-api-qps=1000',
-      '--kube-api-burst=2000',
-      '--concurrent-job-syncs=10',
-      '--resource-quota-sync-period=5s',
-    ]);
+    start(
+      'kube-controller-manager',
+      `--kubeconfig=${server.kubeconfig(server.tokenOf('admin'))} --bind-address=127.0.0.1 --secure-port=${controllerPort}
+      --leader-elect=false --controllers=${CONTROLLERS} --kube-api-qps=1000 --kube-api-burst=2000
+      --concurrent-job-syncs=10 --resource-quota-sync-period=5s`,
+    );
     return server;
   } catch (error) {
     await server.stop();

@@ -1,18 +1,10 @@
-// One process of a machine: serves as `headrace serve` does, or materializes as `headrace materialize` does, by a clock
-// that may be wrong, with a fault at a step. It is started before it is needed; a line of input says what it is to do, others
-// set its clock. After a run that went well it may wait for another.
+// One process of a machine, by a clock that may be wrong, with a fault at a step. A line of input says what it does, others set its clock.
 
 import { createInterface } from 'node:readline';
 import { type App, openApp } from '../../src/app/index.ts';
 import { serveInProcess } from '../../src/app/serve-worker.ts';
-import {
-  type Clock,
-  type Logger,
-  silentLogger,
-  silentProgress,
-  stringifyJson,
-  toHeadraceError,
-} from '../../src/core/index.ts';
+import { type Clock, type Logger, silentLogger, silentProgress, stringifyJson } from '../../src/core/index.ts';
+import { toHeadraceError } from '../../src/core/index.ts';
 import type { EventLog, LogWriter } from '../../src/events/index.ts';
 import { type MaterializeRequest, materialize } from '../../src/offline/index.ts';
 import type { OnlineStore, WriterLink } from '../../src/online/index.ts';
@@ -99,16 +91,10 @@ async function run(order: Order): Promise<void> {
   const app = await open(order);
   const deps = await app.offline(silentProgress);
   const log = await watchedLog(app, watch);
-  const report = await materialize(
-    {
-      ...deps,
-      database: watchRows(deps.database, watch),
-      store: watchStore(await app.online(), watch),
-      log,
-      askTimeoutMs: order.askTimeoutMs,
-    },
-    order.request,
-  );
+  const database = watchRows(deps.database, watch);
+  const store = watchStore(await app.online(), watch);
+  const watched = { ...deps, database, store, log, askTimeoutMs: order.askTimeoutMs };
+  const report = await materialize(watched, order.request);
   say(`done ${stringifyJson(report.views.map(({ view, state }) => ({ view, state })))}`);
   await log.close();
   await app.close();

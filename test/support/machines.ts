@@ -1,7 +1,6 @@
-// Machines as processes of their own: servers and runs of materialize on one registry, one online store and one object
-// store, each machine with folders of its own. Made to be killed, stopped and woken at any step.
+// Machines as processes, each with folders of its own, on shared stores. Made to be killed, stopped and woken at any step.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,23 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { Fault } from './fault-points.ts';
 import type { Order } from './machine-process.ts';
 
-export interface MachineProcess {
-  /** Where it serves; undefined until it does, and once it is gone. */
-  readonly url: string | undefined;
-  /** The faults that it met, as `when point`. */
-  readonly met: readonly string[];
-  /** All that it said: warnings, and how a run ended. */
-  readonly said: readonly string[];
-  readonly isGone: boolean;
-  /** Resolves with the first line that begins so, of those from `from` on; undefined when it ends without. */
-  saidLine(start: string, from?: number): Promise<string | undefined>;
-  /** Resolves with the signal or exit code that ended it. */
-  readonly ended: Promise<string>;
-  signal(signal: NodeJS.Signals): void;
-  setClock(aheadMs: number): void;
-  /** Ends it, stopped or not, by SIGKILL or as asked. */
-  end(signal?: NodeJS.Signals): Promise<string>;
-}
+export type MachineProcess = Spare['process'];
 
 export interface StartOptions {
   readonly faults?: readonly Fault[];
@@ -39,25 +22,7 @@ export interface StartOptions {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-export interface Machines {
-  /** A server on the machine; resolves at once, `saidLine('serving')` once it serves. */
-  serve(machine: string, options?: StartOptions): MachineProcess;
-  materialize(machine: string, request?: Partial<Order['request']>, options?: StartOptions): MachineProcess;
-  /** A run without a fault, in a process that may have had others, of any machine; gives all that it said. */
-  run(machine: string, options?: Omit<StartOptions, 'faults'>): Promise<readonly string[]>;
-  readonly running: ReadonlySet<MachineProcess>;
-  /** A path of a machine's own. */
-  place(machine: string, name: string): string;
-  close(): Promise<void>;
-}
-
-export interface MachinesOptions {
-  /** The project. */
-  readonly directory: string;
-  /** Settings that all machines share: registry, online store, object store. */
-  readonly variables: Readonly<Record<string, string>>;
-  readonly askTimeoutMs: number;
-}
+export type Machines = ReturnType<typeof openMachines>;
 
 /** What was compiled once need not be again: the cache goes by content. */
 const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/headrace/compiled', import.meta.url));
@@ -82,7 +47,10 @@ function takeSpare(): Spare {
   return warm.shift() as Spare;
 }
 
-export function openMachines({ directory, variables, askTimeoutMs }: MachinesOptions): Machines {
+/** `directory` is the project's; `variables` are the settings that all machines share: registry, online store, object store. */
+export type MachinesOptions = Pick<Order, 'directory' | 'variables' | 'askTimeoutMs'>;
+
+export function openMachines({ directory, variables, askTimeoutMs }: MachinesOptions) {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-machines-'));
   const running = new Set<MachineProcess>();
 
@@ -104,7 +72,7 @@ export function openMachines({ directory, variables, askTimeoutMs }: MachinesOpt
       faults: options.faults ?? [],
       askTimeoutMs: options.askTimeoutMs ?? askTimeoutMs,
     };
-    child.stdin?.write(`${JSON.stringify(whole)}\n`);
+    child.stdin.write(`${JSON.stringify(whole)}\n`);
     running.add(own);
     void own.ended.then(() => running.delete(own));
     return own;
@@ -112,10 +80,13 @@ export function openMachines({ directory, variables, askTimeoutMs }: MachinesOpt
   const request = { incremental: true, dryRun: false };
 
   return {
-    serve: (machine, options = {}) => begin(takeSpare(), machine, { role: 'serve', request, goesOn: false }, options),
-    materialize: (machine, asked = {}, options = {}) =>
+    /** A server on the machine; resolves at once, `saidLine('serving')` once it serves. */
+    serve: (machine: string, options: StartOptions = {}) =>
+      begin(takeSpare(), machine, { role: 'serve', request, goesOn: false }, options),
+    materialize: (machine: string, asked: Partial<Order['request']> = {}, options: StartOptions = {}) =>
       begin(takeSpare(), machine, { role: 'materialize', request: { ...request, ...asked }, goesOn: false }, options),
-    async run(machine, options = {}) {
+    /** A run without a fault, in a process that may have had others, of any machine; gives all that it said. */
+    async run(machine: string, options: Omit<StartOptions, 'faults'> = {}): Promise<readonly string[]> {
       idle = idle.filter((one) => !one.process.isGone);
       const spare = idle.pop() ?? takeSpare();
       const { process } = spare;
@@ -127,8 +98,8 @@ export function openMachines({ directory, variables, askTimeoutMs }: MachinesOpt
       if (isOver) idle.push(spare);
       return said;
     },
-    running,
-    place: (machine, name) => join(folder, machine, name),
+    running: running as ReadonlySet<MachineProcess>,
+    place: (machine: string, name: string): string => join(folder, machine, name),
     async close() {
       await Promise.all([...running].map((process) => process.end()));
       rmSync(folder, { recursive: true, force: true });
@@ -138,12 +109,9 @@ export function openMachines({ directory, variables, askTimeoutMs }: MachinesOpt
 
 type Work = Pick<Order, 'role' | 'request' | 'goesOn'>;
 
-interface Spare {
-  readonly child: ChildProcess;
-  readonly process: MachineProcess;
-}
+type Spare = ReturnType<typeof startProcess>;
 
-function startProcess(): Spare {
+function startProcess() {
   const child = spawn(process.execPath, ['--conditions=headrace-source', SCRIPT], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
@@ -161,27 +129,30 @@ function startProcess(): Spare {
     });
   });
   // Whoever writes to one that was killed is told by its end.
-  child.stdin?.on('error', () => {});
-  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+  child.stdin.on('error', () => {});
+  createInterface({ input: child.stdout }).on('line', (line) => {
     said.push(line);
     if (line.startsWith('fault ')) met.push(line.slice('fault '.length));
     for (const listener of listeners) listener();
   });
   // A store's library writes there too: shown with the rest, when something is wrong.
-  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => said.push(`stderr ${line}`));
+  createInterface({ input: child.stderr }).on('line', (line) => said.push(`stderr ${line}`));
   const lineOf = (start: string, from = 0): string | undefined =>
     said.find((line, at) => at >= from && line.startsWith(start));
-  const own: MachineProcess = {
-    get url() {
+  const own = {
+    /** Where it serves; undefined until it does, and once it is gone. */
+    get url(): string | undefined {
       return isGone ? undefined : lineOf('serving ')?.slice('serving '.length);
     },
-    met,
-    said,
-    get isGone() {
+    /** The faults that it met, as `when point`. */
+    met: met as readonly string[],
+    said: said as readonly string[],
+    get isGone(): boolean {
       return isGone;
     },
-    saidLine: (start, from) =>
-      new Promise((resolve) => {
+    /** Resolves with the first line that begins so, of those from `from` on; undefined when it ends without. */
+    saidLine: (start: string, from?: number) =>
+      new Promise<string | undefined>((resolve) => {
         const look = (): void => {
           const line = lineOf(start, from);
           if (line === undefined && !isGone) return;
@@ -192,9 +163,10 @@ function startProcess(): Spare {
         look();
       }),
     ended,
-    signal: (signal) => void child.kill(signal),
-    setClock: (aheadMs) => void child.stdin?.write(`clock ${aheadMs}\n`),
-    end(signal = 'SIGKILL') {
+    signal: (signal: NodeJS.Signals) => void child.kill(signal),
+    setClock: (aheadMs: number) => void child.stdin.write(`clock ${aheadMs}\n`),
+    /** Ends it, stopped or not, by SIGKILL or as asked. */
+    end(signal: NodeJS.Signals = 'SIGKILL'): Promise<string> {
       child.kill(signal);
       if (signal !== 'SIGKILL') child.kill('SIGCONT');
       return ended;

@@ -1,5 +1,4 @@
-// A project with pipelines in a temporary folder: a repository written by the test, a database, an object store, and
-// the orchestrator over them. Run as a program it drives a run by itself, to be killed by a test.
+// A project with pipelines in a temporary folder, and the orchestrator over it. Run as a program it drives a run, to be killed by a test.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,4 @@
-// A project whose endpoint is predicted in batches: sales of shops in a file, a service with stored features and one of the
-// request, whose function throws for a price of −1, and a model of trees.
+// A project whose endpoint is predicted in batches, by stored features and one of the request, which throws for a price of −1.
 
 import { join } from 'node:path';
 import { openDuckDb } from '../../src/storage/index.ts';

@@ -1,5 +1,4 @@
-// A cluster of this machine's processes, or of this process alone, for what every cluster has in common: jobs by name, parts that end by
-// themselves or by force. What a real one does beside that is tested on real ones.
+// A cluster of this machine's processes, or of this process alone, for what every cluster has in common.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,7 +6,6 @@ import { join } from 'node:path';
 import { readSlicePart } from '../../src/orchestrator/committed/slice-document.ts';
 import { exitCodeOf, runTasks } from '../../src/orchestrator/index.ts';
 import type { ClusterJob, ClusterJobs, PartEnd } from '../../src/orchestrator/executors/cluster/cluster-jobs.ts';
-
 import type { ObjectStore } from '../../src/storage/index.ts';
 import { createInlineExecutor } from './inline-executor.ts';
 
@@ -29,18 +27,7 @@ interface Job {
   readonly ends: PartEnd[];
 }
 
-export interface ProcessCluster {
-  readonly jobs: Map<string, Job>;
-  /** A driver's view of it; each has its own, and it outlives them. */
-  open(): ClusterJobs;
-  /** Ends a part's container as its node's end does. */
-  evict(name: string, part: number): Promise<void>;
-  /** As somebody else does by hand. */
-  remove(name: string): Promise<void>;
-  /** From now on the next calls throw. */
-  failSubmits(count: number): void;
-  stop(): Promise<void>;
-}
+export type ProcessCluster = ReturnType<typeof createProcessCluster>;
 
 /**
  * `cwd` and `variables` are those of the containers; `secretValues` what the cluster itself holds. With `inline`, the artifact store, parts
@@ -51,7 +38,7 @@ export function createProcessCluster(
   variables: Readonly<Record<string, string>>,
   secretValues: Readonly<Record<string, string>> = {},
   inline?: ObjectStore,
-): ProcessCluster {
+) {
   const jobs = new Map<string, Job>();
   const listeners = new Set<(job: string, ends: readonly PartEnd[]) => void>();
   let made = 0;
@@ -122,13 +109,8 @@ export function createProcessCluster(
         if (!listeners.has(hear)) return;
         for (const { name, parts } of watched) {
           const job = jobs.get(name);
-          const gone = (_: unknown, part: number): PartEnd => ({
-            job: name,
-            part,
-            kind: 'lost',
-            reason: 'the cluster has no such job',
-          });
-          listen(job === undefined ? Array.from({ length: parts }, gone) : [...job.ends]);
+          const gone = { job: name, kind: 'lost', reason: 'the cluster has no such job' } as const;
+          listen(job === undefined ? Array.from({ length: parts }, (_, part) => ({ ...gone, part })) : [...job.ends]);
         }
       });
       return () => listeners.delete(hear);
@@ -140,15 +122,19 @@ export function createProcessCluster(
   });
   return {
     jobs,
+    /** A driver's view of it; each has its own, and it outlives them. */
     open,
-    async evict(name, part) {
+    /** Ends a part's container as its node's end does. */
+    async evict(name: string, part: number): Promise<void> {
       const container = jobs.get(name)?.running.get(part);
       if (container === undefined) throw new Error(`no part ${part} of ${name} runs`);
       container.kill('SIGKILL');
       await container.gone;
     },
+    /** As somebody else does by hand. */
     remove,
-    failSubmits(count) {
+    /** From now on the next calls throw. */
+    failSubmits(count: number) {
       failing = count;
     },
     async stop() {

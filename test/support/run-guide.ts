@@ -1,5 +1,4 @@
-// A guide, run: its files are written, its diffs applied, its commands typed one after the other in a project's folder, and
-// what it shows under a command is held against what that printed.
+// Runs a guide: its files, diffs and commands, and holds what it shows under a command against what that printed.
 
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
@@ -29,18 +28,16 @@ export function runGuide(page: string, project: Project, env: Readonly<Record<st
   for (const { language, text } of blocksOf(readFileSync(page, 'utf8'))) {
     const [head = '', ...rest] = text.split('\n');
     const file = /^\/\/ (\S+)$/.exec(head)?.[1];
-    if (language === 'ts' && file !== undefined) project.write(`feature_repo/${file}`, rest.join('\n'));
-    else if (language === 'py' && head.startsWith('# '))
-      project.write(`feature_repo/${head.slice(2)}`, rest.join('\n'));
+    const write = (path: string): unknown => project.write(path, rest.join('\n'));
+    if (language === 'ts' && file !== undefined) write(`feature_repo/${file}`);
+    else if (language === 'py' && head.startsWith('# ')) write(`feature_repo/${head.slice(2)}`);
     // Programs beside the feature repository.
-    else if ((language === 'js' || language === 'typescript') && file !== undefined)
-      project.write(file, rest.join('\n'));
-    else if (language === 'yaml' && /^# \S+\.yaml$/.test(head)) project.write(head.slice(2), rest.join('\n'));
+    else if ((language === 'js' || language === 'typescript') && file !== undefined) write(file);
+    else if (language === 'yaml' && /^# \S+\.yaml$/.test(head)) write(head.slice(2));
     else if (language === 'diff' && file !== undefined) applyDiff(project, file, rest);
     else if (language === 'sh')
       for (const line of commandsOf(text)) {
-        if (last !== undefined && IS_LOGGED.test(last.command) && plainWords(line) !== undefined)
-          waitMs(LOG_WRITTEN_MS);
+        if (IS_LOGGED.test(last?.command ?? '') && plainWords(line) !== undefined) waitMs(LOG_WRITTEN_MS);
         last = { command: line, stdout: type(line, project, env) };
       }
     else if (language === '' && last !== undefined) {
@@ -72,19 +69,15 @@ export function guideBlocks(name: string, language: string): string[] {
 
 // A block that shows one has a longer fence.
 function blocksOf(guide: string): Block[] {
-  return [...guide.matchAll(/^(`{3,})(\w*)\n([\s\S]*?)^\1$/gm)].map(([, , language = '', text = '']) => ({
-    language,
-    text,
-  }));
+  const blocks = guide.matchAll(/^(`{3,})(\w*)\n([\s\S]*?)^\1$/gm);
+  return Array.from(blocks, ([, , language = '', text = '']) => ({ language, text }));
 }
 
 function commandsOf(text: string): string[] {
   // A block of the shell's own words is one command.
   if (/^(if|case|for|\w+=)/m.test(text)) return [text];
-  return text
-    .replaceAll(/\\\n\s*/g, ' ')
-    .split('\n')
-    .filter((line) => line.trim() !== '');
+  const lines = text.replaceAll(/\\\n\s*/g, ' ').split('\n');
+  return lines.filter((line) => line.trim() !== '');
 }
 
 function applyDiff(project: Project, file: string, lines: readonly string[]): void {
@@ -93,10 +86,8 @@ function applyDiff(project: Project, file: string, lines: readonly string[]): vo
     lines.flatMap((line) => (line.startsWith(sign) || line.startsWith(' ') ? [line.slice(1)] : [])).join('\n');
   const before = readFileSync(path, 'utf8');
   if (!before.includes(side('-'))) throw new Error(`${file} has no such lines:\n${side('-')}`);
-  writeFileSync(
-    path,
-    before.replace(side('-'), () => side('+')),
-  );
+  const after = before.replace(side('-'), () => side('+'));
+  writeFileSync(path, after);
 }
 
 /** What a server has in its log within a second: nobody types the next command sooner. */
@@ -129,25 +120,18 @@ function typeInShell(line: string, project: Project, env: Readonly<Record<string
   mkdirSync(bin, { recursive: true });
   writeFileSync(join(bin, 'headrace'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
   chmodSync(join(bin, 'headrace'), 0o755);
+  const path = { PATH: `${bin}${delimiter}${process.env['PATH']}` };
+  const options = { cwd: project.directory, encoding: 'utf8', timeout: 120_000 } as const;
   const run = spawnSync('bash', ['-c', line], {
-    cwd: project.directory,
-    encoding: 'utf8',
-    env: {
-      ...process.env,
-      npm_lifecycle_event: '',
-      ...env,
-      PATH: `${bin}${delimiter}${process.env['PATH']}`,
-    },
-    timeout: 120_000,
+    ...options,
+    env: { ...process.env, npm_lifecycle_event: '', ...env, ...path },
   });
   return { code: run.status, stdout: run.stdout, stderr: run.stderr };
 }
 
 function alike(text: string): string {
-  return text
-    .trimEnd()
-    .replaceAll(/\b[0-9a-f]{12}\b/g, 'hash12')
-    .replaceAll(/\b[0-9a-f]{8}\b/g, 'hash8');
+  const lengths = text.trimEnd().replaceAll(/\b[0-9a-f]{12}\b/g, 'hash12');
+  return lengths.replaceAll(/\b[0-9a-f]{8}\b/g, 'hash8');
 }
 
 /** The newest run of the project, as `runs show --json` has it. */

@@ -5,22 +5,12 @@ import type { Batch, StepChange, TaskChange } from '../../src/orchestrator/engin
 import type { NewRun } from '../../src/orchestrator/rows/run-store.ts';
 import type { PipelineTables } from '../../src/orchestrator/rows/tables.ts';
 import type { Database } from '../../src/storage/index.ts';
-
-const step = {
-  action: { kind: 'shell' as const, command: 'true' },
-  needs: {},
-  retry: 0,
-  timeoutMicros: null,
-  resources: {},
-};
+import { plainStep } from './plain-step.ts';
 
 export const pipeline: PipelineSpec = {
   name: 'p',
   params: [],
-  steps: [
-    { ...step, name: 'fan' },
-    { ...step, name: 'end', needs: { fan: 'fan' } },
-  ],
+  steps: [plainStep('fan'), plainStep('end', { needs: { fan: 'fan' } })],
 };
 
 export const newRun = (id: string, other: Partial<NewRun> = {}): NewRun => ({
@@ -82,21 +72,14 @@ export const taskOf = (index: number, other: Partial<TaskChange> = {}): TaskChan
   ...other,
 });
 
+const firstOf = (count: number) => Array.from({ length: count }, (_, index) => ({ index, attempt: 1 }));
+
 /** The fan opened for 20, of which so many are claimed by slice `s`. */
 export const claimed = (count: number): Batch =>
   batchOf({
     steps: [stepOf({ nextIndex: count, counts: { ...NO_TASKS, running: count } })],
     fresh: [{ step: 'fan', scope: '', from: 0, count, slice: 's', at: 1 }],
-    slices: [
-      {
-        id: 's',
-        step: 'fan',
-        scope: '',
-        executor: 'local',
-        tasks: Array.from({ length: count }, (_, index) => ({ index, attempt: 1 })),
-        at: 1,
-      },
-    ],
+    slices: [{ id: 's', step: 'fan', scope: '', executor: 'local', tasks: firstOf(count), at: 1 }],
     events: [{ at: 1, kind: 'claimed', step: 'fan', scope: '', index: 0, count, attempt: 1 }],
   });
 
@@ -104,21 +87,16 @@ type Rows = { readonly [T in keyof PipelineTables]: readonly PipelineTables[T][]
 
 export async function rowsOf(database: Database): Promise<Rows> {
   const db = database.tables<PipelineTables>();
+  const rows = <T extends keyof PipelineTables>(table: T, ...by: (keyof PipelineTables[T] & string)[]) =>
+    by.reduce((query, column) => query.orderBy(column as never), db.selectFrom(table as never).selectAll()).execute();
   const [runs, steps, tasks, slices, events, cached, pools] = await Promise.all([
-    db.selectFrom('pipeline_runs').selectAll().orderBy('id').execute(),
-    db.selectFrom('pipeline_steps').selectAll().orderBy('run_id').orderBy('step').orderBy('scope').execute(),
-    db
-      .selectFrom('pipeline_tasks')
-      .selectAll()
-      .orderBy('run_id')
-      .orderBy('step')
-      .orderBy('scope')
-      .orderBy('item_index')
-      .execute(),
-    db.selectFrom('pipeline_slices').selectAll().orderBy('run_id').orderBy('id').execute(),
-    db.selectFrom('pipeline_events').selectAll().orderBy('run_id').orderBy('number').execute(),
-    db.selectFrom('pipeline_cache').selectAll().orderBy('key').execute(),
-    db.selectFrom('pipeline_pools').selectAll().orderBy('pool').orderBy('run_id').execute(),
+    rows('pipeline_runs', 'id'),
+    rows('pipeline_steps', 'run_id', 'step', 'scope'),
+    rows('pipeline_tasks', 'run_id', 'step', 'scope', 'item_index'),
+    rows('pipeline_slices', 'run_id', 'id'),
+    rows('pipeline_events', 'run_id', 'number'),
+    rows('pipeline_cache', 'key'),
+    rows('pipeline_pools', 'pool', 'run_id'),
   ]);
   return {
     pipeline_runs: runs,
@@ -128,7 +106,7 @@ export async function rowsOf(database: Database): Promise<Rows> {
     pipeline_events: events,
     pipeline_cache: cached,
     pipeline_pools: pools,
-  };
+  } as unknown as Rows; // each of its own table
 }
 
 /** As if so much time had gone by for leases; negative: as if the clock had been set back. */

@@ -6,25 +6,15 @@ import type { RunTrigger } from '../../src/orchestrator/index.ts';
 import { processesWith } from './executor-world.ts';
 import { headraceJson, MAIN, type Project } from './serving-project.ts';
 
-export interface ListedRun {
-  readonly id: string;
-  readonly pipeline: string;
-  readonly state: string;
+export interface ListedRun extends Readonly<Record<'id' | 'pipeline' | 'state', string>> {
   readonly tick: string | null;
   readonly error: string | null;
   readonly trigger?: RunTrigger;
 }
 
-export interface Scheduler {
-  readonly process: ChildProcess;
-  readonly log: () => string;
-}
+export type Scheduler = ReturnType<typeof startScheduler>;
 
-export function startScheduler(
-  project: Project,
-  variables: NodeJS.ProcessEnv = {},
-  args: readonly string[] = [],
-): Scheduler {
+export function startScheduler(project: Project, variables: NodeJS.ProcessEnv = {}, args: readonly string[] = []) {
   const child = spawn(process.execPath, [MAIN, 'scheduler', ...args], {
     cwd: project.directory,
     env: { ...process.env, ...variables, npm_lifecycle_event: '' },

@@ -3,32 +3,15 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { type App, applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
+import { applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
 import { createBuiltIns } from '../../src/app/steps/built-ins.ts';
 import { silentLogger } from '../../src/core/index.ts';
-import {
-  type OrchestratorDeps,
-  runLogs,
-  type RunResult,
-  resumeRun,
-  runPipeline,
-} from '../../src/orchestrator/index.ts';
+import { type OrchestratorDeps, runLogs, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
 import { putBlob } from '../../src/storage/index.ts';
 import { createInlineExecutor } from './inline-executor.ts';
 import { CONFIG, createProject, type Project } from './serving-project.ts';
 
-export interface StepProject {
-  readonly project: Project;
-  readonly app: App;
-  /** Runs a pipeline to its end. */
-  run(pipeline: string, params?: Readonly<Record<string, string>>): Promise<RunResult>;
-  resume(id: string): Promise<RunResult>;
-  /** What its steps said, one text. */
-  logs(id: string): Promise<string>;
-  /** A file in the artifact store; gives its hash. */
-  put(bytes: Uint8Array): Promise<string>;
-  close(): Promise<void>;
-}
+export type StepProject = Awaited<ReturnType<typeof openStepProject>>;
 
 /**
  * `data`: each a file below `feature_repo/data`, made from a query. Files are by their path in the repository. `isInline`: functions run
@@ -38,7 +21,7 @@ export async function openStepProject(given: {
   readonly files: Readonly<Record<string, string | Uint8Array>>;
   readonly data?: Readonly<Record<string, string>>;
   readonly isInline?: boolean;
-}): Promise<StepProject> {
+}) {
   const files = Object.entries(given.files).map(([name, content]) => [`feature_repo/${name}`, content] as const);
   const project = createProject({ 'headrace.config.ts': CONFIG });
   for (const [name, content] of files)
@@ -57,14 +40,18 @@ export async function openStepProject(given: {
   return {
     project,
     app,
-    run: async (pipeline, params = {}) => runPipeline(await deps(), { pipeline, params }),
-    resume: async (id) => resumeRun(await deps(), id),
-    logs: async (id) => {
+    /** Runs a pipeline to its end. */
+    run: async (pipeline: string, params: Readonly<Record<string, string>> = {}) =>
+      runPipeline(await deps(), { pipeline, params }),
+    resume: async (id: string) => resumeRun(await deps(), id),
+    /** What its steps said, one text. */
+    logs: async (id: string) => {
       const texts: string[] = [];
       for await (const { text } of runLogs(await deps(), id)) texts.push(text);
       return texts.join('\n');
     },
-    put: async (bytes) => await putBlob(await app.objects(), bytes),
+    /** A file in the artifact store; gives its hash. */
+    put: async (bytes: Uint8Array) => await putBlob(await app.objects(), bytes),
     async close() {
       await app.close();
       project.remove();

@@ -19,25 +19,17 @@ interface Given {
 
 function choose({ variants, arms = {}, retired }: Given, choice: ArmChoice = {}) {
   const definitions: Definitions = definitionsOf(flightsManifest, '/');
+  const own = { model: MODEL, artifact: 'a'.repeat(64), service: SERVICE, manifestHash: definitions.hash, spec: null };
   const versionOf = (version: number) =>
-    ({
-      model: MODEL,
-      version,
-      artifact: 'a'.repeat(64),
-      service: SERVICE,
-      manifestHash: definitions.hash,
-      spec: null,
-      isRetired: version === retired,
-    }) as unknown as ModelVersion;
+    ({ ...own, version, isRetired: version === retired }) as unknown as ModelVersion;
   const registry = {
     endpoints: {
       get: async () => ({
         model: MODEL,
         variants: variants.map(([name, version, weight]) => ({ name, version, weight, ranges: [] })),
-        experiments:
-          Object.keys(arms).length === 0
-            ? []
-            : [{ name: 'trial', arms: Object.entries(arms).map(([name, version]) => ({ name, version })) }],
+        experiments: [
+          { name: 'trial', arms: Object.entries(arms).map(([name, version]) => ({ name, version })) },
+        ].filter(({ arms: those }) => those.length > 0),
       }),
     },
     models: {
@@ -71,27 +63,12 @@ describe('a batch is predicted by', () => {
 });
 
 describe('it is refused', () => {
+  const one = { variants: [stable] };
+  const split: Given = { variants: [['a', 1, 99] as const, ['b', 2, 1] as const] };
   it.each<[string, Given, ArmChoice, string, RegExp]>([
-    [
-      'where traffic is split',
-      {
-        variants: [
-          ['a', 1, 99],
-          ['b', 2, 1],
-        ],
-      },
-      {},
-      'HR_USAGE',
-      /split over a, b/,
-    ],
+    ['where traffic is split', split, {}, 'HR_USAGE', /split over a, b/],
     ['where there is no variant', { variants: [] }, {}, 'HR_MODEL_NOT_READY', /no version to predict by/],
-    [
-      'for a variant that is not there',
-      { variants: [stable] },
-      { variant: 'stabel' },
-      'HR_USAGE',
-      /"stable"\? It has stable/,
-    ],
+    ['for a variant that is not there', one, { variant: 'stabel' }, 'HR_USAGE', /"stable"\? It has stable/],
     ['for any variant of an endpoint without', { variants: [] }, { variant: 'a' }, 'HR_USAGE', /It has none/],
     ['by a retired version', { variants: [stable], retired: 1 }, {}, 'HR_CONFLICT', /version 1 .* is retired/],
   ])('%s', async (_, given, choice, code, message) => {

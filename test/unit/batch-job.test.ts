@@ -2,14 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type AskedJob,
-  type Job,
-  partRowsFor,
-  partsAmong,
-  readJob,
-  refuseOther,
-} from '../../src/batch-prediction/job.ts';
+import { type AskedJob, type Job, partRowsFor, partsAmong, readJob } from '../../src/batch-prediction/job.ts';
+import { refuseOther } from '../../src/batch-prediction/job.ts';
 
 const ASKED: AskedJob = {
   endpoint: 'delay',
@@ -49,25 +43,16 @@ describe('a batch’s parts', () => {
   });
 
   it('are told from other files by their names', () => {
-    const names = [
-      'part-00000.parquet',
-      'part-123456.csv',
-      'part-1.parquet',
-      '_work/part-00000.json',
-      'my-part-00000.csv',
-    ];
-    expect(partsAmong(new Set(names))).toEqual(['part-00000.parquet', 'part-123456.csv']);
+    const names = ['part-00000.parquet', 'part-123456.csv'];
+    const others = ['part-1.parquet', '_work/part-00000.json', 'my-part-00000.csv'];
+    expect(partsAmong(new Set([...names, ...others]))).toEqual(names);
   });
 });
 
 describe('what a batch says of itself', () => {
   it('is read back, and nothing else is taken for it', () => {
     expect(readJob(JSON.stringify(JOB))).toEqual(JOB);
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
-        expect(readJob(text)).toBeUndefined();
-      }),
-    );
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => void expect(readJob(text)).toBeUndefined()));
     const text = JSON.stringify(JOB);
     for (let end = 0; end < text.length; end++) expect(readJob(text.slice(0, end))).toBeUndefined();
     for (const key of Object.keys(JOB).filter((name) => !(name in ASKED)))

@@ -1,22 +1,21 @@
 // A batch's lock where another process ends at the same moment, and takes the folder of its work away.
 
 import { fork } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { lockFolder } from '../../src/batch-prediction/lock-folder.ts';
 import type { LockedOften } from '../support/lock-often.ts';
+import { ownFolder } from '../support/opened.ts';
 import { fullIt } from '../support/tier.ts';
 
 let out: string;
 let work: string;
 beforeEach(() => {
-  out = mkdtempSync(join(tmpdir(), 'headrace-batch-lock-'));
+  out = ownFolder();
   work = join(out, '_work');
 });
-afterEach(() => rmSync(out, { recursive: true, force: true }));
 
 it('keeps others out until it is let go, and goes with the work that is done', () => {
   const first = lockFolder({ name: out, work });

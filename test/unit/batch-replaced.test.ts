@@ -1,31 +1,24 @@
 // A batch that lies at the place of a new one is taken away in an order that never leaves it looking whole.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { removeBatch } from '../../src/batch-prediction/predict-file.ts';
+import { ownFolder } from '../support/opened.ts';
 
 it('removes the manifest and the job before any part, and then every part with its record', async () => {
-  const work = mkdtempSync(join(tmpdir(), 'headrace-batch-replaced-'));
+  const work = ownFolder();
   const removed: string[] = [];
-  const names = [
-    'part-00000.parquet',
-    'part-00001.csv',
-    '_work/part-00000.json',
-    '_job.json',
-    '_manifest.json',
-    'notes.txt',
+  const [parts, others] = [
+    ['part-00000.parquet', 'part-00001.csv'],
+    ['_job.json', '_manifest.json'],
   ];
+  const names = new Set([...parts, '_work/part-00000.json', ...others, 'notes.txt']);
   const folder = { work, remove: async (name: string) => void removed.push(name) };
-  try {
-    writeFileSync(join(work, 'features.parquet'), '');
-    await removeBatch(folder, new Set(names));
-    expect(removed.slice(0, 2).toSorted()).toEqual(['_job.json', '_manifest.json']);
-    expect(removed.slice(2).toSorted()).toEqual(['_work/part-00000.json', 'part-00000.parquet', 'part-00001.csv']);
-    // Features of the batch before are not taken for those of the next.
-    expect(() => writeFileSync(join(work, 'features.parquet'), '', { flag: 'wx' })).not.toThrow();
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  writeFileSync(join(work, 'features.parquet'), '');
+  await removeBatch(folder, names);
+  expect(removed.slice(0, 2).toSorted()).toEqual(others);
+  expect(removed.slice(2).toSorted()).toEqual(['_work/part-00000.json', ...parts]);
+  // Features of the batch before are not taken for those of the next.
+  expect(existsSync(join(work, 'features.parquet'))).toBe(false);
 });

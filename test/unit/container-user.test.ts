@@ -5,19 +5,16 @@ import { containerUser, optionsFor } from '../../src/orchestrator/step/container
 
 const USER = ['--user', '1000:1000'];
 
+const security = (...options: readonly string[]) => JSON.stringify({ SecurityOptions: options });
 it.each([
-  { what: 'podman of root', said: '{"host":{"security":{"rootless":false}}}', options: USER },
-  { what: 'podman of a user', said: '{"host":{"security":{"rootless":true}}}', options: ['--userns=keep-id', ...USER] },
-  { what: 'a daemon of docker', said: '{"SecurityOptions":["name=seccomp,profile=builtin"]}', options: USER },
-  {
-    what: 'a daemon of docker without root',
-    said: '{"SecurityOptions":["name=seccomp,profile=builtin","name=rootless","name=cgroupns"]}',
-    options: [],
-  },
-  { what: 'a daemon that says nothing', said: '', options: USER },
-  { what: 'what is no JSON', said: 'Client: 1', options: USER },
-  { what: 'null', said: 'null', options: USER },
-])('is for $what: $options', ({ said, options }) => {
+  ['podman of root', '{"host":{"security":{"rootless":false}}}', USER],
+  ['podman of a user', '{"host":{"security":{"rootless":true}}}', ['--userns=keep-id', ...USER]],
+  ['a daemon of docker', security('name=seccomp,profile=builtin'), USER],
+  ['a daemon of docker without root', security('name=seccomp', 'name=rootless', 'name=cgroupns'), []],
+  ['a daemon that says nothing', '', USER],
+  ['what is no JSON', 'Client: 1', USER],
+  ['null', 'null', USER],
+])('is for %s, which says %s: %j', (_, said, options) => {
   expect(optionsFor(said, USER)).toEqual(options);
 });
 

@@ -1,52 +1,33 @@
-// Requests to an API server of Kubernetes, lists that are followed and ways to sign in, against a small server that says what a real
-// one says when it is throttled, restarted or cut off. The real one is in the heavy tier.
+// Requests, lists that are followed and ways to sign in, against a small server that says what an API server of Kubernetes says.
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { silentLogger } from '../../src/core/index.ts';
-import { type KubernetesApi, openApi } from '../../src/orchestrator/executors/kubernetes/api.ts';
+import { openApi } from '../../src/orchestrator/executors/kubernetes/api.ts';
 import { followList } from '../../src/orchestrator/executors/kubernetes/follow-list.ts';
 import { signIn } from '../../src/orchestrator/executors/kubernetes/sign-in.ts';
+import { ownFolder } from '../support/opened.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-const servers: Server[] = [];
-const apis: KubernetesApi[] = [];
-const folders: string[] = [];
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  for (const api of apis.splice(0)) api.close();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-});
-
-async function serve(handler: Handler): Promise<string> {
-  const server = createServer(handler);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+afterEach(() => void vi.unstubAllEnvs());
 
 async function open(handler: Handler, options: { giveUpMs?: number; quietMs?: number } = {}) {
-  const server = await serve(handler);
-  let renewed = 0;
-  let disconnected = 0;
-  const signedIn = {
-    server,
-    optionsOf: async () => ({}),
-    renew: () => void renewed++,
-    disconnect: () => void disconnected++,
-  };
+  const server = createServer(handler);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const [renew, disconnect] = [vi.fn(), vi.fn()];
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const signedIn = { server: url, optionsOf: async () => ({}), renew, disconnect };
   const api = openApi({ signIn: signedIn, logger: silentLogger, ...options });
-  apis.push(api);
-  return { api, renewed: () => renewed, disconnected: () => disconnected };
+  onTestFinished(async () => {
+    api.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return { api, renew, disconnect };
 }
 
 const say = (response: ServerResponse, status: number, body: object): void => {
@@ -55,38 +36,33 @@ const say = (response: ServerResponse, status: number, body: object): void => {
 
 describe('a request to Kubernetes', () => {
   it('comes again where two were counted against one quota at once, and not where the name is taken', async () => {
-    let asked = 0;
-    const { api } = await open((_, response) => {
-      asked += 1;
-      if (asked === 1)
-        say(response, 409, { reason: 'Conflict', message: 'Operation cannot be fulfilled on resourcequotas' });
-      else if (asked === 2) say(response, 201, { made: true });
-      else say(response, 409, { reason: 'AlreadyExists', message: 'jobs.batch "a" already exists' });
-    });
+    const answers: [number, object][] = [
+      [409, { reason: 'Conflict', message: 'Operation cannot be fulfilled on resourcequotas' }],
+      [201, { made: true }],
+      [409, { reason: 'AlreadyExists', message: 'jobs.batch "a" already exists' }],
+    ];
+    const { api } = await open((_, response) => say(response, ...(answers.shift() ?? [500, {}])));
     expect(await api.ask('POST', '/jobs', {})).toEqual({ made: true });
     await expect(api.ask('POST', '/jobs', {})).rejects.toMatchObject({ status: 409, reason: 'AlreadyExists' });
-    expect(asked).toBe(3);
+    expect(answers).toEqual([]);
   });
 
   it('comes again where a server that starts knows of no rights yet, and not where a policy forbids it', async () => {
-    const said = [
-      'jobs.batch is forbidden: User "driver" cannot create resource "jobs" in API group "batch"',
-      'admission webhook "policy" denied the request',
+    const forbidden = 'jobs.batch is forbidden: User "driver" cannot create resource "jobs" in API group "batch"';
+    const answers: [number, object][] = [
+      [403, { reason: 'Forbidden', message: forbidden }],
+      [201, { made: true }],
+      [403, { reason: 'Forbidden', message: 'admission webhook "policy" denied the request' }],
     ];
-    let asked = 0;
-    const { api } = await open((_, response) => {
-      asked += 1;
-      if (asked === 2) say(response, 201, { made: true });
-      else say(response, 403, { reason: 'Forbidden', message: said[asked === 1 ? 0 : 1] });
-    });
+    const { api } = await open((_, response) => say(response, ...(answers.shift() ?? [500, {}])));
     expect(await api.ask('POST', '/jobs', {})).toEqual({ made: true });
     await expect(api.ask('POST', '/jobs', {})).rejects.toMatchObject({ status: 403 });
-    expect(asked).toBe(3);
+    expect(answers).toEqual([]);
   });
 
   it('has its credentials renewed where they are no longer taken, and gives wrong ones up', async () => {
     let refused = 1;
-    const { api, renewed } = await open(
+    const { api, renew } = await open(
       (_, response) => {
         refused -= 1;
         if (refused < 0) say(response, 200, { items: [] });
@@ -95,7 +71,7 @@ describe('a request to Kubernetes', () => {
       { giveUpMs: 100 },
     );
     expect(await api.ask('GET', '/pods')).toEqual({ items: [] });
-    expect(renewed()).toBe(1);
+    expect(renew).toHaveBeenCalledOnce();
     refused = Infinity;
     await expect(api.ask('GET', '/pods')).rejects.toMatchObject({
       code: 'HR_CONFIG',
@@ -104,7 +80,7 @@ describe('a request to Kubernetes', () => {
   });
 
   it('ends a watch that says nothing any more, and all connections with it, or that is cut off', async () => {
-    const { api, disconnected } = await open(
+    const { api, disconnect } = await open(
       (request, response) => {
         response.write('{"type":"ADDED"}\n{"type":');
         if (request.url === '/cut') setTimeout(() => response.destroy(), 20);
@@ -113,7 +89,7 @@ describe('a request to Kubernetes', () => {
     );
     const lines: string[] = [];
     await expect(api.stream('/quiet', (line) => lines.push(line))).rejects.toThrow(/said nothing for 0.1 s/);
-    expect(disconnected()).toBe(1);
+    expect(disconnect).toHaveBeenCalledOnce();
     await expect(api.stream('/cut', (line) => lines.push(line))).rejects.toThrow(/abort/);
     expect(lines).toEqual(['{"type":"ADDED"}', '{"type":"ADDED"}']);
   });
@@ -170,33 +146,24 @@ describe('a list that is followed', () => {
 });
 
 describe('signing in to Kubernetes', () => {
-  const folder = (): string => {
-    const made = mkdtempSync(join(tmpdir(), 'headrace-kubeconfig-'));
-    folders.push(made);
-    return made;
-  };
   const configure = (place: string, user: object, server = 'https://127.0.0.1:1'): void => {
-    const config = {
-      'current-context': 'c',
-      clusters: [{ name: 'c', cluster: { server } }],
-      users: [{ name: 'u', user }],
-      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-    };
-    writeFileSync(join(place, 'config'), JSON.stringify(config));
+    const contexts = [{ name: 'c', context: { cluster: 'c', user: 'u' } }];
+    const known = { clusters: [{ name: 'c', cluster: { server } }], users: [{ name: 'u', user }], contexts };
+    writeFileSync(join(place, 'config'), JSON.stringify({ 'current-context': 'c', ...known }));
     vi.stubEnv('KUBECONFIG', join(place, 'config'));
   };
   const headerOf = async (signed: Awaited<ReturnType<typeof signIn>>): Promise<unknown> =>
     ((await signed.optionsOf()).headers as Record<string, string>)['Authorization'];
 
   it('takes a token out of the file that a kubeconfig names', async () => {
-    const place = folder();
+    const place = ownFolder();
     writeFileSync(join(place, 'token'), 'from-file\n');
     configure(place, { tokenFile: 'token' });
     expect(await headerOf(await signIn())).toBe('Bearer from-file');
   });
 
   it('asks the program that a kubeconfig names again once its token is not taken, and tells nothing of what that printed', async () => {
-    const place = folder();
+    const place = ownFolder();
     const program = join(place, 'program');
     const write = (text: string): void => {
       writeFileSync(program, `#!/bin/sh\ntest -n "$KUBERNETES_EXEC_INFO" || exit 1\n${text}\n`);
@@ -216,7 +183,7 @@ describe('signing in to Kubernetes', () => {
   });
 
   it('says which program is missing', async () => {
-    const place = folder();
+    const place = ownFolder();
     configure(place, { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'sign-in-nowhere' } });
     await expect((await signIn()).optionsOf()).rejects.toMatchObject({
       code: 'HR_CONFIG',
@@ -225,7 +192,7 @@ describe('signing in to Kubernetes', () => {
   });
 
   it('goes by HTTP where `kubectl proxy` serves the cluster', async () => {
-    const place = folder();
+    const place = ownFolder();
     configure(place, {}, 'http://127.0.0.1:8001');
     const signed = await signIn();
     expect(signed.server).toBe('http://127.0.0.1:8001');
@@ -233,7 +200,7 @@ describe('signing in to Kubernetes', () => {
   });
 
   it('says what to correct where the kubeconfig cannot be read', async () => {
-    vi.stubEnv('KUBECONFIG', join(folder(), 'nowhere'));
+    vi.stubEnv('KUBECONFIG', join(ownFolder(), 'nowhere'));
     await expect(signIn()).rejects.toMatchObject({
       code: 'HR_CONFIG',
       message: expect.stringMatching(/cannot be read.*ENOENT/) as string,

@@ -21,37 +21,23 @@ const pod = (status: V1PodStatus, containers: readonly string[] = ['step']): V1P
 });
 
 describe('a pod', () => {
-  it.each<{ what: string; status: V1PodStatus; end: object }>([
-    {
-      what: 'exit code',
-      status: { phase: 'Failed', containerStatuses: [ended('step', 3)] },
-      end: { kind: 'exited', code: 3 },
-    },
-    {
-      what: 'exit code, though a sidecar was killed after it',
-      status: {
-        phase: 'Failed',
-        initContainerStatuses: [ended('proxy', 137)],
-        containerStatuses: [ended('step', 3)],
-      },
-      end: { kind: 'exited', code: 3 },
-    },
-    {
-      what: 'lack of memory',
-      status: { phase: 'Failed', containerStatuses: [ended('step', 137, 'OOMKilled')] },
-      end: { kind: 'failed', cause: 'memory' },
-    },
-    {
-      what: 'eviction, whatever its code',
-      status: { phase: 'Failed', reason: 'Evicted', message: 'low on memory', containerStatuses: [ended('step', 137)] },
-      end: { kind: 'lost', reason: 'its pod was ended by its node (Evicted): low on memory' },
-    },
-    {
-      what: 'init container',
-      status: { phase: 'Failed', initContainerStatuses: [ended('bring-headrace', 127)] },
-      end: { kind: 'refused', reason: 'the container bring-headrace of its pod ended with exit code 127' },
-    },
-  ])('ends by its $what', ({ status, end }) => {
+  const of = (step: ReturnType<typeof ended>, more: Partial<V1PodStatus> = {}): V1PodStatus => ({
+    phase: 'Failed',
+    containerStatuses: [step],
+    ...more,
+  });
+  const evicted = { reason: 'Evicted', message: 'low on memory' };
+  const lost = { kind: 'lost', reason: 'its pod was ended by its node (Evicted): low on memory' };
+  const init: V1PodStatus = { phase: 'Failed', initContainerStatuses: [ended('bring-headrace', 127)] };
+  const refused = { kind: 'refused', reason: 'the container bring-headrace of its pod ended with exit code 127' };
+  const code3 = { kind: 'exited', code: 3 };
+  it.each<[what: string, V1PodStatus, end: object]>([
+    ['exit code', of(ended('step', 3)), code3],
+    ['exit code, not a sidecar’s', of(ended('step', 3), { initContainerStatuses: [ended('proxy', 137)] }), code3],
+    ['lack of memory', of(ended('step', 137, 'OOMKilled')), { kind: 'failed', cause: 'memory' }],
+    ['eviction, whatever its code', of(ended('step', 137), evicted), lost],
+    ['init container', init, refused],
+  ])('ends by its %s', (_, status, end) => {
     expect(endOfPod(pod(status))).toMatchObject(end);
   });
 

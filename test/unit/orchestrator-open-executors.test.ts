@@ -6,6 +6,7 @@ import type { ClusterSpec } from '../../src/definitions/index.ts';
 import { openExecutors } from '../../src/orchestrator/driver/open-executors.ts';
 import type { Executor } from '../../src/orchestrator/executors/executor.ts';
 import type { LoadedRun } from '../../src/orchestrator/rows/run-store.ts';
+import { createFarExecutor } from '../support/far-executor.ts';
 import { plainStep } from '../support/plain-step.ts';
 import { newRun } from '../support/run-rows.ts';
 
@@ -23,11 +24,7 @@ const run: Pick<LoadedRun['run'], 'id' | 'spec'> = { id: 'r', spec: { ...newRun(
 function open(openCluster: (spec: ClusterSpec) => Promise<void>) {
   const closed: string[] = [];
   const named = (name: string): Executor => ({
-    room: () => ({ tasks: 1, perSlice: 1 }),
-    submit: async () => [],
-    watch: () => () => {},
-    cancel: async () => {},
-    adopt: async () => [],
+    ...createFarExecutor().executor,
     close: async () => void closed.push(name),
   });
   const executors = openExecutors(

@@ -10,6 +10,7 @@ import { isLeaseLive, newOwner } from '../../src/orchestrator/lease.ts';
 import { modelCandidates } from '../../src/orchestrator/model-candidates.ts';
 import { memoryBytes } from '../../src/orchestrator/resources.ts';
 import { resolveParams } from '../../src/orchestrator/run-params.ts';
+import { plainStep } from '../support/plain-step.ts';
 
 const none = new Map<string, unknown>();
 
@@ -63,13 +64,8 @@ describe('parameters', () => {
 
   it('reads text by the declared type and fills in defaults', () => {
     const given = { big: '9007199254740993', name: '12', day: '2026-11-25', list: '["a"]' };
-    expect(resolveParams(pipeline, given)).toEqual({
-      seed: 7,
-      big: 9007199254740993n,
-      name: '12',
-      day: '2026-11-25T00:00:00Z',
-      list: ['a'],
-    });
+    const read = { seed: 7, big: 9007199254740993n, name: '12', day: '2026-11-25T00:00:00Z', list: ['a'] };
+    expect(resolveParams(pipeline, given)).toEqual(read);
   });
 
   it('names every mistake at once', () => {
@@ -128,78 +124,42 @@ describe('models for registration', () => {
 });
 
 it('reads every amount of memory that definitions let through, in either case', () => {
-  expect(['10B', '4gi', '512mb', '1 KiB', '2T', '7'].map(memoryBytes)).toEqual([10, 2 ** 32, 512e6, 1024, 2e12, 7]);
-});
-
-it('reads amounts of memory', () => {
-  expect([memoryBytes('4Gi'), memoryBytes('512Mi'), memoryBytes('2GB'), memoryBytes('1.5k')]).toEqual([
-    2 ** 32,
-    2 ** 29,
-    2e9,
-    1500,
-  ]);
+  const amounts = ['10B', '4gi', '512mb', '1 KiB', '2T', '7', '4Gi', '512Mi', '2GB', '1.5k'].map(memoryBytes);
+  expect(amounts).toEqual([10, 2 ** 32, 512e6, 1024, 2e12, 7, 2 ** 32, 2 ** 29, 2e9, 1500]);
   expect(() => memoryBytes('lots')).toThrow(/"4Gi" or "512Mi", got "lots"/);
 });
 
 describe('a pipeline that asks for what there is not', () => {
-  const step = {
-    action: { kind: 'shell', command: 'true' },
-    needs: {},
-    retry: 0,
-    timeoutMicros: null,
-    resources: {},
-  } as const;
+  const runnable = (spec: StepSpec, more: Parameters<typeof checkRunnable>[1] = {}) =>
+    expect(() => checkRunnable({ name: 'p', params: [], steps: [spec] }, more));
   it('is refused before anything runs, with each step and what of it', () => {
-    const pod = { kind: 'kubernetes', namespace: 'ml', image: 'i' } as const;
-    const steps = [
-      { ...step, name: 'a', executor: 'fleet' as const },
-      { ...step, name: 'b', executor: pod },
-    ];
-    expect(() => checkRunnable({ name: 'p', params: [], steps })).not.toThrow();
+    const executor = { kind: 'kubernetes', namespace: 'ml', image: 'i' } as const;
+    runnable(plainStep('a', { executor: 'fleet' })).not.toThrow();
+    runnable(plainStep('b', { executor })).not.toThrow();
     const secrets = { KEY: { arn: 'arn:aws:x' } };
-    expect(() =>
-      checkRunnable({ name: 'p', params: [], steps: [{ ...step, name: 'd', executor: pod, secrets }] }),
-    ).toThrow(/step "d" has the secret KEY at an arn, which AWS Batch alone reads: name \{ secretKeyRef \}/);
-    const bare = { kind: 'container', image: 'i', command: [] } as const;
-    expect(() =>
-      checkRunnable({ name: 'p', params: [], steps: [{ ...step, name: 'e', action: bare }] }, { executor: pod }),
-    ).toThrow(/step "e" gives no command for the image i/);
-    const batch = {
-      kind: 'predict',
-      endpoint: 'e',
-      input: 's3://b/in',
-      timestamp: 'at',
-      onError: 'fail',
-      format: 'csv',
-    } as const;
-    const predicts = (out: string | undefined, executor: StepSpec['executor']) => () =>
-      checkRunnable({
-        name: 'p',
-        params: [],
-        steps: [
-          { ...step, name: 'f', action: out === undefined ? batch : { ...batch, out }, ...(executor && { executor }) },
-        ],
-      });
-    for (const out of [undefined, 'out', './out'])
-      expect(predicts(out, pod)).toThrow(/step "f" would leave its predictions in a folder of its container/);
-    for (const out of ['s3://bucket/out', '/shared/out']) expect(predicts(out, pod)).not.toThrow();
-    for (const executor of [undefined, 'local', 'fleet'] as const) expect(predicts('out', executor)).not.toThrow();
-    const clusters = {
-      check: () => {
-        throw new Error('no shared store');
-      },
-      open: () => Promise.reject(new Error('not opened')),
-    };
-    expect(() => checkRunnable({ name: 'p', params: [], steps: steps.slice(1, 2) }, { clusters })).toThrow(
-      /no shared store/,
+    runnable(plainStep('d', { executor, secrets })).toThrow(
+      /step "d" has the secret KEY at an arn, which AWS Batch alone reads: name \{ secretKeyRef \}/,
     );
+    const bare = { kind: 'container', image: 'i', command: [] } as const;
+    runnable(plainStep('e', { action: bare }), { executor }).toThrow(/step "e" gives no command for the image i/);
+    const to = { endpoint: 'e', input: 's3://b/in', timestamp: 'at', onError: 'fail', format: 'csv' } as const;
+    const predicts = (out: string | undefined, on: StepSpec['executor']) =>
+      runnable(
+        plainStep('f', { action: { kind: 'predict', ...to, ...(out && { out }) }, ...(on && { executor: on }) }),
+      );
+    for (const out of [undefined, 'out', './out'])
+      predicts(out, executor).toThrow(/step "f" would leave its predictions in a folder of its container/);
+    for (const out of ['s3://bucket/out', '/shared/out']) predicts(out, executor).not.toThrow();
+    for (const on of [undefined, 'local', 'fleet'] as const) predicts('out', on).not.toThrow();
+    const check = (): never => {
+      throw new Error('no shared store');
+    };
+    const clusters = { check, open: () => Promise.reject(new Error('not opened')) };
+    runnable(plainStep('b', { executor }), { clusters }).toThrow(/no shared store/);
   });
 
   it('is refused where no setting has a step’s pool, with what to write', () => {
-    const steps = [
-      { ...step, name: 'a', pool: 'gpu' },
-      { ...step, name: 'b', pool: 'ware-house' },
-    ];
+    const steps = [plainStep('a', { pool: 'gpu' }), plainStep('b', { pool: 'ware-house' })];
     const check = (pools: Record<string, number>) => () => checkPools({ name: 'p', steps }, pools);
     expect(check({ gpu: 2 })).toThrow(
       /pipeline "p" can not be run: step "b" asks for the pool "ware-house", and the setting orchestrator\.pools has "gpu" alone\..* orchestrator: \{ pools: \{ gpu: 2, 'ware-house': 4 \} \}/,

@@ -21,6 +21,7 @@ describe('a machine has room', () => {
   it('beside others, for what those leave; and for none where they leave nothing', () => {
     const others = (tasks: number) => [{ resources: { cpu: 2 }, tasks }];
     expect(roomFor({}, others(1), MACHINE, UNKNOWN).tasks).toBe(2);
+    expect(roomFor({}, [{ resources: { cpu: 3 }, tasks: 9 }], MACHINE, UNKNOWN).tasks).toBe(1);
     expect(roomFor({}, others(9), MACHINE, UNKNOWN).tasks).toBe(0);
     expect(roomFor({ memory: '6Gi' }, [{ resources: { memory: '3Gi' }, tasks: 1 }], MACHINE, UNKNOWN).tasks).toBe(0);
   });
@@ -36,10 +37,10 @@ describe('a machine has room', () => {
     expect(roomFor({ action: 'task' }, [], MACHINE, pace)).toEqual({ tasks: 40, perSlice: 10 });
     expect(roomFor({ action: 'task', isolate: true }, [], MACHINE, pace)).toEqual({ tasks: 8, perSlice: 2 });
     expect(roomFor({ action: 'task' }, [{ resources: { action: 'task' }, tasks: 39 }], MACHINE, pace).tasks).toBe(1);
-    expect(roomFor({ action: 'task' }, [], MACHINE, { ...pace, warmMs: 0 })).toEqual({
-      tasks: 4 * 4096,
-      perSlice: 512,
-    });
+    for (const warmMs of [0, 0.02])
+      expect(roomFor({ action: 'task' }, [], MACHINE, { ...pace, warmMs })).toEqual({ tasks: 4 * 4096, perSlice: 512 });
+    expect(roomFor({ action: 'task' }, [], MACHINE, { ...pace, warmMs: 60_000 })).toEqual({ tasks: 4, perSlice: 1 });
+    expect(roomFor({}, [], MACHINE, { ...UNKNOWN, processMs: 4 })).toEqual({ tasks: 100, perSlice: 25 });
     expect(roomFor({}, [], MACHINE, { ...pace, processMs: 101 }).perSlice).toBe(1);
   });
 });

@@ -4,8 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { stringifyJson } from '../../src/core/index.ts';
 import { runTasks, type RunTasks } from '../../src/orchestrator/committed/run-tasks.ts';
-import type { Executor, Slice, TaskEvent } from '../../src/orchestrator/executors/executor.ts';
 import { type ObjectStore, putBlob } from '../../src/storage/index.ts';
+import { createFarExecutor, succeeded, type TaskEnd } from '../support/far-executor.ts';
 
 type Ending = 'succeeded' | 'failed' | 'lost' | 'never';
 
@@ -25,46 +25,21 @@ function inMemory(): ObjectStore {
   } as unknown as ObjectStore;
 }
 
-/** Ends tasks one after the other, each in a turn of its own, once what the one before left is stored. */
-function executorOf(endings: readonly Ending[]) {
-  const submitted: Slice[] = [];
-  let listen: (events: readonly TaskEvent[]) => void = () => {};
-  const end = async ({ id, tasks }: Slice): Promise<void> => {
-    for (const { index, attempt } of tasks) {
+/** Ends tasks one after the other, once what the one before left is stored. */
+const executorOf = (endings: readonly Ending[]) =>
+  createFarExecutor({
+    async ends(_, index): Promise<TaskEnd | undefined> {
       for (let turns = 0; turns < 5; turns++) await nextTurn();
       const kind = endings[index];
-      const task = { slice: id, index, attempt };
-      if (kind === 'succeeded') listen([{ ...task, kind, output: { result: index } as never, files: {} as never }]);
-      if (kind === 'failed') listen([{ ...task, kind, cause: 'exit', reason: 'it exited with 1', isFinal: true }]);
-      if (kind === 'lost') listen([{ ...task, kind, reason: 'its machine died' }]);
-    }
-  };
-  const executor: Executor = {
-    room: () => ({ tasks: 9, perSlice: 9 }),
-    async submit(slices) {
-      submitted.push(...slices);
-      for (const slice of slices) void end(slice);
-      return slices.map(({ id }) => ({ slice: id, at: 'here' }));
+      if (kind === 'succeeded') return succeeded(String(index));
+      if (kind === 'failed') return { kind, cause: 'exit', reason: 'it exited with 1', isFinal: true };
+      return kind === 'lost' ? { kind, reason: 'its machine died' } : undefined;
     },
-    watch(given) {
-      listen = given;
-      return () => (listen = () => {});
-    },
-    cancel: async () => {},
-    adopt: async () => [],
-    close: async () => {},
-  };
-  return { executor, submitted };
-}
+  });
 
 async function run(endings: readonly Ending[], more: Partial<RunTasks> = {}, objects = inMemory()) {
-  const order = {
-    run: 'r',
-    step: 's',
-    scope: '',
-    foreach: { kind: 'range', start: 0, end: endings.length },
-    needs: {},
-  };
+  const foreach = { kind: 'range', start: 0, end: endings.length };
+  const order = { run: 'r', step: 's', scope: '', foreach, needs: {} };
   const spec = `blob:${await putBlob(objects, Buffer.from(stringifyJson(order)))}`;
   const { executor, submitted } = executorOf(endings);
   const ran = runTasks({ objects, executor }, { spec, attempt: 1, ...more });
@@ -95,10 +70,8 @@ describe('tasks of an order', () => {
     expect((await ends()).map(({ index }) => index)).toEqual([2, 0]);
     expect(submitted[0]?.tasks.map(({ index }) => index)).toEqual([0, 2]);
     const { ends: none } = await run(['succeeded'], { indexes: [1] });
-    await expect(none()).rejects.toMatchObject({
-      code: 'HR_INVALID',
-      message: expect.stringContaining('has 1 task, 0'),
-    });
+    const message = expect.stringContaining('has 1 task, 0');
+    await expect(none()).rejects.toMatchObject({ code: 'HR_INVALID', message });
   });
 
   it('that were stopped before they ended are lost; those that ended first are not', async () => {

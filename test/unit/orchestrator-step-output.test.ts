@@ -34,32 +34,16 @@ it('is what lies in result.json, with the files beside it named in it; null wher
 
 it.each<[what: string, command: string, reason: RegExp]>([
   [
-    'files and an array, which has no place for them',
-    'echo "[1]" > result.json; echo 2 > model.onnx',
-    /left files \(model\.onnx\), so its result\.json must hold an object/,
+    'files and an array',
+    'echo "[1]" > result.json; echo 2 > a.onnx',
+    /left files \(a\.onnx\), so its .* hold an object/,
   ],
-  [
-    'an output folder that is gone',
-    'rm -r $HEADRACE_STEP_OUTPUT',
-    /left its output folder so that it can't be read: it is gone/,
-  ],
+  ['an output folder that is gone', 'rm -r $HEADRACE_STEP_OUTPUT', /left its output folder so .* be read: it is gone/],
   ['a result that is no JSON', 'echo "auc = 3" > result.json', /result\.json is not JSON/],
-  [
-    'a result of a gigabyte',
-    'truncate -s 1G result.json',
-    /result has 1024 MiB, more than the 64 MiB .* write what is that large as a file/,
-  ],
-  [
-    'a result that is a pipe, which nobody writes into',
-    'mkfifo result.json',
-    /left result\.json as a pipe, and only files and folders are kept/,
-  ],
+  ['a result of a gigabyte', 'truncate -s 1G result.json', /1024 MiB, more than the 64 MiB .* write .* as a file/],
+  ['a result that is a pipe', 'mkfifo result.json', /left result\.json as a pipe, and only files and folders are kept/],
   ['a result without an end', 'ln -s /dev/zero result.json', /left result\.json as a link.*: copy what it leads to/],
-  [
-    'a result that is a folder',
-    'mkdir result.json',
-    /left result\.json as a folder, .*: write what is to be kept as a file/,
-  ],
+  ['a result that is a folder', 'mkdir result.json', /left result\.json as a folder, .*: write .* as a file/],
   [
     'a result so deep that nothing reads it again',
     `python3 -c 'print("[" * 200000 + "]" * 200000)' > result.json`,

@@ -1,11 +1,10 @@
-// What tasks are run with, without running any: secrets blanked, logs cut, room counted.
+// What tasks are run with, without running any: secrets blanked, logs cut, frames read.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { roomFor } from '../../src/orchestrator/executors/local/room.ts';
 import { openLogFile } from '../../src/orchestrator/step/log-file.ts';
 import { createRedactor, redactText } from '../../src/orchestrator/step/redact.ts';
 import { createFrameReader, encodeFrame, FRAME } from '../../src/orchestrator/step/typescript/frames.ts';
@@ -122,34 +121,5 @@ describe('frames', () => {
     const heard = vi.fn();
     createFrameReader(expect.fail, heard)(Buffer.from([0xff, 0xff, 0xff, 0xff, FRAME.result]));
     expect(heard).toHaveBeenCalledOnce();
-  });
-});
-
-describe('room', () => {
-  const machine = { cpus: 4, memoryBytes: 8 * 2 ** 30 };
-  const unknown = { warmMs: null, processMs: null };
-
-  it('is what runs at once until it is known how long a task takes, and then what is done by the next claim', () => {
-    expect(roomFor({ action: 'task' }, [], machine, unknown)).toEqual({ tasks: 4, perSlice: 1 });
-    expect(roomFor({ action: 'task' }, [], machine, { ...unknown, warmMs: 0.02 })).toEqual({
-      tasks: 4 * 4096,
-      perSlice: 512,
-    });
-    expect(roomFor({ action: 'task' }, [], machine, { ...unknown, warmMs: 60_000 })).toEqual({ tasks: 4, perSlice: 1 });
-    expect(roomFor({ action: 'shell' }, [], machine, { ...unknown, processMs: 4 })).toEqual({
-      tasks: 100,
-      perSlice: 25,
-    });
-    // Each of its tasks starts a process of its own.
-    expect(roomFor({ action: 'task', isolate: true }, [], machine, { warmMs: 0.02, processMs: 400 }).tasks).toBe(4);
-  });
-
-  it('is less by what others take, and one where nothing runs', () => {
-    const load = (tasks: number, cpu: number) => ({ resources: { action: 'shell', cpu } as const, tasks });
-    expect(roomFor({ action: 'task' }, [load(1, 3)], machine, unknown).tasks).toBe(1);
-    expect(roomFor({ action: 'task' }, [load(9, 3)], machine, unknown).tasks).toBe(1);
-    expect(roomFor({ action: 'task' }, [load(9, 2)], machine, unknown).tasks).toBe(0);
-    expect(roomFor({ cpu: 16 }, [], machine, unknown).tasks).toBe(1);
-    expect(roomFor({ cpu: 16 }, [load(1, 1)], machine, unknown).tasks).toBe(0);
   });
 });

@@ -8,25 +8,14 @@ import { reportTasks } from '../../src/orchestrator/task-reports.ts';
 
 it('tells of a task that failed or was lost that it will retry, and of one that was stopped with its driver nothing', () => {
   const told: TaskReport[] = [];
-  const task = (index: number, state: TaskState, error: string | null) => ({
-    step: 'fit',
-    scope: '',
-    index,
-    attempt: 1,
-    state,
-    error,
-    startedAt: null,
-    endedAt: null,
-  });
+  const at = { step: 'fit', scope: '', attempt: 1, startedAt: null, endedAt: null };
+  const task = (index: number, state: TaskState, error: string | null) => ({ ...at, index, state, error });
   reportTasks(
     { id: 'r', graph: { nodes: new Map() } } as never, // all that it reads of a run
     { tasks: [task(0, 'retry', 'exit code 1'), task(1, 'retry', null), task(2, 'cancelled', null)] } as never,
     (report) => told.push(report),
   );
-  expect(told.map(({ index, event }) => [index, event])).toEqual([
-    [0, 'will retry'],
-    [2, 'stopped'],
-  ]);
+  expect(told.map(({ index, event }) => `${index} ${event}`)).toEqual(['0 will retry', '2 stopped']);
 });
 
 it('has each file that travels with a step as a part of its code', () => {
