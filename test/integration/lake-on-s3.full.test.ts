@@ -2,12 +2,13 @@
 // twin: test/integration/lake-tables.test.ts > to the end of a run
 
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Row } from '../../src/core/index.ts';
 import { findExtensions } from '../support/duckdb-extensions.ts';
 import { type LakeWorld, openLakeWorld } from '../support/lake-world.ts';
 import { findLakeWriter } from '../support/lake-writer.ts';
 import { fields, TYPES } from '../support/offline-world.ts';
+import { refused } from '../support/refusals.ts';
 import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
 import { skipBecause } from '../support/skips.ts';
 
@@ -37,25 +38,16 @@ describe.skipIf(!canRun).each(['iceberg', 'delta'] as const)('a table of %s on S
   });
 
   /** A table of two files. */
-  async function make(rows: readonly [Row, Row] = [row(1, 'a'), row(2, 'b')]) {
+  async function make([first, second]: readonly [Row, Row] = [row(1, 'a'), row(2, 'b')]) {
     const bucket = await server.newBucket();
-    const warehouse = `s3://${bucket}/lake`;
-    const [first, second] = [await world.file(COLUMNS, [rows[0]]), await world.file(COLUMNS, [rows[1]])];
-    if (kind === 'delta') {
-      const path = `${warehouse}/t`;
-      await world.ask({ do: 'delta_write', path, file: first, s3 });
-      const { files } = await world.ask({ do: 'delta_write', path, file: second, s3 });
-      return { bucket, files, at: { kind, location: { path } } as const };
-    }
-    const table = { warehouse, table: 't' };
-    const { location } = await world.ask({ do: 'iceberg_create', ...table, file: first, s3 });
-    const { files } = await world.ask({ do: 'iceberg_append', ...table, file: second });
-    return { bucket, files, at: { kind, location: { path: `${location}/` } } as const };
+    const table = await world.table(kind, COLUMNS, [first], { warehouse: `s3://${bucket}/lake`, s3 });
+    const { files } = await table.append([second]);
+    return { ...table, bucket, files };
   }
 
   it('is read where it is, with its data objects known by their etags', async () => {
-    const { files, at } = await make();
-    const run = await world.pin(at, COLUMNS, { s3 });
+    const { files, pin } = await make();
+    const run = await pin();
     expect(run.snapshot.knownBy).toBe('etag');
     expect(run.snapshot.files.map(({ path }) => path)).toEqual([...files].sort());
     expect(await run.rows()).toEqual(['[1,1,"a"]', '[2,2,"b"]']);
@@ -65,26 +57,20 @@ describe.skipIf(!canRun).each(['iceberg', 'delta'] as const)('a table of %s on S
     // As Hadoop's programs write it.
     const warehouse = `${kind === 'delta' ? 's3' : 's3a'}://${await server.newBucket()}/lake`;
     const rows = [row(1, 'a'), row(2, 'b=c/d e%20'), row(3, 'gone')];
-    const [path, file] = [`${warehouse}/t`, await world.file(COLUMNS, rows)];
-    const table = { warehouse, table: 't' };
-    if (kind === 'delta') {
-      await world.ask({ do: 'delta_write', path, file, s3, partition: ['name'] });
-      await world.ask({ do: 'delta_delete', path, where: "name = 'gone'", s3 });
-    } else {
-      await world.ask({ do: 'iceberg_create', ...table, file, s3 });
-      await world.ask({ do: 'iceberg_delete_positions', ...table, column: 'name', value: 'gone' });
-    }
-    const at = { kind, location: { path: kind === 'delta' ? path : `${warehouse}/lake/t` } } as const;
-    const run = await world.pin(at, COLUMNS, { s3 });
+    const partition = kind === 'delta' ? { partition: ['name'] } : {};
+    const { pin, change } = await world.table(kind, COLUMNS, rows, { warehouse, s3, ...partition });
+    if (kind === 'delta') await change('delete', { where: "name = 'gone'" });
+    else await change('delete_positions', { column: 'name', value: 'gone' });
+    const run = await pin();
     expect(run.snapshot.files[0]?.path).toContain('landed');
     expect(await run.rows()).toEqual(['[1,1,"a"]', '[2,2,"b=c/d e%20"]']);
   });
 
   it.skipIf(kind !== 'iceberg')('is read by copies where its keys have signs of their own', async () => {
     const warehouse = `s3://${await server.newBucket()}/lake`;
-    const file = await world.file(COLUMNS, [row(1, 'a'), row(2, 'b=c/d e%20*')]);
-    await world.ask({ do: 'iceberg_create', warehouse, table: 't', file, s3, partition: 'name' });
-    const run = await world.pin({ kind, location: { path: `${warehouse}/lake/t` } }, COLUMNS, { s3 });
+    const rows = [row(1, 'a'), row(2, 'b=c/d e%20*')];
+    const { pin } = await world.table(kind, COLUMNS, rows, { warehouse, s3, partition: 'name' });
+    const run = await pin();
     expect(run.snapshot.files).toHaveLength(2);
     expect(await run.rows()).toEqual(['[1,1,"a"]', '[2,2,"b=c/d e%20*"]']);
   });
@@ -94,8 +80,8 @@ describe.skipIf(!canRun).each(['iceberg', 'delta'] as const)('a table of %s on S
 
   it('is none of a run’s business where its rows are of other times than those that are wanted', async () => {
     const at = 3_600_000_000;
-    const { bucket, files, at: table } = await make([row(1, 'a'), { ...row(2, 'b'), at }]);
-    const run = await world.pin(table, COLUMNS, { s3 }, { from: at, to: at });
+    const { bucket, files, pin } = await make([row(1, 'a'), { ...row(2, 'b'), at }]);
+    const run = await pin(COLUMNS, { from: at, to: at });
     const wanted = run.snapshot.files.map(({ path }) => path);
     expect(wanted).toHaveLength(1);
     await remove(bucket, files.find((path) => !wanted.includes(path)) as string);
@@ -103,35 +89,26 @@ describe.skipIf(!canRun).each(['iceberg', 'delta'] as const)('a table of %s on S
   });
 
   it('tells which object vanished under a run', async () => {
-    const { bucket, files, at } = await make();
-    const run = await world.pin(at, COLUMNS, { s3 });
+    const { bucket, files, pin } = await make();
+    const run = await pin();
     const [gone = ''] = files;
     await remove(bucket, gone);
-    const reading = run.rows();
-    await expect(reading).rejects.toMatchObject({ code: 'HR_SOURCE_CHANGED' });
-    await expect(reading).rejects.toThrow(gone);
-    await expect(world.pin(at, COLUMNS, { s3 })).rejects.toMatchObject({ code: 'HR_SOURCE_CHANGED' });
+    await refused(run.rows(), 'HR_SOURCE_CHANGED', gone);
+    await refused(pin(), 'HR_SOURCE_CHANGED');
   });
 
   it('tells that there is no table, and no bucket', async () => {
     const { bucket } = await make();
-    const nowhere = world.pin({ kind, location: { path: `s3://${bucket}/nowhere` } }, COLUMNS, { s3 });
-    await expect(nowhere).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
-    const noBucket = world.pin({ kind, location: { path: 's3://no-such-bucket/t' } }, COLUMNS, { s3 });
-    await expect(noBucket).rejects.toMatchObject({ code: 'HR_CONFIG' });
+    const at = (path: string) => world.pin({ kind, location: { path } }, COLUMNS, { s3 });
+    await refused(at(`s3://${bucket}/nowhere`), 'HR_SOURCE_UNREADABLE');
+    await refused(at('s3://no-such-bucket/t'), 'HR_CONFIG');
   });
 
   it.skipIf(!seesSecrets)('tells wrong credentials without showing them', async () => {
     const { at } = await make();
     const other = await openLakeWorld(python as string, extensions);
-    try {
-      const error: unknown = await other
-        .pin(at, COLUMNS, { s3: { ...s3, secretAccessKey: 'not-the-secret' } })
-        .catch((one: unknown) => one);
-      expect(error).toMatchObject({ code: 'HR_CONFIG' });
-      expect(String(error)).not.toContain('not-the-secret');
-    } finally {
-      await other.close();
-    }
+    onTestFinished(() => other.close());
+    const wrong = other.pin(at, COLUMNS, { s3: { ...s3, secretAccessKey: 'not-the-secret' } });
+    expect(String(await refused(wrong, 'HR_CONFIG'))).not.toContain('not-the-secret');
   });
 });
