@@ -12,9 +12,16 @@ export interface ListedRun extends Readonly<Record<'id' | 'pipeline' | 'state', 
   readonly trigger?: RunTrigger;
 }
 
-export type Scheduler = ReturnType<typeof startScheduler>;
+export interface Scheduler {
+  readonly process: ChildProcess;
+  readonly log: () => string;
+}
 
-export function startScheduler(project: Project, variables: NodeJS.ProcessEnv = {}, args: readonly string[] = []) {
+export function startScheduler(
+  project: Project,
+  variables: NodeJS.ProcessEnv = {},
+  args: readonly string[] = [],
+): Scheduler {
   const child = spawn(process.execPath, [MAIN, 'scheduler', ...args], {
     cwd: project.directory,
     env: { ...process.env, ...variables, npm_lifecycle_event: '' },
