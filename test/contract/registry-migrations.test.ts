@@ -1,6 +1,6 @@
 // A registry of an earlier version of Headrace, with rows: what was kept is kept, and reads as what it means today.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
 import { viewVersion } from '../../src/definitions/index.ts';
 import { openRegistry, type Registry } from '../../src/registry/index.ts';
@@ -16,38 +16,23 @@ describe.each(testDatabases('migrations of the registry'))('an earlier registry 
   beforeAll(() => databases.start());
   afterAll(() => databases.stop());
 
-  const migrated = async (url: string, look: (registry: Registry) => Promise<void>): Promise<void> => {
-    const database = await openDatabase(url);
-    try {
-      await look(await openRegistry(database, fixedClock(NOW)));
-    } finally {
-      await database.close();
-    }
-  };
   const withOld = async (look: (registry: Registry) => Promise<void>): Promise<void> => {
     const url = await databases.newUrl();
     await makeOldRegistry(url);
-    await migrated(url, look);
+    const database = await openDatabase(url);
+    onTestFinished(() => database.close());
+    await look(await openRegistry(database, fixedClock(NOW)));
   };
 
   it('keeps what was applied, and its objects', () =>
     withOld(async ({ definitions, changeToken }) => {
       expect(await changeToken()).toBe(7);
-      expect(await definitions.current()).toEqual({
-        revision: 2,
-        hash: OLD_HASHES[1],
-        appliedAtMicros: 11,
-        actor: 'ann',
-        origin: {},
-        manifest: OLD_MANIFESTS[1],
-      });
-      expect((await definitions.history()).map(({ revision, origin }) => [revision, origin])).toEqual([
-        [2, {}],
-        [1, {}],
-      ]);
-      expect((await definitions.objectVersions('view', 'airport_delays')).map(({ version }) => version)).toEqual([
-        1, 2,
-      ]);
+      const applied = { revision: 2, hash: OLD_HASHES[1], appliedAtMicros: 11, actor: 'ann', origin: {} };
+      expect(await definitions.current()).toEqual({ ...applied, manifest: OLD_MANIFESTS[1] });
+      const history = (await definitions.history()).map(({ revision, origin }) => ({ revision, origin }));
+      expect(history).toEqual([2, 1].map((revision) => ({ revision, origin: {} })));
+      const views = await definitions.objectVersions('view', 'airport_delays');
+      expect(views.map(({ version }) => version)).toEqual([1, 2]);
       expect((await definitions.plan(OLD_MANIFESTS[1])).changes).toEqual([]);
     }));
 

@@ -16,18 +16,13 @@ describe.each(databasesByTier('rollout alerts'))('the alert of a rollout, on $na
 
   const events = async (): Promise<string[]> => {
     const sent: string[] = [];
-    const { database } = world;
-    const delivery = await createAlertDelivery({
-      database,
-      clock: { nowMicros: world.now },
-      logger: silentLogger,
-      send: async ({ body }) => {
-        sent.push((JSON.parse(body) as { readonly event: string }).event);
-      },
-    });
+    const of = { database: world.database, clock: { nowMicros: world.now }, logger: silentLogger };
+    const send = async ({ body }: { readonly body: string }) => void sent.push(JSON.parse(body).event);
+    const delivery = await createAlertDelivery({ ...of, send });
     await delivery.run(new AbortController().signal);
     return sent;
   };
+  const open = () => world.alerts.list({ state: 'open' });
   const ended = (): Promise<unknown> => world.run(120, HARMFUL, ({ rollout }) => rollout.endedMicros !== null);
 
   it('opens once as it goes back, with what broke, and closes when the next begins', async () => {
@@ -36,18 +31,13 @@ describe.each(databasesByTier('rollout alerts'))('the alert of a rollout, on $na
     await world.run(5);
     const [alert, ...others] = await world.alerts.list();
     expect(others).toEqual([]);
-    expect(alert).toMatchObject({
-      rule: 'rollout',
-      endpoint: ENDPOINT,
-      feature: null,
-      state: 'open',
-      evidence: { id: rollout.id, candidate: 2, state: 'rolling_back', guard: 'error_rate', limit: 0.05 },
-    });
+    const evidence = { id: rollout.id, candidate: 2, state: 'rolling_back', guard: 'error_rate', limit: 0.05 };
+    expect(alert).toMatchObject({ rule: 'rollout', endpoint: ENDPOINT, feature: null, state: 'open', evidence });
     expect(alert?.evidence).toHaveProperty('value', expect.closeTo(0.5, 0));
     expect(await events()).toEqual(['opened']);
     await world.start({ candidate: 3 });
     await world.run(1);
-    expect(await world.alerts.list({ state: 'open' })).toEqual([]);
+    expect(await open()).toEqual([]);
     expect(await events()).toEqual(['closed']);
     await world.run(120, HEALTHY, (shown) => shown.rollout.endedMicros !== null);
     expect(await world.alerts.list()).toHaveLength(1);
@@ -60,16 +50,15 @@ describe.each(databasesByTier('rollout alerts'))('the alert of a rollout, on $na
     await world.look();
     await world.serve({ a: 'no such operator' });
     await world.look();
-    expect(await world.alerts.list({ state: 'open' })).toMatchObject([
-      { evidence: { guard: null, reason: expect.stringContaining('no such operator') } },
-    ]);
+    const reason = expect.stringContaining('no such operator');
+    expect(await open()).toMatchObject([{ evidence: { guard: null, reason } }]);
     await world.run(3);
     await world.start({ candidate: 2, force: true });
     await world.run(6, HEALTHY);
-    expect(await world.alerts.list({ state: 'open' })).toEqual([]);
+    expect(await open()).toEqual([]);
     await world.openBreaker();
     await world.run(2, HEALTHY);
-    expect(await world.alerts.list({ state: 'open' })).toMatchObject([{ evidence: { guard: 'breaker' } }]);
+    expect(await open()).toMatchObject([{ evidence: { guard: 'breaker' } }]);
   });
 
   it('opens where it is paused undecided, not where a person paused it, and closes when a person goes on', async () => {
@@ -80,12 +69,11 @@ describe.each(databasesByTier('rollout alerts'))('the alert of a rollout, on $na
     await world.rollouts.resume(rollout.id, ANN);
     await world.run(60, HEALTHY, (shown) => shown.rollout.state === 'paused');
     await world.run(1, HEALTHY);
-    expect(await world.alerts.list({ state: 'open' })).toMatchObject([
-      { evidence: { state: 'paused', reason: expect.stringContaining('not decided') } },
-    ]);
+    const reason = expect.stringContaining('not decided');
+    expect(await open()).toMatchObject([{ evidence: { state: 'paused', reason } }]);
     await world.rollouts.resume(rollout.id, ANN);
     await world.run(1, HEALTHY);
-    expect(await world.alerts.list({ state: 'open' })).toEqual([]);
+    expect(await open()).toEqual([]);
   });
 
   it('opens after five minutes blind, and closes when every server is heard of again', async () => {
@@ -96,14 +84,12 @@ describe.each(databasesByTier('rollout alerts'))('the alert of a rollout, on $na
       world.later(10 * SECOND);
       await world.run(1);
     }
-    expect((await world.shown()).rollout).toMatchObject({
-      state: 'watching',
-      reason: expect.stringContaining('blind for 5m'),
-    });
-    expect(await world.alerts.list({ state: 'open' })).toMatchObject([{ evidence: { guard: 'servers' } }]);
+    const reason = expect.stringContaining('blind for 5m');
+    expect((await world.shown()).rollout).toMatchObject({ state: 'watching', reason });
+    expect(await open()).toMatchObject([{ evidence: { guard: 'servers' } }]);
     world.late.clear();
     await world.run(2, HEALTHY);
-    expect(await world.alerts.list({ state: 'open' })).toEqual([]);
+    expect(await open()).toEqual([]);
     const shown = await world.shown();
     expect(shown.rollout.reason).toBeNull();
     expect(shown.events.map(({ reason }) => reason)).toContain('no longer blind');
@@ -136,8 +122,7 @@ describe.each(databasesByTier('rollout alerts'))('the alert of a rollout, on $na
         },
       );
       await seconds(2, { units: 20 });
-      const open = await world.alerts.list({ state: 'open' });
-      expect(open, `died at ${deaths + 1}`).toMatchObject([{ evidence: { id: rollout.id, guard: 'breaker' } }]);
+      expect(await open(), `died at ${deaths + 1}`).toMatchObject([{ evidence: { id: rollout.id, guard: 'breaker' } }]);
       if (hasDied) deaths++;
     }
     // The rollback alone has as many steps.

@@ -1,7 +1,7 @@
 // A controller that is killed at every step of its work with the database: the next one goes on from the row, and ends where the
 // first would have.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { LeaseToken } from '../../src/storage/index.ts';
 import { type DatabaseFaults, Died } from '../support/database-faults.ts';
 import { databasesByTier } from '../support/databases.ts';
@@ -41,24 +41,21 @@ describe.each(databasesByTier('killed rollout controllers'))('a controller that 
     ['rolled_back', HARMFUL, 3],
   ] as const)('at every step, over and over: it is %s in the end', { timeout: 120_000 }, async (end, sent, stride) => {
     const world = await openRolloutWorld(await databases.newUrl());
-    try {
-      const plan = { steps: [50, 100], holdMicros: 2 * SECOND, bakeMicros: 0, minUnits: 5, cooldownMicros: 0 };
-      // Each time one dies a few steps later than the one before; all steps of a look are met by some.
-      for (let offset = 1; offset <= stride; offset++) {
-        const stable = (await world.registry.endpoints.get('delay')).variants[0]?.version;
-        await world.start({ ...plan, candidate: stable === 2 ? 3 : 2 });
-        let deaths = 0;
-        for (let diesAt = offset; ; diesAt += stride) {
-          // A death before anything is done teaches nothing twice.
-          const hasDied = await live(world, await world.takeOver(), { diesAt, steps: 0 }, sent);
-          if (!hasDied) break;
-          deaths++;
-        }
-        expect(deaths).toBeGreaterThan(3);
-        expect((await world.shown()).rollout.state).toBe(end);
+    onTestFinished(() => world.close());
+    const plan = { steps: [50, 100], holdMicros: 2 * SECOND, bakeMicros: 0, minUnits: 5, cooldownMicros: 0 };
+    // Each time one dies a few steps later than the one before; all steps of a look are met by some.
+    for (let offset = 1; offset <= stride; offset++) {
+      const stable = (await world.registry.endpoints.get('delay')).variants[0]?.version;
+      await world.start({ ...plan, candidate: stable === 2 ? 3 : 2 });
+      let deaths = 0;
+      for (let diesAt = offset; ; diesAt += stride) {
+        // A death before anything is done teaches nothing twice.
+        const hasDied = await live(world, await world.takeOver(), { diesAt, steps: 0 }, sent);
+        if (!hasDied) break;
+        deaths++;
       }
-    } finally {
-      await world.close();
+      expect(deaths).toBeGreaterThan(3);
+      expect((await world.shown()).rollout.state).toBe(end);
     }
   });
 });

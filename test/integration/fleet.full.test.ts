@@ -23,11 +23,7 @@ const DRIVER = fileURLToPath(new URL('../support/pipeline-project.ts', import.me
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const shell = (command: string): StepAction => ({ kind: 'shell', command });
 const linesOf = (path: string): string[] =>
-  existsSync(path)
-    ? readFileSync(path, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-    : [];
+  existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : [];
 
 describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (databases) => {
   let fleet: FleetWorld | undefined;
@@ -41,10 +37,8 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
   it('gives back what a worker had that was killed; another runs what comes next', async () => {
     fleet = await openFleetWorld(await databases.newUrl(), { workers: 1, leaseMs: 1500 });
     const { world, workers, addWorker } = fleet;
-    const slice = world.slice(
-      await world.order(shell(`touch ${world.directory}/runs; setsid sleep 1000; sleep 1000`)),
-      2,
-    );
+    const sleeps = shell(`touch ${world.directory}/runs; setsid sleep 1000; sleep 1000`);
+    const slice = world.slice(await world.order(sleeps), 2);
     await world.executor.submit([slice]);
     await until(() => existsSync(join(world.directory, 'runs')), 'its start');
     const [worker] = workers;
@@ -53,10 +47,8 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
       { kind: 'lost', reason: expect.stringMatching(/worker that ran it is gone/) },
       { kind: 'lost' },
     ]);
-    await until(
-      () => processesWith(`HEADRACE_ATTEMPT=${worker?.names[0]}:`).length === 0,
-      'the end of what it started',
-    );
+    const started = () => processesWith(`HEADRACE_ATTEMPT=${worker?.names[0]}:`);
+    await until(() => started().length === 0, 'the end of what it started');
     const next = world.slice(await world.order(shell('true')), 1, 2);
     await world.executor.submit([next]);
     await addWorker();
@@ -102,9 +94,8 @@ describe.each(testDatabases('the fleet through deaths'))('the fleet on $name', (
     const gone = once(command, 'exit');
     const [told] = await Promise.race([once(command.stdout, 'data'), gone]);
     expect(JSON.parse(String(told))).toMatchObject({ worker: expect.any(String), slots: 1, pid: command.pid });
-    const [end] = await world.run(await world.task('module.exports = (_, { params }) => params.seed;'), {
-      params: { seed: 7 },
-    });
+    const task = await world.task('module.exports = (_, { params }) => params.seed;');
+    const [end] = await world.run(task, { params: { seed: 7 } });
     expect(await world.value(end)).toBe(7);
     command.kill('SIGTERM');
     expect(await gone).toEqual([0, null]);

@@ -1,13 +1,13 @@
 // Processes that are made ready while others run: each waits in its control group for its turn. What it finds then is what it would
 // find without that, its time begins then, and where its turn never comes nothing of it is left.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { sha256Hex } from '../../src/core/index.ts';
 import type { StepAction } from '../../src/definitions/index.ts';
 import type { Slice } from '../../src/orchestrator/executors/executor.ts';
@@ -30,20 +30,14 @@ const groupsOf = (driver: string): readonly string[] =>
   readdirSync(base ?? '').filter((name) => name.startsWith(`headrace-${sha256Hex(driver).slice(0, 16)}-`));
 
 describe.skipIf(base === undefined)('a process that is made ready while another runs', () => {
-  const worlds: ExecutorWorld[] = [];
-  const drivers: ChildProcess[] = [];
   const open = (): ExecutorWorld => {
     const world = openExecutorWorld({ cpus: 1, graceMs: 300 });
-    worlds.push(world);
-    return world;
-  };
-  afterEach(async () => {
-    for (const driver of drivers.splice(0)) driver.kill('SIGKILL');
-    for (const world of worlds.splice(0)) {
+    onTestFinished(async () => {
       await world.close();
       expect(groupsOf(world.driver)).toEqual([]);
-    }
-  });
+    });
+    return world;
+  };
 
   /** One that takes the only CPU, and one that waits for it; `place` is there once that has begun. */
   const busy = async (world: ExecutorWorld) => {
@@ -128,7 +122,7 @@ describe.skipIf(base === undefined)('a process that is made ready while another 
     const driver = fork(DRIVER, [world.directory, name, spec, spec, spec, spec], {
       execArgv: ['--conditions=headrace-source'],
     });
-    drivers.push(driver);
+    onTestFinished(() => void driver.kill('SIGKILL'));
     const [{ handles, launcher }] = await once(driver, 'message');
     await until(() => existsSync(place) && readFileSync(place, 'utf8') === 'x\nx\n', 'two at work');
     await until(() => groupsOf(name).length === 4, 'two that wait');

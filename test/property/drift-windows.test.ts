@@ -5,15 +5,7 @@ import { expect, it } from 'vitest';
 import { comparedCounts, type FeatureReference } from '../../src/monitoring/drift/reference.ts';
 import { planWindows } from '../../src/monitoring/drift/plan-windows.ts';
 import { openDatabase } from '../../src/storage/index.ts';
-import {
-  DAY,
-  type DriftWorld,
-  HOUR,
-  openDriftWorld,
-  type ServedRow,
-  START,
-  type TrainedRow,
-} from '../support/drift-world.ts';
+import { DAY, type DriftWorld, HOUR, openDriftWorld, type ServedRow, START } from '../support/drift-world.ts';
 import { runs } from '../support/tier.ts';
 
 const inWorld = async (work: (world: DriftWorld) => Promise<void>): Promise<void> => {
@@ -58,10 +50,8 @@ it('a reference holds the training set’s rows by quantile or value, and by day
     fc.asyncProperty(fc.array(trained, { minLength: 1, maxLength: 80 }), (rows) =>
       inWorld(async (world) => {
         const id = `set-${Math.random()}`;
-        await world.train(
-          id,
-          rows.map(({ day, ...row }) => ({ ...row, clicks: null, at: START + day * DAY + 5 })),
-        );
+        const set = rows.map(({ day, ...row }) => ({ ...row, clicks: null, at: START + day * DAY + 5 }));
+        await world.train(id, set);
         await world.serve(served(300, () => ({ amount: 1, city: 'Bern' })));
         world.now = START + 2 * HOUR;
         await world.run();
@@ -113,20 +103,13 @@ it('a window holds the log’s rows by the same bins, each unit once, and tells 
       (rows, trained, hasUnits, isCompacted) =>
         inWorld(async (world) => {
           const id = `set-${Math.random()}`;
-          await world.train(
-            id,
-            trained.map((row): TrainedRow => ({ ...row, clicks: 1, at: START })),
-          );
+          const set = trained.map((row) => ({ ...row, clicks: 1, at: START }));
+          await world.train(id, set);
           world.hasUnits = hasUnits;
+          const others = { amount: 2, city: 'Zug', clicks: 3 };
           const all: ServedRow[] = [
             ...rows.map((row, i) => ({ ...row, clicks: row.amount, at: START + i })),
-            ...Array.from({ length: 300 }, (_, i) => ({
-              unit: `u${i}`,
-              amount: 2,
-              city: 'Zug',
-              clicks: 3,
-              at: START + 1000 + i,
-            })),
+            ...Array.from({ length: 300 }, (_, i) => ({ ...others, unit: `u${i}`, at: START + 1000 + i })),
           ];
           await world.serve(all);
           world.now = START + 25 * HOUR;
@@ -158,12 +141,8 @@ it('a window holds the log’s rows by the same bins, each unit once, and tells 
               }
             });
             const window = own.find((one) => one.feature === name)!;
-            expect(window).toMatchObject({
-              from: START,
-              to: START + HOUR,
-              rows: all.length,
-              units: new Set(keys).size,
-            });
+            const of = { from: START, to: START + HOUR, rows: all.length, units: new Set(keys).size };
+            expect(window).toMatchObject(of);
             expect(window.counts).toMatchObject(tally);
             naive.bins.forEach((count, bin) => expect(window.counts.bins[bin]).toBeCloseTo(count, 6));
             expect(window.counts.absent).toBeCloseTo(naive.absent, 6);
@@ -201,11 +180,8 @@ it('slots are joined until there is enough, and each row is in one window at mos
         const enough = new Set(open.flatMap(({ keys }) => keys)).size >= 300;
         const single = one.units >= 300;
         if (!enough && !single) continue;
-        expected.push({
-          from: open[0]!.from,
-          to: one.from + HOUR,
-          rows: open.reduce((sum, { rows }) => sum + rows, 0),
-        });
+        const rows = open.reduce((sum, own) => sum + own.rows, 0);
+        expected.push({ from: open[0]!.from, to: one.from + HOUR, rows });
         open = [];
       }
       expect(windows).toEqual(expected);

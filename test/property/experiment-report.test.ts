@@ -51,32 +51,24 @@ const outcomes = (of: fc.Arbitrary<number | string | boolean | null>) =>
 /** A unit's arm is its own, but for rows that say otherwise. */
 const armOf = (unit: string): string => (Number(unit.slice(1)) % 2 === 0 ? 'control' : 'treatment');
 
+const SQL_UNITS = ['u0', 'u1', 'u2', 'u3', 'u4', 'u99'] as const;
+
 const world = fc
   .record({
     rows: fc.array(row, { minLength: 8, maxLength: 70 }),
     outcomes: fc.oneof(outcomes(value), outcomes(booleans)),
     sql: fc.array(
-      fc.record({
-        unit: fc.constantFrom('u0', 'u1', 'u2', 'u3', 'u4', 'u99'),
-        atMicros: time,
-        value: fc.integer({ min: -9, max: 9 }),
-      }),
+      fc.record({ unit: fc.constantFrom(...SQL_UNITS), atMicros: time, value: fc.integer({ min: -9, max: 9 }) }),
       { maxLength: 30 },
     ),
   })
   .map(({ rows, outcomes: told, sql }): ExperimentRows => {
     const logged = rows.map(({ unit, kind, atMicros, phase, p }, i): LoggedRow => {
       const other = armOf(unit) === 'control' ? 'treatment' : 'control';
-      return {
-        id: `p${i}`,
-        unit,
-        atMicros,
-        phase,
-        via: kind === 'forced' ? 'forced' : kind === 'base' ? 'base' : 'experiment',
-        arm: kind === 'other arm' ? other : armOf(unit),
-        endpoint: kind === 'other endpoint' ? 'other' : 'ep',
-        outputs: p === 8 ? { p: null } : { p },
-      };
+      const via = kind === 'forced' || kind === 'base' ? kind : 'experiment';
+      const arm = kind === 'other arm' ? other : armOf(unit);
+      const endpoint = kind === 'other endpoint' ? 'other' : 'ep';
+      return { id: `p${i}`, unit, atMicros, phase, via, arm, endpoint, outputs: p === 8 ? { p: null } : { p } };
     });
     return {
       rows: logged,

@@ -39,9 +39,8 @@ it('is read from a request as it was assigned', async () => {
         // No unit is in no experiment.
         fc.pre(assigned !== '');
         const request = Object.fromEntries(cells.map(({ type, value }, i) => [`column ${i}`, toJson(type, value)]));
-        const read = await connection.runAndReadAll(
-          `SELECT ${requestUnitSql(names)} FROM (SELECT ${quoteText(stringifyJson(request))}::JSON AS request)`,
-        );
+        const from = `(SELECT ${quoteText(stringifyJson(request))}::JSON AS request)`;
+        const read = await connection.runAndReadAll(`SELECT ${requestUnitSql(names)} FROM ${from}`);
         expect(read.getRows()[0]?.[0]).toBe(assigned);
       }),
       { numRuns: runs(200) },

@@ -1,14 +1,15 @@
 // Random endpoints behind an HTTP server, asked by the flag systems' own SDKs: each gives every unit what its requests are routed
 // to. Statsig's does where the user carries its buckets, for whatever can be said in its words.
 
-import { configureCache, GrowthBookClient } from '@growthbook/growthbook';
+import { configureCache, type FeatureDefinition, GrowthBook, GrowthBookClient } from '@growthbook/growthbook';
 import { OFREPProvider } from '@openfeature/ofrep-provider';
 import fastify, { type FastifyInstance } from 'fastify';
 import fc from 'fast-check';
 import { StatsigServer } from 'statsig-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Actor, silentLogger } from '../../src/core/index.ts';
-import { bucketOf, compileRoutes } from '../../src/rollouts/index.ts';
+import { BUCKETS, type Variant } from '../../src/registry/index.ts';
+import { bucketOf, compileRoutes, experimentFeature, unitAttribute } from '../../src/rollouts/index.ts';
 import { createBytesInFlight } from '../../src/serving/bytes-in-flight.ts';
 import { type FlagPlan, flagsOf } from '../../src/serving/flags/flag.ts';
 import { statsigSpecs } from '../../src/serving/flags/statsig-specs.ts';
@@ -18,7 +19,15 @@ import { addOfrepRoutes } from '../../src/serving/http/flags/ofrep-routes.ts';
 import { addStatsigRoutes } from '../../src/serving/http/flags/statsig-routes.ts';
 import { addJsonBody } from '../../src/serving/http/json-body.ts';
 import { createRequestLog } from '../../src/serving/http/request-log.ts';
-import { type Attributes, attributes, attributesOf, COLUMNS, endpoint, rowOf } from '../support/random-traffic.ts';
+import {
+  type Attributes,
+  attributes,
+  attributesOf,
+  COLUMNS,
+  endpoint,
+  experiment,
+  rowOf,
+} from '../support/random-traffic.ts';
 import { isFull, runs } from '../support/tier.ts';
 
 let app: FastifyInstance;
@@ -139,4 +148,32 @@ describe('an endpoint’s flag', () => {
     const isSaid = (): boolean => statsigSpecs(flagsOf([plan], null)).dynamic_configs.some(({ name }) => name === 'ep');
     expectEveryWay(await agrees(ask, isSaid, 60));
   }, 60_000);
+});
+
+describe('an experiment in GrowthBook’s SDK', () => {
+  it('gives an experiment’s units the same arm as a flag of the experiment’s name', () => {
+    fc.assert(
+      fc.property(experiment('one'), fc.array(attributes, { minLength: 20, maxLength: 20 }), (one, requests) => {
+        const whole: readonly Variant[] = [{ name: 'stable', version: 1, weight: 100, ranges: [[0, BUCKETS]] }];
+        const traffic = { name: 'ep', salt: 's', variants: whole, experiments: [one] };
+        const routes = compileRoutes(traffic, { unit: ['uid'] }, COLUMNS);
+        // What is exported is JSON.
+        const f = JSON.parse(JSON.stringify(experimentFeature(one))) as FeatureDefinition;
+        for (const request of requests) {
+          const row = rowOf(request);
+          const own = routes.unitOf(row, 'r');
+          const route = routes.of(row, 'r', own, routes.hashOf(own));
+          const growthbook = new GrowthBook({ attributes: attributesOf(request, [one.unit]), features: { f } });
+          expect(growthbook.evalFeature('f')).toMatchObject({
+            value: route.experiment === null ? null : route.variant,
+          });
+        }
+      }),
+      { numRuns: runs(200) },
+    );
+  });
+
+  it('names the unit by its column, of several columns by `unit`', () => {
+    expect([['uid'], ['uid', 'account'], []].map(unitAttribute)).toEqual(['uid', 'unit', 'request_id']);
+  });
 });

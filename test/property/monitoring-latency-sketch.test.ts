@@ -40,10 +40,8 @@ describe('the latency sketch', () => {
     fc.assert(
       fc.property(latencies, latencies, (left, right) => {
         const merged = sketchOf(left);
-        mergeSketch(
-          merged,
-          unpackSketch(JSON.parse(JSON.stringify(packSketch(sketchOf(right)))) as ReturnType<typeof packSketch>),
-        );
+        const sent = JSON.parse(JSON.stringify(packSketch(sketchOf(right)))) as ReturnType<typeof packSketch>;
+        mergeSketch(merged, unpackSketch(sent));
         const whole = sketchOf([...left, ...right]);
         expect(merged.counts).toEqual(whole.counts);
         expect([merged.count, merged.maxMicros]).toEqual([whole.count, whole.maxMicros]);

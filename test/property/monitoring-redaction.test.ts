@@ -22,14 +22,10 @@ interface Column {
 }
 
 const few = fc.constantFrom('', 'a', 'ab', '7', 'c2VjcmV0');
-const anyValue: fc.Arbitrary<Pick<Column, 'type' | 'value'>> = fc.oneof(
-  fc.record({ type: fc.constant<DataType>({ kind: 'string' }), value: fc.option(few) }),
-  fc.record({
-    type: fc.constant<DataType>({ kind: 'bytes' }),
-    value: fc.option(fc.constantFrom(Buffer.from('secret'), Buffer.from('a'))),
-  }),
-  fc.record({ type: fc.constant<DataType>({ kind: 'int64' }), value: fc.option(fc.constantFrom(7n, 77n)) }),
-);
+const of = (kind: 'string' | 'bytes' | 'int64', value: fc.Arbitrary<Value>) =>
+  fc.record({ type: fc.constant<DataType>({ kind }), value: fc.option(value) });
+const bytes = fc.constantFrom(Buffer.from('secret'), Buffer.from('a'));
+const anyValue = fc.oneof(of('string', few), of('bytes', bytes), of('int64', fc.constantFrom(7n, 77n)));
 const anyColumns: fc.Arbitrary<readonly Column[]> = fc
   .array(fc.tuple(anyValue, fc.boolean(), fc.boolean()), { maxLength: 6 })
   .map((columns) => columns.map(([one, isUnit, isRedacted], at) => ({ ...one, name: `c${at}`, isUnit, isRedacted })));
@@ -47,13 +43,8 @@ function logged(columns: readonly Column[], names: readonly string[], more: Part
     ...more,
   });
   const buffer = createBlockBuffer(1);
-  expect(
-    compileEncoder(named, redactionOf(named, names)).append(buffer, record, {
-      route: packRoute(null),
-      experimentUnit: null,
-      sampleRate: 1,
-    }),
-  ).toBeUndefined();
+  const tail = { route: packRoute(null), experimentUnit: null, sampleRate: 1 };
+  expect(compileEncoder(named, redactionOf(named, names)).append(buffer, record, tail)).toBeUndefined();
   const bytes = Buffer.concat([SEGMENT_HEAD, ...buffer.take().map((block) => block.bytes.subarray(0, block.used))]);
   const [frame] = readFrames(bytes);
   if (frame === undefined || 'unread' in frame) throw new Error('the record is not whole');
@@ -78,12 +69,9 @@ describe('a redacted column', () => {
           ),
         );
         const redacted = columns.filter(({ isRedacted }) => isRedacted);
-        expect(alteredBy(read)).toEqual(
-          [
-            ...redacted.map(({ name }) => `request.${name}`),
-            ...(redacted.some(({ isUnit }) => isUnit) ? ['unit'] : []),
-          ].sort(),
-        );
+        const altered = redacted.map(({ name }) => `request.${name}`);
+        if (redacted.some(({ isUnit }) => isUnit)) altered.push('unit');
+        expect(alteredBy(read)).toEqual(altered.sort());
       }),
     );
   });
@@ -104,13 +92,8 @@ describe('a redacted column', () => {
 
 describe('the name unit', () => {
   it('empties all of it', () => {
-    const columns = ['a', 'b'].map((name) => ({
-      name,
-      type: { kind: 'string' } as const,
-      value: name,
-      isUnit: true,
-      isRedacted: false,
-    }));
+    const text = { type: { kind: 'string' }, isUnit: true, isRedacted: false } as const;
+    const columns = ['a', 'b'].map((name) => ({ ...text, name, value: name }));
     const { read, record } = logged(columns, ['unit']);
     expect(record.unit).toEqual(['b', 'a']);
     expect([read.unit, read.values.slice(0, 2), read.altered]).toEqual([['', ''], ['a', 'b'], { unit: 'redacted' }]);

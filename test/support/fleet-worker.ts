@@ -14,13 +14,7 @@ process.on('SIGTERM', () => drain.abort());
 await serveFleet({
   database: await openDatabase(registryUrl),
   openExecutor: async (driver) =>
-    openTestExecutor(directory, {
-      driver,
-      cpus: slots,
-      graceMs,
-      builtIns,
-      ...(variables === undefined ? {} : { variables }),
-    }),
+    openTestExecutor(directory, { driver, cpus: slots, graceMs, builtIns, ...(variables && { variables }) }),
   slots,
   memoryBytes: 2 ** 36,
   hasProject,

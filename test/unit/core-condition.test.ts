@@ -1,5 +1,5 @@
 // Conditions by GrowthBook's published cases (`evalCondition` and `versionCompare` in packages/sdk-js/test/cases.json, spec
-// version 0.5.4), and what is said of those that are none. The SDK itself is asked in test/property/rollouts-growthbook.test.ts.
+// version 0.5.4), and what is said of those that are none. The SDK itself is asked in test/property/flags.test.ts.
 
 import { describe, expect, it } from 'vitest';
 import {

@@ -3,15 +3,10 @@ import { MICROS_PER_HOUR } from '../../src/core/index.ts';
 import type { PipelineSpec, StepSpec } from '../../src/definitions/index.ts';
 import { describeDifference } from '../../src/registry/definitions/difference.ts';
 
-const step = (name: string, more: Partial<StepSpec> = {}): StepSpec => ({
-  name,
-  action: { kind: 'task', function: { id: `pipeline/train/${name}`, hash: 'a'.repeat(64) } },
-  needs: {},
-  retry: 0,
-  timeoutMicros: null,
-  resources: {},
-  ...more,
-});
+const step = (name: string, more: Partial<StepSpec> = {}, code = 'a'): StepSpec => {
+  const action = { kind: 'task', function: { id: `pipeline/train/${name}`, hash: code.repeat(64) } } as const;
+  return { name, action, needs: {}, retry: 0, timeoutMicros: null, resources: {}, ...more };
+};
 const train: PipelineSpec = {
   name: 'train',
   schedule: '0 3 * * *',
@@ -49,10 +44,7 @@ describe('the lines that tell two specs apart', () => {
   });
 
   it('say that code changed, not how', () => {
-    const changed = step('best', {
-      action: { kind: 'task', function: { id: 'pipeline/train/best', hash: 'b'.repeat(64) } },
-    });
-    expect(describeDifference(train, { ...train, steps: [step('fit'), changed] })).toEqual([
+    expect(describeDifference(train, { ...train, steps: [step('fit'), step('best', {}, 'b')] })).toEqual([
       'steps.best.action.function: code aaaaaaaa → code bbbbbbbb',
     ]);
   });

@@ -38,6 +38,13 @@ function addAll(tally: Tally, rows: readonly ArmMinute[]): void {
   for (const minute of byMinute(rows)) tally.add(minute);
 }
 
+const ROLLOUT = { ...ARMS, endpoint: 'e', phases: PHASES, createdMicros: 0 } as unknown as Rollout;
+const ledgerOf = (rows: () => readonly ArmMinute[]) =>
+  createLedger({
+    minutes: async ({ fromMicros, toMicros = Infinity }) =>
+      rows().filter(({ minute }) => minute >= fromMicros && minute < toMicros),
+  });
+
 describe('a tally', () => {
   it('leaves out no unit, warm-ups, other arms and revisions', () => {
     const tally = createTally(ARMS, PHASES);
@@ -70,12 +77,7 @@ describe('a tally', () => {
       { ...row(2, 5, 2, { errors: others }), rows: 1000 },
       { ...row(2, 5, 3, { errors: others.map((hash) => hash + 1) }), rows: 1000 },
     ];
-    const ledger = createLedger({
-      minutes: ({ fromMicros, toMicros = Infinity }) =>
-        Promise.resolve(rows.filter(({ minute }) => minute >= fromMicros && minute < toMicros)),
-    });
-    const rollout = { ...ARMS, endpoint: 'e', phases: PHASES, createdMicros: 0 } as unknown as Rollout;
-    const tally = await ledger.look(rollout, 4 * MINUTE);
+    const tally = await ledgerOf(() => rows).look(ROLLOUT, 4 * MINUTE);
     expect(tally.events('error').map(({ minute, k, kc }) => [minute / MINUTE, k, kc])).toEqual([
       // What a later row holds too little of takes nothing from an earlier minute.
       [1, 100, 0],
@@ -151,19 +153,13 @@ describe('a tally', () => {
         errors: [minute * 3, (minute * 11) % 13],
       }),
     );
-    const rollout = { ...ARMS, endpoint: 'e', phases: PHASES, createdMicros: 0 } as unknown as Rollout;
     let until = 0;
-    const ledger = createLedger({
-      minutes: ({ fromMicros, toMicros = Infinity }) =>
-        Promise.resolve(rows.filter(({ minute }) => minute <= until && minute >= fromMicros && minute < toMicros)),
-    });
+    const told = () => rows.filter(({ minute }) => minute <= until);
+    const ledger = ledgerOf(told);
     for (; until < 40 * MINUTE; until += MINUTE) {
-      const tally = await ledger.look(rollout, until + 1);
+      const tally = await ledger.look(ROLLOUT, until + 1);
       const whole = createTally(ARMS, PHASES);
-      addAll(
-        whole,
-        rows.filter(({ minute }) => minute <= until),
-      );
+      addAll(whole, told());
       expect(tally.events('error')).toEqual(whole.events('error'));
       expect(tally.phases).toEqual(whole.phases);
     }

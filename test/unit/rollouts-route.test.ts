@@ -69,13 +69,10 @@ describe('a unit', () => {
 
   it('that a row lacks gives it the base, told so, and no experiment that has that unit', () => {
     const experiments = [EXPERIMENT, { ...EXPERIMENT, name: 'other', unit: ['account'] }];
-    expect(routeFor({ ...traffic, experiments: [EXPERIMENT] }, { unit: ['uid'] }, {})).toMatchObject({
-      variant: 'stable',
-      via: 'no_unit',
-    });
-    expect(routeFor({ ...traffic, experiments }, { unit: ['uid'] }, { account: 5n })).toMatchObject({
-      experiment: 'other',
-    });
+    const lacking = routeFor({ ...traffic, experiments: [EXPERIMENT] }, { unit: ['uid'] }, {});
+    expect(lacking).toMatchObject({ variant: 'stable', via: 'no_unit' });
+    const byAccount = routeFor({ ...traffic, experiments }, { unit: ['uid'] }, { account: 5n });
+    expect(byAccount).toMatchObject({ experiment: 'other' });
   });
 
   it('of no column that requests carry is refused', () => {
@@ -102,20 +99,10 @@ describe('the order', () => {
   });
 
   it('asks an experiment before the rollout; who has a bucket of no arm goes on', () => {
-    const half: LiveExperiment = {
-      ...EXPERIMENT,
-      arms: [
-        {
-          name: 'control',
-          version: 1,
-          ranges: [
-            [0, 1000],
-            [2000, 3000],
-          ],
-        },
-        { name: 'treatment', version: 3, ranges: [[1000, 2000]] },
-      ],
-    };
+    const range = (from: number, to: number) => [from, to] as const;
+    const control = { name: 'control', version: 1, ranges: [range(0, 1000), range(2000, 3000)] };
+    const treatment = { name: 'treatment', version: 3, ranges: [range(1000, 2000)] };
+    const half: LiveExperiment = { ...EXPERIMENT, arms: [control, treatment] };
     for (const uid of units) {
       const route = routeFor({ ...traffic, experiments: [half] }, { unit: ['uid'] }, { uid });
       const bucket = bucketOf('exp seed', uid);
@@ -129,12 +116,10 @@ describe('the order', () => {
 
   it('gives a unit the same arm at whatever endpoint', () => {
     for (const uid of units.slice(0, 200)) {
-      const one = routeFor({ ...traffic, experiments: [EXPERIMENT] }, { unit: ['uid'] }, { uid });
-      const other = routeFor(
-        { ...traffic, name: 'b', salt: 'other', experiments: [EXPERIMENT] },
-        { unit: ['account'] },
-        { uid },
-      );
+      const experiments = [EXPERIMENT];
+      const one = routeFor({ ...traffic, experiments }, { unit: ['uid'] }, { uid });
+      const elsewhere = { ...traffic, name: 'b', salt: 'other', experiments };
+      const other = routeFor(elsewhere, { unit: ['account'] }, { uid });
       expect(other.variant).toBe(one.variant);
     }
   });
@@ -213,10 +198,8 @@ describe('the order', () => {
     expect(routes.forced('gone/control')).toBeUndefined();
     expect(routes.forced('exp/treatment')).toMatchObject({ place: 5, experiment: 'exp' });
     for (const uid of units.slice(0, 50)) {
-      expect(routes.of(row({ uid }), 'r', uid, routes.hashOf(uid))).toMatchObject({
-        via: 'experiment',
-        experiment: 'exp',
-      });
+      const route = routes.of(row({ uid }), 'r', uid, routes.hashOf(uid));
+      expect(route).toMatchObject({ via: 'experiment', experiment: 'exp' });
     }
   });
 

@@ -4,21 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seeded } from '../../bench/simulate/random.ts';
-import {
-  chiSquareAgainst,
-  confusionFigures,
-  daysOwnVariation,
-  drawNormal,
-  expectedConfusion,
-  hellinger,
-  jensenShannon,
-  kl,
-  kolmogorovSmirnov,
-  lInfinity,
-  psi,
-  psiTest,
-  wasserstein,
-} from '../../src/statistics/index.ts';
+import * as stats from '../../src/statistics/index.ts';
 
 const counts = fc.array(fc.nat(50), { minLength: 2, maxLength: 8 }).filter((bins) => bins.some((count) => count > 0));
 
@@ -31,19 +17,20 @@ describe('distances', () => {
         fc.array(fc.nat(50), { minLength: 8, maxLength: 8 }),
         (a, k, other) => {
           const same = a.map((count) => count * k);
-          for (const distance of [jensenShannon, hellinger, lInfinity, kl]) expect(distance(a, same)).toBeCloseTo(0, 7);
-          expect(psi(a, same, 0)).toBeCloseTo(0, 9);
+          for (const distance of [stats.jensenShannon, stats.hellinger, stats.lInfinity, stats.kl])
+            expect(distance(a, same)).toBeCloseTo(0, 7);
+          expect(stats.psi(a, same, 0)).toBeCloseTo(0, 9);
           const b = other.slice(0, a.length).map((count, i) => count + Number(i === 0));
-          for (const distance of [jensenShannon, hellinger, lInfinity, kl, psi]) {
+          for (const distance of [stats.jensenShannon, stats.hellinger, stats.lInfinity, stats.kl, stats.psi]) {
             expect(distance(a, b)).toBeGreaterThanOrEqual(-1e-12);
           }
-          expect(jensenShannon(a, b)).toBeLessThanOrEqual(Math.sqrt(Math.LN2) + 1e-9);
-          expect(psi(a, b)).toBeCloseTo(psi(b, a), 9);
+          expect(stats.jensenShannon(a, b)).toBeLessThanOrEqual(Math.sqrt(Math.LN2) + 1e-9);
+          expect(stats.psi(a, b)).toBeCloseTo(stats.psi(b, a), 9);
         },
       ),
     );
-    expect(() => psi([1, 2], [1, 2, 3])).toThrow(RangeError);
-    expect(chiSquareAgainst([10, 0], [9, 1])).toBe(0);
+    expect(() => stats.psi([1, 2], [1, 2, 3])).toThrow(RangeError);
+    expect(stats.chiSquareAgainst([10, 0], [9, 1])).toBe(0);
   });
 
   it('of values move with them: shifted by c, Wasserstein’s is c', () => {
@@ -51,12 +38,12 @@ describe('distances', () => {
     fc.assert(
       fc.property(values, fc.integer({ min: -20, max: 20 }), (a, c) => {
         const shifted = a.map((each) => each + c);
-        expect(wasserstein(a, shifted)).toBeCloseTo(Math.abs(c), 9);
-        expect(kolmogorovSmirnov(a, a)).toEqual({ distance: 0, p: 1 });
+        expect(stats.wasserstein(a, shifted)).toBeCloseTo(Math.abs(c), 9);
+        expect(stats.kolmogorovSmirnov(a, a)).toEqual({ distance: 0, p: 1 });
       }),
     );
-    expect(wasserstein([], [1])).toBeNaN();
-    expect(kolmogorovSmirnov([], [1])).toEqual({ distance: 0, p: 1 });
+    expect(stats.wasserstein([], [1])).toBeNaN();
+    expect(stats.kolmogorovSmirnov([], [1])).toEqual({ distance: 0, p: 1 });
   });
 
   it('have the exact p by counting all orders of two small samples', () => {
@@ -67,7 +54,7 @@ describe('distances', () => {
       if (places.length === 3) orders.push(places);
     }
     const rest = (a: readonly number[]) => [0, 1, 2, 3, 4, 5, 6].filter((i) => !a.includes(i));
-    const distances = orders.map((a) => kolmogorovSmirnov(a, rest(a)));
+    const distances = orders.map((a) => stats.kolmogorovSmirnov(a, rest(a)));
     for (const { distance, p } of distances) {
       const asFar = distances.filter((other) => other.distance >= distance - 1e-12).length / distances.length;
       expect(p).toBeCloseTo(asFar, 12);
@@ -80,7 +67,7 @@ function dayOf(random: () => number, rows: number, shift: number): number[] {
   const edges = [-1.2816, -0.8416, -0.5244, -0.2533, 0, 0.2533, 0.5244, 0.8416, 1.2816];
   const bins = new Array<number>(10).fill(0);
   for (let i = 0; i < rows; i++) {
-    const x = shift + drawNormal(random);
+    const x = shift + stats.drawNormal(random);
     const bin = edges.findIndex((edge) => x <= edge);
     const at = bin < 0 ? 9 : bin;
     bins[at] = (bins[at] as number) + 1;
@@ -91,16 +78,16 @@ function dayOf(random: () => number, rows: number, shift: number): number[] {
 describe('the days’ own variation', () => {
   it('is the floors where days are the same, or there is only one', () => {
     const day = [300, 300, 400];
-    expect(daysOwnVariation([day, day, day])).toEqual({ mu: 0.003, sigma: 0.004 });
-    expect(daysOwnVariation([day])).toEqual({ mu: 0.003, sigma: 0.004 });
-    expect(daysOwnVariation([])).toEqual({ mu: 0.003, sigma: 0.004 });
+    expect(stats.daysOwnVariation([day, day, day])).toEqual({ mu: 0.003, sigma: 0.004 });
+    expect(stats.daysOwnVariation([day])).toEqual({ mu: 0.003, sigma: 0.004 });
+    expect(stats.daysOwnVariation([])).toEqual({ mu: 0.003, sigma: 0.004 });
   });
 
   it('is found about the same at few and at many rows a day: noise is taken off', () => {
     const random = seeded(11);
-    const shifts = Array.from({ length: 30 }, () => 0.25 * drawNormal(random));
+    const shifts = Array.from({ length: 30 }, () => 0.25 * stats.drawNormal(random));
     const [few, many] = [1_000, 20_000].map((rows) =>
-      daysOwnVariation(shifts.map((shift) => dayOf(random, rows, shift))),
+      stats.daysOwnVariation(shifts.map((shift) => dayOf(random, rows, shift))),
     );
     if (few === undefined || many === undefined) throw new Error('two');
     // A normal's shift by s has a PSI of about s².
@@ -117,12 +104,12 @@ describe('a window’s p', () => {
     const random = seeded(12);
     const ref = dayOf(random, 30_000, 0);
     const cur = dayOf(random, 5_000, 0.3);
-    expect(psiTest({ ref, cur, mu: 0.003, sigma: 0.004 }).p).toBeLessThan(1e-6);
-    expect(psiTest({ ref, cur, mu: 0.06, sigma: 0.08 }).p).toBeGreaterThan(0.05);
+    expect(stats.psiTest({ ref, cur, mu: 0.003, sigma: 0.004 }).p).toBeLessThan(1e-6);
+    expect(stats.psiTest({ ref, cur, mu: 0.06, sigma: 0.08 }).p).toBeGreaterThan(0.05);
   });
 
   it('of no rows says nothing', () => {
-    expect(psiTest({ ref: [5, 5], cur: [0, 0], mu: 0.003, sigma: 0.004 }).p).toBe(1);
+    expect(stats.psiTest({ ref: [5, 5], cur: [0, 0], mu: 0.003, sigma: 0.004 }).p).toBe(1);
   });
 });
 
@@ -139,11 +126,11 @@ describe('expected confusion', () => {
         sum[kind] += chance;
       });
     }
-    const told = expectedConfusion(scores);
+    const told = stats.expectedConfusion(scores);
     for (const kind of ['truePositives', 'falsePositives', 'trueNegatives', 'falseNegatives'] as const) {
       expect(told[kind]).toBeCloseTo(sum[kind], 12);
     }
-    expect(confusionFigures(told)).toEqual({
+    expect(stats.confusionFigures(told)).toEqual({
       accuracy: expect.closeTo(2.8 / 4, 12),
       precision: expect.closeTo(2 / 3, 12),
       recall: expect.closeTo(2 / 2.2, 12),
@@ -153,6 +140,6 @@ describe('expected confusion', () => {
 
   it('has no precision without a positive, and no recall without a true one', () => {
     const figures = { accuracy: 1, precision: null, recall: null, f1: null };
-    expect(confusionFigures(expectedConfusion([0, 0]))).toEqual(figures);
+    expect(stats.confusionFigures(stats.expectedConfusion([0, 0]))).toEqual(figures);
   });
 });

@@ -3,27 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seeded } from '../../bench/simulate/random.ts';
-import {
-  benjaminiHochberg,
-  cuped,
-  drawBeta,
-  drawGamma,
-  drawNormal,
-  fixedHorizon,
-  holm,
-  meanEstimate,
-  normalCdf,
-  normalQuantile,
-  normalTwoSidedP,
-  type PairSums,
-  quantileEstimate,
-  ratioEstimate,
-  relativeLift,
-  topTwoThompson,
-  welch,
-  winsorise,
-  winsorLimits,
-} from '../../src/statistics/index.ts';
+import * as stats from '../../src/statistics/index.ts';
 
 type Rows = readonly (readonly [y: number, x: number])[];
 
@@ -34,7 +14,7 @@ function variance(values: readonly number[]): number {
   const center = mean(values);
   return values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1);
 }
-function sumsOf(rows: Rows): PairSums {
+function sumsOf(rows: Rows): stats.PairSums {
   const sum = (of: (row: readonly [number, number]) => number) => rows.reduce((whole, row) => whole + of(row), 0);
   return {
     n: rows.length,
@@ -52,7 +32,7 @@ describe('an arm’s estimate', () => {
   it('of a ratio has the variance of its linearised rows', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(value, denominator), { minLength: 2, maxLength: 30 }), (rows) => {
-        const { estimate, variance: told, n } = ratioEstimate(sumsOf(rows));
+        const { estimate, variance: told, n } = stats.ratioEstimate(sumsOf(rows));
         const ratio = mean(rows.map(([y]) => y)) / mean(rows.map(([, x]) => x));
         const linear = rows.map(([y, x]) => y - ratio * x);
         expect(estimate).toBeCloseTo(ratio, 9);
@@ -65,11 +45,11 @@ describe('an arm’s estimate', () => {
     const random = seeded(5);
     const arm = (effect: number, units: number): Rows =>
       Array.from({ length: units }, () => {
-        const x = 3 + drawNormal(random);
-        return [2 * x + effect + 0.5 * drawNormal(random), x] as const;
+        const x = 3 + stats.drawNormal(random);
+        return [2 * x + effect + 0.5 * stats.drawNormal(random), x] as const;
       });
     const arms = [arm(0, 400), arm(0.3, 300)];
-    const told = cuped(arms.map(sumsOf));
+    const told = stats.cuped(arms.map(sumsOf));
     const within = arms.map((rows) => {
       const [y, x] = [mean(rows.map((row) => row[0])), mean(rows.map((row) => row[1]))];
       return {
@@ -88,8 +68,8 @@ describe('an arm’s estimate', () => {
     const [control, treatment] = told.arms;
     if (control === undefined || treatment === undefined) throw new Error('two arms');
     // Without it the error is some four times as great: the earlier value tells 16/17 of the variance.
-    expect(welch(control, treatment).se).toBeLessThan(0.06);
-    expect(fixedHorizon(welch(control, treatment), 0.05).p).toBeLessThan(1e-6);
+    expect(stats.welch(control, treatment).se).toBeLessThan(0.06);
+    expect(stats.fixedHorizon(stats.welch(control, treatment), 0.05).p).toBeLessThan(1e-6);
   });
 
   it('adjusted by an earlier value that says nothing is the mean', () => {
@@ -98,16 +78,16 @@ describe('an arm’s estimate', () => {
       [2, 4],
       [6, 4],
     ];
-    const { theta, arms } = cuped([sumsOf(rows), sumsOf(rows)]);
+    const { theta, arms } = stats.cuped([sumsOf(rows), sumsOf(rows)]);
     expect(theta).toBe(0);
-    expect(arms[0]).toEqual(meanEstimate({ n: 3, sum: 9, squares: 41 }));
+    expect(arms[0]).toEqual(stats.meanEstimate({ n: 3, sum: 9, squares: 41 }));
   });
 
   it('of a quantile knows no more by rows that a unit repeats', () => {
     const random = seeded(8);
-    const values = Array.from({ length: 20_000 }, () => drawNormal(random));
-    const single = quantileEstimate({ values, units: values.map((_, i) => i) }, 0.9);
-    const thrice = quantileEstimate(
+    const values = Array.from({ length: 20_000 }, () => stats.drawNormal(random));
+    const single = stats.quantileEstimate({ values, units: values.map((_, i) => i) }, 0.9);
+    const thrice = stats.quantileEstimate(
       { values: values.flatMap((v) => [v, v, v]), units: values.flatMap((_, i) => [i, i, i]) },
       0.9,
     );
@@ -115,7 +95,7 @@ describe('an arm’s estimate', () => {
     expect(thrice.estimate).toBeCloseTo(single.estimate, 2);
     expect(thrice.variance / single.variance).toBeCloseTo(1, 1);
     // q(1 − q)/(n f²) of the normal distribution.
-    const at = normalQuantile(0.9);
+    const at = stats.normalQuantile(0.9);
     const density = Math.exp((-at * at) / 2) / Math.sqrt(2 * Math.PI);
     expect(single.variance / (0.09 / (20_000 * density ** 2))).toBeGreaterThan(0.7);
     expect(single.variance / (0.09 / (20_000 * density ** 2))).toBeLessThan(1.4);
@@ -123,15 +103,15 @@ describe('an arm’s estimate', () => {
 
   it('is winsorised at the quantiles of all arms together', () => {
     const values = Array.from({ length: 100 }, (_, i) => i + 1);
-    expect(winsorLimits(values, { lower: 0.05, upper: 0.99 })).toEqual([5, 99]);
-    expect(winsorLimits(values, {})).toEqual([Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]);
-    expect([1, 50, 1e9].map((each) => winsorise(each, [5, 99]))).toEqual([5, 50, 99]);
+    expect(stats.winsorLimits(values, { lower: 0.05, upper: 0.99 })).toEqual([5, 99]);
+    expect(stats.winsorLimits(values, {})).toEqual([Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]);
+    expect([1, 50, 1e9].map((each) => stats.winsorise(each, [5, 99]))).toEqual([5, 50, 99]);
   });
 
   it('that is 0 has no relative lift; equal rows have no width', () => {
-    const nothing = meanEstimate({ n: 10, sum: 0, squares: 0 });
-    expect(relativeLift(nothing, nothing)).toBeUndefined();
-    expect(fixedHorizon(welch(nothing, nothing), 0.05)).toEqual({ p: 1, lo: 0, hi: 0 });
+    const nothing = stats.meanEstimate({ n: 10, sum: 0, squares: 0 });
+    expect(stats.relativeLift(nothing, nothing)).toBeUndefined();
+    expect(stats.fixedHorizon(stats.welch(nothing, nothing), 0.05)).toEqual({ p: 1, lo: 0, hi: 0 });
   });
 });
 
@@ -139,8 +119,8 @@ describe('adjusted p-values', () => {
   it('are never below the given ones, keep their order, and find no less by Benjamini and Hochberg', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 }), (ps) => {
-        const byHolm = holm(ps);
-        const byBh = benjaminiHochberg(ps);
+        const byHolm = stats.holm(ps);
+        const byBh = stats.benjaminiHochberg(ps);
         ps.forEach((p, i) => {
           expect(byHolm[i]).toBeGreaterThanOrEqual(byBh[i] as number);
           expect(byBh[i]).toBeGreaterThanOrEqual(p);
@@ -164,10 +144,10 @@ describe('draws', () => {
       expect(variance(values) / spread).toBeLessThan(1.1);
     };
     const draws = [
-      () => drawNormal(random),
-      () => drawGamma(random, 0.4),
-      () => drawGamma(random, 7),
-      () => drawBeta(random, 3, 9),
+      () => stats.drawNormal(random),
+      () => stats.drawGamma(random, 0.4),
+      () => stats.drawGamma(random, 7),
+      () => stats.drawBeta(random, 3, 9),
     ];
     const [normal = [], low = [], high = [], beta = []] = draws.map(many);
     near(normal, 0, 1);
@@ -183,15 +163,15 @@ describe('a bandit’s weights', () => {
       { mean: 1, se: 0.3 },
       { mean: 1.2, se: 0.4 },
     ];
-    const { weights } = topTwoThompson(arms, { random: seeded(1) });
-    expect(weights[1]).toBeCloseTo(normalCdf(0.2 / 0.5), 1);
-    const least = topTwoThompson(arms, { random: seeded(1), isLessBetter: true });
+    const { weights } = stats.topTwoThompson(arms, { random: seeded(1) });
+    expect(weights[1]).toBeCloseTo(stats.normalCdf(0.2 / 0.5), 1);
+    const least = stats.topTwoThompson(arms, { random: seeded(1), isLessBetter: true });
     expect(least.weights[0]).toBeCloseTo(weights[1] as number, 10);
-    expect(topTwoThompson(arms, { random: seeded(1) }).weights).toEqual(weights);
+    expect(stats.topTwoThompson(arms, { random: seeded(1) }).weights).toEqual(weights);
   });
 
   it('between rates follow the beta posteriors', () => {
-    const { weights } = topTwoThompson(
+    const { weights } = stats.topTwoThompson(
       [
         { events: 100, units: 1000 },
         { events: 130, units: 1000 },
@@ -199,22 +179,22 @@ describe('a bandit’s weights', () => {
       { random: seeded(2) },
     );
     const z = 0.03 / Math.sqrt((0.1 * 0.9 + 0.13 * 0.87) / 1000);
-    expect(weights[0]).toBeCloseTo(normalTwoSidedP(z) / 2, 1);
+    expect(weights[0]).toBeCloseTo(stats.normalTwoSidedP(z) / 2, 1);
   });
 
   it('among more give the best and the second best a half each, and no arm less than the floor', () => {
     const arms = [5, 4, 1, 1].map((center) => ({ mean: center, se: 0.01 }));
-    const { weights, best } = topTwoThompson(arms, { random: seeded(4) });
+    const { weights, best } = stats.topTwoThompson(arms, { random: seeded(4) });
     expect(best).toEqual([1, 0, 0, 0].map((each) => expect.closeTo(each, 6)));
     expect(weights).toEqual([0.49, 0.49, 0.01, 0.01].map((each) => expect.closeTo(each, 6)));
-    expect(() => topTwoThompson(arms, { random: seeded(4), floor: 0.25 })).toThrow(RangeError);
+    expect(() => stats.topTwoThompson(arms, { random: seeded(4), floor: 0.25 })).toThrow(RangeError);
   });
 
   it('sum to one and keep to the floor, whatever is known', () => {
     const arm = fc.record({ mean: value, se: fc.double({ min: 0, max: 3, noNaN: true }) });
     fc.assert(
       fc.property(fc.array(arm, { minLength: 1, maxLength: 6 }), fc.nat(), (arms, seed) => {
-        const { weights } = topTwoThompson(arms, { random: seeded(seed), draws: 50, floor: 0.05 });
+        const { weights } = stats.topTwoThompson(arms, { random: seeded(seed), draws: 50, floor: 0.05 });
         expect(mean(weights) * arms.length).toBeCloseTo(1, 9);
         for (const weight of weights) expect(weight).toBeGreaterThanOrEqual(0.05 - 1e-12);
       }),
@@ -224,7 +204,7 @@ describe('a bandit’s weights', () => {
 
 it('keeps a negative covariance of two values whose sums happen to be equal', () => {
   // y: 0, 2; x: 2, 0. What was high before is low after: θ = −1, and nothing varies any more.
-  const { theta, arms } = cuped([{ n: 2, y: 2, yy: 4, x: 2, xx: 4, xy: 0 }]);
+  const { theta, arms } = stats.cuped([{ n: 2, y: 2, yy: 4, x: 2, xx: 4, xy: 0 }]);
   expect(theta).toBe(-1);
   expect(arms).toEqual([{ estimate: 1, variance: 0, n: 2 }]);
 });
