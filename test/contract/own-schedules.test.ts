@@ -54,6 +54,9 @@ describe.each(databasesByTier('own schedules'))('on $name', (databases) => {
     now = at(time);
     await Promise.all(lookers.map((looker) => lookOf(looker, wanted)));
   };
+  const looks = async (views: readonly ViewSpec[], ...times: readonly string[]): Promise<void> => {
+    for (const time of times) await look(time, { views });
+  };
   const made = async (): Promise<string[]> =>
     ((await lookers[0]?.store.list({ limit: 1000 })) ?? [])
       .map(({ pipeline, tick }) => `${pipeline} ${new Date((tick ?? NaN) / 1000).toISOString().slice(0, 16)}`)
@@ -61,28 +64,20 @@ describe.each(databasesByTier('own schedules'))('on $name', (databases) => {
 
   it('a view is materialized once a time, by whoever looks, one at a time', async () => {
     const views = [view('sales', { schedule: '0 3 * * *' }), view('still', {})];
-    await look('2026-01-01T12:00:00Z', { views });
-    await look('2026-01-02T03:00:01Z', { views });
-    await look('2026-01-02T03:00:02Z', { views });
+    await looks(views, '2026-01-01T12:00:00Z', '2026-01-02T03:00:01Z', '2026-01-02T03:00:02Z');
     expect(await made()).toEqual(['materialize:sales 2026-01-02T03:00']);
     const [run] = (await lookers[0]?.store.list()) ?? [];
     const { spec } = (await lookers[0]?.store.get(run?.id ?? ''))?.run ?? {};
-    expect(spec).toMatchObject({
-      concurrency: 1,
-      overlap: 'skip',
-      steps: [{ action: { kind: 'materialize', views: ['sales'] } }],
-    });
+    const steps = [{ action: { kind: 'materialize', views: ['sales'] } }];
+    expect(spec).toMatchObject({ concurrency: 1, overlap: 'skip', steps });
     expect(failed).toEqual([]);
   });
 
   it('a time that a night skips is at the next instant, one that comes twice is once', async () => {
     const views = [view('sales', berlin)];
-    await look('2026-03-28T12:00:00Z', { views });
-    await look('2026-03-29T01:00:01Z', { views });
-    await look('2026-03-29T01:30:01Z', { views });
-    await look('2026-10-24T12:00:00Z', { views });
-    await look('2026-10-25T00:30:01Z', { views });
-    await look('2026-10-25T01:30:01Z', { views });
+    const spring = ['03-28T12:00', '03-29T01:00', '03-29T01:30'];
+    const autumn = ['10-24T12:00', '10-25T00:30', '10-25T01:30'];
+    await looks(views, ...[...spring, ...autumn].map((time) => `2026-${time}:01Z`));
     expect(await made()).toEqual([
       'materialize:sales 2026-03-29T01:00',
       // Of half a year that nobody was there for, the last.
@@ -93,15 +88,14 @@ describe.each(databasesByTier('own schedules'))('on $name', (databases) => {
 
   it('after a week off the last time is made up for, or none', async () => {
     const views = [view('late', berlin), view('never', { ...berlin, catchUp: 'none' })];
-    await look('2026-01-01T12:00:00Z', { views });
-    await look('2026-01-08T12:00:00Z', { views });
+    await looks(views, '2026-01-01T12:00:00Z', '2026-01-08T12:00:00Z');
     expect(await made()).toEqual(['materialize:late 2026-01-08T01:30']);
   });
 
   it('not twice where the clock is set back an hour, nor after it was a day ahead', async () => {
     const views = [view('sales', berlin)];
-    for (const time of ['01T12:00', '02T01:30', '02T00:30', '02T01:30', '03T01:31', '02T01:31', '03T01:30'])
-      await look(`2026-01-${time}:01Z`, { views });
+    const times = ['01T12:00', '02T01:30', '02T00:30', '02T01:30', '03T01:31', '02T01:31', '03T01:30'];
+    await looks(views, ...times.map((time) => `2026-01-${time}:01Z`));
     expect(await made()).toEqual(['materialize:sales 2026-01-02T01:30', 'materialize:sales 2026-01-03T01:30']);
   });
 
@@ -134,14 +128,9 @@ describe.each(databasesByTier('own schedules'))('on $name', (databases) => {
 
   it('they are found by their names, to be run by hand and resumed', () => {
     const views = { sales: view('sales', {}) };
-    expect(ownPipeline({ views }, 'materialize:sales')?.steps[0]?.action).toEqual({
-      kind: 'materialize',
-      views: ['sales'],
-    });
-    expect(ownPipeline({ views }, 'headrace:gc')?.steps[0]).toMatchObject({
-      action: { kind: 'gc' },
-      executor: 'local',
-    });
+    const [own, gc] = ['materialize:sales', 'headrace:gc'].map((name) => ownPipeline({ views }, name)?.steps[0]);
+    expect(own?.action).toEqual({ kind: 'materialize', views: ['sales'] });
+    expect(gc).toMatchObject({ action: { kind: 'gc' }, executor: 'local' });
     for (const name of ['materialize:gone', 'materialize:constructor', 'sales'])
       expect(ownPipeline({ views }, name)).toBeUndefined();
   });

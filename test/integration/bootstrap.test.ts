@@ -2,27 +2,22 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { folderOfFile } from '../support/new-folder.ts';
 
 const source = fileURLToPath(new URL('../../scripts/bootstrap.mjs', import.meta.url));
-let clone = '';
+const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
+const clone = folderOfFile();
 
 beforeAll(() => {
-  clone = mkdtempSync(join(tmpdir(), 'headrace-clone-'));
   mkdirSync(join(clone, 'scripts'));
   copyFileSync(source, join(clone, 'scripts/bootstrap.mjs'));
-  const lock = {
-    name: 'clone',
-    version: '1.0.0',
-    lockfileVersion: 3,
-    requires: true,
-    packages: { '': { name: 'clone', version: '1.0.0' } },
-  };
-  writeFileSync(join(clone, 'package.json'), JSON.stringify({ name: 'clone', version: '1.0.0' }));
+  const own = { name: 'clone', version: '1.0.0' };
+  const lock = { ...own, lockfileVersion: 3, requires: true, packages: { '': own } };
+  writeFileSync(join(clone, 'package.json'), JSON.stringify(own));
   writeFileSync(join(clone, 'package-lock.json'), JSON.stringify(lock));
   writeFileSync(
     join(clone, 'scripts/show.ts'),
@@ -34,30 +29,23 @@ beforeAll(() => {
   );
 });
 
-afterAll(() => rmSync(clone, { recursive: true, force: true }));
-
 it('installs when nothing is there, then not again until the lock changes', () => {
-  const first = spawnSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/show.ts', 'a', 'b c'], {
-    cwd: clone,
-    encoding: 'utf8',
-  });
+  const show = (...words: string[]) =>
+    spawnSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/show.ts', ...words], {
+      cwd: clone,
+      encoding: 'utf8',
+    });
+  const first = show('a', 'b c');
   expect(first.stderr).toMatch(/No packages yet: npm ci …/);
   // Nothing but the script's own output: a program may read it.
   expect(JSON.parse(first.stdout)).toMatchObject({ words: ['a', 'b c'] });
   expect(first.status).toBe(3);
   expect(existsSync(join(clone, 'node_modules/.headrace-lock'))).toBe(true);
-  const second = spawnSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/show.ts'], {
-    cwd: clone,
-    encoding: 'utf8',
-  });
-  expect(second.stderr).toBe('');
+  expect(show().stderr).toBe('');
 });
 
 it('passes a stop on to the script', async () => {
-  const child = spawn(process.execPath, ['scripts/bootstrap.mjs', 'scripts/wait.ts'], {
-    cwd: clone,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(process.execPath, ['scripts/bootstrap.mjs', 'scripts/wait.ts'], { cwd: clone, stdio });
   let printed = '';
   for await (const chunk of child.stdout) {
     printed += String(chunk);
@@ -73,7 +61,7 @@ it('stops the script when the npm that ran it is gone', async () => {
   const words = [process.execPath, 'scripts/bootstrap.mjs', 'scripts/wait.ts'].map((word) => `'${word}'`).join(' ');
   const shell = spawn('sh', ['-c', `${words}; true`], {
     cwd: clone,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio,
     env: { ...process.env, npm_lifecycle_event: 'headrace' },
   });
   let printed = '';

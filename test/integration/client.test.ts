@@ -9,12 +9,10 @@ import { passThroughModel } from '../support/onnx-model.ts';
 import { openServing, type OpenServing } from '../support/open-serving.ts';
 
 const LARGE = 9_007_199_254_740_993n;
+const NUMBERS = { small: -7, large: -9_223_372_036_854_775_808n, single: 0.5, double: Number.NaN };
 const FULL = {
+  ...NUMBERS,
   flag: true,
-  small: -7,
-  large: -9_223_372_036_854_775_808n,
-  single: 0.5,
-  double: Number.NaN,
   name: 'ü "quoted"\n',
   code: Uint8Array.of(0, 255, 128),
   seen: '1969-12-31T23:59:59.999999Z',
@@ -117,14 +115,8 @@ describe('values', () => {
       r_counts: [[1n, null], null, []],
     };
     const { features } = await values.readFeatures('all', { account: LARGE, ...sent });
-    const asked = Object.fromEntries(
-      Object.keys(sent).map((name) => [name, (features as Readonly<Record<string, unknown>>)[`sent__${name}`]]),
-    );
-    expect(asked).toEqual({
-      ...sent,
-      r_seen: '2026-01-02T03:04:05.678Z',
-      r_embedding: Float32Array.of(1, 2),
-    });
+    const back = { ...sent, r_seen: '2026-01-02T03:04:05.678Z', r_embedding: Float32Array.of(1, 2) };
+    expect(features).toMatchObject(Object.fromEntries(Object.entries(back).map(([name, v]) => [`sent__${name}`, v])));
   });
 
   it('that JSON has no form of are named by row and column, before anything is sent', async () => {
@@ -143,13 +135,8 @@ describe('values', () => {
 describe('predictions', () => {
   it('are one for one row, and many for many', async () => {
     const one = await client.predict('checkout', { points: LARGE });
-    expect(one).toEqual({
-      predictionId: expect.any(String) as string,
-      outputs: { points: '9007199254740993' },
-      model: 'returns',
-      version: 1,
-      variant: 'stable',
-    });
+    const by = { predictionId: expect.any(String) as string, model: 'returns', version: 1, variant: 'stable' };
+    expect(one).toEqual({ ...by, outputs: { points: '9007199254740993' } });
     const values = await typed('bigint');
     const many = await values.predictMany('checkout', [{ points: 1 }, { points: LARGE }], { features: true });
     expect(many.map(({ outputs, features, statuses }) => [outputs, features, statuses])).toEqual([
@@ -170,28 +157,19 @@ describe('predictions', () => {
   it('throw all mistakes of their rows', async () => {
     const failed = client.predictMany('checkout', [{ points: 'a' }, {}], { requestId: 'trip-7' });
     await expect(failed).rejects.toBeInstanceOf(HeadraceClientError);
-    await expect(failed).rejects.toMatchObject({
-      code: 'HR_INVALID',
-      status: 400,
-      requestId: 'trip-7',
-      attempts: 1,
-      errors: [{ path: 'inputs[0].points' }, { path: 'inputs[1].points' }],
-    });
+    const errors = [{ path: 'inputs[0].points' }, { path: 'inputs[1].points' }];
+    const refused = { code: 'HR_INVALID', status: 400, requestId: 'trip-7', attempts: 1, errors };
+    await expect(failed).rejects.toMatchObject(refused);
     await expect(client.predict('chekout', {})).rejects.toMatchObject({ code: 'HR_UNKNOWN_ENDPOINT', status: 404 });
   });
 
   it('have outcomes, by id and by unit', async () => {
     const { predictionId } = await client.predict('checkout', { points: 77 });
-    expect(
-      await client.tellOutcomes('checkout', [
-        { predictionId, value: true, observedAt: new Date() },
-        { unit: 77, at: new Date(), within: '1d', value: 3.5 },
-        { predictionId, value: null },
-      ]),
-    ).toBe(3);
-    await expect(client.tellOutcomes('checkout', [{ predictionId, value: 2 ** 53 }])).rejects.toMatchObject({
-      code: 'HR_INVALID',
-    });
+    const byId = { predictionId, value: true, observedAt: new Date() };
+    const byUnit = { unit: 77, at: new Date(), within: '1d', value: 3.5 };
+    expect(await client.tellOutcomes('checkout', [byId, byUnit, { predictionId, value: null }])).toBe(3);
+    const beyond = client.tellOutcomes('checkout', [{ predictionId, value: 2 ** 53 }]);
+    await expect(beyond).rejects.toMatchObject({ code: 'HR_INVALID' });
     // JSON would make null of it: that nothing became of the prediction.
     await expect(client.tellOutcomes('checkout', [{ predictionId, value: Number.NaN }])).rejects.toMatchObject({
       code: 'HR_INVALID',
@@ -231,9 +209,8 @@ describe('the rest', () => {
     const idempotencyKey = 'load-7';
     expect(await client.push('facts', rows, { idempotencyKey })).toMatchObject({ accepted: 1, duplicate: false });
     expect(await client.push('facts', rows, { idempotencyKey })).toMatchObject({ accepted: 1, duplicate: true });
-    await expect(client.push('facts', [{ account: 8, at: AT }], { idempotencyKey })).rejects.toMatchObject({
-      status: 422,
-    });
+    const other = client.push('facts', [{ account: 8, at: AT }], { idempotencyKey });
+    await expect(other).rejects.toMatchObject({ status: 422 });
   });
 
   it('tells flags as predictions are assigned', async () => {
@@ -244,12 +221,9 @@ describe('the rest', () => {
   });
 
   it('tells what an endpoint serves, and health', async () => {
-    expect(await client.endpoint('checkout')).toEqual({
-      model: 'returns',
-      unit: ['points'],
-      variants: [{ name: 'stable', version: 1, weight: 100 }],
-      state: 'serving',
-    });
+    const variants = [{ name: 'stable', version: 1, weight: 100 }];
+    const served = { model: 'returns', unit: ['points'], variants, state: 'serving' };
+    expect(await client.endpoint('checkout')).toEqual(served);
     expect(await client.health()).toMatchObject({ isReady: true, told: { status: 'ready' } });
   });
 

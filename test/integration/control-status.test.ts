@@ -26,26 +26,24 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
   const statusOf = async (view: string, other: Partial<ViewStatusDeps> = {}): Promise<ViewStatus> => {
     const { log, store, clock, deps } = world;
     const runs = await openRuns(deps.database);
-    const versions = versionsOf(deps.definitions).map((live) => ({
-      live,
-      isCurrent: true,
-      missing: null,
-      readBy: [],
-      unreadSinceMicros: null,
-    }));
+    const read = { isCurrent: true, missing: null, readBy: [], unreadSinceMicros: null };
+    const versions = versionsOf(deps.definitions).map((live) => ({ live, ...read }));
     const given = { versions, runs, log, store, storePlace: PLACE, applied: 'sales', nowMicros: clock.now };
     const statuses = await viewStatuses({ ...given, ...other });
     return statuses.find((status) => status.view === view) as ViewStatus;
   };
 
+  /** A run of a store that does not answer. */
+  const failRun = async (): Promise<void> => {
+    const marks = () => Promise.reject(new HeadraceError('HR_ONLINE_UNAVAILABLE', 'away'));
+    const store = { ...world.store, marks };
+    await expect(materialize({ ...world.deps, store }, { incremental: true, dryRun: false })).rejects.toThrow();
+    expect((await statusOf('sold')).failed).toMatchObject({ error: 'HR_ONLINE_UNAVAILABLE: away' });
+  };
+
   it('tells of no data before the first run, and how old it is after', async () => {
-    expect(await statusOf('sold')).toMatchObject({
-      newest_event: null,
-      last_run: null,
-      last_look: null,
-      boundary: null,
-      coverage: [],
-    });
+    const nothing = { newest_event: null, last_run: null, last_look: null, boundary: null, coverage: [] };
+    expect(await statusOf('sold')).toMatchObject(nothing);
     await world.run();
     world.clock.now += HOUR;
     expect(await statusOf('sold')).toMatchObject({
@@ -111,20 +109,19 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
     // One that finds nothing to do meanwhile says nothing of what becomes of this one.
     expect(await world.run({ views: ['sold'] })).toMatchObject([{ state: 'up-to-date' }]);
     await runs.abandon(number, 'HR_STORAGE_FULL: no space');
-    expect(await statusOf('sold')).toMatchObject({
-      running: null,
-      failed: { run: number, error: 'HR_STORAGE_FULL: no space' },
-    });
+    const expected = { running: null, failed: { run: number, error: 'HR_STORAGE_FULL: no space' } };
+    expect(await statusOf('sold')).toMatchObject(expected);
   });
 
   it('names a server whose clock is ahead, by what it last told of itself', async () => {
-    const ahead = await openEventLog({
+    const { database } = world.deps;
+    const clock = { nowMicros: () => world.clock.now + 2 * HOUR };
+    const stores = {
       path: join(world.directory, 'ahead'),
-      database: world.deps.database,
+      database,
       objects: openObjectStore(`file:${world.objects}`),
-      clock: { nowMicros: () => world.clock.now + 2 * HOUR },
-      logger: silentLogger,
-    });
+    };
+    const ahead = await openEventLog({ ...stores, clock, logger: silentLogger });
     await world.log.register();
     await ahead.register();
     expect((await statusOf('sold')).coverage).toMatchObject([
@@ -152,12 +149,8 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
     await world.log.forget(writer.writer);
     await quiet();
     world.clock.now += HOUR;
-    expect(await statusOf('sold')).toMatchObject({
-      last_run: { run: 1, finished: { age_seconds: 4 * 3600 } },
-      last_look: { age_seconds: 3600 },
-      failed: null,
-      marks: [{ run: 1 }],
-    });
+    const older = { last_run: { run: 1, finished: { age_seconds: 4 * 3600 } }, last_look: { age_seconds: 3600 } };
+    expect(await statusOf('sold')).toMatchObject({ ...older, failed: null, marks: [{ run: 1 }] });
     expect(await viewMetrics([await statusOf('sold')])).toContain(
       'headrace_view_last_run_age_seconds{view="sold"} 3600\n',
     );
@@ -166,22 +159,17 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
   it('has no failed run any more once a later one found nothing to do', async () => {
     await world.run();
     world.clock.now += HOUR;
-    const broken = { ...world.store, marks: () => Promise.reject(new HeadraceError('HR_ONLINE_UNAVAILABLE', 'away')) };
     await world.log.register();
-    await expect(materialize({ ...world.deps, store: broken }, { incremental: true, dryRun: false })).rejects.toThrow();
-    expect((await statusOf('sold')).failed).toMatchObject({ error: 'HR_ONLINE_UNAVAILABLE: away' });
+    await failRun();
     world.clock.now += HOUR;
     await world.run();
     expect((await statusOf('sold')).failed).toBeNull();
   });
 
   it('has a failed run though another machine, whose clock is ahead, looked or finished before it', async () => {
-    const broken = { ...world.store, marks: () => Promise.reject(new HeadraceError('HR_ONLINE_UNAVAILABLE', 'away')) };
     const fail = async () => {
       world.clock.now -= 2 * HOUR;
-      const request = { incremental: true, dryRun: false };
-      await expect(materialize({ ...world.deps, store: broken }, request)).rejects.toThrow();
-      expect((await statusOf('sold')).failed).toMatchObject({ error: 'HR_ONLINE_UNAVAILABLE: away' });
+      await failRun();
       world.clock.now += 2 * HOUR;
     };
     await world.run();

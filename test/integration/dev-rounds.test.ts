@@ -8,9 +8,7 @@ import { npmOf } from '../support/template-project.ts';
 import { fullIt } from '../support/tier.ts';
 import { typeCommand, type TypedOutput } from '../support/typed-command.ts';
 
-interface Sampled {
-  readonly value: unknown;
-}
+type Sampled = { readonly value: unknown } | null;
 export interface Round {
   readonly state: string;
   readonly store: string;
@@ -20,12 +18,7 @@ export interface Round {
   readonly services: readonly {
     readonly row: Readonly<Record<string, unknown>> | null;
     readonly error: string | null;
-    readonly features: readonly {
-      readonly name: string;
-      readonly before: Sampled | null;
-      readonly after: Sampled | null;
-      readonly changed: boolean;
-    }[];
+    readonly features: readonly { name: string; before: Sampled; after: Sampled; changed: boolean }[];
   }[];
 }
 
@@ -78,12 +71,8 @@ describe('a round of dev', () => {
     parent.write(BASKET, basket.replace('request.discount', 'request.discont'));
     const round = await once();
     expect(round).toMatchObject({ code: 1, state: 'mistakes', revision: null });
-    expect(round.mistakes).toEqual([
-      expect.objectContaining({
-        path: 'basket.ts:11:23',
-        message: expect.stringContaining('Did you mean "discount"?'),
-      }),
-    ]);
+    const message = expect.stringContaining('Did you mean "discount"?');
+    expect(round.mistakes).toMatchObject([{ path: 'basket.ts:11:23', message }]);
   });
 
   it('does not apply what would break a model to the project’s own registry, unless it is told to', async () => {
@@ -115,10 +104,8 @@ describe('a round of dev', () => {
   });
 
   it('refuses a key that is no JSON object, and a folder without a project', async () => {
-    expect(await typed(['dev', '--once', '--key', 'ada'])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--key is not JSON'),
-    });
+    const expected = { code: 2, stderr: expect.stringContaining('--key is not JSON') };
+    expect(await typed(['dev', '--once', '--key', 'ada'])).toMatchObject(expected);
     expect((await typed(['dev', '--once', '--key', '[1]'])).stderr).toContain('takes a JSON object');
     expect(await typeCommand(parent.directory, ['dev', '--once'])).toMatchObject({
       code: 1,

@@ -1,13 +1,13 @@
 // What `headrace doctor` says of DuckDB's extensions: those that load, and those that are there and don't.
 
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lookAtExtensions } from '../../src/app/look-at-extensions.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { findExtensions } from '../support/duckdb-extensions.ts';
+import { folderOfFile } from '../support/new-folder.ts';
 
 const found = findExtensions(['httpfs'], 'doctor on extensions');
 const NAMES = ['avro', 'delta', 'httpfs', 'iceberg'];
@@ -28,7 +28,7 @@ const lake = source('orders', 'iceberg', { path: 's3://lake/orders' });
 const delta = source('items', 'delta', { path: 'lake/items' });
 
 describe('doctor on DuckDB’s extensions', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-doctor-'));
+  const folder = folderOfFile();
   const opened: DuckDb[] = [];
   /** Of a folder in which none of them can be loaded but those. */
   const open = async (...whole: readonly string[]): Promise<DuckDb> => {
@@ -47,24 +47,19 @@ describe('doctor on DuckDB’s extensions', () => {
   });
   afterAll(async () => {
     for (const one of opened) await one.close();
-    rmSync(folder, { recursive: true, force: true });
   });
-  const look = async (duckdb: DuckDb, ...sources: readonly SourceSpec[]) =>
-    Object.fromEntries(
-      (await lookAtExtensions(duckdb, { sources: Object.fromEntries(sources.map((one) => [one.name, one])) })).map(
-        ({ check, ...finding }) => [check, finding],
-      ),
-    );
+  const look = async (duckdb: DuckDb, ...sources: readonly SourceSpec[]) => {
+    const found = await lookAtExtensions(duckdb, {
+      sources: Object.fromEntries(sources.map((one) => [one.name, one])),
+    });
+    return Object.fromEntries(found.map(({ check, ...finding }) => [check, finding]));
+  };
 
   it('minds none where no source needs one, and still says what is there', async () => {
     const findings = await look(broken, onDisk);
     expect(Object.keys(findings).toSorted()).toEqual(NAMES.map((name) => `duckdb ${name}`));
-    for (const finding of Object.values(findings)) {
-      expect(finding).toEqual({
-        state: 'ok',
-        says: expect.stringMatching(/^is not on this machine; no source needs it/),
-      });
-    }
+    const says = expect.stringMatching(/^is not on this machine; no source needs it/);
+    for (const finding of Object.values(findings)) expect(finding).toEqual({ state: 'ok', says });
   });
 
   it('says what is done without one, and what cannot be', async () => {
@@ -74,10 +69,8 @@ describe('doctor on DuckDB’s extensions', () => {
       says: expect.stringMatching(/^does not load \(.+\): of events objects are copied through the AWS SDK first/),
       fix: expect.stringContaining('offline.extensions'),
     });
-    expect(findings['duckdb delta']).toMatchObject({
-      state: 'fail',
-      says: expect.stringMatching(/Delta tables cannot be read \(items\)$/),
-    });
+    const expected = { state: 'fail', says: expect.stringMatching(/Delta tables cannot be read \(items\)$/) };
+    expect(findings['duckdb delta']).toMatchObject(expected);
     expect(findings['duckdb iceberg']).toMatchObject({ state: 'ok' });
     // A table in S3 is read by no copy.
     expect((await look(broken, inS3, lake))['duckdb httpfs']).toMatchObject({

@@ -28,10 +28,8 @@ describe('the folder that init is given', () => {
 
   it('may not hold anything, nor be a file: then nothing is written', async () => {
     parent.write('used/notes.txt', 'mine');
-    expect(await init(['used'])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('is not empty. Give a new folder.'),
-    });
+    const expected = { code: 2, stderr: expect.stringContaining('is not empty. Give a new folder.') };
+    expect(await init(['used'])).toMatchObject(expected);
     expect(existsSync(parent.file('used/headrace.config.ts'))).toBe(false);
     expect(await init(['used/notes.txt'])).toMatchObject({ code: 2, stderr: expect.stringContaining('is a file') });
     expect((await init(['twice'])).code).toBe(0);
@@ -52,10 +50,8 @@ describe('the folder that init is given', () => {
 
   it('is a project for --repair', async () => {
     mkdirSync(parent.file('bare'));
-    expect(await init(['--repair', 'bare'])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('there is no tsconfig.json in'),
-    });
+    const expected = { code: 2, stderr: expect.stringContaining('there is no tsconfig.json in') };
+    expect(await init(['--repair', 'bare'])).toMatchObject(expected);
     expect((await init(['whole'])).code).toBe(0);
     const { stdout } = await init(['--repair', parent.file('whole'), '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ changed: false, extended: true });

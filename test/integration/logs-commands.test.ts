@@ -40,18 +40,16 @@ const serve = (opened: App): Promise<Serving> => serveInProcess(opened, { host: 
 
 const idOf = (place: number): string => predictions[place]?.prediction_id ?? '';
 const soon = (): string => new Date(Date.now() + 1000).toISOString();
+const json = (...args: readonly string[]): unknown => headraceJson(project, args);
+const status = (...args: readonly string[]) => json('logs', 'status', ...args);
 const query = (...args: readonly string[]) => headrace(project, ['logs', 'query', ...args]);
-const ask = (...args: readonly string[]) => headraceJson(project, ['logs', 'query', ...args]);
+const ask = (...args: readonly string[]) => json('logs', 'query', ...args);
 
 describe('logs query', () => {
   it('answers before anything was predicted', () => {
     expect(query('checkout')).toMatchObject({ code: 0, stdout: 'No rows.\n' });
-    expect(ask('--sql', 'SELECT count(*) AS n FROM predictions')).toEqual({
-      columns: [{ name: 'n', type: 'BIGINT' }],
-      rows: [{ n: 0 }],
-      limit: 1000,
-      is_cut: false,
-    });
+    const expected = { columns: [{ name: 'n', type: 'BIGINT' }], rows: [{ n: 0 }], limit: 1000, is_cut: false };
+    expect(ask('--sql', 'SELECT count(*) AS n FROM predictions')).toEqual(expected);
   });
 
   it('sees what a server has just predicted, with its outcome', async () => {
@@ -81,7 +79,7 @@ describe('logs query', () => {
   });
 
   it('is beside a status that tells how its files stand', () => {
-    expect(headraceJson(project, ['logs', 'status'])).toMatchObject({
+    expect(status()).toMatchObject({
       open: { files: 1 },
       ended: { files: 0, bytes: 0 },
       predictions: { files: 0, bytes: 0, from: null, to: null },
@@ -114,38 +112,35 @@ describe('the log', () => {
       { unit: ['zoe'], at: soon(), within: '1h', value: true },
     ];
     writeFileSync(project.file('outcomes.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
-    expect(headraceJson(project, ['logs', 'outcomes', 'checkout', 'outcomes.jsonl'])).toEqual({ accepted: 4 });
-    expect(headraceJson(project, ['logs', 'status'])).toMatchObject({
+    expect(json('logs', 'outcomes', 'checkout', 'outcomes.jsonl')).toEqual({ accepted: 4 });
+    expect(status()).toMatchObject({
       told: { recorded: 5, repeated: 0, matched: 3, unmatched: { unknown_id: 1, unknown_unit: 1 }, in_future: 0 },
     });
-    expect(headraceJson(project, ['logs', 'status', '--files'])).not.toHaveProperty('told');
-    const parquet = `COPY (SELECT '${idOf(0)}' AS prediction_id, true AS value, TIMESTAMPTZ '2026-01-02 03:04:05.5+00' AS observed_at, 'x' AS other) TO '${project.file('outcomes.parquet')}'`;
-    return writeParquet(parquet).then(() => {
-      expect(headraceJson(project, ['logs', 'outcomes', 'checkout', 'outcomes.parquet'])).toEqual({ accepted: 1 });
-      expect(headraceJson(project, ['logs', 'status'])).toMatchObject({
-        told: { recorded: 6, repeated: 1, matched: 3 },
-      });
-      expect(headrace(project, ['logs', 'status']).stdout).toMatch(/of an unknown unit +1 /);
-    });
+    expect(status('--files')).not.toHaveProperty('told');
+  });
+
+  it('takes outcomes of Parquet', async () => {
+    await writeParquet(
+      `COPY (SELECT '${idOf(0)}' AS prediction_id, true AS value, TIMESTAMPTZ '2026-01-02 03:04:05.5+00' AS observed_at, 'x' AS other) TO '${project.file('outcomes.parquet')}'`,
+    );
+    expect(json('logs', 'outcomes', 'checkout', 'outcomes.parquet')).toEqual({ accepted: 1 });
+    expect(status()).toMatchObject({ told: { recorded: 6, repeated: 1, matched: 3 } });
+    expect(headrace(project, ['logs', 'status']).stdout).toMatch(/of an unknown unit +1 /);
   });
 
   it.each([
     ['{"prediction_id":"p"}', 'outcomes[0].value is missing'],
-    ['{"prediction_id":"p","value":[1]}', 'outcomes[0].value expected number, boolean, text or null, got'],
-    ['{"prediction_id":7,"value":1}', 'outcomes[0].prediction_id expected text, got number 7'],
-    ['{"id":"p","value":1}', 'outcomes[0].id is not a known member'],
     ['{"unit":"ada","value":1}', 'outcomes[0].at is missing'],
-    ['{"unit":[],"at":"2026-01-01T00:00:00Z","value":1}', 'outcomes[0].unit expected a value or an array'],
     ['[]', 'outcomes[0] expected an object'],
   ])('refuses %s in one, and keeps nothing of it', (line, message) => {
     writeFileSync(project.file('bad.jsonl'), `${line}\n{"prediction_id":"${idOf(3)}","value":1}\n`);
     const { code, stderr } = headrace(project, ['logs', 'outcomes', 'checkout', 'bad.jsonl']);
     expect([code, stderr.replaceAll(': ', ' ')]).toEqual([1, expect.stringContaining(message)]);
-    expect(headraceJson(project, ['logs', 'status'])).toMatchObject({ told: { recorded: 6 } });
+    expect(status()).toMatchObject({ told: { recorded: 6 } });
   });
 
   it('shows a prediction by its id, with what became of it, and how it is verified', () => {
-    const shown = headraceJson(project, ['logs', 'show', idOf(1)]);
+    const shown = json('logs', 'show', idOf(1));
     expect(shown).toMatchObject({
       prediction_id: idOf(1),
       endpoint: 'checkout',
@@ -160,70 +155,31 @@ describe('the log', () => {
     });
     const { stdout } = headrace(project, ['logs', 'show', idOf(2)]);
     expect(stdout).toMatch(/features +\S*mean_7d +null +NOT_FOUND/);
-    expect(headrace(project, ['logs', 'show', 'none-0'])).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('HR_UNKNOWN_PREDICTION: the prediction log has no prediction "none-0"'),
-    });
-    const verified = headraceJson(project, ['verify', '--prediction', idOf(1)]);
+    const unknown = expect.stringContaining('HR_UNKNOWN_PREDICTION: the prediction log has no prediction "none-0"');
+    expect(headrace(project, ['logs', 'show', 'none-0'])).toMatchObject({ code: 1, stderr: unknown });
+    const verified = json('verify', '--prediction', idOf(1));
     expect(verified).toMatchObject({ checked: 1, differences: [] });
-    expect(headrace(project, ['verify', '--prediction', 'none-0'])).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('HR_UNKNOWN_PREDICTION: the prediction log has no prediction "none-0"'),
-    });
+    expect(headrace(project, ['verify', '--prediction', 'none-0'])).toMatchObject({ code: 1, stderr: unknown });
   });
 
   it('becomes a spine, whose training set has the features that were served', () => {
     const out = project.file('spine.parquet');
-    const written = headraceJson(project, [
-      'logs',
-      'spine',
-      'checkout',
-      '--out',
-      'spine.parquet',
-      '--label',
-      'returned',
-    ]);
-    expect(written).toMatchObject({
-      path: out,
-      rows: 4,
-      labelled: 3,
-      altered: 0,
-      timestamp: 'predicted_at',
-      label: 'returned',
-    });
-    const set = [
-      'training-set',
-      'create',
-      '--service',
-      'numbers',
-      '--spine',
-      'spine.parquet',
-      '--timestamp',
-      'predicted_at',
-    ];
-    headraceJson(project, [...set, '--label', 'returned', '--out', 'train.parquet']);
-    const served = headraceJson(project, [
-      'logs',
-      'query',
-      '--sql',
-      'SELECT prediction_id, features FROM predictions ORDER BY prediction_id',
-    ]) as { rows: { prediction_id: string; features: Record<string, unknown> }[] };
-    const trained = headraceJson(project, [
-      'logs',
-      'query',
-      '--sql',
-      "SELECT * FROM read_parquet('train.parquet') ORDER BY prediction_id",
-    ]) as { rows: Record<string, unknown>[] };
+    const written = json('logs', 'spine', 'checkout', '--out', 'spine.parquet', '--label', 'returned');
+    const named = { timestamp: 'predicted_at', label: 'returned' };
+    expect(written).toMatchObject({ path: out, rows: 4, labelled: 3, altered: 0, ...named });
+    const set = ['--service', 'numbers', '--spine', 'spine.parquet', '--timestamp', 'predicted_at'];
+    json('training-set', 'create', ...set, '--label', 'returned', '--out', 'train.parquet');
+    const rowsOf = (sql: string) => ask('--sql', sql) as { rows: Record<string, unknown>[] };
+    const served = rowsOf('SELECT prediction_id, features FROM predictions ORDER BY prediction_id');
+    const trained = rowsOf("SELECT * FROM read_parquet('train.parquet') ORDER BY prediction_id");
     expect(trained.rows).toHaveLength(4);
+    let values = 0;
     for (const [i, { prediction_id, features }] of served.rows.entries()) {
-      const row = trained.rows[i] ?? {};
-      expect(row['prediction_id']).toBe(prediction_id);
-      for (const [name, value] of Object.entries(features)) expect([name, row[name]]).toEqual([name, value]);
+      expect(trained.rows[i]).toMatchObject({ prediction_id, ...(features as object) });
+      values += Object.values(features as object).filter((value) => value !== null).length;
     }
     // Not that nothing is equal to nothing.
-    expect(
-      served.rows.flatMap(({ features }) => Object.values(features)).filter((value) => value !== null).length,
-    ).toBeGreaterThan(8);
+    expect(values).toBeGreaterThan(8);
     expect(headrace(project, ['logs', 'spine', 'chekout', '--out', 'x.parquet'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('there is no endpoint "chekout". Did you mean "checkout"?'),
@@ -233,29 +189,19 @@ describe('the log', () => {
 
 describe('outcomes of a file', () => {
   it('weigh for no rollout without maturity, which is said', () => {
+    const guarded = ['--candidate', '2', '--guard', 'outcome>-5%'];
     const start = (...more: readonly string[]) =>
-      headraceJson(project, [
-        'rollout',
-        'start',
-        'checkout',
-        '--candidate',
-        '2',
-        '--guard',
-        'outcome>-5%',
-        ...more,
-      ]) as {
-        readonly id: string;
-      };
+      json('rollout', 'start', 'checkout', ...guarded, ...more) as { readonly id: string };
     writeFileSync(project.file('one.jsonl'), JSON.stringify({ prediction_id: idOf(0), value: true }));
     const recorded = (): string => headrace(project, ['logs', 'outcomes', 'checkout', 'one.jsonl']).stdout;
     const { id } = start();
     expect(recorded()).toBe(
       `1 outcome of checkout recorded\nRollout ${id} counts nothing of a file: it has no maturity, so its guard on outcomes sees what servers are sent.\n`,
     );
-    headraceJson(project, ['rollout', 'abort', 'checkout']);
+    json('rollout', 'abort', 'checkout');
     start('--maturity', '1h');
     expect(recorded()).toBe('1 outcome of checkout recorded\n');
-    headraceJson(project, ['rollout', 'abort', 'checkout']);
+    json('rollout', 'abort', 'checkout');
   });
 });
 
@@ -263,10 +209,7 @@ describe('a file that cannot be written', () => {
   it.each([
     ['a spine', ['logs', 'spine', 'checkout', '--out']],
     ['a report', ['experiments', 'report', 'none', '--html']],
-    [
-      'a training set',
-      ['training-set', 'create', '--service=numbers', '--spine=s.parquet', '--timestamp=predicted_at', '--out'],
-    ],
+    ['a training set', ['training-set', 'create', '--service=x', '--spine=s.parquet', '--timestamp=at', '--out']],
   ])('is told before anything is asked: of %s', (_, command) => {
     const under = project.file('outcomes.jsonl');
     writeFileSync(under, '');

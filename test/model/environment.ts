@@ -7,34 +7,21 @@ import { markedRow, writerState } from './registry.ts';
 import { startRun } from './run.ts';
 import { isOver, releaseLocks, startSettlement } from './settle.ts';
 import { crash, failOver, isUsable, remove } from './store.ts';
-import {
-  claimsNode,
-  count,
-  type Event,
-  eventOf,
-  hasAnswered,
-  keeps,
-  KEYS,
-  type Log,
-  logOf,
-  type Request,
-  type World,
-  type Writer,
-} from './world.ts';
+import * as w from './world.ts';
 import { startPush, startWriter } from './writer.ts';
 
 const LONGEST_LOSS = 12;
 const MOST_TRIES = 4;
 
 /** A writer that takes pushes. */
-export type Serving = Writer & { readonly log: Log };
+export type Serving = w.Writer & { readonly log: w.Log };
 
-export function servingWriters(world: World): readonly Serving[] {
+export function servingWriters(world: w.World): readonly Serving[] {
   return world.slots.filter((writer): writer is Serving => writer.isAlive && writer.log !== undefined);
 }
 
 /** One thing, or nothing. */
-export function disturb(world: World): void {
+export function disturb(world: w.World): void {
   const { random } = world;
   const serving = servingWriters(world);
   const at = random.next();
@@ -50,7 +37,7 @@ export function disturb(world: World): void {
   else if (at < 0.915) doLateCommand(world);
   else if (at < 0.945 && world.failsOver) {
     failOver(world, random.pick(world.nodes), random.between(1, LONGEST_LOSS));
-    count(world, 'failovers');
+    w.count(world, 'failovers');
   } else if (at < 0.955) expireClaims(world);
   else if (at < 0.97) addVersion(world);
   else if (at < 0.985) switchReaders(world);
@@ -58,30 +45,24 @@ export function disturb(world: World): void {
   else forgetLost(world);
 }
 
+const unsent = () => ({ isSent: false, places: [], seenIn: new Set<w.Version>() });
+
 /** A new event, of now or a little ahead. */
-function addEvent(world: World): Event {
+function addEvent(world: w.World): w.Event {
   const { random } = world;
-  const key = random.pick(KEYS);
+  const key = random.pick(w.KEYS);
   world.lastTime += 1;
   const time =
     world.mode === 'keep'
       ? world.lastTime + random.pick([0, 0, 1, 2])
       : // What the files ever reached will not be pushed any more.
         Math.max(world.lastTime, world.filesEndMost + 1) + random.pick([0, 0, 3]);
-  const event: Event = {
-    id: world.events.length + 1,
-    key,
-    time,
-    isSent: false,
-    places: [],
-    isAcknowledged: false,
-    seenIn: new Set(),
-  };
+  const event: w.Event = { id: world.events.length + 1, key, time, ...unsent(), isAcknowledged: false };
   world.events.push(event);
   return event;
 }
 
-function pushSomething(world: World, writer: Serving): void {
+function pushSomething(world: w.World, writer: Serving): void {
   const { random } = world;
   const repeatable = world.requests.filter(
     ({ key, isClosed, tries }) => key !== undefined && !isClosed && tries < MOST_TRIES,
@@ -92,7 +73,7 @@ function pushSomething(world: World, writer: Serving): void {
   startPush(world, writer, writer.log, request);
 }
 
-function newRequest(world: World): Request | undefined {
+function newRequest(world: w.World): w.Request | undefined {
   const { random } = world;
   const unpushed = world.events.filter(({ places }) => {
     return world.mode === 'until-materialized' && places.length === 0 && random.chance(0.5);
@@ -104,31 +85,31 @@ function newRequest(world: World): Request | undefined {
   if (rows.some(({ isSent }) => isSent)) return undefined;
   for (const event of rows) event.isSent = true;
   const key = random.chance(0.6) ? `K${world.requests.length}` : undefined;
-  const request: Request = { rows, key, tries: 0, at: [], isClosed: false, isAcknowledged: false };
+  const request: w.Request = { rows, key, tries: 0, at: [], isClosed: false, isAcknowledged: false };
   world.requests.push(request);
   return request;
 }
 
 /** Writers look for runs that ask, and cut. */
-export function seeAskingRuns(world: World, serving: readonly Serving[]): void {
+export function seeAskingRuns(world: w.World, serving: readonly Serving[]): void {
   const asking = world.rows.filter(({ state }) => state === 'asked');
   for (const writer of serving) {
-    if (asking.some(({ number }) => !hasAnswered(world, number, writer.log))) startCut(world, writer);
+    if (asking.some(({ number }) => !w.hasAnswered(world, number, writer.log))) startCut(world, writer);
   }
 }
 
-function runSomething(world: World): void {
+function runSomething(world: w.World): void {
   const { random } = world;
   const version = random.pick(world.versions);
   const running = world.processes.filter(
     ({ kind, isAlive, threads }) => kind === 'run' && isAlive && threads.length > 0,
   );
   if (running.length >= 2) return;
-  count(world, 'runs');
+  w.count(world, 'runs');
   startRun(world, version, { isFull: random.chance(world.fullness), mayResume: random.chance(0.5) });
 }
 
-export function changeFiles(world: World): void {
+export function changeFiles(world: w.World): void {
   const { random, events } = world;
   if (world.mode === 'keep') {
     const ids = [...world.files];
@@ -142,7 +123,7 @@ export function changeFiles(world: World): void {
   } else if (random.chance(0.12) && world.filesEnd > 3) {
     // A shorter file: the boundary moves back.
     world.filesEnd -= random.between(1, 4);
-    world.files = new Set([...world.files].filter((id) => eventOf(world, id).time <= world.filesEnd));
+    world.files = new Set([...world.files].filter((id) => w.eventOf(world, id).time <= world.filesEnd));
   } else {
     if (random.chance(0.5)) addEvent(world);
     // Up to a while ago.
@@ -153,94 +134,94 @@ export function changeFiles(world: World): void {
   }
 }
 
-function crashSomething(world: World): void {
+function crashSomething(world: w.World): void {
   const busy = world.processes.filter(({ isAlive, threads }) => isAlive && threads.length > 0);
   if (busy.length === 0) return;
   crash(world, world.random.pick(busy));
-  count(world, 'crashes');
+  w.count(world, 'crashes');
 }
 
-function restartSome(world: World): void {
+function restartSome(world: w.World): void {
   for (const [slot, { isAlive, machine }] of world.slots.entries()) {
     if (isAlive || machine === world.lostMachine || !world.random.chance(0.6)) continue;
     world.slots[slot] = startWriter(world, machine);
   }
 }
 
-function settleSomething(world: World, writer: Serving): void {
+function settleSomething(world: w.World, writer: Serving): void {
   releaseLocks(world, writer);
   const log = settleable(world, writer).find(isUnlocked(world));
   if (log !== undefined) startSettlement(world, writer, log);
 }
 
 /** Logs of the writer's machine that may have something left to settle, whoever holds them. */
-export function settleable(world: World, writer: Serving): readonly Log[] {
+export function settleable(world: w.World, writer: Serving): readonly w.Log[] {
   return world.logs.filter((log) => {
     return log !== writer.log && log.machine === writer.machine && !log.isLost && !isOver(world, log);
   });
 }
 
 /** Whether a log's lock can be had. */
-function isUnlocked(world: World): (log: Log) => boolean {
+function isUnlocked(world: w.World): (log: w.Log) => boolean {
   return ({ lock, process }) => {
-    const isStolen = !keeps(world, 'lock') && process.isPaused && lock === process;
+    const isStolen = !w.keeps(world, 'lock') && process.isPaused && lock === process;
     return !lock?.isAlive || isStolen;
   };
 }
 
 /** A stopped process is not dead. */
-function pauseOrGoOn(world: World): void {
+function pauseOrGoOn(world: w.World): void {
   const process = world.random.pick(world.processes);
   if (process.isAlive) process.isPaused = !process.isPaused;
 }
 
-function doLateCommand(world: World): void {
+function doLateCommand(world: w.World): void {
   const late = world.nodes.filter(({ ghosts }) => ghosts.length > 0);
   if (late.length === 0) return;
   const node = world.random.pick(late);
   for (const { connection, operation } of node.ghosts.splice(world.random.between(0, node.ghosts.length), 1)) {
     if (!isUsable(connection)) continue;
     operation(node);
-    count(world, 'late commands');
+    w.count(world, 'late commands');
   }
 }
 
-function expireClaims(world: World): void {
-  const node = claimsNode(world);
+function expireClaims(world: w.World): void {
+  const node = w.claimsNode(world);
   for (const field of node.fields.values()) {
     if (field.kind !== 'claim') continue;
     const request = world.requests.find(({ key }) => key === field.id);
     if (request === undefined) continue;
-    const log = logOf(world, field.place.writer);
+    const log = w.logOf(world, field.place.writer);
     const cut = log.entries[field.place.offset - 1]?.cut ?? 0;
     // Nothing is on its way for longer than the retention.
     const isBusy = request.at.some(({ isAlive }) => isAlive) || node.ghosts.length > 0;
     if (!request.isClosed) request.isClosed = !isBusy && world.random.chance(0.4);
-    if (!request.isClosed || isBusy || (keeps(world, 'claim-seal') && !log.sealed.has(cut))) continue;
+    if (!request.isClosed || isBusy || (w.keeps(world, 'claim-seal') && !log.sealed.has(cut))) continue;
     remove(world, node, field);
-    count(world, 'expired');
+    w.count(world, 'expired');
   }
 }
 
-function addVersion(world: World): void {
+function addVersion(world: w.World): void {
   if (!world.versions.includes('v2') && world.random.chance(0.5)) world.versions.push('v2');
 }
 
 /** Readers move to the second version, where it is complete. */
-export function switchReaders(world: World): void {
+export function switchReaders(world: w.World): void {
   if (!world.versions.includes('v2')) return;
   const marks = world.nodes.map((node) => markedRow(world, node, 'v2'));
   if (marks.includes(undefined)) return;
   const writers = world.logs.map((log) => writerState(world, log));
-  if (keeps(world, 'switch-cut') && !isComplete(marks, writers, world.firstCuts.v2)) return;
+  if (w.keeps(world, 'switch-cut') && !isComplete(marks, writers, world.firstCuts.v2)) return;
   world.complete.add('v2');
   world.hasChanged = true;
-  count(world, 'switches');
+  w.count(world, 'switches');
 }
 
-function loseMachine(world: World): void {
+function loseMachine(world: w.World): void {
   world.lostMachine = 'B';
-  count(world, 'lost machines');
+  w.count(world, 'lost machines');
   for (const process of world.processes) {
     if (process.kind === 'writer' && process.machine === 'B' && process.isAlive) crash(world, process);
   }
@@ -250,7 +231,7 @@ function loseMachine(world: World): void {
 }
 
 /** `headrace log forget`. */
-export function forgetLost(world: World): void {
+export function forgetLost(world: w.World): void {
   if (world.lostMachine === undefined) return;
   for (const log of world.logs) if (log.isLost) log.isForgotten = true;
 }

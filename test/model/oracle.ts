@@ -4,30 +4,18 @@
 import { isBeside } from '../../src/online/runs/coverage.ts';
 import { covers, lastFinished, markedRow, rowOf, rowsOf } from './registry.ts';
 import { find } from './store.ts';
-import {
-  Denied,
-  type Event,
-  type Key,
-  KEYS,
-  keeps,
-  nodeOf,
-  type Part,
-  type Row,
-  type StoreNode,
-  type Version,
-  type World,
-} from './world.ts';
+import * as w from './world.ts';
 
 /** How often each event is counted; `invalid` where the base's row is not there. */
 export type Counted = ReadonlyMap<number, number> | 'invalid';
 
 /** What a reader makes of a record. */
-export function read(world: World, key: Key, version: Version): Counted {
-  const node = nodeOf(world, key);
+export function read(world: w.World, key: w.Key, version: w.Version): Counted {
+  const node = w.nodeOf(world, key);
   const base = find(node, { kind: 'base', key, version, run: 0, ids: [] });
   let row = rowOf(world, base?.run);
   if (row?.isForgotten) return 'invalid';
-  const isReadByLast = !keeps(world, 'own-run') || (row?.isUnwritten && row.state !== 'finished');
+  const isReadByLast = !w.keeps(world, 'own-run') || (row?.isUnwritten && row.state !== 'finished');
   if (row !== undefined && isReadByLast) row = lastFinished(world, version);
   const ids = [...(base?.ids ?? [])];
   for (const part of node.fields.values()) {
@@ -39,22 +27,22 @@ export function read(world: World, key: Key, version: Version): Counted {
   return counted;
 }
 
-function isMerged(world: World, row: Row, part: Part): boolean {
+function isMerged(world: w.World, row: w.Row, part: w.Part): boolean {
   const { coverage, boundary } = row;
   if (coverage === null || boundary === null) throw new Error(`run ${row.number} wrote a base before its row`);
   // Parts that are not split are merged wherever their boundary lies.
-  const place = keeps(world, 'B-split') ? part : { ...part, boundary: Infinity };
+  const place = w.keeps(world, 'B-split') ? part : { ...part, boundary: Infinity };
   return isBeside({ coverage, boundary }, place);
 }
 
 /** Throws Denied. */
-export function check(world: World): void {
+export function check(world: w.World): void {
   for (const version of world.complete) {
     const finished = lastFinished(world, version);
     const opened = rowsOf(world, version).filter(({ boundary }) => boundary !== null);
     const since = finished === undefined ? [] : opened.filter(({ number }) => number >= finished.number);
-    for (const key of KEYS) {
-      const node = nodeOf(world, key);
+    for (const key of w.KEYS) {
+      const node = w.nodeOf(world, key);
       const about: Reading = {
         version,
         node,
@@ -64,7 +52,7 @@ export function check(world: World): void {
       };
       const counted = read(world, key, version);
       if (counted === 'invalid') {
-        if (about.isWhole) throw new Denied(`${version} ${key}: the row of its run is gone`);
+        if (about.isWhole) throw new w.Denied(`${version} ${key}: the row of its run is gone`);
         continue;
       }
       for (const event of world.events) {
@@ -75,20 +63,20 @@ export function check(world: World): void {
 }
 
 interface Reading {
-  readonly version: Version;
-  readonly node: StoreNode;
+  readonly version: w.Version;
+  readonly node: w.StoreNode;
   /** Opened rows from the last finished one on: any of them may have written the base. */
-  readonly since: readonly Row[];
+  readonly since: readonly w.Row[];
   /** The node did not fail over since the last finished run. */
   readonly isWhole: boolean;
   /** The greatest boundary that any run had. */
   readonly furthest: number;
 }
 
-function checkEvent(world: World, event: Event, times: number, about: Reading): void {
+function checkEvent(world: w.World, event: w.Event, times: number, about: Reading): void {
   const { version, since, isWhole, furthest } = about;
   const deny = (what: string): never => {
-    throw new Denied(`${version} ${event.key}: event ${event.id} ${what}`);
+    throw new w.Denied(`${version} ${event.key}: event ${event.id} ${what}`);
   };
   const isPushed = event.places.length > 0;
   if (times > 1) deny(`counted ${times} times`);
@@ -103,14 +91,14 @@ function checkEvent(world: World, event: Event, times: number, about: Reading): 
     if (isPromised(world, event, about)) deny(event.isAcknowledged ? 'acknowledged and lost' : 'seen, then gone');
     return;
   }
-  const isInFiles = ({ files, boundary }: Row) => {
+  const isInFiles = ({ files, boundary }: w.Row) => {
     return files.has(event.id) && (world.mode === 'keep' || event.time <= (boundary ?? -Infinity));
   };
   if (isWhole && since.length > 0 && since.every(isInFiles)) deny('is in the files and not counted');
 }
 
 /** Whether a read must count the event now, wherever it lies. */
-function isPromised(world: World, event: Event, { version, node, isWhole }: Reading): boolean {
+function isPromised(world: w.World, event: w.Event, { version, node, isWhole }: Reading): boolean {
   if (world.mode === 'until-materialized' && !isWhole) return false;
   const mark = markedRow(world, node, version);
   return event.places.every(({ log, entry }) => {

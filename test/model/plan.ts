@@ -1,15 +1,7 @@
 // What a run of the model decides: the product's own decision, which it bends only where a rule is left out.
 
 import { NOTHING_COVERED } from '../../src/online/runs/coverage.ts';
-import {
-  changesSince,
-  findSince,
-  type OpenPlan,
-  planRun,
-  type RunChanges,
-  type RunSituation,
-  type StopPlan,
-} from '../../src/online/runs/plan-run.ts';
+import * as runs from '../../src/online/runs/plan-run.ts';
 import { markOf, rowsOf, writerState } from './registry.ts';
 import { hasAnswered, keeps, type Log, type Row, type World } from './world.ts';
 
@@ -19,10 +11,10 @@ export function planModelRun(
   row: Row,
   isFullAsked: boolean,
   waiting: readonly Log[],
-): OpenPlan | StopPlan {
+): runs.OpenPlan | runs.StopPlan {
   const rows = rowsOf(world, row.version).filter(({ isForgotten }) => !isForgotten);
   const marks = world.nodes.map((node) => ({ node: `${node.index}`, run: markOf(node, row.version) }));
-  const situation: RunSituation = {
+  const situation: runs.RunSituation = {
     mode: world.mode,
     row,
     rows,
@@ -31,10 +23,10 @@ export function planModelRun(
     marks,
     isFullAsked,
   };
-  return world.without.size === 0 ? planRun(situation) : planWithout(world, situation, waiting);
+  return world.without.size === 0 ? runs.planRun(situation) : planWithout(world, situation, waiting);
 }
 
-function planWithout(world: World, whole: RunSituation, waiting: readonly Log[]): OpenPlan | StopPlan {
+function planWithout(world: World, whole: runs.RunSituation, waiting: readonly Log[]): runs.OpenPlan | runs.StopPlan {
   let situation = whole;
   if (!keeps(world, 'B-answered')) {
     situation = { ...situation, answered: new Set(situation.writers.map(({ number }) => number)) };
@@ -51,7 +43,7 @@ function planWithout(world: World, whole: RunSituation, waiting: readonly Log[])
     const last = situation.rows.findLast(({ number }) => number < situation.row.number);
     if (last?.coverage) situation = { ...situation, marks: [{ node: 'every', run: last.number }] };
   }
-  const plan = planRun(situation);
+  const plan = runs.planRun(situation);
   if (plan.kind === 'stop') return plan;
   if (!keeps(world, 'full-shrunk')) return planFrom(situation, plan, hideGoneFiles(situation));
   if (!keeps(world, 'full-B-back')) return planFrom(situation, plan, hideLaterBoundaries(situation, plan.boundary));
@@ -62,27 +54,27 @@ function planWithout(world: World, whole: RunSituation, waiting: readonly Log[])
 }
 
 /** The plan, had it looked among these rows for what to build on. */
-function planFrom(situation: RunSituation, plan: OpenPlan, rows: RunSituation['rows']): OpenPlan {
-  const first = findSince({ ...situation, rows }, plan.boundary).since?.[0].number;
+function planFrom(situation: runs.RunSituation, plan: runs.OpenPlan, rows: runs.RunSituation['rows']): runs.OpenPlan {
+  const first = runs.findSince({ ...situation, rows }, plan.boundary).since?.[0].number;
   return first === undefined
     ? plan
     : { ...plan, isFull: false, since: first, changes: changes(situation, plan, first) };
 }
 
-function changes(situation: RunSituation, plan: OpenPlan, first: number, last = Infinity): RunChanges {
+function changes(situation: runs.RunSituation, plan: runs.OpenPlan, first: number, last = Infinity): runs.RunChanges {
   const since = situation.rows.flatMap(({ number, snapshot, coverage, boundary }) => {
     const isMeant = first <= number && number <= last && number !== situation.row.number;
     return isMeant && coverage && boundary !== null ? [{ snapshot, coverage, boundary }] : [];
   });
-  return changesSince(since, { ...plan, snapshot: situation.row.snapshot }, situation.writers);
+  return runs.changesSince(since, { ...plan, snapshot: situation.row.snapshot }, situation.writers);
 }
 
-function hideGoneFiles({ row, rows }: RunSituation): RunSituation['rows'] {
+function hideGoneFiles({ row, rows }: runs.RunSituation): runs.RunSituation['rows'] {
   const left = new Set(row.snapshot.map(({ path }) => path));
   return rows.map((other) => ({ ...other, snapshot: other.snapshot.filter(({ path }) => left.has(path)) }));
 }
 
-function hideLaterBoundaries({ rows }: RunSituation, boundary: number): RunSituation['rows'] {
+function hideLaterBoundaries({ rows }: runs.RunSituation, boundary: number): runs.RunSituation['rows'] {
   return rows.map((other) => {
     return { ...other, boundary: other.boundary === null ? null : Math.min(other.boundary, boundary) };
   });

@@ -4,27 +4,7 @@ import { forgettable, mayGoOn, type OpenPlan, type RunChanges } from '../../src/
 import { planModelRun } from './plan.ts';
 import { covers, markOf, rowsOf } from './registry.ts';
 import { connect, cutOff, put, remove, send } from './store.ts';
-import {
-  type Base,
-  count,
-  eventOf,
-  hasAnswered,
-  hesitate,
-  type Ids,
-  keeps,
-  type Key,
-  KEYS,
-  type Log,
-  Lost,
-  nodeOf,
-  type Part,
-  type Row,
-  type Run,
-  type Steps,
-  type StoreNode,
-  type Version,
-  type World,
-} from './world.ts';
+import * as w from './world.ts';
 
 /** How long a run waits for the writers, unless there is rest. */
 const WAITING_STEPS = [5, 40, 150];
@@ -36,22 +16,14 @@ interface RunOptions {
   readonly mayResume: boolean;
 }
 
-export function startRun(world: World, version: Version, options: RunOptions): Run {
-  const run: Run = {
-    kind: 'run',
-    name: { kind: 'run', version, run: 0 },
-    connections: new Map(),
-    pending: new Set(),
-    threads: [],
-    isAlive: true,
-    isPaused: false,
-  };
+export function startRun(world: w.World, version: w.Version, options: RunOptions): w.Run {
+  const run: w.Run = { kind: 'run', name: { kind: 'run', version, run: 0 }, ...w.begun() };
   world.processes.push(run);
   run.threads.push(materialize(world, run, version, options));
   return run;
 }
 
-function* materialize(world: World, run: Run, version: Version, { isFull, mayResume }: RunOptions): Steps {
+function* materialize(world: w.World, run: w.Run, version: w.Version, { isFull, mayResume }: RunOptions): w.Steps {
   yield;
   const { row, isResumed } = takeRow(world, run, version, mayResume);
   run.name = { kind: 'run', version, run: row.number };
@@ -60,7 +32,7 @@ function* materialize(world: World, run: Run, version: Version, { isFull, mayRes
     yield;
     const plan = planModelRun(world, row, isFull, waiting);
     // What it read may be old by the time its row is open.
-    yield* hesitate(world);
+    yield* w.hesitate(world);
     if (!isMine(run, row)) return;
     if (plan.kind === 'stop') {
       row.state = 'abandoned';
@@ -69,7 +41,7 @@ function* materialize(world: World, run: Run, version: Version, { isFull, mayRes
     open(world, row, plan);
   }
   yield;
-  if (keeps(world, 'fence')) {
+  if (w.keeps(world, 'fence')) {
     cutOff(world, (name) => name.kind === 'run' && name.version === version && name.run < row.number);
   }
   for (const node of world.nodes) {
@@ -81,16 +53,21 @@ function* materialize(world: World, run: Run, version: Version, { isFull, mayRes
 }
 
 /** One transaction of the registry. */
-function takeRow(world: World, run: Run, version: Version, mayResume: boolean): { row: Row; isResumed: boolean } {
+function takeRow(
+  world: w.World,
+  run: w.Run,
+  version: w.Version,
+  mayResume: boolean,
+): { row: w.Row; isResumed: boolean } {
   const last = rowsOf(world, version).at(-1);
   if (last?.state === 'open' && !last.isUnwritten && mayResume) {
     last.owner = run;
-    count(world, 'resumed');
+    w.count(world, 'resumed');
     return { row: last, isResumed: true };
   }
   if (last !== undefined && last.state !== 'finished') last.state = 'abandoned';
   const files = new Set(world.files);
-  const row: Row = {
+  const row: w.Row = {
     number: world.rows.length + 1,
     version,
     owner: run,
@@ -111,45 +88,45 @@ function takeRow(world: World, run: Run, version: Version, mayResume: boolean): 
   return { row, isResumed: false };
 }
 
-function proposedBoundary(world: World): number {
+function proposedBoundary(world: w.World): number {
   if (world.mode === 'keep' || world.files.size === 0) return -Infinity;
   return world.filesEnd - world.random.pick(COMPLETE_AFTER);
 }
 
 /** Gives those that did not answer in time. */
-function* waitForWriters(world: World, row: Row): Steps<readonly Log[]> {
-  let waiting: readonly Log[] = [];
+function* waitForWriters(world: w.World, row: w.Row): w.Steps<readonly w.Log[]> {
+  let waiting: readonly w.Log[] = [];
   for (let left = world.isAtRest ? Infinity : world.random.pick(WAITING_STEPS); left > 0; left--) {
     yield;
-    waiting = world.logs.filter((log) => !log.hasEnded && !log.isForgotten && !hasAnswered(world, row.number, log));
+    waiting = world.logs.filter((log) => !log.hasEnded && !log.isForgotten && !w.hasAnswered(world, row.number, log));
     if (waiting.length === 0) break;
   }
   return waiting;
 }
 
-function isMine(run: Run, row: Row): boolean {
+function isMine(run: w.Run, row: w.Row): boolean {
   return row.owner === run && (row.state === 'asked' || row.state === 'open');
 }
 
-function open(world: World, row: Row, plan: OpenPlan): void {
+function open(world: w.World, row: w.Row, plan: OpenPlan): void {
   row.boundary = plan.boundary;
   row.coverage = plan.coverage;
   row.isFull = plan.isFull;
   row.since = plan.since;
-  row.keys = plan.changes === null ? new Set(KEYS) : changedKeys(world, row, plan.changes);
+  row.keys = plan.changes === null ? new Set(w.KEYS) : changedKeys(world, row, plan.changes);
   row.state = 'open';
-  row.isUnwritten = !keeps(world, 'row-first');
+  row.isUnwritten = !w.keeps(world, 'row-first');
   world.hasChanged = true;
 }
 
-function changedKeys(world: World, row: Row, { files, cuts, passed }: RunChanges): ReadonlySet<Key> {
-  const keys = new Set(files.map(({ path }) => eventOf(world, Number.parseInt(path, 10)).key));
+function changedKeys(world: w.World, row: w.Row, { files, cuts, passed }: RunChanges): ReadonlySet<w.Key> {
+  const keys = new Set(files.map(({ path }) => w.eventOf(world, Number.parseInt(path, 10)).key));
   const isPassed = (time: number) => {
-    if (passed === null || !keeps(world, 'moved-B')) return false;
+    if (passed === null || !w.keeps(world, 'moved-B')) return false;
     return Math.min(passed.after, passed.upTo) < time && time <= Math.max(passed.after, passed.upTo);
   };
   for (const id of row.files) {
-    const { key, time } = eventOf(world, id);
+    const { key, time } = w.eventOf(world, id);
     if (isPassed(time)) keys.add(key);
   }
   for (const log of world.logs) {
@@ -163,16 +140,16 @@ function changedKeys(world: World, row: Row, { files, cuts, passed }: RunChanges
 }
 
 /** What the run can read of the cuts that it covers. */
-function readableEntries(row: Row, log: Log) {
+function readableEntries(row: w.Row, log: w.Log) {
   return log.entries.filter(({ cut }) => covers(row, log.number, cut) && !(log.isLost && cut > log.shipped));
 }
 
 /** A base's fold: up to the boundary the files' rows, past it the log's; with `keep` both. */
-function factsOf(world: World, row: Row, key: Key): Ids {
+function factsOf(world: w.World, row: w.Row, key: w.Key): w.Ids {
   const boundary = row.boundary ?? -Infinity;
   const isKeep = world.mode === 'keep';
   const ofFiles = [...row.files].filter((id) => {
-    const event = eventOf(world, id);
+    const event = w.eventOf(world, id);
     return event.key === key && (isKeep || event.time <= boundary);
   });
   const ofLogs = world.logs.flatMap((log) =>
@@ -186,40 +163,40 @@ function factsOf(world: World, row: Row, key: Key): Ids {
 }
 
 /** Whether it could: not when another run has taken over, or the node's mark has gone back behind the run's start. */
-function* writeNode(world: World, run: Run, row: Row, node: StoreNode): Steps<boolean> {
-  const all = KEYS.filter((key) => row.keys.has(key) && nodeOf(world, key) === node);
-  let left: Key[] | undefined;
+function* writeNode(world: w.World, run: w.Run, row: w.Row, node: w.StoreNode): w.Steps<boolean> {
+  const all = w.KEYS.filter((key) => row.keys.has(key) && w.nodeOf(world, key) === node);
+  let left: w.Key[] | undefined;
   while (true) {
-    if (!keeps(world, 'named-then-open') && !isMine(run, row)) return false;
-    yield* hesitate(world);
+    if (!w.keeps(world, 'named-then-open') && !isMine(run, row)) return false;
+    yield* w.hesitate(world);
     if (!run.connections.has(node)) connect(world, run, node);
     yield;
-    if (keeps(world, 'fence') && keeps(world, 'named-then-open') && !isMine(run, row)) return false;
-    if (keeps(world, 'recheck-mark') && !mayGoOn(row, markOf(node, row.version))) {
+    if (w.keeps(world, 'fence') && w.keeps(world, 'named-then-open') && !isMine(run, row)) return false;
+    if (w.keeps(world, 'recheck-mark') && !mayGoOn(row, markOf(node, row.version))) {
       row.state = 'abandoned';
       return false;
     }
-    if (left === undefined || keeps(world, 'redo-node')) left = [...all];
+    if (left === undefined || w.keeps(world, 'redo-node')) left = [...all];
     try {
-      if (!keeps(world, 'mark-last')) yield* writeMark(world, run, row, node);
+      if (!w.keeps(world, 'mark-last')) yield* writeMark(world, run, row, node);
       while (left[0] !== undefined) {
         yield* writeKey(world, run, row, node, left[0]);
         left.shift();
       }
-      if (keeps(world, 'mark-last')) yield* writeMark(world, run, row, node);
+      if (w.keeps(world, 'mark-last')) yield* writeMark(world, run, row, node);
       return true;
     } catch (error) {
-      if (!(error instanceof Lost)) throw error;
+      if (!(error instanceof w.Lost)) throw error;
       run.connections.delete(node);
     }
   }
 }
 
-function* writeKey(world: World, run: Run, row: Row, node: StoreNode, key: Key): Steps {
-  const base: Base = { kind: 'base', key, version: row.version, run: row.number, ids: factsOf(world, row, key) };
+function* writeKey(world: w.World, run: w.Run, row: w.Row, node: w.StoreNode, key: w.Key): w.Steps {
+  const base: w.Base = { kind: 'base', key, version: row.version, run: row.number, ids: factsOf(world, row, key) };
   const writeBase = () => send(world, run, node, () => put(world, node, base));
-  if (keeps(world, 'base-first')) yield* writeBase();
-  const counted = [...node.fields.values()].filter((field): field is Part => {
+  if (w.keeps(world, 'base-first')) yield* writeBase();
+  const counted = [...node.fields.values()].filter((field): field is w.Part => {
     return (
       field.kind === 'part' &&
       field.key === key &&
@@ -228,20 +205,20 @@ function* writeKey(world: World, run: Run, row: Row, node: StoreNode, key: Key):
     );
   });
   for (const part of counted) yield* send(world, run, node, () => remove(world, node, part));
-  if (!keeps(world, 'base-first')) yield* writeBase();
+  if (!w.keeps(world, 'base-first')) yield* writeBase();
 }
 
-function* writeMark(world: World, run: Run, row: Row, node: StoreNode): Steps {
+function* writeMark(world: w.World, run: w.Run, row: w.Row, node: w.StoreNode): w.Steps {
   yield* send(world, run, node, () => {
     put(world, node, { kind: 'mark', version: row.version, run: row.number });
     row.markedAt.set(node, node.generation);
   });
 }
 
-function finish(world: World, row: Row): void {
+function finish(world: w.World, row: w.Row): void {
   row.state = 'finished';
   world.hasChanged = true;
-  count(world, row.isFull ? 'finished full' : 'finished incremental');
-  if (row.boundary !== row.proposed) count(world, 'boundary held');
+  w.count(world, row.isFull ? 'finished full' : 'finished incremental');
+  if (row.boundary !== row.proposed) w.count(world, 'boundary held');
   for (const old of forgettable(rowsOf(world, row.version))) old.isForgotten = true;
 }

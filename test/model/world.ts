@@ -85,6 +85,15 @@ interface ProcessState {
   isPaused: boolean;
 }
 
+/** Of a process that has just been started. */
+export const begun = (): ProcessState => ({
+  connections: new Map(),
+  pending: new Set(),
+  threads: [],
+  isAlive: true,
+  isPaused: false,
+});
+
 export interface Writer extends ProcessState {
   readonly kind: 'writer';
   readonly name: ConnectionName;

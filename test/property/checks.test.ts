@@ -28,16 +28,9 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const COLUMNS = fields({
-  at: TYPES.timestamp,
-  i32: TYPES.int32,
-  i64: TYPES.int64,
-  f32: TYPES.float32,
-  f64: TYPES.float64,
-  s: TYPES.string,
-  flag: TYPES.bool,
-  ts: TYPES.timestamp,
-});
+const { timestamp, int32, int64, float32, float64, string, bool } = TYPES;
+const numbers = { i32: int32, i64: int64, f32: float32, f64: float64 };
+const COLUMNS = fields({ at: timestamp, ...numbers, s: string, flag: bool, ts: timestamp });
 const BASE = 1_700_000_000_000_000;
 
 // Few values, so that they meet the ends of ranges and each other.
@@ -73,69 +66,59 @@ interface Rule {
 }
 
 const onFail = fc.constantFrom('warn' as const, 'fail' as const);
+const column = fc.constantFrom(...COLUMNS.map(({ name }) => name));
 
-const rule: fc.Arbitrary<Rule> = fc.oneof(
-  fc.tuple(fc.constantFrom(...COLUMNS.map(({ name }) => name)), onFail).map(
-    ([column, severity]): Rule => ({
-      spec: { rule: 'notNull', column, onFail: severity },
-      isBroken: (one) => one[column] === null,
-    }),
-  ),
-  fc.constantFrom(...RANGED).chain((column) =>
-    fc
-      .tuple(fc.option(finite(column), { nil: null }), fc.option(finite(column), { nil: null }), onFail)
-      .filter(([min, max]) => min !== null || max !== null)
-      .map(([a, b, severity]): Rule => {
-        const [min, max] = a !== null && b !== null && compareValues(a, b) > 0 ? [b, a] : [a, b];
-        return {
-          spec: { rule: 'between', column, min: json(column, min), max: json(column, max), onFail: severity },
-          isBroken: (one) => {
-            const value = one[column] as Value;
-            if (value === null) return false;
-            if (Number.isNaN(value)) return true;
-            const below = min !== null && (value as number) < (min as number);
-            return below || (max !== null && (value as number) > (max as number));
-          },
-        };
-      }),
-  ),
-  fc.constantFrom(...COLUMNS.map(({ name }) => name)).chain((column) =>
-    fc.tuple(fc.array(finite(column), { minLength: 1, maxLength: 3 }), onFail).map(
-      ([values, severity]): Rule => ({
-        spec: { rule: 'oneOf', column, values: values.map((value) => json(column, value)), onFail: severity },
-        isBroken: (one) => one[column] !== null && !values.some((value) => value === one[column]),
-      }),
-    ),
-  ),
+const notNull = fc.tuple(column, onFail).map(([of, severity]): Rule => {
+  return { spec: { rule: 'notNull', column: of, onFail: severity }, isBroken: (one) => one[of] === null };
+});
+const end = (of: string) => fc.option(finite(of), { nil: null });
+const between = fc.constantFrom(...RANGED).chain((of) =>
   fc
-    .tuple(fc.uniqueArray(fc.constantFrom(...COLUMNS.map(({ name }) => name)), { minLength: 1, maxLength: 2 }), onFail)
-    .map(
-      ([columns, severity]): Rule => ({
-        spec: { rule: 'unique', columns, onFail: severity },
-        count(rows) {
-          const whole = rows.filter((one) => columns.every((name) => one[name] !== null));
-          const key = (one: Row) =>
-            columns.map((name) => `${typeof one[name]} ${String(one[name] === 0 ? 0 : one[name])}`).join('|');
-          return whole.length - new Set(whole.map(key)).size;
+    .tuple(end(of), end(of), onFail)
+    .filter(([min, max]) => min !== null || max !== null)
+    .map(([a, b, severity]): Rule => {
+      const [min, max] = a !== null && b !== null && compareValues(a, b) > 0 ? [b, a] : [a, b];
+      return {
+        spec: { rule: 'between', column: of, min: json(of, min), max: json(of, max), onFail: severity },
+        isBroken: (one) => {
+          const value = one[of] as Value;
+          if (value === null) return false;
+          if (Number.isNaN(value)) return true;
+          const below = min !== null && (value as number) < (min as number);
+          return below || (max !== null && (value as number) > (max as number));
         },
-      }),
-    ),
-  fc.tuple(fc.nat(6), fc.nat(6), onFail).map(
-    ([a, b, severity]): Rule => ({
-      spec: { rule: 'rowCount', min: Math.min(a, b), max: Math.max(a, b), onFail: severity },
-      count: (rows) => (rows.length >= Math.min(a, b) && rows.length <= Math.max(a, b) ? 0 : 1),
+      };
     }),
-  ),
-  fc.tuple(fc.integer({ min: 1, max: 8 }), onFail).map(
-    ([withinMicros, severity]): Rule => ({
-      spec: { rule: 'fresh', withinMicros, onFail: severity },
-      count: (rows) =>
-        rows.some((one) => (one['at'] as number) <= BASE + 4 && BASE + 4 - (one['at'] as number) <= withinMicros)
-          ? 0
-          : 1,
-    }),
-  ),
 );
+const oneOf = column.chain((of) =>
+  fc.tuple(fc.array(finite(of), { minLength: 1, maxLength: 3 }), onFail).map(([values, severity]): Rule => {
+    return {
+      spec: { rule: 'oneOf', column: of, values: values.map((value) => json(of, value)), onFail: severity },
+      isBroken: (one) => one[of] !== null && !values.some((value) => value === one[of]),
+    };
+  }),
+);
+const unique = fc
+  .tuple(fc.uniqueArray(column, { minLength: 1, maxLength: 2 }), onFail)
+  .map(([columns, severity]): Rule => {
+    const text = (value: unknown) => `${typeof value} ${String(value === 0 ? 0 : value)}`;
+    const count = (rows: readonly Row[]) => {
+      const whole = rows.filter((one) => columns.every((name) => one[name] !== null));
+      return whole.length - new Set(whole.map((one) => columns.map((name) => text(one[name])).join('|'))).size;
+    };
+    return { spec: { rule: 'unique', columns, onFail: severity }, count };
+  });
+const rowCount = fc.tuple(fc.nat(6), fc.nat(6), onFail).map(([a, b, severity]): Rule => {
+  const [min, max] = [Math.min(a, b), Math.max(a, b)];
+  const count = ({ length }: readonly Row[]) => (length >= min && length <= max ? 0 : 1);
+  return { spec: { rule: 'rowCount', min, max, onFail: severity }, count };
+});
+const fresh = fc.tuple(fc.integer({ min: 1, max: 8 }), onFail).map(([withinMicros, severity]): Rule => {
+  const isFresh = (at: number) => at <= BASE + 4 && BASE + 4 - at <= withinMicros;
+  const count = (rows: readonly Row[]) => (rows.some((one) => isFresh(one['at'] as number)) ? 0 : 1);
+  return { spec: { rule: 'fresh', withinMicros, onFail: severity }, count };
+});
+const rule: fc.Arbitrary<Rule> = fc.oneof(notNull, between, oneOf, unique, rowCount, fresh);
 
 describe('rules', () => {
   it('say of rows what a naive checker says, one by one, by column, and all together', async () => {
@@ -166,10 +149,7 @@ describe('rules', () => {
               ]),
             );
             // In two halves, as an incremental run looks at what came.
-            const halves = [
-              `(FROM ${facts.relation} WHERE __hr_row % 2 = 0)`,
-              `(FROM ${facts.relation} WHERE __hr_row % 2 = 1)`,
-            ];
+            const halves = [0, 1].map((half) => `(FROM ${facts.relation} WHERE __hr_row % 2 = ${half})`);
             const inHalves = await checkFacts(world.connection, facts, { now: BASE + 4, rows: halves });
             expect(inHalves.map(({ failed }) => failed)).toEqual(findings.map(({ failed }) => failed));
           } finally {

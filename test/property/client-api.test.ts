@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { writeApiModule } from '../../src/cli/write-api-module.ts';
-import { typeName } from '../../src/core/index.ts';
+import { type Field, typeName } from '../../src/core/index.ts';
 import { type Definitions, type Manifest, mayLack, resolveService } from '../../src/definitions/index.ts';
 import { appliedApi, apiOfDocument } from '../../src/serving/index.ts';
 import { manifests } from '../support/random-manifests.ts';
@@ -27,6 +27,8 @@ function naive(manifest: Manifest): object {
   };
   const by = <T>(names: object, of: (name: string) => T) =>
     Object.fromEntries(Object.keys(names).map((name) => [name, of(name)]));
+  const typed = (source: string, field: Field) =>
+    `${typeName(field.type)}${field.name === manifest.sources[source]?.eventTime ? '' : '?'}`;
   return {
     endpoints: by(manifest.endpoints, (name) => {
       const model = manifest.models[manifest.endpoints[name]?.model ?? ''];
@@ -36,10 +38,7 @@ function naive(manifest: Manifest): object {
     services: by(manifest.services, service),
     sources: by(manifest.sources, (name) => ({
       columns: Object.fromEntries(
-        (manifest.sources[name]?.columns ?? []).map((field) => [
-          field.name,
-          `${typeName(field.type)}${field.name === manifest.sources[name]?.eventTime ? '' : '?'}`,
-        ]),
+        (manifest.sources[name]?.columns ?? []).map((field) => [field.name, typed(name, field)]),
       ),
     })),
   };

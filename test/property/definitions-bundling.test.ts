@@ -34,10 +34,7 @@ const helpers: fc.Arbitrary<readonly Helper[]> = fc
     { minLength: 2, maxLength: 8 },
   )
   .map((all) =>
-    all.map((one, at) => ({
-      ...one,
-      calls: at === 0 ? [] : [...new Set(one.calls.map((call) => call % at))],
-    })),
+    all.map((one, at) => ({ ...one, calls: at === 0 ? [] : [...new Set(one.calls.map((call) => call % at))] })),
   );
 
 /** What a helper gives. */

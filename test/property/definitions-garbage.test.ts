@@ -3,38 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
-import {
-  container,
-  count,
-  countDistinct,
-  drift,
-  endpoint,
-  entity,
-  evaluate,
-  featureService,
-  featureView,
-  grid,
-  lastN,
-  latest,
-  materialize,
-  materialized,
-  mean,
-  model,
-  notebook,
-  onDemandView,
-  parquet,
-  pipeline,
-  postgres,
-  promote,
-  pushed,
-  python,
-  range,
-  registerModel,
-  shell,
-  t,
-  task,
-  trainingSet,
-} from '../../src/index.ts';
+import * as hr from '../../src/index.ts';
 import { isFull, runs } from '../support/tier.ts';
 import { compile, type Untyped } from '../support/written-definitions.ts';
 
@@ -42,17 +11,19 @@ import { compile, type Untyped } from '../support/written-definitions.ts';
 const HOLE: unique symbol = Symbol('hole');
 
 /** A repository as a plain tree: each option, name and argument can be another thing. */
+const AT = { at: hr.t.timestamp() };
+const NIGHTLY = { schedule: '0 3 * * *', timezone: 'UTC', catchUp: 'none' } as const;
 const TREE = {
   entity: [
     'airport',
-    { keys: { airport: t.string() }, description: 'd', owner: 'o', tags: { a: 'b' }, renamedFrom: 'x' },
+    { keys: { airport: hr.t.string() }, description: 'd', owner: 'o', tags: { a: 'b' }, renamedFrom: 'x' },
   ],
   source: [
     'flights',
     {
       path: 'x',
-      columns: { airport: t.string(), delay: t.float64(), at: t.timestamp(), gone: t.bool(), n: t.int64() },
-      derive: { late: [t.float64(), () => 1], bucket: [t.int32(), { sql: '1' }] },
+      columns: { ...AT, airport: hr.t.string(), delay: hr.t.float64(), gone: hr.t.bool(), n: hr.t.int64() },
+      derive: { late: [hr.t.float64(), () => 1], bucket: [hr.t.int32(), { sql: '1' }] },
       eventTime: 'at',
       knownTime: { after: '5m' },
       createdOrder: 'n',
@@ -61,19 +32,11 @@ const TREE = {
       completeAfter: '1h',
     },
   ],
-  database: ['db', { connection: 'env:A', table: 'x', columns: { at: t.timestamp() }, eventTime: 'at' }],
-  pushed: ['events', { columns: { at: t.timestamp() }, eventTime: 'at', knownTime: 'at', pushes: 'keep' }],
+  database: ['db', { connection: 'env:A', table: 'x', columns: { at: hr.t.timestamp() }, eventTime: 'at' }],
+  pushed: ['events', { columns: { at: hr.t.timestamp() }, eventTime: 'at', knownTime: 'at', pushes: 'keep' }],
   view: [
     'delays',
-    {
-      keys: { airport: 'airport' },
-      ttl: '1d',
-      freshness: { every: '1h', lag: '5m' },
-      schedule: '0 3 * * *',
-      timezone: 'UTC',
-      catchUp: 'none',
-      renamedFrom: 'y',
-    },
+    { ...NIGHTLY, keys: { airport: 'airport' }, ttl: '1d', freshness: { every: '1h', lag: '5m' }, renamedFrom: 'y' },
   ],
   latest: ['delay'],
   mean: ['delay'],
@@ -85,10 +48,10 @@ const TREE = {
   formerName: ['old'],
   as: ['role', { airport: 'origin' }],
   pick: ['last', 'n'],
-  onDemand: ['departure', { features: { y: t.float64() }, transform: () => ({ y: 1 }), renamedFrom: 'z' }],
-  input: { x: t.int32(), v: t.vector(2), l: t.list(t.string()) },
+  onDemand: ['departure', { features: { y: hr.t.float64() }, transform: () => ({ y: 1 }), renamedFrom: 'z' }],
+  input: { x: hr.t.int32(), v: hr.t.vector(2), l: hr.t.list(hr.t.string()) },
   service: [{ description: 'd' }],
-  model: ['scored', { outputs: { p: t.float32() }, providers: ['cpu'] }],
+  model: ['scored', { outputs: { p: hr.t.float32() }, providers: ['cpu'] }],
   endpoint: [
     'served',
     {
@@ -99,17 +62,7 @@ const TREE = {
       cache: { ttl: '10s', maxBytes: 1e6, maxEntries: 100 },
     },
   ],
-  pipeline: [
-    'train',
-    {
-      schedule: '0 3 * * *',
-      timezone: 'UTC',
-      catchUp: 'all',
-      concurrency: 2,
-      overlap: 'skip',
-      params: { seed: t.int32().default(7) },
-    },
-  ],
+  pipeline: ['train', { ...NIGHTLY, concurrency: 2, overlap: 'skip', params: { seed: hr.t.int32().default(7) } }],
   triggers: ['view', 'source', 'endpoint'],
   group: ['country', ['de', 'fr']],
   notebook: ['x.ipynb', { requirements: 'r.txt', args: { a: 1 } }],
@@ -141,7 +94,7 @@ const TREE = {
   range: [1, 3],
   items: [1, 'a', { b: [true] }],
   vector: [3],
-  list: [t.bool()],
+  list: [hr.t.bool()],
 } as const;
 
 // Calls with whatever the tree holds in place of the arguments.
@@ -154,88 +107,70 @@ const merged = (args: readonly Untyped[], more: readonly Untyped[]): readonly Un
   return [isRecord ? { ...args[0], ...first } : args[0], ...args.slice(1), ...rest];
 };
 
+const [ONE, YES] = [hr.task(() => 1), hr.task(() => true)];
 function build(tree: Untyped): Readonly<Record<string, unknown>> {
-  const made = call(entity, tree.entity);
-  const source = call(parquet, tree.source);
-  const late = call(mean, tree.mean).over(...[tree.window].flat());
-  const view = call(featureView, tree.view, {
+  const made = call(hr.entity, tree.entity);
+  const source = call(hr.parquet, tree.source);
+  const late = call(hr.mean, tree.mean).over(...[tree.window].flat());
+  const view = call(hr.featureView, tree.view, {
     entity: made,
     source,
     features: {
-      last: call(latest, tree.latest).default(...[tree.default].flat()),
+      last: call(hr.latest, tree.latest).default(...[tree.default].flat()),
       late: late.describe(...[tree.describe].flat()).renamedFrom(...[tree.formerName].flat()),
-      n: count().over('1d'),
-      many: (lastN as Untyped)(...[tree.lastN].flat()).over('1d'),
-      kinds: call(countDistinct, tree.distinct).over('1d'),
+      n: hr.count().over('1d'),
+      many: (hr.lastN as Untyped)(...[tree.lastN].flat()).over('1d'),
+      kinds: call(hr.countDistinct, tree.distinct).over('1d'),
     },
   });
   const role = view.as(...[tree.as].flat());
-  const onDemand = call(onDemandView, tree.onDemand, {
-    inputs: { request: tree.input, stored: role, hole: tree.hole },
-  });
-  const service = (featureService as Untyped)(
-    'features',
-    [role, view.pick(...[tree.pick].flat()), onDemand, tree.hole],
-    ...tree.service,
-  );
-  const scored = call(model, tree.model, { features: service });
-  const steps = call(pipeline, tree.pipeline);
-  const set = steps.step('set', (trainingSet as Untyped)({ service, ...Object(tree.trainingSet[0]) }));
-  const one = steps.step(tree.step[0], call(python, tree.python), { needs: { set }, ...Object(tree.step[1]) });
-  steps.step('grid', (task as Untyped)(...[tree.task].flat()), {
-    foreach: (grid as Untyped)(tree.grid),
-    needs: { one },
-  });
-  steps.step(
-    'range',
-    task(() => 1),
-    { foreach: (range as Untyped)(...[tree.range].flat()) } as Untyped,
-  );
-  steps.step('items', tree.hole ?? task(() => 1), { foreach: tree.items });
-  steps.step('register', (registerModel as Untyped)(scored, ...[tree.register].flat()), {
-    needs: { grid: tree.hole ?? one },
-  });
-  const told = steps.step(
-    'told',
-    task(() => true),
-    Object(tree.options[0]),
-  );
+  const inputs = { request: tree.input, stored: role, hole: tree.hole };
+  const onDemand = call(hr.onDemandView, tree.onDemand, { inputs });
+  const members = [role, view.pick(...[tree.pick].flat()), onDemand, tree.hole];
+  const service = (hr.featureService as Untyped)('features', members, ...tree.service);
+  const scored = call(hr.model, tree.model, { features: service });
+  const steps = call(hr.pipeline, tree.pipeline);
+  const set = steps.step('set', (hr.trainingSet as Untyped)({ service, ...Object(tree.trainingSet[0]) }));
+  const one = steps.step(tree.step[0], call(hr.python, tree.python), { needs: { set }, ...Object(tree.step[1]) });
+  const grid = (hr.grid as Untyped)(tree.grid);
+  steps.step('grid', (hr.task as Untyped)(...[tree.task].flat()), { foreach: grid, needs: { one } });
+  steps.step('range', ONE, { foreach: (hr.range as Untyped)(...[tree.range].flat()) });
+  steps.step('items', tree.hole ?? ONE, { foreach: tree.items });
+  const registers = (hr.registerModel as Untyped)(scored, ...[tree.register].flat());
+  steps.step('register', registers, { needs: { grid: tree.hole ?? one } });
+  const told = steps.step('told', YES, Object(tree.options[0]));
   const country = (steps.foreach as Untyped)(...[tree.group].flat(1), (q: Untyped) => {
-    const part = q.step('part', call(notebook, tree.notebook), { when: told, needs: { hole: tree.hole ?? one } });
+    const part = q.step('part', call(hr.notebook, tree.notebook), { when: told, needs: { hole: tree.hole ?? one } });
     q.foreach('city', tree.hole ?? part, (r: Untyped) =>
-      r.step('shell', call(shell, tree.shell), { unless: tree.hole ?? told }),
+      r.step('shell', call(hr.shell, tree.shell), { unless: tree.hole ?? told }),
     );
     return tree.hole ?? part;
   });
-  steps.step('container', (container as Untyped)(tree.container[0]), { needs: { country } });
-  steps.step(
-    'fill',
-    (materialize as Untyped)(
-      tree.materialize[0] === undefined ? undefined : { views: [tree.hole ?? view], ...tree.materialize[0] },
-    ),
-  );
-  steps.step('judge', (evaluate as Untyped)(tree.hole ?? scored, tree.evaluate[0]));
-  steps.step('promote', (promote as Untyped)(scored, tree.promote[0]), { foreach: tree.hole ?? country });
-  const served = call(endpoint, tree.endpoint, { model: scored });
+  steps.step('container', (hr.container as Untyped)(tree.container[0]), { needs: { country } });
+  const filled = tree.materialize[0] === undefined ? undefined : { views: [tree.hole ?? view], ...tree.materialize[0] };
+  steps.step('fill', (hr.materialize as Untyped)(filled));
+  steps.step('judge', (hr.evaluate as Untyped)(tree.hole ?? scored, tree.evaluate[0]));
+  steps.step('promote', (hr.promote as Untyped)(scored, tree.promote[0]), { foreach: tree.hole ?? country });
+  const served = call(hr.endpoint, tree.endpoint, { model: scored });
   const on = new Map<unknown, unknown>([
-    ['view', materialized(tree.hole ?? view)],
-    ['source', (pushed as Untyped)(tree.hole ?? source)],
-    ['endpoint', drift(tree.hole ?? served)],
+    ['view', hr.materialized(tree.hole ?? view)],
+    ['source', (hr.pushed as Untyped)(tree.hole ?? source)],
+    ['endpoint', hr.drift(tree.hole ?? served)],
   ]);
   const { triggers } = tree;
   const given = Array.isArray(triggers) ? triggers.map((name: unknown) => on.get(name) ?? name) : triggers;
-  const started = (pipeline as Untyped)('started', { on: given });
-  started.step(
-    'one',
-    task(() => 1),
-  );
-  const types = { v: (t.vector as Untyped)(...[tree.vector].flat()), l: (t.list as Untyped)(...[tree.list].flat()) };
-  const typed = entity('typed', { keys: { id: t.string() } });
+  const started = (hr.pipeline as Untyped)('started', { on: given });
+  started.step('one', ONE);
+  const types = {
+    v: (hr.t.vector as Untyped)(...[tree.vector].flat()),
+    l: (hr.t.list as Untyped)(...[tree.list].flat()),
+  };
+  const typed = hr.entity('typed', { keys: { id: hr.t.string() } });
   return {
     view,
-    database: call(postgres, tree.database),
-    pushed: call(pushed, tree.pushed),
-    types: parquet('types', { path: 'x', columns: { at: t.timestamp(), ...types }, eventTime: 'at' } as Untyped),
+    database: call(hr.postgres, tree.database),
+    pushed: call(hr.pushed, tree.pushed),
+    types: hr.parquet('types', { path: 'x', columns: { at: hr.t.timestamp(), ...types }, eventTime: 'at' } as Untyped),
     typed,
     started,
     served,
@@ -248,23 +183,9 @@ circular['self'] = circular;
 
 const NOTHINGS: readonly unknown[] = [null, undefined, 0, -1, 1.5, NaN, Infinity, 3n, '', ' ', true, [], {}, HOLE];
 const TEXTS = ['__proto__', 'constructor', 'a__b', 'имя', '🛫', 'x'.repeat(300), '\u202eabc', 'a\nb', '\ud800'];
-const OTHERS: readonly unknown[] = [
-  () => 1,
-  t.string(),
-  t.string,
-  count(),
-  entity('e', { keys: { a: t.string() } }),
-  circular,
-  { x: circular },
-  new Date(0),
-  new Map(),
-  /x/,
-  Object.create(null),
-  [undefined],
-  [null],
-  { a: undefined },
-  { a: null },
-];
+const DATA = [circular, { x: circular }, new Date(0), new Map(), /x/, Object.create(null), [undefined], [null]];
+const OURS = [hr.t.string(), hr.t.string, hr.count(), hr.entity('e', { keys: { a: hr.t.string() } })];
+const OTHERS: readonly unknown[] = [() => 1, ...OURS, ...DATA, { a: undefined }, { a: null }];
 const KNOWN_GARBAGE: readonly unknown[] = [NOTHINGS, TEXTS, OTHERS].flat();
 const garbage = fc.anything({ maxDepth: 2, withBigInt: true, withDate: true, withNullPrototype: true });
 

@@ -26,6 +26,7 @@ interface Placed {
   readonly inside: readonly Placed[];
 }
 
+const SECRET = fc.constantFrom({ env: 'X' }, { file: '/x' });
 const OPTIONS = fc.record(
   {
     retry: fc.oneof(fc.nat(5), fc.record({ times: fc.nat(5), jitter: fc.double({ min: 0, max: 1, noNaN: true }) })),
@@ -38,9 +39,7 @@ const OPTIONS = fc.record(
     pool: fc.constantFrom('a', 'warehouse'),
     executor: fc.constantFrom('local', 'fleet', { kind: 'aws-batch', queue: 'q', definition: 'd' }),
     env: fc.dictionary(fc.stringMatching(/^[A-Z]{1,3}$/), fc.string(), { maxKeys: 2 }),
-    secrets: fc.dictionary(fc.stringMatching(/^[a-z]{1,3}$/), fc.constantFrom({ env: 'X' }, { file: '/x' }), {
-      maxKeys: 2,
-    }),
+    secrets: fc.dictionary(fc.stringMatching(/^[a-z]{1,3}$/), SECRET, { maxKeys: 2 }),
   },
   { requiredKeys: [] },
 );
@@ -150,17 +149,11 @@ describe('random pipelines', () => {
         expect(spec.steps.map(({ name, in: group, needs }) => [name, group, Object.values(needs)])).toEqual(
           steps.map(({ name, around }) => [name, around.at(-1), chosen.get(name)]),
         );
+        const groups = all.filter(({ kind }) => kind === 'group');
         expect((spec.groups ?? []).map(({ name, in: group, last }) => [name, group, last])).toEqual(
-          all
-            .filter(({ kind }) => kind === 'group')
-            .map(({ name, around, inside }) => [name, around.at(-1), inside.at(-1)?.name]),
+          groups.map(({ name, around, inside }) => [name, around.at(-1), inside.at(-1)?.name]),
         );
-        for (const [
-          at,
-          {
-            drawn: { options },
-          },
-        ] of steps.entries())
+        for (const [at, options] of steps.map(({ drawn }) => drawn.options).entries())
           for (const flag of ['catch', 'cache', 'isolate', 'after', 'parallel', 'pool', 'executor'] as const)
             expect(spec.steps[at]?.[flag]).toEqual(options[flag] === false ? undefined : options[flag]);
       }),
@@ -206,9 +199,8 @@ describe('random pipelines', () => {
         const chosen = choose(steps, (owner) => all.filter((one) => one !== owner));
         if (steps.length === 0) return;
         const mistakes = mistakesOf({ p: write(placed, chosen, new Map()) }).filter((text) => !/ circle: /.test(text));
-        const told = mistakes.map((text) =>
-          /(step\d+)" needs (?:step|group) "(\w+)", which/.exec(text)?.slice(1).join(),
-        );
+        const needs = /(step\d+)" needs (?:step|group) "(\w+)", which/;
+        const told = mistakes.map((text) => needs.exec(text)?.slice(1).join());
         const out = steps.flatMap((owner) =>
           (chosen.get(owner.name) ?? []).flatMap((need) =>
             all.some((one) => one.name === need && mayNeed(owner, one)) ? [] : [`${owner.name},${need}`],

@@ -19,18 +19,14 @@ interface Dialect {
   timestamp(text: string): string;
 }
 
+const KINDS = ['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp'] as const;
+/** The words of KINDS, in their order. */
+const typesOf = (words: string): Dialect['types'] =>
+  Object.fromEntries(words.split('|').map((word, at) => [KINDS[at], word]));
+
 const POSTGRES: Dialect = {
   quote: (name) => `"${name}"`,
-  types: {
-    bool: 'boolean',
-    int32: 'int4',
-    int64: 'int8',
-    float32: 'float4',
-    float64: 'float8',
-    string: 'text',
-    bytes: 'bytea',
-    timestamp: 'timestamptz',
-  },
+  types: typesOf('boolean|int4|int8|float4|float8|text|bytea|timestamptz'),
   text: (text) => `'${text.replaceAll("'", "''")}'`,
   bytes: (hex) => `'\\x${hex}'`,
   timestamp: (text) => `'${text}'`,
@@ -68,16 +64,7 @@ function literal(dialect: Dialect, type: DataType, value: Value): string {
 
 const MYSQL: Dialect = {
   quote: (name) => `\`${name}\``,
-  types: {
-    bool: 'boolean',
-    int32: 'int',
-    int64: 'bigint',
-    float32: 'float',
-    float64: 'double',
-    string: 'text CHARACTER SET utf8mb4',
-    bytes: 'blob',
-    timestamp: 'datetime(6)',
-  },
+  types: typesOf('boolean|int|bigint|float|double|text CHARACTER SET utf8mb4|blob|datetime(6)'),
   text: (text) => `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`,
   bytes: (hex) => `x'${hex}'`,
   timestamp: (text) => `'${text.replace('T', ' ').replace('Z', '')}'`,
@@ -85,22 +72,17 @@ const MYSQL: Dialect = {
 
 const SNOWFLAKE: Dialect = {
   quote: (name) => `"${name}"`,
-  types: {
-    bool: 'boolean',
-    int32: 'number(38,0)',
-    int64: 'number(38,0)',
-    float32: 'float',
-    float64: 'float',
-    string: 'varchar',
-    bytes: 'binary',
-    timestamp: 'timestamp_ntz',
-  },
+  types: typesOf('boolean|number(38,0)|number(38,0)|float|float|varchar|binary|timestamp_ntz'),
   text: (text) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`,
   bytes: (hex) => `to_binary('${hex}', 'HEX')`,
   timestamp: (text) => `'${text.replace('T', ' ').replace('Z', '')}'`,
 };
 
 let tables = 0;
+const remoteAt = (url: string | undefined, more: object = {}) => ({
+  variable: (asked: string) => (asked === 'EVENTS_URL' ? url : undefined),
+  databases: { backoffMs: 10, ...more },
+});
 
 export function postgresPlaces(): SourcePlace[] {
   if (findPostgres() === undefined) {
@@ -127,14 +109,10 @@ export function postgresPlaces(): SourcePlace[] {
       },
       async open() {
         const table = `events_${++tables}`;
-        const variable = (asked: string) =>
-          asked === 'EVENTS_URL' ? url.replace('postgres:', `${scheme}:`) : undefined;
         return {
           located: { kind: 'postgres', location: { connection: 'env:EVENTS_URL', table: `public.${table}` } },
-          remote: { variable, databases: { backoffMs: 10 } },
-          async put(columns, rows) {
-            await client?.query(tableOf(POSTGRES, table, columns, rows).join('; '));
-          },
+          remote: remoteAt(url.replace('postgres:', `${scheme}:`)),
+          put: async (columns, rows) => void (await client?.query(tableOf(POSTGRES, table, columns, rows).join('; '))),
         };
       },
       async stop() {
@@ -164,13 +142,10 @@ export function mysqlPlaces(): SourcePlace[] {
     },
     async open() {
       const table = `events_${++tables}`;
-      const variable = (asked: string) => (asked === 'EVENTS_URL' ? server?.url : undefined);
       return {
         located: { kind: 'mysql', location: { connection: 'env:EVENTS_URL', table: `shop.${table}` } },
-        remote: { variable, databases: { backoffMs: 10 } },
-        async put(columns, rows) {
-          await client?.query(tableOf(MYSQL, table, columns, rows).join('; '));
-        },
+        remote: remoteAt(server?.url),
+        put: async (columns, rows) => void (await client?.query(tableOf(MYSQL, table, columns, rows).join('; '))),
       };
     },
     async stop() {
@@ -198,10 +173,9 @@ export function snowflakePlaces(): SourcePlace[] {
       const started = server;
       if (started === undefined) throw new Error('start first');
       const table = `events_${++tables}`;
-      const variable = (asked: string) => (asked === 'EVENTS_URL' ? started.url : undefined);
       return {
         located: { kind: 'snowflake', location: { connection: 'env:EVENTS_URL', table } },
-        remote: { variable, databases: { backoffMs: 10, importSdk: started.importSdk } },
+        remote: remoteAt(started.url, { importSdk: started.importSdk }),
         // fakesnow's answer to an INSERT is one that the SDK can't take.
         put: (columns, rows) => started.run([madeOf(SNOWFLAKE, table, columns, rows)]),
       };

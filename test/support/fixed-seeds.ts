@@ -12,11 +12,6 @@ export async function withFixedSeeds(app: App): Promise<App> {
   };
   const database = await app.database();
   const registry = await openRegistry(database, app.clock, seeds('endpoint'));
-  const experiments = await openExperiments({
-    database,
-    registry,
-    clock: app.clock,
-    newSeed: seeds('experiment'),
-  });
+  const experiments = await openExperiments({ database, registry, clock: app.clock, newSeed: seeds('experiment') });
   return { ...app, registry: async () => registry, experiments: async () => experiments };
 }

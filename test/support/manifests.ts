@@ -1,32 +1,23 @@
 // Small valid manifests, written by hand, for tests of what is downstream of the definitions.
 
 import { type Field, MICROS_PER_DAY, MICROS_PER_HOUR } from '../../src/core/index.ts';
-import type {
-  ExperimentSpec,
-  FeatureSpec,
-  Manifest,
-  ModelSpec,
-  RolloutSpec,
-  ViewSpec,
-} from '../../src/definitions/index.ts';
+import type * as defs from '../../src/definitions/index.ts';
 
 const string = (name: string): Field => ({ name, type: { kind: 'string' } });
+const timestamp = (name: string): Field => ({ name, type: { kind: 'timestamp' } });
 const float64 = (name: string): Field => ({ name, type: { kind: 'float64' } });
 
-export const meanDelay7d: FeatureSpec = {
+export const meanDelay7d: defs.FeatureSpec = {
   ...float64('mean_delay_7d'),
   aggregation: { op: 'mean', column: 'delay', windowMicros: 7 * MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR },
 };
 
-export const lastDelay: FeatureSpec = { ...float64('last_delay'), aggregation: { op: 'latest', column: 'delay' } };
+export const lastDelay: defs.FeatureSpec = { ...float64('last_delay'), aggregation: { op: 'latest', column: 'delay' } };
 
-export const flights1d: FeatureSpec = {
-  name: 'flights_1d',
-  type: { kind: 'int64' },
-  aggregation: { op: 'count', column: null, windowMicros: MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR },
-};
+const count1d = { op: 'count', column: null, windowMicros: MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR } as const;
+export const flights1d: defs.FeatureSpec = { name: 'flights_1d', type: { kind: 'int64' }, aggregation: count1d };
 
-export const airportDelays: ViewSpec = {
+export const airportDelays: defs.ViewSpec = {
   name: 'airport_delays',
   entity: 'airport',
   source: 'flights',
@@ -36,28 +27,23 @@ export const airportDelays: ViewSpec = {
   freshness: { kind: 'live' },
 };
 
-export const delayModel: ModelSpec = {
+export const delayModel: defs.ModelSpec = {
   name: 'delay_classifier',
   service: 'delay_features',
   outputs: [{ name: 'probability', type: { kind: 'float32' } }],
   providers: ['cpu'],
 };
 
-export const emptyManifest: Manifest = {
+const data = { entities: {}, sources: {}, views: {}, onDemandViews: {} };
+const NOTHING = { ...data, services: {}, models: {}, endpoints: {}, pipelines: {} };
+export const emptyManifest: defs.Manifest = {
   format: 1,
   project: 'test',
-  entities: {},
-  sources: {},
-  views: {},
-  onDemandViews: {},
-  services: {},
-  models: {},
-  endpoints: {},
-  pipelines: {},
+  ...NOTHING,
 };
 
 /** Flights: one windowed view in the role `origin`, one on-demand view, a model, and its endpoint `delay`. */
-export const flightsManifest: Manifest = {
+export const flightsManifest: defs.Manifest = {
   ...emptyManifest,
   entities: { airport: { name: 'airport', keys: [string('airport')] } },
   sources: {
@@ -65,12 +51,7 @@ export const flightsManifest: Manifest = {
       name: 'flights',
       kind: 'parquet',
       location: { path: 'data/flights/*.parquet' },
-      columns: [
-        string('origin'),
-        float64('delay'),
-        { name: 'departed_at', type: { kind: 'timestamp' } },
-        { name: 'landed_at', type: { kind: 'timestamp' } },
-      ],
+      columns: [string('origin'), float64('delay'), timestamp('departed_at'), timestamp('landed_at')],
       derive: [],
       eventTime: 'departed_at',
       knownTime: { kind: 'column', column: 'landed_at' },
@@ -81,7 +62,7 @@ export const flightsManifest: Manifest = {
   onDemandViews: {
     departure: {
       name: 'departure',
-      inputs: [{ kind: 'request', name: 'request', columns: [{ name: 'scheduled_at', type: { kind: 'timestamp' } }] }],
+      inputs: [{ kind: 'request', name: 'request', columns: [timestamp('scheduled_at')] }],
       features: [{ name: 'hour', type: { kind: 'int32' } }],
       transform: { id: 'onDemand/departure', hash: 'a'.repeat(64) },
     },
@@ -106,7 +87,7 @@ export const flightsManifest: Manifest = {
 };
 
 /** `flightsManifest` with the view's features replaced, and the service picking all of them. */
-export function flightsManifestWith(features: readonly FeatureSpec[]): Manifest {
+export function flightsManifestWith(features: readonly defs.FeatureSpec[]): defs.Manifest {
   const names = features.map((feature) => feature.name);
   const service = flightsManifest.services['delay_features'];
   if (service === undefined) throw new Error('flightsManifest has the service');
@@ -118,8 +99,11 @@ export function flightsManifestWith(features: readonly FeatureSpec[]): Manifest 
   };
 }
 
+const outcome = { kind: 'outcome', endpoint: 'delay' } as const;
+const late = { name: 'late', parts: [{ values: outcome }], direction: 'down', worth: 0.1 } as const;
+
 /** Of `flightsManifest`: versions 1 and 2 of its model, by airport. */
-export const trial: ExperimentSpec = {
+export const trial: defs.ExperimentSpec = {
   name: 'trial',
   unit: ['origin'],
   endpoints: ['delay'],
@@ -128,17 +112,11 @@ export const trial: ExperimentSpec = {
     { name: 'treatment', version: 2, weight: 50 },
   ],
   control: 'control',
-  metrics: {
-    goal: [
-      { name: 'late', parts: [{ values: { kind: 'outcome', endpoint: 'delay' } }], direction: 'down', worth: 0.1 },
-    ],
-    secondary: [],
-    guardrail: [],
-  },
+  metrics: { goal: [late], secondary: [], guardrail: [] },
   plan: { kind: 'split', alpha: 0.05, correction: 'holm' },
 };
 
-export const careful: RolloutSpec = {
+export const careful: defs.RolloutSpec = {
   name: 'careful',
   endpoint: 'delay',
   steps: [1, 5, 25, 50, 100],

@@ -35,9 +35,10 @@ export async function makeOldRegistry(url: string): Promise<void> {
     await database.transaction<OldTables, void>(async (trx) => {
       for (const [table, rows] of Object.entries(oldRows())) {
         // Each table's own rows, by the type of `oldRows`.
+        const name = table as 'registry_audit';
         for (const row of rows)
           await trx
-            .insertInto(table as 'registry_audit')
+            .insertInto(name)
             .values(row as never)
             .execute();
       }
@@ -49,6 +50,11 @@ export async function makeOldRegistry(url: string): Promise<void> {
 }
 
 type OldRows = { readonly [T in keyof Omit<OldTables, 'registry_state'>]: readonly OldTables[T][] };
+
+const model = 'delay_classifier';
+const endpoint = { model, unit: '["flight"]', shadows: '[]' };
+const VARIANTS = '[{"name":"stable","version":1,"weight":90},{"name":"new","version":2,"weight":10}]';
+const applied = { action: 'definitions.apply', object: 'definitions' };
 
 function oldRows(): OldRows {
   return {
@@ -65,52 +71,19 @@ function oldRows(): OldRows {
       spec: canonicalJson(views['airport_delays']),
       revision: at + 1,
     })),
-    registry_model_versions: OLD_HASHES.map((hash, at) => ({
-      model: 'delay_classifier',
-      version: at + 1,
-      artifact: String(at + 1).repeat(64),
-      signature: '{"inputs":[]}',
-      service: 'delay_features',
-      manifest_hash: hash,
-      training_set: at === 0 ? 'a'.repeat(64) : null,
-      run_id: null,
-      metrics: '{"auc":0.75}',
-      created_at: 20 + at,
-      actor: 'bob',
-    })),
-    registry_model_aliases: [{ model: 'delay_classifier', alias: 'champion', version: 1 }],
+    registry_model_versions: OLD_HASHES.map((manifest_hash, at) => {
+      const trained = { training_set: at === 0 ? 'a'.repeat(64) : null, run_id: null, metrics: '{"auc":0.75}' };
+      const made = { signature: '{"inputs":[]}', service: 'delay_features', manifest_hash, actor: 'bob' };
+      return { model, version: at + 1, artifact: String(at + 1).repeat(64), created_at: 20 + at, ...trained, ...made };
+    }),
+    registry_model_aliases: [{ model, alias: 'champion', version: 1 }],
     registry_endpoints: [
-      {
-        name: 'delay',
-        model: 'delay_classifier',
-        unit: '["flight"]',
-        salt: '0011223344556677',
-        variants: '[{"name":"stable","version":1,"weight":90},{"name":"new","version":2,"weight":10}]',
-        shadows: '[]',
-        revision: 3,
-        is_retired: 0,
-      },
-      {
-        name: 'gone',
-        model: 'delay_classifier',
-        unit: '["flight"]',
-        salt: '8899aabbccddeeff',
-        variants: '[]',
-        shadows: '[]',
-        revision: 5,
-        is_retired: 1,
-      },
+      { ...endpoint, name: 'delay', salt: '0011223344556677', variants: VARIANTS, revision: 3, is_retired: 0 },
+      { ...endpoint, name: 'gone', salt: '8899aabbccddeeff', variants: '[]', revision: 5, is_retired: 1 },
     ],
     registry_audit: [
-      {
-        at: 10,
-        actor: 'ann',
-        action: 'definitions.apply',
-        object: 'definitions',
-        before: null,
-        after: '{"revision":1}',
-      },
-      { at: 20, actor: 'bob', action: 'model.register', object: 'model/delay_classifier', before: null, after: '{}' },
+      { ...applied, at: 10, actor: 'ann', before: null, after: '{"revision":1}' },
+      { at: 20, actor: 'bob', action: 'model.register', object: `model/${model}`, before: null, after: '{}' },
     ],
   };
 }

@@ -5,11 +5,8 @@ import { type DataType, type Field, MICROS_PER_DAY } from '../../src/core/index.
 import type { FeatureSpec, Manifest, OnDemandViewSpec, SourceSpec, ViewSpec } from '../../src/definitions/index.ts';
 import { emptyManifest } from './manifests.ts';
 
-const scalar = fc.constantFrom<DataType>(
-  ...(['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp'] as const).map((kind) => ({
-    kind,
-  })),
-);
+const KINDS = ['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp'] as const;
+const scalar = fc.constantFrom<DataType>(...KINDS.map((kind) => ({ kind })));
 const type: fc.Arbitrary<DataType> = fc.oneof(
   { weight: 5, arbitrary: scalar },
   { weight: 1, arbitrary: scalar.map((of): DataType => ({ kind: 'list', of })) },
@@ -30,20 +27,12 @@ const fields = (name: fc.Arbitrary<string>, minLength: number): fc.Arbitrary<Fie
 const names = (of: fc.Arbitrary<string>, minLength = 1): fc.Arbitrary<string[]> =>
   fc.uniqueArray(of, { minLength, maxLength: 3 });
 
-const cache = fc.record({
-  ttlMicros: fc.integer({ min: 1, max: 1e9 }),
-  maxBytes: fc.integer({ min: 1 }),
-  maxEntries: fc.integer({ min: 1 }),
-});
+const positive = fc.integer({ min: 1 });
+const cache = fc.record({ ttlMicros: fc.integer({ min: 1, max: 1e9 }), maxBytes: positive, maxEntries: positive });
+const tags = fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.string(), { maxKeys: 2 });
+const about = fc.record({ description: fc.string(), owner: fc.string(), tags }, { requiredKeys: [] });
 
-const about = fc.record(
-  {
-    description: fc.string(),
-    owner: fc.string(),
-    tags: fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.string(), { maxKeys: 2 }),
-  },
-  { requiredKeys: [] },
-);
+const HAPPENED_AT: Field = { name: 'happened_at', type: { kind: 'timestamp' } };
 
 type Draw = <T>(arbitrary: fc.Arbitrary<T>) => T;
 
@@ -53,13 +42,9 @@ function drawManifest(draw: Draw): Manifest {
     Object.fromEntries(list.map((one) => [one.name, one]));
 
   const entity = draw(identifier);
-  const keys = draw(
-    fc.uniqueArray(fc.record({ name: identifier, type: scalar }), {
-      selector: (key) => key.name,
-      minLength: 1,
-      maxLength: 2,
-    }),
-  );
+  const byKey = { selector: (key: Field) => key.name, minLength: 1, maxLength: 2 };
+  const keys = draw(fc.uniqueArray(fc.record({ name: identifier, type: scalar }), byKey));
+  const keyColumns = keys.map((key) => key.name);
   const sources = draw(names(identifier)).map((name): SourceSpec => {
     const columns = draw(fields(columnName, 1)).filter((column) => column.name !== 'happened_at');
     return {
@@ -67,11 +52,7 @@ function drawManifest(draw: Draw): Manifest {
       name,
       kind: 'pushed',
       location: {},
-      columns: [
-        ...keys.filter((key) => !columns.some((column) => column.name === key.name)),
-        ...columns,
-        { name: 'happened_at', type: { kind: 'timestamp' } },
-      ],
+      columns: [...keys.filter((key) => !columns.some(({ name }) => name === key.name)), ...columns, HAPPENED_AT],
       derive: [],
       eventTime: 'happened_at',
       knownTime: { kind: 'after', micros: 0 },
@@ -79,20 +60,17 @@ function drawManifest(draw: Draw): Manifest {
     };
   });
   const views = draw(names(identifier)).map((name): ViewSpec => {
-    const features = draw(fields(identifier, 1)).map(
-      (field): FeatureSpec => ({
-        ...field,
-        ...(draw(fc.boolean()) ? { description: draw(fc.string()) } : {}),
-        aggregation: { op: 'latest', column: 'happened_at' },
-      }),
-    );
+    const features = draw(fields(identifier, 1)).map((field): FeatureSpec => {
+      const described = draw(fc.boolean()) ? { description: draw(fc.string()) } : {};
+      return { ...field, ...described, aggregation: { op: 'latest', column: 'happened_at' } };
+    });
     const source = draw(fc.constantFrom(...sources));
     return {
       ...draw(about),
       name,
       entity,
       source: source.name,
-      keyColumns: keys.map((key) => key.name),
+      keyColumns,
       ttlMicros: MICROS_PER_DAY,
       features,
       freshness: { kind: 'live' },
@@ -118,7 +96,7 @@ function drawManifest(draw: Draw): Manifest {
         kind: 'view' as const,
         role: view.name,
         view: view.name,
-        keyColumns: keys.map((key) => key.name),
+        keyColumns,
         features: view.features.map((feature) => feature.name),
       })),
       ...draw(fc.subarray(onDemandViews)).map((view) => ({
@@ -151,7 +129,7 @@ function drawManifest(draw: Draw): Manifest {
         ...draw(about),
         name,
         model: draw(fc.constantFrom(...models)),
-        unit: keys.map((key) => key.name),
+        unit: keyColumns,
         whenStoreDown: 'fail' as const,
         ...draw(fc.record({ cache }, { requiredKeys: [] })),
       })),

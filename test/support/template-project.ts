@@ -2,7 +2,6 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { delimiter, join, resolve } from 'node:path';
 import { createProject, headraceJson, type Project } from './serving-project.ts';
 
@@ -27,10 +26,25 @@ export function npmOf(directory: string): Readonly<Record<string, string>> {
   return { npm_lifecycle_event: 'headrace', INIT_CWD: directory, npm_config_user_agent: 'npm/11.0.0 node/v24.1.0' };
 }
 
+const MODULES = resolve(import.meta.dirname, '../../node_modules');
+const CHECKS = { strict: true, noUncheckedIndexedAccess: true, noEmit: true, skipLibCheck: true };
+
+/** Options of the compiler for a project that lies elsewhere and imports `headrace`. */
+export const COMPILER_OPTIONS = {
+  ...CHECKS,
+  target: 'es2024',
+  lib: ['es2024', 'esnext.array'],
+  module: 'nodenext',
+  allowImportingTsExtensions: true,
+  types: ['node'],
+  typeRoots: [join(MODULES, '@types')],
+  paths: { headrace: [resolve(import.meta.dirname, '../../src/index.ts')] },
+};
+
 /** What the compiler says of a project; nothing where all is well. */
 export function compile(directory: string): string {
-  const compiler = join(createRequire(import.meta.url).resolve('typescript/package.json'), '../bin/tsc');
-  const { stdout, stderr } = spawnSync(process.execPath, [compiler, '-p', directory], { encoding: 'utf8' });
+  const words = [join(MODULES, 'typescript/bin/tsc'), '--pretty', 'false', '-p', directory];
+  const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', maxBuffer: 1 << 26 });
   return `${stdout}${stderr}`;
 }
 
@@ -114,6 +128,9 @@ export function startShell(directory: string, line: string, env: Readonly<Record
 
 // The test runner may itself run under npm, whose variables would be taken for those of the command.
 function bareEnvironment(): Record<string, string> {
-  const node = resolve(import.meta.dirname, '../../node_modules/.bin');
-  return { npm_lifecycle_event: '', INIT_CWD: '', PATH: `${node}${delimiter}${process.env['PATH'] ?? ''}` };
+  return {
+    npm_lifecycle_event: '',
+    INIT_CWD: '',
+    PATH: `${join(MODULES, '.bin')}${delimiter}${process.env['PATH'] ?? ''}`,
+  };
 }

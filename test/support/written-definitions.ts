@@ -3,31 +3,7 @@
 import { expect } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
 import { compileDefinitions, type Definitions } from '../../src/definitions/index.ts';
-import {
-  count,
-  csv,
-  endpoint,
-  entity,
-  featureService,
-  featureView,
-  delta,
-  iceberg,
-  kafka,
-  latest,
-  model,
-  mysql,
-  onDemandView,
-  parquet,
-  pipeline,
-  postgres,
-  pushed,
-  query,
-  python,
-  snowflake,
-  sql,
-  t,
-  trainingSet,
-} from '../../src/index.ts';
+import * as hr from '../../src/index.ts';
 
 /** Exports of one file, compiled. */
 export function compile(
@@ -50,59 +26,39 @@ export function mistakesOf(objects: Readonly<Record<string, unknown>>): string[]
   return [];
 }
 
-export const airport = entity('airport', { keys: { airport: t.string() } });
-export const flights = parquet('flights', {
+export const airport = hr.entity('airport', { keys: { airport: hr.t.string() } });
+export const flights = hr.parquet('flights', {
   path: 'flights.parquet',
   columns: {
-    origin: t.string(),
-    seats: t.int32(),
-    miles: t.int64(),
-    delay: t.float64(),
-    distance: t.float32(),
-    at: t.timestamp(),
-    tags: t.list(t.string()),
+    origin: hr.t.string(),
+    seats: hr.t.int32(),
+    miles: hr.t.int64(),
+    delay: hr.t.float64(),
+    distance: hr.t.float32(),
+    at: hr.t.timestamp(),
+    tags: hr.t.list(hr.t.string()),
   },
   derive: {
-    is_late: [t.float64(), (row) => (row.delay == null ? null : row.delay > 15 ? 1 : 0)],
-    bucket: [t.int32(), sql`CAST(distance / 250 AS INTEGER)`],
+    is_late: [hr.t.float64(), (row) => (row.delay == null ? null : row.delay > 15 ? 1 : 0)],
+    bucket: [hr.t.int32(), hr.sql`CAST(distance / 250 AS INTEGER)`],
   },
   eventTime: 'at',
 });
-export const delays = featureView('delays', {
+export const delays = hr.featureView('delays', {
   entity: airport,
   source: flights,
   keys: { airport: 'origin' },
-  features: { d: latest('delay'), n: count().over('1d') },
+  features: { d: hr.latest('delay'), n: hr.count().over('1d') },
 });
 // Plain JavaScript users have no compiler: these check what it would have refused.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Untyped = any;
-export const loose = {
-  featureView,
-  onDemandView,
-  featureService,
-  parquet,
-  postgres,
-  mysql,
-  snowflake,
-  endpoint,
-  model,
-  entity,
-  pipeline,
-  csv,
-  delta,
-  iceberg,
-  kafka,
-  pushed,
-  query,
-  python,
-  trainingSet,
-} as Record<string, Untyped>;
+export const loose = hr as Record<string, Untyped>;
 export const view = (name: string, more: object): unknown =>
   loose['featureView'](name, {
     entity: airport,
     source: flights,
     keys: { airport: 'origin' },
-    features: { d: latest('delay') },
+    features: { d: hr.latest('delay') },
     ...more,
   });

@@ -85,3 +85,9 @@ export function sourceText(derive: string, name = 's'): string {
   derive: { d: [t.float64(), ${derive}] }, eventTime: 'at',
 });\n`;
 }
+
+/** A package of npm in the repository, of one file. */
+export const packageOf = (name: string, index: string): Files => ({
+  [`node_modules/${name}/package.json`]: `{"name":"${name}","version":"1.0.0"}`,
+  [`node_modules/${name}/index.js`]: index,
+});

@@ -1,38 +1,18 @@
 // What users see in their editor: right definitions compile, wrong ones don't, and the message says what is wrong.
 // All snippets are one project, compiled once by the real compiler.
 
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { accepted, preamble, refused } from './snippets.ts';
+import { folderOfFile } from '../support/new-folder.ts';
+import { COMPILER_OPTIONS, compile } from '../support/template-project.ts';
 
-const root = resolve(import.meta.dirname, '../..');
-const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '../bin/tsc');
-
-let folder: string;
+const folder = folderOfFile();
 let problems: ReadonlyMap<string, string>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'headrace-types-'));
-  const compilerOptions = {
-    target: 'es2024',
-    lib: ['es2024', 'esnext.array'],
-    module: 'nodenext',
-    moduleResolution: 'nodenext',
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-    noErrorTruncation: true,
-    types: ['node'],
-    typeRoots: [join(root, 'node_modules/@types')],
-    paths: { headrace: [join(root, 'src/index.ts')] },
-  };
+  const compilerOptions = { ...COMPILER_OPTIONS, exactOptionalPropertyTypes: true, noErrorTruncation: true };
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
   await writeFile(join(folder, 'base.ts'), preamble);
@@ -44,19 +24,7 @@ beforeAll(async () => {
       `import { ${everyName} } from 'headrace';\nimport { ${everyBase} } from './base.ts';\n${code}\nexport {};\n`,
     );
   }
-  const output = await new Promise<string>((done) => {
-    execFile(
-      process.execPath,
-      [tsc, '--noEmit', '--pretty', 'false', '-p', folder],
-      { maxBuffer: 1 << 26 },
-      (_error, stdout) => done(stdout),
-    );
-  });
-  problems = byFile(output, Object.keys(all));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
+  problems = byFile(compile(folder), Object.keys(all));
 });
 
 const everyName =

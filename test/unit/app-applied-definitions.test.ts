@@ -1,15 +1,17 @@
 // What a long life of a server holds of what was ever applied: the last used, and never more than a few fetches at once.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AppliedDefinitions, createAppliedDefinitions } from '../../src/app/applied-definitions.ts';
-import { contentHash, fixedClock, silentLogger } from '../../src/core/index.ts';
+import { describeUnapplied } from '../../src/app/index.ts';
+import { contentHash, fixedClock, sha256Hex, silentLogger } from '../../src/core/index.ts';
 import type { Manifest } from '../../src/definitions/index.ts';
 import { openRegistry, type Registry } from '../../src/registry/index.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore, putBlob } from '../../src/storage/index.ts';
 import { flightsManifest } from '../support/manifests.ts';
+import { folderOfFile } from '../support/new-folder.ts';
 
 describe('definitions that were applied', () => {
   let folder: string;
@@ -119,5 +121,24 @@ describe('definitions that were applied', () => {
     await expect(definitions.of(hash)).rejects.toMatchObject({ code: 'HR_CODE_MISSING' });
     objects = { ...objects, get };
     expect((await definitions.of(hash)).functions.size).toBe(1);
+  });
+});
+
+describe('files that were not applied', () => {
+  const directory = folderOfFile();
+
+  it('names files of the pipeline’s steps that are other than what was applied, and none that is not here', () => {
+    const files = ['a.py', 'b.py', 'gone.py'].map((path) => ({ path, hash: sha256Hex(path) }));
+    const step = { name: 's', needs: {}, retry: 1, timeoutMicros: null, resources: {} } as const;
+    const action = { kind: 'python', script: 'a.py', args: {}, files } as const;
+    const manifest = { ...flightsManifest, pipelines: { p: { name: 'p', params: [], steps: [{ ...step, action }] } } };
+    const told = (pipeline = 'p') => describeUnapplied({ manifest, directory }, pipeline);
+    for (const path of ['a.py', 'b.py']) writeFileSync(join(directory, path), path);
+    expect(told()).toBeUndefined();
+    expect(told('other')).toBeUndefined();
+    writeFileSync(join(directory, 'b.py'), 'print(1)');
+    expect(told()).toBe('b.py changed since `headrace apply`: this run goes by what was applied.');
+    writeFileSync(join(directory, 'a.py'), 'print(1)');
+    expect(told()).toBe('a.py and 1 other file changed since `headrace apply`: this run goes by what was applied.');
   });
 });

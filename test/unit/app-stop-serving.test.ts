@@ -16,9 +16,7 @@ beforeEach(() => {
   const tell = (_: object, message: string): void => void happened.push(message);
   logger = { debug: tell, info: tell, warn: tell, error: tell };
 });
-afterEach(() => {
-  vi.useRealTimers();
-});
+afterEach(() => void vi.useRealTimers());
 
 const never = new Promise<void>(() => {});
 
@@ -33,6 +31,11 @@ function stopped(
       return closing[name]?.() ?? Promise.resolve();
     },
   });
+  const names = ['minutes', 'guard', 'models', 'jobs', 'reports', 'fills', 'background'] as const;
+  const parts = Object.fromEntries(names.map((name) => [name, closes(name)])) as Record<
+    (typeof names)[number],
+    ReturnType<typeof closes>
+  >;
   const server = fastify();
   server.addHook('onClose', async () => {
     happened.push('http');
@@ -45,16 +48,10 @@ function stopped(
     drain,
     logger,
     parts: {
+      ...parts,
       predictionLog: closes('log'),
-      minutes: closes('minutes'),
-      guard: closes('guard'),
-      models: closes('models'),
       monitor: { close: () => void happened.push('monitor') },
       tracing: { shutdown: closes('tracing').close },
-      jobs: closes('jobs'),
-      reports: closes('reports'),
-      fills: closes('fills'),
-      background: closes('background'),
     },
     lastFigures: () => void happened.push('last figures'),
   };
@@ -104,13 +101,9 @@ describe('a stop', () => {
     expect(at('http')).toBeLessThan(at('log'));
     expect(happened.slice(-4)).toEqual(['last figures', 'tracing', 'monitor', 'over']);
     // All of the parts, jobs and fills before the connections.
-    expect(new Set(happened)).toEqual(
-      new Set(
-        'not ready,background,jobs,fills,http,grpc,cut,planes,log,minutes,guard,reports,models,last figures,tracing,monitor,over'.split(
-          ',',
-        ),
-      ),
-    );
+    const all =
+      'not ready,background,jobs,fills,http,grpc,cut,planes,log,minutes,guard,reports,models,last figures,tracing,monitor,over';
+    expect([...new Set(happened)].toSorted()).toEqual(all.split(',').toSorted());
   });
 
   it('cuts off who is still answered after the drain timeout', async () => {
@@ -124,9 +117,8 @@ describe('a stop', () => {
   it('waits a second for a model that hangs, and no longer', async () => {
     const stopping = begin(stopped({ models: () => never }));
     expect(await during(999)).not.toContain('over');
-    expect(await during(100)).toEqual(
-      expect.arrayContaining(['a model did not close in time; the server stops without', 'over']),
-    );
+    const words = ['a model did not close in time; the server stops without', 'over'];
+    expect(await during(100)).toEqual(expect.arrayContaining(words));
     await stopping;
   });
 
@@ -135,9 +127,8 @@ describe('a stop', () => {
     // Models are let go of by the planes, or a while before the limit.
     expect(await during(1999)).toEqual(expect.arrayContaining(['log', 'minutes', 'guard', 'reports']));
     expect(happened).not.toContain('models');
-    expect(await during(1100)).toEqual(
-      expect.arrayContaining(['models', 'ingestion did not close in time; the server stops without', 'over']),
-    );
+    const words = ['models', 'ingestion did not close in time; the server stops without', 'over'];
+    expect(await during(1100)).toEqual(expect.arrayContaining(words));
     await stopping;
   });
 
@@ -146,9 +137,8 @@ describe('a stop', () => {
     const stopping = begin(stopped({ planes: fails, log: fails }));
     await vi.runAllTimersAsync();
     await stopping;
-    expect(happened).toEqual(
-      expect.arrayContaining(['ingestion did not close well', 'the prediction log did not close well', 'models']),
-    );
+    const words = ['ingestion did not close well', 'the prediction log did not close well', 'models'];
+    expect(happened).toEqual(expect.arrayContaining(words));
     expect(happened.at(-2)).toBe('monitor');
   });
 

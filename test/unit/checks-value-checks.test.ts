@@ -2,9 +2,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { broken, describeFinding, type Finding, suchAs, throwIfRefused } from '../../src/checks/finding.ts';
+import { type HeldRow, openQuarantine } from '../../src/checks/quarantine/quarantine.ts';
 import { breach, brokenBy, compileValueChecks } from '../../src/checks/value-checks.ts';
 import type { DataType, Value } from '../../src/core/index.ts';
 import type { Expectation } from '../../src/definitions/index.ts';
+import { openDatabase } from '../../src/storage/index.ts';
 
 const float64 = { kind: 'float64' } as const;
 const int64 = { kind: 'int64' } as const;
@@ -95,4 +97,25 @@ describe('what was found', () => {
     expect(describeFinding(finding({ failed: 1, found: 'there are 4 rows' }))).toBe('there are 4 rows');
     expect(suchAs(null)).toBeNull();
   });
+});
+
+// How much the quarantine takes: up to its bound, to the byte.
+// 'ü' is two bytes.
+const rowOf = (id: string): HeldRow => ({ id, source: 's', row: `{"id":"${id}ü"}`, reasons: [], arrivedMicros: 5 });
+const ROW_BYTES = Buffer.byteLength('{"id":"aü"}') + Buffer.byteLength('[]');
+
+it('holds rows up to its last byte, counted in UTF-8, and refuses all of a push that is past it', async () => {
+  const database = await openDatabase('sqlite::memory:');
+  try {
+    const quarantine = await openQuarantine(database, { maxBytes: 3 * ROW_BYTES });
+    expect(await quarantine.hold([rowOf('a'), rowOf('b'), rowOf('c')])).toEqual(['a', 'b', 'c']);
+    // A row that is known takes no more room.
+    expect(await quarantine.hold([rowOf('a')])).toEqual([]);
+    await expect(quarantine.hold([rowOf('d')])).rejects.toMatchObject({ code: 'HR_QUARANTINE_FULL' });
+    await quarantine.withdraw(['c']);
+    await expect(quarantine.hold([rowOf('d'), rowOf('e')])).rejects.toMatchObject({ code: 'HR_QUARANTINE_FULL' });
+    expect(await quarantine.hold([rowOf('d')])).toEqual(['d']);
+  } finally {
+    await database.close();
+  }
 });

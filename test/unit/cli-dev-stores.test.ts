@@ -1,18 +1,14 @@
 // `dev` works on the project's own stores only where nobody else can have them.
 
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../../src/app/index.ts';
 import { chooseStores } from '../../src/cli/dev/dev-stores.ts';
+import { folderOfFile } from '../support/new-folder.ts';
 
-let directory = '';
-beforeAll(() => {
-  directory = realpathSync(mkdtempSync(join(tmpdir(), 'headrace-stores-')));
-  mkdirSync(join(directory, 'project'));
-});
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const directory = folderOfFile();
+mkdirSync(join(directory, 'project'));
 
 const choose = (written: object, variables: Readonly<Record<string, string>> = {}, folder = 'project') =>
   chooseStores(checkConfig({ project: 'shop', ...written }, join(directory, folder, 'headrace.config.ts'), variables));

@@ -63,42 +63,33 @@ describe('watching files', () => {
     expect(answers).toEqual([['a.ts', 'sub/b.ts']]);
   });
 
+  /** What is answered once this is done. */
+  const after = async (work: () => Promise<unknown>): Promise<readonly string[] | undefined> => {
+    const next = changed();
+    await work();
+    return next;
+  };
+
   it('sees a file that is written beside and renamed over', async () => {
     for (const text of ['two', 'three']) {
-      const next = changed();
-      await save('.a.ts.swp', text);
-      await rename(at('.a.ts.swp'), at('a.ts'));
-      expect(await next).toEqual(['a.ts']);
+      const replaces = () => save('.a.ts.swp', text).then(() => rename(at('.a.ts.swp'), at('a.ts')));
+      expect(await after(replaces)).toEqual(['a.ts']);
     }
   });
 
   it('sees files and folders that come and go', async () => {
-    let next = changed();
-    await mkdir(at('new/deep'), { recursive: true });
-    await save('new/deep/c.ts', 'one');
-    expect(await next).toEqual(['new/deep/c.ts']);
-    next = changed();
-    await save('new/deep/c.ts', 'two');
-    expect(await next).toEqual(['new/deep/c.ts']);
-    next = changed();
-    await rm(at('new'), { recursive: true });
-    expect(await next).toEqual(['new/deep/c.ts']);
-    next = changed();
-    await unlink(at('sub/b.ts'));
-    expect(await next).toEqual(['sub/b.ts']);
+    const makes = () => mkdir(at('new/deep'), { recursive: true }).then(() => save('new/deep/c.ts', 'one'));
+    expect(await after(makes)).toEqual(['new/deep/c.ts']);
+    expect(await after(() => save('new/deep/c.ts', 'two'))).toEqual(['new/deep/c.ts']);
+    expect(await after(() => rm(at('new'), { recursive: true }))).toEqual(['new/deep/c.ts']);
+    expect(await after(() => unlink(at('sub/b.ts')))).toEqual(['sub/b.ts']);
   });
 
   it('survives that the whole folder goes and comes back, as when another branch is checked out', async () => {
-    let next = changed();
-    await rm(join(directory, 'repo'), { recursive: true });
-    expect(await next).toEqual(['a.ts', 'sub/b.ts']);
-    next = changed();
-    await mkdir(join(directory, 'repo'));
-    await save('a.ts', 'again');
-    expect(await next).toEqual(['a.ts']);
-    next = changed();
-    await save('a.ts', 'and again');
-    expect(await next).toEqual(['a.ts']);
+    const repo = join(directory, 'repo');
+    expect(await after(() => rm(repo, { recursive: true }))).toEqual(['a.ts', 'sub/b.ts']);
+    expect(await after(() => mkdir(repo).then(() => save('a.ts', 'again')))).toEqual(['a.ts']);
+    expect(await after(() => save('a.ts', 'and again'))).toEqual(['a.ts']);
   });
 
   it('answers what happened while nobody asked, and nothing twice', async () => {
@@ -109,32 +100,28 @@ describe('watching files', () => {
   });
 
   it('watches single files, though they were not there', async () => {
-    const next = changed();
-    await writeFile(join(directory, 'config.ts'), 'one');
-    expect(await next).toEqual(['../config.ts']);
+    expect(await after(() => writeFile(join(directory, 'config.ts'), 'one'))).toEqual(['../config.ts']);
   });
 
   it('is not put off by files that it ignores and that never rest', async () => {
     await mkdir(at('data'));
     let beats = 0;
     const noise = setInterval(() => void writeFile(join(directory, 'noise.log'), `${beats++}`), 5);
-    try {
-      const next = changed();
-      await save('data/x.csv', 'one');
-      await save('.hidden', 'one');
-      await save('a.ts', 'two');
-      expect(await next).toEqual(['a.ts']);
-    } finally {
-      clearInterval(noise);
-    }
+    const saves = async () => {
+      for (const [name, text] of Object.entries({ 'data/x.csv': 'one', '.hidden': 'one', 'a.ts': 'two' }))
+        await save(name, text);
+    };
+    const answer = await after(saves).finally(() => clearInterval(noise));
+    expect(answer).toEqual(['a.ts']);
   });
 
   it('answers nothing for a file that is as it was when it has come to rest', async () => {
-    const next = changed();
-    await save('c.ts', 'one');
-    await unlink(at('c.ts'));
-    await save('a.ts', 'two');
-    expect(await next).toEqual(['a.ts']);
+    const saves = async () => {
+      await save('c.ts', 'one');
+      await unlink(at('c.ts'));
+      await save('a.ts', 'two');
+    };
+    expect(await after(saves)).toEqual(['a.ts']);
   });
 
   it('ends whoever waits when it is closed', async () => {

@@ -1,12 +1,12 @@
 // What `init` writes: data with a pattern in it, and paths that an editor follows.
 
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { EDITOR_TYPES_FILE, editorTypes, hasLostTypes, nearPath } from '../../src/cli/init/editor-types.ts';
 import { makeShopData } from '../../src/cli/init/shop-data.ts';
 import { readTemplate } from '../../src/cli/init/template.ts';
+import { folderOfFile } from '../support/new-folder.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -63,11 +63,7 @@ describe('the example’s data', () => {
 });
 
 describe('where an editor finds the types', () => {
-  let directory = '';
-  beforeAll(() => {
-    directory = realpathSync(mkdtempSync(join(tmpdir(), 'headrace-types-')));
-  });
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = folderOfFile();
 
   const parse = (text: string) =>
     JSON.parse(text.replace(/^\/\/.*\n/, '')) as {
@@ -87,10 +83,8 @@ describe('where an editor finds the types', () => {
     // Headrace may lie near the folder, or not.
     const near = (path: string) => nearPath(realpathSync(directory), resolve(path));
     expect(paths.headrace).toEqual(['./node_modules/headrace/dist/index.d.ts', near('src/index.ts')]);
-    expect(paths['headrace/client']).toEqual([
-      './node_modules/headrace/dist/client/index.d.ts',
-      near('src/client/index.ts'),
-    ]);
+    const expected = ['./node_modules/headrace/dist/client/index.d.ts', near('src/client/index.ts')];
+    expect(paths['headrace/client']).toEqual(expected);
     expect(typeRoots).toEqual(['./node_modules/@types', near('node_modules/@types')]);
   });
 

@@ -12,33 +12,25 @@ import type { PlanChange, Touched } from '../../src/registry/index.ts';
 const features = ['origin__mean_7d'];
 const model: Touched = { kind: 'model', model: 'delay_classifier', versions: [2, 3], features };
 const set = (at: number): Touched => ({ kind: 'training_set', id: `ab12cd34${at}`, name: null, features });
+const none = { lines: [], detail: [], reasons: [], touched: [], hints: [] };
 const change = (more: Partial<PlanChange>): PlanChange => ({
+  ...none,
   kind: 'change',
   object: 'view',
   name: 'airport_delays',
   former: null,
-  lines: [],
-  detail: [],
   breaking: null,
-  reasons: [],
-  touched: [],
-  hints: [],
   spec: {},
   ...more,
 });
+const GO_ON = 'model delay_classifier versions 2, 3 (they go on getting what they were registered with)';
 const broken = change({
   lines: [
     { kind: 'meaning', text: 'feature "mean_7d": mean(delay) over 7d → mean(delay) over 14d' },
     { kind: 'about', text: 'description: "a" → "b"' },
   ],
   breaking: 'it breaks',
-  reasons: [
-    {
-      what: 'origin__mean_7d changes meaning',
-      who: ['model delay_classifier versions 2, 3 (they go on getting what they were registered with)'],
-      touched: [model],
-    },
-  ],
+  reasons: [{ what: 'origin__mean_7d changes meaning', who: [GO_ON], touched: [model] }],
   touched: [model, set(1)],
 });
 const renamed = change({ kind: 'rename', name: 'lateness', former: 'delays' });
@@ -72,7 +64,7 @@ describe('a plan for people', () => {
       '    meaning  feature "mean_7d": mean(delay) over 7d → mean(delay) over 14d',
       '    about    description: "a" → "b"',
       '    BREAKS   origin__mean_7d changes meaning',
-      '             model delay_classifier versions 2, 3 (they go on getting what they were registered with)',
+      `             ${GO_ON}`,
       '    touches  training set ab12cd34',
       '> view delays → lateness',
       '+ endpoint delay',
@@ -82,18 +74,10 @@ describe('a plan for people', () => {
   });
 
   it('shows which views have to be filled, and what answers until then', () => {
-    const isNew = {
-      ...view,
-      view: 'routes',
-      old_version: null,
-      new_version: 'routes@0123456789ab',
-      services: [],
-      kept_for: [],
-      estimate: null,
-    };
+    const unread = { ...view, view: 'idle', services: [], kept_for: [] };
+    const isNew = { ...unread, view: 'routes', old_version: null, new_version: 'routes@0123456789ab', estimate: null };
     const kept = { ...view, view: 'back', needs_run: false, command: null, kept_for: [] };
     const unfilled = { ...view, view: 'again', old_answers: false, services: ['one'], kept_for: [], estimate: null };
-    const unread = { ...view, view: 'idle', services: [], kept_for: [] };
     expect(text(reportOf([renamed], [view, isNew, kept, unfilled, unread])).slice(2)).toEqual([
       'Views with a new version',
       '    airport_delays  3f2a9c1d7b60 → 88aa12bc34de',
@@ -143,10 +127,8 @@ describe('a plan for people', () => {
 
   it('hints at a rename that is not written', () => {
     const hint = `"lateness" is made as "delays" was: renamedFrom: 'delays' keeps its data`;
-    const report = reportOf([
-      change({ kind: 'remove', name: 'delays' }),
-      change({ kind: 'add', name: 'lateness', hints: [hint] }),
-    ]);
+    const lateness = change({ kind: 'add', name: 'lateness', hints: [hint] });
+    const report = reportOf([change({ kind: 'remove', name: 'delays' }), lateness]);
     expect(text(report).slice(0, 3)).toEqual(['- view delays', '+ view lateness', `    hint     ${hint}`]);
     expect(planMarkdown(report)).toContain(`- **view \`lateness\`**\n  - hint: \`${hint}\``);
   });
@@ -180,7 +162,7 @@ describe('a plan in Markdown', () => {
       '',
       '- **view `airport_delays`**',
       '  - `origin__mean_7d changes meaning`',
-      '    - `model delay_classifier versions 2, 3 (they go on getting what they were registered with)`',
+      `    - \`${GO_ON}\``,
       '',
       '### Views with a new version',
       '',

@@ -7,16 +7,9 @@ import { expect, it } from 'vitest';
 const ENTRY = 'src/client/index.ts';
 
 it('is of its own files alone, and a few kilobytes', async () => {
-  const { outputFiles, metafile } = await build({
-    entryPoints: [ENTRY],
-    bundle: true,
-    minify: true,
-    platform: 'browser',
-    format: 'esm',
-    write: false,
-    metafile: true,
-    logLevel: 'silent',
-  });
+  const whole = { bundle: true, minify: true, write: false, metafile: true } as const;
+  const target = { platform: 'browser', format: 'esm', logLevel: 'silent' } as const;
+  const { outputFiles, metafile } = await build({ entryPoints: [ENTRY], ...whole, ...target });
   const [bundle] = outputFiles;
   const inputs = Object.keys(metafile.inputs);
   expect(inputs).toContain(ENTRY);

@@ -64,12 +64,8 @@ describe('a request whose answer was lost', () => {
 describe('a call', () => {
   it('does not wait for what comes after its deadline', async () => {
     const { client, sent } = asked([status(503, { 'retry-after': '60' })]);
-    await expect(client.predict('checkout', ROW, { timeoutMs: 5000 })).rejects.toMatchObject({
-      code: 'HR_UNEXPECTED_ANSWER',
-      status: 503,
-      retryAfterMs: 60_000,
-      attempts: 1,
-    });
+    const told = { code: 'HR_UNEXPECTED_ANSWER', status: 503, retryAfterMs: 60_000, attempts: 1 };
+    await expect(client.predict('checkout', ROW, { timeoutMs: 5000 })).rejects.toMatchObject(told);
     expect(sent).toHaveLength(1);
   });
 
@@ -78,10 +74,7 @@ describe('a call', () => {
     const options = { timeoutMs: 20 };
     const call =
       method === 'predict' ? client.predict('checkout', ROW, options) : client.readFeatures('numbers', ROW, options);
-    await expect(call).rejects.toMatchObject({
-      code: 'HR_TIMEOUT',
-      attempts: 1,
-    });
+    await expect(call).rejects.toMatchObject({ code: 'HR_TIMEOUT', attempts: 1 });
     expect(sent).toHaveLength(1);
   });
 
@@ -102,10 +95,8 @@ describe('a call', () => {
 
   it('ends at its deadline, and by the caller, also while a key is awaited; then nothing is sent', async () => {
     const waiting = asked(['silence'], { key: () => new Promise(() => {}) });
-    await expect(waiting.client.predict('checkout', ROW, { timeoutMs: 20 })).rejects.toMatchObject({
-      code: 'HR_TIMEOUT',
-      attempts: 0,
-    });
+    const late = waiting.client.predict('checkout', ROW, { timeoutMs: 20 });
+    await expect(late).rejects.toMatchObject({ code: 'HR_TIMEOUT', attempts: 0 });
     const caller = new AbortController();
     const predicted = waiting.client.predict('checkout', ROW, { signal: caller.signal });
     caller.abort('left');
@@ -136,14 +127,11 @@ describe('a call', () => {
 
   it('says what is no server of Headrace', async () => {
     const moved = asked([status(302, { location: 'http://elsewhere.example' })]);
-    await expect(moved.client.predict('checkout', ROW)).rejects.toMatchObject({
-      code: 'HR_UNEXPECTED_ANSWER',
-      status: 302,
-    });
+    const told = { code: 'HR_UNEXPECTED_ANSWER', status: 302 };
+    await expect(moved.client.predict('checkout', ROW)).rejects.toMatchObject(told);
     const other = asked([new Response('')]);
-    await expect(other.client.predict('checkout', ROW)).rejects.toThrow(
-      'answered 200 with what no Headrace server says',
-    );
+    const said = 'answered 200 with what no Headrace server says';
+    await expect(other.client.predict('checkout', ROW)).rejects.toThrow(said);
     expect([moved.sent, other.sent].map(({ length }) => length)).toEqual([1, 1]);
   });
 });
@@ -180,10 +168,10 @@ describe('what a server says', () => {
     const { client } = answering({ predictions: [one, failed] });
     const told = await client.predictPartial('checkout', [ROW, ROW]);
     expect(told).toMatchObject([{ predictionId: 'p', outputs: { y: 1 } }, failed]);
-    for (const predictions of [[{ ...one, prediction_id: 7 }], [], [one, one], undefined])
-      await expect(answering({ predictions }).client.predict('checkout', ROW)).rejects.toMatchObject({
-        code: 'HR_UNEXPECTED_ANSWER',
-      });
+    for (const predictions of [[{ ...one, prediction_id: 7 }], [], [one, one], undefined]) {
+      const predicted = answering({ predictions }).client.predict('checkout', ROW);
+      await expect(predicted).rejects.toMatchObject({ code: 'HR_UNEXPECTED_ANSWER' });
+    }
   });
 
   it('of a push or of outcomes is how many were taken', async () => {

@@ -16,9 +16,7 @@ const holds = (condition: Condition, attributes: object): boolean =>
     return (from: object) => readPath(from, parts);
   })(attributes);
 
-const santa = {
-  $and: [{ 'father.age': { $gt: 65 } }, { $or: [{ bday: { $regex: '-12-25$' } }, { name: 'santa' }] }],
-};
+const santa = { $and: [{ 'father.age': { $gt: 65 } }, { $or: [{ bday: { $regex: '-12-25$' } }, { name: 'santa' }] }] };
 
 describe('a condition', () => {
   it.each<[Condition, object, boolean]>([

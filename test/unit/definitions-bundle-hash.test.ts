@@ -1,33 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import {
-  callFunction,
-  type Files,
-  functionRefs,
-  IMPORTS,
-  loadFiles,
-  sourceText,
-  viewText,
-} from '../support/written-repository.ts';
+import * as repo from '../support/written-repository.ts';
 
 const V = 'onDemand/v';
 
-async function hashOf(files: Files, id = V): Promise<string | undefined> {
-  return functionRefs(await loadFiles(files))[id]?.hash;
+async function hashOf(files: repo.Files, id = V): Promise<string | undefined> {
+  return repo.functionRefs(await repo.loadFiles(files))[id]?.hash;
 }
 
 /** Files, and the same after a change in one of them. */
-const changed = (files: Files, name: string, from: string, to: string): Files => {
+const changed = (files: repo.Files, name: string, from: string, to: string): repo.Files => {
   const before = files[name] ?? '';
   expect(before).toContain(from);
   return { ...files, [name]: before.replace(from, to) };
 };
 
-const BASE: Files = {
-  'views.ts': `${IMPORTS}import { late } from './rules.ts';
+const BASE: repo.Files = {
+  'views.ts': `${repo.IMPORTS}import { late } from './rules.ts';
 const FACTOR = 3;
 const unrelated = { a: 1 };
-${viewText(`({ request }) => ({ y: late(request.x) ? FACTOR : null })`)}
-${viewText(`({ request }) => ({ y: unrelated.a })`, 'other')}`,
+${repo.viewText(`({ request }) => ({ y: late(request.x) ? FACTOR : null })`)}
+${repo.viewText(`({ request }) => ({ y: unrelated.a })`, 'other')}`,
   'rules.ts': `import { LIMIT } from './limits.ts';
 /** Whether it is late. */
 export function late(x: number | null): boolean { return x != null && x > LIMIT; }
@@ -36,39 +28,25 @@ export const unused = 5;`,
 };
 
 describe('the hash of a function', () => {
-  it('is that of a constant two modules away too', async () => {
-    expect(await hashOf(changed(BASE, 'limits.ts', '15', '20'))).not.toBe(await hashOf(BASE));
-  });
-
-  it('is that of a helper, and of the function itself', async () => {
-    const hash = await hashOf(BASE);
-    expect(await hashOf(changed(BASE, 'rules.ts', 'x > LIMIT', 'x >= LIMIT'))).not.toBe(hash);
-    expect(await hashOf(changed(BASE, 'views.ts', ': null', ': 0'))).not.toBe(hash);
-    expect(await hashOf(changed(BASE, 'views.ts', 'FACTOR = 3', 'FACTOR = 4'))).not.toBe(hash);
-  });
-
-  it('is not changed by what it does not reach, in its own file or another', async () => {
-    const hash = await hashOf(BASE);
-    expect(await hashOf(changed(BASE, 'limits.ts', '16', '17'))).toBe(hash);
-    expect(await hashOf(changed(BASE, 'rules.ts', '5', '6'))).toBe(hash);
-    expect(await hashOf(changed(BASE, 'views.ts', 'a: 1', 'a: 2'))).toBe(hash);
-    expect(
-      await hashOf(changed(BASE, 'views.ts', 'const unrelated', 'const fresh = new Map([[1, 2]]);\nconst unrelated')),
-    ).toBe(hash);
-    expect(
-      await hashOf(
-        changed(
-          BASE,
-          'views.ts',
-          '{ y: t.float64() }, transform: ({ request }) => ({ y: late',
-          '{ y: t.float64(), z: t.int32() }, transform: ({ request }) => ({ y: late',
-        ),
-      ),
-    ).toBe(hash);
+  const features = '{ y: t.float64() }, transform: ({ request }) => ({ y: late';
+  it.each<[boolean, string, string, string]>([
+    // Constants two modules away, a helper, the function itself.
+    [true, 'limits.ts', '15', '20'],
+    [true, 'rules.ts', 'x > LIMIT', 'x >= LIMIT'],
+    [true, 'views.ts', ': null', ': 0'],
+    [true, 'views.ts', 'FACTOR = 3', 'FACTOR = 4'],
+    // What it does not reach.
+    [false, 'limits.ts', '16', '17'],
+    [false, 'rules.ts', '5', '6'],
+    [false, 'views.ts', 'a: 1', 'a: 2'],
+    [false, 'views.ts', 'const unrelated', 'const fresh = new Map([[1, 2]]);\nconst unrelated'],
+    [false, 'views.ts', features, features.replace(' }', ', z: t.int32() }')],
+  ])('is changed by what it reaches alone: %s, in %s from %s to %s', async (isOther, ...change) => {
+    expect((await hashOf(changed(BASE, ...change))) !== (await hashOf(BASE))).toBe(isOther);
   });
 
   it('is not changed by comments, types, quotes and line breaks; nor are the bundle’s bytes', async () => {
-    const before = functionRefs(await loadFiles(BASE))[V];
+    const before = repo.functionRefs(await repo.loadFiles(BASE))[V];
     const files = {
       ...changed(BASE, 'rules.ts', '/** Whether it is late. */', '// Late?'),
       'views.ts': (BASE['views.ts'] ?? '')
@@ -78,162 +56,115 @@ describe('the hash of a function', () => {
         )
         .replace('const FACTOR = 3;', 'const FACTOR: number = 3'),
     };
-    expect(functionRefs(await loadFiles(files))[V]).toEqual(before);
-  });
-
-  it('is not changed by moving a helper to another file, or by another name for an import', async () => {
-    const hash = await hashOf(BASE);
-    const moved = {
-      'views.ts': (BASE['views.ts'] ?? '')
-        .replace(`import { late } from './rules.ts';`, `import { late as isLate } from './all/index.ts';`)
-        .replace('late(request.x)', 'isLate(request.x)'),
-      'all/index.ts': `export * from './late.ts';`,
-      'all/late.ts': `export const LIMIT = 15;\nexport function late(x: number | null): boolean { return x != null && x > LIMIT; }`,
-    };
-    expect(await hashOf(moved)).toBe(hash);
-    const namespaced = {
-      ...BASE,
-      'views.ts': (BASE['views.ts'] ?? '')
-        .replace(`import { late } from './rules.ts';`, `import * as rules from './rules.ts';`)
-        .replace('late(request.x)', 'rules.late(request.x)'),
-    };
-    expect(await hashOf(namespaced)).toBe(hash);
+    expect(repo.functionRefs(await repo.loadFiles(files))[V]).toEqual(before);
   });
 
   it('is one for the same function in two views', async () => {
     const { a, b } = { a: 'onDemand/a', b: 'onDemand/b' };
     const text = '({ request }) => ({ y: request.x })';
-    const refs = functionRefs(await loadFiles({ 'v.ts': `${IMPORTS}${viewText(text, 'a')}${viewText(text, 'b')}` }));
+    const refs = repo.functionRefs(
+      await repo.loadFiles({ 'v.ts': `${repo.IMPORTS}${repo.viewText(text, 'a')}${repo.viewText(text, 'b')}` }),
+    );
     expect(refs[a]?.hash).toBe(refs[b]?.hash);
     expect(refs[a]?.bundle).toBe(refs[b]?.bundle);
   });
 
   it('tells two constants of one name apart', async () => {
-    const files = (a: number, b: number): Files => ({
-      'v.ts': `${IMPORTS}import { a } from './a.ts';\nimport { b } from './b.ts';\n${viewText('() => ({ y: a() - b() })')}`,
+    const files = (a: number, b: number): repo.Files => ({
+      'v.ts': `${repo.IMPORTS}import { a } from './a.ts';\nimport { b } from './b.ts';\n${repo.viewText('() => ({ y: a() - b() })')}`,
       'a.ts': `const T = ${a};\nexport const a = () => T;`,
       'b.ts': `const T = ${b};\nexport const b = () => T;`,
     });
-    const one = await loadFiles(files(1, 2));
-    const two = await loadFiles(files(2, 1));
-    expect(functionRefs(one)[V]?.hash).not.toBe(functionRefs(two)[V]?.hash);
-    expect(callFunction(one, V)).toEqual({ y: -1 });
-    expect(callFunction(two, V)).toEqual({ y: 1 });
+    const one = await repo.loadFiles(files(1, 2));
+    const two = await repo.loadFiles(files(2, 1));
+    expect(repo.functionRefs(one)[V]?.hash).not.toBe(repo.functionRefs(two)[V]?.hash);
+    expect(repo.callFunction(one, V)).toEqual({ y: -1 });
+    expect(repo.callFunction(two, V)).toEqual({ y: 1 });
   });
 });
 
 describe('statements that change what a function reaches', () => {
-  const cases: readonly (readonly [string, string, string, string])[] = [
+  const F = 'function f(n: number)';
+  // All of them beside `const m: number[] = [];`.
+  const cases: readonly (readonly [what: string, declared: string, change: string, read?: string])[] = [
     ['an assignment', 'let limit = 1;', 'limit = 5;', 'limit'],
     ['a member set', 'const rules: any = { limit: 1 };', 'rules.limit = 5;', 'rules.limit'],
-    ['a Map filled', 'const m = new Map<string, number>();', `m.set('a', 5);`, `m.get('a')`],
-    ['an array filled in a loop', 'const m: number[] = [];', 'for (const n of [5]) m.push(n);', 'm[0]'],
-    ['a helper that fills it', 'const m: number[] = [];\nfunction fill(n: number) { m.push(n); }', 'fill(5);', 'm[0]'],
-    [
-      'a helper that is given it',
-      'const m: number[] = [];\nconst fill = (to: number[], n: number) => { to.push(n); };',
-      'fill(m, 5);',
-      'm[0]',
-    ],
-    ['another name for it', 'const m: number[] = [];\nconst same = m;', 'same.push(5);', 'm[0]'],
-    ['an object that holds it', 'const m: number[] = [];\nconst all = { m };', 'all.m.push(5);', 'm[0]'],
-    [
-      'another name given later',
-      'const m: number[] = [];\nlet same: number[] = [];\nsame = m;',
-      'same.push(5);',
-      'm[0]',
-    ],
-    [
-      'a method that fills it',
-      'const m: number[] = [];\nconst store = { add(n: number) { m.push(n); } };',
-      'store.add(5);',
-      'm[0]',
-    ],
+    ['a Map filled', 'const all = new Map<string, number>();', `all.set('a', 5);`, `all.get('a')`],
+    ['an array filled in a loop', '', 'for (const n of [5]) m.push(n);'],
+    ['a helper that fills it', 'function fill(n: number) { m.push(n); }', 'fill(5);'],
+    ['a helper that is given it', 'const fill = (to: number[], n: number) => { to.push(n); };', 'fill(m, 5);'],
+    ['another name for it', 'const same = m;', 'same.push(5);'],
+    ['an object that holds it', 'const all = { m };', 'all.m.push(5);'],
+    ['another name given later', 'let same: number[] = [];\nsame = m;', 'same.push(5);'],
+    ['a method that fills it', 'const store = { add(n: number) { m.push(n); } };', 'store.add(5);'],
     ['Object.assign', 'const rules: any = {};', 'Object.assign(rules, { limit: 5 });', 'rules.limit'],
     ['a member of a function', 'const f: any = () => 1;', 'f.limit = 5;', 'f.limit'],
     ['a class’s static member', 'class F { static limit = 1 }', 'F.limit = 5;', 'F.limit'],
     ['a destructuring assignment', 'let limit = 1;', '({ limit } = { limit: 5 });', 'limit'],
-    [
-      'a declaration that calls',
-      'const m: number[] = [];\nconst count = (n: number) => m.push(n);',
-      'const size = count(5);',
-      'm[0]',
-    ],
-    [
-      'a method handed over',
-      'const m: number[] = [];\nconst store = { add(n: number) { m.push(n); } };',
-      '[5].forEach(store.add);',
-      'm[0]',
-    ],
+    ['a declaration that calls', 'const count = (n: number) => m.push(n);', 'const size = count(5);'],
+    ['a method handed over', 'const store = { add(n: number) { m.push(n); } };', '[5].forEach(store.add);'],
     [
       'helpers that call each other',
-      'const m: number[] = [];\nfunction f(n: number): void { if (n > 9) g(n); m.push(n); }\nfunction g(n: number): void { f(n); }',
-      'const x = f(5); const y = g(4);',
-      'm[0]',
+      `${F} { if (n > 9) g(n); m.push(n); }\nfunction g(n: number) { f(n); }`,
+      'f(5); g(4);',
     ],
+    ['a constructor', 'class F { constructor(n: number) { m.push(n); } }', 'export const one = new F(5);'],
     [
-      'a constructor',
-      'const m: number[] = [];\nclass F { constructor(n: number) { m.push(n); } }',
-      'export const one = new F(5);',
-      'm[0]',
-    ],
-    [
-      'what a thing that a helper made holds',
-      'const m: number[] = [];\nfunction f(n: number) { const o: any = {}; o.m = m; o.m.push(n); return o; }',
-      'export const one = f(5);',
-      'm[0]',
+      'what a made thing holds',
+      `${F} { const o: any = {}; o.m = m; o.m.push(n); return o; }`,
+      'export const o = f(5);',
     ],
     [
       'a method of their own that is called like one that changes nothing',
-      'class R { all: number[] = []; with(n: number) { this.all.push(n); return this; } }\nconst m = new R();',
-      'm.with(5);',
-      'm.all[0]',
+      'class R { all: number[] = []; with(n: number) { this.all.push(n); return this; } }\nconst r = new R();',
+      'r.with(5);',
+      'r.all[0]',
     ],
     [
       'such a method of an object that is written out, or given by a helper',
-      'const m: number[] = [];\nconst store = { at: (n: number) => m.push(n) };\nconst give = () => store;',
+      'const store = { at: (n: number) => m.push(n) };\nconst give = () => store;',
       'give().at(5); const x = store.at(4);',
-      'm[0]',
     ],
     [
       'a method of a name that stood for an object of the authoring API before',
-      'const m: number[] = [];\nlet p: any = t.float64();',
+      'let p: any = t.float64();',
       'p = { add: (to: number[], n: number) => to.push(n) };\np.add(m, 5);',
-      'm[0]',
     ],
     ['a block', 'let limit = 1;', '{ const by = 4; limit += by; }', 'limit'],
     ['a var in a block', '', 'if (true) { var limit = 5; }', 'limit'],
   ];
-  it.each(cases)('count: %s', async (_, declared, change, read) => {
-    const files = (text: string): Files => ({
-      'v.ts': `${IMPORTS}${declared}\nconst other = [1];\nother.push(2);\n${text}\n${viewText(`() => ({ y: ${read} })`)}`,
+  const whole = cases.map(([what, declared, change, read = 'm[0]']) => [what, declared, change, read] as const);
+  it.each(whole)('count: %s', async (_, declared, change, read) => {
+    const files = (text: string): repo.Files => ({
+      'v.ts': `${repo.IMPORTS}const m: number[] = [];\n${declared}\nconst other = [1];\nother.push(2);\n${text}\n${repo.viewText(`() => ({ y: ${read} })`)}`,
     });
-    const definitions = await loadFiles(files(change));
-    expect(callFunction(definitions, V)).toEqual({ y: 5 });
-    expect(functionRefs(definitions)[V]?.hash).not.toBe(await hashOf(files(change.replace(/[54]/, '6'))));
-    expect(functionRefs(definitions)[V]?.hash).toBe(
+    const definitions = await repo.loadFiles(files(change));
+    expect(repo.callFunction(definitions, V)).toEqual({ y: 5 });
+    expect(repo.functionRefs(definitions)[V]?.hash).not.toBe(await hashOf(files(change.replace(/[54]/, '6'))));
+    expect(repo.functionRefs(definitions)[V]?.hash).toBe(
       await hashOf({ 'v.ts': files(change)['v.ts']?.replace('push(2)', 'push(3)') ?? '' }),
     );
   });
 
   it('count in another module, and in their order', async () => {
-    const files = (first: number, second: number): Files => ({
+    const files = (first: number, second: number): repo.Files => ({
       'a.ts': `export const rules: number[] = [];`,
       'b.ts': `import { rules } from './a.ts';\nrules.push(${first});`,
       'c.ts': `import { rules } from './a.ts';\nrules.push(${second});`,
-      'v.ts': `${IMPORTS}import { rules } from './a.ts';\n${viewText(`() => ({ y: rules[0] })`)}`,
+      'v.ts': `${repo.IMPORTS}import { rules } from './a.ts';\n${repo.viewText(`() => ({ y: rules[0] })`)}`,
     });
-    const definitions = await loadFiles(files(1, 2));
-    expect(callFunction(definitions, V)).toEqual({ y: 1 });
-    expect(functionRefs(definitions)[V]?.hash).not.toBe(await hashOf(files(2, 1)));
+    const definitions = await repo.loadFiles(files(1, 2));
+    expect(repo.callFunction(definitions, V)).toEqual({ y: 1 });
+    expect(repo.functionRefs(definitions)[V]?.hash).not.toBe(await hashOf(files(2, 1)));
   });
 
   it('leave out what uses a package, but for what sets it up', async () => {
-    const files = (more: string): Files => ({
-      'v.ts': `${IMPORTS}import lib, { use } from 'lib';\n${more}\n${viewText(`() => ({ y: lib.n() })`)}`,
-      'node_modules/lib/package.json': '{"name":"lib","version":"1.0.0"}',
-      'node_modules/lib/index.js':
+    const files = (more: string): repo.Files => ({
+      'v.ts': `${repo.IMPORTS}import lib, { use } from 'lib';\n${more}\n${repo.viewText(`() => ({ y: lib.n() })`)}`,
+      ...repo.packageOf(
+        'lib',
         'let n = 0;\nexports.extend = (by) => { n += by; return exports; };\nexports.use = exports.extend;\nexports.n = () => n;\nexports.format = (x) => x;',
+      ),
     });
     const hash = await hashOf(files(''));
     expect(await hashOf(files('export const text = lib.format("a");'))).toBe(hash);
@@ -242,17 +173,17 @@ describe('statements that change what a function reaches', () => {
       ['export const same = lib.extend(3);', 3],
       ['export const same = use(4);', 4],
     ] as const) {
-      const definitions = await loadFiles(files(more));
-      expect(callFunction(definitions, V)).toEqual({ y });
-      expect(functionRefs(definitions)[V]?.hash).not.toBe(hash);
+      const definitions = await repo.loadFiles(files(more));
+      expect(repo.callFunction(definitions, V)).toEqual({ y });
+      expect(repo.functionRefs(definitions)[V]?.hash).not.toBe(hash);
     }
   });
 
   it('leave out declarations that only look', async () => {
-    const files = (more: string): Files => ({
-      'v.ts': `${IMPORTS}const rules = [{ name: 'a', limit: 5 }];
+    const files = (more: string): repo.Files => ({
+      'v.ts': `${repo.IMPORTS}const rules = [{ name: 'a', limit: 5 }];
 ${more}
-${viewText(`() => ({ y: rules[0].limit })`)}`,
+${repo.viewText(`() => ({ y: rules[0].limit })`)}`,
     });
     const hash = await hashOf(files(''));
     for (const more of [
@@ -262,11 +193,10 @@ ${viewText(`() => ({ y: rules[0].limit })`)}`,
       'const all = { rules, names: ["a"] };\nexport const has = all.names.includes("a") && all.rules.some((rule) => rule.limit > 3);',
       'const byName = new Map(rules.map((rule) => [rule.name, rule] as const));\nexport const first = byName.get("a");',
       'class Rule { all: any; constructor(all: any) { this.all = all; } }\nexport const rule = new Rule(rules);',
-      sourceText('(row) => rules[0].limit'),
-      sourceText('lateAfter(rules, 3)').replace(
-        'export',
-        'const lateAfter = (all: any[], n: number) => (row: any) => row.delay > all[n];\nexport',
-      ),
+      repo.sourceText('(row) => rules[0].limit'),
+      repo
+        .sourceText('lateAfter(rules, 3)')
+        .replace('export', 'const lateAfter = (all: any[], n: number) => (row: any) => row.delay > all[n];\nexport'),
     ])
       expect(await hashOf(files(more))).toBe(hash);
   });

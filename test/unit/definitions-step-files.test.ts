@@ -1,10 +1,11 @@
-// What travels with commands of the shell and with notebooks; definitions-script-files.test.ts has Python's.
+// What travels with commands of the shell and with notebooks.
 
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { loadDefinitions } from '../../src/definitions/index.ts';
-import { writeRepository } from '../support/written-repository.ts';
+import { type Files, writeFiles, writeRepository } from '../support/written-repository.ts';
 
 const FILES: Readonly<Record<string, string>> = {
   Makefile: 'check:\n\tsh scripts/check.sh\n',
@@ -57,30 +58,21 @@ describe('what travels with a command', () => {
 
   it('is what it lists, folders with all that is in them', async () => {
     const found = await travelling(`shell('make', { files: ['./scripts/', 'Makefile'] })`);
-    expect(found).toEqual({
-      Makefile: FILES['Makefile'],
-      'scripts/check.sh': 'true',
-      'scripts/lib/shared.sh': 'true',
-    });
+    expect(found).toEqual({ Makefile: FILES['Makefile'], 'scripts/check.sh': 'true', 'scripts/lib/shared.sh': 'true' });
   });
 
-  it('is refused where it is not there, is outside, or is no text', async () => {
-    await expect(pathsOf(`shell('make', { files: ['none.sh'] })`)).rejects.toThrow(
-      /step "s" of pipeline "p" needs none\.sh, which is not in the feature repository/,
-    );
-    await expect(pathsOf(`shell('make', { files: ['../x.sh'] })`)).rejects.toThrow(
-      /takes \.\.\/x\.sh, which is outside/,
-    );
-    await expect(pathsOf(`shell('make', { files: ['/etc/hosts'] })`)).rejects.toThrow(
-      /takes \/etc\/hosts, which is outside/,
-    );
-    await expect(pathsOf(`shell('make', { files: ['m.onnx'] })`, FILES, ['m.onnx'])).rejects.toThrow(
-      /needs m\.onnx, which is no text in UTF-8/,
-    );
-    expect(await pathsOf(`shell('fit m.onnx', { files: ['scripts'] })`, FILES, ['scripts/m.onnx'])).toEqual([
-      'scripts/check.sh',
-      'scripts/lib/shared.sh',
-    ]);
+  it.each([
+    ['none.sh', /step "s" of pipeline "p" needs none\.sh, which is not in the feature repository/],
+    ['../x.sh', /takes \.\.\/x\.sh, which is outside/],
+    ['/etc/hosts', /takes \/etc\/hosts, which is outside/],
+    ['m.onnx', /needs m\.onnx, which is no text in UTF-8/],
+  ])('is refused where it is not there, is outside, or is no text: %s', async (file, message) => {
+    await expect(pathsOf(`shell('make', { files: ['${file}'] })`, FILES, ['m.onnx'])).rejects.toThrow(message);
+  });
+
+  it('leaves out what is no text in a folder, and what a command names', async () => {
+    const found = await pathsOf(`shell('fit m.onnx', { files: ['scripts'] })`, FILES, ['scripts/m.onnx']);
+    expect(found).toEqual(['scripts/check.sh', 'scripts/lib/shared.sh']);
   });
 });
 
@@ -111,13 +103,8 @@ describe('what travels with a notebook', () => {
       ...files,
       'fit/x.ipynb': text,
     });
-    expect(Object.keys(found ?? {})).toEqual([
-      'fit/limits.json',
-      'fit/params.json',
-      'fit/shapes.py',
-      'fit/x.ipynb',
-      'requirements.txt',
-    ]);
+    const beside = ['limits.json', 'params.json', 'shapes.py', 'x.ipynb'].map((name) => `fit/${name}`);
+    expect(Object.keys(found ?? {})).toEqual([...beside, 'requirements.txt']);
     expect(found?.['fit/x.ipynb']).toBe(text);
   });
 
@@ -131,5 +118,139 @@ describe('what travels with a notebook', () => {
 
   it('is nothing where it lies elsewhere on the machine', async () => {
     expect(await pathsOf(`notebook('/opt/x.ipynb')`)).toBeUndefined();
+  });
+});
+
+describe('what travels with a Python step', () => {
+  let folder: string;
+  const write = (files: Files): Promise<void> => writeFiles(folder, files);
+  const filesOf = async (script: string, options = '{}'): Promise<string[]> => {
+    await write({
+      'repo/train.ts': `import { pipeline, python } from 'headrace';
+const p = pipeline('train');
+p.step('fit', python('${script}', ${options}));
+export default p;`,
+    });
+    const { manifest } = await loadDefinitions(join(folder, 'repo'), 'test');
+    const action = manifest.pipelines['train']?.steps[0]?.action;
+    if (action?.kind !== 'python') throw new Error('no Python step');
+    return (action.files ?? []).map(({ path }) => path);
+  };
+  beforeEach(async () => {
+    folder = await writeRepository({});
+  });
+
+  it('is the script and the Python files beside and beneath it, not those of a virtual environment', async () => {
+    const own = ['train.py', 'shapes.py', 'parts/one.py'];
+    const others = ['notes.txt', 'env/pyvenv.cfg', 'env/lib/numpy.py', '../other.py'];
+    for (const name of [...own, ...others]) await write({ [`repo/fit/${name}`]: '' });
+    expect(await filesOf('./fit/train.py')).toEqual(['fit/parts/one.py', 'fit/shapes.py', 'fit/train.py']);
+  });
+
+  it('is what of the text files there one of them names in quotes', async () => {
+    await write({
+      'repo/fit/train.py': `open("params.json"); open('queries/rows.sql'); open(HERE / "parts" / "far.yaml")`,
+      'repo/fit/params.json': '{}',
+      'repo/fit/queries/rows.sql': '',
+      'repo/fit/parts/far.yaml': '',
+      'repo/fit/other-params.json': '{}',
+      'repo/fit/data/params.json': '{}',
+      'repo/params.json': '{}',
+    });
+    const named = ['fit/params.json', 'fit/parts/far.yaml', 'fit/queries/rows.sql'];
+    expect(await filesOf('fit/train.py')).toEqual([...named, 'fit/train.py']);
+  });
+
+  it('is no text file of the same name in another folder than the one that is named', async () => {
+    await write({
+      'repo/fit/train.py': `open("account.json"); open('queries/rows.sql'); import parts.one`,
+      'repo/fit/parts/one.py': 'open(HERE / "limits.json")',
+      'repo/fit/account.json': '{}',
+      'repo/fit/sub/account.json': '{}',
+      'repo/fit/sub/queries/rows.sql': '',
+      'repo/fit/parts/limits.json': '{}',
+      'repo/fit/sub/limits.json': '{}',
+    });
+    const beside = ['account.json', 'parts/limits.json', 'parts/one.py', 'train.py'];
+    expect(await filesOf('fit/train.py')).toEqual(beside.map((name) => `fit/${name}`));
+  });
+
+  it.each([
+    ['from the repository’s root', `open('fit/queries/rows.sql')`],
+    ['from its own folder', `open("./queries/rows.sql")`],
+    ['after a folder that is known when it runs', `open(f"{HERE}/queries/rows.sql"); HERE + "/queries/rows.sql"`],
+    ['in parts', `open(HERE / "queries" / 'rows.sql')`],
+    ['in parts, over several lines', `os.path.join(\n    HERE,\n    "queries",\n    f"rows.sql",\n)`],
+  ])('is a text file that is named %s', async (_how, text) => {
+    await write({
+      'repo/fit/train.py': `# isn't it\n${text}`,
+      'repo/fit/queries/rows.sql': '',
+      'repo/fit/rows.sql/a.sql': '',
+    });
+    expect(await filesOf('fit/train.py')).toEqual(['fit/queries/rows.sql', 'fit/train.py']);
+  });
+
+  it('is refused where text files make it too many, or too large', async () => {
+    const names = Array.from({ length: 1000 }, (_, at) => `t${at}.json`);
+    for (const name of names) await write({ [`repo/${name}`]: '{}' });
+    await write({ 'repo/train.py': JSON.stringify(names) });
+    await expect(filesOf('train.py')).rejects.toThrow(
+      /step "fit" of pipeline "train" brings more than 1000 files with it, text files that its Python files name among them, and no more travel\. Name fewer/,
+    );
+    await write(Object.fromEntries(names.slice(0, 11).map((name) => [`repo/${name}`, ' '.repeat(950_000)])));
+    await write({ 'repo/train.py': JSON.stringify(names.slice(0, 11)) });
+    await expect(filesOf('train.py')).rejects.toThrow(
+      /step "fit" of pipeline "train" brings more than 10 MB with it, and that much does not travel\. .*training set/,
+    );
+  });
+
+  it('is no file that is no text, or is large: those are data', async () => {
+    await write({ 'repo/train.py': `open("model.onnx"); open("rows.csv")`, 'repo/rows.csv': 'a,b\n'.repeat(300_000) });
+    writeFileSync(join(folder, 'repo/model.onnx'), Uint8Array.of(8, 0xff, 0xfe));
+    expect(await filesOf('train.py')).toEqual(['train.py']);
+  });
+
+  it('is what links beside it lead to, by the names of the links', async () => {
+    await write({
+      'repo/common/shapes.py': 'A = 1',
+      'repo/common/params.json': '{}',
+      'away.json': '{}',
+      'repo/fit/train.py': 'import shapes; open("params.json"); open("away.json"); open("folder.json")',
+    });
+    const link = (to: string, name: string): void => symlinkSync(to, join(folder, 'repo/fit', name));
+    link('../common/shapes.py', 'shapes.py');
+    link('../common/params.json', 'params.json');
+    link('../../away.json', 'away.json');
+    link('../common', 'folder.json');
+    expect(await filesOf('fit/train.py')).toEqual(['fit/params.json', 'fit/shapes.py', 'fit/train.py']);
+  });
+
+  it('is its requirements and the files that these take in', async () => {
+    await write({
+      'repo/fit/train.py': '',
+      'repo/envs/fit.txt': '-r base.txt\n-c ../pins.txt\n-r /opt/own.txt\n-r https://example.com/x.txt\n',
+      'repo/envs/base.txt': 'numpy\n-r fit.txt\n',
+      'repo/pins.txt': 'numpy==2.0',
+    });
+    const options = `{ requirements: './envs/fit.txt' }`;
+    const needed = ['envs/base.txt', 'envs/fit.txt', 'fit/train.py', 'pins.txt'];
+    expect(await filesOf('fit/train.py', options)).toEqual(needed);
+    await write({ 'repo/envs/base.txt': '-r ../../own.txt' });
+    await expect(filesOf('fit/train.py', options)).rejects.toThrow(/takes \.\.\/own\.txt, which is outside/);
+    await write({ 'repo/envs/base.txt': '-r none.txt' });
+    await expect(filesOf('fit/train.py', options)).rejects.toThrow(/needs envs\/none\.txt, which is not/);
+  });
+
+  it('is refused outside the repository, and where it is too much to be the team’s own', async () => {
+    await write({ 'train.py': '', 'repo/train.py': '' });
+    await expect(filesOf('../train.py')).rejects.toThrow(
+      /takes \.\.\/train\.py, which is outside the feature repository/,
+    );
+    for (let n = 0; n < 1000; n++) await write({ [`repo/lib/m${n}.py`]: '' });
+    await expect(filesOf('train.py')).rejects.toThrow(/brings 1001 Python files with it.*at most 1000 travel/);
+  });
+
+  it('names a script that is not there', async () => {
+    await expect(filesOf('train.py')).rejects.toThrow(/step "fit" of pipeline "train" needs train\.py, which is not/);
   });
 });

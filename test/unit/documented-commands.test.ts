@@ -5,7 +5,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { environmentName, SETTINGS } from '../../src/app/index.ts';
+import { REFERENCE_PAGES } from '../../scripts/docs/reference-pages.ts';
 import { DEPLOY, deployFile } from '../support/deploy-files.ts';
+import { hoursModel } from '../support/onnx-model.ts';
 import { typeCommand } from '../support/typed-command.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -105,4 +107,23 @@ describe('the guides on running it', () => {
     expect(benchmarks).toContain('134-byte records');
     expect(sizing).toContain('134');
   });
+});
+
+// The generated reference pages are what the code says; that of mistakes is held by `definitions-mistakes-page.test.ts`, which has
+// each example's mistakes.
+const { 'definition-mistakes.md': _elsewhere, ...pages } = REFERENCE_PAGES;
+
+it.each(Object.entries(pages))('docs/reference/%s is what `npm run docs` writes', async (name, page) => {
+  expect(readFileSync(new URL(`../../docs/reference/${name}`, import.meta.url), 'utf8')).toBe(await page());
+});
+
+it('holds the demo’s broken model to what its README says of it', () => {
+  const kept = readFileSync(new URL('../../feature_repo/models/morning.onnx', import.meta.url));
+  const { features } = (
+    JSON.parse(readFileSync(new URL('../../feature_repo/models/models.json', import.meta.url), 'utf8')) as {
+      features: string[];
+    }[]
+  )[0] as { features: string[] };
+  expect(features.indexOf('departure__hour')).toBe(26);
+  expect(kept.equals(hoursModel(features.length, 26, 12))).toBe(true);
 });

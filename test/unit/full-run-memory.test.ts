@@ -1,7 +1,5 @@
 // A full run walks all records of a store: what it holds of them in memory doesn't grow with how many there are.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { scanStoredKeys } from '../../src/offline/materialize/gone-keys.ts';
@@ -12,6 +10,7 @@ import type { CommandBuffer } from '../../src/online/redis/resp/command-buffer.t
 import { scanRecords } from '../../src/online/redis/scan-records.ts';
 import { openDuckDb } from '../../src/storage/index.ts';
 import { refOf } from '../support/online-writes.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 
 const PAGE = 1000;
 
@@ -65,7 +64,7 @@ async function walkRedis(pages: number): Promise<void> {
 
 /** Looks for keys without facts in a store of so many, each of them pushed to. */
 async function lookForGone(pages: number): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-memory-'));
+  const folder = folderOfTest();
   const duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), threads: 1 });
   const parts = [{ writer: 1, cut: 1, boundary: -Infinity, fold: new Uint8Array() }];
   const store: Pick<OnlineStore, 'scan'> = {
@@ -80,7 +79,6 @@ async function lookForGone(pages: number): Promise<void> {
     await keys.close();
   } finally {
     await duckdb.close();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,14 +1,13 @@
 // The leaky join that the quickstart holds features against, which must be leaky in just the way it says.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { expect, it } from 'vitest';
 import { writeLeakyTrainingSet } from '../../scripts/quickstart/leaky-join.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 
 it('counts every flight from its departure on, landed or not', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'headrace-leaky-'));
+  const directory = folderOfTest();
   const [flights, spine, out] = ['flights', 'spine', 'out'].map((name) => join(directory, `${name}.parquet`));
   const instance = await DuckDBInstance.create(':memory:');
   const db = await instance.connect();
@@ -40,6 +39,5 @@ it('counts every flight from its departure on, landed or not', async () => {
   } finally {
     db.closeSync();
     instance.closeSync();
-    rmSync(directory, { recursive: true });
   }
 });

@@ -1,11 +1,11 @@
 // What files of pip's requirements take in, in every way that pip lets it be written.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { namedRequirements } from '../../src/definitions/index.ts';
 import { readRequirements } from '../../src/orchestrator/step/read-requirements.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 
 describe('what a requirements file takes in', () => {
   it.each([
@@ -24,8 +24,7 @@ describe('what a requirements file takes in', () => {
   });
 
   it('is read from the folder of the file that names it, each once', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'headrace-requirements-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = folderOfTest();
     mkdirSync(join(folder, 'base'));
     const texts = {
       'requirements.txt': '-r base/all.txt\n-c base/pins.txt\n',

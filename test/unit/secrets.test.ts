@@ -1,15 +1,16 @@
 // What is secret is neither kept nor shown: connections in definitions, and URLs in plans, errors and logs.
 
 import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkConfig } from '../../src/app/index.ts';
 import { fixedClock, toHeadraceError, withoutKeySecrets } from '../../src/core/index.ts';
 import type { Manifest, SourceSpec } from '../../src/definitions/index.ts';
+import { t } from '../../src/index.ts';
 import { openRegistry } from '../../src/registry/index.ts';
 import { newKeyToken, writeKeyToken } from '../../src/registry/key-token.ts';
-import { type Database, openDatabase, openObjectStore, withoutPassword } from '../../src/storage/index.ts';
-import { t } from '../../src/index.ts';
+import { openDatabase, openObjectStore, withoutPassword } from '../../src/storage/index.ts';
 import { emptyManifest } from '../support/manifests.ts';
 import { compile, loose, mistakesOf } from '../support/written-definitions.ts';
 
@@ -55,12 +56,10 @@ describe('the connection of a source', () => {
     '',
     7,
   ])('is refused when it is %j, which is never repeated', (connection) => {
-    for (const kind of ['postgres', 'mysql', 'snowflake']) {
-      const mistakes = mistakesOf(database(kind, connection));
-      expect(mistakes).toEqual([
-        "features.ts: source \"orders\": `connection` must name an environment variable that holds the database's URL: write connection: 'env:ORDERS_URL'",
-      ]);
-    }
+    const told =
+      "features.ts: source \"orders\": `connection` must name an environment variable that holds the database's URL: write connection: 'env:ORDERS_URL'";
+    for (const kind of ['postgres', 'mysql', 'snowflake'])
+      expect(mistakesOf(database(kind, connection))).toEqual([told]);
   });
 });
 
@@ -78,8 +77,11 @@ describe('a registry that still holds a connection with its password', () => {
   const holding = (source: SourceSpec): Manifest => ({ ...emptyManifest, sources: { orders: source } });
   const named: SourceSpec = { ...orders, location: { connection: 'env:ORDERS_URL', table: 'orders' } };
   const other: SourceSpec = { ...orders, location: { connection: `host=db password=${SECRET}9`, table: 'orders' } };
-  let database: Database | undefined;
-  afterEach(() => database?.close());
+  const openDefinitions = async () => {
+    const database = await openDatabase('sqlite::memory:');
+    onTestFinished(() => database.close());
+    return (await openRegistry(database, fixedClock(0))).definitions;
+  };
 
   it.each([
     ['becomes a name', holding(orders), holding(named)],
@@ -88,21 +90,18 @@ describe('a registry that still holds a connection with its password', () => {
     ['goes', holding(orders), emptyManifest],
     ['stays beside another change', holding(orders), holding({ ...orders, description: 'Orders' })],
   ])('shows none of it in plan and apply where it %s', async (_, before, after) => {
-    database = await openDatabase('sqlite::memory:');
-    const { definitions } = await openRegistry(database, fixedClock(0));
+    const definitions = await openDefinitions();
     await definitions.apply(before, { actor: 'ann' });
     const plan = await definitions.plan(after);
     expect(plan.changes).toHaveLength(1);
     const applied = await definitions.apply(after, { actor: 'ann', expectedRevision: plan.baseRevision });
     expect(applied.changes).toEqual(plan.changes);
     expect(JSON.stringify(plan)).not.toContain(SECRET);
-    const { manifest } = (await definitions.current()) ?? { manifest: undefined };
-    expect(manifest).toEqual(after);
+    expect((await definitions.current())?.manifest).toEqual(after);
   });
 
   it('still shows that it changed, and where it leads', async () => {
-    database = await openDatabase('sqlite::memory:');
-    const { definitions } = await openRegistry(database, fixedClock(0));
+    const definitions = await openDefinitions();
     await definitions.apply(holding(orders), { actor: 'ann' });
     expect((await definitions.plan(holding(named))).changes[0]?.detail).toEqual([
       'location.connection: "postgres://ada:***@db/orders" → "env:ORDERS_URL"',
@@ -138,28 +137,22 @@ describe('a URL as it is shown', () => {
     const password = fc
       .array(fc.oneof(fc.nat().map(String), fc.constantFrom(...'/?#@:%&\\ .'), fc.string({ unit: 'binary' })))
       .map((parts) => `${parts.join('')}s3cret`);
+    const scheme = fc.constantFrom('postgres', 'redis', 'rediss', 'redis+cluster', 'mysql');
     fc.assert(
-      fc.property(
-        password,
-        fc.constantFrom('postgres', 'redis', 'rediss', 'redis+cluster', 'mysql'),
-        (word, scheme) => {
-          for (const url of [
-            `${scheme}://ada:${word}@host:1/db`,
-            `${scheme}://:${word}@host:1/db?x=1`,
-            `${scheme}://host/db?password=${word}`,
-            `${scheme}://host/db?password=${encodeURIComponent(word)}&x=a@b`,
-            word,
-          ]) {
-            expect(withoutPassword(url)).not.toContain('s3cret');
-          }
-        },
-      ),
+      fc.property(password, scheme, (word, of) => {
+        const inQuery = [`password=${word}`, `password=${encodeURIComponent(word)}&x=a@b`];
+        const urls = [`ada:${word}@host:1/db`, `:${word}@host:1/db?x=1`, ...inQuery.map((text) => `host/db?${text}`)];
+        for (const url of [...urls.map((rest) => `${of}://${rest}`), word])
+          expect(withoutPassword(url)).not.toContain('s3cret');
+      }),
       { numRuns: 1000 },
     );
   });
 });
 
 describe('what goes wrong with a URL that holds a secret', () => {
+  const configured = (written: object, environment: Readonly<Record<string, string>> = {}) =>
+    checkConfig({ project: 'p', ...written }, '/p/headrace.config.ts', environment);
   const cases: readonly (readonly [string, () => unknown])[] = [
     ['a scheme that is no database', () => openDatabase(`oracle://ada:${SECRET}@127.0.0.1:1/d`)],
     ['a database without a scheme', () => openDatabase(`host=127.0.0.1 password=${SECRET}`)],
@@ -167,29 +160,14 @@ describe('what goes wrong with a URL that holds a secret', () => {
     ['a database whose URL does not parse', () => openDatabase(`postgres://ada:${SECRET}@127.0.0.1:port/d`)],
     ['a database with a bare % in its password', () => openDatabase(`postgres://ada:${SECRET}%@127.0.0.1:1/d`)],
     ['a database with a slash in its password', () => openDatabase(`postgres://ada:${SECRET}/x@127.0.0.1:1/d`)],
-    [
-      'a database of another scheme with its password in the query',
-      () => openDatabase(`oracle://h/d?password=${SECRET}`),
-    ],
+    ['a database of another scheme, in its query', () => openDatabase(`oracle://h/d?password=${SECRET}`)],
     ['a scheme that is no object store', () => openObjectStore(`gs://ada:${SECRET}@bucket`)],
     ['an object store whose URL does not parse', () => openObjectStore(`s3://key:${SECRET}@bucket:port/x`)],
     ['an object store with its keys in the URL', () => openObjectStore(`s3://key:${SECRET}@bucket/x`)],
-    [
-      'a setting of another scheme',
-      () => checkConfig({ project: 'p', online: { url: `memcached://ada:${SECRET}@h` } }, '/p/headrace.config.ts', {}),
-    ],
-    [
-      'a setting without a scheme',
-      () => checkConfig({ project: 'p' }, '/p/headrace.config.ts', { HEADRACE_REGISTRY_URL: `ada:${SECRET}@host` }),
-    ],
-    [
-      'a setting that begins with the secret',
-      () => checkConfig({ project: 'p' }, '/p/headrace.config.ts', { HEADRACE_REGISTRY_URL: `${SECRET}:x` }),
-    ],
-    [
-      'a setting that is no text',
-      () => checkConfig({ project: 'p', registry: { url: { password: SECRET } } }, '/p/headrace.config.ts', {}),
-    ],
+    ['a setting of another scheme', () => configured({ online: { url: `memcached://ada:${SECRET}@h` } })],
+    ['a setting without a scheme', () => configured({}, { HEADRACE_REGISTRY_URL: `ada:${SECRET}@host` })],
+    ['a setting that begins with the secret', () => configured({}, { HEADRACE_REGISTRY_URL: `${SECRET}:x` })],
+    ['a setting that is no text', () => configured({ registry: { url: { password: SECRET } } })],
   ];
   it.each(cases)('is told without it: %s', async (_, work) => {
     expect(await errorOf(work)).not.toContain(SECRET);
@@ -227,5 +205,35 @@ describe('an API key in a text', () => {
   it('is not what is named alike', () => {
     for (const name of ['hr_department_stats', 'hr_4k2j9x0qzt', 'hr_department_average_salary_30d', 'hr__', ''])
       expect(withoutKeySecrets(name)).toBe(name);
+  });
+});
+
+// The log as it is written: what failed is told with its words and where it was thrown, and with what caused it.
+const source = (path: string): string => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
+
+const SCRIPT = `
+  const { createLogger } = await import(${JSON.stringify(source('app/logger.ts'))});
+  const { createRequestLog } = await import(${JSON.stringify(source('serving/http/request-log.ts'))});
+  const { toHeadraceError } = await import(${JSON.stringify(source('core/index.ts'))});
+  function giveWay() { throw new TypeError('the floor gave way'); }
+  const asked = { requestId: 'seen', traceId: null, method: 'GET', route: '/v1/status' };
+  const log = createRequestLog(createLogger('info'), 'errors', () => {});
+  try { giveWay(); } catch (thrown) { log.failed(() => asked, toHeadraceError(thrown)); }
+`;
+
+it('has what a 500 is about: its message and the stack of what was thrown', () => {
+  const { stderr } = spawnSync(
+    process.execPath,
+    ['--conditions=headrace-source', '--input-type=module', '--eval', SCRIPT],
+    { encoding: 'utf8' },
+  );
+  const line = stderr.split('\n').find((text) => text.includes('request failed'));
+  expect(JSON.parse(line ?? expect.fail(stderr))).toMatchObject({
+    level: 'error',
+    msg: 'request failed',
+    requestId: 'seen',
+    status: 500,
+    code: 'HR_INTERNAL',
+    err: { message: 'the floor gave way', cause: { type: 'TypeError', stack: expect.stringContaining('giveWay') } },
   });
 });

@@ -15,23 +15,18 @@ interface Step {
   readonly if?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
-
+interface Job {
+  readonly if: string;
+  readonly permissions: object;
+  readonly env?: unknown;
+  readonly steps: readonly Step[];
+}
 interface Workflow {
   readonly on: Readonly<Record<string, { readonly branches?: readonly string[]; readonly types?: readonly string[] }>>;
   readonly concurrency: Readonly<Record<string, string>>;
-  readonly permissions: Readonly<Record<string, string>>;
+  readonly permissions: object;
   readonly env?: unknown;
-  readonly jobs: Readonly<
-    Record<
-      string,
-      {
-        readonly if: string;
-        readonly permissions: Record<string, string>;
-        readonly env?: unknown;
-        readonly steps: readonly Step[];
-      }
-    >
-  >;
+  readonly jobs: Readonly<Record<string, Job>>;
 }
 
 const file = 'templates/project/.github/workflows/features.yml';
@@ -54,12 +49,10 @@ describe('what GitHub reads', () => {
     expect(workflow.jobs['apply']?.if).toBe(`github.event_name == 'push'`);
   });
 
+  const URL = 'HEADRACE_REGISTRY_URL';
   it.each([
-    ['plan', ['HEADRACE_REGISTRY_URL']],
-    [
-      'apply',
-      ['HEADRACE_REGISTRY_URL', 'HEADRACE_ARTIFACTS_URL', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION'],
-    ],
+    ['plan', [URL]],
+    ['apply', [URL, 'HEADRACE_ARTIFACTS_URL', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION']],
   ])('gives the secrets to the step that needs them in %s, and to no other', (job, secrets) => {
     expect(workflow.env).toBeUndefined();
     expect(workflow.jobs[job]?.env).toBeUndefined();
