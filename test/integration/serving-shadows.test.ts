@@ -1,14 +1,13 @@
 // A version that shadows: it gets copies of what was answered, is compared and logged, and never changes an answer.
 
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { applyRepository, registerModelFile } from '../../src/app/index.ts';
 import { serveInProcess } from '../../src/app/serve-worker.ts';
 import { isShadowed } from '../../src/rollouts/index.ts';
 import { NOT_IN_TABLE, ONE_NUMBER } from '../support/one-number.ts';
 import { constantModel, linearModel, lookUpModel, patientModel } from '../support/onnx-model.ts';
-import { openForAll, openForTest, queryLog, withOperator } from '../support/open-for.ts';
+import { artifactOf, openForAll, openForTest, queryLog, withOperator } from '../support/open-for.ts';
 import type { OpenServing } from '../support/open-serving.ts';
 import { fullIt } from '../support/tier.ts';
 
@@ -59,14 +58,6 @@ async function settled(of: OpenServing, version: number, rows: number): Promise<
 }
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
-
-/** The one file in the artifact store that holds these bytes. */
-function artifactOf(on: OpenServing, bytes: Uint8Array): string {
-  const root = on.project.file('.headrace/artifacts');
-  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const paths = files.map((entry) => join(entry.parentPath, entry.name));
-  return paths.find((path) => Buffer.compare(readFileSync(path), bytes) === 0) as string;
-}
 
 /** Definitions whose rows have another column, which is added to `x`, and a version that is trained with it. */
 async function applyAnd(on: OpenServing, column: string, onnx: Uint8Array): Promise<void> {
@@ -196,7 +187,7 @@ describe('a shadow', () => {
 
   it('is refused where it can not be loaded', async () => {
     await register(on, constantModel(1, 9));
-    rmSync(artifactOf(on, constantModel(1, 9)));
+    rmSync(artifactOf(on.project, constantModel(1, 9)));
     expect(await shadowBy(on, 10)).toMatchObject(REFUSED);
     expect((await shadowsOf(on.serving)).find(({ version }) => version === 10)).toBeUndefined();
   });
@@ -206,7 +197,7 @@ it('a shadow that can not be loaded later leaves the endpoint serving, which say
   const on = await openForTest(GIVEN);
   await register(on, constantModel(1, 7));
   await shadowBy(on, 2);
-  const path = artifactOf(on, constantModel(1, 7));
+  const path = artifactOf(on.project, constantModel(1, 7));
   await on.serving.stop();
   rmSync(path);
   const again = await serveInProcess(on.app, { host: '127.0.0.1', port: 0, hasDocs: false });

@@ -1,15 +1,14 @@
 // What a server says of itself: a version that can't be loaded, a function that breaks, rows that fail one by one. Told by
 // answers, readiness, the endpoint and the log.
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { applyRepository, examine, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { readPredictionId, silentLogger } from '../../src/core/index.ts';
 import { bucketOf } from '../../src/rollouts/index.ts';
 import { constantModel, passThroughModel } from '../support/onnx-model.ts';
-import { BY, openForAll, openForTest, recordLog } from '../support/open-for.ts';
+import { artifactOf, BY, openForAll, openForTest, recordLog } from '../support/open-for.ts';
 import type { OpenServing } from '../support/open-serving.ts';
 import { fullIt } from '../support/tier.ts';
 
@@ -62,7 +61,7 @@ async function predictAt({ server }: Serving): Promise<readonly Predicted[]> {
 
 /** The server again, without the file of the second version: where that lies. */
 async function againWithoutFile(given: OpenServing) {
-  const path = artifactOf(given);
+  const path = artifactOf(given.project, SECOND);
   await given.serving.stop();
   rmSync(path);
   const again = await serveInProcess(given.app, { host: '127.0.0.1', port: 0, hasDocs: false });
@@ -76,14 +75,6 @@ async function modelFindings({ app }: OpenServing): Promise<readonly object[]> {
 }
 const BOTH_READ = [{ state: 'ok', says: 'all 2 versions with traffic can be read' }];
 const SECOND_LACKS = [{ state: 'fail', says: expect.stringContaining('version 2 of') }];
-
-/** The file in the artifact store that holds the second version. */
-function artifactOf(given: OpenServing): string {
-  const root = given.project.file('.headrace/artifacts');
-  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const paths = files.map((entry) => join(entry.parentPath, entry.name));
-  return paths.find((path) => SECOND.equals(readFileSync(path))) ?? expect.fail('the artifact store does not have it');
-}
 
 const to = (version: number) => ({ variants: [{ name: 'stable', version, weight: 100 }] });
 const ada = { customer: 'ada', amount: 4 };
@@ -122,7 +113,7 @@ describe('a version that can not be loaded', () => {
         { name: 'treatment', version: 2, ranges: [[5000, 10_000]] as const },
       ];
       const of = { name: 'exp', phase: 1, seed: 'seed', unit: ['customer'], namespace: null, when: null };
-      const path = artifactOf(given);
+      const path = artifactOf(given.project, SECOND);
       rmSync(path);
       const start = () => control.setTraffic('checkout', { ...to(1), experiments: [{ ...of, arms }] }, BY);
       await expect(start()).rejects.toMatchObject({ code: 'HR_NOT_PREPARED' });
@@ -175,7 +166,7 @@ describe('a version that can not be loaded', () => {
   it('is refused as traffic, with the reason, and nothing has changed', async () => {
     const given = await openWithSecond();
     const { server, planes, security } = given.serving;
-    rmSync(artifactOf(given));
+    rmSync(artifactOf(given.project, SECOND));
     const asked = { url: '/v1/endpoints/checkout', headers: { 'x-reason': 'a try' }, payload: to(2) };
     const answer = await server.inject({ method: 'PUT', ...asked });
     const message = expect.stringMatching(/^HR_ARTIFACT_UNREADABLE: version 2 of model "returns": artifact /);

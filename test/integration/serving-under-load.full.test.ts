@@ -5,12 +5,12 @@
 // twin: test/integration/serving-redis.test.ts > fails or answers from defaults by the endpoint’s policy while Redis is gone
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { headraceBeside } from '../support/evolving-project.ts';
 import { constantModel } from '../support/onnx-model.ts';
+import { artifactOf } from '../support/open-for.ts';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import {
   CONFIG,
@@ -99,7 +99,7 @@ describe('two workers under load', () => {
     // A version whose file is lost before anybody could load it.
     own.write('third.onnx', constantModel(4, 0.5));
     headraceJson(own, ['models', 'register', 'returns', 'third.onnx']);
-    removeArtifact(own, Buffer.from(constantModel(4, 0.5)));
+    rmSync(artifactOf(own, constantModel(4, 0.5)));
     const refused = await to('stable=3:100');
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('HR_NOT_PREPARED');
@@ -178,10 +178,3 @@ describe.runIf(hasRedis())('a store that is away under load', () => {
     expect(lines.filter((line) => line.includes('endpoint answers again'))).toHaveLength(1);
   }, 120_000);
 });
-
-function removeArtifact(own: Project, bytes: Buffer): void {
-  const root = own.file('.headrace/artifacts');
-  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const paths = files.map((entry) => join(entry.parentPath, entry.name));
-  rmSync(paths.find((path) => readFileSync(path).equals(bytes)) ?? expect.fail('the artifact store does not have it'));
-}

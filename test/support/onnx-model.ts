@@ -145,7 +145,8 @@ export function treesModel(features: number, trees: number, depth: number): Uint
     nodes('nodeids', (_, id) => id),
     inners('featureids', (tree, id) => (tree * 7 + id * 3) % features),
     attribute('nodes_values', 6, floats(7, values)),
-    attribute('nodes_modes', 8, ...modes),
+    // Too many for the arguments of a call.
+    attribute('nodes_modes', 8, Buffer.concat(modes)),
     inners('truenodeids', (_, id) => 2 * id + 1),
     inners('falsenodeids', (_, id) => 2 * id + 2),
     nodes('missing_value_tracks_true', () => 0),

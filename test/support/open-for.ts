@@ -1,10 +1,13 @@
 // Servers that are opened for a test or for a file, and closed by themselves; what they log, and what is in their prediction log.
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { type App, openApp } from '../../src/app/index.ts';
 import { type Logger, silentLogger } from '../../src/core/index.ts';
 import { predictionLogSql } from './log-relations.ts';
 import { type OpenServing, openServing } from './open-serving.ts';
+import type { Project } from './serving-project.ts';
 
 type Given = Parameters<typeof openServing>[0];
 
@@ -67,4 +70,13 @@ export async function withOperator<T>(
   } finally {
     await app.close();
   }
+}
+
+/** The file in a project's artifact store that holds these bytes. */
+export function artifactOf(project: Project, bytes: Uint8Array): string {
+  const found = readdirSync(project.file('.headrace/artifacts'), { recursive: true, withFileTypes: true });
+  const paths = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const path = paths.find((one) => readFileSync(one).equals(bytes));
+  if (path === undefined) throw new Error('the artifact store does not have it');
+  return path;
 }

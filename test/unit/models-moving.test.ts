@@ -85,14 +85,6 @@ describe('a model on the event loop whose run takes seconds', () => {
     await closed;
   });
 
-  // twin: test/unit/models-moving.test.ts > when several within a minute take many times what they should
-  fullIt('is moved by runs of 30 ms as well, when they go on', async () => {
-    const rounds = await roundsOf(30);
-    const model = await load();
-    for (let at = 0; at < 20; at++) await submitRows(model, [[rounds]]);
-    expect(model.placement).toBe('threads');
-  });
-
   it('stays where it is as long as its runs are quick', async () => {
     const model = await load();
     for (let at = 0; at < 200; at++) await submitRows(model, [[at % 3]]);
