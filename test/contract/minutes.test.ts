@@ -201,7 +201,7 @@ describe.each(databasesByTier('minutes'))('minutes on $name', (databases) => {
     const hours = async () => {
       const { series } = await ask(database, { step: 'hour', endpoint: 'eta', from: NOON });
       return series.map(
-        ({ variant, points }) => `${variant}: ${points.map(({ at, rows }) => `${at} ${rows}`).join(', ')}`,
+        ({ variant, points }) => `${variant}: ${points.map(({ at, rows }) => [at, rows].join(' ')).join(', ')}`,
       );
     };
     const [noon, one] = ['2026-11-26T12:00:00Z', '2026-11-26T13:00:00Z'];

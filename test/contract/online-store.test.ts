@@ -83,7 +83,11 @@ let runNumber = 0;
 /** A whole run that writes these bases at every node. */
 async function writeBases(store: OnlineStore, writes: readonly BaseWrite[], version = 'v@1', number = ++runNumber) {
   const run = await openRun(store, number, version);
-  await writeAll(run, writes).finally(() => run.close());
+  try {
+    await writeAll(run, writes);
+  } finally {
+    await run.close();
+  }
 }
 
 async function removeAll(store: OnlineStore, entity: string, version: string): Promise<number> {

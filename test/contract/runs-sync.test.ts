@@ -58,7 +58,11 @@ describe.each(databasesByTier('rows of runs driven elsewhere'))('on $name', (dat
   /** Another registry over the same store. */
   const elsewhere = async <R>(work: (other: Database) => Promise<R>): Promise<R> => {
     const other = await openDatabase(await databases.newUrl());
-    return await work(other).finally(() => other.close());
+    try {
+      return await work(other);
+    } finally {
+      await other.close();
+    }
   };
   const rowsOfOneSync = (id = 'r') =>
     elsewhere(async (other) => {

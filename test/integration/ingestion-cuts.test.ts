@@ -44,7 +44,10 @@ describe.each(onlineStoreKinds())('a writer on $name', (kind) => {
     await server.ingestion.look();
     await expect.poll(() => isAnswered(run.number, writer)).toBe(true);
     expect(await shippedBy(server, writer)).toBe(1);
-    expect((await entriesOf(server, writer)).map(({ cut, count }) => [cut, count])).toEqual(Array(2).fill([1, 1]));
+    expect((await entriesOf(server, writer)).map(({ cut, count }) => [cut, count])).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
     await server.ingestion.look();
     expect(server.ingestion.status().writer?.cut).toBe(2);
     await push(server, [event('a', 1, { x: 3 })]);

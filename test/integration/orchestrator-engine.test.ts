@@ -325,7 +325,7 @@ describe('a run', () => {
     // No row of it says more than what it gave.
     expect(marksOf(made).slice(6)).toEqual(['c']);
     const { steps } = await getRun(made.deps, second.id, { hasTasks: true });
-    expect(steps[0]?.tasks).toMatchObject(Array(4).fill({ from: first.id, attempt: 0 }));
+    expect(steps[0]?.tasks).toMatchObject(Array.from({ length: 4 }, () => ({ from: first.id, attempt: 0 })));
     const why = await whyStep(made.deps, second.id, 'a');
     expect(why).toMatchObject({ copied: 4, comparedWith: first.id, differences: [] });
     const third = await runPipeline(made.deps, { pipeline: 'kept', params: { add: 2 } });

@@ -43,7 +43,11 @@ async function drive(around: (name: string) => void | Promise<void>) {
   const executor = createInlineExecutor({ objects: world.objects });
   // What gives no promise is left as it is.
   const seen = { ...watched, outputs: store.outputs };
-  return await world.drive(onlyExecutor(executor), { seen }).finally(() => executor.close());
+  try {
+    return await world.drive(onlyExecutor(executor), { seen });
+  } finally {
+    await executor.close();
+  }
 }
 
 it('sleeps until a task is to be tried again', async () => {

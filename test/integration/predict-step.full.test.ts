@@ -127,7 +127,11 @@ it('sends its slices to containers of a cluster whose image has the project, and
         openClusterExecutor({ ...given, kind, pack, run, driver, jobs: cluster.open() }),
     };
     const deps = { ...(await openOrchestrator(made.app, {})), clusters };
-    return await runPipeline(deps, { pipeline, params: {} }).finally(() => cluster.stop());
+    try {
+      return await runPipeline(deps, { pipeline, params: {} });
+    } finally {
+      await cluster.stop();
+    }
   };
   const run = await runIn(made.project.directory, 'contained');
   expect(scoredBy(run).map(({ rows }) => rows)).toEqual([6, 7, 7]);

@@ -66,9 +66,11 @@ const manifests: fc.Arbitrary<Manifest> = fc.oneof(
 
 const inRegistry = async (work: (registry: Registry) => Promise<void>): Promise<void> => {
   const database = await openDatabase('sqlite::memory:');
-  await openRegistry(database, fixedClock(0))
-    .then(work)
-    .finally(() => database.close());
+  try {
+    await work(await openRegistry(database, fixedClock(0)));
+  } finally {
+    await database.close();
+  }
 };
 
 describe('applying manifests one after another', () => {

@@ -246,7 +246,7 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
       expect(made.log()).toContain('tidied');
       const hang = await made.task('module.exports = (_, { index }) => { while (index === 0); return index; };');
       const ends = await made.run(hang, { timeoutMs: 200, ...range(4) }, 4);
-      expect(ends).toMatchObject([{ cause: 'timeout' }, ...Array(3).fill({ kind: 'succeeded' })]);
+      expect(ends).toMatchObject([{ cause: 'timeout' }, ...Array.from({ length: 3 }, () => ({ kind: 'succeeded' }))]);
     });
 
     // twin: test/contract/executors.test.ts > the $name executor

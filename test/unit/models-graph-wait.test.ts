@@ -47,7 +47,12 @@ function openGraph() {
   });
   const nodes = [node(0, 'first', first), node(1, 'second', second)];
   const graph = createGraphModel({ nodes, output: 1, outputs: undefined });
-  const ask = (rows: number, scope = scopeOf()) => answersOf(graph, new Array<number[]>(rows).fill([1]), scope);
+  const ask = (rows: number, scope = scopeOf()) =>
+    answersOf(
+      graph,
+      Array.from({ length: rows }, () => [1]),
+      scope,
+    );
   const told = () => {
     const { queuedRows, waitMicros, waitedRows, runningRows } = graph.loaded.statistics();
     return { queuedRows, runningRows, waitedRows, waitMs: waitMicros / 1000 };

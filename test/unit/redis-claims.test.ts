@@ -60,6 +60,10 @@ it('that are asked while others are on their way go together', async () => {
     toSlot: () => connection,
   } as unknown as NodeLinks;
   const claims = createClaims('shop', links, () => links);
-  expect(await Promise.all(['a', 'b', 'c'].map((id) => claims.ask([{ id }])))).toEqual(Array(3).fill([undefined]));
+  expect(await Promise.all(['a', 'b', 'c'].map((id) => claims.ask([{ id }])))).toEqual([
+    [undefined],
+    [undefined],
+    [undefined],
+  ]);
   expect(asked).toEqual([1, 2]);
 });

@@ -11,7 +11,7 @@ import { RING_ROWS } from '../../src/serving/shadow/shadow-ring.ts';
 type Infer = (count: number, scope: Scope) => Promise<readonly ArmRow[]> | readonly ArmRow[];
 
 const ROW: ArmRow = { outputs: [1], features: [], statuses: [] };
-const rows = (count: number): readonly ArmRow[] => new Array<ArmRow>(count).fill(ROW);
+const rows = (count: number): readonly ArmRow[] => Array.from({ length: count }, () => ROW);
 const never = () => new Promise<never>(() => {});
 
 /** A shadow whose runs the test answers. */
