@@ -38,6 +38,7 @@ export function chooseFor(
     const distances = graph.distances(file);
     const executors = file.startsWith('src/') ? record?.executors(file, project) : undefined;
     for (const test of executors ?? distances.keys()) {
+      if (record?.shared.has(test) === true && !distances.has(test)) continue;
       const distance = distances.get(test) ?? FAR;
       nearest.set(test, Math.min(distance, nearest.get(test) ?? Number.POSITIVE_INFINITY));
     }

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Executed } from '../../../test/support/each-file/cover-sources.mjs';
+import type { RecordedGroup } from '../../../test/support/each-file/record-executed.ts';
 import { root } from '../root.ts';
 
 const RECORD = join(root, 'node_modules', '.cache', 'headrace', 'executed');
@@ -26,6 +27,8 @@ export function keepRecord(folder: string): void {
 export interface ExecutedRecord {
   /** How many functions each test file executed. */
   readonly sizes: ReadonlyMap<string, number>;
+  /** Test files that were recorded together with others: what they are said to have executed may have been one of those. */
+  readonly shared: ReadonlySet<string>;
   /**
    * The test files that executed a function of `source` which has changed since the run in the folder `project`; undefined where the record can't tell: the source
    * is new, or what changed lies outside of all functions.
@@ -36,21 +39,22 @@ export interface ExecutedRecord {
 /** Undefined before the first whole run. */
 export function readRecord(): ExecutedRecord | undefined {
   if (!existsSync(RECORD)) return undefined;
-  const byTest = new Map<string, Executed>();
-  for (const name of readdirSync(RECORD))
-    if (name.endsWith('.json'))
-      byTest.set(
-        name.slice(0, -'.json'.length).replaceAll('~', '/'),
-        JSON.parse(readFileSync(join(RECORD, name), 'utf8')) as Executed,
-      );
-  const sizes = new Map(
-    [...byTest].map(([test, executed]) => [
-      test,
-      Object.values(executed).reduce((sum, functions) => sum + functions.filter((one) => one[2] === 1).length, 0),
-    ]),
+  const groups = readdirSync(RECORD)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => JSON.parse(readFileSync(join(RECORD, name), 'utf8')) as RecordedGroup);
+  const byTest = new Map<string, Executed>(
+    groups.flatMap(({ tests, executed }) => tests.map((test) => [test, executed])),
   );
+  const sizes = new Map(
+    groups.flatMap(({ tests, executed }) => {
+      const size = Object.values(executed).reduce((sum, all) => sum + all.filter((one) => one[2] === 1).length, 0);
+      return tests.map((test) => [test, size / tests.length]);
+    }),
+  );
+  const shared = new Set(groups.flatMap(({ tests }) => (tests.length > 1 ? tests : [])));
   return {
     sizes,
+    shared,
     executors(source, project) {
       const before = join(RECORD, source);
       if (!existsSync(before)) return undefined;

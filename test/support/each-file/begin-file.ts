@@ -21,7 +21,7 @@ export function beginFile() {
     async end(testFile: string) {
       const costs = measured.end();
       const left = SHARED_TIERS.has(process.env['HEADRACE_TEST_TIER'] ?? 'quick') ? await whatIsLeft(before) : [];
-      record?.end(testFile);
+      record?.end(testFile, costs.cpuMs);
       return { costs, left };
     },
   };
