@@ -120,7 +120,12 @@ function lakePlace(
       const path = kind === 'iceberg' ? `${warehouse}/lake/${table}` : `${warehouse}/${table}`;
       const named = kind === 'iceberg' ? { warehouse, table } : { path };
       const change: Change = (what, more) =>
-        ask({ do: `${kind}_${what}`, ...named, ...(s3 !== undefined && /create|write/.test(what) && { s3 }), ...more });
+        ask({
+          do: `${kind}_${what}`,
+          ...named,
+          ...(s3 !== undefined && /^(create|write)$/.test(what) && { s3 }),
+          ...more,
+        });
       let isNew = true;
       return {
         located: { kind, location: { path } },
