@@ -35,8 +35,9 @@ it('orders encoded composite keys as their values', () => {
 });
 
 it('gives back the values of a key', () => {
-  const comesBack = (types: readonly core.DataType[], values: readonly core.Value[]) =>
-    void expect(core.decodeKey(types, core.encodeKey(types, values) as core.EncodedKey)).toEqual(values);
+  const comesBack = (types: readonly core.DataType[], values: readonly core.Value[]): void => {
+    expect(core.decodeKey(types, core.encodeKey(types, values) as core.EncodedKey)).toEqual(values);
+  };
   fc.assert(
     fc.property(key, ({ types, left }) => comesBack(types, left)),
     { numRuns: runs(1000) },
