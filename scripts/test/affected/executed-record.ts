@@ -25,7 +25,7 @@ export function keepRecord(folder: string): void {
 }
 
 export interface ExecutedRecord {
-  /** How many functions each test file executed. */
+  /** How many functions each test file executed; of a group, its part of them. */
   readonly sizes: ReadonlyMap<string, number>;
   /** Test files that were recorded together with others: what they are said to have executed may have been one of those. */
   readonly shared: ReadonlySet<string>;
@@ -40,7 +40,8 @@ export interface ExecutedRecord {
 export function readRecord(): ExecutedRecord | undefined {
   if (!existsSync(RECORD)) return undefined;
   const groups = readdirSync(RECORD)
-    .filter((name) => name.endsWith('.json'))
+    // Records of earlier builds have other names: they tell nothing.
+    .filter((name) => /^\d+-\d+\.json$/.test(name))
     .map((name) => JSON.parse(readFileSync(join(RECORD, name), 'utf8')) as RecordedGroup);
   const byTest = new Map<string, Executed>(
     groups.flatMap(({ tests, executed }) => tests.map((test) => [test, executed])),

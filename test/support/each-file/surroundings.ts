@@ -1,7 +1,8 @@
 // What test files share by running in one process: a file that changes it would change the tests of the next one.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Surroundings {
@@ -18,6 +19,8 @@ export interface Surroundings {
 
 /** How long closing may go on after the last test; what is open after it counts as left. */
 const PATIENCE_MS = 12_000;
+/** The threads of this process, by Linux. */
+const TASKS = '/proc/self/task';
 /** A thread that is at work for more than this part of a while is still computing. */
 const [WHILE_MS, BUSY_TICKS] = [200, 5];
 /** Resources that come and go by themselves: requests in flight of the process itself, and what Vitest talks through. */
@@ -45,8 +48,11 @@ export function surroundings(): Surroundings {
 export async function whatIsLeft(before: Surroundings): Promise<string[]> {
   closeFetch();
   const limit = performance.now() + PATIENCE_MS;
-  for (let left = await differences(before); ; left = await differences(before)) {
-    if (left.length === 0 || performance.now() > limit) return left;
+  for (;;) {
+    const left = differences(before);
+    // What computes is looked for last, since that takes a while.
+    const all = left.length === 0 ? await computing(before.threads) : left;
+    if (all.length === 0 || performance.now() > limit) return all;
     await sleep(20);
   }
 }
@@ -60,12 +66,11 @@ function closeFetch(): void {
   void used.destroy();
 }
 
-async function differences(before: Surroundings): Promise<string[]> {
+function differences(before: Surroundings): string[] {
   const now = surroundings();
   const names = new Set([...Object.keys(before.environment), ...Object.keys(now.environment)]);
   const variables = [...names].filter((name) => before.environment[name] !== now.environment[name]);
   const replaced = GLOBALS.filter((_, index) => before.globals[index] !== now.globals[index]);
-  const busy = await busyThreads(before.threads, now.threads);
   return [
     ...variables.map((name) => `variable ${name} of the environment`),
     ...replaced.map((name) => `another globalThis.${name}`),
@@ -73,7 +78,6 @@ async function differences(before: Surroundings): Promise<string[]> {
     ...more(before.resources, now.resources, (kind) => `open ${kind}`),
     ...[...now.files].filter((name) => !before.files.has(name)).map((name) => `${name} among the temporary files`),
     ...inherited().map((name) => `a property ${name} of every array or object`),
-    ...(busy === 0 ? [] : [`${busy} threads that still compute`]),
   ];
 }
 
@@ -96,21 +100,23 @@ function inherited(): string[] {
   return [...Object.keys(Array.prototype), ...Object.keys(Object.prototype)];
 }
 
-/** How many of the threads that came since `before` still compute; one that ends, or waits, is no harm. */
-async function busyThreads(before: Surroundings['threads'], now: Surroundings['threads']): Promise<number> {
-  const come = [...now].filter(([id]) => !before.has(id));
-  if (come.length === 0) return 0;
+/** The threads that came since `before` and still compute; one that ends, or waits, is no harm. */
+async function computing(before: Surroundings['threads']): Promise<string[]> {
+  const come = [...threads()].filter(([id]) => !before.has(id));
+  if (come.length === 0) return [];
   await sleep(WHILE_MS);
   const later = threads();
-  return come.filter(([id, ticks]) => (later.get(id) ?? 0) - ticks >= BUSY_TICKS).length;
+  const busy = come.filter(([id, ticks]) => (later.get(id) ?? 0) - ticks >= BUSY_TICKS);
+  return busy.length === 0 ? [] : [`${busy.length} threads that still compute`];
 }
 
+/** None where there is no /proc. */
 function threads(): Map<string, number> {
   const found = new Map<string, number>();
-  for (const id of readdirSync('/proc/self/task'))
+  for (const id of existsSync(TASKS) ? readdirSync(TASKS) : [])
     try {
       // The name stands in brackets; after it, the fields from the third on, of which the twelfth and thirteenth are CPU times.
-      const [, name, rest = ''] = /\((.*)\) (.*)/s.exec(readFileSync(`/proc/self/task/${id}/stat`, 'utf8')) ?? [];
+      const [, name, rest = ''] = /\((.*)\) (.*)/s.exec(readFileSync(join(TASKS, id, 'stat'), 'utf8')) ?? [];
       const fields = rest.split(' ');
       if (name === 'WorkerThread') found.set(id, Number(fields[11]) + Number(fields[12]));
     } catch {
