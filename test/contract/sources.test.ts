@@ -39,7 +39,7 @@ import {
 } from '../support/offline-world.ts';
 import { expectRows, oracleTrainingSet } from '../support/oracle.ts';
 import { readService } from '../support/read-service.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { type OpenPlace, type SourcePlace, sourcePlaces } from '../support/source-places.ts';
 import { runs } from '../support/tier.ts';
 

@@ -7,7 +7,7 @@ import { type JobTable, openJobTable } from '../../src/offline/jobs/job-table.ts
 import { migrateTrainingSets } from '../../src/offline/training-sets/training-set-store.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 const spine = { kind: 'csv' } as const;
 const of = { service: 's', timestamp: 'at', labels: [], name: null, isDetached: false };

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
 import { findGroupsFolder } from '../../src/orchestrator/step/groups-folder.ts';
 import { type ExecutorWorld, openExecutorWorld, until } from '../support/executor-world.ts';
-import { ownFolder } from '../support/opened.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -142,7 +142,7 @@ if (why !== undefined) skipBecause(why);
 it.skipIf(base !== undefined || why !== undefined)(
   'passes on a kernel of its own',
   async () => {
-    const folder = ownFolder();
+    const folder = folderOfTest();
     const init = join(folder, 'init.sh');
     const report = join(folder, 'report.txt');
     const lines = [

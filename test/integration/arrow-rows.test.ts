@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { arrowToParquet } from '../../src/offline/arrow/arrow-to-parquet.ts';
 import { streamArrow } from '../../src/offline/index.ts';
 import { worldOfAll } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { runs } from '../support/tier.ts';
 
 const world = worldOfAll();

@@ -7,7 +7,7 @@ import { type Logger, type Role, ROLES } from '../../src/core/index.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { allOf, type CallOptions } from '../support/grpc-client.ts';
 import { linearModel } from '../support/onnx-model.ts';
-import { grpcForAll } from '../support/serving-for-all.ts';
+import { grpcForAll } from '../support/grpc-serving.ts';
 import { createProject, REPOSITORY } from '../support/serving-project.ts';
 
 const NATIVE = '/headrace.v1.ServingService';

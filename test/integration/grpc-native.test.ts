@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { allOf, type CallOptions } from '../support/grpc-client.ts';
 import { ONE_NUMBER } from '../support/one-number.ts';
 import { patientModel } from '../support/onnx-model.ts';
-import { grpcForAll, openGrpcServing } from '../support/serving-for-all.ts';
+import { grpcForAll, openGrpcServing } from '../support/grpc-serving.ts';
 import { fullDescribe } from '../support/tier.ts';
 
 const HOUR_MS = 3_600_000;

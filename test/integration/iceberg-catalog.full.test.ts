@@ -11,7 +11,7 @@ import { findIcebergCatalog, type IcebergCatalog, startIcebergCatalog } from '..
 import { type LakeWorld, openLakeWorld } from '../support/lake-world.ts';
 import { findLakeWriter } from '../support/lake-writer.ts';
 import { fields, TYPES } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 const suite = 'Iceberg tables of a catalog';
 const python = findLakeWriter(suite);

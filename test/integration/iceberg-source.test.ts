@@ -10,7 +10,7 @@ import { findExtensions } from '../support/duckdb-extensions.ts';
 import { LAKE_COLUMNS, type LakeWorld, lakeRow as row, openLakeWorld } from '../support/lake-world.ts';
 import { findLakeWriter, type WrittenTable } from '../support/lake-writer.ts';
 import { fields, TYPES } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { fullDescribe } from '../support/tier.ts';
 
 const suite = 'Iceberg tables as sources';

@@ -8,7 +8,7 @@ import { findExtensions } from '../support/duckdb-extensions.ts';
 import { type LakeWorld, openLakeWorld } from '../support/lake-world.ts';
 import { findLakeWriter } from '../support/lake-writer.ts';
 import { fields, TYPES } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
 import { skipBecause } from '../support/skips.ts';
 

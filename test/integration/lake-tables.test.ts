@@ -11,7 +11,7 @@ import { findExtensions } from '../support/duckdb-extensions.ts';
 import { LAKE_COLUMNS, type LakeTable, type LakeWorld, lakeRow as row, openLakeWorld } from '../support/lake-world.ts';
 import { findLakeWriter } from '../support/lake-writer.ts';
 import { fields, latest, oneView, sourceOf, TYPES, viewOf } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 const suite = 'tables of a lake';
 const python = findLakeWriter(suite);

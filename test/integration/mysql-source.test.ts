@@ -10,7 +10,7 @@ import { findMysql, type MysqlServer, startMysql } from '../support/mysql-server
 import { databaseReader, through, valueOf } from '../support/database-source.ts';
 import { DAY_COLUMNS, expectDaysOfRanges } from '../support/days-of-a-year.ts';
 import { fields, TYPES, worldOfAll } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { skipBecause } from '../support/skips.ts';
 import { fullIt, runs } from '../support/tier.ts';
 

@@ -12,7 +12,7 @@ import { DAY_COLUMNS, expectDaysOfRanges } from '../support/days-of-a-year.ts';
 import { fields, TYPES, worldOfAll } from '../support/offline-world.ts';
 import { type Certificate, makeCertificate } from '../support/certificates.ts';
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { skipBecause } from '../support/skips.ts';
 import { openGate } from '../support/tcp-gate.ts';
 import { fullIt, runs } from '../support/tier.ts';

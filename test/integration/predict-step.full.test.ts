@@ -12,7 +12,7 @@ import {
   type RunResult,
 } from '../../src/orchestrator/index.ts';
 import { linearModel } from '../support/onnx-model.ts';
-import { ownFolder } from '../support/opened.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 import { createProcessCluster, STEP_COMMAND } from '../support/process-jobs.ts';
 import { readRows } from '../support/predict-project.ts';
 import { MAIN } from '../support/serving-project.ts';
@@ -139,5 +139,5 @@ it('sends its slices to containers of a cluster whose image has the project, and
   // What it leaves in a container is gone with it.
   const lost = /step "scored" would leave its predictions in a folder of its container/;
   await expect(runIn(made.project.directory, 'lost')).rejects.toThrow(lost);
-  await expect(runIn(ownFolder(), 'contained')).rejects.toThrow(/it needs the project's configuration/);
+  await expect(runIn(folderOfTest(), 'contained')).rejects.toThrow(/it needs the project's configuration/);
 }, 180_000);

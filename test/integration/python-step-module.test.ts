@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { runPipeline } from '../../src/orchestrator/index.ts';
 import { getBlob } from '../../src/storage/index.ts';
-import { ownFolder, ownProject } from '../support/opened.ts';
+import { folderOfTest } from '../support/new-folder.ts';
+import { ownProject } from '../support/opened.ts';
 import { bringPackages } from '../support/python-packages.ts';
 import { skipBecause } from '../support/skips.ts';
 import { fullDescribe, isFull } from '../support/tier.ts';
@@ -33,7 +34,7 @@ const INPUT = {
 
 /** Runs lines of a script as a step would be, by the standard library alone. */
 function ran(script: string, environment: Record<string, string> = {}) {
-  const folder = ownFolder();
+  const folder = folderOfTest();
   const output = join(folder, 'out');
   mkdirSync(output);
   writeFileSync(join(folder, 'input.json'), JSON.stringify(INPUT));
@@ -49,7 +50,7 @@ function ran(script: string, environment: Record<string, string> = {}) {
 
 /** Each in a process forked off one that has started: to start Python takes longer than what it does here. */
 function ranAll(scripts: readonly string[]): readonly { readonly status: number; readonly stderr: string }[] {
-  const folder = ownFolder();
+  const folder = folderOfTest();
   writeFileSync(join(folder, 'input.json'), JSON.stringify(INPUT));
   writeFileSync(join(folder, 'scripts.json'), JSON.stringify(scripts));
   const program = `
@@ -222,7 +223,7 @@ step.file("model.txt").write_text(step.item * step.params["seed"])
 step.result({"seed": step.params["seed"], "run": step.run, "needs": dict(step.needs)})`;
 
   it('takes what it is given there, and leaves what it gives in a folder', () => {
-    const folder = ownFolder();
+    const folder = folderOfTest();
     const out = join(folder, 'made', 'here');
     const ended = ran(`OUT = ${JSON.stringify(out)}${script}`, nowhere);
     expect(ended.stderr).toBe('');
@@ -253,7 +254,7 @@ fullDescribe.skipIf(typeof packages === 'string')('tables and types of the modul
     spawnSync(join(bin, 'python'), args, { encoding: 'utf8', env: { PATH: bin, PYTHONPATH: MODULES, ...environment } });
 
   it('come as pandas, polars or Arrow, whole or some columns, from Parquet and CSV', () => {
-    const folder = ownFolder();
+    const folder = folderOfTest();
     const file = (name: string) => join(folder, name);
     writeFileSync(file('rows.csv'), 'a,b\n1,x\n2,y\n');
     const needs = {
@@ -299,7 +300,7 @@ step.result({"array": numpy.arange(3), "one": numpy.int64(4), "series": step.tab
   }, 60_000);
 
   it('are typed: an editor knows what each call gives; the module itself holds by the strictest rules', () => {
-    const folder = ownFolder();
+    const folder = folderOfTest();
     const program = join(folder, 'typed.py');
     const lines = ['table("data", "polars")', 'params', 'file("a")'].map((call) => `reveal_type(step.${call})`);
     writeFileSync(program, ['from headrace_step import step', ...lines, 'step.metric("auc", "high")\n'].join('\n'));
@@ -315,7 +316,7 @@ step.result({"array": numpy.arange(3), "one": numpy.int64(4), "series": step.tab
   }, 180_000);
 
   it('the module installs as a package of its own, for an editor', () => {
-    const folder = ownFolder();
+    const folder = folderOfTest();
     const pip = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', folder, MODULES];
     const installed = spawnSync(join(bin, 'python'), pip, { encoding: 'utf8' });
     expect(installed.status, installed.stderr).toBe(0);

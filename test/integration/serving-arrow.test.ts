@@ -9,7 +9,7 @@ import { resolveService } from '../../src/definitions/index.ts';
 import { ARROW_REPOSITORY } from '../support/arrow-shop.ts';
 import { columnsOf, encodingsOf, nullColumn, streamOf } from '../support/arrow-tables.ts';
 import { passThroughModel } from '../support/onnx-model.ts';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 import { programOutput } from '../support/program-output.ts';
 
 const ARROW = 'application/vnd.apache.arrow.stream';
@@ -36,7 +36,7 @@ const served = {
   onnx: passThroughModel([{ name: 'label__points', type: 'int64', shape: [null] }]),
   settings: { HEADRACE_SERVER_BODY_LIMIT: '200KB', HEADRACE_SERVER_MAX_ROWS: '1000' },
 };
-const open = servingForAll(served, async ({ post }) => {
+const open = openForAll(served, async ({ post }) => {
   const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
   const rows = [
     { account: String(ACCOUNTS[0]), ...FULL, at: ago(60_000) },

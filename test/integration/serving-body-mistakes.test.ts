@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 import { runs } from '../support/tier.ts';
 
-const open = servingForAll();
+const open = openForAll();
 
 type Mistake = Readonly<Record<'path' | 'message', string>>;
 type Refusal = { readonly code: string; readonly detail: string; readonly errors: readonly Mistake[] };

@@ -6,7 +6,7 @@ import { registerModelFile } from '../../src/app/index.ts';
 import { queryPredictionLog } from '../../src/monitoring/index.ts';
 import { ONE_NUMBER } from '../support/one-number.ts';
 import { linearModel } from '../support/onnx-model.ts';
-import { grpcForAll } from '../support/serving-for-all.ts';
+import { grpcForAll } from '../support/grpc-serving.ts';
 
 const REPOSITORY = `${ONE_NUMBER.replace("unit: ['x'] }", "unit: ['x'], cache: { ttl: '1h' } }")}
 export const bare = endpoint('bare', { model: returns });

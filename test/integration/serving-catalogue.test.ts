@@ -5,13 +5,13 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { serveProject } from '../support/open-serving.ts';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 import { CONFIG, createProject } from '../support/serving-project.ts';
 import { TYPED_REPOSITORY } from '../support/typed-shop.ts';
 
 let serving: Serving;
 let server: FastifyInstance;
-const open = servingForAll({ repository: TYPED_REPOSITORY, features: 3 }, async ({ app }) => {
+const open = openForAll({ repository: TYPED_REPOSITORY, features: 3 }, async ({ app }) => {
   // With the page, beside the one without it.
   serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, compacts: false });
   server = serving.server;

@@ -2,14 +2,14 @@
 
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 import { openRaw, type RawAnswer, rawHttp, type RawSocket, request } from '../support/raw-http.ts';
 import { runs } from '../support/tier.ts';
 
 /** A net: a connection that is closed by a limit of the server is closed long before. */
 const LATE_MS = 15_000;
 
-const open = servingForAll({
+const open = openForAll({
   settings: { HEADRACE_SERVER_BODY_TIMEOUT_MS: '400', HEADRACE_SERVER_BODY_LIMIT: '64KB' },
 });
 
@@ -273,7 +273,7 @@ describe.each([
 });
 
 describe('bytes in flight', () => {
-  const open = servingForAll({
+  const open = openForAll({
     settings: {
       HEADRACE_SERVER_BODY_LIMIT: '64KB',
       HEADRACE_SERVER_MAX_IN_FLIGHT_BYTES: '100000',

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { registerModelFile } from '../../src/app/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { openServing } from '../support/open-serving.ts';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
 const UNLUCKY = REPOSITORY.replace(
@@ -13,7 +13,7 @@ const UNLUCKY = REPOSITORY.replace(
 );
 
 describe('counters of an endpoint', () => {
-  const open = servingForAll({ repository: UNLUCKY, settings: { HEADRACE_SERVER_MAX_IN_FLIGHT: '2' } });
+  const open = openForAll({ repository: UNLUCKY, settings: { HEADRACE_SERVER_MAX_IN_FLIGHT: '2' } });
 
   const URL = '/v1/endpoints/checkout/predict';
   const predict = async (amount: unknown, url = URL): Promise<number> =>

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/core/index.ts';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 import { fullIt } from '../support/tier.ts';
 
 const REPOSITORY = `import { csv, endpoint, entity, featureService, featureView, latest, model, parquet, t } from 'headrace';
@@ -21,7 +21,7 @@ export const checkout = endpoint('checkout', { model: returns, unit: ['user'] })
 describe('a materialize over HTTP', () => {
   const logged: object[] = [];
   const logger = { ...silentLogger, error: (fields: object) => void logged.push(fields) };
-  const open = servingForAll({
+  const open = openForAll({
     repository: REPOSITORY,
     features: 1,
     logger,

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ADA, FEAST_REPOSITORY } from '../support/feast-shop.ts';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 import { isFull, runs } from '../support/tier.ts';
 
 const at = (agoMs: number): string => new Date(Date.now() - agoMs).toISOString();
@@ -23,7 +23,7 @@ const detailOf = ({ statusCode, body }: { readonly statusCode: number; readonly 
 
 describe('Feast’s HTTP API', () => {
   const bought = at(60_000);
-  const open = servingForAll({ repository: FEAST_REPOSITORY, features: 1 }, async ({ post }) => {
+  const open = openForAll({ repository: FEAST_REPOSITORY, features: 1 }, async ({ post }) => {
     const rows = [{ ...ADA, bought_at: bought }];
     expect((await post('/v1/sources/purchases/push', { rows })).statusCode).toBe(200);
   });

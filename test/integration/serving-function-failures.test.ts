@@ -1,7 +1,7 @@
 // A function of the definitions that throws: who works on this machine gets its words, others its name. The log has all.
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
 const SECRET = 'could not reach db.internal as ann:hunter2';
@@ -14,7 +14,7 @@ const UNLUCKY = REPOSITORY.replace('ratio: request.amount', `ratio: request.amou
 const lines: Readonly<Record<string, unknown>>[] = [];
 const write = (level: string) => (fields: object, msg: string) => void lines.push({ level, msg, ...fields });
 const logger = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-const open = servingForAll({ repository: UNLUCKY, logger });
+const open = openForAll({ repository: UNLUCKY, logger });
 
 const row = { customer: 'ada', amount: 13 };
 const bought = { ...row, points: 1, bought_at: '2026-01-01T00:00:00Z' };

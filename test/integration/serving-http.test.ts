@@ -4,11 +4,11 @@ import type { InjectOptions } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { registerModelFile } from '../../src/app/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 
 const settings = { HEADRACE_SERVER_BODY_LIMIT: '64KB', HEADRACE_SERVER_MAX_ROWS: '100' };
 const second = { model: 'returns', onnx: Buffer.from(constantModel(4, 0.75)) };
-const open = servingForAll({ settings, serve: { hasDocs: true } }, ({ app }) => registerModelFile(app, second));
+const open = openForAll({ settings, serve: { hasDocs: true } }, ({ app }) => registerModelFile(app, second));
 
 const CHECKOUT = '/v1/endpoints/checkout';
 const PREDICT = `${CHECKOUT}/predict`;

@@ -1,7 +1,7 @@
 // int64 as text: in every answer that holds one where the client asks for it, and in every place that takes one.
 
 import { describe, expect, it } from 'vitest';
-import { servingForAll } from '../support/serving-for-all.ts';
+import { openForAll } from '../support/open-for.ts';
 import { headrace } from '../support/serving-project.ts';
 
 const REPOSITORY = `import { entity, endpoint, featureService, featureView, latest, model, onDemandView, pushed, t } from 'headrace';
@@ -29,7 +29,7 @@ const CENTS = '9223372036854770000';
 const AS_TEXT = { 'x-int64': 'string' };
 
 describe('int64 as text', () => {
-  const open = servingForAll({ repository: REPOSITORY, features: 1 }, async ({ post }) => {
+  const open = openForAll({ repository: REPOSITORY, features: 1 }, async ({ post }) => {
     const at = new Date(Date.now() - 60_000).toISOString();
     const rows = [{ account: ACCOUNT, cents: CENTS, parts: ['1', null, '-9223372036854775808'], at }];
     expect((await post('/v1/sources/payments/push', { rows }, AS_TEXT)).json()).toMatchObject({ accepted: 1 });

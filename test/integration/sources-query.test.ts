@@ -23,7 +23,7 @@ import {
 } from '../support/offline-world.ts';
 import { expectRows, oracleTrainingSet } from '../support/oracle.ts';
 import { readService } from '../support/read-service.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { fullIt, runs } from '../support/tier.ts';
 
 const world = worldOfAll();

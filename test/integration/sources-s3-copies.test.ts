@@ -7,7 +7,7 @@ import { pinPath } from '../../src/offline/sources/pin-path.ts';
 import type { S3Options } from '../../src/storage/index.ts';
 import { type Fault, type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
 import { openOfflineWorld, type OfflineWorld } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import type { S3Server } from '../support/s3-server.ts';
 import { sharedS3 } from '../support/shared-servers.ts';
 

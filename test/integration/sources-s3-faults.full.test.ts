@@ -20,7 +20,7 @@ import {
   viewOf,
   windowed,
 } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
 
 const COLUMNS = fields({ k: TYPES.string, at: TYPES.timestamp, n: TYPES.int64, dt: TYPES.string });

@@ -11,7 +11,7 @@ import { type JobTimes, JOB_TIMES } from '../../src/offline/jobs/job-runner.ts';
 import { openTrainingSetJobs } from '../../src/offline/jobs/training-set-jobs.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { manifestOf } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 const TIMES: JobTimes = { ...JOB_TIMES, lookMs: 5, beatMs: 20, tidyMs: 20 };
 const MANIFEST = manifestOf({ services: { s: { name: 's', members: [] } } });

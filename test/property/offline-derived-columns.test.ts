@@ -10,7 +10,7 @@ import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
 import { readableCoverage } from '../../src/offline/facts/log-rows.ts';
 import { createRowDeriver } from '../../src/offline/facts/row-deriver.ts';
 import { definitionsOf, fields, manifestOf, sourceOf, TYPES, writeCuts, worldOfAll } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { runs } from '../support/tier.ts';
 
 const world = worldOfAll();

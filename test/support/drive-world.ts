@@ -11,7 +11,7 @@ import type { Executor } from '../../src/orchestrator/executors/executor.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
-import { ownFolder } from './opened.ts';
+import { folderOfTest } from './new-folder.ts';
 import { plainStep } from './plain-step.ts';
 
 export type DriveWorld = Awaited<ReturnType<typeof openDriveWorld>>;
@@ -36,7 +36,7 @@ export function onlyExecutor(executor: Executor): KnownExecutors {
 
 /** To be called in a `beforeEach` or a test, with whose end it closes. */
 export async function openDriveWorld() {
-  const folder = ownFolder();
+  const folder = folderOfTest();
   const url = `sqlite:${join(folder, 'runs.db')}`;
   const objects = openObjectStore(`file:${join(folder, 'artifacts')}`);
   const database = await openDatabase(url);

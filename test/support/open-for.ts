@@ -12,18 +12,19 @@ import type { Project } from './serving-project.ts';
 type Given = Parameters<typeof openServing>[0];
 
 /** A server for all tests of a file or group: opened and prepared before the first, closed after the last. */
-export function openForAll(given: Given, prepare?: (open: OpenServing) => Promise<unknown>): OpenServing {
-  return openedForAll(async () => {
-    const open = await openServing(given);
-    await prepare?.(open);
-    return open;
-  });
-}
+export const openForAll = (given?: Given, prepare?: (open: OpenServing) => unknown): OpenServing =>
+  openedForAll(() => openServing(given), prepare);
 
-/** The same for what `make` gives. */
-export function openedForAll<Opened extends { close(): Promise<void> }>(make: () => Promise<Opened>): Opened {
+/** The same for what `make` gives. Not to be used before the tests' own hooks. */
+export function openedForAll<Opened extends { close(): Promise<void> }>(
+  make: () => Promise<Opened>,
+  prepare: (opened: Opened) => unknown = () => {},
+): Opened {
   let opened: Opened | undefined;
-  beforeAll(async () => void (opened = await make()), 60_000);
+  beforeAll(async () => {
+    opened = await make();
+    await prepare(opened);
+  }, 120_000);
   afterAll(() => opened?.close());
   return new Proxy({} as Opened, { get: (_, name) => opened?.[name as keyof Opened] });
 }

@@ -1,17 +1,8 @@
-// What a test opens and leaves to its end: folders, executors and projects of its own.
+// What a test opens and leaves to its end: executors and projects of its own.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type ExecutorWorld, openExecutorWorld, type WorldOptions } from './executor-world.ts';
 import { openPipelineProject, type PipelineProject, removeProject, writeRepository } from './pipeline-project.ts';
-
-export function ownFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-own-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return folder;
-}
 
 export function ownWorld(options: WorldOptions = {}): ExecutorWorld {
   const world = openExecutorWorld(options);

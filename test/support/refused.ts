@@ -1,11 +1,25 @@
-// What a call is refused with: an error of the catalogue.
+// Work that must fail: by this code, and in these words.
 
 import { expect } from 'vitest';
-import type { ErrorCode } from '../../src/core/index.ts';
 
-/** `says`: part of its message, or more of the error. */
-export async function refused(call: Promise<unknown>, code: ErrorCode, says: string | RegExp | object = {}) {
-  const message = says instanceof RegExp ? expect.stringMatching(says) : expect.stringContaining(String(says));
-  const isText = typeof says === 'string' || says instanceof RegExp;
-  await expect(call).rejects.toMatchObject(isText ? { code, message } : { code, ...says });
+export interface Refusal extends Error {
+  readonly code: string;
+  readonly details?: readonly { readonly path: string; readonly message: string }[];
+}
+
+/** `work` is a promise. `says`: texts or patterns that the message has, or more of the error. Gives the error. */
+export async function refused(
+  work: unknown,
+  code: string | RegExp,
+  ...says: readonly (string | RegExp | object)[]
+): Promise<Refusal> {
+  const error = await Promise.resolve(work).then(
+    () => expect.fail('it was not refused'),
+    (thrown: Refusal) => thrown,
+  );
+  expect(error.code, error.message).toMatch(typeof code === 'string' ? new RegExp(`^${code}$`) : code);
+  for (const one of says)
+    if (typeof one === 'string' || one instanceof RegExp) expect(error.message).toMatch(one);
+    else expect(error).toMatchObject(one);
+  return error;
 }

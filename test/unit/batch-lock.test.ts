@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { lockFolder } from '../../src/batch-prediction/lock-folder.ts';
 import type { LockedOften } from '../support/lock-often.ts';
-import { ownFolder } from '../support/opened.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 import { fullIt } from '../support/tier.ts';
 
 let out: string;
 let work: string;
 beforeEach(() => {
-  out = ownFolder();
+  out = folderOfTest();
   work = join(out, '_work');
 });
 

@@ -4,10 +4,10 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { removeBatch } from '../../src/batch-prediction/predict-file.ts';
-import { ownFolder } from '../support/opened.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 
 it('removes the manifest and the job before any part, and then every part with its record', async () => {
-  const work = ownFolder();
+  const work = folderOfTest();
   const removed: string[] = [];
   const [parts, others] = [
     ['part-00000.parquet', 'part-00001.csv'],

@@ -9,7 +9,7 @@ import { silentLogger } from '../../src/core/index.ts';
 import { openApi } from '../../src/orchestrator/executors/kubernetes/api.ts';
 import { followList } from '../../src/orchestrator/executors/kubernetes/follow-list.ts';
 import { signIn } from '../../src/orchestrator/executors/kubernetes/sign-in.ts';
-import { ownFolder } from '../support/opened.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -156,14 +156,14 @@ describe('signing in to Kubernetes', () => {
     ((await signed.optionsOf()).headers as Record<string, string>)['Authorization'];
 
   it('takes a token out of the file that a kubeconfig names', async () => {
-    const place = ownFolder();
+    const place = folderOfTest();
     writeFileSync(join(place, 'token'), 'from-file\n');
     configure(place, { tokenFile: 'token' });
     expect(await headerOf(await signIn())).toBe('Bearer from-file');
   });
 
   it('asks the program that a kubeconfig names again once its token is not taken, and tells nothing of what that printed', async () => {
-    const place = ownFolder();
+    const place = folderOfTest();
     const program = join(place, 'program');
     const write = (text: string): void => {
       writeFileSync(program, `#!/bin/sh\ntest -n "$KUBERNETES_EXEC_INFO" || exit 1\n${text}\n`);
@@ -183,7 +183,7 @@ describe('signing in to Kubernetes', () => {
   });
 
   it('says which program is missing', async () => {
-    const place = ownFolder();
+    const place = folderOfTest();
     configure(place, { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'sign-in-nowhere' } });
     await expect((await signIn()).optionsOf()).rejects.toMatchObject({
       code: 'HR_CONFIG',
@@ -192,7 +192,7 @@ describe('signing in to Kubernetes', () => {
   });
 
   it('goes by HTTP where `kubectl proxy` serves the cluster', async () => {
-    const place = ownFolder();
+    const place = folderOfTest();
     configure(place, {}, 'http://127.0.0.1:8001');
     const signed = await signIn();
     expect(signed.server).toBe('http://127.0.0.1:8001');
@@ -200,7 +200,7 @@ describe('signing in to Kubernetes', () => {
   });
 
   it('says what to correct where the kubeconfig cannot be read', async () => {
-    vi.stubEnv('KUBECONFIG', join(ownFolder(), 'nowhere'));
+    vi.stubEnv('KUBECONFIG', join(folderOfTest(), 'nowhere'));
     await expect(signIn()).rejects.toMatchObject({
       code: 'HR_CONFIG',
       message: expect.stringMatching(/cannot be read.*ENOENT/) as string,

@@ -15,7 +15,7 @@ import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
 import { RowFile } from '../../src/offline/sources/databases/row-file.ts';
 import { DATABASES } from '../../src/offline/sources/databases/databases.ts';
 import { sourceOf, TYPES, fields, worldOfEach } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 import { skipBecause } from '../support/skips.ts';
 

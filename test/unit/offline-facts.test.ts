@@ -15,7 +15,7 @@ import { pinSource } from '../../src/offline/sources/pin-source.ts';
 import { proposeBoundary } from '../../src/offline/facts/propose-boundary.ts';
 import { type Coverage, NOTHING_COVERED } from '../../src/online/index.ts';
 import { fields, endWriter, sourceOf, TYPES, writeCuts, worldOfEach } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 const COLUMNS = fields({ at: TYPES.timestamp, n: TYPES.int32, file_row_number: TYPES.string });
 const later = { kind: 'after', micros: 3 } as const;

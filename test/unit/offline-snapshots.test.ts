@@ -13,7 +13,7 @@ import { type PinnedSnapshot, readPinned } from '../../src/offline/sources/pinne
 import { auditTrainingSet } from '../../src/offline/index.ts';
 import { NOTHING_COVERED } from '../../src/online/index.ts';
 import { fields, oneView, sourceOf, TYPES, viewOf, worldOfEach, latest, windowed } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 const COLUMNS = fields({ at: TYPES.timestamp, n: TYPES.int32 });
 const isLinux = process.platform === 'linux';

@@ -6,7 +6,7 @@ import type { DataType, Row } from '../../src/core/index.ts';
 import type { SourceSpec, UserFunction } from '../../src/definitions/index.ts';
 import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
 import { fields, manifestOf, sourceOf, TYPES, worldOfEach } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 const world = worldOfEach();
 

@@ -28,7 +28,7 @@ import {
   worldOfEach,
   writeCuts,
 } from '../support/offline-world.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 const MINUTE = 60_000_000;
 const { string, timestamp, float64, int64, int32 } = TYPES;

@@ -11,7 +11,7 @@ import { openFileObjectStore, PARTIAL } from '../../src/storage/object-store/fil
 import { checkKey } from '../../src/storage/object-store/object-key.ts';
 import { withoutPassword } from '../../src/storage/without-password.ts';
 import { onFullDisk } from '../support/disk-steps.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 let root: string;
 beforeEach(() => (root = mkdtempSync(join(tmpdir(), 'headrace-blobs-'))));

@@ -10,7 +10,7 @@ import type { LiveJob } from '../../src/offline/jobs/job-table.ts';
 import { readRange } from '../../src/serving/http/training-sets/byte-range.ts';
 import { prefersArrow } from '../../src/serving/http/training-sets/prefers-arrow.ts';
 import { checkAnnounced, readSpineBody } from '../../src/serving/http/training-sets/spine-body.ts';
-import { refused } from '../support/refusals.ts';
+import { refused } from '../support/refused.ts';
 
 describe('a range', () => {
   it.each([
