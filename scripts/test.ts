@@ -4,7 +4,7 @@
 
 import { parseArgs } from 'node:util';
 import { chooseAffected, isQuick } from './test/affected/choose-tests.ts';
-import { keepRecord, newRecord } from './test/affected/executed-record.ts';
+import { isRecordFresh, keepRecord, newRecord } from './test/affected/executed-record.ts';
 import { bringLake } from './test/bring-lake.ts';
 import { bringPrograms } from './test/bring-programs.ts';
 import { judgeRun } from './test/judge-run.ts';
@@ -21,6 +21,7 @@ const HELP = `Usage: npm test [-- OPTIONS] [FILE…]          every behaviour on
   --all            with --affected: no limit of time
   --since REF      with --affected: what changed since this commit or branch; default HEAD, what is not committed
   --shard N/M      part N of M parts that take about as long
+  --record         record anew which test executed what, for --affected; a whole run does so once a day by itself
   --profile        keep what each file cost in test/costs.tsv: on a machine that does nothing else
   --smoke          with test:interop: one short path of each client
   --bring-only     bring the programs that the tests run on, and run nothing
@@ -44,6 +45,7 @@ const { values: options, positionals } = parseArgs({
     since: { type: 'string', default: 'HEAD' },
     shard: { type: 'string' },
     profile: { type: 'boolean' },
+    record: { type: 'boolean' },
     'bring-only': { type: 'boolean' },
     bail: { type: 'string' },
     testNamePattern: { type: 'string', short: 't' },
@@ -81,7 +83,8 @@ if (options['bring-only'] === true) process.exit(0);
 
 const isWhole = files.length === 0 && options.shard === undefined && options.testNamePattern === undefined;
 // Nobody changes code where CI runs.
-const record = isWhole && tier === 'quick' && process.env['CI'] === undefined ? newRecord() : undefined;
+const isRecorded = isWhole && tier === 'quick' && process.env['CI'] === undefined;
+const record = isRecorded && (options.record === true || !isRecordFresh()) ? newRecord() : undefined;
 const { code, report, skips } = await runVitest({
   tier,
   files,

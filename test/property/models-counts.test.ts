@@ -17,6 +17,11 @@ const work = fc.record({
   rows: fc.array(fc.constantFrom(1, 2, 3, BEYOND), { minLength: 1, maxLength: 7 }),
   fate: fc.constantFrom('runs', 'runs', 'runs', 'late', 'cancelled'),
 });
+const EACH_FATE: { rows: (1 | 2 | 3 | typeof BEYOND)[]; fate: 'runs' | 'late' | 'cancelled' }[] = [
+  { rows: [1], fate: 'runs' },
+  { rows: [BEYOND], fate: 'runs' },
+  { rows: [1], fate: 'late' },
+];
 const requests = fc.array(fc.array(fc.constantFrom(1, 2, 3, 4, 5, BEYOND), { minLength: 1, maxLength: 9 }), {
   minLength: 1,
   maxLength: 6,
@@ -61,7 +66,7 @@ describe.each([
         const all = Object.values(refused).reduce((sum, count) => sum + count, 0);
         expect({ rows, failures, refused: all }).toEqual(expected);
       }),
-      { numRuns: runs(60) },
+      { numRuns: runs(60), examples: [[EACH_FATE]] },
     );
     expect(Math.min(...Object.values(expected))).toBeGreaterThan(0);
     await model.close();

@@ -1,14 +1,22 @@
-// The record of the last whole run: which functions of src each test file executed, and the sources as they were then. It lies
+// The record of the last whole run that made one: which functions of src each test file executed, and the sources as they were then. It lies
 // beside other caches of node_modules, and is not in git.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Executed } from '../../../test/support/each-file/cover-sources.mjs';
 import type { RecordedGroup } from '../../../test/support/each-file/record-executed.ts';
 import { root } from '../root.ts';
 
 const RECORD = join(root, 'node_modules', '.cache', 'headrace', 'executed');
+
+/** To record makes a run a quarter longer, so it is done once a day. */
+const FRESH_MS = 24 * 3600 * 1000;
+
+/** Whether the record is of today. */
+export function isRecordFresh(): boolean {
+  return existsSync(RECORD) && Date.now() - statSync(RECORD).mtimeMs < FRESH_MS;
+}
 
 /** Where a run writes its record: a new folder, which `keepRecord` puts in the old one's place. */
 export function newRecord(): string {
@@ -30,8 +38,8 @@ export interface ExecutedRecord {
   /** Test files that were recorded together with others: what they are said to have executed may have been one of those. */
   readonly shared: ReadonlySet<string>;
   /**
-   * The test files that executed a function of `source` which has changed since the run in the folder `project`; undefined where the record can't tell: the source
-   * is new, or what changed lies outside of all functions.
+   * The test files that executed a function of `source` which has changed since the run in the folder `project`; undefined where
+   * the record can't tell: the source is new, or what changed lies outside of all functions.
    */
   executors(source: string, project: string): ReadonlySet<string> | undefined;
 }
