@@ -81,6 +81,15 @@ describe('a run on AWS Batch', () => {
     expect(await stepOf(made)).toMatchObject(WHOLE);
   });
 
+  it('asks Batch no more once it is closed', async () => {
+    const made = await open(each('runs'));
+    await made.batch.tell({ kind: 'fail', calls: 1000, by: 503 });
+    const jobs = await made.deps.clusters.open({ kind: 'aws-batch', queue: 'queue', definition: 'runs' }, 'r', 'a');
+    const found = expect(jobs.adopt([{ slice: 's', at: 'r' }])).rejects.toThrow(/AWS Batch does not answer ListJobs/);
+    await jobs.close();
+    await found;
+  });
+
   it.each([
     {
       what: 'whose queue is disabled',

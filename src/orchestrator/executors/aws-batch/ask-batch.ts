@@ -1,5 +1,6 @@
 // Asks AWS Batch, at its pace: what is throttled or not answered is asked again, each time after a longer and random pause.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchConnection } from './connect-batch.ts';
 import { type BatchFault, catalogued, faultOf } from './batch-faults.ts';
 import { createPace } from './pace.ts';
@@ -11,6 +12,8 @@ export interface AskOptions {
   readonly submitsPerSecond: number;
   /** Of all other calls together. */
   readonly callsPerSecond: number;
+  /** Once it is aborted, nothing is asked again. */
+  readonly closing: AbortSignal;
 }
 
 /** One call of the API, by its name there. */
@@ -34,7 +37,7 @@ const LONGEST_PAUSE_MS = 10_000;
 
 export function createAskBatch(
   connection: () => Promise<BatchConnection>,
-  { giveUpMs, submitsPerSecond, callsPerSecond }: AskOptions,
+  { giveUpMs, submitsPerSecond, callsPerSecond, closing }: AskOptions,
 ): AskBatch {
   const submits = createPace(submitsPerSecond);
   const calls = createPace(callsPerSecond, callsPerSecond);
@@ -52,7 +55,8 @@ export function createAskBatch(
       }
       if (fault === 'refused') throw new Refused(catalogued(thrown, call.name).message, { cause: thrown });
       if (fault === 'forbidden' || performance.now() > giveUpAt) throw catalogued(thrown, call.name);
-      await pause(attempt);
+      await pause(attempt, closing);
+      if (closing.aborted) throw catalogued(thrown, call.name);
       if (fault === 'unclear') {
         const made = await call.made?.();
         if (made !== undefined) return made;
@@ -62,7 +66,8 @@ export function createAskBatch(
 }
 
 /** Of a random length, so that those who were throttled together do not come again together. */
-async function pause(attempt: number): Promise<void> {
+async function pause(attempt: number, signal: AbortSignal): Promise<void> {
   const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
-  await new Promise((resolve) => setTimeout(resolve, longest / 2 + (Math.random() * longest) / 2));
+  // It throws where the signal ends it.
+  await sleep(longest / 2 + (Math.random() * longest) / 2, undefined, { signal }).catch(() => undefined);
 }

@@ -40,7 +40,9 @@ export function openBatchJobs(options: BatchJobsOptions): ClusterJobs {
   const { missingMs = 30_000, settleMs = 10_000 } = options;
   let opened: Promise<BatchConnection> | undefined;
   const connection = (): Promise<BatchConnection> => (opened ??= connectBatch(silenceMs));
+  const closing = new AbortController();
   const ask = createAskBatch(connection, {
+    closing: closing.signal,
     giveUpMs,
     submitsPerSecond: SUBMITS_PER_SECOND,
     callsPerSecond: CALLS_PER_SECOND,
@@ -61,7 +63,10 @@ export function openBatchJobs(options: BatchJobsOptions): ClusterJobs {
         (first) => {
           if (first !== undefined) known.set(name, Promise.resolve(first));
         },
-        (error: unknown) => logger.warn({ error: String(error) }, `repeats of the job ${name} could not be looked for`),
+        (error: unknown) => {
+          if (!closing.signal.aborted)
+            logger.warn({ error: String(error) }, `repeats of the job ${name} could not be looked for`);
+        },
       );
     }, settleMs);
     timer.unref();
@@ -136,6 +141,7 @@ export function openBatchJobs(options: BatchJobsOptions): ClusterJobs {
       );
     },
     async close() {
+      closing.abort();
       for (const timer of settling) clearTimeout(timer);
       await watching.close();
       const connected = await opened?.catch(() => undefined);
