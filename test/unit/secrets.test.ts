@@ -157,6 +157,7 @@ describe('what goes wrong with a URL that holds a secret', () => {
     ['a scheme that is no database', () => openDatabase(`oracle://ada:${SECRET}@127.0.0.1:1/d`)],
     ['a database without a scheme', () => openDatabase(`host=127.0.0.1 password=${SECRET}`)],
     ['a database that is not there', () => openDatabase(`postgres://ada:${SECRET}@127.0.0.1:1/d`)],
+    ['a database that is not there, in its query', () => openDatabase(`postgres://127.0.0.1:1/d?password=${SECRET}`)],
     ['a database whose URL does not parse', () => openDatabase(`postgres://ada:${SECRET}@127.0.0.1:port/d`)],
     ['a database with a bare % in its password', () => openDatabase(`postgres://ada:${SECRET}%@127.0.0.1:1/d`)],
     ['a database with a slash in its password', () => openDatabase(`postgres://ada:${SECRET}/x@127.0.0.1:1/d`)],
