@@ -51,7 +51,9 @@ export async function openEvolvingShop(
     write,
     /** Throws what a command says that fails. */
     headrace,
-    headraceKilled: (afterMs: number, ...args: readonly string[]) => headraceBeside(project, args, env, afterMs),
+    /** Its temporary files, which a killed process leaves, go with the project. */
+    headraceKilled: (afterMs: number, ...args: readonly string[]) =>
+      headraceBeside(project, args, { ...env, TMPDIR: project.directory }, afterMs),
     async close(): Promise<void> {
       await server.stop();
       project.remove();

@@ -1,6 +1,6 @@
 // An executor over a temporary folder and a real artifact store; orders are written to it as a driver writes them.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StepAction } from '../../src/definitions/index.ts';
@@ -120,13 +120,13 @@ export function createWorld({ end, isCommittedByPlace = false, ...parts }: World
   return world;
 }
 
-/** Processes in whose environment or arguments this text stands. */
+/** Processes in whose environment, arguments or working folder this text stands. */
 export function processesWith(text: string): number[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
     try {
-      const said = readFileSync(`/proc/${name}/environ`, 'utf8') + readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      return said.includes(text) ? [Number(name)] : [];
+      const said = ['environ', 'cmdline'].map((of) => readFileSync(`/proc/${name}/${of}`, 'utf8'));
+      return [...said, `${readlinkSync(`/proc/${name}/cwd`)}/`].join('\0').includes(text) ? [Number(name)] : [];
     } catch {
       return []; // gone
     }

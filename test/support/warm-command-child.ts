@@ -11,6 +11,8 @@ export function openWarmChild(hear: (answer: WarmAnswer) => void): (request: War
   let child: ChildProcess | undefined;
   const start = (): ChildProcess => {
     const started = fork(PROGRAM, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] });
+    // It outlives the test file: the next one asks it, too.
+    started.unref();
     // What it could not catch; of a command that ended, its answer holds the text.
     let [stdout, stderr] = ['', ''];
     started.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
