@@ -2,7 +2,7 @@
 // the registry, in turn: whoever comes next finds every acknowledged event once, and a retried key counts once.
 
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MICROS_PER_MINUTE, silentLogger } from '../../src/core/index.ts';
 import type { LogWriter } from '../../src/events/index.ts';
 import type { IngestionDeps } from '../../src/ingestion/index.ts';
@@ -70,10 +70,25 @@ const swept = (steps: readonly string[]): readonly string[] =>
 describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', (kind) => {
   const world = eachWorld(() => openIngestionWorld(kind));
 
+  /** What a process that died had open: its connections would have ended with it. */
+  const left: { close(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const one of left.splice(0)) await one.close();
+  });
+  const kept = <T extends { close(): Promise<void> }>(one: T): T => {
+    left.push(one);
+    return one;
+  };
+  const keeping = (own: OnlineStore): OnlineStore => ({
+    ...own,
+    writer: async (link) => kept(await own.writer(link)),
+    run: async (...given) => kept(await own.run(...given)),
+  });
   const open = (machine: string, crash?: Crash): Promise<PushProcess> =>
     world.open({
       definitions: () => definitions,
       machine,
+      between: keeping,
       // Nobody waits for the end of what is gone.
       limits: { timeoutMs: 1000 },
       ...(crash && { around: watched(crash), closeLimit: () => (crash.hasCrashed ? 0 : 10_000) }),
