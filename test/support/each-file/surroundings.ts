@@ -25,8 +25,8 @@ const TASKS = '/proc/self/task';
 const [WHILE_MS, BUSY_TICKS] = [200, 5];
 /** Resources that come and go by themselves: requests in flight of the process itself, and what Vitest talks through. */
 const PASSING = /^(FSReqCallback|FSReqPromise|Immediate|PipeWrap|MessagePort|TTYWrap|CloseReq)$/;
-/** Temporary files that native libraries write once a process: the ONNX runtime's. */
-const OF_LIBRARIES = /^(\.ses|mat-debug-\d+\.log)$/;
+/** Temporary files that libraries keep for the next process: the ONNX runtime's, and Node's of compiled modules. */
+const OF_LIBRARIES = /^(\.ses|mat-debug-\d+\.log|node-compile-cache)$/;
 /** Where Node keeps the connections of `fetch`. */
 const FETCH = Symbol.for('undici.globalDispatcher.1');
 const GLOBALS = ['fetch', 'Date', 'setTimeout', 'setInterval', 'WebSocket', 'crypto'] as const;
