@@ -15,6 +15,7 @@ import { migrateEventLog } from '../../src/events/index.ts';
 import { feedRows, openFeeds } from '../../src/ingestion/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
+import { refused } from '../support/refused.ts';
 
 const row = (id: string, arrivedMicros = 5, source = 's'): HeldRow => ({
   id,
@@ -53,6 +54,15 @@ describe.each(testDatabases('the quarantine and feeds'))('on $name', (databases)
       ]);
       await quarantine.withdraw(['c']);
       expect((await quarantine.rows('s')).map(({ id }) => id)).toEqual(['a', 'b']);
+    });
+
+    it('keeps what fills it to the byte', async () => {
+      const { row: text, reasons } = row('a');
+      const bytes = Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(reasons));
+      const exact = await openQuarantine(database, { maxBytes: 2 * bytes });
+      expect(await exact.hold([row('a')])).toEqual(['a']);
+      expect(await exact.hold([row('b')])).toEqual(['b']);
+      await refused(exact.hold([row('c')]), 'HR_QUARANTINE_FULL');
     });
 
     it('has an end, at which it keeps none of what comes', async () => {
