@@ -1,6 +1,7 @@
 // Which functions of src a test file executed, in its own process and in the programs that it started, by V8's own coverage.
 // A whole run of `npm test` records them for `npm test -- --affected`. To begin anew costs V8 a walk over the whole heap, some
-// tenths of a second, so files that take less CPU than that are recorded together with the next ones.
+// tenths of a second, so files that take little CPU are recorded together with the next ones. V8 is asked once for all of them: of
+// a module of which it has said what was executed, it says nothing more until it begins anew.
 
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,24 +18,29 @@ export interface RecordedGroup {
   readonly executed: Executed;
 }
 
-/** How long a group grows; more would make the record of each of its files too wide. */
+/** How many files are recorded together; more would make the record of each too wide. */
 const LARGEST_GROUP = 20;
-const CHEAP_MS = 500;
+const CHEAP_MS = 1000;
 
 let cover: Cover | undefined;
 /** What is recorded together with the next file; undefined where that begins anew. */
-let open: RecordedGroup | undefined;
+let open: { readonly tests: string[]; readonly programs: Executed[] } | undefined;
 let groups = 0;
 
 /** Undefined where this run records nothing. */
 export function beginRecord(): { end(testFile: string, cpuMs: number): void } | undefined {
   const record = process.env['HEADRACE_TEST_RECORD'];
   if (record === undefined) return undefined;
-  const ours = (cover ??= coverSources());
-  if (open === undefined) {
-    ours.restart();
-    groups++;
+  if (cover === undefined) {
+    cover = coverSources();
+    // How Vitest ends a worker: the last group is written then.
+    process.once('SIGTERM', () => {
+      write(record);
+      process.exit();
+    });
   }
+  if (open === undefined) cover.restart();
+  const group = (open ??= { tests: [], programs: [] });
   // What programs executed lies here until the file ends: each writes a file of its own.
   const programs = mkdtempSync(join(tmpdir(), 'headrace-executed-'));
   process.env['HEADRACE_TEST_EXECUTED'] = programs;
@@ -42,19 +48,21 @@ export function beginRecord(): { end(testFile: string, cpuMs: number): void } | 
   if (!options.includes(COVER_PROGRAMS)) process.env['NODE_OPTIONS'] = `${options} --import=${COVER_PROGRAMS}`.trim();
   return {
     end(testFile, cpuMs) {
-      const all = [
-        ...(open === undefined ? [] : [open.executed]),
-        ours.take(),
-        ...readdirSync(programs).map((name) => read(join(programs, name))),
-      ];
+      group.tests.push(testFile);
+      group.programs.push(...readdirSync(programs).map((name) => read(join(programs, name))));
       rmSync(programs, { recursive: true, force: true });
-      mkdirSync(record, { recursive: true });
-      const group = { tests: [...(open?.tests ?? []), testFile], executed: merge(all) };
-      writeFileSync(join(record, `${process.pid}-${groups}.json`), JSON.stringify(group));
-      const isCheap = cpuMs < CHEAP_MS && all.length === (open === undefined ? 1 : 2);
-      open = isCheap && group.tests.length < LARGEST_GROUP ? group : undefined;
+      const isCheap = cpuMs < CHEAP_MS && group.programs.length === 0;
+      if (!isCheap || group.tests.length === LARGEST_GROUP) write(record);
     },
   };
+}
+
+function write(record: string): void {
+  if (open === undefined || cover === undefined) return;
+  const group: RecordedGroup = { tests: open.tests, executed: merge([cover.take(), ...open.programs]) };
+  mkdirSync(record, { recursive: true });
+  writeFileSync(join(record, `${process.pid}-${++groups}.json`), JSON.stringify(group));
+  open = undefined;
 }
 
 function read(path: string): Executed {
