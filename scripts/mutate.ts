@@ -133,8 +133,7 @@ function listed(path: string): Fault[] {
 
 function planted(file: string, source: string, kind: string, from: number, to: number, by: string): Fault {
   const short = (words: string): string => words.replaceAll(/\s+/g, ' ').slice(0, 80);
-  const line = source.slice(0, from).split('\n').length;
-  const words = `${line} ${kind}: ${short(source.slice(from, to))} → ${short(by)}`;
+  const words = `${source.slice(0, from).split('\n').length} ${kind}: ${short(source.slice(from, to))} → ${short(by)}`;
   return { file, words, text: source.slice(0, from) + by + source.slice(to) };
 }
 
