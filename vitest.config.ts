@@ -33,8 +33,9 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     setupFiles: 'test/support/each-file.ts',
     pool: 'forks',
-    maxWorkers: 2,
-    // Files share two processes, one after the other, and Node loads the sources as they are: a module is loaded once.
+    // One more than two cores have: a file waits for its servers and processes a quarter of its time.
+    maxWorkers: 3,
+    // Files share three processes, one after the other, and Node loads the sources as they are: a module is loaded once.
     isolate: isApart,
     experimental: { viteModuleRunner: false, nodeLoader: false },
     execArgv: ['--conditions=headrace-source', '--disable-warning=ExperimentalWarning'],

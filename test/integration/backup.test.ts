@@ -131,6 +131,19 @@ describe('a backup', () => {
     for (const key of here.blobs) expect(await there.objects.get(key)).toEqual(await here.objects.get(key));
   });
 
+  it('is restored with progress that counts each object', async () => {
+    await backUpPlace(await filledPlace());
+    const steps: (string | number | undefined)[] = [];
+    const progress = {
+      ...silentProgress,
+      start: (name: string, total?: number) => void steps.push(name, total),
+      advance: (done: number) => void steps.push(done),
+    };
+    await restorePlace(await emptyPlace(), { progress });
+    const at = steps.indexOf('copy objects');
+    expect(steps.slice(at, at + 4)).toEqual(['copy objects', 2, 1, 2]);
+  });
+
   it('names an artifact that is gone or that is another file, and is made all the same', async () => {
     const here = await filledPlace();
     const [gone = '', changed = ''] = here.blobs;
@@ -139,6 +152,17 @@ describe('a backup', () => {
     const { missing, objects } = await backUpPlace(here);
     expect(missing.map(({ key }) => key).toSorted()).toEqual([gone, changed].toSorted());
     expect(objects.count).toBe(0);
+  });
+
+  it('names the code that is gone by its function and its definitions', async () => {
+    const here = await filledPlace();
+    const { departure } = flightsManifest.onDemandViews;
+    if (departure === undefined) throw new Error('flightsManifest has the view');
+    const transform = { ...departure.transform, bundle: 'b'.repeat(64) };
+    const manifest = { ...flightsManifest, onDemandViews: { departure: { ...departure, transform } } };
+    const { hash } = await here.registry.definitions.apply(manifest, { actor: 'ann' });
+    const what = `code of ${transform.id} in definitions ${hash.slice(0, 12)}`;
+    expect((await backUpPlace(here)).missing).toMatchObject([{ what }]);
   });
 
   it('is written over no other backup, nor beside files of none; one that was only begun is gone on with', async () => {

@@ -10,7 +10,7 @@ import { createBlockBuffer } from '../../src/monitoring/prediction-log/record-bl
 import { compileDecoder, type DecodedRecord } from '../../src/monitoring/prediction-log/record-decoder.ts';
 import { compileEncoder } from '../../src/monitoring/prediction-log/record-encoder.ts';
 import { packRoute } from '../../src/monitoring/prediction-log/record-route.ts';
-import { redactionOf } from '../../src/monitoring/prediction-log/redaction.ts';
+import { hidesUnits, redactionOf } from '../../src/monitoring/prediction-log/redaction.ts';
 import { armSchema, predictionRecord } from '../support/prediction-records.ts';
 
 interface Column {
@@ -99,4 +99,16 @@ describe('the name unit', () => {
     expect([read.unit, read.values.slice(0, 2), read.altered]).toEqual([['', ''], ['a', 'b'], { unit: 'redacted' }]);
     expect(logged([], ['unit']).read.altered).toBeNull();
   });
+});
+
+it.each([
+  ['rider', true],
+  ['fares.rider', true],
+  ['unit', true],
+  ['fares.unit', true],
+  ['driver', false],
+  ['others.rider', false],
+  ['others.unit', false],
+])('the name %s hides a column of the unit: %s', (name, hides) => {
+  expect(hidesUnits('fares', 'rider', [name])).toBe(hides);
 });
