@@ -5,9 +5,9 @@ import { HeadraceError } from '../../src/core/index.ts';
 import { fromHttp } from '../../src/serving/http/problem.ts';
 
 describe('an error that a route throws', () => {
-  const own = new HeadraceError('HR_NOT_FOUND', 'there is no model "a"');
+  const own = new HeadraceError('HR_UNKNOWN_MODEL', 'there is no model "a"');
   it.each([
-    ['one of Headrace’s own is itself', own, 'HR_NOT_FOUND', /"a"/],
+    ['one of Headrace’s own is itself', own, 'HR_UNKNOWN_MODEL', /"a"/],
     ['nothing', undefined, 'HR_INTERNAL', /./],
     ['null', null, 'HR_INTERNAL', /./],
     ['a text', 'broken', 'HR_INTERNAL', /./],
