@@ -4,19 +4,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { driftReport } from '../../src/monitoring/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
+import { createRandom } from '../support/chance.ts';
 import { databasesByTier } from '../support/databases.ts';
 import { DAY, type DriftWorld, HOUR, openDriftWorld, type ServedRow, START } from '../support/drift-world.ts';
 
-/** Numbers from 0 to 1, the same each time. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-const random = createRandom(7);
+const random = createRandom(7).next;
 const CITIES = ['Bern', 'Zug', 'Basel'];
 /** So many hours from one on, served alike. */
 const hours = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => START + (from + i) * HOUR);
@@ -154,7 +146,7 @@ describe.each(databasesByTier('drift'))('drift on $name', (databases) => {
 
   it('takes days that differ by themselves for what they are', async () => {
     // Each day of the training data has its own level.
-    const level = createRandom(3);
+    const level = createRandom(3).next;
     const levels = Array.from({ length: 20 }, () => level() * 60);
     await world.train(
       'restless',

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openQualityStore, openSkewStore, qualityReport } from '../../src/monitoring/index.ts';
 import { type QualityStore, runQuality, tellSkew } from '../../src/monitoring/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { seededRandom } from '../support/seeded-random.ts';
+import { createRandom } from '../support/chance.ts';
 import { databasesByTier } from '../support/databases.ts';
 import { DAY, type DriftWorld, HOUR, openDriftWorld, START } from '../support/drift-world.ts';
 
@@ -14,11 +14,11 @@ describe.each(databasesByTier('quality'))('quality on $name', (databases) => {
   let world: DriftWorld;
   let store: QualityStore;
   let metrics: Record<string, number> = {};
-  let random = seededRandom(5);
+  let random = createRandom(5).next;
   beforeAll(() => databases.start());
   afterAll(() => databases.stop());
   beforeEach(async () => {
-    random = seededRandom(5);
+    random = createRandom(5).next;
     metrics = {};
     database = await openDatabase(await databases.newUrl());
     world = await openDriftWorld(database);

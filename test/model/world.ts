@@ -3,7 +3,7 @@
 
 import type { Coverage } from '../../src/online/runs/coverage.ts';
 import type { RunState, SnapshotFile } from '../../src/online/runs/run-row.ts';
-import { createRandom, type Random } from './random.ts';
+import { createRandom, type Random } from '../support/chance.ts';
 import type { Rule } from './rules.ts';
 
 /** What a process does, one durable step between two yields: anything else may happen there. */

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type PoolClaim, shareOf } from '../../src/orchestrator/rows/pool-shares.ts';
+import { createRandom } from '../support/chance.ts';
 import { runs } from '../support/tier.ts';
 
 const claim = fc.record({
@@ -98,12 +99,7 @@ describe('runs that all want more than there is', () => {
   it('get their turns, one as often as another, however many wait', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 5 }), fc.nat(), (runs, size, seed) => {
-        let state = seed;
-        const chance = (below: number): number => {
-          state = (Math.imul(state, 1664525) + 1013904223) | 0;
-          return ((state >>> 8) ^ (state >>> 20)) % below;
-        };
-        const { ended, longest } = play(runs, size, chance, 4000);
+        const { ended, longest } = play(runs, size, createRandom(seed).below, 4000);
         const mean = ended.reduce((all, one) => all + one, 0) / runs;
         for (const one of ended) expect(one).toBeGreaterThan(mean / 2);
         expect(longest).toBeLessThan(100 * runs);

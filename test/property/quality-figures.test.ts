@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { measureDays } from '../../src/monitoring/quality/measure.ts';
 import { worstSegments } from '../../src/monitoring/quality/segments.ts';
 import { worldOfAll } from '../support/offline-world.ts';
-import { seededRandom } from '../support/seeded-random.ts';
+import { createRandom } from '../support/chance.ts';
 import { runs } from '../support/tier.ts';
 
 const world = worldOfAll();
@@ -125,7 +125,7 @@ describe('figures', () => {
 });
 
 describe('slices', () => {
-  const random = seededRandom(11);
+  const random = createRandom(11).next;
   const rows = (isBad: (request: { city: string; age: number; device: string }) => boolean): Row[] =>
     Array.from({ length: 3000 }, () => {
       const request = {

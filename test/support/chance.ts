@@ -1,28 +1,44 @@
-// Chance that repeats: the same seed, the same choices.
+// Chance by a seed, so that a history can be played again.
 
 export interface Random {
-  /** From 0 to `limit` - 1. */
+  /** In [0, 1), of 32 bits. */
+  next(): number;
+  /** A whole number in [0, limit). */
   below(limit: number): number;
+  /** A whole number in [from, to). */
+  between(from: number, to: number): number;
+  chance(probability: number): boolean;
   pick<T>(items: readonly T[]): T;
+  /** So many different items. */
+  sample<T>(items: readonly T[], count: number): T[];
   shuffled<T>(items: readonly T[]): T[];
 }
 
-// A linear congruential generator (Numerical Recipes).
+/** mulberry32, begun at the seed's hash so that neighbours differ from their first number on. */
 export function createRandom(seed: number): Random {
-  let state = seed >>> 0;
+  let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) >>> 0;
   const next = (): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
-  const below = (limit: number): number => Math.floor(next() * limit);
+  const between = (from: number, to: number): number => from + Math.floor(next() * (to - from));
+  const sample = <T>(items: readonly T[], count: number): T[] => {
+    const left = [...items];
+    return Array.from({ length: count }, () => left.splice(between(0, left.length), 1)).flat();
+  };
   return {
-    below,
-    // There is one at every index below the length.
-    pick: <T>(items: readonly T[]) => items[below(items.length)] as T,
-    shuffled: (items) =>
-      items
-        .map((item) => ({ item, at: next() }))
-        .toSorted((a, b) => a.at - b.at)
-        .map(({ item }) => item),
+    next,
+    between,
+    sample,
+    below: (limit) => between(0, limit),
+    chance: (probability) => next() < probability,
+    pick<T>(items: readonly T[]): T {
+      if (items.length === 0) throw new Error('nothing to pick from');
+      // The index is within the items.
+      return items[between(0, items.length)] as T;
+    },
+    shuffled: (items) => sample(items, items.length),
   };
 }

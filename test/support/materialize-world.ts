@@ -31,6 +31,7 @@ import {
   type RecordDirectory,
 } from '../../src/online/index.ts';
 import type { Database } from '../../src/storage/index.ts';
+import { createRandom } from './chance.ts';
 import { definitionsOf, fields, manifestOf, TYPES, viewOf } from './offline-world.ts';
 import { sameValue } from './oracle.ts';
 
@@ -122,7 +123,7 @@ export function materializeDefinitions(directory: string): Definitions {
 
 /** `count` rows over three days from START, the same for the same seed; some late, some null, some tombstones. */
 export function sales(count: number, shops: number, seed = 1): Row[] {
-  const random = generator(seed);
+  const random = createRandom(seed).next;
   const pick = <T extends Value>(...values: T[]) => values[Math.floor(random() * values.length)] as T;
   return Array.from({ length: count }, (_, i) => {
     const at = START + Math.floor(random() * 3 * 24 * 60) * MICROS_PER_MINUTE;
@@ -139,15 +140,6 @@ export function sales(count: number, shops: number, seed = 1): Row[] {
       tag: pick('a', 'b', 'é', null),
     };
   });
-}
-
-// A linear congruential generator (Numerical Recipes): tests repeat.
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 /** What readers of the store read by, as the registry has it now. */

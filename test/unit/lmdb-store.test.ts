@@ -23,6 +23,7 @@ import { type Clock, systemClock } from '../../src/core/index.ts';
 import { bootId } from '../../src/online/lmdb/boot-id.ts';
 import { type LmdbOptions, openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
 import type { Claim, OnlineStore, PartWrite, StoreWriter } from '../../src/online/online-store.ts';
+import { createRandom } from '../support/chance.ts';
 import { forEver, keyOf, partOf, refOf, runOnce, shown } from '../support/lmdb-records.ts';
 import { skipBecause } from '../support/skips.ts';
 import { runs } from '../support/tier.ts';
@@ -398,14 +399,6 @@ function mixPages(before: Buffer, after: Buffer, random: () => number): Buffer {
   return mixed;
 }
 
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 const hasBootId = bootId() !== undefined;
 if (!hasBootId) skipBecause('a power loss under the embedded store: this system does not tell when it was started');
 
@@ -417,7 +410,7 @@ describe.skipIf(!hasBootId)('after a power loss the embedded store', () => {
         fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 2, maxLength: 5 }),
         (seed, bursts) =>
           inFolders(async (path, crashed, closeLater) => {
-            const random = generator(seed);
+            const random = createRandom(seed).next;
             const { stores, writers } = await openTwo(path, closeLater, [1, 1]);
             let n = 0;
             const burst = async (count: number) => {
@@ -477,7 +470,7 @@ describe.skipIf(!hasBootId)('after a power loss the embedded store', () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 6 }), (seed, calls) =>
         inFolders(async (path, crashed, closeLater) => {
-          const random = generator(seed);
+          const random = createRandom(seed).next;
           const { stores, writers } = await openTwo(path, closeLater, [1, 2]);
           let before = await onDisk(path);
           const given = new Map<string, unknown>();

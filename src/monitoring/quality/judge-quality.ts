@@ -45,15 +45,19 @@ export function judgeDays(
       continue;
     covered = Math.max(covered, coverage);
     const history = before.slice(-MOST_DAYS);
-    before.push(value);
     const mean = history.reduce((sum, each) => sum + each, 0) / history.length;
     const expected = registered ?? (history.length >= LEAST_DAYS ? mean : undefined);
-    if (expected === undefined) continue;
+    if (expected === undefined) {
+      before.push(value);
+      continue;
+    }
     const spread = history.length >= LEAST_DAYS ? deviation(history, mean) : 0;
     const error = Math.hypot(one.errors[figure] ?? 0, Math.max(spread, LEAST_SPREAD * Math.abs(expected)));
     const worse = IS_GREATER_BETTER[figure] ? expected - value : value - expected;
     const z = error === 0 ? 0 : worse / error;
     const verdict = z > FIRES_AT ? 'firing' : z > CLOSES_AT ? 'between' : 'ok';
+    // A bad day would widen the spread so far that the next one like it passes.
+    if (verdict !== 'firing') before.push(value);
     const against = registered === undefined ? 'history' : 'registered';
     judged.push({ day: one.day, figure, value, expected, against, z, verdict, labelled: one.labelled, coverage });
   }
