@@ -173,3 +173,40 @@ export const orders = postgres('orders', {
   if (findPostgres() === undefined)
     skipBecause('headrace sources of a database: no initdb and postgres found (Debian: postgresql)');
 });
+
+describe('headrace sources list', () => {
+  const LONG = `SELECT id, at\n  FROM orders WHERE ${'x'.repeat(60)}`;
+  const source = (name: string, kind: string, place: string): string => `
+const ${name} = ${kind}('${name}', { columns: { id: t.int64(), at: t.timestamp() }, eventTime: 'at', ${place} });
+export const ${name}_view = featureView('${name}_view', { entity: thing, source: ${name}, features: { n: count().over('1d') } });
+`;
+  const project = testProject({
+    'feature_repo/all.ts': [
+      "import { count, csv, entity, featureView, iceberg, postgres, pushed, t } from 'headrace';",
+      "export const thing = entity('thing', { keys: { id: t.int64() } });",
+      source('a_file', 'csv', "path: '../a.csv'"),
+      source('b_table', 'postgres', "connection: 'env:SHOP', table: 'sales.orders'"),
+      source('c_query', 'postgres', `connection: 'env:SHOP', query: ${JSON.stringify(LONG)}`),
+      source('d_catalog', 'iceberg', "catalog: 'env:LAKE', table: 'sales.orders'"),
+      source('e_pushed', 'pushed', ''),
+    ].join('\n'),
+  });
+
+  it('shows where each lies: a path, a table, the beginning of a query, or nothing', async () => {
+    const { stdout, stderr } = await headraceHere(project, ['sources', 'list']);
+    expect(stderr).toBe('');
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(/ {2,}/).slice(0, 3)),
+    ).toEqual([
+      ['NAME', 'KIND', 'PLACE'],
+      ['a_file', 'csv', '../a.csv'],
+      ['b_table', 'postgres', 'env:SHOP sales.orders'],
+      ['c_query', 'postgres', `env:SHOP (SELECT id, at FROM orders WHERE ${'x'.repeat(28)})`],
+      ['d_catalog', 'iceberg', 'env:LAKE sales.orders'],
+      ['e_pushed', 'pushed', '-'],
+    ]);
+  });
+});

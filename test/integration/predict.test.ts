@@ -268,6 +268,16 @@ describe('a batch that breaks off', () => {
     expect(readdirSync(project.file(out)).filter((name) => !name.startsWith('part-'))).toEqual(['_manifest.json']);
   });
 
+  it('says of each part how many rows it holds', async () => {
+    const { parts } = await run('whole');
+    const held = await readRows(
+      `SELECT parse_filename(filename) AS name, count(*)::INTEGER AS rows
+        FROM read_parquet('${project.file('whole')}/part-*.parquet', filename = true) GROUP BY ALL ORDER BY ALL`,
+    );
+    expect(held).toHaveLength(3);
+    expect(parts.map(({ name, rows: count }) => ({ name, rows: count }))).toEqual(held);
+  });
+
   it.runIf(hasS3)('in S3 goes on there, on a machine that has nothing of the first', async () => {
     const server = await sharedS3('batches in S3');
     if (server === undefined) throw new Error('there was an S3 server a moment ago');
@@ -280,6 +290,7 @@ describe('a batch that breaks off', () => {
     const keys: string[] = [];
     for await (const { key } of objects.list('')) keys.push(key);
     expect(keys).toEqual(['_manifest.json', 'part-00000.parquet', 'part-00001.parquet', 'part-00002.parquet']);
+    expect(existsSync(on('second').work)).toBe(false);
     for (const key of keys.slice(1)) project.write(`fetched/${key}`, (await objects.get(key)) ?? '');
     expect(await scores('fetched')).toEqual(whole);
   });

@@ -1,7 +1,7 @@
 // A batch's lock where another process ends at the same moment, and takes the folder of its work away.
 
 import { fork } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
@@ -36,6 +36,34 @@ it('leaves to another what that has begun there meanwhile', () => {
   expect(() => lockFolder({ name: out, work })).toThrow(/another process is predicting/);
   second.end();
   expect(existsSync(join(work, 'features.parquet'))).toBe(true);
+});
+
+it('lets go at its end also where its file cannot be removed', () => {
+  const first = lockFolder({ name: out, work });
+  const moved = join(out, 'moved');
+  renameSync(work, moved);
+  // A folder, which is not removed as a file is.
+  mkdirSync(join(work, 'lock'), { recursive: true });
+  expect(() => lockFolder({ name: out, work: moved })).toThrow(/another process is predicting/);
+  first.end();
+  lockFolder({ name: out, work: moved }).end();
+  expect(existsSync(moved)).toBe(false);
+});
+
+it.runIf(process.platform === 'linux')('leaves no file open when it ends', () => {
+  const opened = (): string[] =>
+    readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)].filter((path) => path.startsWith(work));
+      } catch {
+        // The handle that lists them is closed by now.
+        return [];
+      }
+    });
+  const lock = lockFolder({ name: out, work });
+  expect(opened()).not.toEqual([]);
+  lock.end();
+  expect(opened()).toEqual([]);
 });
 
 // twin: test/unit/batch-lock.test.ts > leaves to another what that has begun there meanwhile
