@@ -26,14 +26,27 @@ export function leaveToRun(server: ChildProcess, { isShared = false }: Lifetime)
   appendFileSync(listOf(run), `${server.pid}\n`);
 }
 
+/** Each is asked to end, so that it frees its shared memory (which Postgres has), and killed if it has not in `STOP_MS`. */
 export function endSharedServers(run: string): void {
   const pids = existsSync(listOf(run)) ? readFileSync(listOf(run), 'utf8').trimEnd().split('\n').map(Number) : [];
-  for (const pid of pids) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has ended by itself.
-    }
+  let left = pids.filter((pid) => signalled(pid, 'SIGINT'));
+  for (let waited = 0; left.length > 0 && waited < STOP_MS; waited += LOOK_MS) {
+    Atomics.wait(NEVER, 0, 0, LOOK_MS);
+    left = left.filter((pid) => signalled(pid, 0));
+  }
+  for (const pid of left) signalled(pid, 'SIGKILL');
+}
+
+const STOP_MS = 5000;
+const LOOK_MS = 20;
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
+/** False where the process has ended. */
+function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
   }
 }
 
