@@ -200,11 +200,14 @@ onEachRegistry(
         const time = stopTime();
         const heard: (readonly string[])[] = [];
         const onWait = (servers: readonly string[]): void => void heard.push(servers);
-        const setting = given.endpoints.setTraffic('delay', to(2), { actor: 'bob', waitMs: 1e9, onWait });
-        const revision = await vi.waitUntil(async () => (await get()).change?.revision, LONG);
         const list = vi.spyOn(given.servers, 'list');
+        const setting = given.endpoints.setTraffic('delay', to(2), { actor: 'bob', waitMs: 1e9, onWait });
+        // Its wait has begun once it looks at the servers.
+        await vi.waitUntil(() => list.mock.calls.length > 0, LONG);
+        const revision = (await get()).change?.revision;
         time.later(1999);
-        await vi.waitUntil(() => list.mock.calls.length >= 2, LONG);
+        const looks = list.mock.calls.length;
+        await vi.waitUntil(() => list.mock.calls.length >= looks + 2, LONG);
         expect(heard).toEqual([]);
         time.later(1);
         await vi.waitUntil(() => heard.length === 1, LONG);
@@ -317,7 +320,7 @@ onEachRegistry(
         await settle();
         for (let at = 0; at < 12; at++) await set(9, 0).catch(() => {});
         await set(1, 0);
-        await expect(setting).resolves.toBeDefined();
+        expect(await setting).toMatchObject({ revision, change: { state: 'active' } });
       });
     });
   },

@@ -24,6 +24,17 @@ const LEAST = {
   'lost machines': 8,
 };
 
+/** How the history goes wrong that shows a rule; without every other an acknowledged event is lost. */
+const WRONG = Object.fromEntries(
+  Object.entries({
+    'counted 2 times': ['row-first', 'own-run', 'whole', 'settle-void', 'seal-settled', 'lock'],
+    'is in the files and not counted': ['fence', 'named-then-open', 'redo-node', 'since-mark', 'moved-B', 'between'],
+    'seen, then gone': ['claim-seal', 'wait'],
+    'has left the files and counts': ['full-shrunk'],
+    'is never answered': ['ended-answers'],
+  } satisfies Record<string, Rule[]>).flatMap(([wrong, of]) => of.map((rule) => [rule, wrong])),
+) as Partial<Record<Rule, string>>;
+
 describe('what a record covers', () => {
   it('counts every acknowledged event once, in 200 histories', () => {
     const { denied, counts } = playAll({ count: 200 });
@@ -33,7 +44,8 @@ describe('what a record covers', () => {
   });
 
   it.each(rules)('goes wrong without rule %s: %s', (rule) => {
-    expect(playHistory(CAUGHT_BY[rule], leaveOut(rule)).denied).toBeDefined();
+    expect(playHistory(CAUGHT_BY[rule], leaveOut(rule)).denied).toContain(WRONG[rule] ?? 'acknowledged and lost');
+    expect(playHistory(CAUGHT_BY[rule]).denied).toBeUndefined();
   });
 
   it('plays a seed the same way each time', () => {

@@ -3,13 +3,14 @@
 
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createSocketServer, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { drive, type DriveLoad } from '../../load-tests/drive.ts';
 import type { PhaseFigures } from '../../load-tests/outcomes.ts';
 
 const stops: (() => void)[] = [];
 afterEach(() => {
   for (const stop of stops.splice(0)) stop();
+  vi.restoreAllMocks();
 });
 
 async function serve(listener: RequestListener): Promise<string> {
@@ -22,57 +23,66 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
 }
 
-async function one(base: string, load: DriveLoad, seconds = 1): Promise<PhaseFigures & { firstFault: string | null }> {
+interface One extends PhaseFigures {
+  readonly firstFault: string | null;
+  readonly lateP99Ms: number;
+}
+
+async function one(base: string, load: DriveLoad, seconds = 1): Promise<One> {
   const result = await drive({
     target: 'own',
     phases: [{ name: 'all', seconds }],
     streams: [{ request: 'cheap', base, loads: [load] }],
   });
   const [stream] = result.streams;
-  return { ...(stream?.phases[0] as PhaseFigures), firstFault: stream?.firstFault ?? null };
+  const { lateP99Ms } = result;
+  return { ...(stream?.phases[0] as PhaseFigures), firstFault: stream?.firstFault ?? null, lateP99Ms };
 }
 
 const answer = (response: Parameters<RequestListener>[1], status = 200, body = '{}'): void =>
   void response.writeHead(status, { 'content-length': body.length }).end(body);
 
+/** The clock stands at 0; what this gives sets it, in milliseconds since then. */
+function stopTime(): (ms: number) => void {
+  const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+  return (ms) => void now.mockReturnValue(ms);
+}
+
 describe('latencies', () => {
-  /** Holds every request back that comes in its first 700 ms, and answers them all then. */
-  const stalling = async (): Promise<string> => {
-    let endMs: number | undefined;
-    return serve((_request, response) => {
-      endMs ??= performance.now() + 700;
-      setTimeout(() => answer(response), Math.max(0, endMs - performance.now()));
-    });
-  };
+  const HUNDRED: DriveLoad = { from: 100, to: 100 };
+  /** Of requests that were to be sent at 5, 15, 25, … 995 ms, all answered at 1000 ms. */
+  const OF_A_SECOND = { sent: 100, answered: 100, p50Ms: expect.closeTo(495), p99Ms: expect.closeTo(985) };
 
   it('count from the time at which a request was to be sent', async () => {
-    const figures = await one(await stalling(), { from: 100, to: 100 });
-    expect(figures).toMatchObject({ sent: 100, answered: 100, faults: 0 });
-    // Seventy came while it stalled, evenly: half of all waited a fifth of a second and more.
-    expect(figures.p50Ms).toBeGreaterThan(150);
-    expect(figures.p99Ms).toBeGreaterThan(600);
+    const setClock = stopTime();
+    const held: (() => void)[] = [];
+    const base = await serve((_request, response) => {
+      // The next is sent 5 ms after its time, while this one has no answer yet.
+      held.push(() => answer(response));
+      setClock(Math.min(1000, held.length * 10 + 10));
+      if (held.length === 100) for (const each of held) each();
+    });
+    const figures = one(base, HUNDRED);
+    setClock(10);
+    expect(await figures).toMatchObject({ ...OF_A_SECOND, faults: 0, lateP99Ms: expect.closeTo(5) });
   });
 
   it('count a hold-up of the driver itself, which it tells', async () => {
-    const base = await serve((_request, response) => answer(response));
-    setTimeout(() => {
-      const endMs = performance.now() + 500;
-      while (performance.now() < endMs);
-    }, 200);
-    const { streams, lateP99Ms } = await drive({
-      target: 'own',
-      phases: [{ name: 'all', seconds: 1 }],
-      streams: [{ request: 'cheap', base, loads: [{ from: 100, to: 100 }] }],
-    });
-    expect(streams[0]?.phases[0]).toMatchObject({ sent: 100, answered: 100 });
-    expect(streams[0]?.phases[0]?.p99Ms).toBeGreaterThan(400);
-    expect(lateP99Ms).toBeGreaterThan(400);
+    const setClock = stopTime();
+    const figures = one(await serve((_request, response) => answer(response)), HUNDRED);
+    setClock(1000);
+    expect(await figures).toMatchObject({ ...OF_A_SECOND, lateP99Ms: expect.closeTo(985) });
   });
 
   it('of a closed loop are blind to it: one request waited, and the others were not sent', async () => {
-    const figures = await one(await stalling(), { connections: 1 });
-    expect(figures.maxMs).toBeGreaterThan(600);
-    expect(figures.p50Ms).toBeLessThan(100);
+    const setClock = stopTime();
+    let nowMs = 690;
+    const base = await serve((_request, response) => {
+      setClock((nowMs += 10));
+      answer(response);
+    });
+    const figures = await one(base, { connections: 1 });
+    expect(figures).toMatchObject({ sent: 31, answered: 31, maxMs: 700, p50Ms: 10 });
   });
 });
 
@@ -140,12 +150,13 @@ describe('what becomes of requests', () => {
 });
 
 it('ends once as many were answered as were asked for', async () => {
+  // The phase’s end never comes.
+  stopTime();
   const base = await serve((_request, response) => answer(response));
-  const { streams, seconds } = await drive({
+  const { streams } = await drive({
     target: 'own',
     phases: [{ name: 'all', seconds: 20 }],
     streams: [{ request: 'health', base, loads: [{ connections: 4 }], requests: 200 }],
   });
   expect(streams[0]?.phases[0]?.answered).toBe(200);
-  expect(seconds).toBeLessThan(15);
 });

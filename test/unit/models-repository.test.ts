@@ -96,14 +96,15 @@ describe('a model repository', () => {
     const failed = await Promise.allSettled([1, 2].map(() => acquire('a', away)));
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(told()).toMatchObject({ models: [], failedLoads: 1, memoryBytes: 0 });
-    await expect(acquire('a')).resolves.toBeDefined();
+    expect(await submitRows((await acquire('a')).model, [[2]])).toEqual([2]);
+    expect(told()).toMatchObject({ loads: 2, failedLoads: 1, memoryBytes: SIZE });
   });
 
   it('checks the artifact’s hash where it opens it', async () => {
     const { acquire } = open();
     const sha256 = sha256Hex(artifact());
     await expect(acquire('a', 2, { sha256 })).rejects.toMatchObject({ code: 'HR_ARTIFACT_UNREADABLE' });
-    await expect(acquire('a', 1, { sha256 })).resolves.toBeDefined();
+    expect(await submitRows((await acquire('a', 1, { sha256 })).model, [[2]])).toEqual([2]);
   });
 
   it('closes after the work of its models, and then loads no more', async () => {

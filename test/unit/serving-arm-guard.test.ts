@@ -1,6 +1,6 @@
 // What counts as a failure of an arm, and what a probe tells its breaker.
 
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ErrorCode, HeadraceError, silentLogger } from '../../src/core/index.ts';
 import type { Arm, ArmRow } from '../../src/serving/arm.ts';
 import { guardArm, isFailing } from '../../src/serving/arm-guard.ts';
@@ -40,6 +40,11 @@ describe('a request', () => {
 
 describe('a guard', () => {
   const clock = { nowMicros: () => 0 };
+  // Time stands.
+  const NOW_MS = 10_000;
+  beforeEach(() => void vi.spyOn(performance, 'now').mockReturnValue(NOW_MS));
+  afterEach(() => void vi.restoreAllMocks());
+
   const OF = { endpoint: 'e', variant: 'candidate', version: 2, arm: 'a' };
 
   function guard(run: Arm['run'], breakers = createBreakers({ clock, logger: silentLogger })) {
@@ -61,7 +66,7 @@ describe('a guard', () => {
   };
   const probe = ({ guarded }: ReturnType<typeof guard>, length = 1): void =>
     guarded.stoodIn(
-      performance.now(),
+      NOW_MS,
       Array.from({ length }, () => []),
       0,
     );
@@ -74,7 +79,7 @@ describe('a guard', () => {
       stages.push(stage);
       return Promise.resolve([answered]);
     });
-    const startMs = performance.now() - 6000;
+    const startMs = NOW_MS - 6000;
     open(one, startMs);
     expect([one.guarded.isOpen, one.opens()]).toEqual([true, 1]);
     expect(one.guarded.told(startMs)).toMatchObject({ variant: 'candidate', version: 2, probeMicros: 5_000_000 });
@@ -86,7 +91,7 @@ describe('a guard', () => {
     // It asks for a run of the model, whatever is kept of the arm's answers.
     expect(stages).toMatchObject([{ isProbe: true }]);
     await expect.poll(() => one.guarded.isOpen).toBe(false);
-    expect([one.held(), one.guarded.told(performance.now())]).toEqual([0, undefined]);
+    expect([one.held(), one.guarded.told(NOW_MS)]).toEqual([0, undefined]);
   });
 
   it.each([
@@ -95,11 +100,12 @@ describe('a guard', () => {
     ['never comes back', () => new Promise<never>(() => {})],
   ] as const)('stays open by a probe that %s', async (_, run) => {
     const one = guard(run);
-    open(one, performance.now() - 6000);
+    open(one, NOW_MS - 6000);
     probe(one);
     await expect.poll(() => one.held()).toBe(0);
     // The next comes after twice as long.
-    await expect.poll(() => (one.guarded.told(0)?.probeMicros ?? 0) / 1000).toBeGreaterThan(performance.now() + 9000);
+    const probeMicros = (NOW_MS + 10_000) * 1000;
+    await expect.poll(() => one.guarded.told(0)).toMatchObject({ probeMicros });
   });
 
   it('is as open in the next plan as in the one before, and forgotten once none has the arm', () => {
