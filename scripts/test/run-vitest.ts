@@ -2,8 +2,11 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { memoryFolder } from '../../test/support/memory-folder.ts';
+import { removeLeftFolders } from '../../test/support/owned-folder.ts';
 import { root } from './root.ts';
 import type { TestRunReport } from './test-run-report.ts';
 
@@ -34,7 +37,53 @@ export interface VitestEnd {
   readonly skips: readonly string[];
 }
 
+/** How long a run that was asked to end may take, before it is killed. */
+const GRACE_MS = 10_000;
+/** The folder for the files of each run that goes on, by the id of its group of processes. */
+const running = new Map<number, string>();
+let isListening = false;
+let signalled: NodeJS.Signals | undefined;
+
+/** From now on a signal that ends this process ends what its runs started first, and removes their folders. */
+export function endRunsOnSignal(): void {
+  if (isListening) return;
+  isListening = true;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void endRuns(signal));
+}
+
+async function endRuns(signal: NodeJS.Signals): Promise<void> {
+  // A terminal and whoever started this both send it.
+  if (signalled !== undefined) return;
+  signalled = signal;
+  await Promise.all([...running.keys()].map((group) => endGroup(group, signal)));
+  for (const scratch of running.values()) rmSync(scratch, { recursive: true, force: true });
+  if (running.size > 0) removeLeftFolders(memoryFolder(), 'headrace-run');
+  process.exit(128 + constants.signals[signal]);
+}
+
+/** Vitest ends at once, without its teardown; servers end in their own time. */
+async function endGroup(group: number, signal: NodeJS.Signals): Promise<void> {
+  for (const [how, waitMs] of [
+    [signal, GRACE_MS],
+    ['SIGKILL', 1000],
+  ] as const) {
+    const limit = performance.now() + waitMs;
+    for (let goesOn = signalGroup(group, how); goesOn && performance.now() < limit; goesOn = signalGroup(group, 0))
+      await sleep(20);
+  }
+}
+
+/** Whether there was anyone in the group. */
+function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-group, signal);
+  } catch {
+    return false;
+  }
+}
+
 export async function runVitest(run: VitestRun): Promise<VitestEnd> {
+  endRunsOnSignal();
   const { files, words = [], project = root, isSilent = false } = run;
   const scratch = mkdtempSync(join(tmpdir(), 'headrace-test-'));
   const [reportFile, skipsFile] = [join(scratch, 'report.json'), join(scratch, 'skips.txt')];
@@ -47,7 +96,7 @@ export async function runVitest(run: VitestRun): Promise<VitestEnd> {
       cwd: project,
       stdio: isSilent ? 'ignore' : ['ignore', 'inherit', 'inherit'],
       // A group of its own, so that what it started ends with it.
-      detached: run.killMs !== undefined,
+      detached: true,
       env: {
         ...process.env,
         HEADRACE_SKIPS_FILE: skipsFile,
@@ -59,13 +108,22 @@ export async function runVitest(run: VitestRun): Promise<VitestEnd> {
       },
     },
   );
-  const kill = (): void => void process.kill(-(child.pid ?? 0), 'SIGKILL');
+  // None where it could not be started.
+  const group = child.pid;
+  if (group !== undefined) running.set(group, scratch);
+  const kill = (): void => void (group !== undefined && signalGroup(group, 'SIGKILL'));
   const timer = run.killMs === undefined ? undefined : setTimeout(kill, run.killMs);
-  const code = await new Promise<number | null>((done) => child.once('exit', (status) => done(status)));
-  clearTimeout(timer);
+  const code = await new Promise<number | null>((done, fail) => child.once('exit', done).once('error', fail)).finally(
+    () => clearTimeout(timer),
+  );
+  // `endRuns` waits for the others of its group, and exits.
+  if (signalled !== undefined) await new Promise<never>(() => {});
+  if (group !== undefined) running.delete(group);
   const read = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
   const report = read(reportFile);
   const skips = [...new Set(read(skipsFile)?.split('\n').filter(Boolean))];
   rmSync(scratch, { recursive: true, force: true });
+  // It could not remove its own.
+  if (report === undefined) removeLeftFolders(memoryFolder(), 'headrace-run');
   return { code, report: report === undefined ? undefined : (JSON.parse(report) as TestRunReport), skips };
 }

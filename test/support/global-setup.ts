@@ -1,13 +1,13 @@
 // Vitest calls this once, before it starts its workers, and what it returns after the run.
 
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, rmSync } from 'node:fs';
 import { memoryFolder } from './memory-folder.ts';
+import { makeOwnedFolder } from './owned-folder.ts';
 import { RUN_FOLDER } from './run-folder.ts';
 import { endSharedServers } from './server-lifetime.ts';
 
 export default function setUp(): () => void {
-  const folder = mkdtempSync(join(memoryFolder(), 'headrace-run-'));
+  const folder = makeOwnedFolder(memoryFolder(), 'headrace-run');
   // Servers that refuse to run as root are started as another user, who has to pass through.
   chmodSync(folder, 0o755);
   process.env[RUN_FOLDER] = folder;

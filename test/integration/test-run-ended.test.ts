@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { root } from '../../scripts/test/root.ts';
+import { makeOwnedFolder, removeLeftFolders } from '../support/owned-folder.ts';
+
+let project: string;
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'headrace-ended-'));
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+describe('a run of tests that is ended by a signal', () => {
+  beforeAll(() => {
+    for (const name of ['scripts', 'node_modules']) symlinkSync(join(root, name), join(project, name));
+    writeFileSync(
+      join(project, 'one.test.ts'),
+      `import { spawn } from 'node:child_process';
+       import { writeFileSync } from 'node:fs';
+       import { it } from 'vitest';
+       it('starts a server and waits', async () => {
+         writeFileSync('server', String(spawn('sleep', ['1000'], { stdio: 'ignore' }).pid));
+         await new Promise(() => {});
+       }, 1e6);`,
+    );
+    writeFileSync(
+      join(project, 'run.ts'),
+      `import { runVitest } from './scripts/test/run-vitest.ts';
+       await runVitest({ tier: 'quick', files: [], project: ${JSON.stringify(project)} });`,
+    );
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('by %s leaves no process and no folder', async (signal) => {
+    const temporary = join(project, signal);
+    mkdirSync(temporary);
+    const run = spawn(process.execPath, [join(project, 'run.ts')], {
+      cwd: project,
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: 'ignore',
+    });
+    const exited = once(run, 'exit');
+    const server = join(project, 'server');
+    await expect.poll(() => existsSync(server) && readFileSync(server, 'utf8')).toMatch(/^\d+$/);
+    const pid = Number(readFileSync(server, 'utf8'));
+    rmSync(server);
+    run.kill(signal);
+    expect((await exited)[0]).toBe(128 + constants.signals[signal]);
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    expect(readdirSync(temporary).filter((name) => name.startsWith('headrace-'))).toEqual([]);
+  });
+});
+
+it('a folder whose process is gone is removed, others are left', async () => {
+  const ended = spawn('true');
+  await once(ended, 'exit');
+  const parent = join(project, 'folders');
+  for (const name of [`run-${ended.pid}-abc123`, `runs-${ended.pid}-abc123`, 'run-abc123'])
+    mkdirSync(join(parent, name, 'in'), { recursive: true });
+  const own = makeOwnedFolder(parent, 'run');
+  removeLeftFolders(parent, 'run');
+  const left = [own, join(parent, `runs-${ended.pid}-abc123`), join(parent, 'run-abc123')];
+  expect(
+    readdirSync(parent)
+      .map((name) => join(parent, name))
+      .sort(),
+  ).toEqual(left.sort());
+});
