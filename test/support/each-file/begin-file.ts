@@ -8,6 +8,12 @@ import { surroundings, whatIsLeft } from './surroundings.ts';
 /** Where files share processes; elsewhere each has its own, and what it leaves ends with that. */
 const SHARED_TIERS = new Set(['quick', 'full']);
 
+/** Vitest's own account of the worker: nothing public says in a hook that the run was cut off. */
+interface Worker {
+  /** Gives what takes the listener away. */
+  onCancel(listener: () => void): () => void;
+}
+
 /** `end` takes the test file's path below the project. */
 export function beginFile() {
   const run = runFolder();
@@ -16,11 +22,19 @@ export function beginFile() {
   const record = beginRecord();
   const before = surroundings();
   const measured = measureFile();
+  let isCut = false;
+  const { onCancel } = (globalThis as unknown as { __vitest_worker__: Worker }).__vitest_worker__;
+  const forget = onCancel(() => {
+    isCut = true;
+  });
   return {
     /** What it cost, and what it did not close, in words. */
     async end(testFile: string) {
       const costs = measured.end();
-      const left = SHARED_TIERS.has(process.env['HEADRACE_TEST_TIER'] ?? 'quick') ? await whatIsLeft(before) : [];
+      forget();
+      const isShared = SHARED_TIERS.has(process.env['HEADRACE_TEST_TIER'] ?? 'quick');
+      // A test that was cut off had no time to close what it opened.
+      const left = isShared && !isCut ? await whatIsLeft(before) : [];
       record?.end(testFile, costs.cpuMs);
       return { costs, left };
     },
