@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly globals: readonly unknown[];
+  /** What stands under each name of `SHARED`. */
+  readonly shared: ReadonlyMap<string, unknown>;
   /** How many listeners the process has for each event. */
   readonly listeners: ReadonlyMap<string, number>;
   /** How many of each kind keep the process alive. */
@@ -24,19 +25,33 @@ const TASKS = '/proc/self/task';
 /** A thread that is at work for more than this part of a while is still computing. */
 const [WHILE_MS, BUSY_TICKS] = [200, 5];
 /** Resources that come and go by themselves: requests in flight of the process itself, and what Vitest talks through. */
-const PASSING = /^(FSReqCallback|FSReqPromise|Immediate|PipeWrap|MessagePort|TTYWrap|CloseReq)$/;
+const PASSING = /^(FSReqCallback|FSReqPromise|Immediate|MessagePort|TTYWrap|CloseReq)$/;
 /** Temporary files that libraries keep for the next process: the ONNX runtime's, and Node's of compiled modules. */
 const OF_LIBRARIES = /^(\.ses|mat-debug-\d+\.log|node-compile-cache)$/;
 /** Where Node keeps the connections of `fetch`. */
 const FETCH = Symbol.for('undici.globalDispatcher.1');
-const GLOBALS = ['fetch', 'Date', 'setTimeout', 'setInterval', 'WebSocket', 'crypto'] as const;
+/** What a file may replace or set in its process, for all files after it. */
+const SHARED: Readonly<Record<string, () => unknown>> = {
+  fetch: () => globalThis.fetch,
+  Date: () => globalThis.Date,
+  setTimeout: () => globalThis.setTimeout,
+  setInterval: () => globalThis.setInterval,
+  WebSocket: () => globalThis.WebSocket,
+  crypto: () => globalThis.crypto,
+  'Math.random': () => Math.random,
+  'performance.now': () => performance.now,
+  'process.cwd()': () => process.cwd(),
+  'process.exitCode': () => process.exitCode,
+};
+/** A clock that no file replaces. */
+const nowMs = performance.now.bind(performance);
 /** Set for each file anew, or by Vitest. */
 const OWN_VARIABLES = /^(HEADRACE_TEST_|VITEST|TMPDIR$|NODE_OPTIONS$)/;
 
 export function surroundings(): Surroundings {
   return {
     environment: Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.test(name))),
-    globals: globals(),
+    shared: new Map(Object.entries(SHARED).map(([name, read]) => [name, read()])),
     listeners: new Map(process.eventNames().map((event) => [String(event), process.listenerCount(event)])),
     resources: countResources(),
     files: new Set(readdirSync(tmpdir()).filter((name) => !OF_LIBRARIES.test(name))),
@@ -45,14 +60,14 @@ export function surroundings(): Surroundings {
 }
 
 /** What is there now and was not before, in words; waits a while for what is still closing. */
-export async function whatIsLeft(before: Surroundings): Promise<string[]> {
+export async function whatIsLeft(before: Surroundings, patienceMs = PATIENCE_MS): Promise<string[]> {
   closeFetch();
-  const limit = performance.now() + PATIENCE_MS;
+  const limit = nowMs() + patienceMs;
   for (;;) {
     const left = differences(before);
     // What computes is looked for last, since that takes a while.
     const all = left.length === 0 ? await computing(before.threads) : left;
-    if (all.length === 0 || performance.now() > limit) return all;
+    if (all.length === 0 || nowMs() >= limit) return all;
     await sleep(20);
   }
 }
@@ -70,10 +85,10 @@ function differences(before: Surroundings): string[] {
   const now = surroundings();
   const names = new Set([...Object.keys(before.environment), ...Object.keys(now.environment)]);
   const variables = [...names].filter((name) => before.environment[name] !== now.environment[name]);
-  const replaced = GLOBALS.filter((_, index) => before.globals[index] !== now.globals[index]);
+  const replaced = [...now.shared].filter(([name, value]) => before.shared.get(name) !== value);
   return [
     ...variables.map((name) => `variable ${name} of the environment`),
-    ...replaced.map((name) => `another globalThis.${name}`),
+    ...replaced.map(([name]) => `another ${name}`),
     ...more(before.listeners, now.listeners, (event) => `listeners for the process's "${event}"`),
     ...more(before.resources, now.resources, (kind) => `open ${kind}`),
     ...[...now.files].filter((name) => !before.files.has(name)).map((name) => `${name} among the temporary files`),
@@ -124,5 +139,3 @@ function threads(): Map<string, number> {
     }
   return found;
 }
-
-const globals = (): unknown[] => [...GLOBALS.map((name) => globalThis[name]), Math.random, performance.now];
