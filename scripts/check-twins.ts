@@ -1,15 +1,18 @@
 // A step of `npm run check`: what was moved to the full tier keeps a quick twin, and names it. `// twin: FILE > NAME` stands in the
-// header of each `*.full.test.ts` and above each `fullIt` and `fullDescribe`; FILE is a quick test file, and NAME the name of a
-// test or group of it, or both: GROUP > TEST. A test that shows a known fault, marked `fails`, has no twin yet: `// twin: none, FINDING`.
+// header of each `*.full.test.ts` and above each `fullIt` and `fullDescribe`. FILE is a quick test file, or a contract to which one
+// holds adapters, and NAME the whole title of a quick test or group of it, or those of groups and of a test: GROUP > TEST. A test
+// that shows a known fault, marked `fails`, has no twin yet: `// twin: none, FINDING`.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { quickTitles, type Titles } from './test/quick-titles.ts';
 import { root } from './test/root.ts';
 
 const APART = /^(heavy|interop|architecture)\//;
+const titles = new Map<string, readonly Titles[]>();
 
 const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.test.ts') && !APART.test(name))
+  .filter((name) => name.endsWith('.ts') && !APART.test(name))
   .sort();
 const mistakes = files.flatMap((name) => mistakesOf(`test/${name}`, readFileSync(join(root, 'test', name), 'utf8')));
 for (const mistake of mistakes) console.log(mistake);
@@ -37,8 +40,18 @@ function mistakeOf(twin: string, text: string): string | undefined {
   const [file = '', name = ''] = twin.split(/ > (.*)/s);
   if (name === '') return `a twin is written FILE > NAME, this is: ${twin}`;
   if (file.endsWith('.full.test.ts')) return `${file} is itself of the full tier`;
+  if (APART.test(file.replace(/^test\//, ''))) return `${file} stands apart from the quick tests`;
   if (!existsSync(join(root, file))) return `there is no ${file}`;
-  // Quotes within a name are written with an escape where the name is quoted by the same.
-  const there = readFileSync(join(root, file), 'utf8').replaceAll("\\'", "'");
-  return name.split(' > ').every((part) => there.includes(part)) ? undefined : `${file} has no test named "${name}"`;
+  return namesQuickTest(file, name.split(' > ')) ? undefined : `${file} has no quick test or group titled "${name}"`;
+}
+
+/** Whether `parts` are the titles of a test or group, and of those around it, of which some may be left out. */
+function namesQuickTest(file: string, parts: readonly string[]): boolean {
+  const known = titles.get(file) ?? quickTitles(readFileSync(join(root, file), 'utf8'));
+  titles.set(file, known);
+  return known.some((path) => {
+    let at = 0;
+    for (const title of path) if (title === parts[at]) at += 1;
+    return at === parts.length && path.at(-1) === parts.at(-1);
+  });
 }

@@ -1,5 +1,5 @@
 // The guide on AWS Batch, typed from top to bottom: its containers run as processes on moto, which is its S3 and Secrets Manager too.
-// twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
+// twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks, and tells of each with its own attempt
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

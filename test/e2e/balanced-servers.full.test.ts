@@ -2,7 +2,7 @@
 // store or on another that was filled before: no request fails, no push is lost or counts twice, and each value is right.
 // twin: test/unit/app-stop-serving.test.ts > is not ready at once, and goes on answering for the drain delay
 // twin: test/integration/serving-stop.test.ts > a prediction that began before the stop
-// twin: test/unit/serving-store-check.test.ts > asks once a second for what is expected and not there
+// twin: test/unit/serving-store-check.test.ts > asks once a second for what is expected and not there, and while the store is away
 // twin: test/unit/online-runs-marks.test.ts > a store lacks what a run filled
 
 import { credentials } from '@grpc/grpc-js';

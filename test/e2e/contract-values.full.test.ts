@@ -1,5 +1,5 @@
 // The definition of a feature value, held against the command line from outside: small files, values worked out by hand.
-// twin: test/property/offline-training-set.test.ts > holds what the oracle computes, for every aggregation, type and edge
+// twin: test/property/offline-training-set.test.ts > holds what the oracle computes, for every aggregation, type and edge, and so does a batch
 
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readRows } from '../support/predict-project.ts';

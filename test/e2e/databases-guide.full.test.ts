@@ -1,5 +1,5 @@
 // The guide on databases, on the real servers, with all that it shows.
-// twin: test/contract/sources.test.ts > a source of
+// twin: test/contract/sources.test.ts > a source of $name
 // twin: test/e2e/sources-command.test.ts > of a database
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';

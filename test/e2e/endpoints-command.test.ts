@@ -94,7 +94,7 @@ describe('shadows', () => {
     expect(traffic(words)).toMatchObject({ code: 2, stderr: expect.stringContaining(told) });
   });
 
-  // twin: test/property/monitoring-shadows.test.ts > are the same whichever process counted what
+  // twin: test/property/monitoring-shadows.test.ts > are the same whichever process counted what, and in whatever parts they were told
   fullIt(
     'are compared by a running server, and where none answers the command says so',
     { timeout: 60_000 },

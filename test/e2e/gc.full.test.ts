@@ -1,6 +1,6 @@
 // Housekeeping of a whole project, beside a server that serves it: what is past its retention goes, what is needed stays.
 // twin: test/integration/housekeeping.test.ts > an object that nobody names
-// twin: test/integration/housekeeping.test.ts > a run that crashes at any step
+// twin: test/integration/housekeeping.test.ts > a run that crashes at any step leaves no record whose file is gone; the next removes the rest, and tells of each once
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

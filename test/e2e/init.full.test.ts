@@ -1,6 +1,6 @@
 // The project that `headrace init` makes: its files type-check in an editor, from a clone and from the package, and its README can
 // be typed from the first command to a prediction.
-// twin: test/integration/init.test.ts > makes a project that applies, takes pushes and reads features
+// twin: test/integration/init.test.ts > makes a project that applies, takes pushes and reads features, from another folder too with --config
 // twin: test/unit/cli-init.test.ts > where an editor finds the types
 // twin: test/unit/documented-commands.test.ts > the README and the guides
 

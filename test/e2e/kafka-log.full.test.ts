@@ -1,6 +1,6 @@
 // A server whose event log lies in a Kafka topic, as users run it: pushed over HTTP, killed, settled by another machine,
 // covered by a run, in a training set; backed up, and restored beside the topic.
-// twin: test/contract/event-log.test.ts > an event log with its registry on
+// twin: test/contract/event-log.test.ts > an event log with its registry on $database and its segments on $store
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';

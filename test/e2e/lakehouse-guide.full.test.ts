@@ -1,7 +1,7 @@
 // The guide on tables of a lake, from the first command to the last, over an Iceberg table on S3 and a Delta table on disk that
 // their own libraries wrote; and once more after the tables moved on.
-// twin: test/integration/delta-source.test.ts > follows deletes
-// twin: test/integration/iceberg-source.test.ts > leaves out what is deleted
+// twin: test/integration/delta-source.test.ts > follows deletes, updates, merges, a compaction and a checkpoint
+// twin: test/integration/iceberg-source.test.ts > leaves out what is deleted, by rewritten files, by positions and by values
 
 import { join } from 'node:path';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';

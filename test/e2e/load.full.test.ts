@@ -1,6 +1,6 @@
 // `npm run load` as a user runs it: against a server of its own, against one that runs, and what its exit codes say.
 // twin: test/unit/load-driver.test.ts > what becomes of requests
-// twin: test/unit/load-judge.test.ts > neither breaks a run nor holds it
+// twin: test/unit/load-judge.test.ts > that was not judged says why, and neither breaks a run nor holds it
 
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';

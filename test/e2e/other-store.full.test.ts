@@ -1,6 +1,6 @@
 // A server that opened another store than the one that runs filled: a wrong `project` or `online.url`, a store that is gone.
 // It says so, and what to do; by marks of runs alone, so a view that no run has filled lacks nothing.
-// twin: test/unit/serving-store-check.test.ts > asks nothing for what only pushes have filled
+// twin: test/unit/serving-store-check.test.ts > asks nothing for what only pushes have filled, until a run fills it
 // twin: test/unit/online-runs-marks.test.ts > a store lacks what a run filled
 
 import { rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // The guide on Python steps, typed from top to bottom, and its script at the desk.
-// twin: test/integration/python-step-module.test.ts > in a run gives what the step is given
+// twin: test/integration/python-step-module.test.ts > in a run gives what the step is given, and keeps result, metrics, files and cards
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

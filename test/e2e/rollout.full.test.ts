@@ -3,7 +3,7 @@
 // twin: test/integration/rollout-served.test.ts > is promoted step by step by what its servers count
 // twin: test/contract/rollouts.test.ts > is rolled back within five seconds of evidence that suffices, which is kept
 // twin: test/property/serving-breaker.test.ts > closes by a probe that is answered, and counts from nothing then
-// twin: test/unit/serving-arm-guard.test.ts > opens by failures, and closes by a probe that is answered
+// twin: test/unit/serving-arm-guard.test.ts > opens by failures, and closes by a probe that is answered, whose requests nobody waits for
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
 // The guide on schedules, typed from top to bottom beside the scheduler that it starts.
-// twin: test/contract/shown-schedules.test.ts > its coming times
+// twin: test/contract/shown-schedules.test.ts > its coming times, over the night that clocks change, before and after a scheduler has seen it
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 // Two schedulers, one of which is stopped or killed, or by another clock, or without a database: each tick has one run, and none is lost.
 // twin: test/contract/schedules.test.ts > runs are made
-// twin: test/contract/triggers.test.ts > makes one run for what came since they were first seen
+// twin: test/contract/triggers.test.ts > makes one run for what came since they were first seen, or since the run before
 
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';

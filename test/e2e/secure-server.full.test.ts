@@ -2,7 +2,7 @@
 // stop does not wait for.
 // twin: test/e2e/keys-command.test.ts > keys on the command line
 // twin: test/integration/serving-keys.test.ts > a server with keys
-// twin: test/integration/serving-streams.test.ts > ends streams at once
+// twin: test/integration/serving-streams.test.ts > ends streams at once: of clients that read, and of those that do not
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -15,7 +15,7 @@
 // twin: test/integration/client.test.ts > predictions
 // twin: test/integration/quarantined-files.test.ts > rows of files that a rule sets apart
 // twin: test/integration/push-checks.test.ts > a push
-// twin: test/integration/fleet.test.ts > each task runs once and is told once
+// twin: test/integration/fleet.test.ts > each task runs once and is told once, though $what of its turns has no answer
 // twin: test/unit/client-type.test.ts > has the columns of each endpoint, service and source by its own name
 
 import { spawn, spawnSync } from 'node:child_process';

@@ -1,6 +1,6 @@
 // What a user sees of sources and spines in a real S3: how far fetching is, that a server which goes silent is given up by
 // the setting, which spines there a request may name; the guide on sources, and the five lines of the README.
-// twin: test/contract/sources.test.ts > a source of
+// twin: test/contract/sources.test.ts > a source of $name
 // twin: test/unit/serving-spine-places.test.ts > the places of spines in S3
 // twin: test/integration/sources-query.test.ts > a query over sources
 

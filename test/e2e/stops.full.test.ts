@@ -1,6 +1,6 @@
 // A server that is told to stop: its readiness says so at once, it goes on answering until whoever balances has had the time to look, and
 // a model that hangs does not keep it; and its gRPC port.
-// twin: test/unit/app-stop-serving.test.ts > waits for no balancer
+// twin: test/unit/app-stop-serving.test.ts > told to hurry %s it began, waits for no balancer
 // twin: test/unit/app-stop-serving.test.ts > waits a second for a model that hangs, and no longer
 // twin: test/unit/app-stop-serving.test.ts > cuts off who is still answered after the drain timeout
 // twin: test/integration/grpc-native.test.ts > who watches its health is told that it stops, and is let go

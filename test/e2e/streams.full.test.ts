@@ -1,8 +1,8 @@
 // `headrace consume` as a user runs it, on a real Kafka: the guide from the first command to the last, what goes wrong, and topics in Avro
 // with a schema registry and in Protobuf with a file, from the topic to a training set.
-// twin: test/integration/consume.test.ts > pushes what the topic holds
+// twin: test/integration/consume.test.ts > pushes what the topic holds, and says how far it came
 // twin: test/unit/streams-decode.test.ts > reads a record by the columns
-// twin: test/unit/streams-decode.test.ts > reads a message by the columns
+// twin: test/unit/streams-decode.test.ts > reads a message by the columns: what is unset is null where the field can tell
 
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';

@@ -1,7 +1,7 @@
 // Runs that triggers start, on real processes: a server that is pushed to, a scheduler of its own or within the server, and drift that a
 // server's monitor finds.
-// twin: test/e2e/scheduler.test.ts > a scheduler makes and drives the runs
-// twin: test/contract/triggers.test.ts > makes one run for what came since they were first seen
+// twin: test/e2e/scheduler.test.ts > a scheduler makes and drives the runs that schedules and triggers owe, each once though two look, and lets them go on
+// twin: test/contract/triggers.test.ts > makes one run for what came since they were first seen, or since the run before
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';

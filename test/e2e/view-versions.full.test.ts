@@ -1,7 +1,7 @@
 // Versions of views as an operator meets them: who pins them, when they go, how to go back, and what is refused.
 // twin: test/contract/registry-versions.test.ts > is refused while it is applied, served or read by a model version
-// twin: test/property/view-versions.test.ts > equal the oracle once readers may take them
-// twin: test/unit/cli-views.test.ts > says under it what is short
+// twin: test/property/view-versions.test.ts > equal the oracle once readers may take them, with pushes that are kept: %s
+// twin: test/unit/cli-views.test.ts > says under it what is short, and whose cuts wait
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';

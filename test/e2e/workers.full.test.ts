@@ -1,12 +1,12 @@
 // The processes of a server: a worker that dies or hangs at the worst moment takes nobody with it, and counters never go backwards; where
 // their primary is killed, workers answer what they have begun, keep what they logged, say that they are gone and end by themselves.
 // twin: test/unit/app-supervise-workers.test.ts > a worker that dies
-// twin: test/unit/app-supervise-workers.test.ts > is killed after the limit and replaced
+// twin: test/unit/app-supervise-workers.test.ts > is killed after the limit and replaced; one that reports is left alone
 // twin: test/unit/app-supervise-workers.test.ts > ends what waits when the primary has gone, and asks nobody then
 // twin: test/unit/app-rescue-connections.test.ts > are closed where no worker is left
 // twin: test/unit/app-watch-workers.test.ts > takes none for silent that was not heard while the watching process stood still
 // twin: test/unit/app-stop-serving.test.ts > gives telemetry three seconds for what it has left to send
-// twin: test/property/monitoring-totals.test.ts > never go backwards whichever worker is asked
+// twin: test/property/monitoring-totals.test.ts > never go backwards whichever worker is asked, never count twice, and lose only what a killed worker had not sent
 // twin: test/unit/monitoring-monitor.test.ts > sums the figures of all workers as if one had counted them all
 // twin: test/integration/telemetry-otlp.test.ts > sends the same figures as /metrics shows, the last ones too
 // twin: test/contract/registry-traffic-changes.test.ts > is answered once both serve it, where they tell what they serve

@@ -105,7 +105,7 @@ describe('a feed in a backup', () => {
     expect(await goOn(there)).toEqual(all);
   });
 
-  // twin: test/integration/backup-feeds.test.ts > stands where what was shipped ends
+  // twin: test/integration/backup-feeds.test.ts > stands where what was shipped ends, not where its reader had come to
   fullIt('stands past what was shipped, though the store told nobody of it yet', async () => {
     let isAway = false;
     const between = writersOf((writer) => ({
@@ -118,7 +118,7 @@ describe('a feed in a backup', () => {
     expect(await goOn(there)).toEqual(all);
   });
 
-  // twin: test/integration/backup-feeds.test.ts > stands where what was shipped ends
+  // twin: test/integration/backup-feeds.test.ts > stands where what was shipped ends, not where its reader had come to
   fullIt('stands where a dead reader’s events end, once they are settled', async () => {
     const { here, there, process } = await reading();
     await process.drop();

@@ -136,7 +136,7 @@ describe('a run on AWS Batch', () => {
     expect((await made.batch.tell({ kind: 'count' })).children).toBeGreaterThan(20);
   });
 
-  // twin: test/integration/batch-faults.test.ts > tries again what is lost where
+  // twin: test/integration/batch-faults.test.ts > tries again what is lost where $what, and counts no try of it
   fullIt('fails with the word of whoever ends its jobs, the fifth time', async () => {
     const made = await open(each('hangs'));
     const ended = runPipeline(made.deps, { pipeline: 'p' }).catch((error: unknown) => error);

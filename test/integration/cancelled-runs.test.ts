@@ -53,7 +53,7 @@ async function abandoned(project: PipelineProject, becomesOfLauncher: 'SIGKILL' 
 }
 
 describe('cancel of a run whose driver is gone', () => {
-  // twin: test/integration/cancelled-runs.test.ts > names the host that drove it
+  // twin: test/integration/cancelled-runs.test.ts > names the host that drove it, where that is another; a cancel or resume there ends what runs
   fullIt.each(['SIGKILL', 'SIGSTOP'] as const)('ends its processes here, its launcher under %s', async (signal) => {
     const project = await open();
     const id = await abandoned(project, signal);
@@ -91,7 +91,7 @@ describe('cancel of a run whose driver is gone', () => {
     expect(orphan.signalCode ?? (await once(orphan, 'exit'))[1]).toBe('SIGKILL');
   });
 
-  // twin: test/integration/cancelled-runs.test.ts > names the host that drove it
+  // twin: test/integration/cancelled-runs.test.ts > names the host that drove it, where that is another; a cancel or resume there ends what runs
   fullIt.each(['resumed', 'beside another'])('leaves nothing running where it is %s later', async (how) => {
     const project = await open();
     const id = await abandoned(project, 'SIGSTOP');

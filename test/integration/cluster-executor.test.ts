@@ -209,7 +209,7 @@ describe('a cluster’s executor', () => {
     expect(refused).toBe(4);
   });
 
-  // twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks
+  // twin: test/integration/cluster-executor.test.ts > runs a part for every `pack` tasks, and tells of each with its own attempt
   fullIt('gives a container the secrets that its cluster reads, and says of others what to name', async () => {
     const on = makeProcesses({ 'keys/api': 'hunter2-secret' });
     const made = openWorld(on);

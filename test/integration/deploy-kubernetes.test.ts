@@ -92,7 +92,7 @@ describe.skipIf(typeof validator === 'string')('by the schemas of Kubernetes', (
   });
 });
 
-// twin: test/unit/kubernetes-pods.test.ts > a deadline is one that Kubernetes takes
+// twin: test/unit/kubernetes-pods.test.ts > a deadline is one that Kubernetes takes, however long a step may run
 fullDescribe.skipIf(typeof validator === 'string')('by the schemas of Kubernetes, too', () => {
   const job: ClusterJob = {
     name: 'headrace-1',

@@ -86,7 +86,7 @@ describe('a round of dev', () => {
     expect(await once(['--yes'])).toMatchObject({ code: 0, state: 'applied' });
   });
 
-  // twin: test/integration/dev-rounds.test.ts > does not apply what would break a model to the project’s own registry
+  // twin: test/integration/dev-rounds.test.ts > does not apply what would break a model to the project’s own registry, unless it is told to
   fullIt('applies what would break a model to a registry of its own', async () => {
     const variables = { HEADRACE_REGISTRY_URL: 'postgres://nobody@127.0.0.1:1/none' };
     expect(await once([], variables)).toMatchObject({ code: 0, state: 'applied', store: 'scratch', revision: 1 });

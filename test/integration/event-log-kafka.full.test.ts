@@ -1,7 +1,7 @@
 // Event logs in a real topic when something goes wrong: processes killed or stopped at any moment, brokers killed, paused,
 // started again, messages that others wrote, partitions that run out.
-// twin: test/contract/event-log.test.ts > an event log with its registry on
-// twin: test/integration/crash-steps.test.ts > a process that dies at any step
+// twin: test/contract/event-log.test.ts > an event log with its registry on $database and its segments on $store
+// twin: test/integration/crash-steps.test.ts > a process that dies at any step, on $name,
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { Producer } from '@platformatic/kafka';

@@ -1,5 +1,5 @@
 // Event logs of processes in containers of their own on one folder. That a kill or a stop loses nothing: several-machines.full.test.ts.
-// twin: test/contract/event-log.test.ts > hands a log that was left to whoever adopts it
+// twin: test/contract/event-log.test.ts > hands a log that was left to whoever adopts it, with the holder raised, and to one alone
 
 import { spawnSync } from 'node:child_process';
 import { expect, it, onTestFinished } from 'vitest';

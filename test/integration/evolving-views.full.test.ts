@@ -1,6 +1,6 @@
 // Definitions change under live traffic: every answer is the old meaning or the new, whole, and a model version goes on
 // getting what it was registered with.
-// twin: test/property/view-versions.test.ts > equal the oracle once readers may take them
+// twin: test/property/view-versions.test.ts > equal the oracle once readers may take them, with pushes that are kept: %s
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Meaning, startPushes, type Traffic } from '../support/evolving-project.ts';

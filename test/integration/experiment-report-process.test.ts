@@ -147,7 +147,7 @@ function workedSeconds(pid: string): number {
   }
 }
 
-// twin: test/integration/experiments.test.ts > learn, where that is their plan: once a day weights go to what is better
+// twin: test/integration/experiments.test.ts > learn, where that is their plan: once a day weights go to what is better, each time in a phase of its own
 // twin: test/integration/experiment-report-process.test.ts > says how one ended that was late, stopped with its server, or killed
 fullDescribe('a report that takes long', { timeout: LONG_MS }, () => {
   it('weighs a bandit’s arms in such a process, too, once its time has come', async () => {

@@ -1,6 +1,6 @@
 // A run over `headrace worker`s whose Postgres is killed in its midst and started again: it goes on, nothing is lost and nothing is done
 // twice.
-// twin: test/integration/fleet.test.ts > a worker that lost its lease waits for a database that is away
+// twin: test/integration/fleet.test.ts > a worker that lost its lease waits for a database that is away, and serves again
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,7 +1,7 @@
 // The fleet through deaths of processes: of a worker at work, of one that is paused past its lease, of a driver whose slices another
 // adopts.
-// twin: test/integration/fleet.test.ts > gives back what a worker had whose lease is over
-// twin: test/integration/fleet.test.ts > goes on with what runs where another driver adopts it
+// twin: test/integration/fleet.test.ts > gives back what a worker had whose lease is over, and takes nothing of it that the worker tells later
+// twin: test/integration/fleet.test.ts > goes on with what runs where another driver adopts it, whose it is from then on
 
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
 // The example's data: real flights moved by whole weeks, known on landing, never in the future.
-// twin: test/unit/leaky-join.test.ts > counts every flight from its departure on
+// twin: test/unit/leaky-join.test.ts > counts every flight from its departure on, landed or not
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

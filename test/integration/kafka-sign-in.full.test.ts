@@ -1,6 +1,6 @@
 // Signing in to a real Kafka: PLAIN and SCRAM, in the clear and behind TLS, and what is said where a password, an authority,
 // a host name or the protocol is a wrong one. Nothing that is said shows a password.
-// twin: test/contract/message-stream.test.ts > signs in, and says who may not
+// twin: test/contract/message-stream.test.ts > signs in, and says who may not, without a word of the password
 // twin: test/unit/kafka-broker-address.test.ts > is refused from %s
 
 import { spawnSync } from 'node:child_process';

@@ -139,7 +139,7 @@ describe('a model version goes on getting what it was registered with', () => {
     await expect.poll(() => push([])).toMatchObject({ status: 200 });
   });
 
-  // twin: test/integration/kept-version-sources.test.ts > though its function throws at a row
+  // twin: test/integration/kept-version-sources.test.ts > though its function throws at a row that today’s takes: there its column is null
   fullIt('whose SQL fails at a row, or can’t be tried at all: pushes go on', async () => {
     const sql = (text: string) => `sql\`CASE WHEN amount = 0 THEN ${text} ELSE amount END\``;
     await begin({ derive: sql("error('a ride for nothing')") });

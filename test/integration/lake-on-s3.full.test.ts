@@ -1,5 +1,5 @@
 // Tables of a lake on a real S3 server: what a run does when their objects vanish, or the credentials are wrong.
-// twin: test/integration/lake-tables.test.ts > to the end of a run
+// twin: test/integration/lake-tables.test.ts > is read as it was to the end of a run, although it is rewritten and cleaned
 
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';

@@ -202,7 +202,7 @@ describe.runIf(isHere)('a source in MySQL (MariaDB)', () => {
       await refused(by(parameters), 'HR_CONFIG');
   });
 
-  // twin: test/unit/offline-databases.test.ts > that is lost begins again from the start
+  // twin: test/unit/offline-databases.test.ts > that is lost begins again from the start, three times
   fullIt('reads again when the connection is killed, and says so when it always is', { timeout: 30_000 }, async () => {
     await admin.query(
       "CREATE TABLE filled (v int, pad text); INSERT INTO filled SELECT seq, REPEAT('x', 500) FROM seq_1_to_20000",
@@ -264,7 +264,7 @@ describe.runIf(isHere)('a source in MySQL (MariaDB)', () => {
     expect(await told(reading)).toEqual([]);
   });
 
-  // twin: test/unit/offline-databases.test.ts > that is lost begins again from the start
+  // twin: test/unit/offline-databases.test.ts > that is lost begins again from the start, three times
   fullIt('says so when the server is killed in the middle, and does not come back', { timeout: 30_000 }, async () => {
     const reading = query(valueOf(int32), 'SELECT seq AS v FROM seq_1_to_10 WHERE SLEEP(1) = 0');
     const ended = refused(reading, 'HR_SOURCE_UNAVAILABLE', /can’t be reached, or ends the connection; 4 attempts/);

@@ -129,7 +129,7 @@ describe('a pipeline', () => {
 
 describe('a step that fails', () => {
   // twin: test/contract/executors.test.ts > the $name executor
-  // twin: test/property/pipeline-engine.test.ts > that stops at a failure has done no other work
+  // twin: test/property/pipeline-engine.test.ts > that stops at a failure has done no other work than one that goes on, and what runs after all
   fullIt('fails the run with its reason and the end of its log, once what ran beside it has finished', async () => {
     const made = await withProcesses(
       `const p = pipeline('bad');

@@ -50,7 +50,7 @@ describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_00
       await expect.poll(runNext, { timeout: 10_000 }).toBe('succeeded');
     });
 
-    // twin: test/integration/pipeline-disks.test.ts > a script that fills it fails by its own words
+    // twin: test/integration/pipeline-disks.test.ts > a script that fills it fails by its own words; what it wrote makes room for the next
     fullIt.each(['script', 'function'])('what a %s prints is cut, and all tasks end as ever', async (what) => {
       const world = worldOn('workDirectory');
       const prints = 'module.exports = () => { console.log("x".repeat(3_000_000)); return 7; };';
@@ -102,7 +102,7 @@ describe.skipIf(probe === undefined)('on a disk that fills up', { timeout: 60_00
     expect(await world.ends(again[1])).toMatchObject([{ kind: 'succeeded' }]);
   });
 
-  // twin: test/integration/pipeline-disks.test.ts > where what tasks give is stored
+  // twin: test/integration/pipeline-disks.test.ts > where what tasks give is stored, an attempt fails by that, and the next is well once there is room
   fullIt('where its rows are, a run says so, leaves nothing running, and goes on once there is room', async () => {
     const text = `import { pipeline, range, shell, task } from 'headrace';
 const p = pipeline('p');

@@ -1,6 +1,6 @@
 // Whole runs through a driver that is stopped past its lease, and a clock that is set back: nothing is lost, or committed twice.
 // twin: test/integration/pipeline-drive.test.ts > goes on with what it had to write once the database is back
-// twin: test/integration/pipeline-drive.test.ts > stops what runs once another has the run
+// twin: test/integration/pipeline-drive.test.ts > stops what runs once another has the run, and writes nothing more
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

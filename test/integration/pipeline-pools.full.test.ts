@@ -1,6 +1,6 @@
 // A pool of a driver that stands still where nobody sees its tasks; pools whose drivers are killed are in pipeline-kills.
-// twin: test/contract/run-pools.test.ts > are never more than there are
-// twin: test/property/pipeline-engine.test.ts > never has more at work in a pool than its slots
+// twin: test/contract/run-pools.test.ts > are never more than there are, of many that ask at once
+// twin: test/property/pipeline-engine.test.ts > never has more at work in a pool than its slots, which the pool has, and fills it
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

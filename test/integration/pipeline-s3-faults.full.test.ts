@@ -1,5 +1,5 @@
 // Runs whose artifacts lie in a real S3 server that is slow, refuses, or goes away: a task's work is done once, whatever that takes.
-// twin: test/integration/cluster-executor.test.ts > waits for an artifact store that is away
+// twin: test/integration/cluster-executor.test.ts > waits for an artifact store that is away, and takes nothing for lost meanwhile
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -254,7 +254,7 @@ describe.runIf(isHere)('a source in Postgres', () => {
     },
   );
 
-  // twin: test/unit/offline-databases.test.ts > that is lost begins again from the start
+  // twin: test/unit/offline-databases.test.ts > that is lost begins again from the start, three times
   fullIt('reads again from the start when the server ends the connection, and keeps nothing of the half', async () => {
     await admin.query(
       'CREATE TABLE long AS SELECT i::int4 AS v, repeat(md5(i::text), 40) AS pad FROM generate_series(1, 40000) i',

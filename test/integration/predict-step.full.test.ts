@@ -1,5 +1,5 @@
 // Batch predictions as steps: whole, in slices, by a run's parameters, and on another machine of the fleet.
-// twin: test/integration/predict.test.ts > in slices gives all rows
+// twin: test/integration/predict.test.ts > in slices gives all rows, each once, in order
 
 import { spawn } from 'node:child_process';
 import { expect, it, onTestFinished } from 'vitest';

@@ -80,7 +80,7 @@ function isThere(program: string): boolean {
 
 const TOOLS = typeof uv === 'string' ? (['pip'] as const) : (['pip', 'uv'] as const);
 
-// twin: test/integration/python-environments.test.ts > are told of while they are built
+// twin: test/integration/python-environments.test.ts > are told of while they are built, from the beginning to the end, and not where they are there
 fullIt.each(TOOLS)(
   'made by %s is whole for who gets it, whenever those before were killed, and built once for all',
   { timeout: 180_000 },
@@ -119,7 +119,7 @@ fullIt.each(TOOLS)(
   },
 );
 
-// twin: test/unit/named-requirements.test.ts > requirements
+// twin: test/unit/named-requirements.test.ts > is read from the folder of the file that names it, each once
 fullIt('made of a file that takes in others is a new one once one of them changes', { timeout: 120_000 }, async () => {
   vi.stubEnv('PATH', pathWith('uv'));
   const environments = join(directory, 'nested');

@@ -247,7 +247,7 @@ const packages = isFull
   : undefined;
 if (typeof packages === 'string') skipBecause(`tables of Python steps: ${packages}`);
 
-// twin: test/integration/python-step-module.test.ts > in a run gives what the step is given
+// twin: test/integration/python-step-module.test.ts > in a run gives what the step is given, and keeps result, metrics, files and cards
 fullDescribe.skipIf(typeof packages === 'string')('tables and types of the module', () => {
   const bin = typeof packages === 'string' ? '' : (packages?.bin ?? '');
   const python = (args: readonly string[], environment: Record<string, string> = {}) =>

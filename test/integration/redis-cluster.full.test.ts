@@ -1,8 +1,8 @@
 // A real cluster: an entity's record lies whole on one node, reads and scans span all, slots move under way, and a
 // failover that loses a node's last writes loses its mark with them.
-// twin: test/contract/online-store.test.ts > the online store on
-// twin: test/unit/ingestion-part-writer.test.ts > go to another as soon as that has them
-// twin: test/unit/online-runs-marks.test.ts > not where nodes were given other keys since
+// twin: test/contract/online-store.test.ts > the online store on $name
+// twin: test/unit/ingestion-part-writer.test.ts > go to another as soon as that has them, those behind the first write too
+// twin: test/unit/online-runs-marks.test.ts > whole where no node has one, but not where nodes were given other keys since: those were filled
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OnlineStore, RecordRef, StoredRecord, StoreWriter } from '../../src/online/online-store.ts';

@@ -73,7 +73,7 @@ describe.skipIf(!hasRedis())('records at Redis', () => {
     expect(await status()).toBe('PRESENT');
   });
 
-  // twin: test/integration/redis-lost-records.test.ts > that ended while its clock was ten days ahead
+  // twin: none, datapath/D5
   fullDescribe.skipIf(library === undefined)('where Redis’ own clock was ten days ahead for a moment', () => {
     const AHEAD_SECONDS = 10 * 86_400;
     const seconds = async () => Number((await server.command('TIME')).split('\r\n')[2]);

@@ -1,5 +1,5 @@
 // The example's pipeline `retrain_delay` from end to end, on a sample of its flights: a grid, an evaluation, a gate, a champion.
-// twin: test/integration/evaluate-step.test.ts > gives the figures of an ONNX file on the rows
+// twin: test/integration/evaluate-step.test.ts > gives the figures of an ONNX file on the rows, by slices, against the version under an alias
 
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 // Runs that a loop of a shell drives, by processes of `headrace step` and `headrace runs sync`; and syncs that are killed.
-// twin: test/contract/runs-sync.test.ts > has the same rows in whatever parts its results came
-// twin: test/contract/runs-sync.test.ts > has the same rows where many make them at once
+// twin: test/contract/runs-sync.test.ts > has the same rows in whatever parts its results came, and wherever the store was away
+// twin: test/contract/runs-sync.test.ts > has the same rows where many make them at once, each event once
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -172,7 +172,7 @@ describe('an endpoint that a rollout has', () => {
     expect(ended).toMatchObject({ rollout: null, ended_rollout: 'r-7', experiments: [EXPERIMENT] });
   });
 
-  // twin: test/integration/serving-routes.test.ts > refuses others’ traffic without an override
+  // twin: test/integration/serving-routes.test.ts > is shown with its ranges, experiments and rollout, and refuses others’ traffic without an override
   fullIt('is overridden by the command, too', async () => {
     await begin('r-8');
     const command = ['endpoints', 'traffic', 'careful'];

@@ -1,6 +1,6 @@
 // A shadow whose model does not come back from a row. A file of its own, since threads that were given up compute on, until the
 // process ends.
-// twin: test/unit/serving-shadow-runner.test.ts > a run past its deadline
+// twin: test/unit/serving-shadow-runner.test.ts > a run past its deadline is not waited for
 
 import { expect, it } from 'vitest';
 import { registerModelFile } from '../../src/app/index.ts';

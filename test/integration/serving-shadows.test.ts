@@ -152,7 +152,7 @@ describe('a shadow', () => {
     expect(told).toMatchObject({ pairs: 2, errors: 0, agreement: 0, mean_abs_difference: 3 });
   });
 
-  // twin: test/unit/serving-shadow-runner.test.ts > a run past its deadline
+  // twin: test/unit/serving-shadow-runner.test.ts > a run past its deadline is not waited for
   fullIt('that takes longer than it may is dropped, while answers come as before', async () => {
     // Its thread may be at work for longer than other tests wait.
     const own = await openForTest(GIVEN);

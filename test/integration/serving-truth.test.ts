@@ -80,7 +80,7 @@ const to = (version: number) => ({ variants: [{ name: 'stable', version, weight:
 const ada = { customer: 'ada', amount: 4 };
 
 describe('a version that can not be loaded', () => {
-  // twin: test/unit/serving-endpoint-loads.test.ts > that fails for a while is tried again after 1 s, 2 s, 4 s
+  // twin: test/unit/serving-endpoint-loads.test.ts > that fails for a while is tried again after 1 s, 2 s, 4 s, … and at once when something changed
   fullIt('is tried again by itself, and the endpoint serves it once it can be had', async () => {
     const log = recordLog();
     const given = await openWithSecond({ logger: log.logger });
@@ -102,7 +102,7 @@ describe('a version that can not be loaded', () => {
     expect(log.of('endpoint serves nothing')).toMatchObject([{ level: 'error' }]);
   });
 
-  // twin: test/integration/serving-truth.test.ts > leaves the others of its endpoint served at a start
+  // twin: test/integration/serving-truth.test.ts > leaves the others of its endpoint served at a start: its requests go to the base
   fullIt(
     'of an experiment’s arm is refused as traffic; at a start the arm’s units get the base, which says for whom',
     async () => {

@@ -1,8 +1,8 @@
 // A server under load while things happen to it: traffic that changes, a load that fails, a worker that is killed, a store
 // that is away. No request is lost that could be answered, and readiness, status and log tell what is so.
-// twin: test/unit/app-supervise-workers.test.ts > is told to the registry, and another is started in its place
-// twin: test/unit/serving-endpoint-loads.test.ts > that lacks a version answers by the others
-// twin: test/integration/serving-redis.test.ts > fails or answers from defaults by the endpoint’s policy while Redis is gone
+// twin: test/unit/app-supervise-workers.test.ts > is told to the registry, and another is started in its place with the same task
+// twin: test/unit/serving-endpoint-loads.test.ts > that lacks a version answers by the others, and is whole once that can be had
+// twin: test/integration/serving-redis.test.ts > fails or answers from defaults by the endpoint’s policy while Redis is gone, and is whole once it is back
 
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';

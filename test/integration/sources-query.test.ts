@@ -269,7 +269,7 @@ describe('a query over sources', () => {
     await make(folder, manifest, spine);
   });
 
-  // twin: test/integration/sources-query.test.ts > is refused where it leaks
+  // twin: test/integration/sources-query.test.ts > is refused where it leaks: %s
   fullIt('is refused for a known time that was declared since, though it gives the same rows as before', async () => {
     const folder = await put(FACTS);
     await make(folder, manifestFor(folder), spine);
@@ -277,7 +277,7 @@ describe('a query over sources', () => {
     await leaks(make(folder, early, spine));
   });
 
-  // twin: test/integration/sources-query.test.ts > is refused where it leaks
+  // twin: test/integration/sources-query.test.ts > is refused where it leaks: %s
   fullIt('is checked at times of its own rows, however many more its sources have', async () => {
     // Each order's items come a second late; a great many other facts become known in between.
     const second = 1_000_000;
@@ -291,7 +291,7 @@ describe('a query over sources', () => {
   });
 
   // Of a thousand orders one has an item that is added again hours later, and its row says that it was known before.
-  // twin: test/integration/sources-query.test.ts > is refused where it leaks
+  // twin: test/integration/sources-query.test.ts > is refused where it leaks: %s
   fullIt('is refused where it leaks by few rows of many', async () => {
     const at = (i: number) => START + i * 60_000_000;
     const folder = await put({

@@ -1,16 +1,17 @@
 // `headrace step` as other systems start it: a process that has the artifact store and nothing else, killed and raced.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
 import type { StepOrder } from '../../src/orchestrator/step/order.ts';
 import { type ObjectStore, openObjectStore, putBlob } from '../../src/storage/index.ts';
 import { processesWith, until } from '../support/executor-world.ts';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 import { skipBecause } from '../support/skips.ts';
 import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
 import { orderOf } from '../support/step-order.ts';
@@ -129,8 +130,8 @@ describe.each(['disk', ...(program === undefined ? [] : [program.name])])('headr
     });
   });
 
-  // twin: test/contract/object-store.test.ts > put
-  // twin: test/integration/step-command.test.ts > runs the tasks that are asked for
+  // twin: test/contract/object-store.test.ts > an object store on files > lets exactly one of many racing writers create a key
+  // twin: test/integration/step-command.test.ts > runs the tasks that are asked for, and stores their results and files
   fullIt.runIf(hasRaces(name))('has one result of a task that two processes run at once', async () => {
     const both = join(folder, 'both');
     const command = `echo x >> ${both}; while [ $(wc -l < ${both}) -lt 2 ]; do sleep 0.05; done; echo "\\"$$\\"" > $HEADRACE_STEP_OUTPUT/result.json`;
@@ -142,7 +143,7 @@ describe.each(['disk', ...(program === undefined ? [] : [program.name])])('headr
     expect([a.was_there, b.was_there].sort()).toEqual([false, true]);
   });
 
-  // twin: test/integration/step-command.test.ts > by its exit code, and leaves the task
+  // twin: test/integration/step-command.test.ts > tells %s by its exit code, and leaves the task to be tried again
   fullIt('runs a task again that a kill -9 ended, and leaves nothing of it running', async () => {
     const place = join(folder, 'marks');
     writeFileSync(place, '');
@@ -161,7 +162,7 @@ describe.each(['disk', ...(program === undefined ? [] : [program.name])])('headr
     expect(existsSync(join(folder, 'headrace.config.ts'))).toBe(false);
   });
 
-  // twin: test/integration/cluster-executor.test.ts > waits for an artifact store that is away
+  // twin: test/integration/cluster-executor.test.ts > waits for an artifact store that is away, and takes nothing for lost meanwhile
   fullDescribe.skipIf(name === 'disk')('while the store is away', () => {
     let proxy: FaultyProxy;
     beforeEach(async () => {
@@ -206,7 +207,7 @@ describe.each(['disk', ...(program === undefined ? [] : [program.name])])('headr
     });
   });
 
-  // twin: test/integration/step-command.test.ts > by its exit code, and leaves the task
+  // twin: test/integration/step-command.test.ts > tells %s by its exit code, and leaves the task to be tried again
   fullIt('loses what runs when it is told to end', async () => {
     const spec = await order(shell(`touch ${folder}/runs; sleep 1000`));
     const { child, ended } = begin(spec);
@@ -218,13 +219,8 @@ describe.each(['disk', ...(program === undefined ? [] : [program.name])])('headr
   });
 });
 
-// twin: test/integration/step-command.test.ts > for good
-fullIt('says what is missing where there is neither a configuration nor a store', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-step-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const line = ['--conditions=headrace-source', MAIN, 'step', '--spec', `blob:${'0'.repeat(64)}`];
-  const env = { PATH: process.env['PATH'] ?? '' };
-  const { status, stderr } = spawnSync(process.execPath, line, { cwd: folder, env, encoding: 'utf8' });
-  expect(status).toBe(78);
+it('says what is missing where there is neither a configuration nor a store', () => {
+  const { code, stderr } = headrace({ directory: folderOfTest() }, ['step', '--spec', `blob:${'0'.repeat(64)}`]);
+  expect(code).toBe(78);
   expect(stderr).toMatch(/HEADRACE_ARTIFACTS_URL is not set\. Give one with --config, set what is missing/);
 });

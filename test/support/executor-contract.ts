@@ -236,7 +236,7 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
       expect(processesWith(options.env.LEFT_BY)).toEqual([]);
     });
 
-    // twin: test/contract/executors.test.ts > the $name executor
+    // twin: test/support/executor-contract.ts > time: by SIGTERM first, and after a while by SIGKILL
     fullIt('time, of functions: one that looks at its signal may tidy up, one that hangs ends as well', async () => {
       const made = await world({ graceMs: 300 });
       const tidy = await made.task(
@@ -316,7 +316,7 @@ time.sleep(1000)'`;
     });
 
     // Ten seconds of building; a worker runs tasks by the local executor, which is held to it.
-    // twin: test/integration/python-environments.test.ts > are told of while they are built
+    // twin: test/integration/python-environments.test.ts > are told of while they are built, from the beginning to the end, and not where they are there
     fullIt.skipIf(place === 'worker')('of an environment that is being built for what is cancelled', async () => {
       // An index that never answers: the build takes for ever.
       const asked: Socket[] = [];
@@ -426,7 +426,7 @@ time.sleep(1000)'`;
       },
     );
 
-    // twin: test/contract/executors.test.ts > the $name executor
+    // twin: test/support/executor-contract.ts > takes a new process after a failure, and one for each task where they are isolated
     fullIt('loses the one task at work when its process is killed; the others go on', async () => {
       const made = await packed(1000);
       const place = join(made.directory, 'ran');
@@ -457,7 +457,7 @@ time.sleep(1000)'`;
     });
 
     // Those of a container are told of together, once it has ended.
-    // twin: test/unit/orchestrator-room.test.ts > for so many short ones
+    // twin: test/unit/orchestrator-room.test.ts > for so many short ones that none waits for the next claim, of warm processes and of others by their own pace
     fullIt.skipIf(isContained)('hands tasks that wait behind a slow one to a process that is free', async () => {
       const made = await world();
       const place = join(made.directory, 'go');
@@ -588,7 +588,7 @@ time.sleep(1000)'`;
   });
 
   // A fleet's is its workers', a cluster's how much it is given ahead.
-  // twin: test/unit/orchestrator-room.test.ts > beside others
+  // twin: test/unit/orchestrator-room.test.ts > beside others, for what those leave; and for none where they leave nothing
   fullIt.runIf(isLocal)('says how many tasks it takes, by CPUs and memory less what runs', async () => {
     const made = await world({ cpus: 4, memoryBytes: 8 * 2 ** 30 });
     const room = (...[cpu, memory]: [cpu?: number, memory?: string]) =>
@@ -603,7 +603,7 @@ time.sleep(1000)'`;
   });
 
   // A fleet has as many as its workers together, a container those of one task.
-  // twin: test/unit/orchestrator-room.test.ts > beside others
+  // twin: test/unit/orchestrator-room.test.ts > beside others, for what those leave; and for none where they leave nothing
   fullIt.runIf(isLocal)(
     'runs no more at once than there are CPUs, and alone what asks for more than there are',
     async () => {

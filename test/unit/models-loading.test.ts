@@ -36,7 +36,8 @@ describe('loading a model', () => {
     expect(await submitRows(model, [Array<number>(30).fill(0.3)])).toHaveLength(1);
   });
 
-  // twin: test/unit/models-loading.test.ts > takes over the bytes of who hands them over
+  // twin: test/unit/models-loading.test.ts > places it by what it was measured to take
+  // twin: test/unit/models-loading.test.ts > takes over the bytes of who hands them over, instead of copying them, and goes to threads
   fullIt('of 13 MB holds up the event loop for 5 ms at most', { timeout: 120_000 }, async () => {
     const onnx = treesModel(30, 1000, 8);
     expect(onnx.byteLength).toBeGreaterThan(13e6);

@@ -86,7 +86,7 @@ function startSpilling(parent: string, rounds: number) {
   return { child, spilling, ended: once(child, 'exit').then(([code, signal]) => ({ code, signal, said })) };
 }
 
-// twin: test/unit/storage-duckdb.test.ts > of many that were opened at once
+// twin: test/unit/storage-duckdb.test.ts > leaves no folder to spill to when it is closed, of many that were opened at once either
 fullIt('lets processes that share a folder spill at once', async () => {
   const parent = join(folder, 'together');
   const both = [startSpilling(parent, 2), startSpilling(parent, 2)];
@@ -95,7 +95,7 @@ fullIt('lets processes that share a folder spill at once', async () => {
   expect(spills(parent)).toEqual([]);
 });
 
-// twin: test/unit/storage-duckdb.test.ts > clears what a dead process spilled
+// twin: test/unit/storage-duckdb.test.ts > clears what a dead process spilled, and not what a living one does, unless it is to be left
 fullIt('clears what a killed process spilled, and not what a stopped one does', async () => {
   const parent = join(folder, 'killed');
   const [killed, stopped] = [startSpilling(parent, 0), startSpilling(parent, 3)];
