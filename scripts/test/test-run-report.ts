@@ -19,6 +19,8 @@ export interface FileResult {
   /** How many programs of each name it started. */
   readonly started: Readonly<Record<string, number>>;
   readonly tests: readonly { readonly name: string; readonly state: string; readonly seconds: number }[];
+  /** Whether the limit of time came before all its tests had run; `tests` are those that did. */
+  readonly isCutShort?: boolean;
 }
 
 export interface Counts {
@@ -44,6 +46,19 @@ export function countResults(report: TestRunReport | undefined): Counts {
     }
   }
   return { ...counts, skippedNames };
+}
+
+/** Of the files that were to run, those that did not run, or not to their end. */
+export function leftOut(report: TestRunReport, files: readonly string[]): string[] {
+  const whole = new Set(report.files.filter((one) => one.isCutShort !== true).map((one) => one.file));
+  return files.filter((file) => !whole.has(file));
+}
+
+/** Why a run's record of what was executed is of no use; undefined for one that ended green. */
+export function failureOf(code: number | null, report: TestRunReport | undefined): string | undefined {
+  if (report === undefined) return 'the run did not end';
+  if (report.isCut) return 'the run was cut';
+  return code === 0 && countResults(report).failed === 0 ? undefined : 'the run failed';
 }
 
 /** The `most` files that took longest, a line each, and what they spent the time on. */
