@@ -70,16 +70,24 @@ const openIn = (
 
 export type TrainingSetServing = Awaited<ReturnType<typeof serveTrainingSets>>;
 
-/** Serves the project in this process, where its jobs run, too. */
+interface ServedTrainingSets {
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly logger?: Logger;
+  readonly start?: StartJobProcess;
+}
+
+/** Serves the project in this process, where its jobs run, too, unless it says how they `start`. */
 export async function serveTrainingSets(
   project: Project,
-  {
-    settings = {},
-    logger = silentLogger,
-  }: { readonly settings?: Readonly<Record<string, string>>; readonly logger?: Logger } = {},
+  { settings = {}, logger = silentLogger, start }: ServedTrainingSets = {},
 ) {
   const app = await openIn(project, settings, logger);
-  const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false, startJob: jobsOf(app) });
+  const serving = await serveInProcess(app, {
+    host: '127.0.0.1',
+    port: 0,
+    hasDocs: false,
+    startJob: start ?? jobsOf(app),
+  });
   return {
     app,
     url: serving.url,

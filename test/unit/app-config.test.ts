@@ -251,6 +251,21 @@ describe('a value', () => {
   });
 });
 
+it.each([
+  ['server.port', 0, 65_535],
+  ['server.workers', 1, 1024],
+  ['server.maxRows', 1, 1_000_000],
+  ['server.requestTimeoutMs', 1, 3_600_000],
+  ['server.drainTimeoutMs', 0, 3_600_000],
+  ['server.drainDelayMs', 0, 600_000],
+  ['server.bodyTimeoutMs', 100, 3_600_000],
+  ['server.jwt.clockToleranceMs', 0, 300_000],
+] as const)('%s is from %i to %i', (key, least, most) => {
+  const setting = SETTINGS.find((one) => one.key === key) as Setting;
+  const taken = [least - 1, least, most, most + 1].map((raw) => parse(setting, raw));
+  expect(taken).toEqual([REFUSED, least, most, REFUSED]);
+});
+
 it('a URL that was refused is shown by its scheme alone: it may hold a password', () => {
   const url = { kind: 'url' } as Setting;
   expect(describeSetting(url, 'mysql://ann:secret@h')).toBe('a url that starts with "mysql:"');
