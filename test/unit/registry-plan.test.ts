@@ -125,6 +125,22 @@ describe('a plan', () => {
       'meaning: column "delay": float64 → float32',
       'code: derived column "is_late": code bbbbbbbb → sql "delay > 15"',
     ]);
+    const derivedBy = (by: SourceSpec['derive'][number]['by']): Manifest => {
+      const first = { ...bySql, by } as SourceSpec['derive'][number];
+      return { ...before, sources: { flights: { ...source, derive: [first, ...others] } } };
+    };
+    const code = (one as SourceSpec['derive'][number]).by;
+    const other = JSON.parse(JSON.stringify(code).replaceAll('bbbbbbbb', 'cccccccc'));
+    const sql = (text: string) => derivedBy({ kind: 'sql', sql: text });
+    expect([
+      lines(derivedBy(code), derivedBy(other))[1],
+      lines(sql('delay > 15'), derivedBy(code))[1],
+      lines(sql('delay > 15'), sql('delay > 20'))[1],
+    ]).toEqual([
+      'code: derived column "is_late": bbbbbbbb → cccccccc',
+      'code: derived column "is_late": sql "delay > 15" → code bbbbbbbb',
+      'code: derived column "is_late": sql "delay > 15" → sql "delay > 20"',
+    ]);
   });
 });
 

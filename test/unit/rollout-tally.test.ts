@@ -45,6 +45,27 @@ const ledgerOf = (rows: () => readonly ArmMinute[]) =>
       rows().filter(({ minute }) => minute >= fromMicros && minute < toMicros),
   });
 
+it('sorts rows by minute, revision, writer, arm and version, in whatever order they are read', () => {
+  const of = (minute: number, revision: number, writer: string, variant: string, version: 1 | 2): ArmMinute => ({
+    ...row(version, revision, minute, {}),
+    writer,
+    variant,
+  });
+  const minutes = [
+    [
+      of(1, 5, 'a', 'x', 1),
+      of(1, 5, 'a', 'x', 2),
+      of(1, 5, 'a', 'y', 1),
+      of(1, 5, 'b', 'x', 1),
+      of(1, 5, 'b', 'x', 2),
+      of(1, 6, 'a', 'x', 1),
+    ],
+    [of(2, 4, 'a', 'x', 1)],
+  ];
+  expect(byMinute(minutes.flat())).toEqual(minutes);
+  expect(byMinute(minutes.flat().toReversed())).toEqual(minutes);
+});
+
 describe('a tally', () => {
   it('leaves out no unit, warm-ups, other arms and revisions', () => {
     const tally = createTally(ARMS, PHASES);

@@ -58,6 +58,20 @@ describe('the test of events', () => {
     }
   });
 
+  // n events, all the candidate's, multiply the bet e^θ by (e^θ / (1 − w + w·e^θ))^n; none of them, by (1 / …)^n.
+  it.each([
+    ['rise', [1.25, 1.5, 2, 3, 5, 10, 30, 100, 300]],
+    ['drop', [0.9, 0.8, 0.67, 0.5, 0.33, 0.1]],
+  ] as const)('of a %s is the mean of the bets on %j', (thetas, bets) => {
+    for (const n of [1, 40]) {
+      const test = createEventTest({ thetas, alpha: 0.05 });
+      test.add(n, thetas === 'drop' ? 0 : n, 0.001);
+      const part = (bet: number): number => ((thetas === 'drop' ? 1 : bet) / (0.999 + 0.001 * bet)) ** n;
+      const mean = bets.reduce((sum, bet) => sum + part(bet), 0) / bets.length;
+      expect(test.lnE()).toBeCloseTo(Math.log(mean), 10);
+    }
+  });
+
   it('stays a number, whatever evidence there is', () => {
     const test = createEventTest({ thetas: 'rise', alpha: 0.05 });
     test.add(1e6, 1e6, 0.01);

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
+import { collectSpill } from '../../src/storage/duckdb/collect-spill.ts';
+import { makeSpillFolder } from '../../src/storage/duckdb/spill-folder.ts';
 import { openDuckDb } from '../../src/storage/index.ts';
 import { fullIt } from '../support/tier.ts';
 
@@ -66,6 +68,24 @@ it('clears what a dead process spilled, and not what a living one does, unless i
   expect(spills(parent)).toHaveLength(1);
   expect(existsSync(dead)).toBe(false);
   await living.close();
+});
+
+it('collects what a dead process spilled, and leaves what a living one has', async () => {
+  const parent = join(folder, 'collected');
+  const living = await makeSpillFolder(parent);
+  const dead = join(parent, 'duckdb-dead');
+  mkdirSync(dead);
+  writeFileSync(join(dead, 'rows.tmp'), 'abc');
+  const collector = collectSpill(parent);
+  const { items } = await collector.plan();
+  expect(items).toMatchObject([{ id: dead, what: 'duckdb-dead', bytes: 3 }]);
+  const [item] = items;
+  const both = [item, { ...item, id: living.path }] as typeof items;
+  expect(await collector.forget(undefined as never, both)).toEqual(items);
+  for (const one of both) await collector.erase(one);
+  expect([existsSync(dead), existsSync(living.path)]).toEqual([false, true]);
+  await living.remove();
+  expect(await collectSpill(join(parent, 'nowhere')).plan()).toEqual({ items: [] });
 });
 
 it('says why where it cannot spill', async () => {
