@@ -259,6 +259,16 @@ describe.each(databasesByTier('alerts'))('alerts on $name', (databases) => {
     expect(await watch(1)).toEqual(['open']);
     await heartbeats.beat('drift', HOUR);
     expect(await watch(1)).toEqual(['closed']);
+    // A monitor is due once its time is over, or where it ran later than it is now: a clock went back.
+    const isDueAt = (passed: number) => {
+      now += passed;
+      return heartbeats.isDue('drift', HOUR);
+    };
+    expect(await heartbeats.isDue('other', HOUR)).toBe(true);
+    await heartbeats.beat('drift', HOUR);
+    expect([await isDueAt(0), await isDueAt(HOUR - 1), await isDueAt(1)]).toEqual([false, false, true]);
+    await heartbeats.beat('drift', HOUR);
+    expect([await isDueAt(-1), await isDueAt(1)]).toEqual([true, false]);
     await heartbeats.retire('drift');
     expect(await watch(100 * HOUR)).toEqual(['closed']);
   });

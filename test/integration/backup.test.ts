@@ -4,11 +4,12 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type App, backUp, openApp, readEnvironment, restore } from '../../src/app/index.ts';
 import { migrateAllTables } from '../../src/app/migrate-tables.ts';
 import { rowsOwners } from '../../src/app/rows-owners.ts';
-import { fixedClock, silentLogger, silentProgress } from '../../src/core/index.ts';
+import { fixedClock, type Progress, silentLogger, silentProgress } from '../../src/core/index.ts';
 import {
   type BackupDeps,
   type BackupManifest,
@@ -18,7 +19,14 @@ import {
   type RestoreDeps,
 } from '../../src/housekeeping/index.ts';
 import { openRegistry } from '../../src/registry/index.ts';
-import { type Database, type ObjectStore, openDatabase, openObjectStore, putBlob } from '../../src/storage/index.ts';
+import {
+  type Database,
+  type ObjectStore,
+  openDatabase,
+  openObjectStore,
+  putBlob,
+  type RowsOwner,
+} from '../../src/storage/index.ts';
 import { Crash, type CrashPoints, sweepCrashes } from '../support/crash-points.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { CONFIG, createProject, type Project } from '../support/serving-project.ts';
@@ -131,17 +139,58 @@ describe('a backup', () => {
     for (const key of here.blobs) expect(await there.objects.get(key)).toEqual(await here.objects.get(key));
   });
 
-  it('is restored with progress that counts each object', async () => {
-    await backUpPlace(await filledPlace());
-    const steps: (string | number | undefined)[] = [];
-    const progress = {
-      ...silentProgress,
-      start: (name: string, total?: number) => void steps.push(name, total),
-      advance: (done: number) => void steps.push(done),
+  it('is made and restored with progress that counts each object', async () => {
+    const here = await filledPlace();
+    const there = await emptyPlace();
+    const told = async (work: (more: { progress: Progress }) => Promise<unknown>) => {
+      const steps: (string | number | undefined)[] = [];
+      await work({
+        progress: {
+          ...silentProgress,
+          start: (name: string, total?: number) => void steps.push(name, total),
+          advance: (done: number) => void steps.push(done),
+        },
+      });
+      return steps.slice(steps.indexOf('copy objects')).slice(1, 5);
     };
-    await restorePlace(await emptyPlace(), { progress });
-    const at = steps.indexOf('copy objects');
-    expect(steps.slice(at, at + 4)).toEqual(['copy objects', 2, 1, 2]);
+    // Beside the models there is code that may be gone.
+    expect(await told((more) => backUpPlace(here, more))).toEqual([3, 1, 2, 3]);
+    expect((await told((more) => restorePlace(there, more))).slice(0, 3)).toEqual([2, 1, 2]);
+  });
+
+  it.each([
+    ['brings all back where the object that is needed is there at the third moment', 3],
+    ['is given up where that is gone at three moments', 4],
+  ])('%s', async (_, thereFrom) => {
+    const here = await filledPlace();
+    let moments = 0;
+    const owner: RowsOwner = {
+      table: 'registry_audit',
+      async *objects() {
+        yield { key: ++moments < thereFrom ? 'gone' : (here.blobs[0] ?? ''), what: 'rows', ifGone: 'needed' };
+      },
+    };
+    const made = backUpPlace(here, { owners: [owner] });
+    if (thereFrom > 3) await expect(made).rejects.toMatchObject({ code: 'HR_BACKUP_INCOMPLETE' });
+    else expect(await made).toMatchObject({ missing: [], objects: { count: 1 } });
+    expect(moments).toBe(3);
+  });
+
+  it('changes nothing where an owner of rows can not settle what came', async () => {
+    await backUpPlace(await filledPlace());
+    const there = await emptyPlace();
+    const refused = new Error('can not be settled here');
+    const owner: RowsOwner = {
+      table: 'registry_audit',
+      settle: async () => {
+        await turn();
+        throw refused;
+      },
+    };
+    let isRelocated = false;
+    const relocate = async () => void (isRelocated = true);
+    await expect(restorePlace(there, { owners: [owner], relocate })).rejects.toBe(refused);
+    expect([await seen(there), isRelocated]).toEqual([undefined, false]);
   });
 
   it('names an artifact that is gone or that is another file, and is made all the same', async () => {

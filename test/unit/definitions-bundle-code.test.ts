@@ -108,6 +108,12 @@ function* upTo(n: number) { for (let i = 0; i < n; i++) yield i; }`,
         `({ request }: any) => { let y = 0; outer: for (const i of upTo(5)) { for (;;) { y = i; continue outer; } } return { y: Counter.make(Number(text(request.x).replace(/x/g, ''))).next + y - 4 }; }`,
       ),
     },
+    'a class that says its name': {
+      'v.ts': inView(
+        'class Counter { static own() { return Counter.name; } }',
+        '({ request }: any) => ({ y: request.x + [Counter.name, Counter.own()].filter((name) => name === "Counter").length - 1 })',
+      ),
+    },
     'optional chains': {
       'v.ts': inView(
         'const a = (o: any) => (o?.b).c; const b = (o: any) => o?.b.c;',

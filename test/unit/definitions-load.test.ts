@@ -245,6 +245,18 @@ const one = p.step('one', python('x.py', { »arg: 1, args: {} } as never), { »r
 p.step('two', task(() => 1), { needs: { one, »other: 'none' as never }, foreach: grid({ a: [1, »Infinity] }) });
 p.step(»'two', task(() => 1));
 export default p;`,
+    'promote(…) has it': `import { promote, rollout } from 'headrace';
+const v = featureView('v', { ${MADE}, features: { n: count().over('1d') } });
+const [m, n] = ['m', 'n'].map((name) => model(name, { features: featureService(name, [v]), outputs: { p: t.float32() } }));
+const [e, f] = [endpoint('e', { model: m }), endpoint('f', { model: n })];
+const plan = rollout('plan', { endpoint: f });
+const p = pipeline('p');
+p.step('a', promote(»3 as never, { alias: 'champion' }));
+p.step('b', promote(m, { »alias: '' }));
+p.step('c', promote(m, »{ alias: 'champion', endpoint: e } as never));
+p.step('d', promote(m, { »endpoint: f }));
+p.step('e', promote(m, { endpoint: e, »plan }));
+export default p;`,
     'a const holds it': `const features = { last: latest(»'dely') };
 const shared = { ${MADE}, »ttl: 'long' };
 export const v = featureView('v', { ...shared, features });`,

@@ -51,6 +51,14 @@ describe('is durable before it is told to be there', () => {
     expect(readdirSync(join(folder, 'restored'))).toEqual(['set.parquet']);
   });
 
+  it('a file that can not be put back leaves nothing beside its place', async () => {
+    const to = join(folder, 'restored', 'set.parquet');
+    mkdirSync(to, { recursive: true });
+    // Looked at in the same turn: what is left then would be left by a process that ends.
+    const left = await placeFile(file, to).catch(() => readdirSync(join(folder, 'restored')));
+    expect(left).toEqual(['set.parquet']);
+  });
+
   it('an hour of the prediction log, with each folder that was made for it', async () => {
     mkdirSync(join(folder, 'log'));
     const to = join(folder, 'log', 'date', 'hour', 'x.parquet');

@@ -41,3 +41,14 @@ it('refuses a member that is nested beyond all use, and names it', () => {
       expect.objectContaining({ code: 'HR_INVALID', message: 'rows[1].more: is nested too deeply' }),
     );
 });
+
+const whole = { a: 1, b: 2 };
+it.each([
+  ['lacks the last member of the one before', [whole, { a: 1 }], [whole, { a: 1, b: null }]],
+  ['has one more', [{ a: 1 }, whole], [{ a: 1, b: null }, whole]],
+  ['has them in another order', [whole, { b: 2, a: 1 }], [whole, whole]],
+  ['has none', [whole, {}], [whole, { a: null, b: null }]],
+])('gives a row that %s the hash of its members that are not null', (_, some, same) => {
+  expect(hashOf(some)).toBe(hashOf(same));
+  expect(hashOf(some)).not.toBe(hashOf([...some, {}]));
+});

@@ -10,6 +10,7 @@ import { type NodeRun, openProfile, proveProviders, readNodes } from '../../src/
 import { measureModel } from '../../src/models/onnx/measure-model.ts';
 import { openMeasured } from '../../src/models/onnx/open-measured.ts';
 import { asNoRoom, briefly, openSession, type OrtSession } from '../../src/models/onnx/ort-session.ts';
+import type { TensorType } from '../../src/models/tensor.ts';
 import { classifierModel, constantModel, mlpModel, namedModel, treesModel } from '../support/onnx-model.ts';
 
 const open: LoadedModel[] = [];
@@ -162,6 +163,44 @@ describe('a device', () => {
   it('is measured once it has compiled for a size', () => {
     const { fixedMicros, rowMicros } = measured(device(0, 250), true);
     expect(fixedMicros + 32 * rowMicros).toBeLessThan(50_000);
+  });
+});
+
+describe('rows of our making', () => {
+  /** What a model of one input was run with, and how its rows may share a batch. */
+  function runsOf(type: TensorType, shape: readonly (number | null)[] | undefined) {
+    const seen: unknown[][] = [];
+    const { mode, isMeasured } = measureModel(
+      {
+        signature: { inputs: shape === undefined ? [] : [{ name: 'x', type, shape }], outputs: [] },
+        run: (inputs) => (seen.push(inputs.map(({ data }) => [...(data as Iterable<unknown>)].map(Number))), []),
+        endProfiling() {},
+        release() {},
+      },
+      { ranOnce() {}, isOnDevice: false },
+    );
+    return { mode, isMeasured, seen };
+  }
+
+  it.each([
+    ['bool', [0, 1, 0]],
+    ['uint8', [0, 1, 2]],
+    ['int64', [0, 1, 2]],
+    ['uint64', [0, 1, 2]],
+    ['float32', [0, 1, 2]],
+    ['float16', [0, 0x3c00, 0x4000]],
+    ['string', [0, 1, 2]],
+  ] as const)('are told apart where the type has room for it: %s', (type, rows) => {
+    expect(runsOf(type, [null, 1]).seen).toContainEqual([rows]);
+  });
+
+  it.each([
+    ['one input of one row', [1, 2], 'rowwise'],
+    ['one input of two rows', [2, 2], 'single'],
+    ['any number of rows', [null, 2], 'joined'],
+    ['no input', undefined, 'single'],
+  ])('share a batch, go one by one, or do neither: %s', (_, shape, mode) => {
+    expect(runsOf('float32', shape)).toMatchObject({ mode, isMeasured: true });
   });
 });
 

@@ -3,6 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import { type DataType, roundTotal } from '../../src/core/index.ts';
 import {
+  addToBuckets,
+  createBuckets,
+  mergeBuckets,
+  packBuckets,
+  unpackBuckets,
+} from '../../src/profiles/log-buckets.ts';
+import { profileToJson, summarizeProfile } from '../../src/profiles/profile.ts';
+import {
   addValue,
   createColumnSketch,
   hasNumbers,
@@ -59,5 +67,52 @@ describe('a column’s sketch', () => {
     const few = sketchOf(0, 2);
     mergeColumns(few, full);
     expect(few.values).toBeNull();
+  });
+});
+
+it.each([
+  ['ascending', [1e-9, 1, 1e9]],
+  ['descending', [1e9, 1, 1e-9]],
+])('buckets widen for each value outside of what they reach, %s', (_, values) => {
+  const buckets = createBuckets();
+  for (const value of values) addToBuckets(buckets, value, 2);
+  for (const value of values) addToBuckets(buckets, value, 1);
+  const { first, counts } = packBuckets(buckets);
+  expect(counts.filter((count) => count > 0)).toEqual([3, 3, 3]);
+  expect([first, counts.length]).toEqual([-1036, 2074]);
+  const merged = unpackBuckets(packBuckets(buckets));
+  mergeBuckets(merged, buckets);
+  expect(packBuckets(merged)).toEqual({ first, counts: counts.map((count) => count * 2) });
+});
+
+describe('of the greatest doubles', () => {
+  const TOP = 2 ** 1023;
+  const profileOf = (values: readonly number[]) => {
+    const sketch = createColumnSketch({ kind: 'float64' });
+    for (const value of values) addValue(sketch, value);
+    return { rows: values.length, sampled: values.length, columns: new Map([['c', sketch]]) };
+  };
+
+  it.each([
+    [[TOP, -1], 0, [-1, TOP]],
+    [[TOP, 1], 1, [1]],
+    [[-1, TOP, TOP], 1, [-1, TOP]],
+    [[TOP, TOP, -TOP], 1, []],
+    [[-TOP, TOP, TOP], 1, []],
+    [[-TOP, -TOP, TOP, 1], 0, [1, -TOP]],
+    [[-TOP, -TOP, TOP], -1, []],
+    [[TOP / 2, -1], 0, [-1, TOP / 2]],
+  ])('%j have one total as text, in whatever order they came', (values, carry, parts) => {
+    for (const given of [values, values.toReversed()])
+      expect(JSON.parse(profileToJson(profileOf(given))).columns[0].numbers.total).toEqual({ carry, parts });
+  });
+
+  it('a histogram reaches as far as they do', () => {
+    const most = Number.MAX_VALUE;
+    const { edges = [], counts } =
+      summarizeProfile(profileOf([-most, -most / 2, 0, most / 2, most]))[0]?.histogram ?? {};
+    const percent = edges.map((edge) => Math.round((edge / most) * 100));
+    expect(percent).toEqual([-100, -85, -70, -55, -40, -25, -10, 5, 20, 35, 50]);
+    expect(counts).toEqual([1, 0, 0, 1, 0, 0, 1, 0, 0, 2]);
   });
 });

@@ -58,3 +58,22 @@ it('leaves forced rows out; counts units alone of what the base answered for an 
   expect(counted([answered('NOT_FOUND'), failed], { via: 'forced' })).toBeUndefined();
   expect(counted([answered('NOT_FOUND'), failed], { isBroken: true })).toEqual(['candidate', 0, 0, 0, 0, 0, 2, 0, 0]);
 });
+
+it('gives the series of endpoints with a rollout alone, and keeps the others for when all are asked for', () => {
+  const { collector } = createMinuteServer('s1');
+  const count = () => {
+    for (const endpoint of ['eta', 'fare']) collector.outcomeOfUnit(endpoint);
+  };
+  const taken = (which: 'all' | 'rollouts') => collector.take(which).map(({ endpoint }) => endpoint);
+  count();
+  expect([collector.hasRollout(), taken('rollouts')]).toEqual([false, []]);
+  collector.setRollouts(['fare']);
+  expect([collector.hasRollout(), taken('rollouts'), taken('rollouts'), taken('all')]).toEqual([
+    true,
+    ['fare'],
+    [],
+    ['eta'],
+  ]);
+  count();
+  expect([taken('all'), taken('all')]).toEqual([['eta', 'fare'], []]);
+});
