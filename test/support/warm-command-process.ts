@@ -4,14 +4,15 @@
 import { enableCompileCache } from 'node:module';
 import { setImmediate } from 'node:timers/promises';
 import type { WarmAnswer, WarmRequest } from './warm-command.ts';
+import type { Numbered } from './warm-command-child.ts';
 
 enableCompileCache();
 const { runCli } = await import('../../src/cli/run-cli.ts');
 
 let last: Promise<void> = Promise.resolve();
-process.on('message', (request: WarmRequest) => {
+process.on('message', ({ id, ...request }: Numbered<WarmRequest>) => {
   last = last.then(async () => {
-    process.send?.(await run(request));
+    process.send?.({ ...(await run(request)), id });
   });
 });
 process.once('disconnect', () => process.exit(0));

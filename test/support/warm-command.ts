@@ -36,15 +36,12 @@ export function runWarm(request: WarmRequest): WarmAnswer {
   return { code: null, stdout: '', stderr: `no answer in ${LIMIT_MS} ms (${outcome})` };
 }
 
-const waiting: ((answer: WarmAnswer) => void)[] = [];
 let askBeside: ReturnType<typeof openWarmChild> | undefined;
 
 /** The same while this thread goes on, by a second process; several are run one after the other. */
 export function runWarmBeside(request: WarmRequest): Promise<WarmAnswer> {
-  askBeside ??= openWarmChild((answer) => waiting.shift()?.(answer));
-  const answered = new Promise<WarmAnswer>((resolve) => waiting.push(resolve));
-  askBeside(request);
-  return answered;
+  askBeside ??= openWarmChild();
+  return askBeside(request);
 }
 
 // This thread waits, so another one talks to the process.
