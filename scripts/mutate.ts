@@ -1,21 +1,22 @@
 // `npm run mutate`: plants small faults in the sources, one at a time, and says which of them the tests let through.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { faultsOf, randomBy } from './mutate/draw-faults.ts';
+import { makeOwnedFolder } from '../test/support/owned-folder.ts';
+import { type Edit, faultsOf, randomBy } from './mutate/draw-faults.ts';
 import { chooseFor, isQuick } from './test/affected/choose-tests.ts';
 import { readRecord } from './test/affected/executed-record.ts';
 import { readImportGraph } from './test/affected/import-graph.ts';
 import { root } from './test/root.ts';
-import { runVitest } from './test/run-vitest.ts';
+import { endRunsOnSignal, runVitest } from './test/run-vitest.ts';
 
 const HELP = `Usage: npm run mutate [-- OPTIONS] [FOLDER…]
 
 Plants faults drawn at random from the code of the folders (default: each of src), one at a time, only what still compiles,
-and runs the tests that each affects, the nearest first, until one fails. Run \`npm test\` first: it records what is affected.
+and runs the tests that each affects, the nearest first, until one fails (INVALID: without the fault, too). \`npm test\` records what is affected.
 
   --sample N     how many faults, as many from each folder; default 40
   --seed N       draws others; default 1
@@ -27,13 +28,8 @@ const JOBS = 2;
 /** A test that a fault makes hang, without ever yielding, is ended after this, and the fault counts as caught. */
 const HANG_MS = 150_000;
 
-interface Fault {
-  readonly file: string;
-  /** What was changed into what, for a person. */
-  readonly words: string;
-  /** The whole file with the fault. */
-  readonly text: string;
-}
+/** What was changed into what, for a person, and the whole file with it: undefined where there is no such place any more. */
+type Fault = { readonly file: string; readonly words: string; readonly text: string | undefined };
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,93 +41,97 @@ const { values: options, positionals } = parseArgs({
     help: { type: 'boolean' },
   },
 });
-const limitMs = Number(options.limit) * 1000;
+const [limitMs, wanted, random] = [+options.limit * 1000, +options.sample, randomBy(+options.seed)];
+const controls: Record<string, ReturnType<typeof runTests>> = {};
+endRunsOnSignal();
 const [graph, record] = [readImportGraph(), readRecord()];
 if (options.help === true) console.log(HELP);
 else await tryAll(options.faults === undefined ? draw() : listed(options.faults));
 
 async function tryAll(faults: readonly Fault[]): Promise<void> {
   if (record === undefined) console.log('No whole run of `npm test` is on record: tests are chosen by imports alone.');
-  const folders = new Map<string, { caught: number; all: number }>();
+  const ends: { group: string; outcome: string }[] = [];
   const waiting = faults.entries();
   const work = async (): Promise<void> => {
     const project = copyProject(() => true);
     // Two workers take from one iterator, so each fault is tried once.
     for (const [index, { file, words, text }] of waiting) {
       const began = performance.now();
-      const { isCaught, by } = await tryOne(project, file, text);
+      const [outcome, by] = await tryOne(project, file, text);
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
-      console.log(
-        `${index + 1}/${faults.length} ${isCaught ? 'caught' : 'SURVIVED'} ${file}:${words} (${seconds} s: ${by})`,
-      );
-      const folder = file.split('/').slice(0, 2).join('/');
-      const counts = folders.get(folder) ?? { caught: 0, all: 0 };
-      folders.set(folder, { caught: counts.caught + (isCaught ? 1 : 0), all: counts.all + 1 });
+      console.log(`${index + 1}/${faults.length} ${outcome} ${file}:${words} (${seconds} s: ${by})`);
+      const group = outcome === 'INVALID' ? `INVALID ${file}:${words}` : file.split('/', 2).join('/');
+      ends.push({ group, outcome });
     }
-    rmSync(project, { recursive: true, force: true });
   };
   await Promise.all(Array.from({ length: JOBS }, work));
-  for (const [folder, { caught, all }] of [...folders].sort()) console.log(`${folder.padEnd(24)} ${caught} of ${all}`);
-  const caught = [...folders.values()].reduce((sum, one) => sum + one.caught, 0);
-  console.log(`Caught ${caught} of ${faults.length} (${((100 * caught) / Math.max(1, faults.length)).toFixed(1)} %).`);
+  const valid = ends.filter((one) => one.outcome !== 'INVALID');
+  const caughtOf = (some: typeof ends = []): number => some.filter((one) => one.outcome === 'caught').length;
+  for (const [group, some = []] of Object.entries(Object.groupBy(ends, (one) => one.group)).sort())
+    console.log(group.startsWith('INVALID') ? group : `${group.padEnd(24)} ${caughtOf(some)} of ${some.length}`);
+  const share = ((100 * caughtOf(valid)) / Math.max(1, valid.length)).toFixed(1);
+  console.log(`Caught ${caughtOf(valid)} of ${valid.length} (${share} %); ${ends.length - valid.length} INVALID.`);
+  if (ends.length > valid.length) process.exitCode = 1;
 }
 
-async function tryOne(project: string, file: string, text: string): Promise<{ isCaught: boolean; by: string }> {
+async function tryOne(project: string, file: string, text?: string): Promise<readonly [outcome: string, by: string]> {
+  if (text === undefined) return ['INVALID', 'it no longer applies'];
   const path = join(project, file);
   const before = readFileSync(path, 'utf8');
   writeFileSync(path, text);
   const files = chooseFor([file], graph, record, project).filter(isQuick);
-  const words = ['--bail=1', '--maxWorkers=1'];
-  const limits = { limitMs, killMs: limitMs + HANG_MS };
-  const how = { tier: 'quick', files, words, project, isOrdered: true, isSilent: true, ...limits };
-  const { code, report } = files.length === 0 ? { code: 0, report: { files: [], isCut: false } } : await runVitest(how);
+  const end = files.length > 0 ? await runTests(project, files, limitMs) : undefined;
   writeFileSync(path, before);
-  if (report === undefined) return { isCaught: true, by: 'a test that never ended, or a crash' };
-  const failed = report.files.find((one) => one.state === 'failed');
+  if (end === undefined) return ['SURVIVED', 'it affects no test'];
+  if (end.report === undefined) return end.isKilled ? ['caught', 'it never ended'] : ['INVALID', 'no test ran'];
+  const { files: ended, isCut } = end.report;
+  const failed = ended.find((one) => one.state === 'failed');
+  const ran = `${ended.length} of ${files.length} affected files ran`;
+  if (failed === undefined && (end.code === 0 || isCut)) return ['SURVIVED', ran];
   const name = failed?.tests.find((test) => test.state === 'failed')?.name ?? 'as a whole';
-  if (failed !== undefined) return { isCaught: true, by: `${failed.file} > ${name}` };
-  const ran = `${report.files.length} of ${files.length} affected files ran`;
-  return { isCaught: code !== 0 && !report.isCut, by: ran };
+  // Where no file is to blame, it is an error between them.
+  const blamed = failed === undefined ? ended.map((one) => one.file) : [failed.file];
+  // The same without the fault, once for all faults that it catches.
+  const control = blamed.length > 0 ? await (controls[blamed.join()] ??= runTests(project, blamed)) : undefined;
+  return [control?.code === 0 ? 'caught' : 'INVALID', failed === undefined ? ran : `${failed.file} > ${name}`];
+}
+
+function runTests(project: string, files: readonly string[], limitMs?: number) {
+  const how = { tier: 'quick', words: ['--bail=1', '--maxWorkers=1'], isOrdered: true, isSilent: true } as const;
+  return runVitest({ ...how, files, project, limitMs, killMs: (limitMs ?? 0) + HANG_MS });
 }
 
 /** As many from each folder, in turn. */
 function draw(): Fault[] {
-  const folders = positionals.length > 0 ? positionals : readdirSync(join(root, 'src')).map((name) => `src/${name}`);
-  const [random, wanted] = [randomBy(Number(options.seed)), Number(options.sample)];
+  const folders = positionals.length > 0 ? positionals : globSync('src/*/', { cwd: root }).sort();
   // Twice as many as are wanted, for what does not compile.
   const each = Math.ceil(wanted / folders.length) * 2 + 1;
   const drawn = folders.map((folder) => {
-    const all = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
-      .sort()
-      .flatMap((name) => {
-        const file = join(folder, name);
-        const source = readFileSync(join(root, file), 'utf8');
-        return faultsOf(source).map((edit) => ({ file, source, ...edit }));
-      });
-    const some = Array.from({ length: Math.min(each, all.length) }, () =>
-      all.splice(Math.floor(random() * all.length), 1),
-    );
-    return some.flat().map((one) => planted(one.file, one.source, one.kind, one.from, one.to, one.text));
+    const names = globSync(join(folder, '**/*.ts'), { cwd: root }).sort();
+    const all = names.flatMap((file) => {
+      const source = readFileSync(join(root, file), 'utf8');
+      return faultsOf(source).map((edit) => ({ file, source, ...edit }));
+    });
+    const one = (): Fault[] => all.splice(Math.floor(random() * all.length), 1).map(planted);
+    return Array.from({ length: Math.min(each, all.length) }, one).flat();
   });
   const compiling = thatCompile(drawn.flat());
   const good = drawn.map((faults) => faults.filter((fault) => compiling.has(fault)));
-  return Array.from({ length: each }, (_, turn) => good.flatMap((faults) => faults.slice(turn, turn + 1)))
-    .flat()
-    .slice(0, wanted);
+  const turns = Array.from({ length: each }, (_, turn) => good.flatMap((faults) => faults.slice(turn, turn + 1)));
+  return turns.flat().slice(0, wanted);
 }
 
 function listed(path: string): Fault[] {
   const all = JSON.parse(readFileSync(path, 'utf8')) as { id: string; file: string; find: string; replace: string }[];
-  return all.flatMap(({ id, file, find, replace }) => {
-    const source = readFileSync(join(root, file), 'utf8');
+  return all.map(({ id, file, find, replace }) => {
+    const source = existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '';
     const from = source.indexOf(find);
-    if (from < 0) console.log(`${id} no longer applies: ${file} has no ${find}`);
-    return from < 0 ? [] : [planted(file, source, id, from, from + find.length, replace)];
+    if (from < 0) return { file, words: `${id}, which has no ${find}`, text: undefined };
+    return planted({ file, source, kind: id, from, to: from + find.length, text: replace });
   });
 }
 
-function planted(file: string, source: string, kind: string, from: number, to: number, by: string): Fault {
+function planted({ file, source, kind, from, to, text: by }: Edit & { file: string; source: string }): Fault {
   const short = (words: string): string => words.replaceAll(/\s+/g, ' ').slice(0, 80);
   const words = `${source.slice(0, from).split('\n').length} ${kind}: ${short(source.slice(from, to))} → ${short(by)}`;
   return { file, words, text: source.slice(0, from) + by + source.slice(to) };
@@ -141,22 +141,22 @@ function planted(file: string, source: string, kind: string, from: number, to: n
 function thatCompile(faults: readonly Fault[]): ReadonlySet<Fault> {
   const project = copyProject((name) => ['src', 'package.json', 'tsconfig.json'].includes(name));
   const names = new Map(faults.map((one, index) => [one.file.replace(/\.ts$/, `.fault${index}.ts`), one]));
-  for (const [name, { text }] of names) writeFileSync(join(project, name), text);
-  const tsc = join(root, 'node_modules', '.bin', 'tsc');
+  for (const [name, { text = '' }] of names) writeFileSync(join(project, name), text);
   const how = { cwd: project, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 } as const;
   // Where one does not parse, the types of the others are not looked at: so again without it.
   for (let wrong = ['']; wrong.length > 0; ) {
-    const { stdout } = spawnSync(tsc, ['--noEmit', '--pretty', 'false'], how);
+    const { stdout, status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--noEmit', '--pretty', 'false'], how);
     const lines = stdout.matchAll(/^(.+?)\(\d+,\d+\): error/gm);
     wrong = [...lines].flatMap(([, name = '']) => (names.delete(name) ? [name] : []));
     for (const name of wrong) rmSync(join(project, name));
+    if (status !== 0 && wrong.length === 0) throw new Error(`tsc fails without the faults, too: ${stdout}`);
   }
-  rmSync(project, { recursive: true, force: true });
   return new Set(names.values());
 }
 
 function copyProject(has: (name: string) => boolean): string {
-  const project = mkdtempSync(join(tmpdir(), 'headrace-mutate-'));
+  const project = makeOwnedFolder(tmpdir(), 'headrace-mutate');
+  process.once('exit', () => rmSync(project, { recursive: true, force: true }));
   for (const name of readdirSync(root))
     if (!['node_modules', '.git', '.headrace', 'dist'].includes(name) && has(name))
       cpSync(join(root, name), join(project, name), { recursive: true });

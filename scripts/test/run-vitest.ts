@@ -31,6 +31,8 @@ export interface VitestRun {
 
 export interface VitestEnd {
   readonly code: number | null;
+  /** Whether `killMs` ended it. */
+  readonly isKilled: boolean;
   /** Undefined where it died before it could report. */
   readonly report: TestRunReport | undefined;
   /** The reasons that suites gave for not running here. */
@@ -49,6 +51,9 @@ export function endRunsOnSignal(): void {
   if (isListening) return;
   isListening = true;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void endRuns(signal));
+  process.once('exit', () => {
+    for (const group of running.keys()) signalGroup(group, 'SIGKILL');
+  });
 }
 
 async function endRuns(signal: NodeJS.Signals): Promise<void> {
@@ -111,7 +116,8 @@ export async function runVitest(run: VitestRun): Promise<VitestEnd> {
   // None where it could not be started.
   const group = child.pid;
   if (group !== undefined) running.set(group, scratch);
-  const kill = (): void => void (group !== undefined && signalGroup(group, 'SIGKILL'));
+  let isKilled = false;
+  const kill = (): void => void (isKilled = group !== undefined && signalGroup(group, 'SIGKILL'));
   const timer = run.killMs === undefined ? undefined : setTimeout(kill, run.killMs);
   const code = await new Promise<number | null>((done, fail) => child.once('exit', done).once('error', fail)).finally(
     () => clearTimeout(timer),
@@ -125,5 +131,5 @@ export async function runVitest(run: VitestRun): Promise<VitestEnd> {
   rmSync(scratch, { recursive: true, force: true });
   // It could not remove its own.
   if (report === undefined) removeLeftFolders(memoryFolder(), 'headrace-run');
-  return { code, report: report === undefined ? undefined : (JSON.parse(report) as TestRunReport), skips };
+  return { code, isKilled, report: report === undefined ? undefined : (JSON.parse(report) as TestRunReport), skips };
 }
