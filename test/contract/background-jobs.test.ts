@@ -106,11 +106,13 @@ describe.each(testDatabases('background jobs'))('background jobs on $name', (dat
 
   it('wait for a database that is away', async () => {
     const database = await open();
-    let [isAway, runs] = [true, 0];
-    const migrate: Database['migrate'] = (...given) =>
-      isAway ? Promise.reject(new Error('away')) : database.migrate(...given);
+    let [isAway, tries, runs] = [true, 0, 0];
+    const migrate: Database['migrate'] = (...given) => {
+      tries++;
+      return isAway ? Promise.reject(new Error('away')) : database.migrate(...given);
+    };
     start({ ...database, migrate }, 'a', [job(async () => void runs++)]);
-    await new Promise((resolve) => setTimeout(resolve, 3 * LIMITS.renewEveryMs));
+    await until(() => tries >= 3);
     expect(runs).toBe(0);
     isAway = false;
     await until(() => runs > 0);

@@ -19,6 +19,7 @@ import type {
 } from '../../src/online/online-store.ts';
 import { type OnlineStorePlace, everyOnlineStoreKind } from '../support/online-stores.ts';
 import { baseOf, forEver, openRun, partOf as part, refOf as ref, writeAll } from '../support/online-writes.ts';
+import { refused } from '../support/refused.ts';
 import { runs } from '../support/tier.ts';
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
@@ -467,7 +468,7 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
       const run = await openRun(store, 1, 'closed@1', false);
       for (const node of run.nodes) {
         await expect(run.begin(node)).rejects.toMatchObject(BUSY);
-        await expect(run.write(node, [base('closed', 'b')])).rejects.toThrow();
+        await refused(run.write(node, [base('closed', 'b')]), 'HR_MATERIALIZE_BUSY');
       }
       await run.close();
       expect(await read(store, [ref('closed', 'closed@1')])).toEqual([undefined]);

@@ -153,19 +153,20 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
     // Between the look at what may go and its going; SQLite lets nobody in until it is gone.
     const collector = collectorBy(async function* needs() {
       resumed = asked.requestResume('old', { keepDone: false }).catch(({ code }) => code);
-      await Promise.race([resumed, new Promise((resolve) => setTimeout(resolve, 300))]);
+      if (databases.name === 'Postgres') await resumed;
       yield { kind: 'run', id: 'another' };
     });
     const item = { id: 'old', what: '', why: '', bytes: null, sinceMicros: DAY };
     const gone = await db.transaction((trx) => collector.forget(trx, [item]));
-    if (gone.length > 0) {
-      expect(await resumed).toBe('HR_UNKNOWN_RUN');
-      await expect(store.get('old')).rejects.toMatchObject({ code: 'HR_UNKNOWN_RUN' });
-    } else {
-      expect(await resumed).toBe(true);
-      expect((await store.get('old')).run.state).toBe('queued');
-      expect(await store.tasks('old', 'fan')).toHaveLength(1);
-    }
+    const left = await store.get('old').then(
+      ({ run }) => run.state,
+      ({ code }: { code: string }) => code,
+    );
+    const isFirst = databases.name === 'SQLite';
+    expect([gone, await resumed, left]).toEqual(
+      isFirst ? [[item], 'HR_UNKNOWN_RUN', 'HR_UNKNOWN_RUN'] : [[], true, 'queued'],
+    );
+    expect(await store.tasks('old', 'fan')).toHaveLength(isFirst ? 0 : 1);
     await other.close();
   });
 

@@ -10,44 +10,45 @@ import { isFull } from '../support/tier.ts';
 /** Commands of the quick tier too: one that reads, and one that runs models and writes files. */
 const QUICK = ['history', 'predict'];
 
-/** In this order, on one project; what it prints is one JSON document. */
-const LINES: readonly string[] = [
-  'init another',
-  'apply',
-  'plan',
-  'history',
-  'doctor',
-  'sources list',
-  'materialize --incremental',
-  'training-set create --service shop_features --spine spine.csv --timestamp at --out out.parquet',
-  'predict checkout --input spine.csv --timestamp at --out predicted',
-  'features get --service shop_features --rows [{"customer":"ada"}]',
-  'views',
-  'log prune',
-  'push purchases events.jsonl',
-  'quarantine list',
-  'models show returns',
-  'endpoints show checkout',
-  'rollout list',
-  'experiments list',
-  'keys list',
-  'audit',
-  'drift checkout --now',
-  'quality checkout --now',
-  'alerts list',
-  'monitor history checkout',
-  'logs status',
-  'logs outcomes checkout outcomes.jsonl',
-  'runs list',
-  'schedules',
-  'runs sync',
-  'types',
-  'verify --endpoint checkout',
-  'gc --dry-run',
-  'backup backup',
-  'restore backup --force',
-  'rollback',
-];
+/** In this order, on one project; what it prints is one JSON document, which has this field. */
+const FIELDS: Readonly<Record<string, string>> = {
+  'init another': 'files',
+  apply: 'revision',
+  plan: 'hash',
+  history: 'revisions',
+  doctor: 'checks',
+  'sources list': 'sources',
+  'materialize --incremental': 'views',
+  'training-set create --service shop_features --spine spine.csv --timestamp at --out out.parquet': 'content_hash',
+  'predict checkout --input spine.csv --timestamp at --out predicted': 'rows',
+  'features get --service shop_features --rows [{"customer":"ada"}]': 'rows',
+  views: 'views',
+  'log prune': 'writers',
+  'push purchases events.jsonl': 'accepted',
+  'quarantine list': 'sources',
+  'models show returns': 'versions',
+  'endpoints show checkout': 'variants',
+  'rollout list': 'rollouts',
+  'experiments list': 'experiments',
+  'keys list': 'keys',
+  audit: 'changes',
+  'drift checkout --now': 'features',
+  'quality checkout --now': 'arms',
+  'alerts list': 'alerts',
+  'monitor history checkout': 'series',
+  'logs status': 'predictions',
+  'logs outcomes checkout outcomes.jsonl': 'accepted',
+  'runs list': 'runs',
+  schedules: 'schedulers',
+  'runs sync': 'runs',
+  types: 'endpoints',
+  'verify --endpoint checkout': 'agreed',
+  'gc --dry-run': 'items',
+  'backup backup': 'objects',
+  'restore backup --force': 'objects',
+  rollback: 'revision',
+};
+const LINES = Object.keys(FIELDS);
 
 /** Where a process of the command runs already. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -76,7 +77,7 @@ const nameOf = (line: string): string => line.split(' ')[0] ?? '';
 it.for(isFull ? LINES : LINES.filter((line) => QUICK.includes(nameOf(line))))('%s', (line) => {
   const { code, stdout, stderr } = headraceProcess(project, [...line.split(' '), '--json']);
   expect(code, stderr + stdout).toBe(0);
-  expect(JSON.parse(stdout)).toBeDefined();
+  expect(JSON.parse(stdout)).toHaveProperty([FIELDS[line] as string]);
 });
 
 it('leaves no command out', () => {

@@ -103,7 +103,7 @@ export const shop_features = featureService('shop_features', [history]);
     rmSync(project.file('.headrace/offline/objects'), { recursive: true });
     const made = await run(project, 'materialize --from 2024-01-01 --json');
     expect(made.stderr).toMatch(new RegExp(`^fetch source "sales": 3 objects, ${bytes} bytes \\(`, 'm'));
-    expect(JSON.parse(made.stdout)).toBeTruthy();
+    expect(JSON.parse(made.stdout)).toMatchObject({ failed: [], views: [{ view: 'history' }] });
   });
 
   it('sources are given up once S3 says nothing for as long as is set', async () => {

@@ -41,6 +41,8 @@ describe('minutes of a server', () => {
       predicted.push(...(await predict([{ customer, amount: 30 }])).json().predictions);
     }
     const counted = (variant: string): number => predicted.filter((one) => one.variant === variant).length;
+    expect(counted('stable') + counted('candidate')).toBe(40);
+    // By a salt of the endpoint’s own.
     expect(counted('stable') * counted('candidate')).toBeGreaterThan(0);
     // Forced rows are of the endpoint alone.
     await predict([{ customer: 'ada', amount: 30 }], { 'x-headrace-variant': 'candidate' });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Expectation, Manifest, SourceSpec } from '../../src/definitions/index.ts';
 import { modelInUse } from '../support/in-use.ts';
 import { flightsManifest } from '../support/manifests.ts';
-import { plan } from '../support/plans.ts';
+import { MODEL, plan } from '../support/plans.ts';
 
 const between = (onFail: Expectation['onFail'], max = 9): Expectation => ({
   rule: 'between',
@@ -36,8 +36,9 @@ describe('a plan of rules', () => {
   it('is of another meaning where they set rows apart, and breaks what is in use', () => {
     const { lines, breaking, views } = linesOf(expecting([between('warn')]), expecting([between('quarantine')]));
     expect(lines).toEqual(['meaning: expectation "between(delay, 0 … 9)": warn → quarantine']);
-    expect(breaking.length).toBeGreaterThan(0);
-    expect(views.length).toBeGreaterThan(0);
+    const changed = 'origin__last_delay, origin__flights_1d, origin__mean_delay_7d change meaning';
+    expect(breaking).toMatchObject([{ object: 'source', name: 'flights', breaking: `${changed}: ${MODEL}` }]);
+    expect(views).toMatchObject([{ view: 'airport_delays', needsRun: true }]);
     expect(linesOf(expecting([between('quarantine')]), expecting([between('quarantine', 8)])).lines).toEqual([
       'meaning: - expectation "between(delay, 0 … 9)": quarantine',
       'meaning: + expectation "between(delay, 0 … 8)": quarantine',

@@ -180,11 +180,11 @@ describe('what was checked once', () => {
   });
 
   it('holds while the registry is away, and no longer', async () => {
-    const { enter, revoke, goAway, keys } = await setUp();
+    const { enter, id, revoke, goAway, keys } = await setUp();
     goAway(true);
     revoke();
     await keys.refresh();
-    expect(enter()).toBeDefined();
+    expect(enter()).toMatchObject({ actor: { name: `key hr_${id}` } });
     goAway(false);
     await keys.refresh();
     expect(enter).toThrow('was revoked');
