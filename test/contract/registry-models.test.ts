@@ -47,6 +47,8 @@ onEachRegistry('models in the registry', (given) => {
       const [entry] = await given.auditLog.list({ object: `model/${MODEL}` });
       expect(entry).toMatchObject({ actor: 'bob', before: { version: 1 }, after: { version: 2 } });
       await register('3');
+      const [registered] = await given.auditLog.list({ object: `model/${MODEL}` });
+      expect(registered).toMatchObject({ action: 'model.register', after: { version: 3 } });
       await given.models.retire(MODEL, 3, 'ann');
       expect(await resolved('latest')).toBe(2);
       const variants = [{ name: 'stable', version: 3, weight: 100 }];

@@ -112,6 +112,8 @@ describe('an arm’s estimate', () => {
     const nothing = stats.meanEstimate({ n: 10, sum: 0, squares: 0 });
     expect(stats.relativeLift(nothing, nothing)).toBeUndefined();
     expect(stats.fixedHorizon(stats.welch(nothing, nothing), 0.05)).toEqual({ p: 1, lo: 0, hi: 0 });
+    const still = (n: number) => ({ ...nothing, n });
+    expect([2, 3, 4].map((n) => stats.welch(still(1), still(n - 1)).df)).toEqual([1, 1, 2]);
   });
 });
 

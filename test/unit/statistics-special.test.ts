@@ -39,6 +39,7 @@ describe('Student’s t', () => {
     expect([studentTQuantile(0, 5), studentTQuantile(1, 5), studentTQuantile(0.05, 0)]).toEqual([NaN, NaN, NaN]);
     expect([studentTTwoSidedP(Infinity, 5), studentTTwoSidedP(0, 5)]).toEqual([0, 1]);
     expect(studentTQuantile(0.05, 1e9)).toBeCloseTo(1.959_963_984_540_054, 9);
+    expect(studentTQuantile(0.5, 1e9)).toBeCloseTo(0.674_489_750_196_082, 9);
     expect(studentTTwoSidedP(1, 1e9)).toBeCloseTo(studentTTwoSidedP(1, 9e7), 8);
   });
 

@@ -18,9 +18,10 @@ export function studentTTwoSidedP(t: number, df: number): number {
 /** The t with P(|T| ≥ t) = alpha: half of a 1 − alpha interval, in standard errors. */
 export function studentTQuantile(alpha: number, df: number): number {
   if (!(alpha > 0 && alpha < 1) || !(df > 0)) return Number.NaN;
+  const normal = normalQuantile(1 - alpha / 2);
+  if (df >= NORMAL_FROM) return normal;
   let low = 0;
-  let high = Math.max(1, normalQuantile(1 - alpha / 2));
-  if (df >= NORMAL_FROM) return high;
+  let high = Math.max(1, normal);
   while (studentTTwoSidedP(high, df) > alpha && Number.isFinite(high)) {
     low = high;
     high *= 2;
