@@ -5,13 +5,15 @@ import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, symlin
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { mulberry32 } from '../test/support/chance.ts';
 import { makeOwnedFolder } from '../test/support/owned-folder.ts';
-import { type Edit, faultsOf, randomBy } from './mutate/draw-faults.ts';
-import { chooseFor, isQuick } from './test/affected/choose-tests.ts';
+import { type Edit, faultsOf } from './mutate/draw-faults.ts';
+import { chooseFor } from './test/affected/choose-tests.ts';
 import { readRecord } from './test/affected/executed-record.ts';
 import { readImportGraph } from './test/affected/import-graph.ts';
 import { root } from './test/root.ts';
 import { endRunsOnSignal, runVitest } from './test/run-vitest.ts';
+import { isQuick } from './test/tiers.ts';
 
 const HELP = `Usage: npm run mutate [-- OPTIONS] [FOLDER…]
 
@@ -41,7 +43,7 @@ const { values: options, positionals } = parseArgs({
     help: { type: 'boolean' },
   },
 });
-const [limitMs, wanted, random] = [+options.limit * 1000, +options.sample, randomBy(+options.seed)];
+const [limitMs, wanted, random] = [+options.limit * 1000, +options.sample, mulberry32(+options.seed)];
 const controls: Record<string, ReturnType<typeof runTests>> = {};
 endRunsOnSignal();
 const [graph, record] = [readImportGraph(), readRecord()];

@@ -2,7 +2,7 @@
 // where it can, runs the tests, names what it skipped and why, and ends with the plain line `N passed, N failed`, and
 // `, N skipped` where some were. `npm test -- --help` shows what it takes.
 
-import { chooseAffected, describeChoice, describeUntested, isQuick } from './test/affected/choose-tests.ts';
+import { chooseAffected, describeChoice, describeUntested } from './test/affected/choose-tests.ts';
 import { isRecordFresh, keepRecord, newRecord } from './test/affected/executed-record.ts';
 import { bringLake } from './test/bring-lake.ts';
 import { bringPrograms } from './test/bring-programs.ts';
@@ -11,6 +11,7 @@ import { HELP, type Options, readOptions } from './test/read-options.ts';
 import { runVitest } from './test/run-vitest.ts';
 import { writeCosts } from './test/test-costs.ts';
 import { countResults, failureOf, leftOut, slowestFiles } from './test/test-run-report.ts';
+import { runsIn } from './test/tiers.ts';
 
 const AFFECTED_LIMIT_MS = 60_000;
 
@@ -28,10 +29,7 @@ async function runTier(options: Options): Promise<number> {
 }
 
 async function runAffected(options: Options): Promise<number> {
-  const isOfTier = (test: string): boolean =>
-    isQuick(test) ||
-    (options.tier === 'full' && test.endsWith('.full.test.ts') && !/^test\/(heavy|interop)\//.test(test));
-  const choice = chooseAffected(options.since, isOfTier);
+  const choice = chooseAffected(options.since, (test) => runsIn(test, options.tier));
   const untested = describeUntested(choice);
   console.log(describeChoice(choice));
   if (choice.files.length > 0) return await run(options, choice.files, untested);

@@ -72,14 +72,3 @@ function visit(node: AnyNode, take: (node: AnyNode) => void): void {
     for (const child of Array.isArray(value) ? value : [value])
       if (typeof (child as Partial<AnyNode> | null)?.type === 'string') visit(child as AnyNode, take);
 }
-
-/** Numbers from 0 to 1, the same for the same seed (Mulberry32). */
-export function randomBy(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

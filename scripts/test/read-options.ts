@@ -1,12 +1,12 @@
 // The options of `npm test` and its like: what they are, and which of them go together.
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { didYouMean } from '../../src/core/suggest.ts';
-import { isQuick } from './affected/choose-tests.ts';
+import { askGit } from './git.ts';
 import { root } from './root.ts';
+import { runsIn, type Tier } from './tiers.ts';
 
 export const HELP = `Usage: npm test [-- OPTIONS] [FILE…]          every behaviour once: what .ci/run runs
        npm run test:full [-- OPTIONS] [FILE…]  all adapters, all faults, properties at full size
@@ -46,8 +46,6 @@ const OPTIONS = {
   testNamePattern: { type: 'string', short: 't' },
   help: { type: 'boolean', short: 'h' },
 } as const;
-
-export type Tier = 'quick' | 'full' | 'heavy' | 'interop' | 'smoke';
 
 export interface Options {
   readonly tier: Tier;
@@ -194,13 +192,6 @@ function problemOfFile(file: string, tier: Tier, project: string): string | unde
   return `"${file}" is of another tier: npm run test:${command} -- ${file}`;
 }
 
-/** Whether a tier has the test file, as vitest.config.ts says. */
-function runsIn(test: string, tier: Tier): boolean {
-  if (tier === 'quick') return isQuick(test);
-  if (tier === 'full') return !/^test\/(heavy|interop)\//.test(test);
-  return test.startsWith(tier === 'heavy' ? 'test/heavy/' : 'test/interop/');
-}
-
 function isPattern(text: string): boolean {
   try {
     return new RegExp(text) instanceof RegExp;
@@ -211,5 +202,5 @@ function isPattern(text: string): boolean {
 
 function isCommit(name: string, project: string): boolean {
   const words = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`];
-  return spawnSync('git', words, { cwd: project }).status === 0;
+  return askGit(project, words).status === 0;
 }

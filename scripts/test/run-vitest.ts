@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryFolder } from '../../test/support/memory-folder.ts';
 import { removeLeftFolders } from '../../test/support/owned-folder.ts';
+import { sendSignal } from '../../test/support/send-signal.ts';
 import { root } from './root.ts';
 import type { TestRunReport } from './test-run-report.ts';
 
@@ -52,7 +53,7 @@ export function endRunsOnSignal(): void {
   isListening = true;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void endRuns(signal));
   process.once('exit', () => {
-    for (const group of running.keys()) signalGroup(group, 'SIGKILL');
+    for (const group of running.keys()) sendSignal(-group, 'SIGKILL');
   });
 }
 
@@ -73,17 +74,8 @@ async function endGroup(group: number, signal: NodeJS.Signals): Promise<void> {
     ['SIGKILL', 1000],
   ] as const) {
     const limit = performance.now() + waitMs;
-    for (let goesOn = signalGroup(group, how); goesOn && performance.now() < limit; goesOn = signalGroup(group, 0))
+    for (let goesOn = sendSignal(-group, how); goesOn && performance.now() < limit; goesOn = sendSignal(-group, 0))
       await sleep(20);
-  }
-}
-
-/** Whether there was anyone in the group. */
-function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(-group, signal);
-  } catch {
-    return false;
   }
 }
 
@@ -117,7 +109,7 @@ export async function runVitest(run: VitestRun): Promise<VitestEnd> {
   const group = child.pid;
   if (group !== undefined) running.set(group, scratch);
   let isKilled = false;
-  const kill = (): void => void (isKilled = group !== undefined && signalGroup(group, 'SIGKILL'));
+  const kill = (): void => void (isKilled = group !== undefined && sendSignal(-group, 'SIGKILL'));
   const timer = run.killMs === undefined ? undefined : setTimeout(kill, run.killMs);
   const code = await new Promise<number | null>((done, fail) => child.once('exit', done).once('error', fail)).finally(
     () => clearTimeout(timer),

@@ -2,6 +2,7 @@
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isProcessAlive } from '../../src/core/process-alive.ts';
 
 /** Makes `parent/NAME-PID-…` for this process, after it has removed those of processes that are gone. */
 export function makeOwnedFolder(parent: string, name: string): string {
@@ -13,21 +14,11 @@ export function makeOwnedFolder(parent: string, name: string): string {
 export function removeLeftFolders(parent: string, name: string): void {
   for (const entry of readdirSync(parent)) {
     const pid = entry.startsWith(`${name}-`) ? /^(\d+)-\w{6}$/.exec(entry.slice(name.length + 1))?.[1] : undefined;
-    if (pid === undefined || isRunning(Number(pid))) continue;
+    if (pid === undefined || isProcessAlive(Number(pid))) continue;
     try {
       rmSync(join(parent, entry), { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     } catch {
       // It is another user's.
     }
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it runs as another user.
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

@@ -18,6 +18,7 @@ import pg from 'pg';
 import type { Certificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import { runFolder } from './run-folder.ts';
+import { sendSignal } from './send-signal.ts';
 import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 import { untilAnswering } from './until-answering.ts';
 
@@ -135,13 +136,7 @@ export async function startPostgres({ tls, ...lifetime }: PostgresOptions = {}):
     if (child.pid === undefined) return;
     const others = childrenOf(child.pid);
     child.kill(name);
-    for (const pid of others) {
-      try {
-        process.kill(pid, name);
-      } catch {
-        // It has ended by itself.
-      }
-    }
+    for (const pid of others) sendSignal(pid, name);
   };
   let databases = 0;
   return {

@@ -5,6 +5,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runFolder } from './run-folder.ts';
+import { sendSignal } from './send-signal.ts';
 
 export interface Lifetime {
   /** Files of this worker share it; it ends with the run. Default false: whoever starts it stops it. */
@@ -29,25 +30,16 @@ export function leaveToRun(server: ChildProcess, { isShared = false }: Lifetime)
 /** Each is asked to end, so that it frees its shared memory (which Postgres has), and killed if it has not in `STOP_MS`. */
 export function endSharedServers(run: string): void {
   const pids = existsSync(listOf(run)) ? readFileSync(listOf(run), 'utf8').trimEnd().split('\n').map(Number) : [];
-  let left = pids.filter((pid) => signalled(pid, 'SIGINT'));
+  let left = pids.filter((pid) => sendSignal(pid, 'SIGINT'));
   for (let waited = 0; left.length > 0 && waited < STOP_MS; waited += LOOK_MS) {
     Atomics.wait(NEVER, 0, 0, LOOK_MS);
-    left = left.filter((pid) => signalled(pid, 0));
+    left = left.filter((pid) => sendSignal(pid, 0));
   }
-  for (const pid of left) signalled(pid, 'SIGKILL');
+  for (const pid of left) sendSignal(pid, 'SIGKILL');
 }
 
 const STOP_MS = 5000;
 const LOOK_MS = 20;
 const NEVER = new Int32Array(new SharedArrayBuffer(4));
-
-/** False where the process has ended. */
-function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
-  }
-}
 
 const listOf = (run: string): string => join(run, 'shared-servers.txt');

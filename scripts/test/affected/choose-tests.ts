@@ -1,9 +1,9 @@
 // Which test files a change touches, the nearest first: those that executed a function that changed, by the record of the last
 // whole run; where that can't tell, those that import the file that changed.
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { askGit } from '../git.ts';
 import { root } from '../root.ts';
 import { type ExecutedRecord, readRecord } from './executed-record.ts';
 import { type ImportGraph, readImportGraph } from './import-graph.ts';
@@ -23,7 +23,7 @@ export interface Choice {
 export function chooseAffected(since: string, isOfTier: (test: string) => boolean, project: string = root): Choice {
   const changed = changedFiles(since, project);
   const record = readRecord(project);
-  const versions = (file: string): (string | undefined)[] => [now(file, project), atCommit(since, file, project)];
+  const versions = (file: string): (string | undefined)[] => [inTree(file, project), atCommit(since, file, project)];
   const found = testsOf(changed, readImportGraph(project), record, versions);
   const exists = (test: string): boolean => existsSync(join(project, test));
   const isUntested = (file: string): boolean => {
@@ -47,7 +47,7 @@ export function chooseFor(
   record: ExecutedRecord | undefined,
   project: string = root,
 ): readonly string[] {
-  const found = testsOf(changed, graph, record, (file) => [now(file, project)]);
+  const found = testsOf(changed, graph, record, (file) => [inTree(file, project)]);
   return nearestFirst(found.values(), record).filter((test) => existsSync(join(project, test)));
 }
 
@@ -87,11 +87,6 @@ function nearestFirst(found: Iterable<Distances>, record: ExecutedRecord | undef
   return [...nearest]
     .sort(([a, near], [b, far]) => near - far || size(a) - size(b) || a.localeCompare(b))
     .map(([test]) => test);
-}
-
-/** Whether a test file is of the quick tier. */
-export function isQuick(test: string): boolean {
-  return !test.endsWith('.full.test.ts') && !/^test\/(heavy|interop)\//.test(test);
 }
 
 /** What was chosen and why, for a person. */
@@ -135,19 +130,18 @@ function changedFiles(since: string, project: string): string[] {
 }
 
 function git(project: string, ...words: string[]): string[] {
-  const { stdout, status, stderr } = spawnSync('git', words, { cwd: project, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const { stdout, status, stderr } = askGit(project, words);
   if (status !== 0) throw new Error(`git ${words.join(' ')} failed: ${stderr}`);
   return stdout.split('\0').filter(Boolean);
 }
 
-function now(file: string, project: string): string | undefined {
+function inTree(file: string, project: string): string | undefined {
   const path = join(project, file);
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
 /** Undefined where that commit didn't have the file. */
 function atCommit(commit: string, file: string, project: string): string | undefined {
-  const words = ['show', '--no-textconv', `${commit}:./${file}`];
-  const { stdout, status } = spawnSync('git', words, { cwd: project, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const { stdout, status } = askGit(project, ['show', '--no-textconv', `${commit}:./${file}`]);
   return status === 0 ? stdout : undefined;
 }

@@ -1,7 +1,6 @@
 // The record of the last whole run that made one: which functions of src each test file executed, and the sources as they were then. It lies
 // beside other caches of node_modules, and is not in git.
 
-import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -17,12 +16,13 @@ import {
 import { join } from 'node:path';
 import type { Executed } from '../../../test/support/each-file/cover-sources.mjs';
 import type { RecordedGroup } from '../../../test/support/each-file/record-executed.ts';
+import { askGit } from '../git.ts';
 import { root } from '../root.ts';
 
 const CACHE = join('node_modules', '.cache', 'headrace');
 const recordOf = (project: string): string => join(project, CACHE, 'executed');
 
-/** To record makes a run a quarter longer, so it is done once a day. */
+/** To record makes a run a third longer, so it is done once a day. */
 const FRESH_MS = 24 * 3600 * 1000;
 
 /** Written last of all, into `ABOUT`: a record of another version, or one that was not finished, can't be read. */
@@ -192,9 +192,6 @@ function functionsOf(source: string, byTest: ReadonlyMap<string, Executed>): Rec
   }));
 }
 
-/** Of what git prints. */
-const MOST_BYTES = 2 ** 28;
-
 type Span = readonly [from: number, to: number];
 
 /** Of `functions`, the longest first. */
@@ -205,11 +202,7 @@ function innermost(functions: readonly RecordedFunction[], [from, to]: Span): Re
 /** Where `after` differs from `before`, the text of the file `path`: offsets into `before`, the end exclusive. */
 function changedSpans(path: string, before: string, after: string): Span[] {
   const words = ['diff', '--no-index', '--no-ext-diff', '--no-textconv', '--no-color', '--text', '--unified=0'];
-  const { stdout, stderr, status } = spawnSync('git', [...words, '--', path, '-'], {
-    encoding: 'utf8',
-    input: after,
-    maxBuffer: MOST_BYTES,
-  });
+  const { stdout, stderr, status } = askGit(root, [...words, '--', path, '-'], after);
   // 1 says that they differ.
   if (status === null || status > 1) throw new Error(`git could not compare ${path} with what it is now: ${stderr}`);
   const lines = before.split('\n');
