@@ -221,7 +221,18 @@ describe.skipIf(!hasKafka)('a message stream of Kafka', () => {
     const [part] = await readUntil(await open(topic), new Map([[0, 0]]), 1);
     const dead = `${topic}.dead`;
     const letters = openDeadLetterTopic({ address: parseBrokers(kafka.broker, 'K'), topic: dead, of: topic });
-    for (const message of part?.messages ?? []) await letters.put([{ partition: 0, message, reason: 'it is no JSON' }]);
+    for (const message of part?.messages ?? []) {
+      const put = () => letters.put([{ partition: 0, message, reason: 'it is no JSON' }]);
+      // The broker knows of a topic that was just made a moment later; until then it is the caller who tries again.
+      await expect
+        .poll(() =>
+          put().then(
+            () => 'kept',
+            (error: { code: string }) => error.code,
+          ),
+        )
+        .toBe('kept');
+    }
     await letters.close();
     const [kept] = await readUntil(await open(dead), new Map([[0, 0]]), 1);
     const [letter] = kept?.messages ?? [];

@@ -98,6 +98,6 @@ describe('files by day', () => {
       ),
       { numRuns: runs(25) },
     );
-    expect(skipped).toBeGreaterThan(made);
+    expect(skipped).toBeGreaterThan(0);
   });
 });
