@@ -182,6 +182,13 @@ describe.each(testDatabases('runs as rows'))('on $name', (databases) => {
       await expect(store.take('r', elsewhere)).rejects.toThrow('has ended: failed');
     });
 
+    it('keeps the last of two outputs of one key', async () => {
+      const { epoch } = await store.take('r', elsewhere);
+      const cached = ['1', '2'].map((json, at) => ({ key: 'k', output: { json }, at }));
+      await store.flush('r', epoch, 1, batchOf({ cached }));
+      expect([...(await store.cached(['k']))]).toEqual([['k', { output: { json: '2' }, run: 'r' }]]);
+    });
+
     it('of a driver that lost the run writes nothing', async () => {
       const stale = await store.take('r', elsewhere);
       await store.flush('r', stale.epoch, 1, claimed(5));
