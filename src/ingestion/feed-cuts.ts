@@ -74,7 +74,8 @@ async function shippedParts(db: Kysely<FeedTables>, source: string, feed: string
     .where('feed', '=', feed)
     .orderBy('first')
     .execute();
-  return rows.filter(({ writer, cut }) => writer === NO_CUT.writer || cut <= (shipped.get(writer) ?? 0));
+  // Of writer 0 is what no cut holds, by `NO_CUT`: its cut is 0.
+  return rows.filter(({ writer, cut }) => cut <= (shipped.get(writer) ?? 0));
 }
 
 async function insertParts(

@@ -72,7 +72,10 @@ export function createInlineExecutor(options: InlineOptions): Executor {
         known.add(slice.id);
         const stopper = new AbortController();
         open.set(slice.id, stopper);
-        void runSlice(slice, stopper);
+        // The folder of a slice that is stopped may go while it is read.
+        void runSlice(slice, stopper).catch((error: unknown) => {
+          if (!stopper.signal.aborted) throw error;
+        });
       }
       return slices.map(({ id }) => ({ slice: id, at: 'here' }));
     },

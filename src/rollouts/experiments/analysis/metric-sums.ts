@@ -22,8 +22,6 @@ export interface MetricSums {
   /** Of a ratio, the numerator's. */
   readonly aggregate: MetricAggregate;
   readonly arms: readonly ArmSums[];
-  /** Values that winsorising ended at. */
-  readonly limits?: readonly [low: number, high: number];
 }
 
 export async function readMetricSums(
@@ -45,7 +43,7 @@ export async function readMetricSums(
 FROM hr_units u ${[y, x].flatMap((table) => (table === undefined ? [] : [leftJoin(table)])).join(' ')} \
 WHERE (${unitNumber(y)}) IS NOT NULL AND (${xNumber}) IS NOT NULL`,
   );
-  const limits = await winsorise(connection, metric, isRatio);
+  await winsorise(connection, metric, isRatio);
   const read = await connection.runAndReadAll(
     `SELECT phase::INTEGER, arm::INTEGER, grp::INTEGER, count(*)::DOUBLE, fsum(y), fsum(y * y), fsum(x), fsum(x * x), fsum(x * y), \
 count(*) FILTER (y <> 0)::DOUBLE FROM hr_metric GROUP BY phase, arm, grp ORDER BY phase, arm, grp`,
@@ -56,7 +54,6 @@ count(*) FILTER (y <> 0)::DOUBLE FROM hr_metric GROUP BY phase, arm, grp ORDER B
       read.getRows().map((row) => row.map(Number)),
       isRatio,
     ),
-    ...(limits && { limits }),
   };
 }
 
@@ -86,12 +83,8 @@ function bySum(rows: readonly (readonly number[])[], isRatio: boolean): ArmSums[
 }
 
 /** By quantiles of all arms' units together; cut apart, arms would differ by their cuts. A ratio's denominator stays. */
-async function winsorise(
-  connection: DuckDBConnection,
-  { winsorize }: MetricSpec,
-  isRatio: boolean,
-): Promise<readonly [low: number, high: number] | undefined> {
-  if (winsorize === undefined) return undefined;
+async function winsorise(connection: DuckDBConnection, { winsorize }: MetricSpec, isRatio: boolean): Promise<void> {
+  if (winsorize === undefined) return;
   const { lower, upper } = winsorize;
   const at = (share: number | undefined): string => (share === undefined ? 'NULL' : `quantile_disc(y, ${share})`);
   // Of those that have something, in a ratio: the others are not rows of it.
@@ -99,9 +92,7 @@ async function winsorise(
     `SELECT ${at(lower)}, ${at(upper)} FROM hr_metric${isRatio ? ' WHERE x <> 0' : ''}`,
   );
   const [low, high] = (read.getRows()[0] ?? []).map((value) => (value === null ? undefined : Number(value)));
-  const limits = [low ?? -Infinity, high ?? Infinity] as const;
   const bounded = [...(low === undefined ? [] : [`greatest(${low}`]), ...(high === undefined ? [] : [`least(${high}`])];
   if (bounded.length > 0)
     await connection.run(`UPDATE hr_metric SET y = ${bounded.join(', ')}, y${')'.repeat(bounded.length)}`);
-  return limits;
 }

@@ -45,7 +45,7 @@ export function addStatsigRoutes(scope: FastifyInstance, options: StatsigOptions
 
   const specs = ({ actor, query }: FastifyRequest): string => {
     const { of, changedMs } = documents(actor.endpoints);
-    const since = Number((query as { readonly sinceTime?: unknown }).sinceTime ?? 0);
+    const since = Number((query as { readonly sinceTime?: unknown }).sinceTime);
     if (since === changedMs) return stringifyJson({ has_updates: false });
     // SDKs leave what is older than what they have, which may be of a server whose clock is ahead.
     const time = Number.isSafeInteger(since) ? Math.max(since, changedMs) : changedMs;
