@@ -128,7 +128,7 @@ describe('a pipeline', () => {
 });
 
 describe('a step that fails', () => {
-  // twin: test/contract/executors.test.ts > the $name executor
+  // twin: test/integration/orchestrator-cli.test.ts > runs, lists, shows, logs, resumes and refuses, with documented exit codes
   // twin: test/property/pipeline-engine.test.ts > that stops at a failure has done no other work than one that goes on, and what runs after all
   fullIt('fails the run with its reason and the end of its log, once what ran beside it has finished', async () => {
     const made = await withProcesses(
@@ -156,7 +156,7 @@ describe('a step that fails', () => {
     expect(marksOf(made)).toEqual(['other']);
   });
 
-  // twin: test/contract/executors.test.ts > the $name executor
+  // twin: test/unit/orchestrator-failure-tail.test.ts > the error of a run has the end of a log: %s
   // twin: test/integration/orchestrator-engine.test.ts > that failed goes on from the failed step when resumed
   fullIt('tells the end of what the newest attempt printed once it was resumed', async () => {
     const script =

@@ -14,6 +14,7 @@ import type { Slice } from '../../src/orchestrator/executors/executor.ts';
 import { findHoldingFolder } from '../../src/orchestrator/step/groups-folder.ts';
 import { openLogFile } from '../../src/orchestrator/step/log-file.ts';
 import { type MemoryLimits, openMemoryLimits } from '../../src/orchestrator/step/memory-limits.ts';
+import { openMemoryWatch } from '../../src/orchestrator/step/memory-watch.ts';
 import { runProcess } from '../../src/orchestrator/step/run-process.ts';
 import { openSweeper } from '../../src/orchestrator/step/sweeper.ts';
 import { type ExecutorWorld, openExecutorWorld, processesWith, until } from '../support/executor-world.ts';
@@ -155,7 +156,7 @@ describe('a command in its turn', () => {
   let jobs = 0;
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  const job = (command: string, memory: MemoryLimits) => {
+  const job = (command: string, memory: MemoryLimits, memoryBytes: number | null = null) => {
     jobs += 1;
     const turn = Promise.withResolvers<void>();
     const stopper = new AbortController();
@@ -175,7 +176,7 @@ describe('a command in its turn', () => {
       memory,
       sweeper,
       timeoutMs: null,
-      memoryBytes: null,
+      memoryBytes,
       graceMs: 100,
     });
     return {
@@ -242,5 +243,16 @@ describe('a command in its turn', () => {
     expect(await one.end).toMatchObject({ kind: 'done' });
     expect([one.begun(), one.said()]).toEqual([1, 'began\n']);
     expect(existsSync(place)).toBe(false);
+  });
+
+  it('is ended once it holds more memory than its limit, that of its children counted', async () => {
+    const watch = openMemoryWatch();
+    const memory: MemoryLimits = { open: (mark, limitBytes) => watch.open(mark, limitBytes ?? Infinity) };
+    const grow = `'${process.execPath}' -e 'const held = Buffer.alloc(300 * 2 ** 20, 1); setTimeout(() => held, 1e6)'`;
+    const one = job(`${grow} & wait`, memory, 200 * 2 ** 20);
+    one.come();
+    const reason = expect.stringMatching(/used .*memory.* than the 200 MiB/);
+    expect(await one.end).toMatchObject({ kind: 'failed', cause: 'memory', isFinal: false, reason });
+    expect(processesWith(`${driver}:`)).toEqual([]);
   });
 });

@@ -114,7 +114,7 @@ describe('materialize', () => {
   });
 });
 
-// twin: test/contract/executors.test.ts > the $name executor
+// twin: test/unit/orchestrator-attempt-folders.test.ts > steps that need a training set read one file, which ends as it did, wherever each has its folder
 fullIt('a training set reaches every step from the artifact store, as one file', async () => {
   const shop = await openShop(false);
   onTestFinished(() => shop.close());

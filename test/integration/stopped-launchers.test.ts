@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { StepAction } from '../../src/definitions/index.ts';
 import { processesWith, until, type WorldOptions } from '../support/executor-world.ts';
 import { ownWorld } from '../support/opened.ts';
-import { fullDescribe, fullIt } from '../support/tier.ts';
+import { fullIt } from '../support/tier.ts';
 
 const open = (options: WorldOptions = {}) => ownWorld({ graceMs: 300, cpus: 4, ...options });
 
@@ -69,8 +69,7 @@ describe('a launcher that a step has stopped', () => {
   });
 });
 
-// twin: test/contract/executors.test.ts > the $name executor
-fullDescribe('a warm process that a task has stopped', () => {
+describe('a warm process that a task has stopped', () => {
   const sleepsOf = ({ driver }: { driver: string }) =>
     processesWith('sleep\u00001000').filter((pid) => processesWith(driver).includes(pid));
   const stops = `module.exports = () => require('child_process').execSync('kill -STOP $PPID; sleep 1000');`;
@@ -81,7 +80,8 @@ fullDescribe('a warm process that a task has stopped', () => {
     expect(sleepsOf(world)).toEqual([]);
   });
 
-  it('is ended by a cancel, and by its driver’s end', async () => {
+  // twin: test/integration/stopped-launchers.test.ts > is ended at the timeout
+  fullIt('is ended by a cancel, and by its driver’s end', async () => {
     const world = open();
     const action = await world.task(stops);
     const first = world.slice(await world.order(action));

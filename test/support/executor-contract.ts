@@ -249,7 +249,7 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
       expect(ends).toMatchObject([{ cause: 'timeout' }, ...Array.from({ length: 3 }, () => ({ kind: 'succeeded' }))]);
     });
 
-    // twin: test/contract/executors.test.ts > the $name executor
+    // twin: test/integration/ready-processes.test.ts > is ended once it holds more memory than its limit, that of its children counted
     fullIt('memory, that of its children counted', async () => {
       const made = await world();
       const grow = `python3 -c 'import time; held = bytearray(300 * 2**20); time.sleep(60)'`;
@@ -341,7 +341,7 @@ time.sleep(1000)'`;
       rmSync(TMPDIR, { recursive: true, force: true });
     });
 
-    // twin: test/contract/executors.test.ts > the $name executor
+    // twin: test/integration/local-launcher.test.ts > a launcher ends all that it started once $what, starts nothing of what waits, and leaves no folder
     fullIt('once it is closed', async () => {
       const made = await world();
       const env = { LEFT_BY: `${made.driver}-closed` };
@@ -369,7 +369,7 @@ time.sleep(1000)'`;
     });
 
     // Of the others a driver that is gone has no processes.
-    // twin: test/contract/executors.test.ts > the $name executor
+    // twin: test/integration/local-launcher.test.ts > slices of a driver that died are gone for whoever adopts them, with all that it left
     fullIt.runIf(isLocal).each([
       ['the driver’s SIGKILL', 'SIGKILL', false],
       ['the driver’s SIGTERM', 'SIGTERM', false],
@@ -392,7 +392,7 @@ time.sleep(1000)'`;
     });
 
     // Jobs of a cluster outlive a driver, for the next one to go on with.
-    // twin: test/contract/executors.test.ts > the $name executor
+    // twin: test/integration/local-launcher.test.ts > a launcher ends all that it started once $what, starts nothing of what waits, and leaves no folder
     fullIt.skipIf(isContained)(
       'ends all by itself when the driver dies, and starts nothing of what waits',
       async () => {
@@ -574,7 +574,7 @@ time.sleep(1000)'`;
   });
 
   // Four rounds, one task after another; a worker runs them by the local executor, which is held to it.
-  // twin: test/contract/executors.test.ts > the $name executor
+  // twin: test/unit/orchestrator-attempt-folders.test.ts > where one left %s the next finds nothing of it; the folder is the same: %j
   fullIt.skipIf(place === 'worker')('gives each attempt folders as they were before the others', async () => {
     const made = await world({ cpus: 1, pack: 9 });
     const go =
@@ -630,21 +630,21 @@ print(most)'`;
   );
 
   const container: StepAction = { kind: 'container', image: 'alpine', command: ['true'] };
-  // twin: test/contract/executors.test.ts > the $name executor
+  // twin: test/unit/orchestrator-container.test.ts > says what is missing where there is neither docker nor podman
   fullIt.skipIf(runsImages)('says what a container lacks where there is no docker and no podman', async () => {
     const made = await world({ variables: { ...process.env, PATH: join(process.execPath, '..') } });
     const reason = expect.stringMatching(/alpine needs docker or podman on the PATH/);
     expect(await made.run(container)).toMatchObject([{ isFinal: true, reason }]);
   });
 
-  // twin: test/contract/executors.test.ts > the $name executor
+  // twin: test/unit/orchestrator-container.test.ts > takes an exit code of 125, and no other, for a container that docker could not start
   fullIt.runIf(hasDockerAlone && !runsImages)('says so where docker cannot start a container', async () => {
     const reason = expect.stringMatching(/docker could not start the container/);
     expect(await (await world()).run(container)).toMatchObject([{ kind: 'failed', reason }]);
   });
 
   // Elsewhere they are a worker's, or go with their container.
-  // twin: test/contract/executors.test.ts > the $name executor
+  // twin: test/integration/local-launcher.test.ts > a launcher ends all that it started once $what, starts nothing of what waits, and leaves no folder
   fullIt.runIf(isLocal)('leaves no folders behind', async () => {
     const made = await world();
     await made.run(shell('echo x'), {}, 2);
