@@ -6,7 +6,7 @@ import { mkdirSync, rmdirSync } from 'node:fs';
 import { connect, createServer, type ListenOptions } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { surroundings, whatIsLeft } from '../support/each-file/surroundings.ts';
 import { folderOfFile } from '../support/new-folder.ts';
 
@@ -42,11 +42,23 @@ function connectTo(at: ListenOptions): Leak {
 
 const folder = folderOfFile();
 
+/** There before a file begins, for it to take away. */
+const present = (): void => {};
+
+/** Puts another value in a variable of the environment. */
+function vary(name: string, value: string): Leak {
+  return () => {
+    const before = process.env[name];
+    process.env[name] = value;
+    return () => (before === undefined ? delete process.env[name] : (process.env[name] = before));
+  };
+}
+
 const LEAKS: Readonly<Record<string, Leak>> = {
-  'variable HEADRACE_LEFT of the environment': () => {
-    process.env['HEADRACE_LEFT'] = '1';
-    return () => delete process.env['HEADRACE_LEFT'];
-  },
+  'variable HEADRACE_LEFT of the environment': vary('HEADRACE_LEFT', '1'),
+  'variable HEADRACE_TEST_LEFT of the environment': vary('HEADRACE_TEST_LEFT', '1'),
+  'variable NODE_OPTIONS of the environment': vary('NODE_OPTIONS', '--no-warnings'),
+  'variable TMPDIR of the environment': vary('TMPDIR', '/nowhere/at/all'),
   'another fetch': replace(globalThis, 'fetch'),
   'another Math.random': replace(Math, 'random'),
   'another performance.now': replace(performance, 'now'),
@@ -64,6 +76,15 @@ const LEAKS: Readonly<Record<string, Leak>> = {
     const listener = (): void => {};
     process.on('SIGUSR2', listener);
     return () => process.off('SIGUSR2', listener);
+  },
+  'without 1 listeners for the process\'s "SIGUSR2"': () => {
+    process.off('SIGUSR2', present);
+    return () => process.on('SIGUSR2', present);
+  },
+  '1 listeners for the process\'s "SIGUSR2"; without 1 listeners for the process\'s "SIGUSR2"': () => {
+    const listener = (): void => {};
+    process.off('SIGUSR2', present).on('SIGUSR2', listener);
+    return () => process.off('SIGUSR2', listener).on('SIGUSR2', present);
   },
   'left among the temporary files': () => {
     mkdirSync(join(tmpdir(), 'left'));
@@ -83,6 +104,9 @@ const LEAKS: Readonly<Record<string, Leak>> = {
 };
 
 describe('what a test file leaves behind', () => {
+  beforeAll(() => void process.on('SIGUSR2', present));
+  afterAll(() => void process.off('SIGUSR2', present));
+
   it.each(Object.entries(LEAKS))('is found: %s', async (words, leak) => {
     const before = surroundings();
     const undo = await leak();

@@ -9,10 +9,12 @@ export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What stands under each name of `SHARED`. */
   readonly shared: ReadonlyMap<string, unknown>;
-  /** How many listeners the process has for each event. */
-  readonly listeners: ReadonlyMap<string, number>;
+  /** The listeners that the process has for each event. */
+  readonly listeners: ReadonlyMap<string, readonly unknown[]>;
   /** How many of each kind keep the process alive. */
   readonly resources: ReadonlyMap<string, number>;
+  /** The folder for temporary files, and the names in it. */
+  readonly folder: string;
   readonly files: ReadonlySet<string>;
   /** The CPU time of each thread of a `Worker`, in ticks of 10 ms, by its number. */
   readonly threads: ReadonlyMap<string, number>;
@@ -45,16 +47,18 @@ const SHARED: Readonly<Record<string, () => unknown>> = {
 };
 /** A clock that no file replaces. */
 const nowMs = performance.now.bind(performance);
-/** Set for each file anew, or by Vitest. */
-const OWN_VARIABLES = /^(HEADRACE_TEST_|VITEST|TMPDIR$|NODE_OPTIONS$)/;
+/** Set by Vitest while a file runs. What `begin-file.ts` sets for each file anew, it sets before it looks. */
+const OWN_VARIABLES = /^VITEST/;
 
-export function surroundings(): Surroundings {
+/** `folder` is where temporary files are looked for: after a file, where they were before, whatever became of TMPDIR. */
+export function surroundings(folder: string = tmpdir()): Surroundings {
   return {
     environment: Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.test(name))),
     shared: new Map(Object.entries(SHARED).map(([name, read]) => [name, read()])),
-    listeners: new Map(process.eventNames().map((event) => [String(event), process.listenerCount(event)])),
+    listeners: new Map(process.eventNames().map((event) => [String(event), process.rawListeners(event)])),
     resources: countResources(),
-    files: new Set(readdirSync(tmpdir()).filter((name) => !OF_LIBRARIES.test(name))),
+    folder,
+    files: new Set(readdirSync(folder).filter((name) => !OF_LIBRARIES.test(name))),
     threads: threads(),
   };
 }
@@ -82,14 +86,17 @@ function closeFetch(): void {
 }
 
 function differences(before: Surroundings): string[] {
-  const now = surroundings();
+  const now = surroundings(before.folder);
   const names = new Set([...Object.keys(before.environment), ...Object.keys(now.environment)]);
   const variables = [...names].filter((name) => before.environment[name] !== now.environment[name]);
   const replaced = [...now.shared].filter(([name, value]) => before.shared.get(name) !== value);
   return [
     ...variables.map((name) => `variable ${name} of the environment`),
     ...replaced.map(([name]) => `another ${name}`),
-    ...more(before.listeners, now.listeners, (event) => `listeners for the process's "${event}"`),
+    ...lacking(now.listeners, before.listeners).map(([event, n]) => `${n} listeners for the process's "${event}"`),
+    ...lacking(before.listeners, now.listeners).map(
+      ([event, n]) => `without ${n} listeners for the process's "${event}"`,
+    ),
     ...more(before.resources, now.resources, (kind) => `open ${kind}`),
     ...[...now.files].filter((name) => !before.files.has(name)).map((name) => `${name} among the temporary files`),
     ...inherited().map((name) => `a property ${name} of every array or object`),
@@ -102,6 +109,22 @@ const more = (before: Counts, now: Counts, words: (key: string) => string): stri
     const added = count - (before.get(key) ?? 0);
     return added > 0 ? [`${added} ${words(key)}`] : [];
   });
+
+/** Of each event, how many of `these` listeners are not among `others`, where there are some. */
+function lacking(
+  these: Surroundings['listeners'],
+  others: Surroundings['listeners'],
+): [event: string, count: number][] {
+  return [...these].flatMap(([event, all]) => {
+    const rest = [...(others.get(event) ?? [])];
+    const count = all.filter((one) => {
+      const index = rest.indexOf(one);
+      if (index >= 0) rest.splice(index, 1);
+      return index < 0;
+    }).length;
+    return count > 0 ? [[event, count]] : [];
+  });
+}
 
 function countResources(): Map<string, number> {
   const counts = new Map<string, number>();
