@@ -11,10 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { root } from '../../scripts/test/root.ts';
 import { makeOwnedFolder, removeLeftFolders } from '../support/owned-folder.ts';
+import { skipBecause } from '../support/skips.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 
 let project: string;
 
@@ -77,4 +79,23 @@ it('a folder whose process is gone is removed, others are left', async () => {
       .map((name) => join(parent, name))
       .sort(),
   ).toEqual(left.sort());
+});
+
+it('what is mounted in a folder whose process is gone is unmounted, in the folder of a living one it stays', async () => {
+  const ended = spawn('true');
+  await once(ended, 'exit');
+  const parent = join(project, 'mounts');
+  const [dead, own] = [join(parent, `run-${ended.pid}-abc123`), join(parent, `run-${process.pid}-abc123`)];
+  const disks = [dead, own].map((folder) => {
+    mkdirSync(join(folder, 'with a blank'), { recursive: true });
+    return mountSmallDisk(1, join(folder, 'with a blank'));
+  });
+  onTestFinished(() => {
+    for (const disk of disks) disk?.remove();
+  });
+  if (disks.includes(undefined)) return skipBecause('a mount that a dead run left: this user may not mount one');
+  removeLeftFolders(parent, 'run');
+  expect(readdirSync(parent)).toEqual([basename(own)]);
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').replaceAll(String.raw`\040`, ' ');
+  expect(disks.map((disk) => mounts.includes(` ${disk?.path} `))).toEqual([false, true]);
 });

@@ -1,8 +1,8 @@
 // Vitest calls this once, before it starts its workers, and what it returns after the run.
 
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { memoryFolder } from './memory-folder.ts';
-import { makeOwnedFolder } from './owned-folder.ts';
+import { makeOwnedFolder, removeFolder } from './owned-folder.ts';
 import { RUN_FOLDER } from './run-folder.ts';
 import { endSharedServers } from './server-lifetime.ts';
 
@@ -13,6 +13,6 @@ export default function setUp(): () => void {
   process.env[RUN_FOLDER] = folder;
   return () => {
     endSharedServers(folder);
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    removeFolder(folder);
   };
 }

@@ -10,9 +10,9 @@ export interface SmallDisk {
   remove(): void;
 }
 
-/** Undefined where this user may not mount. */
-export function mountSmallDisk(megabytes: number): SmallDisk | undefined {
-  const path = mkdtempSync(join(tmpdir(), 'headrace-disk-'));
+/** In a new folder of `parent`; undefined where this user may not mount. */
+export function mountSmallDisk(megabytes: number, parent: string = tmpdir()): SmallDisk | undefined {
+  const path = mkdtempSync(join(parent, 'headrace-disk-'));
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path]);
   if (mounted.status !== 0) {
     rmSync(path, { recursive: true, force: true });
