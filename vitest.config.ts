@@ -2,12 +2,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { CostSequencer } from './scripts/test/cost-sequencer.ts';
+import { TEST_LIMIT_MS, type Tier } from './scripts/test/tiers.ts';
 
 // `npm test` runs the quick tier, `npm run test:full` the files named `*.full.test.ts` too, with properties at full size;
 // test/heavy and test/interop have commands of their own. CONTRIBUTING.md says what belongs where.
 // A file of the full tier that is named on the command line runs as it would there.
 const isNamed = process.argv.some((word) => word.includes('.full.test'));
-const tier = process.env['HEADRACE_TEST_TIER'] ?? (isNamed ? 'full' : 'quick');
+// The variable is set by scripts/test/run-vitest.ts alone.
+const tier = (process.env['HEADRACE_TEST_TIER'] as Tier | undefined) ?? (isNamed ? 'full' : 'quick');
 const APART = ['heavy', 'interop'];
 /** The smoke is interop without what is marked `full…`. */
 const folder = tier === 'smoke' ? 'interop' : tier;
@@ -16,15 +18,6 @@ const isApart = APART.includes(folder);
 const included = isApart ? [`test/${folder}/**/*.test.ts`] : ['test/**/*.test.ts'];
 // Notebooks are no clients, and their packages are many.
 const excluded = tier === 'smoke' ? ['test/interop/*notebook*'] : isApart ? [] : APART.map((one) => `test/${one}/**`);
-
-/** A net that ends a test which hangs. No test waits for it, so it is many times what the slowest takes on a busy machine. */
-const TIMEOUT_MS: Readonly<Record<string, number>> = {
-  quick: 120_000,
-  full: 600_000,
-  heavy: 1_800_000,
-  interop: 300_000,
-  smoke: 300_000,
-};
 
 export default defineConfig({
   test: {
@@ -49,7 +42,7 @@ export default defineConfig({
     },
     // Nets as well: Vitest's own is a second, which a busy machine passes by.
     expect: { poll: { timeout: 30_000, interval: 20 } },
-    testTimeout: TIMEOUT_MS[tier] ?? 120_000,
-    hookTimeout: TIMEOUT_MS[tier] ?? 120_000,
+    testTimeout: TEST_LIMIT_MS[tier],
+    hookTimeout: TEST_LIMIT_MS[tier],
   },
 });

@@ -54,6 +54,11 @@ async function run(options: Options, files: readonly string[], remark?: string):
   list('Skipped:', [...skips, ...counts.skippedNames]);
   if (report !== undefined && report.files.length > 1)
     console.log(['\nThe files that took longest:', ...slowestFiles(report)].join('\n'));
+  if (report?.isHung === true)
+    list(
+      'No test reported for too long, so the run was ended. At work:',
+      report.files.flatMap(({ file, hungAt }) => (hungAt === undefined ? [] : [`${file} > ${hungAt}`])),
+    );
   if (report?.isCut === true)
     list(
       `Left out after ${AFFECTED_LIMIT_MS / 1000} s (\`npm test -- --affected --all\` goes on):`,

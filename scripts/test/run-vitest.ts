@@ -10,9 +10,10 @@ import { removeLeftFolders } from '../../test/support/owned-folder.ts';
 import { sendSignal } from '../../test/support/send-signal.ts';
 import { root } from './root.ts';
 import type { TestRunReport } from './test-run-report.ts';
+import { TEST_LIMIT_MS, type Tier } from './tiers.ts';
 
 export interface VitestRun {
-  readonly tier: string;
+  readonly tier: Tier;
   /** Test files, or texts that their paths contain; all of the tier without any. */
   readonly files: readonly string[];
   /** Options of Vitest's own. */
@@ -21,8 +22,8 @@ export interface VitestRun {
   readonly isOrdered?: boolean;
   /** No file begins after this. */
   readonly limitMs?: number | undefined;
-  /** The run and what it started are killed after this; its report is undefined then. */
-  readonly killMs?: number;
+  /** Where no test reports for longer, it is ended, with what it started; default a minute more than a test may take. */
+  readonly silenceMs?: number;
   /** The folder that takes the record of what was executed. */
   readonly record?: string | undefined;
   /** A copy of the project; default the project. */
@@ -32,8 +33,6 @@ export interface VitestRun {
 
 export interface VitestEnd {
   readonly code: number | null;
-  /** Whether `killMs` ended it. */
-  readonly isKilled: boolean;
   /** Undefined where it died before it could report. */
   readonly report: TestRunReport | undefined;
   /** The reasons that suites gave for not running here. */
@@ -42,6 +41,8 @@ export interface VitestEnd {
 
 /** How long a run that was asked to end may take, before it is killed. */
 const GRACE_MS = 10_000;
+/** How much longer than its limit a test may take to report. */
+const SLACK_MS = 60_000;
 /** The folder for the files of each run that goes on, by the id of its group of processes. */
 const running = new Map<number, string>();
 let isListening = false;
@@ -81,7 +82,7 @@ async function endGroup(group: number, signal: NodeJS.Signals): Promise<void> {
 
 export async function runVitest(run: VitestRun): Promise<VitestEnd> {
   endRunsOnSignal();
-  const { files, words = [], project = root, isSilent = false } = run;
+  const { files, words = [], project = root, isSilent = false, silenceMs = TEST_LIMIT_MS[run.tier] + SLACK_MS } = run;
   const scratch = mkdtempSync(join(tmpdir(), 'headrace-test-'));
   const [reportFile, skipsFile] = [join(scratch, 'report.json'), join(scratch, 'skips.txt')];
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
@@ -99,6 +100,7 @@ export async function runVitest(run: VitestRun): Promise<VitestEnd> {
         HEADRACE_SKIPS_FILE: skipsFile,
         HEADRACE_TEST_TIER: run.tier,
         HEADRACE_TEST_REPORT: reportFile,
+        HEADRACE_TEST_SILENCE_MS: String(silenceMs),
         ...(run.isOrdered === true ? { HEADRACE_TEST_ORDER: files.join('\n') } : {}),
         ...(run.limitMs === undefined ? {} : { HEADRACE_TEST_LIMIT_MS: String(run.limitMs) }),
         ...(run.record === undefined ? {} : { HEADRACE_TEST_RECORD: run.record }),
@@ -108,20 +110,18 @@ export async function runVitest(run: VitestRun): Promise<VitestEnd> {
   // None where it could not be started.
   const group = child.pid;
   if (group !== undefined) running.set(group, scratch);
-  let isKilled = false;
-  const kill = (): void => void (isKilled = group !== undefined && sendSignal(-group, 'SIGKILL'));
-  const timer = run.killMs === undefined ? undefined : setTimeout(kill, run.killMs);
-  const code = await new Promise<number | null>((done, fail) => child.once('exit', done).once('error', fail)).finally(
-    () => clearTimeout(timer),
-  );
+  const code = await new Promise<number | null>((done, fail) => child.once('exit', done).once('error', fail));
   // `endRuns` waits for the others of its group, and exits.
   if (signalled !== undefined) await new Promise<never>(() => {});
-  if (group !== undefined) running.delete(group);
   const read = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
-  const report = read(reportFile);
+  const written = read(reportFile);
+  const report = written === undefined ? undefined : (JSON.parse(written) as TestRunReport);
+  // It ended without its teardown: what it started, and its folders, are left.
+  const isBroken = report === undefined || report.isHung;
+  if (group !== undefined && isBroken) await endGroup(group, 'SIGTERM');
+  if (group !== undefined) running.delete(group);
   const skips = [...new Set(read(skipsFile)?.split('\n').filter(Boolean))];
   rmSync(scratch, { recursive: true, force: true });
-  // It could not remove its own.
-  if (report === undefined) removeLeftFolders(memoryFolder(), 'headrace-run');
-  return { code, isKilled, report: report === undefined ? undefined : (JSON.parse(report) as TestRunReport), skips };
+  if (isBroken) removeLeftFolders(memoryFolder(), 'headrace-run');
+  return { code, report, skips };
 }

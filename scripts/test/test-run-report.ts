@@ -6,6 +6,8 @@ export interface TestRunReport {
   readonly errors: number;
   /** Whether it was ended before all files had run. */
   readonly isCut: boolean;
+  /** Whether it was ended since no test had reported for too long. */
+  readonly isHung: boolean;
 }
 
 /** Times in seconds: by the wall clock, of CPU in the test's process and in the programs that it started, of its import. */
@@ -19,6 +21,8 @@ export interface FileResult {
   /** How many programs of each name it started. */
   readonly started: Readonly<Record<string, number>>;
   readonly tests: readonly { readonly name: string; readonly state: string; readonly seconds: number }[];
+  /** Where the run was ended since nothing reported: what the file was at, a test or its loading. */
+  readonly hungAt?: string;
   /** Whether the limit of time came before all its tests had run; `tests` are those that did. */
   readonly isCutShort?: boolean;
 }

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -14,11 +15,24 @@ import { constants, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { root } from '../../scripts/test/root.ts';
+import { folderOfTest } from '../support/new-folder.ts';
 import { makeOwnedFolder, removeLeftFolders } from '../support/owned-folder.ts';
 import { skipBecause } from '../support/skips.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 
 let project: string;
+
+/** The ids of the processes whose working directory is `folder`. */
+function workingIn(folder: string): string[] {
+  return readdirSync('/proc').filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(join('/proc', name, 'cwd')) === folder;
+    } catch {
+      // It ended.
+      return false;
+    }
+  });
+}
 
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), 'headrace-ended-'));
@@ -63,6 +77,25 @@ describe('a run of tests that is ended by a signal', () => {
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
     expect(readdirSync(temporary).filter((name) => name.startsWith('headrace-'))).toEqual([]);
   });
+});
+
+it('a run in which a test never yields is ended, names the file and leaves no process', async () => {
+  const hanging = folderOfTest();
+  for (const name of ['scripts', 'node_modules']) symlinkSync(join(root, name), join(hanging, name));
+  writeFileSync(join(hanging, 'one.test.ts'), "import { it } from 'vitest';\nit('never yields', () => { for (;;); });");
+  const ended = join(hanging, 'ended.json');
+  writeFileSync(
+    join(hanging, 'run.ts'),
+    `import { writeFileSync } from 'node:fs';
+     import { runVitest } from './scripts/test/run-vitest.ts';
+     const how = { tier: 'quick', files: [], project: ${JSON.stringify(hanging)}, silenceMs: 1000 };
+     writeFileSync(${JSON.stringify(ended)}, JSON.stringify(await runVitest(how)));`,
+  );
+  const run = spawn(process.execPath, [join(hanging, 'run.ts')], { cwd: hanging, stdio: 'ignore' });
+  await once(run, 'exit');
+  const report = { isHung: true, files: [{ file: 'one.test.ts', state: 'failed' }] };
+  expect(JSON.parse(readFileSync(ended, 'utf8'))).toMatchObject({ code: 1, report });
+  expect(workingIn(hanging)).toEqual([]);
 });
 
 it('a folder whose process is gone is removed, others are left', async () => {

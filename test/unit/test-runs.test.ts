@@ -40,7 +40,13 @@ describe('a test run', () => {
 });
 
 const test = (name: string, state: string, mode = 'run') => ({ name, state, mode, seconds: 0 });
-const report = (more: Partial<TestRunReport>): TestRunReport => ({ files: [], errors: 0, isCut: false, ...more });
+const report = (more: Partial<TestRunReport>): TestRunReport => ({
+  files: [],
+  errors: 0,
+  isCut: false,
+  isHung: false,
+  ...more,
+});
 
 describe('what is shown of a run', () => {
   it.each([
