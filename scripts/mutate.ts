@@ -1,52 +1,37 @@
 // `npm run mutate`: plants small faults in the sources, one at a time, and says which of them the tests let through.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { mulberry32 } from '../test/support/chance.ts';
 import { makeOwnedFolder } from '../test/support/owned-folder.ts';
 import { type Edit, faultsOf } from './mutate/draw-faults.ts';
 import { chooseFor } from './test/affected/choose-tests.ts';
 import { readRecord } from './test/affected/executed-record.ts';
 import { readImportGraph } from './test/affected/import-graph.ts';
+import { HELP, type ListedFault, readMutateOptions } from './test/read-mutate-options.ts';
 import { root } from './test/root.ts';
 import { endRunsOnSignal, runVitest } from './test/run-vitest.ts';
 import { isQuick } from './test/tiers.ts';
 
-const HELP = `Usage: npm run mutate [-- OPTIONS] [FOLDER…]
-
-Plants faults drawn at random from the code of the folders (default: each of src), one at a time, only what still compiles,
-and runs the tests that each affects, the nearest first, until one fails (INVALID: without the fault, too). \`npm test\` records what is affected.
-
-  --sample N     how many faults, as many from each folder; default 40
-  --seed N       draws others; default 1
-  --faults FILE  the faults of a file instead: [{ "id", "file", "find", "replace" }], as test/faults.json
-  --limit S      seconds for one fault; what is neither caught nor through by then counts as not caught; default 300
-
-Example: npm run mutate -- src/core src/ingestion --sample 40 --seed 1`;
 const JOBS = 2;
 
 /** What was changed into what, for a person, and the whole file with it: undefined where there is no such place any more. */
 type Fault = { readonly file: string; readonly words: string; readonly text: string | undefined };
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    sample: { type: 'string', default: '40' },
-    seed: { type: 'string', default: '1' },
-    faults: { type: 'string' },
-    limit: { type: 'string', default: '300' },
-    help: { type: 'boolean' },
-  },
-});
-const [limitMs, wanted, random] = [+options.limit * 1000, +options.sample, mulberry32(+options.seed)];
+const read = readMutateOptions(process.argv.slice(2));
+if (read === 'help' || 'problem' in read) {
+  if (read === 'help') console.log(HELP);
+  else console.error(read.problem);
+  process.exit(read === 'help' ? 0 : 2);
+}
+const { folders, sample, limitMs, faults: given } = read.options;
+const random = mulberry32(read.options.seed);
 const controls: Record<string, ReturnType<typeof runTests>> = {};
 endRunsOnSignal();
 const [graph, record] = [readImportGraph(), readRecord()];
-if (options.help === true) console.log(HELP);
-else await tryAll(options.faults === undefined ? draw() : listed(options.faults));
+await tryAll(given === undefined ? draw() : given.map(listed));
 
 async function tryAll(faults: readonly Fault[]): Promise<void> {
   if (record === undefined) console.log('No whole run of `npm test` is on record: tests are chosen by imports alone.');
@@ -103,9 +88,8 @@ function runTests(project: string, files: readonly string[], limitMs?: number) {
 
 /** As many from each folder, in turn. */
 function draw(): Fault[] {
-  const folders = positionals.length > 0 ? positionals : globSync('src/*/', { cwd: root }).sort();
   // Twice as many as are wanted, for what does not compile.
-  const each = Math.ceil(wanted / folders.length) * 2 + 1;
+  const each = Math.ceil(sample / folders.length) * 2 + 1;
   const drawn = folders.map((folder) => {
     const names = globSync(join(folder, '**/*.ts'), { cwd: root }).sort();
     const all = names.flatMap((file) => {
@@ -118,17 +102,14 @@ function draw(): Fault[] {
   const compiling = thatCompile(drawn.flat());
   const good = drawn.map((faults) => faults.filter((fault) => compiling.has(fault)));
   const turns = Array.from({ length: each }, (_, turn) => good.flatMap((faults) => faults.slice(turn, turn + 1)));
-  return turns.flat().slice(0, wanted);
+  return turns.flat().slice(0, sample);
 }
 
-function listed(path: string): Fault[] {
-  const all = JSON.parse(readFileSync(path, 'utf8')) as { id: string; file: string; find: string; replace: string }[];
-  return all.map(({ id, file, find, replace }) => {
-    const source = existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '';
-    const from = source.indexOf(find);
-    if (from < 0) return { file, words: `${id}, which has no ${find}`, text: undefined };
-    return planted({ file, source, kind: id, from, to: from + find.length, text: replace });
-  });
+function listed({ id, file, find, replace }: ListedFault): Fault {
+  const source = readFileSync(join(root, file), 'utf8');
+  const from = source.indexOf(find);
+  if (from < 0) return { file, words: `${id}, which has no ${find}`, text: undefined };
+  return planted({ file, source, kind: id, from, to: from + find.length, text: replace });
 }
 
 function planted({ file, source, kind, from, to, text: by }: Edit & { file: string; source: string }): Fault {

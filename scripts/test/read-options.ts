@@ -2,9 +2,8 @@
 
 import { existsSync, globSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
-import { didYouMean } from '../../src/core/suggest.ts';
 import { askGit } from './git.ts';
+import { type Given as GivenOf, readWords } from './read-words.ts';
 import { root } from './root.ts';
 import { runsIn, type Tier } from './tiers.ts';
 
@@ -70,22 +69,12 @@ export function readOptions(
   words: readonly string[],
   project: string = root,
 ): { readonly options: Options } | { readonly problem: string } | 'help' {
-  const { values, positionals, tokens } = parseArgs({
-    args: [...words],
-    allowPositionals: true,
-    options: OPTIONS,
-    // Node's own messages come with a stack, and are about JavaScript.
-    strict: false,
-    tokens: true,
-  });
-  const given = values as {
-    [Name in keyof typeof OPTIONS]?: (typeof OPTIONS)[Name]['type'] extends 'string' ? string : true;
-  };
-  const problem =
-    tokens.map((token) => (token.kind === 'option' ? problemOfToken(token) : undefined)).find(Boolean) ??
-    (given.help === true ? undefined : (problemOfValues(given, project) ?? problemOfTogether(given, positionals)));
-  if (problem !== undefined) return { problem };
+  const read = readWords(words, { start: 'npm test --', options: OPTIONS, examples: EXAMPLES });
+  if ('problem' in read) return read;
+  const { given, positionals } = read;
   if (given.help === true) return 'help';
+  const problem = problemOfValues(given, project) ?? problemOfTogether(given, positionals);
+  if (problem !== undefined) return { problem };
 
   const isNamedFull = positionals.some((file) => file.includes('.full.test'));
   const tier =
@@ -118,24 +107,6 @@ export function readOptions(
   };
 }
 
-interface Token {
-  readonly name: string;
-  readonly rawName: string;
-  readonly value?: string | undefined;
-  readonly inlineValue?: boolean | undefined;
-}
-
-function problemOfToken({ name, rawName, value, inlineValue }: Token): string | undefined {
-  const option = Object.entries(OPTIONS).find(([known]) => known === name)?.[1];
-  if (option === undefined)
-    return `There is no option ${rawName}.${didYouMean(name, Object.keys(OPTIONS))} \`npm test -- --help\` shows them all.`;
-  if (option.type === 'boolean')
-    return value === undefined ? undefined : `${rawName} takes no value, but got "${value}": npm test -- ${rawName}`;
-  // What begins with a dash is the next option.
-  if (value !== undefined && (inlineValue === true || !value.startsWith('-'))) return undefined;
-  return `${rawName} needs a value: npm test -- ${EXAMPLES[name] ?? rawName}`;
-}
-
 const EXAMPLES: Readonly<Record<string, string>> = {
   since: '--affected --since main',
   shard: '--shard 2/4',
@@ -143,18 +114,18 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   testNamePattern: "-t 'leap year'",
 };
 
-type Given = Readonly<Partial<Record<keyof typeof OPTIONS, string | true>>>;
+type Given = GivenOf<typeof OPTIONS>;
 
 function problemOfValues(given: Given, project: string): string | undefined {
   const { shard, bail, since, testNamePattern } = given;
-  const [, part = 0, parts = 0] = /^(\d+)\/(\d+)$/.exec(String(shard))?.map(Number) ?? [];
+  const [, part = 0, parts = 0] = /^(\d+)\/(\d+)$/.exec(shard ?? '')?.map(Number) ?? [];
   if (shard !== undefined && (part < 1 || part > parts))
     return `--shard got "${shard}", but takes N/M, part N of M with N from 1 to M: npm test -- ${EXAMPLES['shard']}`;
-  if (bail !== undefined && !/^[1-9]\d*$/.test(String(bail)))
+  if (bail !== undefined && !/^[1-9]\d*$/.test(bail))
     return `--bail got "${bail}", but takes a number of failures from 1 on: npm test -- ${EXAMPLES['bail']}`;
-  if (testNamePattern !== undefined && !isPattern(String(testNamePattern)))
+  if (testNamePattern !== undefined && !isPattern(testNamePattern))
     return `-t got "${testNamePattern}", which is no regular expression: npm test -- ${EXAMPLES['testNamePattern']}`;
-  if (since !== undefined && given.affected === true && !isCommit(String(since), project))
+  if (since !== undefined && given.affected === true && !isCommit(since, project))
     return `--since got "${since}", which is no commit, branch or tag here: npm test -- ${EXAMPLES['since']}`;
   return undefined;
 }

@@ -1,7 +1,11 @@
-// What `npm test` and its like make of their options.
+// What `npm test` and its like, and `npm run mutate`, make of their options.
 
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readMutateOptions } from '../../scripts/test/read-mutate-options.ts';
 import { readOptions } from '../../scripts/test/read-options.ts';
+import { folderOfFile } from '../support/new-folder.ts';
 
 const read = (line: string) => readOptions(line.split(' ').filter(Boolean));
 
@@ -51,5 +55,65 @@ describe('the options of npm test', () => {
     ['test/e2e/backup.full.test.ts', { tier: 'full' }],
   ])('takes "%s"', (line, options) => {
     expect(read(line)).toMatchObject({ options });
+  });
+});
+
+describe('the options of npm run mutate', () => {
+  const project = folderOfFile();
+  for (const folder of ['src/core/codecs', 'src/online']) mkdirSync(join(project, folder), { recursive: true });
+  const fault = { id: 'M1', file: 'src/core/time.ts', find: 'a', replace: 'b' };
+  for (const [name, text] of Object.entries({
+    'src/core/time.ts': 'a',
+    'good.json': JSON.stringify([fault]),
+    'broken.json': '[{',
+    'object.json': '{}',
+    'empty.json': '[]',
+    'null.json': '[null]',
+    'short.json': JSON.stringify([fault, { ...fault, find: 1 }]),
+    'lost.json': JSON.stringify([{ ...fault, file: 'src/core/tme.ts' }]),
+    'folder.json': JSON.stringify([{ ...fault, file: 'src/core' }]),
+  }))
+    writeFileSync(join(project, name), text);
+  const readHere = (line: string) => readMutateOptions(line.split(' ').filter(Boolean), project);
+
+  it.each([
+    ['--smaple 4', 'There is no option --smaple. Did you mean "sample"? `npm run mutate -- --help`'],
+    ['--sample', '--sample needs a value: npm run mutate -- --sample 40 src/core'],
+    ['--sample 0', '--sample got "0", but takes a whole number from 1 to 1000000: npm run mutate -- --sample 40'],
+    ['--sample=-3', '--sample got "-3", but takes a whole number'],
+    ['--seed 1.5', '--seed got "1.5", but takes a whole number'],
+    ['--limit 5m', '--limit got "5m", but takes a whole number'],
+    ['--limit 9999999', '--limit got "9999999", but takes a whole number'],
+    [
+      'src/cor',
+      'There is no folder "src/cor" in src. Did you mean "src/core"? Give folders of sources: npm run mutate',
+    ],
+    ['src/core/time.ts', 'There is no folder "src/core/time.ts" in src.'],
+    ['..', 'There is no folder ".." in src.'],
+    ['--faults none.json', '--faults got "none.json", which can\'t be read (ENOENT'],
+    ['--faults broken.json', '--faults got "broken.json", which can\'t be read (Expected'],
+    ['--faults object.json', 'which holds no array with a fault, but takes a JSON file of [{ '],
+    ['--faults empty.json', 'which holds no array with a fault'],
+    ['--faults null.json', 'whose fault 1 has no text "id"'],
+    ['--faults short.json', 'whose fault 2 has no text "find"'],
+    ['--faults lost.json', 'whose fault M1 is in "src/core/tme.ts", but there is no such file here'],
+    ['--faults folder.json', 'whose fault M1 is in "src/core", but there is no such file here'],
+    ['--faults good.json src/core', '--faults names the files itself, but got "src/core"'],
+  ])('refuses %s in one line', (line, words) => {
+    const outcome = readHere(line);
+    expect(outcome).toHaveProperty('problem', expect.stringContaining(words));
+    expect(outcome).toHaveProperty('problem', expect.not.stringContaining('\n'));
+  });
+
+  it.each([
+    ['', { folders: ['src/core', 'src/online'], sample: 40, seed: 1, limitMs: 300_000, faults: undefined }],
+    ['./src/core/ src/core/codecs --sample 2', { folders: ['src/core', 'src/core/codecs'], sample: 2 }],
+    ['--faults good.json --limit 200', { faults: [fault], limitMs: 200_000 }],
+  ])('takes "%s"', (line, options) => {
+    expect(readHere(line)).toMatchObject({ options });
+  });
+
+  it('shows help', () => {
+    expect(readHere('-h')).toBe('help');
   });
 });
