@@ -156,7 +156,8 @@ describe('a command in its turn', () => {
   let jobs = 0;
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  const job = (command: string, memory: MemoryLimits, memoryBytes: number | null = null) => {
+  const MARK = `${driver}:s:1:1`;
+  const job = (command: string, memory: MemoryLimits, limit: { mark?: string; memoryBytes?: number } = {}) => {
     jobs += 1;
     const turn = Promise.withResolvers<void>();
     const stopper = new AbortController();
@@ -168,7 +169,7 @@ describe('a command in its turn', () => {
       args: ['-c', command, 'named', "it's", ''],
       environment: { PATH: '/usr/bin:/bin', _: '1', IFS: 'x', gate: ' a\n"b" ', ÄÖ: '\u{fffd}\\n', 'a-b': '$HOME' },
       directory: '/',
-      mark: `${driver}:s:1:1`,
+      mark: limit.mark ?? MARK,
       log,
       turn: turn.promise,
       onStart: () => void (begun += 1),
@@ -176,7 +177,7 @@ describe('a command in its turn', () => {
       memory,
       sweeper,
       timeoutMs: null,
-      memoryBytes,
+      memoryBytes: limit.memoryBytes ?? null,
       graceMs: 100,
     });
     return {
@@ -227,7 +228,7 @@ describe('a command in its turn', () => {
       said.push(one.said());
     }
     expect(said[1]).toBe(said[0]);
-    expect(said[1]).toContain(`HEADRACE_ATTEMPT=${driver}:s:1:1\n`);
+    expect(said[1]).toContain(`HEADRACE_ATTEMPT=${MARK}\n`);
     expect(said[1]).toContain("named 2 it's\n");
     expect(said[1]).toContain('/dev/null\n');
   });
@@ -249,10 +250,12 @@ describe('a command in its turn', () => {
     const watch = openMemoryWatch();
     const memory: MemoryLimits = { open: (mark, limitBytes) => watch.open(mark, limitBytes ?? Infinity) };
     const grow = `'${process.execPath}' -e 'const held = Buffer.alloc(300 * 2 ** 20, 1); setTimeout(() => held, 1e6)'`;
-    const one = job(`${grow} & wait`, memory, 200 * 2 ** 20);
+    // Of a mark of its own: a sweep after the tests before ends what has theirs.
+    const one = job(`${grow} & wait`, memory, { mark: `${driver}:s:2:1`, memoryBytes: 200 * 2 ** 20 });
+    onTestFinished(one.stop);
     one.come();
     const reason = expect.stringMatching(/used .*memory.* than the 200 MiB/);
     expect(await one.end).toMatchObject({ kind: 'failed', cause: 'memory', isFinal: false, reason });
-    expect(processesWith(`${driver}:`)).toEqual([]);
+    expect(processesWith(`${driver}:s:2`)).toEqual([]);
   });
 });
