@@ -237,8 +237,8 @@ it('commits only while nobody opens', async () => {
   const { lock } = openNow();
   await hold('alone');
   const isLetGo = () => existsSync(join(folder, 'let-go'));
+  // It asks at once, and again later.
   const many = lock.commits(async () => isLetGo());
-  await delay(1);
   expect(lock.commit(isLetGo)).toBe(true);
   expect(await many).toBe(true);
   await lock.close();
@@ -268,10 +268,15 @@ it('gives who opens a turn though commits follow each other without a gap', asyn
 
 it('opens a second time within a process that is in the middle of a commit', async () => {
   const first = openNow();
-  const under = first.lock.commits(() => delay(50));
-  await delay(10);
+  const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const under = first.lock.commits(() => {
+    begun.resolve();
+    return end.promise;
+  });
+  await begun.promise;
   const second = openNow();
   expect(second.opened).toBe('opened');
+  end.resolve();
   await under;
   for (const { lock } of [first, second]) await lock.close();
 });

@@ -1,5 +1,7 @@
 // A process that is killed, played in the test's own: the things that it works with are wrapped, and from a chosen call of any of
 // them on it is dead: neither that call nor a later one does anything. What a transaction had written is rolled back.
+// Unlike fault-points.ts it counts calls and needs no names of steps; unlike database-faults.ts a transaction is one call, whatever
+// statements it has.
 
 /** Thrown by every call of a process that is dead. */
 export class Crash extends Error {}

@@ -1,5 +1,6 @@
 // A database whose user dies at a step: before its n-th statement, or after its n-th commit. What it has begun is undone, as if
 // its process had been killed; nothing that it asks after that is done.
+// Unlike crash-points.ts and fault-points.ts, which wrap calls, it counts the statements within a transaction and dies after a commit.
 
 import type { Kysely, KyselyPlugin } from 'kysely';
 import { HeadraceError } from '../../src/core/index.ts';

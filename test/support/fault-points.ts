@@ -1,5 +1,6 @@
 // Faults at steps: a process wraps the things it works with, and ends or stops itself before, while or after the n-th call
 // of one of their methods; or a test plays such an end in its own process. Nothing under src knows of it.
+// Unlike crash-points.ts and database-faults.ts it names its steps, as a process of its own has to be given them, and signals it.
 
 import { writeSync } from 'node:fs';
 

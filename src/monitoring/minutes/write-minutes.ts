@@ -32,8 +32,6 @@ export interface WriteMinutes {
   readonly logger: Logger;
   /** How often something is looked for; 0 where only `flush` writes. */
   readonly tickMs?: number;
-  /** How long a row is held while the database is away; an hour. */
-  readonly heldMs?: number;
 }
 
 interface Held {
@@ -44,6 +42,7 @@ interface Held {
 const TICK_MS = 1000;
 /** Everything is written each so many ticks; at the others what a rollout wants. */
 const TICKS_PER_WHOLE = 10;
+/** How long a row is held while the database is away. */
 const HELD_MS = 3_600_000;
 /** By the texts of the rows: what passes it goes, the oldest first. */
 const HELD_BYTES = 64 * 1024 * 1024;
@@ -51,7 +50,7 @@ const HELD_BYTES = 64 * 1024 * 1024;
 const AT_ONCE = 100;
 
 export function startMinuteWriter(given: WriteMinutes): MinuteWriter {
-  const { database, collector, clock, server, logger, tickMs = TICK_MS, heldMs = HELD_MS } = given;
+  const { database, collector, clock, server, logger, tickMs = TICK_MS } = given;
   /** By key, the oldest first: a newer one of a row takes its place. */
   const waiting = new Map<string, Held>();
   let waitingBytes = 0;
@@ -70,7 +69,7 @@ export function startMinuteWriter(given: WriteMinutes): MinuteWriter {
       put(toColumns({ ...row, writer, sequence, reportedMicros: clock.now() }));
     }
     // By a clock that nobody sets.
-    const sinceMs = performance.now() - heldMs;
+    const sinceMs = performance.now() - HELD_MS;
     for (const [key, held] of waiting) {
       if (held.sinceMs >= sinceMs && waitingBytes <= HELD_BYTES) break;
       remove(key, held);
