@@ -73,7 +73,7 @@ async function tryOne(project: string, file: string, text?: string): Promise<rea
   const failed = ended.find((one) => one.state === 'failed');
   const ran = `${ended.length} of ${files.length} affected files ran`;
   if (failed === undefined && (end.code === 0 || isCut)) return ['SURVIVED', ran];
-  const name = failed?.tests.find((test) => test.state === 'failed')?.name ?? 'as a whole';
+  const name = failed?.hungAt ?? failed?.tests.find((test) => test.state === 'failed')?.name ?? 'as a whole';
   // Where no file is to blame, it is an error between them.
   const blamed = failed === undefined ? ended.map((one) => one.file) : [failed.file];
   // The same without the fault, once for all faults that it catches.

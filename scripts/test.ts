@@ -57,7 +57,7 @@ async function run(options: Options, files: readonly string[], remark?: string):
   if (report?.isHung === true)
     list(
       'No test reported for too long, so the run was ended. At work:',
-      report.files.flatMap(({ file, hungAt }) => (hungAt === undefined ? [] : [`${file} > ${hungAt}`])),
+      report.files.flatMap(({ file, hungAt }) => (hungAt === undefined ? [] : [`${file}, at or after ${hungAt}`])),
     );
   if (report?.isCut === true)
     list(

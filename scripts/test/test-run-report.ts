@@ -21,7 +21,7 @@ export interface FileResult {
   /** How many programs of each name it started. */
   readonly started: Readonly<Record<string, number>>;
   readonly tests: readonly { readonly name: string; readonly state: string; readonly seconds: number }[];
-  /** Where the run was ended since nothing reported: what the file was at, a test or its loading. */
+  /** Where the run was ended since nothing reported: what the file was at when Vitest last heard of it, some 0.1 s before it hung. */
   readonly hungAt?: string;
   /** Whether the limit of time came before all its tests had run; `tests` are those that did. */
   readonly isCutShort?: boolean;
