@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import avro from 'avsc';
 import protobuf from 'protobufjs';
+import descriptors from 'protobufjs/ext/descriptor.js';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { DataType } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import { avroDecoder } from '../../src/streams/decode/avro.ts';
 import { Undecodable } from '../../src/streams/decode/decoder.ts';
 import { createProtobufRoot } from '../../src/streams/decode/protobuf-root.ts';
+import { topMessages } from '../../src/streams/decode/registered-protobuf.ts';
 import { type DecoderPlace, openDecoder, openSchemaRegistry } from '../../src/streams/index.ts';
 import { startSchemaRegistry } from '../support/schema-registry.ts';
 
@@ -325,6 +327,17 @@ describe('what a Protobuf schema imports', () => {
   });
 });
 
+it.each(['shop', ''])('the messages of a Protobuf descriptor are those of its file, in package "%s"', (within) => {
+  const descriptor = (name: string, ...messages: readonly string[]): string => {
+    const of = { name, package: within, syntax: 'proto3', messageType: messages.map((message) => ({ name: message })) };
+    return Buffer.from(descriptors.FileDescriptorProto.encode(of).finish()).toString('base64');
+  };
+  const top = topMessages(descriptor('event.proto', 'Other', 'Event'), [descriptor('money.proto', 'Money')]);
+  expect(top.map(({ fullName }) => fullName)).toEqual(
+    ['Other', 'Event'].map((name) => (within === '' ? `.${name}` : `.${within}.${name}`)),
+  );
+});
+
 describe('a schema registry', () => {
   const start = async (...login: Parameters<typeof startSchemaRegistry>) => {
     const registry = await startSchemaRegistry(...login);
@@ -443,5 +456,9 @@ message E { google.protobuf.Timestamp at = 1; int32 n = 2; Money price = 3; Weig
     const inner = Buffer.concat([Buffer.from([4, 2, 0]), protoBytes('shop.Other.Inner', { s: 'in' })]);
     expect(await decode(frame(id, inner))).toMatchObject({ s: 'in', id: null });
     await expect(async () => decode(frame(id, Buffer.from([2, 18])))).rejects.toThrow(/^its schema has no message 9/);
+    // At most 32 levels, each the first message.
+    const deep = async (levels: number) => decode(frame(id, Buffer.from([2 * levels]), Buffer.alloc(levels)));
+    await expect(deep(32)).rejects.toThrow(/^its schema has no message 0(\.0){31}$/);
+    await expect(deep(33)).rejects.toThrow(/^it does not say which message/);
   });
 });
