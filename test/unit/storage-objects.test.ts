@@ -1,11 +1,13 @@
 // Objects by their keys, blobs by their content, URLs as they may be shown; a disk that is full, and S3 without credentials.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { sha256Hex } from '../../src/core/index.ts';
-import { type ObjectStore, openBuckets } from '../../src/storage/index.ts';
+import { type ObjectStore, openBuckets, openObjectStore } from '../../src/storage/index.ts';
 import { blobKey, getBlob, putBlob, putBlobFile, sizeOfBlob } from '../../src/storage/object-store/blobs.ts';
 import { openFileObjectStore, PARTIAL } from '../../src/storage/object-store/file/file-object-store.ts';
 import { checkKey } from '../../src/storage/object-store/object-key.ts';
@@ -108,6 +110,39 @@ it('says that the disk is full, keeps the object that was there, and leaves noth
   expect(Buffer.from((await store.get('a/b')) ?? []).toString()).toBe('before');
   expect(readdirSync(join(root, 'a'))).toEqual(['b']);
   expect(readdirSync(join(root, PARTIAL))).toEqual([]);
+});
+
+it.each([
+  ['hangs up', undefined],
+  ['answers 503', 503],
+])('puts a file in S3 three times at most where a server %s', async (_, status) => {
+  let [puts, failing] = [0, 0];
+  const server = createServer((request, response) => {
+    puts++;
+    request.resume().on('end', () => {
+      if (puts > failing) response.end();
+      else if (status === undefined) request.socket.destroy();
+      else response.writeHead(status).end();
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  });
+  const { port } = server.address() as AddressInfo;
+  const store = openObjectStore(`s3://bucket?endpoint=http://127.0.0.1:${port}`, {
+    accessKeyId: 'a',
+    secretAccessKey: 'b',
+  });
+  writeFileSync(join(root, 'file'), 'some bytes');
+  const put = (): Promise<boolean> => store.putFile('a', join(root, 'file'));
+  failing = 2;
+  expect(await put()).toBe(true);
+  expect(puts).toBe(3);
+  [puts, failing] = [0, Infinity];
+  await refused(put(), 'HR_STORAGE_UNAVAILABLE');
+  expect(puts).toBe(3);
 });
 
 afterEach(() => vi.unstubAllEnvs());
