@@ -61,7 +61,7 @@ const prune = defineCommand({
   },
 });
 
-function presentPrune({ oldUpTo, writers }: PruneReport): object {
+export function presentPrune({ oldUpTo, writers }: PruneReport): object {
   return {
     old_up_to: oldUpTo === null ? null : formatTimestamp(oldUpTo),
     writers: writers.map(({ writer, from, through, rows, stays }) => ({
@@ -73,7 +73,7 @@ function presentPrune({ oldUpTo, writers }: PruneReport): object {
   };
 }
 
-function describePrune({ writers }: PruneReport): string {
+export function describePrune({ writers }: PruneReport): string {
   const rows = writers.map((removal) => [
     String(removal.writer),
     removal.through < removal.from ? 'none' : `${removal.from} to ${removal.through}`,

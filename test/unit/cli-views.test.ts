@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { bars, sparkline } from '../../src/cli/bars.ts';
 import { describeViews } from '../../src/cli/describe-views.ts';
 import { describeEndpointServers, presentEndpointServer } from '../../src/cli/endpoint-servers.ts';
+import { describePrune, presentPrune } from '../../src/cli/log.ts';
 import { profileTable } from '../../src/cli/profile-table.ts';
 import { createRunView, runLines } from '../../src/cli/run-view.ts';
 import { describeRun, presentRun } from '../../src/cli/run.ts';
@@ -431,4 +432,14 @@ describe('a change of traffic', () => {
     const expected = { revision: 3, waitsFor: ['one 12'], change: { revision: 4, state: 'preparing' } };
     expect(result.json).toMatchObject(expected);
   });
+});
+
+it.each([
+  ['1 to 2', { from: 1, to: 2 }, 2],
+  ['1 to 1', { from: 1, to: 1 }, 1],
+  ['none', null, 0],
+])('says that %s of a writer’s cuts go', (text, cuts, through) => {
+  const report = { oldUpTo: null, writers: [{ writer: 7, from: 1, through, rows: new Map(), stays: null }] };
+  expect(presentPrune(report)).toMatchObject({ writers: [{ writer: 7, cuts }] });
+  expect(describePrune(report)).toMatch(new RegExp(`^7 +${text} +0`, 'm'));
 });
