@@ -156,9 +156,10 @@ describe('a command in its turn', () => {
   let jobs = 0;
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  const MARK = `${driver}:s:1:1`;
-  const job = (command: string, memory: MemoryLimits, limit: { mark?: string; memoryBytes?: number } = {}) => {
+  /** Each has a mark of its own: once a command has ended, a sweep ends what else has its mark. */
+  const job = (command: string, memory: MemoryLimits, memoryBytes: number | null = null) => {
     jobs += 1;
+    const mark = `${driver}:s:${jobs}:1`;
     const turn = Promise.withResolvers<void>();
     const stopper = new AbortController();
     const file = join(directory, String(jobs), 'log.txt');
@@ -169,7 +170,7 @@ describe('a command in its turn', () => {
       args: ['-c', command, 'named', "it's", ''],
       environment: { PATH: '/usr/bin:/bin', _: '1', IFS: 'x', gate: ' a\n"b" ', ÄÖ: '\u{fffd}\\n', 'a-b': '$HOME' },
       directory: '/',
-      mark: limit.mark ?? MARK,
+      mark,
       log,
       turn: turn.promise,
       onStart: () => void (begun += 1),
@@ -177,10 +178,11 @@ describe('a command in its turn', () => {
       memory,
       sweeper,
       timeoutMs: null,
-      memoryBytes: limit.memoryBytes ?? null,
+      memoryBytes,
       graceMs: 100,
     });
     return {
+      mark,
       end,
       come: () => turn.resolve(),
       stop: () => stopper.abort(),
@@ -225,10 +227,10 @@ describe('a command in its turn', () => {
       const one = job(look, way);
       one.come();
       expect(await one.end).toMatchObject({ kind: 'done' });
-      said.push(one.said());
+      said.push(one.said().replace(one.mark, 'its mark'));
     }
     expect(said[1]).toBe(said[0]);
-    expect(said[1]).toContain(`HEADRACE_ATTEMPT=${MARK}\n`);
+    expect(said[1]).toContain('HEADRACE_ATTEMPT=its mark\n');
     expect(said[1]).toContain("named 2 it's\n");
     expect(said[1]).toContain('/dev/null\n');
   });
@@ -250,12 +252,11 @@ describe('a command in its turn', () => {
     const watch = openMemoryWatch();
     const memory: MemoryLimits = { open: (mark, limitBytes) => watch.open(mark, limitBytes ?? Infinity) };
     const grow = `'${process.execPath}' -e 'const held = Buffer.alloc(300 * 2 ** 20, 1); setTimeout(() => held, 1e6)'`;
-    // Of a mark of its own: a sweep after the tests before ends what has theirs.
-    const one = job(`${grow} & wait`, memory, { mark: `${driver}:s:2:1`, memoryBytes: 200 * 2 ** 20 });
+    const one = job(`${grow} & wait`, memory, 200 * 2 ** 20);
     onTestFinished(one.stop);
     one.come();
     const reason = expect.stringMatching(/used .*memory.* than the 200 MiB/);
     expect(await one.end).toMatchObject({ kind: 'failed', cause: 'memory', isFinal: false, reason });
-    expect(processesWith(`${driver}:s:2`)).toEqual([]);
+    expect(processesWith(one.mark)).toEqual([]);
   });
 });
