@@ -193,24 +193,36 @@ describe('runs of pipelines and training sets', () => {
 it('the file of an old training set stays where the set is made again while it is looked at', async () => {
   await migrateOffline(database);
   const path = join(folder, 'set.parquet');
-  const bytes = Buffer.alloc(64 << 20, 'a set of many rows');
+  const bytes = Buffer.from('a set of many rows');
   writeFileSync(path, bytes);
   const content = { contentHash: hashOf(bytes) };
   await insertSet(ID, path, content);
-  const collector = collectTrainingSets({ database, owners: [], nowMicros, keepMicros: HOUR });
-  const meddled: Collector = {
-    ...collector,
-    async erase(item) {
-      const erasing = collector.erase(item);
-      // It has seen by now that nobody names the file, and reads it.
-      await new Promise((done) => setTimeout(done, 10));
-      writeFileSync(`${path}.new`, bytes);
-      renameSync(`${path}.new`, path);
-      await insertSet(ID, path, content, nowMicros());
-      await erasing;
-    },
+  // What it asks last before it reads the file is whether a record names it.
+  let [isForgotten, isMadeAgain] = [false, false];
+  const other = await openDatabase(`sqlite:${join(folder, 'registry.db')}`);
+  const looked: Database = {
+    ...other,
+    tables: <T>() =>
+      other.tables<T>().withPlugin({
+        transformQuery: ({ node }) => node,
+        async transformResult({ result }) {
+          if (!isForgotten || isMadeAgain) return result;
+          isMadeAgain = true;
+          writeFileSync(`${path}.new`, bytes);
+          renameSync(`${path}.new`, path);
+          await insertSet(ID, path, content, nowMicros());
+          return result;
+        },
+      }),
   };
-  const { items, failures } = await run(meddled);
+  const collector = collectTrainingSets({ database: looked, owners: [], nowMicros, keepMicros: HOUR });
+  const erase: Collector['erase'] = (item) => {
+    isForgotten = true;
+    return collector.erase(item);
+  };
+  const { items, failures } = await run({ ...collector, erase });
+  await other.close();
+  expect(isMadeAgain).toBe(true);
   expect([items.length, failures]).toEqual([1, []]);
   expect(existsSync(path)).toBe(true);
 });

@@ -172,6 +172,32 @@ describe('outputs', () => {
     for (const row of [2, 3]) expect(() => binding.readRow([given], row)).toThrow(expect.objectContaining(refused));
   });
 
+  it.each<[declared: Kind | number, tensor: TensorType, widths: (number | null)[], others: (number | null)[]]>([
+    ['float64', 'float32', [1, 2, null], [3]],
+    ['float32', 'int64', [1, null], [2, 3]],
+    ['float64', 'string', [], [1]],
+    ['int64', 'int64', [1, null], [2, 3]],
+    ['timestamp', 'float32', [], [1]],
+    ['bool', 'bool', [1, null], [2]],
+    ['bool', 'int8', [1, null], [2]],
+    ['bool', 'float32', [], [1]],
+    ['string', 'string', [1, null], [2]],
+    ['string', 'int64', [], [1]],
+    [3, 'float32', [3, null], [1, 2]],
+    [3, 'int64', [3, null], [4]],
+    [3, 'string', [], [3]],
+  ])('declared as %s are read from %s of the widths that hold one value, and of no other', (declared, type, ...all) => {
+    const fits = (width: number | null): boolean => {
+      try {
+        compileBinding(matrix(2, tensor('y', type, null, width)), service, modelOf(field('y', declared)));
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    expect(all.map((widths) => widths.map(fits))).toEqual(all.map((widths, i) => widths.map(() => i === 0)));
+  });
+
   it('are refused with both sides when none fits', () => {
     const three = matrix(2, tensor('label', 'int64', null), tensor('probabilities', 'float32', null, 3));
     expect(() => compileBinding(three, service, probability)).toThrow(

@@ -83,7 +83,7 @@ it('collects what a dead process spilled, and leaves what a living one has', asy
   const both = [item, { ...item, id: living.path }] as typeof items;
   expect(await collector.forget(undefined as never, both)).toEqual(items);
   for (const one of both) await collector.erase(one);
-  expect([existsSync(dead), existsSync(living.path)]).toEqual([false, true]);
+  expect([dead, `${dead}.lock`, living.path].map((path) => existsSync(path))).toEqual([false, false, true]);
   await living.remove();
   expect(await collectSpill(join(parent, 'nowhere')).plan()).toEqual({ items: [] });
 });

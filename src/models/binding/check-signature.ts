@@ -154,7 +154,8 @@ function gives({ type, shape }: TensorSpec, field: Field): boolean {
       return (isFloat || isWhole) && (width === null || width === field.type.size);
     case 'float32':
     case 'float64':
-      return isFloat ? width === null || width <= 2 : isWhole && width !== 2;
+      // Of two floats, as classifiers give them, the last is the probability.
+      return isFloat ? width === null || width <= 2 : isWhole && (width === null || width === 1);
     case 'int32':
     case 'int64':
     case 'timestamp':
