@@ -1,7 +1,9 @@
 // A log's messages in a partition as pieces, each of one session and one cut at most; and who of the holders is taken for dead, by
-// what one process saw of their rows and when, by its own clock.
+// what one process saw of their rows and when, by its own clock; and which errors of brokers have an answer within.
 
+import { ResponseError } from '@platformatic/kafka';
 import { describe, expect, it } from 'vitest';
+import { answerWithin } from '../../src/events/kafka/broker-link.ts';
 import { createPieces } from '../../src/events/kafka/pieces.ts';
 import { watchHolders } from '../../src/events/kafka/watch-holders.ts';
 import type { LogRecord } from '../../src/events/records/log-record.ts';
@@ -134,5 +136,29 @@ describe('a watch of holders', () => {
     at(0, row(1, 5));
     at(50);
     expect(at(120, row(1, 5))).toEqual([]);
+  });
+});
+
+describe('an error of the brokers’ metadata', () => {
+  const METADATA = 3;
+  const failed = (errorCode: number) => {
+    const topics = [
+      { name: 'other', topicId: 'o', errorCode: 3 - errorCode, partitions: [] },
+      { name: 't', topicId: 'i', errorCode, partitions: [] },
+    ];
+    return new ResponseError(METADATA, 12, { '/topics/1/partitions/0': [5, null] }, { brokers: [], topics });
+  };
+
+  it('has the answer within where the topic itself has no error', () => {
+    const error = failed(0);
+    expect(answerWithin(error, 't')).toBe(error['response']);
+  });
+
+  it.each([
+    ['the topic has an error', failed(3), 't'],
+    ['the answer is without the topic', failed(0), 'unknown'],
+    ['nothing answered', new Error('away'), 't'],
+  ])('is thrown where %s', (_, error, topic) => {
+    expect(() => answerWithin(error, topic)).toThrow(error);
   });
 });

@@ -54,6 +54,14 @@ interface Known extends TopicNow {
 const REQUEST_TIMEOUT_MS = 10_000;
 const TRANSACTIONS = 1;
 
+/** Returns the answer within the client's error where only partitions of the topic have errors. Throws the error otherwise. */
+export function answerWithin(thrown: unknown, topic: string): MetadataAnswer {
+  // A partition without a leader makes the whole answer an error; the others are in it all the same.
+  const given = (thrown as { response?: MetadataAnswer }).response;
+  if (given?.topics.find(({ name }) => name === topic)?.errorCode === 0) return given;
+  throw thrown;
+}
+
 export function openBrokerLink(address: BrokerAddress, topic: string): BrokerLink {
   const client = new Base({ ...clientOptions(address), requestTimeout: REQUEST_TIMEOUT_MS });
   let known: Promise<Known> | undefined;
@@ -78,12 +86,9 @@ export function openBrokerLink(address: BrokerAddress, topic: string): BrokerLin
   const ask = async (): Promise<Known> => {
     const api = await apiOf<[string[], boolean, boolean], MetadataAnswer>('Metadata');
     const connection = await anyBroker();
-    const answer = await api.async(connection, [topic], false, false).catch((thrown: unknown) => {
-      // A partition without a leader makes the whole answer an error; the others are in it all the same.
-      const given = (thrown as { response?: MetadataAnswer }).response;
-      if (given?.topics.find(({ name }) => name === topic)?.errorCode === 0) return given;
-      throw thrown;
-    });
+    const answer = await api
+      .async(connection, [topic], false, false)
+      .catch((thrown: unknown) => answerWithin(thrown, topic));
     const found = answer.topics.find(({ name }) => name === topic);
     if (found === undefined || found.partitions.length === 0) throw new Error(`Unknown topic ${topic}.`);
     const leaders = Array<number>(found.partitions.length).fill(-1);
