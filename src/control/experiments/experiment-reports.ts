@@ -138,7 +138,7 @@ function sqlValuesOf(experiment: AnalysedExperiment): readonly (readonly [SqlVal
 }
 
 /** Rows of before count for metrics that look back; undefined: all that there are. */
-function logFrom(experiment: AnalysedExperiment): Micros | undefined {
+export function logFrom(experiment: Pick<AnalysedExperiment, 'metrics' | 'phases'>): Micros | undefined {
   // Servers' clocks may be behind; rows say themselves of which phase they are.
   const started = Math.min(...experiment.phases.map(({ startedMicros }) => startedMicros)) - MICROS_PER_HOUR;
   const before = metricsOf(experiment).flatMap(({ metric }) =>
