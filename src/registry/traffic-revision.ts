@@ -75,6 +75,13 @@ export async function readTrafficRevision(
 const BEGINS = ['endpoint.traffic', 'endpoint.create', 'endpoint.change'];
 const ENDS = ['endpoint.traffic', 'endpoint.change', 'endpoint.retire'];
 
+interface AuditRow {
+  readonly id: number | undefined;
+  readonly at: Micros;
+  readonly action: string;
+  readonly after: string | null;
+}
+
 interface RevisionRow {
   readonly id: number;
   readonly at: Micros;
@@ -92,6 +99,11 @@ async function rowsOf(db: RegistryDb, name: string, revision: number): Promise<R
     .where('after', 'like', `%"revision":${revision},%`)
     .orderBy('id')
     .execute();
+  return rowsAbout(revision, rows);
+}
+
+/** Returns the audit log's rows of changes that made this revision or were to make it; refused changes did neither. */
+export function rowsAbout(revision: number, rows: readonly AuditRow[]): RevisionRow[] {
   return rows.flatMap(({ id, at, action, after }) => {
     const told = parseJson(after ?? '{}') as { readonly [name: string]: Json };
     // What was refused stands there, too, with what was asked.
