@@ -1,7 +1,7 @@
 // What a client and its calls may be made with: deadlines and retries at their bounds, and which stands in for which.
 
 import { describe, expect, it } from 'vitest';
-import { patienceOf } from '../../src/client/options.ts';
+import { baseOf, patienceOf } from '../../src/client/options.ts';
 
 describe('the patience of a call', () => {
   it.each([
@@ -30,5 +30,20 @@ describe('the patience of a call', () => {
     expect(() => patienceOf({ [path]: value })).toThrow(
       expect.objectContaining({ code: 'HR_INVALID', errors: [{ path, message: expect.stringContaining(`${value}`) }] }),
     );
+  });
+});
+
+describe('the address of a server', () => {
+  it('has no slash at its end', () => {
+    expect(baseOf('https://features.example.org/headrace//')).toBe('https://features.example.org/headrace');
+  });
+
+  it.each([
+    ['features', 'url: expected an address such as http://127.0.0.1:8080, got string.'],
+    ['ftp://features', 'url: expected http: or https:, got ftp:.'],
+    ['http://features/?key=1', 'url: expected an address without ? and #, got one with them.'],
+    ['http://features/#top', 'url: expected an address without ? and #, got one with them.'],
+  ])('is not %s', (url, message) => {
+    expect(() => baseOf(url)).toThrow(expect.objectContaining({ code: 'HR_INVALID', message }));
   });
 });
