@@ -153,7 +153,8 @@ function catalogued(url: string, error: unknown): unknown {
   return isConnection ? unavailable(url, error) : error;
 }
 
-function unavailable(url: string, error: unknown): HeadraceError {
+/** With the error's message, or its code or name where it has none. */
+export function unavailable(url: string, error: unknown): HeadraceError {
   const reason =
     error instanceof Error ? error.message || String('code' in error ? error.code : error.name) : String(error);
   const sentence = `Postgres at ${withoutPassword(url)} does not answer: ${reason}. Check the URL and that it runs.`;
