@@ -4,7 +4,8 @@ import { fork } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { beforeEach, expect, it } from 'vitest';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { lockFolder } from '../../src/batch-prediction/lock-folder.ts';
 import type { LockedOften } from '../support/lock-often.ts';
 import { folderOfTest } from '../support/new-folder.ts';
@@ -16,6 +17,7 @@ beforeEach(() => {
   out = folderOfTest();
   work = join(out, '_work');
 });
+afterEach(() => vi.restoreAllMocks());
 
 it('keeps others out until it is let go, and goes with the work that is done', () => {
   const first = lockFolder({ name: out, work });
@@ -48,6 +50,21 @@ it('lets go at its end also where its file cannot be removed', () => {
   first.end();
   lockFolder({ name: out, work: moved }).end();
   expect(existsSync(moved)).toBe(false);
+});
+
+it.each([
+  ['is locked', false],
+  ['cannot be locked', true],
+])('reports an end of another’s work where the file that was opened and is gone %s', (_, fails) => {
+  const lock = DatabaseSync.prototype.exec;
+  vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementationOnce(function (this: DatabaseSync, sql) {
+    rmSync(join(work, 'lock'));
+    if (fails) throw new Error('disk I/O error');
+    lock.call(this, sql);
+  });
+  expect(() => lockFolder({ name: out, work })).toThrow(/another process has just ended its work/);
+  expect(existsSync(join(work, 'lock'))).toBe(false);
+  lockFolder({ name: out, work }).end();
 });
 
 it.runIf(process.platform === 'linux')('leaves no file open when it ends', () => {
