@@ -42,7 +42,12 @@ describe('distances', () => {
         expect(stats.kolmogorovSmirnov(a, a)).toEqual({ distance: 0, p: 1 });
       }),
     );
-    expect(stats.wasserstein([], [1])).toBeNaN();
+    for (const [a, b] of [
+      [[], [1]],
+      [[1], []],
+      [[], []],
+    ] as const)
+      expect(stats.wasserstein(a, b)).toBeNaN();
     expect(stats.kolmogorovSmirnov([], [1])).toEqual({ distance: 0, p: 1 });
   });
 
