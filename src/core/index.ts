@@ -40,7 +40,7 @@ export {
   type ExactTotal,
   roundTotal,
 } from './exact-sum.ts';
-export { fewAtOnce } from './few-at-once.ts';
+export { eachFewAtOnce, fewAtOnce } from './few-at-once.ts';
 export { conditionAttributes, conditionMistakes } from './condition/check-condition.ts';
 export { compileCondition, readPath } from './condition/compile-condition.ts';
 export type { Condition } from './condition/condition.ts';

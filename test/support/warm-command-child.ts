@@ -6,6 +6,8 @@ import type { WarmAnswer, WarmRequest } from './warm-command.ts';
 
 const PROGRAM = fileURLToPath(new URL('./warm-command-process.ts', import.meta.url));
 
+type Unrefable = { unref(): void } | null | undefined;
+
 /** A request and its answer have the same id: an answer to nobody's question is left out. */
 export type Numbered<Message> = Message & { readonly id: number };
 
@@ -16,8 +18,8 @@ export function openWarmChild(program: string = PROGRAM): (request: WarmRequest)
   const start = () => {
     const waiting = new Map<number, (answer: WarmAnswer) => void>();
     const started = fork(program, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] });
-    // It outlives the test file: the next one asks it, too.
-    started.unref();
+    // It outlives the test file: the next one asks it, too. So its pipes and channel keep nothing alive either.
+    for (const handle of [started, started.channel, started.stdout, started.stderr] as Unrefable[]) handle?.unref();
     // What it could not catch; of a command that ended, its answer holds the text.
     let [stdout, stderr] = ['', ''];
     started.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));

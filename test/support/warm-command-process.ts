@@ -3,11 +3,14 @@
 
 import { enableCompileCache } from 'node:module';
 import { setImmediate } from 'node:timers/promises';
+import { transform } from 'esbuild';
 import type { WarmAnswer, WarmRequest } from './warm-command.ts';
 import type { Numbered } from './warm-command-child.ts';
 
 enableCompileCache();
 const { runCli } = await import('../../src/cli/run-cli.ts');
+// esbuild's own process stands where it was started. In a project it would be taken for one that the project started.
+await transform('');
 
 let last: Promise<void> = Promise.resolve();
 process.on('message', ({ id, ...request }: Numbered<WarmRequest>) => {

@@ -224,6 +224,39 @@ it('work is done a few at a time, in its order, also after some of it failed', a
   expect(begun).toEqual([0, 1, 2, 3]);
 });
 
+it('things that come slowly are worked on a few at a time; after a failure no more are begun, and it is thrown once all have ended', async () => {
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  let isClosed = false;
+  async function* slowly(): AsyncIterable<number> {
+    try {
+      for (const number of [0, 1, 2, 3, 4, 5]) {
+        await turn();
+        yield number;
+      }
+    } finally {
+      isClosed = true;
+    }
+  }
+  const log: string[] = [];
+  const work = (failing: number) => async (number: number) => {
+    log.push(`begin ${number}`);
+    if (number === failing) throw new Error('broken');
+    for (let i = 0; i < 5; i++) await turn();
+    log.push(`end ${number}`);
+  };
+  await expect(core.eachFewAtOnce(2, slowly(), work(1))).rejects.toThrow('broken');
+  expect(log.splice(0)).toEqual(['begin 0', 'begin 1', 'end 0']);
+  expect(isClosed).toBe(true);
+  await core.eachFewAtOnce(2, [0, 1, 2], work(-1));
+  expect(log).toEqual(['begin 0', 'begin 1', 'end 0', 'begin 2', 'end 1', 'end 2']);
+  async function* broken(): AsyncIterable<number> {
+    yield 7;
+    throw new Error('no more');
+  }
+  await expect(core.eachFewAtOnce(2, broken(), work(-1))).rejects.toThrow('no more');
+  expect(log.at(-1)).toBe('end 7');
+});
+
 describe('what was used last', () => {
   it('stays, however early it came', () => {
     const held = core.createLastUsed<string, number>(2);

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { fewAtOnce, HeadraceError, stringifyJson } from '../../core/index.ts';
+import { eachFewAtOnce, HeadraceError, stringifyJson } from '../../core/index.ts';
 import type { ObjectUse } from '../../storage/index.ts';
 import type { BackedUpExtra, BackupManifest, MissingObject } from './backup-manifest.ts';
 import type { BackupDeps, ExtraFile } from './create-backup.ts';
@@ -44,8 +44,7 @@ export async function copyObjects(
       progress.advance(++done);
     }
   };
-  const soon = fewAtOnce(AT_ONCE);
-  await Promise.all([...uses.values()].map((use) => soon(() => copyOne(use))));
+  await eachFewAtOnce(AT_ONCE, uses.values(), copyOne);
   copied.sort(([a], [b]) => (a < b ? -1 : 1));
   const path = join(folder, 'objects.ndjson');
   const count = await writeLines(path, lines(copied));

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Kysely } from 'kysely';
-import { counted, fewAtOnce, HeadraceError, parseJson, type Progress, syncPath } from '../../core/index.ts';
+import { counted, eachFewAtOnce, HeadraceError, parseJson, type Progress, syncPath } from '../../core/index.ts';
 import {
   type Database,
   findRows,
@@ -127,17 +127,12 @@ async function restoreObjects(
       await rm(path, { force: true });
     }
   };
-  const soon = fewAtOnce(AT_ONCE);
-  const all: Promise<void>[] = [];
   let done = 0;
-  for await (const line of readLines(index)) {
+  await eachFewAtOnce(AT_ONCE, readLines(index), async (line) => {
     const [key, bytes, sha256] = parseJson(line) as [string, number, string];
-    all.push(
-      soon(() => restoreOne(key, { key: OBJECTS + key, bytes, sha256 })).finally(() => progress.advance(++done)),
-    );
-  }
-  const outcomes = await Promise.allSettled(all);
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    await restoreOne(key, { key: OBJECTS + key, bytes, sha256 });
+    progress.advance(++done);
+  });
   progress.done();
 }
 
