@@ -1,7 +1,7 @@
 // The native API over gRPC, asked by another's client: typed values there and back, the same answers as HTTP's.
 
 import type { ServiceError } from '@grpc/grpc-js';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { allOf, type CallOptions } from '../support/grpc-client.ts';
 import { ONE_NUMBER } from '../support/one-number.ts';
 import { patientModel } from '../support/onnx-model.ts';
@@ -255,19 +255,23 @@ fullDescribe('calls that are given up while a model is busy', () => {
   /** Rows a run: as many wait for their turn in the thread, at most, and no longer in the queue. */
   const BATCH = 4;
 
-  const grpc = grpcForAll({
-    repository: ONE_NUMBER,
-    features: 1,
-    // Always slow enough for a thread.
-    onnx: patientModel(EVERY),
-    settings: {
-      HEADRACE_MODELS_THREADS: '1',
-      HEADRACE_MODELS_MAX_BATCH_ROWS: String(BATCH),
-      HEADRACE_SERVER_REQUEST_TIMEOUT_MS: '60000',
-    },
-  });
-
   const predict = (x: number) => ({ endpoint: 'checkout', inputs: [{ columns: { x: { double_value: x } } }] });
+  const grpc = grpcForAll(
+    {
+      repository: ONE_NUMBER,
+      features: 1,
+      // Always slow enough for a thread.
+      onnx: patientModel(EVERY),
+      settings: {
+        HEADRACE_MODELS_THREADS: '1',
+        HEADRACE_MODELS_MAX_BATCH_ROWS: String(BATCH),
+        HEADRACE_SERVER_REQUEST_TIMEOUT_MS: '60000',
+      },
+    },
+    // A server waits a minute for its first models and then opens; on a busy machine this one takes longer.
+    ({ client }) => vi.waitFor(() => client.call(PREDICT, predict(0)), { timeout: 60_000, interval: 500 }),
+  );
+
   const infer = (x: number) => ({
     model_name: 'checkout',
     inputs: [{ name: 'x', datatype: 'FP64', shape: [1], contents: { fp64_contents: [x] } }],
