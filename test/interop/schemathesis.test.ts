@@ -8,8 +8,6 @@ import { skipBecause } from '../support/skips.ts';
 import { isFull } from '../support/tier.ts';
 import { TYPED_REPOSITORY } from '../support/typed-shop.ts';
 
-const LIMIT_SECONDS = isFull ? 60 : 10;
-
 const schemathesis = bringSchemathesis();
 if (typeof schemathesis === 'string') skipBecause(`Schemathesis against the OpenAPI document: ${schemathesis}`);
 
@@ -22,7 +20,7 @@ it.skipIf(typeof schemathesis === 'string')(
     const conforms = ['status_code', 'content_type', 'response_schema'].map((what) => `${what}_conformance`);
     const { code, output } = await schemathesis.run(`${open.serving.url}/openapi.json`, {
       directory: open.project.directory,
-      limitSeconds: LIMIT_SECONDS,
+      limitSeconds: 240,
       examples: isFull ? 150 : 5,
       checks: ['not_a_server_error', ...conforms],
       excludedPaths: ['/v1/monitoring/stream'],
