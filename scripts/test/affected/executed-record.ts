@@ -22,7 +22,7 @@ import { root } from '../root.ts';
 const CACHE = join('node_modules', '.cache', 'headrace');
 const recordOf = (project: string): string => join(project, CACHE, 'executed');
 
-/** To record makes a run a third longer, so it is done once a day. */
+/** To record makes a run longer (see ADR 17), so it is done once a day. */
 const FRESH_MS = 24 * 3600 * 1000;
 
 /** Written last of all, into `ABOUT`: a record of another version, or one that was not finished, can't be read. */
