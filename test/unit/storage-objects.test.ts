@@ -11,6 +11,7 @@ import { type ObjectStore, openBuckets, openObjectStore } from '../../src/storag
 import { blobKey, getBlob, putBlob, putBlobFile, sizeOfBlob } from '../../src/storage/object-store/blobs.ts';
 import { openFileObjectStore, PARTIAL } from '../../src/storage/object-store/file/file-object-store.ts';
 import { checkKey } from '../../src/storage/object-store/object-key.ts';
+import { catalogued } from '../../src/storage/s3/s3-errors.ts';
 import { withoutPassword } from '../../src/storage/without-password.ts';
 import { onFullDisk } from '../support/disk-steps.ts';
 import { refused } from '../support/refused.ts';
@@ -143,6 +144,16 @@ it.each([
   [puts, failing] = [0, Infinity];
   await refused(put(), 'HR_STORAGE_UNAVAILABLE');
   expect(puts).toBe(3);
+});
+
+it.each([
+  [401, 'HR_CONFIG', /^S3 refuses the credentials for bucket "lake": no$/],
+  [403, 'HR_CONFIG', /^S3 refuses the credentials for bucket "lake": no$/],
+  [500, 'HR_STORAGE_UNAVAILABLE', /^S3 bucket "lake" does not answer: no$/],
+  [507, 'HR_STORAGE_FULL', /^S3 has no room left in bucket "lake"$/],
+])('an answer of S3 with status %i is %s', async (httpStatusCode, code, says) => {
+  const error = catalogued({ name: 'Refused', message: 'no', $metadata: { httpStatusCode } }, 'lake');
+  await refused(Promise.reject(error), code, says);
 });
 
 afterEach(() => vi.unstubAllEnvs());

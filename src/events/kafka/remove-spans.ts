@@ -64,7 +64,7 @@ async function spansOf(database: Database): Promise<readonly Cutback[]> {
     if (row.log_from === null) {
       // Nothing of it is shipped: an open writer's is to be read from its beginning.
       if (row.state === 'open') one.needed = Math.min(one.needed, from);
-    } else if ((row.is_removed ?? 0) === 0) one.needed = Math.min(one.needed, from);
+    } else if (row.is_removed === 0) one.needed = Math.min(one.needed, from);
     else one.removed = Math.max(one.removed, to);
   }
   return [...found.values()].flatMap(({ topic, partition, removed, needed }) => {

@@ -51,7 +51,6 @@ async function openMysqlSession(url: string, { silenceMs }: SessionOptions): Pro
   };
   const each = (sql: string, onRow: (row: (string | null)[]) => void) => run(() => eachRow(connection, sql, onRow));
   try {
-    await run(() => promised((done) => connection.connect(done)));
     for (const sql of BEGIN) await each(sql, () => {});
   } catch (error) {
     listening.giveUp();
