@@ -10,9 +10,10 @@ import { makeRuns } from '../../src/orchestrator/schedule/make-runs.ts';
 import { openSchedules } from '../../src/orchestrator/schedule/schedule-rows.ts';
 import { showSchedules } from '../../src/orchestrator/schedule/shown-schedules.ts';
 import { createRunStarter } from '../../src/orchestrator/schedule/start-runs.ts';
+import { getRun } from '../../src/orchestrator/shown-runs.ts';
 import { localTime } from '../../src/orchestrator/schedule/ticks.ts';
 import { openTriggerRows } from '../../src/orchestrator/schedule/trigger-rows.ts';
-import { type Database, openDatabase } from '../../src/storage/index.ts';
+import { type Database, openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { databasesByTier } from '../support/databases.ts';
 import { refused } from '../support/refused.ts';
 import { pipeline } from '../support/run-rows.ts';
@@ -142,6 +143,9 @@ describe.each(databasesByTier('shown schedules'))('on $name', (databases) => {
       counts: { made: 1 },
       runs: [{ trigger: { kind: 'pushed', of: 'orders', after: 120, through: 150 } }],
     });
+    const deps = { database, objects: openObjectStore('file:/nowhere'), clock, workDirectory: '' };
+    const id = shown.runs[0]?.id ?? '';
+    expect((await getRun(deps, id)).trigger).toEqual(shown.runs[0]?.trigger);
     await refused(show([orders], 'order'), 'HR_UNKNOWN_PIPELINE', 'orders');
   });
 

@@ -276,6 +276,17 @@ describe('what is no request', () => {
     expect(outcome(body, undefined)).toBe(400);
   });
 
+  it.each(['FP16', 'FP32', 'FP64', 'INT32'])(
+    'says how an infinity is written where it was to be a float: %s',
+    (datatype) => {
+      const body = Buffer.from(JSON.stringify({ inputs: [{ name: 'x', shape: [1], datatype, data: ['inf'] }] }));
+      const hint = datatype.startsWith('FP')
+        ? /got string "inf"\. An infinity goes as "Infinity"\.?$/
+        : /got string "inf"\.?$/;
+      expect(() => readInferBody(body, undefined, noInputs)).toThrow(hint);
+    },
+  );
+
   it('is told which member was meant, unless it has more of them than anybody sends', () => {
     const read = (members: object) => () => readInferBody(Buffer.from(JSON.stringify(members)), undefined, noInputs);
     expect(read({ id: 'a', input: [] })).toThrow('Did you mean "inputs"?');

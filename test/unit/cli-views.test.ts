@@ -287,6 +287,16 @@ describe('a run', () => {
       ]);
     });
 
+    it('says that a single task failed, is to be tried again, or runs', () => {
+      const [line] = runLines(
+        [step('fit', { state: 'open', children: 4, counts: { ...NONE, failed: 1, retry: 1, running: 1 } })],
+        plain,
+        120,
+        20,
+      );
+      expect(line).toContain('1 running  1 to be tried again  1 failed');
+    });
+
     it('says which runs have the slots that it waits for', () => {
       const holders = [
         { run: 'a', slots: 2, isDriven: true },

@@ -112,6 +112,8 @@ describe('durations', () => {
     ['7d', 604_800_000_000],
     ['1h30m', 5_400_000_000],
     ['250ms', 250_000],
+    ['3us', 3],
+    ['2w', 1_209_600_000_000],
     ['0s', 0],
   ])('reads %s', (text, micros) => {
     expect(core.parseDuration(text)).toBe(micros);
@@ -123,6 +125,7 @@ describe('durations', () => {
 
   it('writes the shortest exact form', () => {
     expect(core.formatDuration(5_400_000_000)).toBe('1h30m');
+    expect(core.formatDuration(1_000_003)).toBe('1s3us');
     expect(core.formatDuration(0)).toBe('0s');
   });
 });

@@ -85,6 +85,10 @@ it.each([
   expect(packBuckets(merged)).toEqual({ first, counts: counts.map((count) => count * 2) });
 });
 
+it('buckets that hold nothing are packed as none', () => {
+  expect(packBuckets(createBuckets())).toEqual({ first: 0, counts: [] });
+});
+
 describe('of the greatest doubles', () => {
   const TOP = 2 ** 1023;
   const profileOf = (values: readonly number[]) => {

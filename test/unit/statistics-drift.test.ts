@@ -113,8 +113,11 @@ describe('a window’s p', () => {
     expect(stats.psiTest({ ref, cur, mu: 0.06, sigma: 0.08 }).p).toBeGreaterThan(0.05);
   });
 
-  it('of no rows says nothing', () => {
-    expect(stats.psiTest({ ref: [5, 5], cur: [0, 0], mu: 0.003, sigma: 0.004 }).p).toBe(1);
+  it.each([
+    ['no rows', [5, 5], [0, 0]],
+    ['one bin', [5], [3]],
+  ])('of %s says nothing', (_, ref, cur) => {
+    expect(stats.psiTest({ ref, cur, mu: 0.003, sigma: 0.004 }).p).toBe(1);
   });
 });
 

@@ -41,6 +41,15 @@ describe('an arm’s estimate', () => {
     );
   });
 
+  it('of two units that differ in the last place has no variance below zero', () => {
+    const [a, b] = [0.3, 0.3000000000000002];
+    const squares = a * a + b * b;
+    // By the sums alone it would be.
+    expect(squares - ((a + b) / 2) * (a + b)).toBeLessThan(0);
+    expect(stats.meanEstimate({ n: 2, sum: a + b, squares }).variance).toBe(0);
+    expect(stats.meanEstimate({ n: 1, sum: a, squares: a * a }).variance).toBeNaN();
+  });
+
   it('adjusted by an earlier value has the variance of what that leaves, and one θ for all arms', () => {
     const random = seeded(5);
     const arm = (effect: number, units: number): Rows =>
