@@ -125,6 +125,27 @@ describe('a call', () => {
     expect(sent).toEqual([]);
   });
 
+  it.each<[string, string, Error]>([
+    ['broke', 'HR_CONNECTION_LOST', LOST],
+    [
+      'was refused',
+      'HR_UNREACHABLE',
+      Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNREFUSED' } }),
+    ],
+  ])('keeps as its cause what fetch threw where the connection %s', async (_what, code, thrown) => {
+    const { client } = asked([thrown], { retries: 0 });
+    const error: unknown = await client.predict('checkout', ROW).catch((rejected: unknown) => rejected);
+    expect(error).toMatchObject({ code });
+    expect((error as Error).cause).toBe(thrown);
+  });
+
+  it('takes 503 as an answer where it asks whether the server is ready, and no other failure', async () => {
+    const { client, sent } = asked([status(503), status(500)]);
+    await expect(client.health()).resolves.toEqual({ isReady: false, told: {} });
+    await expect(client.health()).rejects.toMatchObject({ status: 500 });
+    expect(sent).toHaveLength(2);
+  });
+
   it('says what is no server of Headrace', async () => {
     const moved = asked([status(302, { location: 'http://elsewhere.example' })]);
     const told = { code: 'HR_UNEXPECTED_ANSWER', status: 302 };

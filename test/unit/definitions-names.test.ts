@@ -1,6 +1,7 @@
 // Names in any script: columns may have them, since the data has them; names of our own objects say what they may be.
 
 import { describe, expect, it } from 'vitest';
+import { dataMistake } from '../../src/definitions/compile/names.ts';
 import { checkManifest } from '../../src/definitions/index.ts';
 import * as hr from '../../src/index.ts';
 
@@ -140,6 +141,15 @@ describe('a name', () => {
     const source = hr.parquet('s', { path: 'x', columns, eventTime: 'at' });
     expect(mistakesOf({ source })).toEqual([expect.stringContaining('column "ж" differs from "Ж" only in case')]);
   });
+});
+
+it.each([
+  [50, undefined],
+  [51, 'data is at most 50 levels deep, and does not hold itself'],
+])('plain data may hold 50 levels of lists and objects, and not more: %i', (levels, expected) => {
+  let value: unknown = 'x';
+  for (let level = 0; level < levels; level++) value = level % 2 === 0 ? [value] : { value };
+  expect(dataMistake({ value })).toBe(expected);
 });
 
 describe('an option', () => {

@@ -48,4 +48,17 @@ describe('the lines that tell two specs apart', () => {
       'steps.best.action.function: code aaaaaaaa → code bbbbbbbb',
     ]);
   });
+
+  it.each<[string, unknown, unknown, string]>([
+    ['a vector', { kind: 'vector', size: 3 }, { kind: 'vector', size: 4 }, 'args.x: vector(3) → vector(4)'],
+    [
+      'data like a vector',
+      { kind: 'vector', size: 'big' },
+      { kind: 'vector', size: 'small' },
+      'args.x.size: "big" → "small"',
+    ],
+    ['data like a list', { kind: 'list', of: 'big' }, { kind: 'list', of: 'small' }, 'args.x.of: "big" → "small"'],
+  ])('compare a type whole, and data that only resembles one by member: %s', (_what, before, after, expected) => {
+    expect(describeDifference({ args: { x: before } }, { args: { x: after } })).toEqual([expected]);
+  });
 });
