@@ -206,15 +206,15 @@ describe('guardrails', () => {
   });
 
   it.each([
-    ['candidate', () => 1, () => 10],
-    ['stable', () => 10, () => 1],
-  ] as const)('compare means where only the outcomes of %s are all true or false', (_, candidate, stable) => {
+    ['candidate', 1, 10],
+    ['stable', 10, 1],
+  ])('compare means where only the outcomes of %s are all true or false', (_, candidate, stable) => {
     const rollout = rolloutBy(['outcome>-20%']);
     const tally = createTally(rollout, PHASES);
-    tally.add([...outcomeRows(1, 1000, stable), ...outcomeRows(2, 1000, candidate)]);
+    tally.add([...outcomeRows(1, 1000, () => stable), ...outcomeRows(2, 1000, () => candidate)]);
     const [verdict] = judgeBy(rollout, tally);
-    expect(verdict?.evidence['difference']).toBeCloseTo(candidate() - stable(), 9);
-    expect(verdict?.verdict).toBe(candidate() < stable() ? 'breached' : 'healthy');
+    expect(verdict?.evidence['difference']).toBeCloseTo(candidate - stable, 9);
+    expect(verdict?.verdict).toBe(candidate < stable ? 'breached' : 'healthy');
   });
 
   it('test a mean against what is allowed by the error of just that', () => {
