@@ -52,10 +52,7 @@ export function packBuckets(buckets: LogBuckets): PackedBuckets {
   const held = [...eachBucket(buckets)].map(([bucket]) => bucket);
   const first = held[0] ?? 0;
   const last = held.at(-1) ?? -1;
-  const counts = Array.from(
-    { length: Math.max(0, last - first + 1) },
-    (_, i) => buckets.counts[first - buckets.first + i] ?? 0,
-  );
+  const counts = Array.from({ length: last - first + 1 }, (_, i) => buckets.counts[first - buckets.first + i] ?? 0);
   return { first, counts };
 }
 

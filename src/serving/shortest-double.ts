@@ -49,8 +49,8 @@ export function writeShortest(bytes: Uint8Array, at: number, value: number): num
   if (!(value >= SMALLEST && value < GREATEST)) return -1;
   scratch[0] = value;
   const high = bits[HIGH] as number;
-  // The gap below a power of two is half of that above.
-  if ((high & 0xfffff) === 0 && bits[1 - HIGH] === 0) return -1;
+  // The gap below a power of two is half of that above; the few doubles just above one are left to the engine with it.
+  if ((high & 0xfffff) === 0) return -1;
   const exponent = high >>> 20;
   // log10(2) × 2^20; the power is one too great at most.
   let power = 16 - (((exponent - 1023) * 315_653) >> 20);

@@ -130,6 +130,27 @@ describe('a list that is followed', () => {
     expect(told).toEqual(['+a', '+a', '+b', '-a', '+b', '-b', '+c', '-c']);
   });
 
+  it('is watched again after a pause that doubles up to 15 s, of which at least half is waited', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0);
+    onTestFinished(() => random.mockRestore());
+    const startMs = performance.now();
+    const watchedMs: number[] = [];
+    const api = {
+      ask: async () => page(),
+      stream: async () => void watchedMs.push(performance.now() - startMs),
+      close: () => {},
+    };
+    const stop = new AbortController();
+    const nothing = { onChange: () => {}, onGone: () => {} };
+    followList({ api, path: '/pods?x', logger: silentLogger, signal: stop.signal, ...nothing });
+    await vi.advanceTimersByTimeAsync(31_000);
+    stop.abort();
+    const pauses = watchedMs.slice(1).map((ms, at) => ms - (watchedMs[at] ?? 0));
+    expect(pauses).toEqual([250, 500, 1000, 2000, 4000, 7500, 7500, 7500]);
+  });
+
   it('that may not be listed says what to grant', async () => {
     const { api } = await open((_, response) =>
       say(response, 403, { reason: 'Forbidden', message: 'User "x" cannot list' }),

@@ -4,7 +4,7 @@ import { gammaQ } from '../special/incomplete-gamma.ts';
 import { psi } from './distances.ts';
 import { type Counts, total } from './shares.ts';
 
-/** How much days differ by themselves, in PSI: mean and standard deviation, noise of rows taken off. */
+/** How much days differ by themselves, in PSI: mean and standard deviation, noise of rows taken off. Both are above 0. */
 export interface DaysVariation {
   readonly mu: number;
   readonly sigma: number;
@@ -31,7 +31,6 @@ export function psiTest(o: { readonly ref: Counts; readonly cur: Counts } & Days
   const bins = ref.length - 1;
   const mean = bins / rows + mu;
   const variance = noiseVariance(bins, rows, mu) + sigma ** 2;
-  if (!(mean > 0 && variance > 0)) return { psi: value, p: 1 };
   return { psi: value, p: gammaQ(mean ** 2 / variance, (value * mean) / variance) };
 }
 
