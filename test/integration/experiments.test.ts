@@ -133,8 +133,8 @@ describe('experiments on a server', () => {
   it('tell a planted difference from none', async () => {
     const exp = await report('exp');
     const bySide = [1, 2].map((version) => [...armOf.values()].filter((own) => own === version).length);
-    const arms = exp.arms.map(({ name, units }) => `${name} ${units}`);
-    expect(arms).toEqual([`control ${bySide[0]}`, `treatment ${bySide[1]}`]);
+    const arms = exp.arms.map(({ name, version, units }) => `${name} version ${version}: ${units}`);
+    expect(arms).toEqual([`control version 1: ${bySide[0]}`, `treatment version 2: ${bySide[1]}`]);
     const [bought, paid, perRow, p90] = exp.metrics;
     expect(bought).toMatchObject({ name: 'bought', aggregate: 'any', role: 'goal' });
     const rate = (version: number, limit: number) => {

@@ -1,7 +1,7 @@
 // `headrace init`, run in this process: the folder that it is given, what it says next, and the project that it makes, used from
 // the first command to a feature that is read.
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProject, type Project } from '../support/serving-project.ts';
 import { npmOf, shellBlocks } from '../support/template-project.ts';
@@ -55,6 +55,18 @@ describe('the folder that init is given', () => {
     expect((await init(['whole'])).code).toBe(0);
     const { stdout } = await init(['--repair', parent.file('whole'), '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ changed: false, extended: true });
+  });
+
+  it('has its types written again by --repair, once they lead nowhere or are gone', async () => {
+    expect((await init(['moved'])).code).toBe(0);
+    const file = parent.file('moved/tsconfig.headrace.json');
+    const text = readFileSync(file, 'utf8');
+    for (const spoil of [() => writeFileSync(file, '{}'), () => rmSync(file)]) {
+      spoil();
+      const { stdout } = await init(['--repair', 'moved', '--json']);
+      expect(JSON.parse(stdout)).toMatchObject({ file, changed: true });
+      expect(readFileSync(file, 'utf8')).toBe(text);
+    }
   });
 });
 

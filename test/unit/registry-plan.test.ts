@@ -49,6 +49,14 @@ describe('a plan', () => {
     ]);
   });
 
+  it.each<[string, Manifest['entities'][string]['keys'], string]>([
+    ['type', [{ name: 'airport', type: { kind: 'int64' } }], '(airport: string) → (airport: int64)'],
+    ['meaning', [{ name: 'gate', type: { kind: 'string' } }], '(airport: string) → (gate: string)'],
+  ])('tells which keys an entity had and which it has: a change of %s', (kind, keys, expected) => {
+    const after = { ...flightsManifest, entities: { airport: { name: 'airport', keys } } };
+    expect(lines(flightsManifest, after)).toEqual(['change entity airport', `${kind}: keys: ${expected}`]);
+  });
+
   it('tells what an endpoint keeps of its answers, which changes none of them', () => {
     const delay = flightsManifest.endpoints['delay'] as Manifest['endpoints'][string];
     const cached = (ttlMicros: number): Manifest => {
