@@ -35,11 +35,14 @@ async function fromElsewhere({ directory, deps }: PipelineProject): Promise<Pipe
   return { ...deps, database };
 }
 
-/** A run that waits in its only step until there is a file `go`; gives it once its task runs. */
+/**
+ * A run that waits in its only step until there is a file `go`; gives it once its task runs. A task of a cancelled run goes on in this
+ * process, until its project is gone at the latest.
+ */
 async function waiting(name: string) {
   const made = await project(`
     const p = pipeline('${name}');
-    p.step('a', task(async () => { mark('a'); while (!existsSync('__PROJECT__/go')) await sleep(20); return 1; }));
+    p.step('a', task(async () => { mark('a'); while (existsSync('__PROJECT__') && !existsSync('__PROJECT__/go')) await sleep(20); return 1; }));
     export default p;`);
   let id = '';
   const running = runPipeline(made.deps, { pipeline: name, onStart: (started) => (id = started) });
