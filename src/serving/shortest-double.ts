@@ -49,7 +49,8 @@ export function writeShortest(bytes: Uint8Array, at: number, value: number): num
   if (!(value >= SMALLEST && value < GREATEST)) return -1;
   scratch[0] = value;
   const high = bits[HIGH] as number;
-  // The gap below a power of two is half of that above; the few doubles just above one are left to the engine with it.
+  // The gap below a power of two is half of that above. By the first half of the bits the few doubles just above one look alike: the
+  // engine writes them, too.
   if ((high & 0xfffff) === 0) return -1;
   const exponent = high >>> 20;
   // log10(2) × 2^20; the power is one too great at most.

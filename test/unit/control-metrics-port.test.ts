@@ -1,6 +1,6 @@
 // The port on which a command that goes on gives its metrics.
 
-import { onTestFinished, expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { listenForScrapes } from '../../src/control/metrics-port.ts';
 
 it.each([
