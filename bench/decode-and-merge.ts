@@ -157,7 +157,14 @@ async function fill(store: OnlineStore, runs: Runs, schemas: RowSchemas, keys: r
       const asked = { snapshot: [], proposed: -Infinity, asOf, carriesWaiting: true, fingerprint: codec.fingerprint };
       const { number } = await runs.ask({ view, version, ...asked, askedMicros: asOf });
       await runs.open(number, { boundary: -Infinity, coverage: { floor: 1, cuts: new Map() }, isFull: true, since: 0 });
-      const run = await store.run({ version, run: number, lifetimeMs: FOR_EVER, isOpen: () => runs.isOpen(number) });
+      const entity = codec.recordsOf;
+      const run = await store.run({
+        version,
+        entity,
+        run: number,
+        lifetimeMs: FOR_EVER,
+        isOpen: () => runs.isOpen(number),
+      });
       for (const node of run.nodes) {
         await run.begin(node);
         const base = packBase(codec, number, asOf, { latest: null, tiles });

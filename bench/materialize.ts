@@ -149,10 +149,12 @@ async function writeReady(store: OnlineStore, database: Database, manifest: Mani
   }
   const start = performance.now();
   const isOpen = () => runs.isOpen(number);
+  const codec = createViewCodec(manifest, VIEW);
   const run = await store.run({
     version,
+    entity: codec.recordsOf,
     run: number,
-    lifetimeMs: lifetimesOf([createViewCodec(manifest, VIEW)]),
+    lifetimeMs: lifetimesOf([codec]),
     isOpen,
   });
   const [node] = run.nodes;

@@ -1,7 +1,7 @@
 // The online store port: where a key's record of a view version lies, for reading at request time. It looks at nothing
 // inside the bytes: which parts a base counts is the reader's to say (records/), by the registry's rows (runs/).
 
-import type { EncodedKey, Micros } from '../core/index.ts';
+import { type EncodedKey, type Micros, MICROS_PER_DAY } from '../core/index.ts';
 
 /** `view@hash`: a view and the hash of what gives its stored values meaning. */
 export type VersionId = string;
@@ -73,6 +73,9 @@ export interface Claim {
 /** An id and the entry that holds it, or may hold it. */
 export type ClaimPlace = Pick<Claim, 'id' | 'writer' | 'offset'>;
 
+/** Records live so much longer than anything in them can be seen, so that a slow clock never loses a value. */
+export const LIFETIME_SLACK_MICROS: Micros = 2 * MICROS_PER_DAY;
+
 /** How long records of an entity live after a write, at least; undefined is for ever. */
 export type LifetimeOf = (entity: string) => number | undefined;
 
@@ -115,6 +118,8 @@ export interface StoreWriter {
 
 export interface RunLink {
   readonly version: VersionId;
+  /** Whose records the version's are. */
+  readonly entity: string;
   readonly run: number;
   readonly lifetimeMs: LifetimeOf;
   /** Asked after a connection got its name and before it writes: whether the run's row is still its own and open. */
@@ -138,17 +143,20 @@ export interface StoreRun {
    * Removes the node's mark and every record of the version, and of no other; gives how many records. `isOpen` is asked at
    * every step. One that was cut off is done again.
    */
-  remove(node: string, entity: string): Promise<number>;
+  remove(node: string): Promise<number>;
   close(): Promise<void>;
 }
 
 /** What a node has as its mark of a version. */
 export interface NodeMark {
   readonly node: string;
-  /** The run's number; undefined for none that holds good. */
+  /** The run's number; undefined where there is no mark, or one that does not hold any more. */
   readonly run: number | undefined;
-  /** There is one, of other keys than the node has by now: it holds good no more, but this store was filled. */
-  readonly isOfOtherKeys?: boolean;
+  /**
+   * Why there is one that does not hold any more: the node has other slots than it had, it evicted keys since, or its
+   * clock was ahead for a while, so that records expired early. Some of what runs wrote is there.
+   */
+  readonly lost?: 'slots' | 'evicted' | 'expired';
 }
 
 /**

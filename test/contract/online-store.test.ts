@@ -92,11 +92,11 @@ async function writeBases(store: OnlineStore, writes: readonly BaseWrite[], vers
 }
 
 async function removeAll(store: OnlineStore, entity: string, version: string): Promise<number> {
-  const run = await openRun(store, ++runNumber, version);
+  const run = await openRun(store, ++runNumber, version, true, entity);
   let removed = 0;
   for (const node of run.nodes) {
     await run.begin(node);
-    removed += await run.remove(node, entity);
+    removed += await run.remove(node);
   }
   await run.close();
   return removed;
@@ -477,7 +477,7 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
     it('is fenced by a later one of its version: nothing of it arrives any more', async () => {
       let open = 1;
       const link = (run: number) => {
-        return { version: 'fenced@1', run, lifetimeMs: forEver, isOpen: async () => open === run };
+        return { version: 'fenced@1', run, entity: 'thing', lifetimeMs: forEver, isOpen: async () => open === run };
       };
       const earlier = await store.run(link(1));
       for (const node of earlier.nodes) await earlier.begin(node);
@@ -589,11 +589,11 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
     const early = await openRun(store, ++runNumber, 'back@1');
     const node = early.nodes[0] as string;
     await early.begin(node);
-    const removing = await openRun(store, ++runNumber, 'back@1');
+    const removing = await openRun(store, ++runNumber, 'back@1', true, 'comes');
     await expect(early.mark(node)).rejects.toMatchObject(cutOff);
     await removing.begin(node);
     await writeBases(store, writes, 'back@1');
-    await expect(removing.remove(node, 'comes')).rejects.toMatchObject(cutOff);
+    await expect(removing.remove(node)).rejects.toMatchObject(cutOff);
     expect((await scanned(store, 'comes', 'back@1')).size).toBe(40);
     await early.close();
     await removing.close();
@@ -616,7 +616,13 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
     ) as [RecordRef[], RecordRef[]];
     const renewed = ref('renewed', 'm@1', 'brief');
     await mortal.putParts([...pushed, renewed].map((one) => part(one, 'f', { writer: 6 })));
-    const run = await store.run({ version: 'm@1', run: ++runNumber, lifetimeMs, isOpen: async () => true });
+    const run = await store.run({
+      version: 'm@1',
+      run: ++runNumber,
+      entity: 'brief',
+      lifetimeMs,
+      isOpen: async () => true,
+    });
     const bases = ran.map((one) => baseOf(one, 'b'));
     await writeAll(run, bases);
     await run.close();

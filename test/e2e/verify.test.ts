@@ -105,6 +105,7 @@ async function giveBase(project: Project, from: string, to: string): Promise<voi
   const number = (await app.runs()).lastFinished().then((rows) => rows.find((row) => row.version === version)?.number);
   const run = await store.run({
     version,
+    entity: 'customer',
     run: (await number) ?? 0,
     lifetimeMs: () => undefined,
     isOpen: async () => true,

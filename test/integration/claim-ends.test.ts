@@ -73,7 +73,13 @@ describe.each(kinds)('a claim’s end on $name', (kind) => {
     const { version } = createViewCodec(manifest, 'v');
     const coverage = { floor: 1, cuts: new Map([[1, cuts]]) };
     await world.runs.open(number, { boundary: -Infinity, coverage, isFull: true, since: 0 });
-    const run = await world.store.run({ version, run: number, lifetimeMs: () => undefined, isOpen: async () => true });
+    const run = await world.store.run({
+      version,
+      run: number,
+      entity: 'thing',
+      lifetimeMs: () => undefined,
+      isOpen: async () => true,
+    });
     for (const node of run.nodes) {
       await run.begin(node);
       await run.mark(node);

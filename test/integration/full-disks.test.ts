@@ -113,7 +113,8 @@ describe.skipIf(disk === undefined)('the embedded store on a full disk', () => {
     writeFileSync(hog, Buffer.alloc(5 * MIB));
     await expect(push(50_000, 2)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
     expect((await folds()).every((fold) => fold?.length === 1000 && fold[0] === 1)).toBe(true);
-    const begin = () => store.run({ version: 'v@1', run: 1, lifetimeMs: forEver, isOpen: async () => true });
+    const begin = () =>
+      store.run({ version: 'v@1', run: 1, entity: 'thing', lifetimeMs: forEver, isOpen: async () => true });
     await expect(begin()).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
     writeFileSync(hog, Buffer.alloc(4.5 * MIB));
     const run = await begin();

@@ -327,7 +327,13 @@ describe.skipIf(!hasRedis())('after Redis lost everything', () => {
     await restart();
     await comesBack('a', { rows: 2n });
     // The next run has its mark there: what it covers came back as bases.
-    const run = await world.store.run({ version, run: number, lifetimeMs: () => undefined, isOpen: async () => true });
+    const run = await world.store.run({
+      version,
+      run: number,
+      entity: 'thing',
+      lifetimeMs: () => undefined,
+      isOpen: async () => true,
+    });
     for (const node of run.nodes) {
       await run.begin(node);
       await run.mark(node);

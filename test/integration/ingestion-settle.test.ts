@@ -87,7 +87,13 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
       isFull: true,
       since: 0,
     });
-    const run = await world.store.run({ version, run: number, lifetimeMs: () => undefined, isOpen: async () => true });
+    const run = await world.store.run({
+      version,
+      run: number,
+      entity: 'thing',
+      lifetimeMs: () => undefined,
+      isOpen: async () => true,
+    });
     for (const node of run.nodes) {
       await run.begin(node);
       await run.mark(node);

@@ -118,7 +118,13 @@ it('keeps what was acknowledged, and can be read and written, when a process is 
     const [mine] = await fresh.read([refOf('mine')]);
     expect(Buffer.from(mine?.parts[0]?.fold ?? []).toString()).toBe(String(times));
     // Starts again below the numbers that the killed process wrote: those parts would stay.
-    const clear = await keeper.run({ version: 'v@1', run: 1, lifetimeMs: forEver, isOpen: async () => true });
+    const clear = await keeper.run({
+      version: 'v@1',
+      run: 1,
+      entity: 'thing',
+      lifetimeMs: forEver,
+      isOpen: async () => true,
+    });
     await clear.begin('lmdb');
     const counted = [{ writer: 1, cut: 1, boundary: -Infinity }];
     await clear.write(

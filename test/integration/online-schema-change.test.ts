@@ -144,6 +144,7 @@ describe.each(onlineStoreKinds())('on $name', ({ prepare }) => {
     await runs.open(number, { boundary: -Infinity, coverage, isFull: true, since: 0 });
     const run = await store.run({
       version: VERSION,
+      entity: 'airport',
       run: number,
       lifetimeMs: FOR_EVER,
       isOpen: () => runs.isOpen(number),

@@ -124,7 +124,7 @@ describe.skipIf(!canCluster)('on a Redis Cluster', () => {
     await expect.poll(marks, { timeout: 15_000, interval: 100 }).toHaveLength(3);
     await expect.poll(async () => (await marks()).filter((run) => run === 7), { timeout: 15_000 }).toHaveLength(1);
     // Whoever asks whether the store was filled hears of the marks that hold good no more.
-    expect((await store.marks('moved@1')).filter(({ isOfOtherKeys }) => isOfOtherKeys === true)).toHaveLength(2);
+    expect((await store.marks('moved@1')).filter(({ lost }) => lost === 'slots')).toHaveLength(2);
     await expect.poll(() => connected.length, { timeout: 15_000 }).toBeGreaterThanOrEqual(heard + 2);
     // A run that began before slots moved has not written what came.
     const run = await openRun(store, 8, 'moved@1');

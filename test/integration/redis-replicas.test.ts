@@ -128,7 +128,13 @@ describe.skipIf(!hasRedis())('with a replica', () => {
 
   it('hashes get an expiry, a shorter or longer one, and lose it when their entity lives for ever', async () => {
     const lives = async (lifetimeMs: number | undefined, number: number) => {
-      const link = { version: 'life@1', run: number, lifetimeMs: () => lifetimeMs, isOpen: async () => true };
+      const link = {
+        version: 'life@1',
+        run: number,
+        entity: 'thing',
+        lifetimeMs: () => lifetimeMs,
+        isOpen: async () => true,
+      };
       const run = await store.run(link);
       await run.begin('redis');
       await run.write('redis', [baseOf(refOf('life', 'life@1', 'mortal'), 'b')]);

@@ -104,6 +104,7 @@ describe.each(onlineStoreKinds())('features on $name', ({ name: kind, prepare })
     const codec = createViewCodec(manifest, Object.keys(manifest.views)[0] as string);
     const link = await store.run({
       version: codec.version,
+      entity: 'e',
       run: run.number,
       lifetimeMs: FOR_EVER,
       isOpen: async () => true,

@@ -8,7 +8,7 @@ const version = 'killed@1';
 const forEver = () => undefined;
 const store = await openOnlineStore(process.argv[2] as string, { project: 'test', clock: systemClock });
 const writer = await store.writer({ writer: 9, holder: 1, lifetimeMs: forEver, onNode() {} });
-const run = await store.run({ version, run: 1, lifetimeMs: forEver, isOpen: async () => true });
+const run = await store.run({ version, run: 1, entity: 'killed', lifetimeMs: forEver, isOpen: async () => true });
 for (const node of run.nodes) await run.begin(node);
 for (let number = 0; ; number++) {
   const key = encodeKey([{ kind: 'int64' }], [BigInt(number)]) as EncodedKey;

@@ -20,7 +20,7 @@ for (let round = 1; kind === 'opens'; round++) {
 
 const store = openStore();
 const writer = await store.writer({ writer: 1, holder: 1, lifetimeMs: forEver, onNode() {} });
-const run = await store.run({ version: 'v@1', run: 1, lifetimeMs: forEver, isOpen: async () => true });
+const run = await store.run({ version: 'v@1', run: 1, entity: 'thing', lifetimeMs: forEver, isOpen: async () => true });
 await run.begin('lmdb');
 
 for (let round = 1; ; round++) {

@@ -18,7 +18,7 @@ export async function runOnce(
   writes: readonly Omit<BaseWrite, 'entity'>[],
   version = 'v@1',
 ): Promise<void> {
-  const run = await store.run({ version, run: number, lifetimeMs: forEver, isOpen: async () => true });
+  const run = await store.run({ version, run: number, entity: 'thing', lifetimeMs: forEver, isOpen: async () => true });
   try {
     await run.begin('lmdb');
     await run.write(

@@ -20,8 +20,14 @@ export function baseOf({ entity, key }: RecordRef, base: string | Uint8Array): B
 }
 
 /** A run that is open as long as nobody says otherwise. */
-export function openRun(store: OnlineStore, run: number, version = 'v@1', isOpen = true): Promise<StoreRun> {
-  return store.run({ version, run, lifetimeMs: forEver, isOpen: async () => isOpen });
+export function openRun(
+  store: OnlineStore,
+  run: number,
+  version = 'v@1',
+  isOpen = true,
+  entity = 'thing',
+): Promise<StoreRun> {
+  return store.run({ version, entity, run, lifetimeMs: forEver, isOpen: async () => isOpen });
 }
 
 /** Begins every node, writes each its bases and marks it. */

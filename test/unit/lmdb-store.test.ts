@@ -205,7 +205,7 @@ describe('lifetimes', () => {
     const { store, writer } = await opened(openStore(undefined, { nowMicros: () => now }), lifetimeMs);
     const large = Buffer.alloc(5000);
     await writer.putParts([partOf('small', Buffer.alloc(1)), partOf('apart', large), partOf('renewed', large)]);
-    const run = await store.run({ version: 'v@1', run: 1, lifetimeMs, isOpen: async () => true });
+    const run = await store.run({ version: 'v@1', run: 1, entity: 'thing', lifetimeMs, isOpen: async () => true });
     await run.begin('lmdb');
     const base = (name: string) => ({ entity: 'thing', key: keyOf(name), base: Buffer.alloc(1) });
     await run.write('lmdb', ['apart', 'renewed', 'based'].map(base));

@@ -53,7 +53,7 @@ describe('a version is complete', () => {
 describe('a store lacks what a run filled', () => {
   const marked = { node: 'a', run: 3 };
   const empty = { node: 'b', run: undefined };
-  const moved = { node: 'c', run: undefined, isOfOtherKeys: true };
+  const moved = { node: 'c', run: undefined, lost: 'slots' as const };
   const place = { project: 'shop', url: 'redis://h' };
 
   it('at the nodes without a mark; nothing where each has one', () => {
@@ -74,7 +74,7 @@ describe('a store lacks what a run filled', () => {
     ]);
     expect(lack).toEqual({ nodes: ['a', 'b'], isAbsent: false });
     expect(describeLack(['v@1', 'w@1'], lack, place, 'shop')).toBe(
-      'v@1, w@1 are complete by the registry, but nodes a, b of redis://h have no mark of them under project "shop": emptied, or given other keys since. Reads are answered from what is there. Fill them with `headrace materialize --incremental --views v@1,w@1`.',
+      'v@1, w@1 are complete by the registry, but nodes a, b of redis://h have no mark of them that holds under project "shop": they were emptied, given other keys, or lost keys by eviction or by a clock that was ahead. Reads are answered from what is there. Fill them with `headrace materialize --incremental --views v@1,w@1`.',
     );
     const many = Array.from({ length: 12 }, (_, at) => `v${at}@1`);
     const said = describeLack(many, { nodes: ['a'], isAbsent: true }, place, 'other');

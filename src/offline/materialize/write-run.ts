@@ -36,6 +36,7 @@ export async function writeRun(request: WriteRun): Promise<{ readonly keys: numb
   const { codec } = scope;
   const storeRun = await store.run({
     version: codec.version,
+    entity: codec.recordsOf,
     run: row.number,
     lifetimeMs,
     isOpen: () => runs.isOpen(row.number),

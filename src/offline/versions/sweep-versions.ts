@@ -54,11 +54,17 @@ async function removeRecords({ registry, runs, store }: SweepDeps, row: ViewVers
   const entity = manifest?.entities[manifest.views[row.view]?.entity ?? ''];
   if (entity === undefined) return;
   const isOpen = async (): Promise<boolean> => (await runs.row(number))?.state === 'asked';
-  const run = await store.run({ version: row.version, run: number, lifetimeMs: () => undefined, isOpen });
+  const run = await store.run({
+    version: row.version,
+    entity: storedName(entity),
+    run: number,
+    lifetimeMs: () => undefined,
+    isOpen,
+  });
   try {
     for (const node of run.nodes) {
       await run.begin(node);
-      await run.remove(node, storedName(entity));
+      await run.remove(node);
     }
   } finally {
     await run.close();

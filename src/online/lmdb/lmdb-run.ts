@@ -28,7 +28,7 @@ const GROWTH_BYTES = 64 * 1024 ** 2;
 
 export async function openLmdbRun(
   { environment, records, keys, clock }: RunParts,
-  { version, run, lifetimeMs, isOpen }: RunLink,
+  { version, entity, run, lifetimeMs, isOpen }: RunLink,
 ): Promise<StoreRun> {
   const { db } = environment;
   const fence = keys.fence(version);
@@ -120,7 +120,7 @@ export async function openLmdbRun(
         // What survives a power loss is all up to some commit, so the bases are there wherever the mark is.
         await environment.flush();
       }),
-    remove: (_node, entity) =>
+    remove: () =>
       inOrder(() => {
         checkBegun();
         return removeVersion({ environment, keys, records, entity, version, checkFence, checkOpen });

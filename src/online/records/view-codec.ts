@@ -1,6 +1,6 @@
 // Everything about how one view's records are packed, compiled once: version, row schemas, aggregator, lifetime.
 
-import { contentHash, type DataType, MICROS_PER_DAY, type Micros, sha256Hex } from '../../core/index.ts';
+import { contentHash, type DataType, type Micros, sha256Hex } from '../../core/index.ts';
 import { type Aggregator, compileAggregator } from '../../aggregation/index.ts';
 import {
   type EntitySpec,
@@ -10,7 +10,7 @@ import {
   type ViewSpec,
   viewVersion,
 } from '../../definitions/index.ts';
-import type { LifetimeOf, VersionId } from '../online-store.ts';
+import { LIFETIME_SLACK_MICROS, type LifetimeOf, type VersionId } from '../online-store.ts';
 import { ByteWriter } from './bytes.ts';
 import type { TilesFingerprint } from './fold.ts';
 import { compileRowCodec, type PackedRow, type RowCodec } from './row-codec.ts';
@@ -90,9 +90,6 @@ export function createViewCodec(manifest: Manifest, viewName: string): ViewCodec
     },
   };
 }
-
-// Kept past the last moment at which it could matter, so that a slow clock never loses anything.
-const LIFETIME_SLACK_MICROS = 2 * MICROS_PER_DAY;
 
 /**
  * How long an entity's records live after a write: as long as the longest of its views needs, since they lie together.

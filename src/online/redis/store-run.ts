@@ -8,7 +8,7 @@ import type { RedisNode } from './cluster/topology.ts';
 import { writeBase, type BaseForm } from './encode-base.ts';
 import { fence, runName, runPrefix } from './fence.ts';
 import { removeVersion } from './remove-version.ts';
-import { readMark, writeMark } from './marks.ts';
+import { beginMark, type MarkStart, readMark, writeMark } from './marks.ts';
 import { mortalEntities, noteMortal } from './mortal-entities.ts';
 import { toRedisError } from './redis-errors.ts';
 import { type Connection, ConnectionLost, openConnection } from './resp/connection.ts';
@@ -28,6 +28,7 @@ interface Begun {
   readonly node: RedisNode;
   readonly connection: Connection;
   readonly form: BaseForm;
+  readonly markStart: MarkStart;
   /** Entities that were looked at: those that may end are noted at the node. */
   readonly noted: Set<string>;
   /** Settled when all that was written is acknowledged. */
@@ -71,7 +72,9 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
         const mortal = (await isAsMarked(connection, node)) ? known : EVERY_ENTITY;
         const form = { keys, version: link.version, lifetimeMs: link.lifetimeMs, mortal };
         const noted = new Set(known);
-        begun.set(name, { node, connection, form, noted, last: Promise.resolve(), failure: undefined });
+        const place = { connection, node, project, version: link.version };
+        const markStart = await beginMark(place, link.run, link.lifetimeMs(link.entity));
+        begun.set(name, { node, connection, form, markStart, noted, last: Promise.resolve(), failure: undefined });
       } catch (error) {
         connection.close();
         throw toRedisError(error, address.label);
@@ -93,17 +96,18 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
         await at.last;
         if (at.failure !== undefined) throw at.failure;
         const { connection, node } = at;
-        await writeMark({ connection, node, project, version: link.version }, link.run);
+        await writeMark({ connection, node, project, version: link.version }, at.markStart);
       } catch (error) {
         at.failure ??= error as Error;
         throw await whyLost(at);
       }
     },
-    async remove(name, entity) {
+    async remove(name) {
       const at = begunAt(name);
       const { connection, node } = at;
+      const { version, entity } = link;
       try {
-        return await removeVersion({ connection, node, project, version: link.version, keys, entity, checkOpen });
+        return await removeVersion({ connection, node, project, version, keys, entity, checkOpen });
       } catch (error) {
         at.failure ??= error as Error;
         throw await whyLost(at);

@@ -4,7 +4,7 @@
 import type { NodeMark, VersionId } from '../online-store.ts';
 
 export interface Lack {
-  /** Nodes without a mark of the version. */
+  /** Nodes without a mark of the version that holds. */
   readonly nodes: readonly string[];
   /** No node has one: nothing that a run filled is there. */
   readonly isAbsent: boolean;
@@ -21,8 +21,8 @@ export interface StorePlace {
 export function lackOf(marks: readonly NodeMark[]): Lack | undefined {
   const without = marks.filter(({ run }) => run === undefined);
   if (without.length === 0) return undefined;
-  // A node that was given other keys keeps the mark that it had: the store is the one that was filled.
-  const isAbsent = without.length === marks.length && !marks.some(({ isOfOtherKeys }) => isOfOtherKeys === true);
+  // A mark that no longer holds shows still that this is the store which was filled.
+  const isAbsent = without.length === marks.length && marks.every(({ lost }) => lost === undefined);
   return { nodes: without.map(({ node }) => node), isAbsent };
 }
 
@@ -54,7 +54,7 @@ export function tellLack(
   if (!isAbsent) {
     const [which, has] = nodes.length === 1 ? ['node', 'has'] : ['nodes', 'have'];
     return {
-      says: `${expected}, but ${which} ${nodes.join(', ')} of ${url} ${has} no mark of ${them} under project "${project}": emptied, or given other keys since. Reads are answered from what is there.`,
+      says: `${expected}, but ${which} ${nodes.join(', ')} of ${url} ${has} no mark of ${them} that holds under project "${project}": they were emptied, given other keys, or lost keys by eviction or by a clock that was ahead. Reads are answered from what is there.`,
       fix: `Fill ${them} with ${fill}.`,
     };
   }

@@ -3,6 +3,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
+import type { NodeMark } from '../online-store.ts';
 import { coveredCut, type Coverage } from './coverage.ts';
 import type { RunRow, SnapshotFile } from './run-row.ts';
 
@@ -34,7 +35,7 @@ export interface RunSituation {
   readonly writers: readonly WriterState[];
   /** Writers that shipped the cut that was open when the row asked. */
   readonly answered: ReadonlySet<number>;
-  readonly marks: readonly { readonly node: string; readonly run: number | undefined }[];
+  readonly marks: readonly NodeMark[];
   readonly isFullAsked: boolean;
 }
 
@@ -155,6 +156,7 @@ export function findSince(
   const others = rows.filter(isOpened).filter(({ number }) => number !== row.number);
   const bare = marks.find(({ run }) => run === undefined);
   if (bare !== undefined && others.length === 0) return full('its first run');
+  if (bare?.lost !== undefined) return full(`node ${bare.node} ${WHY_LOST[bare.lost]}`);
   if (bare !== undefined || marks.length === 0) return full(`node ${bare?.node ?? '(none)'} has no run's mark`);
   const lowest = marks.reduce((least, { run }) => Math.min(least, run ?? 0), Infinity);
   const opened = others.filter(({ number }) => number >= lowest);
@@ -167,6 +169,13 @@ export function findSince(
   }
   return { since: [first, ...later], why: `since run ${lowest}` };
 }
+
+/** Completes "full: node N …". */
+const WHY_LOST: Readonly<Record<NonNullable<NodeMark['lost']>, string>> = {
+  slots: 'has other slots than at its last run',
+  evicted: 'has evicted keys since its last run',
+  expired: 'has let records expire early: its clock was ahead',
+};
 
 /** Whether a run may write at a node whose mark is this now: a failover may have taken it back behind its start. */
 export function mayGoOn({ isFull, since }: Pick<RunRow, 'isFull' | 'since'>, mark: number | undefined): boolean {
