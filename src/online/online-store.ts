@@ -181,7 +181,10 @@ export interface OnlineStore {
     keys: readonly (readonly (EncodedKey | undefined)[])[],
     taker: RecordTaker,
   ): void | Promise<void>;
-  /** Every record of a version, in no set order, each once; for a full run's end and tests, never while serving. */
+  /**
+   * Every record of a version, in no set order, each at least once: to give each exactly once, a store without an order
+   * would have to hold all keys. For a full run's end and tests, never while serving.
+   */
   scan(entity: string, version: VersionId): AsyncIterable<{ readonly key: EncodedKey; readonly record: StoredRecord }>;
   /** Every node, or `only` that, with its mark of the version. LMDB is one node. */
   marks(version: VersionId, only?: string): Promise<readonly NodeMark[]>;

@@ -1,6 +1,9 @@
 // A full run walks all records of a store: what it holds of them in memory doesn't grow with how many there are.
 
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { scanStoredKeys } from '../../src/offline/materialize/gone-keys.ts';
 import type { OnlineStore } from '../../src/online/index.ts';
@@ -11,6 +14,7 @@ import { scanRecords } from '../../src/online/redis/scan-records.ts';
 import { openDuckDb } from '../../src/storage/index.ts';
 import { refOf } from '../support/online-writes.ts';
 import { folderOfTest } from '../support/new-folder.ts';
+import { fullIt } from '../support/tier.ts';
 
 const PAGE = 1000;
 
@@ -82,8 +86,21 @@ async function lookForGone(pages: number): Promise<void> {
   }
 }
 
+/** So much heap; DuckDB's memory is none of it. */
+const HEAP_MB = 256;
+const MANY_KEYS = 20_000_000;
+
 describe('a full run', () => {
-  it.fails.each([
+  // twin: test/unit/full-run-memory.test.ts > %s, and holds two pages at most of ten pages of keys (datapath/R2)
+  fullIt('finds the one key of 20 million that has no facts any more, on a heap of 256 MB', async () => {
+    const program = fileURLToPath(new URL('../support/walk-many-keys.ts', import.meta.url));
+    const args = [`--max-old-space-size=${HEAP_MB}`, program, String(MANY_KEYS), join(folderOfTest(), 'spill')];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 600_000 });
+    const { keys, gone, expected } = JSON.parse(stdout);
+    expect({ keys, gone }).toEqual({ keys: MANY_KEYS, gone: [expected] });
+  });
+
+  it.each([
     ['walks the records of a Redis', walkRedis],
     ['looks for keys that have no facts any more', lookForGone],
   ])('%s, and holds two pages at most of ten pages of keys (datapath/R2)', async (_, work) => {

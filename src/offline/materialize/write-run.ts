@@ -54,7 +54,7 @@ export async function writeRun(request: WriteRun): Promise<{ readonly keys: numb
           done.keys = done.written = 0;
           profile?.reset();
           const stored = await scanIfSomeMayBeGone(request);
-          const mayHaveParts = (key: EncodedKey) => stored?.hasCountedParts(key) ?? false;
+          const mayHaveParts = (key: EncodedKey) => stored?.mayHaveCountedParts(key) ?? false;
           const put: BaseSink = async (packed) => {
             const writes = await withCountedParts(store, codec, row.coverage, packed, mayHaveParts);
             await write(writes);

@@ -1,4 +1,5 @@
-// Walks every record of a version over all nodes: SCAN, then HGETALL for the keys found. Never while serving.
+// Walks every record of a version over all nodes: SCAN, then HGETALL for the keys found, a page at a time. SCAN may give
+// a key again on a later page. Never while serving.
 
 import type { EncodedKey } from '../../core/index.ts';
 import type { StoredRecord, VersionId } from '../online-store.ts';
@@ -16,8 +17,6 @@ export async function* scanRecords(
   entity: string,
   version: VersionId,
 ): AsyncGenerator<{ readonly key: EncodedKey; readonly record: StoredRecord }> {
-  // SCAN may give a key more than once.
-  const seen = new Set<string>();
   const { nodes, failure } = links.topology;
   if (nodes.length === 0) throw failure ?? new ConnectionLost('none of its nodes is known');
   for (const node of nodes) {
@@ -26,15 +25,9 @@ export async function* scanRecords(
       const connection = links.toNode(node.name);
       const [next, found] = await scanStep(connection, cursor, keys.pattern(entity));
       cursor = next;
-      const fresh = found.filter((hash) => {
-        const text = hash.toString('latin1');
-        if (seen.has(text)) return false;
-        seen.add(text);
-        return true;
-      });
-      const records = await readHashes(connection, fresh, version);
+      const records = await readHashes(connection, found, version);
       for (const [at, record] of records.entries()) {
-        if (record !== undefined) yield { key: keys.entityKeyOf(fresh[at] as Buffer, entity), record };
+        if (record !== undefined) yield { key: keys.entityKeyOf(found[at] as Buffer, entity), record };
       }
     } while (cursor !== '0');
   }
