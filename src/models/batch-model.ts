@@ -2,7 +2,7 @@
 // models that serve are, so that a row gets the same answer. Reading a row may cost as much as running it, so each is bound as it
 // is read, which rows that wait as works, those of `onnx/direct-model` say, can't be.
 
-import { HeadraceError, messageOf, type Value } from '../core/index.ts';
+import { HeadraceError, type KnownRows, messageOf, type Value } from '../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../definitions/index.ts';
 import { compileBinding } from './binding/compile-binding.ts';
 import { asInferenceFailure } from './each-row.ts';
@@ -33,6 +33,8 @@ export interface BatchModelOptions {
   readonly mostRows: number;
   /** Of `OnnxRuntimeOptions`. */
   readonly providerShare?: number | undefined;
+  /** What is known of its rows, as of `LoadOptions`. */
+  readonly rows?: KnownRows | undefined;
 }
 
 /**
@@ -40,8 +42,8 @@ export interface BatchModelOptions {
  * elsewhere than the providers say, HR_OVERLOADED without memory.
  */
 export function openBatchModel(onnx: Uint8Array, options: BatchModelOptions): BatchModel {
-  const { service, spec, providerShare } = options;
-  const { session, measured } = openMeasuredFile(onnx, { providers: spec.providers, providerShare });
+  const { service, spec, providerShare, rows: known } = options;
+  const { session, measured } = openMeasuredFile(onnx, { providers: spec.providers, providerShare, rows: known });
   try {
     const { signature } = session;
     const binding = compileBinding(signature, service, spec);

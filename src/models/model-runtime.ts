@@ -1,8 +1,8 @@
 // The model runtime port: `onnx/` implements it. Tensors in, tensors out; features and names are the caller's.
 
-import type { Scope } from '../core/index.ts';
+import type { KnownRows, RowsVerdict, Scope } from '../core/index.ts';
 import type { ModelCost, ModelWork } from './model-work.ts';
-import type { Signature, Tensors } from './tensor.ts';
+import type { Signature, Tensor, Tensors } from './tensor.ts';
 
 /** Why a model took no work in, or dropped it: see `ModelStatistics.refused`. */
 export type RefusalReason =
@@ -50,6 +50,8 @@ export interface LoadedModel {
   readonly placement: 'inline' | 'threads';
   /** Rows that are submitted together are answered by each other; those of several works never are. */
   readonly mixesRows?: boolean;
+  /** What rows showed when it was opened; left out where none were tried. */
+  readonly rowsVerdict?: RowsVerdict;
   /**
    * How many of its nodes were seen to run on each execution provider, by the names that definitions have for those, when it
    * was opened. Undefined where nothing was seen: of one that is made of others, or that took no row of the runtime's making.
@@ -79,6 +81,10 @@ export interface LoadOptions {
   readonly mayBlock?: boolean;
   /** The bytes are given away and not to be used again, which saves a copy on the event loop. */
   readonly handsOver?: boolean;
+  /** What is known of its rows; left out, or where they were shown to be independent, it is tried. */
+  readonly rows?: KnownRows | undefined;
+  /** Rows that it is tried with besides those of the runtime's making: a tensor an input, of two rows at least; undefined for none. */
+  readonly sample?: (signature: Signature) => readonly Tensor[] | undefined;
   /** What the bytes must hash to, in hex; looked at in the thread. */
   readonly sha256?: string;
 }
@@ -88,7 +94,7 @@ export interface ModelRuntime {
    * Opens a model in a thread first, which checks, warms and measures it. Throws HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE (maps,
    * sequences), HR_UNSUPPORTED for a provider that isn't there and for a model whose nodes run elsewhere than its providers say,
    * HR_ARTIFACT_UNREADABLE for bytes of another hash, HR_MODEL_NOT_READY when the thread ends or takes too long, HR_OVERLOADED
-   * without memory.
+   * without memory; and what `sample` throws.
    */
   load(onnx: Uint8Array, options: LoadOptions): Promise<LoadedModel>;
   /**

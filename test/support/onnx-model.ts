@@ -34,6 +34,8 @@ const op = (type: string, inputs: string, outputs: string, ...more: readonly Enc
 
 const weights = (name: string, dims: readonly number[], values: readonly number[]): Encoded =>
   message(5, [...dims.map((size) => int(1, size)), int(2, numberOf('float32')), floats(4, values), text(8, name)]);
+const places = (name: string, values: readonly number[]): Encoded =>
+  message(5, [int(1, values.length), int(2, numberOf('int64')), ints(7, values), text(8, name)]);
 const ones = (name: string, ...dims: readonly number[]): Encoded => weights(name, dims, filled(dims, 1));
 const filled = (dims: readonly number[], value: number): number[] =>
   Array<number>(dims.reduce((product, size) => product * size, 1)).fill(value);
@@ -179,6 +181,95 @@ export const centeringModel = (features: number): Uint8Array =>
     [input('x', [null, features]), output('centered', [null, features])],
   );
 
+/** The first of two columns less the second, less the batch's mean of that: rows depend on each other only where a row's columns differ. */
+export const differencesModel = (): Uint8Array =>
+  model(
+    [
+      op('Gather', 'x first', 'a', whole('axis', 1)),
+      op('Gather', 'x second', 'b', whole('axis', 1)),
+      op('Sub', 'a b', 'difference'),
+      op('ReduceMean', 'difference', 'mean', wholes('axes', [0]), whole('keepdims', 1)),
+      op('Sub', 'difference mean', 'y'),
+    ],
+    [input('x', [null, 2]), output('y', [null, 1])],
+    [places('first', [0]), places('second', [1])],
+  );
+
+const normalised = (features: number): readonly [Encoded, readonly Encoded[]] => [
+  op('LayerNormalization', 'x gain bias', 'normal', whole('axis', -1)),
+  [ones('gain', features), weights('bias', [features], filled([features], 0))],
+];
+
+/** Each row by its own mean and deviation: [N, features] → `y` [N, features]. Rows do not depend on each other. */
+export const layerNormModel = (features: number): Uint8Array => {
+  const [node, tensors] = normalised(features);
+  const edges = [input('x', [null, features]), output('y', [null, features])];
+  return model([node, op('Mul', 'normal gain', 'y')], edges, tensors);
+};
+
+/** Self-attention as it is exported without a dimension for the batch: `x` [sequence, features] → `y`, whose rows depend on each other. */
+export function attentionModel(features: number): Uint8Array {
+  const [node, tensors] = normalised(features);
+  const square = (name: string, seed: number): Encoded =>
+    weights(
+      name,
+      [features, features],
+      Array.from({ length: features ** 2 }, (_, at) => Math.sin(seed * (at + 1))),
+    );
+  return model(
+    [
+      node,
+      op('MatMul', 'normal wq', 'q'),
+      op('MatMul', 'normal wk', 'k'),
+      op('MatMul', 'normal wv', 'v'),
+      op('Transpose', 'k', 'turned', wholes('perm', [1, 0])),
+      op('MatMul', 'q turned', 'scores'),
+      op('Softmax', 'scores', 'shares', whole('axis', -1)),
+      op('MatMul', 'shares v', 'gathered'),
+      op('Add', 'x gathered', 'y'),
+    ],
+    [input('x', [null, features]), output('y', [null, features])],
+    [...tensors, square('wq', 1), square('wk', 2), square('wv', 3)],
+  );
+}
+
+/** `a` and `b` [N] of bytes → `y`, a divided by b: the runtime throws where b is 0. */
+export const divisionModel = (): Uint8Array =>
+  model([op('Div', 'a b', 'y')], [input('a', [null], 'int8'), input('b', [null], 'int8'), output('y', [null], 'int8')]);
+
+/** `x` [3, 4] from `starts` to `ends` by `steps`, each of [2]: the runtime throws for steps of 0. */
+export const sliceModel = (): Uint8Array =>
+  model(
+    [op('Slice', 'x starts ends axes steps', 'y')],
+    [
+      input('x', [3, 4]),
+      ...['starts', 'ends', 'steps'].map((name) => input(name, [2], 'int64')),
+      output('y', [null, null]),
+    ],
+    [places('axes', [0, 1])],
+  );
+
+/** `x` [4, 3] as `shape` [2] says: the runtime throws for a shape of 0 by 0. */
+export const reshapeModel = (): Uint8Array =>
+  model(
+    [op('Reshape', 'x shape', 'y', whole('allowzero', 1))],
+    [input('x', [4, 3]), input('shape', [2], 'int64'), output('y', [null, null])],
+  );
+
+/** [N, features], of which the runtime throws for every row that is not of NaN: `probability` [N, 1] is 0 otherwise. */
+export const refusingModel = (features: number): Uint8Array =>
+  scoring(
+    features,
+    [
+      op('ReduceMax', 'x', 'most', wholes('axes', [1]), whole('keepdims', 1)),
+      op('IsNaN', 'most', 'none'),
+      op('Not', 'none', 'some'),
+      op('Cast', 'some', 'place', whole('to', numberOf('int64'))),
+      op('Gather', 'table place', 'probability'),
+    ],
+    [weights('table', [1], [0])],
+  );
+
 /** A classifier left with its ZipMap: a sequence of maps, which no server of tensors can answer with. */
 export function zipMapModel(): Uint8Array {
   const map = message(5, [int(1, numberOf('int64')), message(2, [message(1, [int(1, numberOf('float32'))])])]);
@@ -262,10 +353,7 @@ export function hoursModel(features: number, column: number, hours: number): Uin
       op('Cast', 'chosen', 'hour', whole('to', numberOf('int64'))),
       op('Gather', 'table hour', 'probability'),
     ],
-    [
-      message(5, [int(1, 1), int(2, numberOf('int64')), ints(7, [column]), text(8, 'column')]),
-      weights('table', [hours], table),
-    ],
+    [places('column', [column]), weights('table', [hours], table)],
   );
 }
 

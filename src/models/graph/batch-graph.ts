@@ -1,7 +1,7 @@
 // A graph for whoever has a thread of its own and rows by the thousand: its nodes run as on a server, one after the other, and
 // without deadlines.
 
-import { createScope, HeadraceError, type Value } from '../../core/index.ts';
+import { createScope, HeadraceError, type KnownRows, type Value } from '../../core/index.ts';
 import type { Definitions, ModelSpec, ResolvedService } from '../../definitions/index.ts';
 import { compileBinding } from '../binding/compile-binding.ts';
 import type { BatchModel } from '../batch-model.ts';
@@ -18,6 +18,8 @@ export interface BatchGraphNode {
   readonly onnx: Uint8Array;
   readonly service: ResolvedService;
   readonly spec: ModelSpec;
+  /** What is known of its rows, as of `LoadOptions`. */
+  readonly rows?: KnownRows | undefined;
 }
 
 export interface BatchGraphOptions {
@@ -40,10 +42,10 @@ export function openBatchGraph(options: BatchGraphOptions): BatchModel {
   const close = (): void => open.forEach((model) => model.close());
   try {
     const models = new Map<string, NodeModel>();
-    for (const [name, { version, artifact, onnx, ...takes }] of nodes) {
+    for (const [name, { version, artifact, onnx, rows, ...takes }] of nodes) {
       const { providers } = takes.spec;
-      const key = JSON.stringify([artifact, providers]);
-      const direct = open.get(key) ?? openDirectModel(onnx, { providers, mostRows, providerShare });
+      const key = JSON.stringify([artifact, providers, rows]);
+      const direct = open.get(key) ?? openDirectModel(onnx, { providers, mostRows, providerShare, rows });
       open.set(key, direct);
       const binding = compileBinding(direct.signature, takes.service, takes.spec);
       models.set(name, { version, ...takes, loaded: asLoaded(direct), binding });

@@ -1,6 +1,7 @@
 // ONNX Runtime as a model runtime: opens each model in a thread, which checks, warms and measures it, and decides by that where
 // it runs: on the event loop, if it is quick and has no loop of its own, or in threads.
 
+import type { KnownRows, RowsVerdict } from '../../core/index.ts';
 import type { LoadedModel, ModelRuntime } from '../model-runtime.ts';
 import type { Signature } from '../tensor.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
@@ -8,6 +9,7 @@ import { createRunCost } from '../queue/run-cost.ts';
 import { inferTensors } from '../tensor-work.ts';
 import { hasLoop } from './has-loop.ts';
 import { createInlineModel, type InlineModel } from './inline-model.ts';
+import { bothVerdicts, mayJoin, modeOf } from './measure-model.ts';
 import { type ModelThread, startThread } from './model-thread.ts';
 import { createOpeningThreads } from './opening-threads.ts';
 import { openSession } from './ort-session.ts';
@@ -97,11 +99,17 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
 
   return {
     isRunning: () => [...threads].some(({ isAtWork }) => isAtWork),
-    load: (onnx, { providers, mayBlock = false, handsOver = false, sha256 }) =>
+    load: (onnx, { providers, mayBlock = false, handsOver = false, sha256, rows, sample }) =>
       opening.withThread<LoadedModel>(async (thread) => {
         const bytes = onnx.byteLength;
         const given = handsOver && isWholeBuffer(onnx) ? onnx : ownCopy(onnx);
-        const opened = await open(thread, { onnx: given, providers, measures: true, sha256 });
+        const measured = await open(thread, { onnx: given, providers, measures: true, sha256, rows });
+        const { signature } = measured;
+        const tried = sample?.(signature);
+        const opened =
+          tried === undefined || !mayJoin(signature)
+            ? measured
+            : judged(measured, rows, await thread.judge(tried, providers, options.openLimitMs));
         const { fixedMicros, rowMicros, loadMicros, isMeasured } = opened;
         const isQuick = isMeasured && fixedMicros + rowMicros <= options.inlineMicros;
         const shared = await thread.share();
@@ -151,6 +159,11 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
   };
 }
 
+function judged(measured: Opened, known: KnownRows | undefined, bySample: RowsVerdict): Opened {
+  const rowsVerdict = bothVerdicts(measured.rowsVerdict, bySample);
+  return { ...measured, rowsVerdict, mode: modeOf(measured.signature, known, rowsVerdict) };
+}
+
 /** So many threads; when one can't be opened, those that were are given up, and what it said is thrown. */
 async function openAll(count: number, openAnother: () => Promise<ModelThread>): Promise<ModelThread[]> {
   const settled = await Promise.allSettled(Array.from({ length: count }, openAnother));
@@ -177,7 +190,7 @@ function coreOptions(
 }
 
 function loaded(
-  { signature, mode, nodesByProvider }: Opened,
+  { signature, mode, rowsVerdict, nodesByProvider }: Opened,
   core: ThreadedModel | InlineModel,
   placement: () => LoadedModel['placement'],
   memoryBytes: number,
@@ -194,6 +207,7 @@ function loaded(
   return {
     signature,
     mixesRows: mode === 'single',
+    rowsVerdict,
     memoryBytes,
     nodesByProvider,
     get placement() {

@@ -1,7 +1,7 @@
 // A model for a thread that has nothing else to do: what is submitted has run when the call returns. Works are bound, gathered
 // and told of as those of models that serve are, without deadlines.
 
-import { messageOf } from '../../core/index.ts';
+import { type KnownRows, messageOf } from '../../core/index.ts';
 import { createModelCore, type ModelCore } from '../queue/model-core.ts';
 import type { RunCost } from '../queue/run-cost.ts';
 import type { Tensor } from '../tensor.ts';
@@ -21,6 +21,8 @@ export interface DirectModelOptions {
   readonly mostRows: number;
   /** Of `OnnxRuntimeOptions`. */
   readonly providerShare?: number | undefined;
+  /** What is known of its rows, as of `LoadOptions`. */
+  readonly rows?: KnownRows | undefined;
 }
 
 /** Throws as `openBatchModel`. */

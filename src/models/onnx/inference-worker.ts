@@ -5,7 +5,8 @@ import { HeadraceError, sha256Hex, toHeadraceError } from '../../core/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { isText } from '../tensor-arrays.ts';
 import { createBuffers, createFeeds } from './batch-buffers.ts';
-import { openMeasured } from './open-measured.ts';
+import { judgeRows, ON_CPU, ON_DEVICES } from './judge-rows.ts';
+import { isOnDevice, openMeasured } from './open-measured.ts';
 import { openSession, type OrtSession, toOrt } from './ort-session.ts';
 import type { SlotMemory, ThreadOrder, ThreadReply } from './thread-messages.ts';
 
@@ -32,6 +33,10 @@ function obey(order: ThreadOrder): void {
   switch (order.kind) {
     case 'open':
       return open(order);
+    case 'judge':
+      return reply({
+        rowsVerdict: judgeRows(opened(), order.tensors, isOnDevice(order.providers) ? ON_DEVICES : ON_CPU),
+      });
     case 'share': {
       const shared = new Uint8Array(new SharedArrayBuffer(bytes?.byteLength ?? 0));
       shared.set(bytes ?? []);
@@ -84,7 +89,7 @@ function open({ onnx, measures, sha256, ...order }: Extract<ThreadOrder, { kind:
   reply({ opened: { signature: session.signature, ...measured, loadMicros, nodesByProvider } });
 }
 
-const UNMEASURED = { mode: 'single', isMeasured: false, fixedMicros: 0, rowMicros: 0 } as const;
+const UNMEASURED = { mode: 'single', rowsVerdict: 'unknown', isMeasured: false, fixedMicros: 0, rowMicros: 0 } as const;
 
 function opened(): OrtSession {
   if (session === undefined) throw new Error('no model is open in this thread');

@@ -1,19 +1,21 @@
-// The smoke inference at load, in the thread that opened the model: proves that it runs, measures what a run costs, and
-// finds out whether rows may share a batch.
+// The smoke inference at load, in the thread that opened the model: measures what a run costs, and finds out whether rows of
+// different callers may share one. A file is not refused because it fails on rows of our making: what is not known then is said.
 
-import { HeadraceError, messageOf } from '../../core/index.ts';
-import type { Signature, Tensor, TensorSpec } from '../tensor.ts';
+import type { KnownRows, RowsVerdict } from '../../core/index.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
-import { rowBytes, rowShapesOf, widthOf } from '../row-shapes.ts';
-import { arrayOf, isText } from '../tensor-arrays.ts';
-import { toHalf } from '../binding/half.ts';
+import { rowBytes, rowShapesOf } from '../row-shapes.ts';
+import type { Signature, Tensor } from '../tensor.ts';
+import { judgeRows, ON_CPU, ON_DEVICES } from './judge-rows.ts';
+import { madeRows, type RowKind, zeroRows } from './made-rows.ts';
 import { asNoRoom, type OrtSession, toOrt } from './ort-session.ts';
 
 export interface Measured {
   readonly mode: BatchMode;
+  /** What our own rows have shown; `unknown`, too, where nothing was tried. */
+  readonly rowsVerdict: RowsVerdict;
   readonly fixedMicros: number;
   readonly rowMicros: number;
-  /** False when no row of our making ran: nothing is known then. */
+  /** False when no row of our making ran: what a run costs is not known then. */
   readonly isMeasured: boolean;
 }
 
@@ -23,62 +25,124 @@ const ENOUGH_MS = 200;
 const BATCH_ROWS = 32;
 /** Nor so large, beyond two rows: a picture of a few megapixels takes tens of megabytes. */
 const ENOUGH_BYTES = 64 * 2 ** 20;
-/**
- * By how much of it, or of 1, a row's answer in a batch may differ from the one that it gets alone: sums are added up in another order,
- * and on devices factors may have ten bits besides, by the batch's size (TensorFloat-32).
- */
-const [ON_CPU, ON_DEVICES] = [1e-4, 5e-3];
+/** Rows that are tried together; a run that takes longer than `SLOW_MS` gets fewer. */
+const [JUDGED_ROWS, JUDGED_SLOW_ROWS, SLOW_MS] = [6, 3, 500];
+/** Rows that were shown to be independent are tried no further after this; where nothing is shown, after the other. */
+const [SHOWN_MS, UNSHOWN_MS] = [2000, 10_000];
+/** Of sizes that the signature leaves open, beside the number of rows. */
+const LENGTHS = [2, 5];
+const KINDS: readonly RowKind[] = ['tame', 'wide', 'small'];
 
 export interface Measuring {
-  /** Called after the first run, where that succeeds. */
+  /** Called after the first run, where one succeeds. */
   readonly ranOnce: () => void;
   /** It runs on more than the CPU: it compiles for each size of batch, and answers by other sums for each. */
   readonly isOnDevice: boolean;
+  readonly known?: KnownRows | undefined;
 }
 
-/** Throws HR_MODEL_UNREADABLE when the model fails on one row although its shapes are known, HR_OVERLOADED without memory for it. */
-export function measureModel(session: OrtSession, { ranOnce, isOnDevice }: Measuring): Measured {
+/** Throws HR_OVERLOADED without memory for the model. */
+export function measureModel(session: OrtSession, { ranOnce, isOnDevice, known }: Measuring): Measured {
   const { signature } = session;
-  let oneMs: number;
+  const make = rowsThatRun(session);
+  if (make !== undefined) ranOnce();
+  const oneMs = make && unlessItFails(() => timeRuns(session, make(1), isOnDevice));
+  const isTried = mayJoin(signature) && (known === undefined || known === 'shown');
+  const rowsVerdict = isTried ? judgeMade(session, isOnDevice, oneMs ?? 0) : 'unknown';
+  const mode = modeOf(signature, known, rowsVerdict);
+  if (make === undefined || oneMs === undefined)
+    return { mode, rowsVerdict, fixedMicros: 0, rowMicros: 0, isMeasured: false };
+  const rowMicros = mode === 'rowwise' ? 0 : rowCost(session, make, oneMs, isOnDevice) * 1000;
+  return { mode, rowsVerdict, fixedMicros: Math.max(oneMs * 1000 - rowMicros, 0), rowMicros, isMeasured: true };
+}
+
+/** `verdict`: what rows of this loader have shown. What is not shown is not so: each request runs alone. */
+export function modeOf(signature: Signature, known: KnownRows | undefined, verdict: RowsVerdict): BatchMode {
+  const { inputs } = signature;
+  if (inputs.length > 0 && inputs.every(({ shape }) => shape[0] === 1)) return 'rowwise';
+  if (!mayJoin(signature) || known === 'dependent') return 'single';
+  if (known === 'said') return 'joined';
+  if (verdict === 'dependent') return 'single';
+  return known === 'shown' || verdict === 'independent' ? 'joined' : 'single';
+}
+
+/** Whether its inputs take any number of rows. */
+export function mayJoin({ inputs }: Signature): boolean {
+  return inputs.length > 0 && inputs.every(({ shape }) => shape[0] === null);
+}
+
+/** With the rows of others that are rows of the model, or of its training: what one set shows to be dependent is so. */
+export function bothVerdicts(one: RowsVerdict, other: RowsVerdict): RowsVerdict {
+  const both = [one, other];
+  return both.find((verdict) => verdict === 'dependent') ?? both.find((verdict) => verdict !== 'unknown') ?? 'unknown';
+}
+
+type MakeRows = (rows: number) => Tensor[];
+
+/** The first rows of our making that the model takes, once it has run on one; undefined where it takes none. */
+function rowsThatRun(session: OrtSession): MakeRows | undefined {
+  const { signature } = session;
+  const made =
+    (kind: RowKind, length: number): MakeRows =>
+    (rows) =>
+      madeRows(signature, { kind, rows, length });
+  const all: MakeRows[] = [(rows) => zeroRows(signature, rows), made('small', 1), made('tame', 1)];
+  if (isOpen(signature)) for (const length of LENGTHS) all.push(made('small', length), made('tame', length));
+  return all.find((make) => unlessItFails(() => session.run(make(1).map(toOrt))) !== undefined);
+}
+
+/** Undefined where the model fails; throws HR_OVERLOADED without memory, which says nothing of the file. */
+function unlessItFails<T>(work: () => T): T | undefined {
   try {
-    session.run(smokeInputs(signature, 1).map(toOrt));
-    ranOnce();
-    oneMs = timeRuns(session, 1, isOnDevice);
+    return work();
   } catch (thrown) {
     const full = asNoRoom(thrown);
     if (full !== undefined) throw full;
-    // With a size that only the caller knows, one row of our making may be wrong: no verdict then.
-    if (signature.inputs.some(({ shape }) => shape.slice(1).includes(null)))
-      return { mode: 'single', fixedMicros: 0, rowMicros: 0, isMeasured: false };
-    throw new HeadraceError('HR_MODEL_UNREADABLE', `the model loads but fails on one row: ${messageOf(thrown)}`, {
-      cause: thrown,
-    });
+    return undefined;
   }
-  const oneMicros = oneMs * 1000;
-  if (signature.inputs.length > 0 && signature.inputs.every(({ shape }) => shape[0] === 1))
-    return { mode: 'rowwise', fixedMicros: oneMicros, rowMicros: 0, isMeasured: true };
-  const mode = canJoin(session, isOnDevice ? ON_DEVICES : ON_CPU) ? 'joined' : 'single';
-  const rowMicros = rowCost(session, oneMs, isOnDevice) * 1000;
-  return { mode, fixedMicros: Math.max(oneMicros - rowMicros, 0), rowMicros, isMeasured: true };
+}
+
+function isOpen({ inputs }: Signature): boolean {
+  return inputs.some(({ shape }) => shape.slice(1).includes(null));
+}
+
+function judgeMade(session: OrtSession, isOnDevice: boolean, oneMs: number): RowsVerdict {
+  const { signature } = session;
+  const byMemory = Math.floor(ENOUGH_BYTES / Math.max(rowBytes(signature, rowShapesOf(signature)), 1));
+  const rows = Math.max(2, Math.min(oneMs > SLOW_MS ? JUDGED_SLOW_ROWS : JUDGED_ROWS, byMemory));
+  const beganMs = performance.now();
+  let shown: RowsVerdict = 'unknown';
+  for (const kind of KINDS) {
+    // What others could not show, small rows may.
+    if (kind === 'small' && shown === 'independent') break;
+    for (const length of isOpen(signature) ? LENGTHS : [1]) {
+      if (performance.now() - beganMs > (shown === 'independent' ? SHOWN_MS : UNSHOWN_MS)) return shown;
+      const batch = madeRows(signature, { kind, rows, length });
+      const verdict = judgeRows(session, batch, isOnDevice ? ON_DEVICES : ON_CPU);
+      if (verdict === 'dependent') return verdict;
+      shown = bothVerdicts(shown, verdict);
+    }
+  }
+  return shown;
 }
 
 // What each row adds, from a batch beside one row; a model that takes no batch of ours costs the same for any.
-function rowCost(session: OrtSession, oneMs: number, warmsUp: boolean): number {
+function rowCost(session: OrtSession, make: MakeRows, oneMs: number, warmsUp: boolean): number {
   const { signature } = session;
   if (signature.inputs.some(({ shape }) => shape[0] !== null)) return 0;
   const byTime = Math.floor(ENOUGH_MS / Math.max(oneMs, 0.001));
   const byMemory = Math.floor(ENOUGH_BYTES / Math.max(rowBytes(signature, rowShapesOf(signature)), 1));
   const rows = Math.max(2, Math.min(BATCH_ROWS, byTime, byMemory));
   try {
-    return Math.min(oneMs, Math.max(0, (timeRuns(session, rows, warmsUp) - oneMs) / (rows - 1)));
+    return Math.min(oneMs, Math.max(0, (timeRuns(session, make(rows), warmsUp) - oneMs) / (rows - 1)));
   } catch {
     return 0;
   }
 }
 
 // The shortest of several runs: whatever else the machine does only adds. `warmsUp`: after one that is not timed.
-function timeRuns(session: OrtSession, rows: number, warmsUp: boolean): number {
-  const inputs = smokeInputs(session.signature, rows).map(toOrt);
+function timeRuns(session: OrtSession, rows: readonly Tensor[], warmsUp: boolean): number {
+  const inputs = rows.map(toOrt);
   if (warmsUp) session.run(inputs);
   const beganMs = performance.now();
   let shortestMs = Infinity;
@@ -90,64 +154,4 @@ function timeRuns(session: OrtSession, rows: number, warmsUp: boolean): number {
     if (endMs - beganMs > ENOUGH_MS) break;
   }
   return shortestMs;
-}
-
-// Rows are independent when a batch of three different rows gives, row by row, what each gives alone.
-function canJoin(session: OrtSession, tolerance: number): boolean {
-  const { inputs } = session.signature;
-  if (inputs.length === 0 || inputs.some(({ shape }) => shape[0] !== null)) return false;
-  try {
-    const three = smokeInputs(session.signature, 3);
-    const together = session.run(three.map(toOrt));
-    if (together.some(({ shape }) => shape[0] !== 3)) return false;
-    for (let row = 0; row < 3; row++) {
-      const alone = session.run(three.map((tensor) => toOrt(takeRow(tensor, row))));
-      if (!together.every((tensor, at) => isClose(takeRow(tensor, row), alone[at] as Tensor, tolerance))) return false;
-    }
-    return true;
-  } catch (thrown) {
-    // Memory that is full now would keep its rows apart for as long as it is loaded.
-    const full = asNoRoom(thrown);
-    if (full !== undefined) throw full;
-    return false;
-  }
-}
-
-function takeRow({ type, shape, data }: Tensor, row: number): Tensor {
-  const width = data.length / (shape[0] as number);
-  const part = isText(data) ? data.slice(row * width, (row + 1) * width) : data.slice(row * width, (row + 1) * width);
-  return { type, shape: [1, ...shape.slice(1)], data: part };
-}
-
-function isClose(left: Tensor, right: Tensor, tolerance: number): boolean {
-  if (left.data.length !== right.data.length) return false;
-  return Array.prototype.every.call(left.data, (value: number | bigint | string, index: number) => {
-    const other = right.data[index];
-    if (typeof value !== 'number' || typeof other !== 'number') return value === other;
-    return Object.is(value, other) || Math.abs(value - other) <= tolerance * Math.max(1, Math.abs(value));
-  });
-}
-
-function smokeInputs(signature: Signature, rows: number): Tensor[] {
-  const rowShapes = rowShapesOf(signature);
-  return signature.inputs.map((input, at) => smokeTensor(input, rowShapes[at] as readonly number[], rows));
-}
-
-// Row r is filled with r, so that no two rows are alike.
-function smokeTensor({ type, shape }: TensorSpec, rowShape: readonly number[], rows: number): Tensor {
-  const isScalar = shape.length === 0;
-  const first = isScalar ? 1 : (shape[0] ?? rows);
-  const width = widthOf(rowShape);
-  const data = arrayOf(type, first * width);
-  // The array is this tensor's own, and each type gets its kind of element.
-  const target = data as { fill(value: unknown, start: number, end: number): unknown };
-  for (let row = 0; row < first; row++) target.fill(elementOf(type, row), row * width, (row + 1) * width);
-  return { type, shape: isScalar ? [] : [first, ...rowShape], data };
-}
-
-function elementOf(type: Tensor['type'], value: number): unknown {
-  if (type === 'string') return String(value);
-  if (type === 'int64' || type === 'uint64') return BigInt(value);
-  if (type === 'float16') return toHalf(value);
-  return type === 'bool' ? value % 2 : value;
 }

@@ -1,12 +1,15 @@
 // One thread for a model, seen from the thread that serves: orders go in, replies come back in order, and it may end.
 
 import { Worker } from 'node:worker_threads';
-import { HeadraceError, messageOf, within } from '../../core/index.ts';
+import { HeadraceError, messageOf, type RowsVerdict, within } from '../../core/index.ts';
+import type { Tensor } from '../tensor.ts';
 import type { Opened, ThreadOrder, ThreadReply } from './thread-messages.ts';
 
 export interface ModelThread {
   /** Opens a session. Throws what opening a session does, HR_MODEL_NOT_READY when the thread ends or takes too long. */
   open(order: Omit<Extract<ThreadOrder, { kind: 'open' }>, 'kind'>, limitMs: number): Promise<Opened>;
+  /** Whether the rows of these tensors depend on each other, as the open model answers them. Throws as `open`. */
+  judge(tensors: readonly Tensor[], providers: readonly string[], limitMs: number): Promise<RowsVerdict>;
   /** The model's bytes in shared memory. */
   share(): Promise<Uint8Array>;
   /** Closes the session; the model's bytes. */
@@ -87,17 +90,27 @@ export function startThread(script: URL = SCRIPT): ModelThread {
     worker.postMessage({ kind: 'stop' } satisfies ThreadOrder);
   };
 
+  const askWithin = async (limitMs: number, ...asked: Parameters<typeof ask>): Promise<ThreadReply> => {
+    const timer = setTimeout(() => abandon(`it was not ready after ${limitMs / 1000} s`), limitMs);
+    try {
+      return await ask(...asked);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
   return {
     async open(order, limitMs) {
-      const timer = setTimeout(() => abandon(`it was not ready after ${limitMs / 1000} s`), limitMs);
-      try {
-        const { buffer } = order.onnx;
-        const reply = await ask({ kind: 'open', ...order }, buffer instanceof ArrayBuffer ? [buffer] : []);
-        if ('opened' in reply) return reply.opened;
-        throw failureOf(reply);
-      } finally {
-        clearTimeout(timer);
-      }
+      const { buffer } = order.onnx;
+      const given = buffer instanceof ArrayBuffer ? [buffer] : [];
+      const reply = await askWithin(limitMs, { kind: 'open', ...order }, given);
+      if ('opened' in reply) return reply.opened;
+      throw failureOf(reply);
+    },
+    async judge(tensors, providers, limitMs) {
+      const reply = await askWithin(limitMs, { kind: 'judge', tensors, providers });
+      if ('rowsVerdict' in reply) return reply.rowsVerdict;
+      throw failureOf(reply);
     },
     share: async () => bytesOf(await ask({ kind: 'share' })),
     unload: async () => bytesOf(await ask({ kind: 'unload' })),

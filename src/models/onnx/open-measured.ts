@@ -1,5 +1,6 @@
 // A session that is opened, run once, measured, and whose nodes were seen to run where they should.
 
+import type { KnownRows } from '../../core/index.ts';
 import { type Measured, measureModel } from './measure-model.ts';
 import { type NodesByProvider, openProfile, proveProviders } from './node-providers.ts';
 import { openSession, type OrtSession } from './ort-session.ts';
@@ -11,10 +12,12 @@ export interface MeasuredSession {
   readonly nodesByProvider: NodesByProvider | undefined;
 }
 
-export interface Placing {
+export interface Opening {
   readonly providers: readonly string[];
   /** See `proveProviders`. */
   readonly providerShare: number;
+  /** What is known of the model's rows beforehand. */
+  readonly rows?: KnownRows | undefined;
 }
 
 /** A file in this thread, for one that has nothing else to do. Throws as `openSession`, `measureModel` and `proveProviders`. */
@@ -23,14 +26,15 @@ export function openMeasuredFile(
   {
     providers,
     providerShare = 1,
-  }: { readonly providers: readonly string[]; readonly providerShare?: number | undefined },
+    rows,
+  }: Omit<Opening, 'providerShare'> & { readonly providerShare?: number | undefined },
 ): MeasuredSession {
-  return openMeasured({ providers, providerShare }, (profile) => openSession(onnx, providers, 1, profile));
+  return openMeasured({ providers, providerShare, rows }, (profile) => openSession(onnx, providers, 1, profile));
 }
 
 /** `open` opens the session with a profile, which has ended before anything is measured. Throws as it, `measureModel` and `proveProviders`. */
 export function openMeasured(
-  { providers, providerShare }: Placing,
+  { providers, providerShare, rows }: Opening,
   open: (profilePrefix: string | undefined) => OrtSession,
 ): MeasuredSession {
   const profile = openProfile();
@@ -44,7 +48,8 @@ export function openMeasured(
       };
       const measured = measureModel(session, {
         ranOnce: endProfile,
-        isOnDevice: providers.some((provider) => provider !== 'cpu'),
+        isOnDevice: isOnDevice(providers),
+        known: rows,
       });
       endProfile();
       const nodes = measured.isMeasured ? profile?.read() : undefined;
@@ -56,4 +61,9 @@ export function openMeasured(
   } finally {
     profile?.discard();
   }
+}
+
+/** On more than the CPU. */
+export function isOnDevice(providers: readonly string[]): boolean {
+  return providers.some((provider) => provider !== 'cpu');
 }

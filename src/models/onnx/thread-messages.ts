@@ -1,6 +1,6 @@
 // What the thread that serves and a model's thread say to each other. Every order gets one reply, in order.
 
-import type { ErrorCode } from '../../core/index.ts';
+import type { ErrorCode, KnownRows, RowsVerdict } from '../../core/index.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
 import type { NodesByProvider } from './node-providers.ts';
@@ -17,9 +17,12 @@ export type ThreadOrder =
       readonly measures: boolean;
       /** See `proveProviders`. */
       readonly providerShare: number;
+      readonly rows?: KnownRows | undefined;
       /** What the bytes must hash to. */
       readonly sha256?: string | undefined;
     }
+  /** Whether the rows of these tensors, which are in the signature's order, depend on each other. */
+  | { readonly kind: 'judge'; readonly tensors: readonly Tensor[]; readonly providers: readonly string[] }
   /** The bytes in shared memory, for more threads. */
   | { readonly kind: 'share' }
   /** Closes the session and gives the bytes back. */
@@ -47,6 +50,7 @@ export interface SlotMemory {
 export interface Opened {
   readonly signature: Signature;
   readonly mode: BatchMode;
+  readonly rowsVerdict: RowsVerdict;
   readonly isMeasured: boolean;
   readonly fixedMicros: number;
   readonly rowMicros: number;
@@ -56,6 +60,7 @@ export interface Opened {
 
 export type ThreadReply =
   | { readonly opened: Opened }
+  | { readonly rowsVerdict: RowsVerdict }
   | { readonly onnx: Uint8Array }
   | { readonly outputs: readonly Tensor[] }
   | { readonly failure: string; readonly code: ErrorCode };

@@ -35,14 +35,14 @@ export interface RepositoryStatistics {
   readonly models: readonly RepositoryModel[];
 }
 
-export interface AcquireOptions extends Pick<LoadOptions, 'providers' | 'mayBlock' | 'sha256'> {
+export interface AcquireOptions extends Pick<LoadOptions, 'providers' | 'mayBlock' | 'sha256' | 'rows'> {
   /** How large the artifact is, asked before it is read: it is not read while there is no room for it. */
   readonly size?: () => Promise<number>;
 }
 
 export interface ModelRepository {
   /**
-   * The model of an artifact (its hash, say) with these providers: the one in memory, or loaded from what `read` gives,
+   * The model of an artifact (its hash, say) with these providers, and of which this is known: the one in memory, or loaded from what `read` gives,
    * which then is the repository's; who asks meanwhile waits for the same load. A failed load leaves nothing: the next call
    * tries again. Throws what `read` and `ModelRuntime.load` do, and HR_OVERLOADED when models that are held leave no room:
    * `isTransient` tells whether to try again. HR_STOPPING once closed.
@@ -170,7 +170,7 @@ export function createModelRepository({
   return {
     async acquire(id, read, options) {
       if (isClosed) throw stopping();
-      const key = `${id} ${options.providers.join(',')}`;
+      const key = `${id} ${options.providers.join(',')} ${options.rows ?? ''}`;
       const entry = entries.get(key) ?? start(id, key, read, options);
       entry.holders++;
       touch(entries, entry);

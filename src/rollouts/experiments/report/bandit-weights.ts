@@ -1,6 +1,7 @@
 // The next weights of a bandit, by its first goal: over all phases since it started, each arm's mean at the same mix of phases, so
 // that a phase in which everybody did well makes no arm better that happened to have most of its units.
 
+import { seeded } from '../../../core/index.ts';
 import { type BanditArm, meanEstimate, ratioEstimate, topTwoThompson } from '../../../statistics/index.ts';
 import type { Analysed } from '../analysis/analyse.ts';
 import type { ArmSums } from '../analysis/metric-sums.ts';
@@ -65,15 +66,4 @@ function inBuckets(weights: readonly number[], whole: number): number[] {
     buckets[at] = (buckets[at] ?? 0) + 1;
   }
   return buckets;
-}
-
-/** Uniform in [0, 1), by a seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
