@@ -40,7 +40,8 @@ export async function fillOnline(
 ): Promise<FilledOnline> {
   const offline = await app.offline(progress);
   const { materializeEach } = await import('../offline/index.ts');
-  const deps = { ...offline, store: await app.online() };
+  const maxAheadMicros = app.config.values['pushLog.maxAhead'];
+  const deps = { ...offline, store: await app.online(), maxAheadMicros };
   if (request.dryRun) return withNeeds(app, await materializeEach(deps, request));
   let waiting: readonly LiveVersion[] = [];
   const outcome = await withDeadSettled(app, offline, async () => {

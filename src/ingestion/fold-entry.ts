@@ -66,6 +66,7 @@ async function foldInto(
     const part = door.partOf(row, times);
     if (part === undefined || times === undefined) continue;
     const event = view.eventOf(row, times);
+    if (event.knownMicros > part.lastKnown) part.lastKnown = event.knownMicros;
     const events = byPart.get(part);
     if (events === undefined) byPart.set(part, [event]);
     else events.push(event);

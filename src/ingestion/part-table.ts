@@ -7,6 +7,8 @@ import type { PartId, RecordRef } from '../online/index.ts';
 /** One part with the fold so far. */
 export interface Part extends RecordRef, PartId {
   fold: Uint8Array | undefined;
+  /** When the last of its events is known; −Infinity for none. */
+  lastKnown: Micros;
 }
 
 export interface PartTable {
@@ -41,7 +43,7 @@ export function createPartTable(writer: number, cut: number): PartTable {
     const shelf: PartShelf = {
       find: (keyText) => parts.get(keyText),
       add(keyText, key) {
-        const part: Part = { entity, key, version, writer, cut, boundary, fold: undefined };
+        const part: Part = { entity, key, version, writer, cut, boundary, fold: undefined, lastKnown: -Infinity };
         parts.set(keyText, part);
         size++;
         bytes += PART_BYTES + 2 * key.length;

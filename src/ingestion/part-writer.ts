@@ -1,7 +1,7 @@
 // Writes parts to the store, each node's in a lane of their own: while one node is away, what lies on the others is
 // written all the same. Who waits for a node that is away is told after a while.
 
-import type { Logger } from '../core/index.ts';
+import { type Clock, type Logger, type Micros, systemClock } from '../core/index.ts';
 import type { PartWrite, StoreWriter } from '../online/index.ts';
 import { nodeOrUnknown } from './node-lane.ts';
 import { createPartLane, type PartLane } from './part-lane.ts';
@@ -16,12 +16,16 @@ export interface PartWriter {
   close(): void;
 }
 
-/** `giveUpMs`: how long a node may fail before what waits for it is dropped and told so; for ever when left out. */
+/**
+ * `giveUpMs`: how long a node may fail before what waits for it is dropped and told so; for ever when left out. `clock` says
+ * for how long events of a part are not known yet.
+ */
 export function createPartWriter(
   store: Pick<StoreWriter, 'putParts' | 'nodeOf'>,
   holder: number,
   logger: Logger,
   giveUpMs = Number.POSITIVE_INFINITY,
+  clock: Clock = systemClock,
 ): PartWriter {
   const lanes = new Map<string, PartLane>();
   // Of all lanes: a part may come from one into another.
@@ -41,8 +45,10 @@ export function createPartWriter(
     return lane;
   };
 
-  const put = (parts: readonly Part[]): Promise<void> =>
-    store.putParts(parts.map((part) => writeOf(part, holder, ++n)));
+  const put = (parts: readonly Part[]): Promise<void> => {
+    const now = clock.nowMicros();
+    return store.putParts(parts.map((part) => writeOf(part, holder, ++n, now)));
+  };
 
   const write = (parts: Iterable<Part>): Promise<void> => {
     const byNode = new Map<string, Part[]>();
@@ -71,7 +77,9 @@ export function createPartWriter(
 }
 
 // Member by member: a spread takes several times as long.
-function writeOf({ entity, key, version, writer, cut, boundary, fold }: Part, holder: number, n: number): PartWrite {
+function writeOf(part: Part, holder: number, n: number, now: Micros): PartWrite {
+  const { entity, key, version, writer, cut, boundary, fold, lastKnown } = part;
+  const waitsMs = lastKnown > now ? Math.ceil((lastKnown - now) / 1000) : undefined;
   // Only parts that were folded are written.
-  return { entity, key, version, writer, cut, boundary, fold: fold as Uint8Array, holder, n };
+  return { entity, key, version, writer, cut, boundary, fold: fold as Uint8Array, holder, n, waitsMs };
 }

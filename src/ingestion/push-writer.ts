@@ -97,7 +97,7 @@ export async function openPushWriter(
     // Before the first cut there is nothing that a node could have lost.
     onNode: (node) => linked?.(node),
   });
-  const parts = createPartWriter(store, log.holder, logger);
+  const parts = createPartWriter(store, log.holder, logger, Infinity, clock);
   const desk = createClaimDesk(store, logger);
   const failureOfStore = (): unknown => parts.failure ?? desk.failure ?? cuts.failure;
   const storeFailure = (): string | undefined => {

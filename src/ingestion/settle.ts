@@ -47,7 +47,7 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     lifetimeMs: (entity) => latest.lifetimeMs(entity),
     onNode: (node) => linked?.(node),
   });
-  const parts = createPartWriter(store, log.holder, logger, deps.limits.timeoutMs);
+  const parts = createPartWriter(store, log.holder, logger, deps.limits.timeoutMs, deps.clock);
   /** Void entries of cuts that the dead left unsealed, once they are found. */
   const decided = new Map<number, ReadonlySet<number>>();
   // From now on, again whenever a node is connected anew.

@@ -46,6 +46,8 @@ export interface RecordTaker {
 export interface PartWrite extends RecordRef, StoredPart {
   readonly holder: number;
   readonly n: number;
+  /** How much longer than its entity's records it lives: until the last of its events that are not known yet is. */
+  readonly waitsMs?: number | undefined;
 }
 
 /** A base as a run writes it, blind; `counted` are parts that it counts, deleted after it. */
@@ -76,7 +78,7 @@ export type ClaimPlace = Pick<Claim, 'id' | 'writer' | 'offset'>;
 /** Records live so much longer than anything in them can be seen, so that a slow clock never loses a value. */
 export const LIFETIME_SLACK_MICROS: Micros = 2 * MICROS_PER_DAY;
 
-/** How long records of an entity live after a write, at least; undefined is for ever. */
+/** How long records of an entity live after a write, at least; undefined is for ever. A later write never brings an end nearer. */
 export type LifetimeOf = (entity: string) => number | undefined;
 
 export interface WriterLink {

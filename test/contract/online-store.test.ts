@@ -637,6 +637,19 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
     await mortal.close();
   });
 
+  it('keeps a record until its waiting event is known, whatever part is written beside it meanwhile', async () => {
+    const mortal = await openWriter(6, store, () => 150);
+    const [waiting, brief] = [ref('waits', 'm@2', 'brief'), ref('is known', 'm@2', 'brief')];
+    await mortal.putParts([part(waiting, 'f', { writer: 6, waitsMs: 3_600_000 }), part(brief, 'f', { writer: 6 })]);
+    await mortal.putParts([part(waiting, 'f', { writer: 6, cut: 2 })]);
+    const there = async () => {
+      await store.removeExpired(systemClock.nowMicros());
+      return (await store.read([waiting, brief])).map((record) => record?.parts.length);
+    };
+    await expect.poll(there, { interval: 20, timeout: 5000 }).toEqual([2, undefined]);
+    await mortal.close();
+  });
+
   it('agrees with a map through random writes', async () => {
     const [keys, versions] = [
       ['k0', 'k1', 'k2'],

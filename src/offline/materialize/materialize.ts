@@ -1,9 +1,10 @@
 // Materialize: brings the online store's bases up to the facts, whole key by whole key. Which facts a base counts is
 // said by its run's row: a snapshot of the files, a boundary, and positions in the writers' logs.
 
-import { formatTimestamp, HeadraceError, messageOf, type Micros } from '../../core/index.ts';
+import { formatTimestamp, HeadraceError, messageOf, type Micros, MICROS_PER_DAY } from '../../core/index.ts';
 import {
   createViewCodec,
+  type LifetimeOf,
   lifetimesOf,
   type OnlineStore,
   openRowSchemas,
@@ -55,6 +56,8 @@ export interface MaterializeDeps extends OfflineDeps {
   readonly askTimeoutMs?: number;
   /** Waits before a node whose connection was lost is written again, one a try. */
   readonly retryMs?: readonly number[];
+  /** How far ahead of the clock a pushed event's times may lie (pushLog.maxAhead); a day when left out. */
+  readonly maxAheadMicros?: Micros;
   /** False: no profile is made of a run. */
   readonly keepsProfiles?: boolean;
 }
@@ -84,8 +87,9 @@ export async function materializeEach(deps: MaterializeDeps, request: Materializ
     ...(await withReleases(deps, sources)),
     runs,
     schemas: await openRowSchemas(deps.database),
-    lifetimeMs: lifetimesOf(
-      keptVersions(deps).map(({ definitions, view }) => createViewCodec(definitions.manifest, view)),
+    lifetimeMs: besideWaiting(
+      lifetimesOf(keptVersions(deps).map(({ definitions, view }) => createViewCodec(definitions.manifest, view))),
+      deps.maxAheadMicros ?? MICROS_PER_DAY,
     ),
     askTimeoutMs: deps.askTimeoutMs ?? ASK_TIMEOUT_MS,
     retryMs: deps.retryMs ?? RETRY_MS,
@@ -109,6 +113,18 @@ export async function materializeEach(deps: MaterializeDeps, request: Materializ
   }
   if (!request.dryRun) await keepUp(own, versions, before, views);
   return { views, failed };
+}
+
+/**
+ * On Redis a base is written without a look at its key's hash, where another view's pushed event may wait until it is known:
+ * the end that the base gives the hash must not be before that. A day of waiting is within what every lifetime has to spare.
+ */
+function besideWaiting(lifetimeMs: LifetimeOf, maxAheadMicros: Micros): LifetimeOf {
+  const moreMs = Math.max(0, maxAheadMicros - MICROS_PER_DAY) / 1000;
+  return (entity) => {
+    const own = lifetimeMs(entity);
+    return own === undefined ? undefined : own + moreMs;
+  };
 }
 
 // What it leaves undone the next does: the report matters more.

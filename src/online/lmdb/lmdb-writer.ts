@@ -37,7 +37,7 @@ export async function openLmdbWriter(
   const putTogether = (parts: readonly PartWrite[]): Promise<void> =>
     add(parts.length, () => {
       const now = clock.nowMicros();
-      for (const part of parts) records.putPart(part, expiryAfter(now, link.lifetimeMs(part.entity)));
+      for (const part of parts) records.putPart(part, expiryAfter(now, link.lifetimeMs(part.entity), part.waitsMs));
     });
 
   link.onNode(NODE);

@@ -14,6 +14,7 @@ const NONE = Buffer.alloc(0);
 export interface MainValue {
   readonly base: Buffer | undefined;
   readonly list: Buffer;
+  readonly expiry: Micros;
   readonly isApart: boolean;
   readonly longKey: EncodedKey | undefined;
 }
@@ -35,7 +36,7 @@ export function unpackMain(value: Buffer): MainValue {
     at += 4 + length;
   }
   const base = (flags & HAS.base) === 0 ? undefined : value.subarray(at);
-  return { base, list, isApart: (flags & HAS.partsApart) !== 0, longKey };
+  return { base, list, expiry: expiryOfMain(value), isApart: (flags & HAS.partsApart) !== 0, longKey };
 }
 
 export interface MainPacker {

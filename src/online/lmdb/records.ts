@@ -34,10 +34,17 @@ export interface Records {
   remove(mainKey: Uint8Array): void;
 }
 
+/** Parts as they lie, and until when. */
+interface PartList {
+  readonly list: Buffer;
+  readonly expiry: Micros;
+}
+
 /** LMDB copies a page of 4,096 bytes for whatever changes in it; a value past half a page gets pages of its own. */
 const MOST_TOGETHER = 1500;
 const NO_PARTS: readonly StoredPart[] = [];
 const EMPTY = Buffer.alloc(0);
+const NOTHING: PartList = { list: EMPTY, expiry: -Infinity };
 
 export function createRecords(db: Db, keys: StoreKeys): Records {
   const packer = createMainPacker();
@@ -54,14 +61,19 @@ export function createRecords(db: Db, keys: StoreKeys): Records {
     return key;
   };
 
-  /** Writes a record that was read as `main` (whose parts lay apart or not), with what is now its base and parts. */
+  /**
+   * Writes a record that was read as `main` (whose parts lay apart or not) and `before`, with what is now its base and parts.
+   * Its end never comes nearer: an event that was there before may be known only later.
+   */
   const put = (
     ref: RecordRef,
     main: MainValue | undefined,
+    before: PartList,
     base: Uint8Array | undefined,
     list: Buffer,
-    expiry: Micros,
+    ownExpiry: Micros,
   ): void => {
+    const expiry = laterEnd(before.expiry, laterEnd(main?.expiry, ownExpiry));
     const wasApart = main?.isApart === true;
     const isApart = list.length > 0 && list.length + (base?.length ?? 0) > MOST_TOGETHER;
     if (isApart) db.putSync(keys.record(ref.entity, ref.key, ref.version, PLACE.parts), packApart(list, expiry));
@@ -76,10 +88,10 @@ export function createRecords(db: Db, keys: StoreKeys): Records {
     db.putSync(mainKey, packer.pack(base, isApart ? EMPTY : list, isApart, longKeyOf(ref.key), expiry));
   };
 
-  const listOf = (ref: RecordRef, main: MainValue | undefined): Buffer => {
-    if (main?.isApart !== true) return main?.list ?? EMPTY;
+  const partsOf = (ref: RecordRef, main: MainValue | undefined): PartList => {
+    if (main?.isApart !== true) return main ?? NOTHING;
     const value = get(keys.record(ref.entity, ref.key, ref.version, PLACE.parts));
-    return value === undefined ? EMPTY : listOfApart(value);
+    return value === undefined ? NOTHING : { list: listOfApart(value), expiry: expiryOfApart(value) };
   };
 
   const isExpired = (mainKey: Uint8Array, now: Micros): boolean => {
@@ -103,7 +115,7 @@ export function createRecords(db: Db, keys: StoreKeys): Records {
       const copy = copyOf(shared, skip);
       if (skip > 0) return { base: copy, parts: NO_PARTS };
       const main = unpackMain(copy);
-      return { base: main.base, parts: readParts(listOf(ref, main)) };
+      return { base: main.base, parts: readParts(partsOf(ref, main).list) };
     },
     longKeyOf(mainKey) {
       const value = db.getBinaryFast(mainKey);
@@ -114,8 +126,9 @@ export function createRecords(db: Db, keys: StoreKeys): Records {
       if (db.getBinaryFast(hasParts) === undefined) db.putSync(hasParts, EMPTY);
       const value = get(keys.record(part.entity, part.key, part.version, PLACE.main));
       const main = value === undefined ? undefined : unpackMain(value);
-      const next = withPart(listOf(part, main), part);
-      if (next !== undefined) put(part, main, main?.base, next, expiry);
+      const before = partsOf(part, main);
+      const next = withPart(before.list, part);
+      if (next !== undefined) put(part, main, before, main?.base, next, expiry);
     },
     putBase(version, { entity, key, base, counted }, expiry, mayHaveParts) {
       const ref = { entity, key, version };
@@ -150,9 +163,15 @@ export function createRecords(db: Db, keys: StoreKeys): Records {
       db.putSync(mainKey, packer.pack(base, EMPTY, true, longKeyOf(ref.key), expiry));
       return;
     }
-    const list = listOf(ref, main);
-    put(ref, main, base, counted.length === 0 ? list : withoutParts(list, counted), expiry);
+    const before = partsOf(ref, main);
+    const { list } = before;
+    put(ref, main, before, base, counted.length === 0 ? list : withoutParts(list, counted), expiry);
   }
+}
+
+/** The later of two ends. One that is for ever is of a view that is gone: it gives way. */
+function laterEnd(before: Micros | undefined, own: Micros): Micros {
+  return before === undefined || before === Infinity ? own : Math.max(before, own);
 }
 
 function copyOf(shared: Buffer, skip: number): Buffer {

@@ -30,8 +30,8 @@ export interface RecordReader {
   /** Nothing is stored under the key (or the key is null: then counts are null too). */
   absent(isNullKey: boolean): ReadView;
   /**
-   * Values at `at`; rows that were pushed may be known, and have happened, up to `skew` later by the clock of the server
-   * that took them. Undefined when the directory lacks a run or a schema: let it load, and read again. Throws
+   * Values at `at`; rows may be known, and have happened, up to `skew` later by the clock of the server that took them: the
+   * same in a base as in a part, or a row would be gone from a slow server's answers once a run has counted it. Undefined when the directory lacks a run or a schema: let it load, and read again. Throws
    * HR_INTEGER_OVERFLOW, naming the feature.
    */
   read(record: StoredRecord, at: Micros, skew?: Micros): ReadView | undefined;
@@ -140,7 +140,7 @@ export function createRecordReader(
       const rowAt = row === undefined ? -1 : findRowAlone(memory, from + BASE_FOLD, to);
       if (row === undefined || rowAt < 0) return -1;
       const time = servedAt(at, row);
-      if (!(memory.getFloat64(rowAt + ROW_AT.known, true) <= time)) return -1;
+      if (!(memory.getFloat64(rowAt + ROW_AT.known, true) <= time + skew)) return -1;
       const event = memory.getFloat64(rowAt + ROW_AT.event, true);
       if (isRowDeleted(bytes, rowAt) || missingAt(event, view.ttlMicros, time, skew) !== undefined) return -1;
       const end = rowAt + memory.getUint32(rowAt - 4, true);
@@ -177,7 +177,7 @@ export function createRecordReader(
     isCountable = true;
     if (windows.length > 0) aggregator?.reset(tiles);
     try {
-      if (base !== undefined && !add(base, BASE_FOLD, time, time)) return MERGED.invalid;
+      if (base !== undefined && !add(base, BASE_FOLD, time, time + skew)) return MERGED.invalid;
       for (let i = 0; i < parts.length; i++) {
         const part = parts[i] as (typeof parts)[number];
         if (row !== undefined && !isBeside(row, part)) continue;

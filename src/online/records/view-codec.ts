@@ -113,7 +113,13 @@ function lifetimeMicros(view: ViewSpec, aggregator: Aggregator | null): Micros |
   const hasLatest = latestColumnsOf(view).length > 0;
   if (hasLatest && view.ttlMicros === null) return null;
   const windows = aggregator?.groups.map((group) => group.retentionMicros + group.hopMicros) ?? [];
-  return Math.max(hasLatest ? (view.ttlMicros ?? 0) : 0, ...windows) + LIFETIME_SLACK_MICROS;
+  const seenMicros = Math.max(hasLatest ? (view.ttlMicros ?? 0) : 0, ...windows);
+  return seenMicros + untilNextRun(view) + LIFETIME_SLACK_MICROS;
+}
+
+/** A scheduled view is read as at its last run: its records are needed until the next one has written them again. */
+function untilNextRun({ freshness }: ViewSpec): Micros {
+  return freshness.kind === 'scheduled' ? freshness.everyMicros + freshness.lagMicros : 0;
 }
 
 function latestColumnsOf(view: ViewSpec): string[] {

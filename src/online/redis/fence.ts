@@ -21,12 +21,22 @@ export function writerPrefix(project: string, writer: number): string {
   return `hr:writer:${escapeName(project)}:${writer}:`;
 }
 
-/** Ends each connection at the node whose name is `prefix` and a number below `number`. */
-export async function fence(connection: Connection, prefix: string, number: number): Promise<void> {
+/** Whose connections a fence ends: those to the database number that the URL names, whose name is `prefix` and a number below `number`. */
+export interface Fenced {
+  readonly database: number | undefined;
+  readonly prefix: string;
+  readonly number: number;
+}
+
+/**
+ * Ends those connections at the node. CLIENT LIST shows the connections of every database, and another environment's
+ * connections have the same names under another database number.
+ */
+export async function fence(connection: Connection, { database = 0, prefix, number }: Fenced): Promise<void> {
   const list = String(await askOne(connection, 'CLIENT', 'LIST', 'TYPE', 'NORMAL'));
   for (const line of list.split('\n')) {
-    const [, id, name = ''] = /^id=(\d+) .* name=(\S*) /.exec(line) ?? [];
-    if (id === undefined || !name.startsWith(prefix)) continue;
+    const [, id, name = '', db] = /^id=(\d+) .* name=(\S*) .* db=(\d+) /.exec(line) ?? [];
+    if (id === undefined || Number(db) !== database || !name.startsWith(prefix)) continue;
     const other = Number(name.slice(prefix.length));
     if (other < number) await askOne(connection, 'CLIENT', 'KILL', 'ID', id);
   }

@@ -13,6 +13,8 @@ interface Hash {
   readonly key: EncodedKey;
   readonly parts: PartWrite[];
   bytes: number;
+  /** The longest of its parts'. */
+  waitsMs: number;
 }
 
 const BATCH_BYTES = 1024 * 1024;
@@ -21,8 +23,8 @@ const MOST_HASHES = 1000;
 const MOST_PARTS = 200;
 
 /** Gives how long the records of an entity live as the script takes it. */
-function lifetimeWord(lifetimeMs: number | undefined): string {
-  return lifetimeMs === undefined ? '' : String(Math.max(1, Math.ceil(lifetimeMs)));
+function lifetimeWord(lifetimeMs: number | undefined, waitsMs: number): string {
+  return lifetimeMs === undefined ? '' : String(Math.max(1, Math.ceil(lifetimeMs + waitsMs)));
 }
 
 export async function putParts(
@@ -55,12 +57,12 @@ async function putHashes(
       return keys.slotOf(entity, key);
     },
     encode(out, index, withScript) {
-      const { entity, key, parts } = hashes[index] as Hash;
+      const { entity, key, parts, waitsMs } = hashes[index] as Hash;
       out.command(5 + parts.length * 2);
       out.raw(withScript ? PUT_PARTS.byText : PUT_PARTS.byHash);
       out.text(1);
       keys.writeKey(out, entity, key);
-      out.text(lifetimeWord(lifetimeMs(entity)));
+      out.text(lifetimeWord(lifetimeMs(entity), waitsMs));
       for (const part of parts) {
         out.text(partField(part.version, part));
         writePartValue(out, part);
@@ -79,11 +81,12 @@ function groupByHash(parts: readonly PartWrite[]): Hash[] {
     if (byKey === undefined) byEntity.set(entity, (byKey = new Map()));
     let hash = byKey.get(key);
     if (hash === undefined || hash.parts.length >= MOST_PARTS) {
-      hash = { entity, key, parts: [], bytes: 0 };
+      hash = { entity, key, parts: [], bytes: 0, waitsMs: 0 };
       byKey.set(key, hash);
       hashes.push(hash);
     }
     hash.parts.push(part);
+    if (part.waitsMs !== undefined && part.waitsMs > hash.waitsMs) hash.waitsMs = part.waitsMs;
     hash.bytes += fold.length + PART_NUMBER_BYTES + 100;
   }
   return hashes;

@@ -76,7 +76,8 @@ export async function openRedisStore(
       atEachNode((node) => readMark({ connection: readers.toNode(node.name), node, project, version }), only),
     writer: (link) => openStoreWriter(place, link),
     async fenceWriter(writer, holder) {
-      await atEachNode(({ name }) => fence(readers.toNode(name), writerPrefix(project, writer), holder));
+      const fenced = { database: address.login.database, prefix: writerPrefix(project, writer), number: holder };
+      await atEachNode(({ name }) => fence(readers.toNode(name), fenced));
     },
     run: (link) => openStoreRun(place, readers, link),
     // Redis forgets by itself: a hash carries its expiry.

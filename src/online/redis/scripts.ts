@@ -19,7 +19,8 @@ function script(text: string): Script {
 
 /**
  * KEYS[1] a hash; ARGV: lifetime in milliseconds (empty is for ever), then fields and parts. Writes each part whose
- * number is greater than that of the one there. Numbers are compared as numbers: Lua compares text by locale.
+ * number is greater than that of the one there. Numbers are compared as numbers: Lua compares text by locale. The end of the
+ * hash never comes nearer, for another part of it may hold an event that is known only later.
  */
 export const PUT_PARTS = script(`
 for i = 2, #ARGV, 2 do
@@ -32,7 +33,9 @@ for i = 2, #ARGV, 2 do
   end
   if isGreater then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 end
-if ARGV[1] == '' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+local lifetime = tonumber(ARGV[1])
+if not lifetime then redis.call('PERSIST', KEYS[1])
+elseif redis.call('PTTL', KEYS[1]) < lifetime then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return 1
 `);
 

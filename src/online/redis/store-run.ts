@@ -39,13 +39,13 @@ interface Begun {
 
 export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: RunLink): Promise<StoreRun> {
   const { project, address, topology, keys } = place;
-  const prefix = runPrefix(project, link.version);
+  const fenced = { database: address.login.database, prefix: runPrefix(project, link.version), number: link.run };
   const begun = new Map<string, Begun>();
   let isFenced = false;
 
   await readers.tried();
   if (topology.nodes.length === 0) throw toRedisError(topology.failure, address.label);
-  await guarded(() => Promise.all(topology.nodes.map((node) => fence(readers.toNode(node.name), prefix, link.run))));
+  await guarded(() => Promise.all(topology.nodes.map((node) => fence(readers.toNode(node.name), fenced))));
 
   return {
     nodes: topology.nodes.map(({ name }) => name),
@@ -66,7 +66,7 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
       try {
         await connection.tried;
         // Another server may have taken the node over since the run began.
-        await fence(connection, prefix, link.run);
+        await fence(connection, fenced);
         await checkOpen();
         const known = await mortalEntities(connection, node, project);
         const mortal = (await isAsMarked(connection, node)) ? known : EVERY_ENTITY;
