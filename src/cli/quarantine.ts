@@ -103,7 +103,7 @@ const release = defineCommand({
   summary: 'put rows back: pushed ones are pushed again, those of files count from the next run on',
   example: "headrace quarantine release flights --ids 3f2a9c1d5b7e8f90a1b2c3d4 --reason 'a storm, not a mistake'",
   notes:
-    'A pushed row is known since it first came, unless it says itself when. A row of a file is told by what it holds: it counts\nin whatever file it lies, for as long as the source has those columns; equal rows with it.',
+    'A row is known since its release: training sets show it to no earlier time. A row of a file is identified by what it holds:\nit counts in whatever file it lies, for as long as the source has those columns, and equal rows with it.',
   options: (command) => withChoice(command),
   async run(context, [name = ''], options) {
     const app = await context.app();

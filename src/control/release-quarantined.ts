@@ -1,8 +1,8 @@
-// Puts rows back that were set apart: pushed ones are pushed again, known since they came first; rows of files count from the
-// next run on. Broken off in the middle it is safe to call again.
+// Puts rows back that were set apart: pushed ones are pushed again; rows of files count from the next run on. Either is known
+// since its release, for no feature could be made of it before. Broken off in the middle it is safe to call again.
 
-import { addReleases, type HeldRow, type Quarantine } from '../checks/index.ts';
-import { HeadraceError, type Micros, parseJson, parseRows, type Row } from '../core/index.ts';
+import { addReleases, type Quarantine } from '../checks/index.ts';
+import { HeadraceError, parseJson, parseRows, type Row } from '../core/index.ts';
 import { isLogAlone, own, type SourceSpec } from '../definitions/index.ts';
 import type { Ingestion } from '../ingestion/index.ts';
 import { type OfflineDeps, releasesOf, releasesOfPushed } from '../offline/index.ts';
@@ -48,7 +48,7 @@ export async function releaseQuarantined(
     const json = rows.map(({ row }) => parseJson(row));
     // First, so that the file which brings the event too is no longer without it when the pushed one goes.
     await addReleases(database, name, source.columns, await pushedReleases(offline, source, json), about);
-    covered += await pushOnce(await ingestion(), { source: name, feed: key }, json, rows.map(arrivalOf));
+    covered += await pushOnce(await ingestion(), { source: name, feed: key }, json);
     await quarantine.finishRelease(key, about);
     pushed += rows.length;
   }
@@ -64,16 +64,13 @@ async function pushOnce(
   ingestion: Pick<Ingestion, 'feed'>,
   id: { readonly source: string; readonly feed: string },
   json: readonly unknown[],
-  arrivals: readonly Micros[],
 ): Promise<number> {
   const feed = ingestion.feed(id);
   await feed.begin(0);
   if ((await feed.position()) !== 0) return 0;
-  const { views } = await feed.push(json, 0, 1, { putBack: { arrivals } });
+  const { views } = await feed.push(json, 0, 1, { isPutBack: true });
   return Math.max(0, ...views.map((view) => view.covered));
 }
-
-const arrivalOf = ({ arrivedMicros }: HeldRow): Micros => arrivedMicros;
 
 async function pushedReleases(offline: OfflineDeps, source: SourceSpec, json: readonly unknown[]) {
   if (isLogAlone(source)) return [];

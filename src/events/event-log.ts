@@ -18,6 +18,8 @@ export interface NewEntry {
   readonly source: SourceSpec;
   readonly rows: readonly PushedRow[];
   readonly key?: IdempotencyKey;
+  /** Its rows were set apart and are pushed again: none was known before it arrived, whatever time it states. */
+  readonly isPutBack?: true;
 }
 
 /** The Idempotency-Key of a push, and the hash of its rows: the same key with other rows is a mistake. */
@@ -41,6 +43,8 @@ export interface LogEntry extends EntryPlace {
   readonly source: string;
   readonly count: number;
   readonly key?: IdempotencyKey;
+  /** As in NewEntry. */
+  readonly isPutBack?: true;
   /**
    * Decodes the rows by column name: a column added since is null; of one that has another type by now a value is converted
    * where it says the same in that type, and is null elsewhere, which the row's `lost` tells.

@@ -105,9 +105,9 @@ export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: Writ
     async append(entry) {
       checkOpen();
       const { cut, offset } = keeping.called();
-      const { source, rows, key } = entry;
+      const { source, rows, key, isPutBack } = entry;
       const keyed = key === undefined ? {} : { key };
-      const place = { offset, count: rows.length, source: source.name, ...keyed };
+      const place = { offset, count: rows.length, source: source.name, ...keyed, ...(isPutBack && { isPutBack }) };
       await keeping.add(packEntry(offset, entry), { kind: 'entry', ...place });
       return { writer, cut, ...place, rows: rowsOf(entry) };
     },

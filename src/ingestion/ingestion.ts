@@ -11,7 +11,6 @@ import type { IngestionDeps } from './ingestion-deps.ts';
 import { parsePush } from './parse-push.ts';
 import { checkPush } from './push-checks.ts';
 import type { PushResult } from './push-result.ts';
-import type { PutBack } from './put-back.ts';
 import { type NewPush, openPushWriter, type PushWriter, type WriterStatus } from './push-writer.ts';
 import { hashOf } from './repeat.ts';
 import { isOfRows, siftRows } from './sift.ts';
@@ -67,7 +66,8 @@ export interface Feed {
 export interface FeedRows {
   /** The position of each row; left out, they follow one another from where the batch begins. */
   readonly places?: readonly number[];
-  readonly putBack?: PutBack;
+  /** They were set apart, and are put back. */
+  readonly isPutBack?: boolean;
 }
 
 export interface IngestionStatus {
@@ -240,7 +240,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     source: string,
     rows: unknown,
     key?: string | IdempotencyKey,
-    { putBack, step }: Pick<NewPush, 'putBack' | 'step'> = {},
+    { isPutBack, step }: Pick<NewPush, 'isPutBack' | 'step'> = {},
   ): Promise<PushResult> => {
     for (;;) {
       const { current, plan } = planOf(source);
@@ -249,7 +249,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
         if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
         // What was parsed is an array of objects.
         const keyed = typeof key === 'string' ? keyOf(rows, key) : key;
-        const result = await (await ownWriter()).push(current, source, { rows: parsed, keyed, step, putBack });
+        const result = await (await ownWriter()).push(current, source, { rows: parsed, keyed, step, isPutBack });
         if (result !== undefined) return withApart(result, parsed.length);
       } catch (error) {
         const before = typeof key === 'string' && isOfRows(error) ? await repeatOfKey(source, rows, key) : undefined;
@@ -268,9 +268,9 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
       return {
         position: async () => (await ownWriter()).feedPosition(id),
         begin: (at) => table.begin(id, at, deps.clock.nowMicros()),
-        push(rows, from, to, { places = rows.map((_, i) => from + i), putBack } = {}) {
+        push(rows, from, to, { places = rows.map((_, i) => from + i), isPutBack } = {}) {
           const step = { feed: id.feed, from, to, places };
-          return push(id.source, rows, stepKey(id, from, to), { step, putBack });
+          return push(id.source, rows, stepKey(id, from, to), { step, isPutBack });
         },
         keep: (at) => table.advance(id, at, deps.clock.nowMicros()),
       };

@@ -15,7 +15,7 @@ import { walkFeed } from './feed-walk.ts';
 import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
-import { statedKnown } from './known-time.ts';
+import { knownOf } from './known-time.ts';
 import { checkDerivedTimes, withoutFarTimes } from './parse-push.ts';
 import { createPartWriter } from './part-writer.ts';
 import { createPatience, unavailable } from './patience.ts';
@@ -23,7 +23,6 @@ import { publishSchemas } from './publish-schemas.ts';
 import { type CheckedPush, checkPush } from './push-checks.ts';
 import { createPushedCount } from './pushed-count.ts';
 import type { PushResult } from './push-result.ts';
-import type { PutBack } from './put-back.ts';
 import { otherRows, repeatOf, secondOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
@@ -53,7 +52,8 @@ export interface NewPush {
   readonly keyed?: IdempotencyKey | undefined;
   /** Of a feed, whose key `keyed` is. */
   readonly step?: FeedStep | undefined;
-  readonly putBack?: PutBack | undefined;
+  /** They were set apart and are pushed again: they are not set apart now, and were not known before. */
+  readonly isPutBack?: boolean | undefined;
 }
 
 export interface WriterStatus {
@@ -76,7 +76,7 @@ interface SoundPush {
   readonly plan: SourcePlan;
   readonly rows: readonly Row[];
   readonly keyed: IdempotencyKey | undefined;
-  readonly arrivals: readonly Micros[] | undefined;
+  readonly isPutBack: boolean;
   readonly byLens: ReadonlyMap<Lens, readonly Row[]>;
 }
 
@@ -197,7 +197,7 @@ export async function openPushWriter(
 
   const append = async (
     wanted: SourcePlans,
-    { plan, rows, keyed: key, arrivals, byLens }: SoundPush,
+    { plan, rows, keyed: key, isPutBack, byLens }: SoundPush,
   ): Promise<PushResult | undefined> => {
     if (cuts.isBehind(wanted)) await cuts.takeUp(wanted);
     // From here to the append in one turn: the log puts an entry into the cut that is open at the call.
@@ -215,12 +215,12 @@ export async function openPushWriter(
       waitingRows -= rows.length;
     };
     const arrival = clock.nowMicros();
-    const arrivedAt = (i: number): Micros => arrivals?.[i] ?? arrival;
-    const logged = rows.map((row, i) => ({ row, knownMicros: arrivedAt(i) }));
+    const logged = rows.map((row) => ({ row, knownMicros: arrival }));
     let entry: LogEntry;
     const decided = counted.enter(plan.logged.name);
     try {
-      entry = await log.append({ source: plan.logged, rows: logged, ...(key === undefined ? {} : { key }) });
+      const marks = { ...(key !== undefined && { key }), ...(isPutBack && { isPutBack: true as const }) };
+      entry = await log.append({ source: plan.logged, rows: logged, ...marks });
     } catch (error) {
       decided(undefined, false);
       leave();
@@ -237,7 +237,7 @@ export async function openPushWriter(
     for (const [lens, complete] of byLens) {
       pushed.set(lens, {
         rows: complete,
-        known: complete.map((row, i) => statedKnown(lens.source, row) ?? arrivedAt(i)),
+        known: complete.map((row) => knownOf(lens.source, row, arrival, isPutBack)),
       });
     }
     return finish(leave, own, plan, entry, pushed, (counts) => decided(entry, counts));
@@ -265,15 +265,13 @@ export async function openPushWriter(
 
   const take = async (wanted: SourcePlans, source: string, given: NewPush): Promise<PushResult | undefined> => {
     const plan = wanted.of(source) as SourcePlan;
-    const { rows, keyed, step, putBack } = given;
+    const { rows, keyed, step, isPutBack = false } = given;
     const byLens = await derive(plan, rows);
     const [today] = plan.lenses;
     // Every lens of the plan is in it.
     const complete = byLens.get(today) as readonly Row[];
-    const { apart, broken } = checkPush(today.checks, complete, putBack !== undefined, (all) =>
-      tellOfBroken(source, all),
-    );
-    const sound = { plan, rows, keyed, arrivals: putBack?.arrivals, byLens };
+    const { apart, broken } = checkPush(today.checks, complete, isPutBack, (all) => tellOfBroken(source, all));
+    const sound = { plan, rows, keyed, isPutBack, byLens };
     const result = await takeSound(wanted, sound, apart, step);
     if (step !== undefined && result !== undefined && result.until === undefined)
       await letOthersGo(deps, plan.logged, rows, apart, step);

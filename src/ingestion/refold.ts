@@ -16,7 +16,7 @@ import { claimAgain, claimOf, finishAgain } from './claim-desk.ts';
 import { narrowed } from './cut-view.ts';
 import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
-import { statedKnown } from './known-time.ts';
+import { knownOf } from './known-time.ts';
 import { createPartTable, type Part } from './part-table.ts';
 import type { PartWriter } from './part-writer.ts';
 import { encodeResult, type PushedView } from './push-result.ts';
@@ -119,7 +119,10 @@ export async function refoldCut(
 async function loggedRows(lens: Lens, entry: LogEntry): Promise<LensRows> {
   const pushed = entry.rows(lens.source);
   const rows = await lens.deriveAgain(pushed.map(({ row }) => row));
-  return { rows, known: pushed.map(({ knownMicros }, i) => statedKnown(lens.source, rows[i] as Row) ?? knownMicros) };
+  const known = pushed.map(({ knownMicros }, i) => {
+    return knownOf(lens.source, rows[i] as Row, knownMicros, entry.isPutBack);
+  });
+  return { rows, known };
 }
 
 export function resultOf(entry: LogEntry, views: readonly PushedView[]): string {

@@ -145,7 +145,7 @@ describe('a feed in a backup', () => {
       const feed = ingestion.feed({ source: 'events', feed: key });
       await feed.begin(0);
       const json = rows.map(({ row }) => JSON.parse(row) as object);
-      await feed.push(json, 0, 1, { putBack: { arrivals: [NOW] } });
+      await feed.push(json, 0, 1, { isPutBack: true });
       await quarantine?.finishRelease(key, { at: NOW, by: 'me', reason: null });
     };
     await release(1);

@@ -201,12 +201,17 @@ export function shopManifest(path: string, more: Partial<SourceSpec> = {}): Mani
   });
 }
 
-/** A training set of these shops as at NOW: its rows and its id. */
-export async function shopTrainingSet({ deps, directory }: PushesWorld, shops: readonly string[], name = 'set') {
+/** A training set of these shops as at a time: its rows and its id. */
+export async function shopTrainingSet(
+  { deps, directory }: PushesWorld,
+  shops: readonly string[],
+  name = 'set',
+  when: Micros = NOW,
+) {
   const connection = await deps.duckdb.connect();
   try {
     const spine = fields({ shop: TYPES.string, when: TYPES.timestamp });
-    const asked = shops.map((shop) => ({ shop, when: NOW }));
+    const asked = shops.map((shop) => ({ shop, when }));
     await writeParquet(connection, join(directory, 'spine.parquet'), spine, asked);
     const out = join(directory, `${name}.parquet`);
     const request = { service: 'all', spine: 'spine.parquet', directory, timestamp: 'when', labels: [], out };

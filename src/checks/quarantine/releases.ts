@@ -18,8 +18,8 @@ export interface Release {
 export interface Releases {
   /** The greatest number among them; 0 for none. */
   readonly last: number;
-  /** By columns, the hashes of released rows. */
-  of(source: string): readonly { readonly columns: readonly Field[]; readonly hashes: ReadonlySet<string> }[];
+  /** By columns, the hashes of released rows, and when each was released. */
+  of(source: string): readonly { readonly columns: readonly Field[]; readonly hashes: ReadonlyMap<string, Micros> }[];
   /** The greatest number of the source's own; 0 for none. */
   lastOf(source: string): number;
 }
@@ -33,17 +33,17 @@ export async function loadReleases(opened: Database, last = Infinity): Promise<R
     await database
       .tables<QuarantineTables>()
       .selectFrom('quarantine_releases')
-      .select(['seq', 'source', 'columns', 'hash'])
+      .select(['seq', 'source', 'columns', 'hash', 'released_micros'])
       .orderBy('seq')
       .execute()
   ).filter(({ seq }) => seq <= last);
   if (rows.length === 0) return NOTHING_RELEASED;
-  const sources = new Map<string, Map<string, Set<string>>>();
+  const sources = new Map<string, Map<string, Map<string, Micros>>>();
   const lasts = new Map<string, number>();
-  for (const { seq, source, columns, hash } of rows) {
-    const byColumns = sources.get(source) ?? new Map<string, Set<string>>();
+  for (const { seq, source, columns, hash, released_micros } of rows) {
+    const byColumns = sources.get(source) ?? new Map<string, Map<string, Micros>>();
     sources.set(source, byColumns);
-    byColumns.set(columns, (byColumns.get(columns) ?? new Set()).add(hash));
+    byColumns.set(columns, (byColumns.get(columns) ?? new Map<string, Micros>()).set(hash, released_micros));
     lasts.set(source, seq);
   }
   return {

@@ -43,6 +43,7 @@ export interface EntryRecord {
   readonly count: number;
   readonly source: string;
   readonly key?: IdempotencyKey;
+  readonly isPutBack?: true;
 }
 
 /** Any but the head. */
@@ -76,9 +77,10 @@ function nameOf(source: SourceSpec): string {
   return name;
 }
 
-export function packEntry(offset: number, { source, rows, key }: NewEntry): Buffer {
+export function packEntry(offset: number, { source, rows, key, isPutBack }: NewEntry): Buffer {
   const keyed = key === undefined ? '' : `,"key":${JSON.stringify(key.key)},"hash":${JSON.stringify(key.hash)}`;
-  const header = `{"offset":${offset},"count":${rows.length},"source":${nameOf(source)}${keyed}}`;
+  const back = isPutBack === undefined ? '' : `,"back":true`;
+  const header = `{"offset":${offset},"count":${rows.length},"source":${nameOf(source)}${keyed}${back}}`;
   return packFrame(KIND.entry, header, encodeRows(source, rows));
 }
 
@@ -93,8 +95,8 @@ export function readHead({ kind, header }: Frame): SegmentHead | string {
 /** A record as its frame's header has it (the checksum held, so this is what was packed); undefined for another kind. */
 export function readRecord({ kind, header }: Frame): LogRecord | undefined {
   if (kind === KIND.entry) {
-    const { offset, count, source, key, hash } = JSON.parse(header) as EntryHeader;
-    const record = { kind: 'entry', offset, count, source } as const;
+    const { offset, count, source, key, hash, back } = JSON.parse(header) as EntryHeader;
+    const record = { kind: 'entry', offset, count, source, ...(back && { isPutBack: back }) } as const;
     return key === undefined ? record : { ...record, key: { key, hash: hash ?? '' } };
   }
   if (kind === KIND.mark) {
@@ -111,6 +113,7 @@ interface EntryHeader {
   readonly source: string;
   readonly key?: string;
   readonly hash?: string;
+  readonly back?: true;
 }
 
 /** The entry with its place; its rows are decoded when asked for. */

@@ -16,29 +16,33 @@ export function rowHashSql(columns: readonly Field[]): string {
 let functions = 0;
 
 /**
- * SQL that is true for a row that was released, by columns that the source still has; undefined where none was. To be
+ * SQL of when a row was released (BIGINT micros), by columns that the source still has; null where it was not. To be
  * evaluated for the few rows alone of which it matters: it hashes them.
  */
-export function releasedSql(connection: DuckDBConnection, source: SourceSpec, releases: Releases): string | undefined {
+export function releasedSql(connection: DuckDBConnection, source: SourceSpec, releases: Releases): string {
   const known = releases.of(source.name).filter(({ columns }) => columns.every((column) => hasColumn(source, column)));
-  if (known.length === 0) return undefined;
-  const tests = known.map(({ columns, hashes }) => {
+  if (known.length === 0) return 'CAST(NULL AS BIGINT)';
+  const times = known.map(({ columns, hashes }) => {
     const name = `__hr_released_${process.pid}_${++functions}`;
     connection.registerScalarFunction(
       DuckDBScalarFunction.create({
         name,
         parameterTypes: [nodeDuckType({ kind: 'string' })],
-        returnType: nodeDuckType({ kind: 'bool' }),
+        returnType: nodeDuckType({ kind: 'int64' }),
         mainFunction(_info, chunk, out) {
           const vector = chunk.getColumnVector(0);
-          for (let row = 0; row < chunk.rowCount; row++) out.setItem(row, hashes.has(String(vector.getItem(row))));
+          for (let row = 0; row < chunk.rowCount; row++) {
+            const released = hashes.get(String(vector.getItem(row)));
+            out.setItem(row, released === undefined ? null : BigInt(released));
+          }
           out.flush();
         },
       }),
     );
     return `${name}(${rowHashSql(columns)})`;
   });
-  return `(${tests.join(' OR ')})`;
+  // It passes over nulls.
+  return `least(${times.join(', ')})`;
 }
 
 function hasColumn({ columns }: SourceSpec, { name, type }: Field): boolean {

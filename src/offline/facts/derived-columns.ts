@@ -67,9 +67,9 @@ export function derivedSql({ type }: DeriveSpec, sql: string): string {
 }
 
 /**
- * A relation that has `__hr_logged`, with `__hr_event` and `__hr_known`. A row known before it happened is known when it
+ * A relation that has `__hr_logged` and `__hr_released`, with `__hr_event` and `__hr_known`. A row known before it happened is known when it
  * happens, so that everything downstream may trust known ≥ event; a pushed row whose source has no column for it, or that
- * leaves it null, was known when the log has it.
+ * leaves it null, was known when the log has it, and one that was set apart and put back not before that.
  */
 export function withTimes(source: SourceSpec, rows: string): string {
   const { knownTime } = source;
@@ -77,8 +77,8 @@ export function withTimes(source: SourceSpec, rows: string): string {
   const after = knownTime.kind === 'after' ? ` + ${knownTime.micros}` : '';
   const known =
     column === undefined ? `coalesce(__hr_logged, __hr_event${after})` : `coalesce(${microsOf(column)}, __hr_logged)`;
-  // greatest() passes over nulls: an unknown time must stay unknown.
-  const timed = `CASE WHEN __hr_event IS NOT NULL AND ${known} IS NOT NULL THEN greatest(${known}, __hr_event) END`;
+  // greatest() passes over nulls: an unknown time must stay unknown, and few rows were ever released.
+  const timed = `CASE WHEN __hr_event IS NOT NULL AND ${known} IS NOT NULL THEN greatest(${known}, __hr_event, __hr_released) END`;
   return `(SELECT *, ${timed} AS __hr_known FROM (SELECT *, ${microsOf(source.eventTime)} AS __hr_event FROM ${rows}))`;
 }
 

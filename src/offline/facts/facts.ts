@@ -48,7 +48,8 @@ export interface FactsRequest {
 /**
  * Relations stand after FROM, on the connection that they were made for. Their columns: the declared and derived ones, and
  * - `__hr_event`, `__hr_known`: BIGINT micros, known ≥ event. `__hr_known` is null where the row matches nothing; such
- *   rows stay in, so that they can be counted. A pushed row without one of its own is known since it arrived.
+ *   rows stay in, so that they can be counted. A pushed row without one of its own is known since it arrived, and one that
+ *   was set apart not before its release.
  * - `__hr_row`: BIGINT below 2^53, unique in `relation`, the same for the same inputs; the log's are above all files'.
  * - `__hr_file`: INTEGER index into `files`; null in the log.
  * - `__hr_writer`, `__hr_cut`: INTEGER; `__hr_offset`: BIGINT, the row's own. Null in files.

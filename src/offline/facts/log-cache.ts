@@ -76,7 +76,7 @@ export function sourceFolder({ dataDirectory }: LogCacheDeps, { name, columns }:
 }
 
 /** Rises with every change of what the files hold besides. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 
 export const writerName = ({ number, token }: WriterRow): string => `${number}-${token}`;
 
@@ -165,7 +165,9 @@ async function convert(
     }
     entry.rows(source).forEach(({ row, knownMicros, lost }, i) => {
       const values: Value[] = source.columns.map(({ name }) => row[name] ?? null);
-      values.push(writer, entry.cut, BigInt(entry.offset + i), BigInt(knownMicros), lostText(source, lost));
+      const logged = BigInt(knownMicros);
+      const released = entry.isPutBack === true ? logged : null;
+      values.push(writer, entry.cut, BigInt(entry.offset + i), logged, released, lostText(source, lost));
       rows?.add(values);
     });
     part.rows += entry.count;
@@ -174,11 +176,18 @@ async function convert(
   return files;
 }
 
-/** The log's own: where a row lies in it, and what reading it lost (`lostText`). */
-export const PLACE_COLUMNS: readonly string[] = ['__hr_writer', '__hr_cut', '__hr_offset', '__hr_logged', '__hr_lost'];
-const PLACE_TYPES: readonly DataType[] = (['int32', 'int32', 'int64', 'int64', 'string'] as const).map((kind) => ({
-  kind,
-}));
+/** The log's own: where a row lies in it, when it came and was released, and what reading it lost (`lostText`). */
+export const PLACE_COLUMNS: readonly string[] = [
+  '__hr_writer',
+  '__hr_cut',
+  '__hr_offset',
+  '__hr_logged',
+  '__hr_released',
+  '__hr_lost',
+];
+const PLACE_TYPES: readonly DataType[] = (['int32', 'int32', 'int64', 'int64', 'int64', 'string'] as const).map(
+  (kind) => ({ kind }),
+);
 
 /** Names of our own, so that no column of the user's stands in for one of DuckDB's virtual ones. */
 export function columnName(source: SourceSpec, index: number): string {

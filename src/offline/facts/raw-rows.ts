@@ -15,10 +15,11 @@ export const ROWS_PER_FILE = 2 ** 36;
 export const FIRST_LOG_ROW = 2 ** 52;
 export const MOST_FILES = FIRST_LOG_ROW / ROWS_PER_FILE;
 
-/** What the log says of a row, in a file's row: its place, when it arrived, what reading it lost. */
+/** What the log says of a row, in a file's row: its place, when it arrived, when it was released, what reading it lost. */
 export const NOT_IN_LOG =
   'CAST(NULL AS INTEGER) AS __hr_writer, CAST(NULL AS INTEGER) AS __hr_cut, ' +
-  'CAST(NULL AS BIGINT) AS __hr_offset, CAST(NULL AS BIGINT) AS __hr_logged, CAST(NULL AS VARCHAR) AS __hr_lost';
+  'CAST(NULL AS BIGINT) AS __hr_offset, CAST(NULL AS BIGINT) AS __hr_logged, CAST(NULL AS BIGINT) AS __hr_released, ' +
+  'CAST(NULL AS VARCHAR) AS __hr_lost';
 
 /** Rows of files: the declared columns, `__hr_row`, `__hr_file` and NOT_IN_LOG. */
 export interface FileRows {

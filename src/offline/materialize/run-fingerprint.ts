@@ -15,5 +15,13 @@ export function runFingerprint(
   const rules = settingApart(source);
   if (rules.length === 0) return fingerprint;
   const isTogether = rules.some(({ rule }) => rule === 'unique');
-  return contentHash({ fingerprint, released: released?.lastOf(source.name) ?? 0, files: isTogether ? files : [] });
+  return contentHash({
+    fingerprint,
+    sorting: SORTING,
+    released: released?.lastOf(source.name) ?? 0,
+    files: isTogether ? files : [],
+  });
 }
+
+/** Rises with every change of which rows a rule sets apart, or since when one that was put back is known. */
+const SORTING = 2;
