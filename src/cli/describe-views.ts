@@ -155,6 +155,6 @@ function clocksAhead(views: readonly ViewStatus[]): string[] {
     .filter((one) => one.state === 'open' && one.clock_ahead_seconds >= AHEAD_SECONDS)
     .map(({ writer, machine, clock_ahead_seconds: seconds }) => {
       const ahead = formatDuration(seconds * MICROS_PER_SECOND);
-      return `\nThe clock of writer ${writer} on ${machine} is ${ahead} ahead of this one: once a run counts its events, they are read only when that time comes.`;
+      return `\nThe clock of writer ${writer} on ${machine} is ${ahead} ahead of this one. If it is ahead of the online store's too, the pushes that it takes are stamped by the store's clock. Set it right.`;
     });
 }

@@ -91,7 +91,7 @@ export interface WriterCoverage {
   readonly waiting: number;
   /**
    * How far its clock was ahead of the asker's when it last told of itself; 0 when it was not. Events that name no known
-   * time were stamped by it.
+   * time are stamped by it, or by the online store's where it is more than a minute past that.
    */
   readonly clock_ahead_seconds: number;
 }

@@ -5,6 +5,7 @@ import type { BrokenRule } from '../checks/index.ts';
 import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, versionsOf } from '../definitions/index.ts';
 import type { IdempotencyKey } from '../events/index.ts';
+import { createArrivalClock } from './arrival-clock.ts';
 import { endedWithin } from './ended-within.ts';
 import { type FeedId, stepKey } from './feed-key.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
@@ -101,8 +102,10 @@ const CLOSE_LIMIT_MS = 5000;
 const SETTLE_EVERY_MS = 5000;
 const TOUCH_EVERY_MS = 2000;
 
-export function openIngestion(deps: IngestionDeps, options: IngestionOptions): Ingestion {
-  const { logger } = deps;
+export function openIngestion(given: IngestionDeps, options: IngestionOptions): Ingestion {
+  const { logger } = given;
+  const clock = createArrivalClock(given.clock, given.store, logger);
+  const deps: IngestionDeps = { ...given, clock };
   let compiled: SourcePlans | undefined;
   let opening: Promise<PushWriter> | undefined;
   let writer: PushWriter | undefined;
@@ -242,6 +245,8 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     key?: string | IdempotencyKey,
     { isPutBack, step }: Pick<NewPush, 'isPutBack' | 'step'> = {},
   ): Promise<PushResult> => {
+    const checked = clock.check();
+    if (checked !== undefined) await checked;
     for (;;) {
       const { current, plan } = planOf(source);
       try {

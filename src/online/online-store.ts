@@ -196,6 +196,8 @@ export interface OnlineStore {
   fenceWriter(writer: number, holder: number): Promise<void>;
   /** Fences earlier runs of the version at every node; then the run's connections are named by it. */
   run(link: RunLink): Promise<StoreRun>;
+  /** The store's own clock: of a server the one that its records expire by, of LMDB this machine's, without a promise. */
+  nowMicros(): Micros | Promise<Micros>;
   /** Forgets records past their lifetime as of `now`, where the store does not do so by itself; gives how many. */
   removeExpired(now: Micros): Promise<number>;
   close(): Promise<void>;

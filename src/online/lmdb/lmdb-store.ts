@@ -72,6 +72,7 @@ export function openLmdbStore({
       // A writer writes by its own process's calls alone: once it is dead, none of its commands is still on the way.
     },
     run: (link) => openLmdbRun({ environment, records, keys, clock }, link),
+    nowMicros: () => clock.nowMicros(),
     removeExpired: (now) => sweep({ environment, keys, records, claims, time }, now),
     close: () => environment.close(),
   };

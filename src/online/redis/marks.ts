@@ -13,7 +13,7 @@ import type { RedisNode } from './cluster/topology.ts';
 import { escapeName } from './record-keys.ts';
 import { askOne } from './resp/ask-one.ts';
 import type { Connection } from './resp/connection.ts';
-import { readServerInfo, type ServerInfo } from './server-info.ts';
+import { readServerInfo, readServerTime, type ServerInfo } from './server-info.ts';
 
 export interface MarkPlace {
   readonly connection: Connection;
@@ -154,9 +154,7 @@ const ownTime = (): number => systemClock.nowMicros() / 1000;
 
 /** Milliseconds of Unix time by the server's clock. */
 async function timeOf(connection: Connection): Promise<number> {
-  // TIME gives seconds and the microseconds of the second.
-  const [seconds, micros] = (await askOne(connection, 'TIME')) as readonly [Buffer, Buffer];
-  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+  return Math.floor((await readServerTime(connection)) / 1000);
 }
 
 function keyOf({ node, project, version }: MarkPlace): string {

@@ -8,6 +8,7 @@ import { openTopology, type RedisNode } from './cluster/topology.ts';
 import { fence, writerPrefix } from './fence.ts';
 import { watchHealth } from './health.ts';
 import { readMark } from './marks.ts';
+import { readServerTime } from './server-info.ts';
 import { createRecordKeys, escapeName } from './record-keys.ts';
 import { toRedisError } from './redis-errors.ts';
 import { parseRedisUrl } from './redis-url.ts';
@@ -60,6 +61,17 @@ export async function openRedisStore(
       return Promise.all(topology.nodes.filter(({ name }) => only === undefined || name === only).map(ask));
     });
 
+  /** Asks every node; gives the answers of those that can be reached. Throws where none can. */
+  const atNodesThatAnswer = <T>(ask: (node: RedisNode) => Promise<T>): Promise<[T, ...T[]]> =>
+    guarded(async () => {
+      const asked = await atEachNode((node) => Promise.allSettled([ask(node)]));
+      const answers = asked.flat();
+      const given = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+      const [first, ...others] = given;
+      if (first === undefined) throw answers.find((answer) => answer.status === 'rejected')?.reason;
+      return [first, ...others];
+    });
+
   const reader = createTurnReader(readers, place.keys, (failure) => toRedisError(failure, address.label));
 
   return {
@@ -80,6 +92,11 @@ export async function openRedisStore(
       await atEachNode(({ name }) => fence(readers.toNode(name), fenced));
     },
     run: (link) => openStoreRun(place, readers, link),
+    async nowMicros() {
+      const times = await atNodesThatAnswer(({ name }) => readServerTime(readers.toNode(name)));
+      // Of several that differ the one in the middle: one that is wrong does not matter.
+      return times.toSorted((a, b) => a - b)[(times.length - 1) >> 1] as number;
+    },
     // Redis forgets by itself: a hash carries its expiry.
     removeExpired: async () => 0,
     async close() {

@@ -1,5 +1,6 @@
-// What a Redis server reports of itself by INFO. Managed servers forbid CONFIG; most allow INFO.
+// What a Redis server reports of itself: its time, and the fields of INFO. Managed servers forbid CONFIG; most allow INFO.
 
+import { type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import { askOne } from './resp/ask-one.ts';
 import type { Connection } from './resp/connection.ts';
 import { RedisReplyError } from './resp/reply.ts';
@@ -15,6 +16,13 @@ export async function readServerInfo(connection: Connection): Promise<ServerInfo
     if (error instanceof RedisReplyError) return undefined;
     throw error;
   }
+}
+
+/** By the server's clock. */
+export async function readServerTime(connection: Connection): Promise<Micros> {
+  // TIME gives seconds and the microseconds of the second.
+  const [seconds, micros] = (await askOne(connection, 'TIME')) as readonly [Buffer, Buffer];
+  return Number(seconds) * MICROS_PER_SECOND + Number(micros);
 }
 
 /** Lines `field:value`; headings of sections begin with `#`. */
