@@ -90,6 +90,7 @@ export {
   describeMistake,
   type Int64Form,
   INVALID,
+  toFloat32,
   invalid,
   compileRowReader,
   parseRow,

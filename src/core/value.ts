@@ -25,10 +25,8 @@ export function parseValue(type: DataType, json: unknown): Value | typeof INVALI
         : INVALID;
     case 'int64':
       return parseInt64(json);
-    case 'float32': {
-      const parsed = parseFloat64(json);
-      return parsed === INVALID ? INVALID : Math.fround(parsed);
-    }
+    case 'float32':
+      return parseFloat32(json);
     case 'float64':
       return parseFloat64(json);
     case 'string':
@@ -44,7 +42,7 @@ export function parseValue(type: DataType, json: unknown): Value | typeof INVALI
     }
     case 'vector': {
       if (!Array.isArray(json) || json.length !== type.size) return INVALID;
-      const items = json.map(parseFloat64);
+      const items = json.map(parseFloat32);
       return items.includes(INVALID) ? INVALID : Float32Array.from(items as number[]);
     }
   }
@@ -78,8 +76,22 @@ function parseFloat64(json: unknown): number | typeof INVALID {
   return typeof json === 'string' && Object.hasOwn(SPECIAL_FLOATS, json) ? (SPECIAL_FLOATS[json] as number) : INVALID;
 }
 
+function parseFloat32(json: unknown): number | typeof INVALID {
+  const parsed = parseFloat64(json);
+  return parsed === INVALID ? INVALID : toFloat32(parsed);
+}
+
+/** The nearest float32; INVALID for a number past the range of those, which would become an infinity. */
+export function toFloat32(value: number): number | typeof INVALID {
+  const rounded = Math.fround(value);
+  return Number.isFinite(rounded) || !Number.isFinite(value) ? rounded : INVALID;
+}
+
+// The last letter before the padding holds 4 or 2 bits that belong to no byte. They are 0, so that one value has one text.
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/;
+
 function parseBytes(json: unknown): Uint8Array | typeof INVALID {
-  if (typeof json !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(json) || json.length % 4 !== 0) return INVALID;
+  if (typeof json !== 'string' || !BASE64.test(json)) return INVALID;
   return new Uint8Array(Buffer.from(json, 'base64'));
 }
 

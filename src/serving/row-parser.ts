@@ -9,6 +9,7 @@ import {
   type ErrorDetail,
   type Field,
   INVALID,
+  toFloat32,
   noteMistake,
   parseSent,
   parseTimestamp,
@@ -119,7 +120,7 @@ function compileValueParser(type: DataType): ColumnParser {
     case 'float64':
       return (raw) => (Number.isFinite(raw) ? (raw as number) : parseRequired(type, raw));
     case 'float32':
-      return (raw) => (Number.isFinite(raw) ? Math.fround(raw as number) : parseRequired(type, raw));
+      return (raw) => (Number.isFinite(raw) ? toFloat32(raw as number) : parseRequired(type, raw));
     case 'timestamp':
       return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : INVALID);
     default:
@@ -153,15 +154,18 @@ function parseInside(type: DataType, raw: unknown): Value | typeof INVALID {
   }
 }
 
-// JSON's digits may name a number that no double holds (1e400): it comes as an infinity, or as a bigint.
+// JSON's digits may name a number that the type doesn't hold (1e400, or 1e39 of a float32): it comes as a number, an infinity, or
+// a bigint.
 function hasOverflow(type: DataType, raw: unknown): boolean {
-  if (Number.isFinite(raw)) return false;
+  if (Number.isFinite(raw)) return type.kind === 'float32' && toFloat32(raw as number) === INVALID;
   if (type.kind === 'list' || type.kind === 'vector') {
     const of: DataType = type.kind === 'list' ? type.of : { kind: 'float32' };
     return Array.isArray(raw) && raw.some((item) => hasOverflow(of, item));
   }
   if (type.kind !== 'float32' && type.kind !== 'float64') return false;
-  return (typeof raw === 'number' || typeof raw === 'bigint') && !Number.isFinite(Number(raw));
+  if (typeof raw !== 'number' && typeof raw !== 'bigint') return false;
+  const number = Number(raw);
+  return !Number.isFinite(number) || (type.kind === 'float32' && toFloat32(number) === INVALID);
 }
 
 const OVERFLOW = 'a number past what it holds. Infinity goes as text, "Infinity" or "-Infinity"';

@@ -166,6 +166,14 @@ it('what no value of the type can be is refused for its column, whatever the val
   }
 });
 
+it('a double past the range of a float32 is none', () => {
+  const [encoding] = encodingsOf({ kind: 'float64' });
+  const read = (...values: number[]) =>
+    readArrow([columnOf({ kind: 'float32' })], streamOf({ it: (encoding as Encoding).encode(values) }));
+  expect(read(1.5, Infinity)).toEqual([[1.5], [Infinity]]);
+  expect(read(1.5, 1e39)).toEqual(['rows[1].it']);
+});
+
 // One column of each type, and text as a dictionary.
 const COLUMNS = [...TYPES, ...TYPES.filter(({ name }) => name === 'string')].map(({ type }, at) =>
   columnOf(type, true, `c${at}`),

@@ -24,7 +24,7 @@ export function valuesOf(schema: Schema, schemas: Schemas): fc.Arbitrary<unknown
     case 'number':
       return fc.oneof(
         fc.double({ noNaN: true, noDefaultInfinity: true, ...bounds(schema) }),
-        fc.integer(bounds(schema)),
+        fc.integer(safeBounds(schema)),
       );
     case 'string':
       return texts(schema);
@@ -42,6 +42,12 @@ function bounds({ minimum, maximum }: Schema): { readonly min?: number; readonly
     ...(minimum === undefined ? {} : { min: Number(minimum) }),
     ...(maximum === undefined ? {} : { max: Number(maximum) }),
   };
+}
+
+/** Of whole numbers among doubles, which are told one from the next up to 2^53. */
+function safeBounds(schema: Schema): { readonly min?: number; readonly max?: number } {
+  const { min = -(2 ** 31), max = 2 ** 31 - 1 } = bounds(schema);
+  return { min: Math.max(min, Number.MIN_SAFE_INTEGER), max: Math.min(max, Number.MAX_SAFE_INTEGER) };
 }
 
 function integers(schema: Schema): fc.Arbitrary<unknown> {

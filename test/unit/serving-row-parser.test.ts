@@ -106,8 +106,15 @@ describe('a value', () => {
       [2 ** 70, 2 ** 70, [2 ** 70], Float32Array.of(2 ** 70, 0)],
     ]);
     const past = ': a number past what it holds. Infinity goes as text, "Infinity" or "-Infinity"';
-    for (const json of ['1e400', '-1e400', '9'.repeat(400)])
-      for (const [name, value] of Object.entries({ f: json, g: json, l: `[1,${json}]`, v: `[${json},1]` })) {
+    const every = ['1e400', '-1e400', '9'.repeat(400)].map((json) => ({
+      f: json,
+      g: json,
+      l: `[1,${json}]`,
+      v: `[${json},1]`,
+    }));
+    const short = ['1e39', '1'.padEnd(40, '0')].map((json) => ({ g: json, v: `[${json},1]` }));
+    for (const values of [...every, ...short])
+      for (const [name, value] of Object.entries(values)) {
         const row = { ...fine, ...(parseJson(`{"${name}":${value}}`) as object) };
         const message = new RegExp(`^inputs\\[0\\]\\.${name}: expected .+, got .{1,60}${past}$`);
         expect(parse(columns, row).told).toEqual([expect.stringMatching(message)]);

@@ -1,7 +1,16 @@
 // Values as a user's function sees them, and back: a timestamp is a Date to the user and microseconds inside.
 
 import { compileFunction } from 'node:vm';
-import { absentValueOf, type DataType, type Field, INVALID, parseValue, toDate, type Value } from '../../core/index.ts';
+import {
+  absentValueOf,
+  type DataType,
+  type Field,
+  INVALID,
+  parseValue,
+  toDate,
+  toFloat32,
+  type Value,
+} from '../../core/index.ts';
 
 const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
@@ -85,7 +94,7 @@ function checkOf(type: DataType): FromUser {
     case 'int64':
       return int64;
     case 'float32':
-      return (value) => (typeof value === 'number' ? Math.fround(value) : INVALID);
+      return (value) => (typeof value === 'number' ? toFloat32(value) : INVALID);
     case 'float64':
       return (value) => (typeof value === 'number' ? value : INVALID);
     case 'string':
@@ -124,7 +133,8 @@ function vector(value: unknown, size: number): Value | typeof INVALID {
   if (value instanceof Float32Array) return value.length === size ? value : INVALID;
   if (!Array.isArray(value) || value.length !== size || !value.every((item) => typeof item === 'number'))
     return INVALID;
-  return Float32Array.from(value as number[]);
+  const items = (value as number[]).map(toFloat32);
+  return items.includes(INVALID) ? INVALID : Float32Array.from(items as number[]);
 }
 
 /** What a function gave, in a few words for an error. */

@@ -20,8 +20,7 @@ export function converterOf(stored: DataType, wanted: DataType): Convert {
   return (value) => {
     const json = jsonFor(stored, wanted, value);
     const converted = parseValue(wanted, json);
-    if (converted === INVALID) return null;
-    return wanted.kind === 'float32' && Number.isFinite(json) && !Number.isFinite(converted) ? null : converted;
+    return converted === INVALID ? null : converted;
   };
 }
 

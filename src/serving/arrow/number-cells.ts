@@ -1,7 +1,7 @@
 // Whole numbers and floats of every width as ours: one that does not fit is told, a float64 is rounded to a float32 as JSON's
 // numbers are.
 
-import type { DataType } from '../../core/index.ts';
+import { type DataType, INVALID, toFloat32 } from '../../core/index.ts';
 import type { ArrowType } from './arrow-type.ts';
 import { type ReadCell, viewOf, WrongCell } from './cells.ts';
 import type { ColumnData } from './read-stream.ts';
@@ -61,7 +61,12 @@ export function numberReader(from: Int | Float, type: DataType): (data: ColumnDa
     const view = viewOf(buffers, 0, length * from.bytes);
     if (from.kind === 'float') {
       if (from.bytes === 4) return (at) => view.getFloat32(at * 4, true);
-      return isFloat32 ? (at) => Math.fround(view.getFloat64(at * 8, true)) : (at) => view.getFloat64(at * 8, true);
+      if (!isFloat32) return (at) => view.getFloat64(at * 8, true);
+      return (at) => {
+        const value = view.getFloat64(at * 8, true);
+        const float = toFloat32(value);
+        return float === INVALID ? new WrongCell(type, value, ', which is past its range') : float;
+      };
     }
     const whole = from.bytes === 8 ? largeIntAt(view, from) : smallIntAt(view, from);
     return (at) => {

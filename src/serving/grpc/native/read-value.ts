@@ -8,6 +8,7 @@ import {
   type Micros,
   MICROS_PER_SECOND,
   parseTimestamp,
+  toFloat32,
   TIME_RANGE,
   typeName,
   type Value,
@@ -145,7 +146,7 @@ export function asType(type: DataType, sent: SentValue): Value | typeof INVALID 
       if (typeof sent === 'bigint') return sent;
       return typeof sent === 'number' && Number.isSafeInteger(sent) ? BigInt(sent) : INVALID;
     case 'float32':
-      return typeof sent === 'number' || typeof sent === 'bigint' ? Math.fround(Number(sent)) : INVALID;
+      return typeof sent === 'number' || typeof sent === 'bigint' ? toFloat32(Number(sent)) : INVALID;
     case 'float64':
       return typeof sent === 'number' || typeof sent === 'bigint' ? Number(sent) : INVALID;
     case 'string':

@@ -64,6 +64,9 @@ const SPECIAL = { type: 'string', enum: ['NaN', 'Infinity', '-Infinity'] };
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 
+/** The greatest float32 that is finite. */
+const MOST_FLOAT32 = (2 - 2 ** -23) * 2 ** 127;
+
 /** What the schemas refer to, by name. Numbers past 2^53 are bigints. */
 export const VALUE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   Int64: {
@@ -82,7 +85,7 @@ export const VALUE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   },
   Float32: {
     description: 'Rounded to 32 bits; not a number and the infinities are text',
-    anyOf: [{ type: 'number', format: 'float' }, SPECIAL],
+    anyOf: [{ type: 'number', format: 'float', minimum: -MOST_FLOAT32, maximum: MOST_FLOAT32 }, SPECIAL],
   },
   Float64: {
     description: 'Not a number and the infinities are text',
@@ -91,7 +94,7 @@ export const VALUE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   Bytes: {
     type: 'string',
     contentEncoding: 'base64',
-    pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$',
+    pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$',
   },
   Timestamp: {
     type: 'string',
