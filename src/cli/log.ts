@@ -1,6 +1,6 @@
 // `headrace log`: the writers of the event log, letting go of one whose machine will not return, and retention.
 
-import { formatTimestamp, MICROS_PER_SECOND } from '../core/index.ts';
+import { formatTimestamp, MICROS_PER_SECOND, stringifyJson, toJson } from '../core/index.ts';
 import type { PruneReport, WriterRemoval } from '../offline/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { formatTable } from './table.ts';
@@ -129,6 +129,39 @@ const forget = defineCommand({
   },
 });
 
+const entries = defineCommand({
+  usage: 'entries <folder>',
+  summary: 'print what a folder that was set aside (HR_LOG_COPIED) holds and the log lacks, as JSON lines',
+  example:
+    'headrace log entries .headrace/log/.copied-7-4f2a81c05e9d\nheadrace log entries .headrace/log/.copied-7-4f2a81c05e9d --source orders > again.jsonl',
+  options: (command) =>
+    command.option('--source <name>', 'the rows of this source alone, in the form that headrace push reads'),
+  async run(context, [folder = ''], options) {
+    const app = await context.app('read');
+    const { sources } = (await app.applied()).manifest;
+    const only = textOption(options, 'source');
+    const { readCopied } = await import('../events/index.ts');
+    const found: object[] = [];
+    for await (const entry of readCopied(context.path(folder), await app.objects())) {
+      if (only !== undefined && entry.source !== only) continue;
+      const source = Object.hasOwn(sources, entry.source) ? sources[entry.source] : undefined;
+      if (source === undefined) {
+        found.push({ source: entry.source, rows: entry.count, unreadable: 'no such source is defined' });
+        continue;
+      }
+      for (const { row, knownMicros } of entry.rows(source)) {
+        const shown = Object.fromEntries(
+          source.columns.map(({ name, type }) => [name, toJson(type, row[name] ?? null)]),
+        );
+        const key = entry.key === undefined ? {} : { key: entry.key.key };
+        const line = { source: entry.source, known_at: formatTimestamp(knownMicros), ...key, row: shown };
+        found.push(only === undefined ? line : shown);
+      }
+    }
+    return { json: { entries: found }, text: found.map((line) => stringifyJson(line)).join('\n') };
+  },
+});
+
 function wholeNumber(text: string, what: string): number {
   if (!/^[1-9]\d{0,9}$/.test(text)) throw usageError(`log forget takes ${what}, got "${text}".`);
   return Number(text);
@@ -148,6 +181,6 @@ function describeGivenUp(cut: number, rows: ReadonlyMap<string, number>): string
 
 export const logCommand = defineGroup(
   'log',
-  'look at the event log’s writers, let go of a lost one, remove what is old',
-  [list, forget, prune],
+  'look at the event log’s writers, let go of a lost one, remove what is old, read a copy that was set aside',
+  [list, forget, prune, entries],
 );

@@ -84,8 +84,10 @@ export interface WriterRow {
   /** Cuts up to it were removed for good, and count nowhere any more; 0 for none. */
   readonly removed: number;
   readonly registeredMicros: Micros;
-  /** When it last told of itself, by its own clock: for people. */
+  /** When it last told of itself, by its own clock: for people. It changes each time. */
   readonly seenMicros: Micros;
+  /** Where its holder's folder lies: device, inode and the machine's boot. Null where that is not known, and in a topic. */
+  readonly place: string | null;
 }
 
 /** What a shipped cut holds of each source, told without reading it. */
@@ -151,9 +153,11 @@ export interface EventLog {
   register(): Promise<LogWriter>;
   /**
    * Takes over the logs of dead writers, each with its holder number raised; those alive are left. On disk those of this
-   * machine, in a topic those of any.
+   * machine, in a topic those of any. A folder on disk that is not where its holder registered it (a copy of it, another
+   * machine, a restart of this one) is taken over once this process has seen for `leaseMs` that nobody reports for its
+   * writer: `waits` has this call wait for that where the writer was silent before.
    */
-  adopt(): Promise<LogWriter[]>;
+  adopt(how?: { readonly waits?: boolean }): Promise<LogWriter[]>;
   /** Every writer that the registry knows, by number. */
   writers(): Promise<readonly WriterRow[]>;
   /**

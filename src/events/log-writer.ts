@@ -126,6 +126,7 @@ export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: Writ
     },
     async ship() {
       const { sealed } = keeping.durable();
+      if (state === 'open' && keeping.isTaken) state = 'fenced';
       if (state === 'fenced') throw fenced(writer);
       if (sealed === shippedCut) return shippedCut;
       await keeping.rotate();

@@ -37,7 +37,10 @@ export interface Ingestion {
    * HR_UNKNOWN_SOURCE, HR_INVALID, HR_EXPECTATION.
    */
   check(source: string, rows: unknown): void;
-  /** Settles the logs of dead writers of this machine; those that can't be are logged and left. Gives how many. */
+  /**
+   * Settles the logs of dead writers of this machine; those that can't be are logged and left. Gives how many. Waits some 10 s
+   * where a log may have been copied, or the machine was restarted, and its writer was silent before; a look doesn't.
+   */
   settle(): Promise<number>;
   /** One look at runs that ask and at settled logs; done by itself while the process serves. */
   look(): Promise<void>;
@@ -162,10 +165,10 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
     return (await ownWriter()).repeat(source, keyed, (rows as unknown[]).length);
   };
 
-  const settle = async (): Promise<number> => {
+  const settle = async (waits: boolean): Promise<number> => {
     lastSettle = performance.now();
     let count = 0;
-    for (const log of await deps.log.adopt()) {
+    for (const log of await deps.log.adopt({ waits })) {
       try {
         const own = await settleLog(deps, log, plans());
         if (isClosed) await own.close();
@@ -212,7 +215,7 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
     if (isClosed) return;
     await writer?.answerRuns(plans());
     if (performance.now() - lastSettle < (options.settleEveryMs ?? SETTLE_EVERY_MS)) return;
-    await settle();
+    await settle(false);
     await letGo();
   };
 
@@ -288,7 +291,7 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
       const refusing = plan.lenses[0].checks.filter(({ column, onFail }) => onFail === 'fail' && declared.has(column));
       checkPush(refusing, parsed, false);
     },
-    settle,
+    settle: () => settle(true),
     look: lookNow,
     status: () => ({ writer: writer?.status() ?? null, settled: settled.map((log) => log.writer) }),
     async close() {

@@ -5,7 +5,7 @@ import { ResponseError } from '@platformatic/kafka';
 import { describe, expect, it } from 'vitest';
 import { answerWithin } from '../../src/events/kafka/broker-link.ts';
 import { createPieces } from '../../src/events/kafka/pieces.ts';
-import { watchHolders } from '../../src/events/kafka/watch-holders.ts';
+import { watchHolders } from '../../src/events/watch-holders.ts';
 import type { LogRecord } from '../../src/events/records/log-record.ts';
 
 const BEGIN = { seq: 4, at: { cut: 0, sealed: 0, offset: 0 }, cuts: new Map() };

@@ -388,6 +388,7 @@ const ROW: WriterRow = {
   removed: 0,
   registeredMicros: 0,
   seenMicros: 0,
+  place: null,
 };
 const END = { cut: 4, sealed: 4, offset: 9 };
 

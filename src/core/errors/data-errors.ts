@@ -111,6 +111,12 @@ export const DATA_ERRORS = define({
     title: 'Event log damaged',
     help: 'A file of the event log is not what its checksums say, or its topic has not what it should: the sentence names file and byte, or partition and offset. Nothing is skipped: restore it, or give it up with `headrace log forget`.',
   },
+  HR_LOG_COPIED: {
+    status: 409,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Event log copied',
+    help: 'A disk with a folder of the event log was copied, and another copy was settled without the last entries of this one. The folder is set aside with all that is in it: `headrace log entries FOLDER` prints those entries, to be pushed again where they are needed.',
+  },
   HR_UNKNOWN_WRITER: {
     status: 404,
     grpc: 'NOT_FOUND',

@@ -3,10 +3,10 @@
 
 import { type Clock, type Logger, messageOf } from '../../core/index.ts';
 import type { LogEntry, WriterRow } from '../event-log.ts';
+import type { Lease } from '../lease.ts';
 import { fenced, type LogKeeping } from '../log-writer.ts';
 import type { ShippedTable } from '../tables/shipped-table.ts';
 import type { WriterTable } from '../tables/writer-table.ts';
-import type { Lease } from './lease.ts';
 import type { PartitionAppender } from './partition-appender.ts';
 import type { PartitionTable } from './partition-table.ts';
 import type { Pieces } from './pieces.ts';

@@ -8,6 +8,7 @@ import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { BrokerAddress } from '../../storage/index.ts';
 import type { EventLog, LogWriter, WriterRow } from '../event-log.ts';
 import { createHeldLogs } from '../held-logs.ts';
+import { openLease } from '../lease.ts';
 import { fenced, openLogWriter } from '../log-writer.ts';
 import { createReader } from '../read-log.ts';
 import { type EventLogOptions, openEventLog } from '../segments/open-event-log.ts';
@@ -16,8 +17,8 @@ import { openRemovalTable } from '../tables/removal-table.ts';
 import { migrateEventLog } from '../tables/schema.ts';
 import { openShippedTable } from '../tables/shipped-table.ts';
 import { openWriterTable } from '../tables/writer-table.ts';
+import { LEASE_MS, watchHolders } from '../watch-holders.ts';
 import { keepInTopic, type TopicContext } from './keep-in-topic.ts';
-import { openLease } from './lease.ts';
 import { packKey, packSession } from './log-message.ts';
 import { closedAppender, createPartitionAppender, type Session, transactionalIdOf } from './partition-appender.ts';
 import { openPartitionTable, type PartitionRow } from './partition-table.ts';
@@ -27,7 +28,6 @@ import { readPieces } from './read-pieces.ts';
 import { knownPieces, recoverPartition } from './recover-partition.ts';
 import { removeSpans } from './remove-spans.ts';
 import { openTopics } from './topics.ts';
-import { watchHolders } from './watch-holders.ts';
 
 export interface KafkaLogOptions extends EventLogOptions {
   readonly brokers: BrokerAddress;
@@ -36,13 +36,10 @@ export interface KafkaLogOptions extends EventLogOptions {
   readonly partitions: number;
   /** This machine's name; its host name when left out. */
   readonly machine?: string;
-  /** A holder that nobody heard of for as long counts as dead. */
-  readonly leaseMs?: number;
   /** How long brokers that are away are waited for. */
   readonly patienceMs?: number;
 }
 
-const LEASE_MS = 10_000;
 const PATIENCE_MS = 15_000;
 const PIECE_BYTES = 16 * 1024 ** 2;
 
@@ -195,14 +192,14 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
     }
   };
 
-  const adopt = async (): Promise<LogWriter[]> => {
+  const adopt: EventLog['adopt'] = async (how) => {
     const adopted: LogWriter[] = [];
     try {
       for (const seen of await findDead()) {
         const writer = await settleOne(seen);
         if (writer !== undefined) adopted.push(writer);
       }
-      adopted.push(...(await onDisk.adopt()));
+      adopted.push(...(await onDisk.adopt(how)));
       return adopted;
     } catch (error) {
       await Promise.all(adopted.map((writer) => writer.close()));
@@ -220,7 +217,7 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
 
   return {
     register: () => held.whileOpen(register),
-    adopt: () => held.whileOpen(adopt),
+    adopt: (how) => held.whileOpen(() => adopt(how)),
     writers: () => writers.all(),
     read: createReader(writers, shipped, async function* (row, segments, range) {
       const objectsOf = segments.filter(({ span }) => span === undefined);

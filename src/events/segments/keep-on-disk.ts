@@ -2,10 +2,13 @@
 
 import { readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { Kysely } from 'kysely';
 import type { Logger } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { WriterRow } from '../event-log.ts';
+import { openLease } from '../lease.ts';
 import type { LogKeeping, WriterContext } from '../log-writer.ts';
+import type { EventTables } from '../tables/schema.ts';
 import type { ShippedTable } from '../tables/shipped-table.ts';
 import { createAppender, type StandingLog } from './appender.ts';
 import type { FolderLock } from './folder-lock.ts';
@@ -18,6 +21,7 @@ export interface LogContext extends WriterContext {
   readonly objects: ObjectStore;
   readonly shipped: ShippedTable;
   readonly segmentBytes: number;
+  readonly leaseMs: number;
 }
 
 export interface HeldLog {
@@ -32,12 +36,17 @@ export interface HeldLog {
 export const ENDED_PREFIX = '.ended-';
 
 export function keepOnDisk({ row, folder, lock, log, onClose }: HeldLog, context: LogContext): LogKeeping {
-  const { objects, writers, shipped, clock, logger, segmentBytes } = context;
-  const { number: writer, token } = row;
+  const { objects, writers, shipped, clock, logger, segmentBytes, leaseMs } = context;
+  const { number: writer, token, holder } = row;
   const { local, cuts } = log;
   const appender = createAppender(log, { folder, writer, token, segmentBytes, onFull: () => shipping.shipSoon() });
   const { isActive } = appender;
-  const shipping = createShipping({ folder, writer, token, local, isActive, objects, shipped, clock, logger });
+  const isHolder = (trx?: Kysely<EventTables>) => writers.touch(writer, holder, clock.nowMicros(), trx);
+  // Copies of the folder on other machines see by it that this one is alive.
+  const lease = openLease({ writer, leaseMs, logger, beat: isHolder });
+  const { confirm } = lease;
+  const name = { folder, writer, token };
+  const shipping = createShipping({ ...name, local, isActive, objects, shipped, confirm, isHolder, clock, logger });
 
   const readLocal = async ({ seq, bytes }: LocalSegment): Promise<Buffer> => {
     try {
@@ -52,8 +61,10 @@ export function keepOnDisk({ row, folder, lock, log, onClose }: HeldLog, context
 
   return {
     cuts,
-    // The operating system keeps others from it.
-    isTaken: false,
+    // On this machine the lock keeps others from it; a process on another may have taken over a copy of the folder.
+    get isTaken() {
+      return lease.isLost;
+    },
     called: appender.called,
     durable: appender.durable,
     add: appender.add,
@@ -77,6 +88,7 @@ export function keepOnDisk({ row, folder, lock, log, onClose }: HeldLog, context
       await shipping.settle();
     },
     async letGo(isEnded) {
+      lease.end();
       if (isEnded) await removeFolder(folder, logger);
       lock.release();
       onClose();

@@ -4,13 +4,16 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, HeadraceError, type Logger, syncPath } from '../../core/index.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Clock, HeadraceError, type Logger, messageOf, syncPath } from '../../core/index.ts';
 import type { Database, ObjectStore } from '../../storage/index.ts';
 import type { EventLog, LogWriter, WriterRow } from '../event-log.ts';
 import { createHeldLogs } from '../held-logs.ts';
 import { openLogWriter } from '../log-writer.ts';
 import { createReader } from '../read-log.ts';
+import { type HolderRow, LEASE_MS, watchHolders } from '../watch-holders.ts';
 import type { StandingLog } from './appender.ts';
+import { COPIED_PREFIX, logCopied, placeOf, setAside } from './copied-log.ts';
 import { type FolderLock, tryLock } from './folder-lock.ts';
 import { folderName, segmentKey } from './local-segments.ts';
 import { inLogFolder } from './log-folder.ts';
@@ -34,6 +37,8 @@ export interface EventLogOptions {
   readonly logger: Logger;
   /** A segment that has as many is ended and shipped. */
   readonly segmentBytes?: number;
+  /** A holder that nobody heard of for as long counts as dead. */
+  readonly leaseMs?: number;
 }
 
 const SEGMENT_BYTES = 16 * 1024 ** 2;
@@ -42,14 +47,18 @@ const NEW_PREFIX = '.new-';
 
 /** Throws HR_CONFIG where `path` can't be a folder, HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE. */
 export async function openEventLog(options: EventLogOptions): Promise<EventLog> {
-  const { path, objects, clock, logger, segmentBytes = SEGMENT_BYTES } = options;
+  const { path, objects, clock, logger, segmentBytes = SEGMENT_BYTES, leaseMs = LEASE_MS } = options;
   const database = await migrateEventLog(options.database);
   await inLogFolder(path, () => mkdir(path, { recursive: true }));
   const [writers, shipped] = [openWriterTable(database), openShippedTable(database)];
   const removal = openRemovalTable(database, shipped);
-  const context: LogContext = { objects, writers, shipped, clock, logger, segmentBytes };
+  const context: LogContext = { objects, writers, shipped, clock, logger, segmentBytes, leaseMs };
   const held = createHeldLogs(path);
+  const watch = watchHolders(leaseMs);
+  const closing = new AbortController();
   const told = new Set<string>();
+  /** How the rows of folders that lie elsewhere were seen first. */
+  const firstSeen = new Map<string, WriterRow>();
 
   const once = (id: string, tell: () => void): void => {
     if (!told.has(id)) tell();
@@ -69,7 +78,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   const rowOf = (name: string, rows: readonly WriterRow[]): WriterRow | undefined =>
     rows.find(({ number, token }) => name === folderName(number, token) || name === `${NEW_PREFIX}${token}`);
 
-  const adoptOne = async (name: string, row: WriterRow): Promise<LogWriter | undefined> => {
+  const adoptOne = async ({ name, row, place, isInPlace }: FoundLog): Promise<LogWriter | undefined> => {
     let folder = join(path, name);
     const lock = await tryLock(folder);
     if (lock === undefined) return undefined;
@@ -79,19 +88,55 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
         await rename(join(path, name), folder);
         await syncPath(path);
       }
-      // Read again: it was another's until now.
+      // Read again: it was another's until now. A copy is taken over only as it was seen to stand still.
       const current = await writers.find(row.number);
-      const log = await recoverLog(folder, current, context);
-      const raised = await writers.raiseHolder(row.number);
-      if (raised !== undefined) return hold(raised, folder, lock, log);
+      if (isInPlace ? current.place === place : isSameBeat(current, row)) {
+        const log = await recoverLog(folder, current, { ...context, objects: isInPlace ? undefined : objects });
+        const taken = await writers.take(current, place);
+        if (taken !== undefined) return hold(taken, folder, lock, log);
+      }
     } catch (error) {
+      const code = error instanceof HeadraceError ? error.code : undefined;
+      const reason = code === 'HR_LOG_COPIED' ? await setAside(folder).then(logCopied) : error;
       lock.release();
-      if (!(error instanceof HeadraceError) || error.code !== 'HR_LOG_DAMAGED') throw error;
-      once(error.message, () => logger.error({ err: error, folder, writer: row.number }, error.message));
+      if (code !== 'HR_LOG_COPIED' && code !== 'HR_LOG_DAMAGED') throw error;
+      const message = messageOf(reason);
+      once(message, () => logger.error({ err: reason, folder, writer: row.number }, message));
       return undefined;
     }
     lock.release();
     return undefined;
+  };
+
+  /** Says of a folder once, on what it waits, and once that it is a copy. */
+  const tellOfCopy = ({ name, row }: FoundLog): void => {
+    const fields = { folder: join(path, name), writer: row.number };
+    const first = firstSeen.get(name) ?? row;
+    firstSeen.set(name, first);
+    if (isSameBeat(first, row)) {
+      const sentence = `the folder of writer ${row.number} is not where it was registered (its machine was restarted, or it is a copy): it is settled once nobody has reported for that writer for ${leaseMs / 1000} s`;
+      once(`moved ${name}`, () => logger.info(fields, sentence));
+      return;
+    }
+    const sentence = `the folder of writer ${row.number} is a copy: another process holds that writer (last known on ${row.machine}). This folder is left as it is`;
+    once(`copied ${name}`, () => logger.warn(fields, sentence));
+  };
+
+  /** Of the folders that are not in their place, those whose writers nobody holds any more. */
+  const findDead = async (found: readonly FoundLog[], waits: boolean): Promise<ReadonlySet<number>> => {
+    const deadAmong = (rows: readonly WriterRow[]): ReadonlySet<number> => {
+      const wanted = new Set(found.map(({ row }) => row.number));
+      const seen = rows.filter(({ number }) => wanted.has(number)).map(toHolder);
+      return new Set(watch.dead(seen).map(({ writer }) => writer));
+    };
+    const dead = deadAmong(found.map(({ row }) => row));
+    // Clocks differ, so this is a reason to wait, and none to take over.
+    const isSilent = ({ name, row }: FoundLog): boolean =>
+      clock.nowMicros() - row.seenMicros > leaseMs * 1000 && isSameBeat(firstSeen.get(name) ?? row, row);
+    if (!waits || !found.some((one) => !dead.has(one.row.number) && isSilent(one))) return dead;
+    await delay(leaseMs + 1, undefined, { signal: closing.signal }).catch(() => {});
+    held.checkOpen();
+    return deadAmong(await writers.all());
   };
 
   // Of a process that died, or that the registry failed, before it gave the folder a row; one that is about to holds it.
@@ -110,7 +155,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     const { token, fresh, lock } = await makeFolder(path);
     try {
       await syncPath(path);
-      const row = await writers.register(token, hostname(), clock.nowMicros());
+      const row = await writers.register(token, hostname(), clock.nowMicros(), undefined, await placeOf(fresh));
       const folder = join(path, folderName(row.number, token));
       await rename(fresh, folder);
       await syncPath(path);
@@ -126,27 +171,47 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     }
   };
 
-  const adopt = async (): Promise<LogWriter[]> => {
-    const adopted: LogWriter[] = [];
-    try {
-      const found = await inLogFolder(path, () => readdir(path, { withFileTypes: true }));
-      const names = found.filter((entry) => entry.isDirectory());
-      const rows = await writers.all();
-      for (const { name } of names) {
-        const row = rowOf(name, rows);
-        if (name.startsWith(ENDED_PREFIX)) await removeEnded(join(path, name));
-        else if (row === undefined) {
-          if (name.startsWith(NEW_PREFIX)) {
-            await removeUnregistered(name);
-            continue;
-          }
-          const fields = { folder: join(path, name) };
-          once(name, () => logger.warn(fields, 'a folder of the event log is not of this registry; it is left alone'));
-        } else if (row.state !== 'forgotten') {
-          const writer = await adoptOne(name, row);
-          if (writer !== undefined) adopted.push(writer);
-        }
+  /** The folders that lie here, of writers that are not forgotten; others are tidied, or told of. */
+  const findLogs = async (): Promise<FoundLog[]> => {
+    const entries = await inLogFolder(path, () => readdir(path, { withFileTypes: true }));
+    const rows = await writers.all();
+    const found: FoundLog[] = [];
+    for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+      const folder = join(path, name);
+      const row = rowOf(name, rows);
+      if (name.startsWith(ENDED_PREFIX)) await removeEnded(folder);
+      else if (name.startsWith(COPIED_PREFIX)) {
+        const error = logCopied(folder);
+        once(error.message, () => logger.error({ err: error, folder }, error.message));
+      } else if (row === undefined && name.startsWith(NEW_PREFIX)) await removeUnregistered(name);
+      else if (row === undefined) {
+        once(name, () =>
+          logger.warn({ folder }, 'a folder of the event log is not of this registry; it is left alone'),
+        );
+      } else if (row.state !== 'forgotten' && !held.has(row.number)) {
+        // Another process may be removing it.
+        const place = await placeOf(folder).catch(() => undefined);
+        found.push({ name, row, place, isInPlace: place !== undefined && place === row.place });
       }
+    }
+    return found;
+  };
+
+  const adopt = async (waits: boolean): Promise<LogWriter[]> => {
+    const adopted: LogWriter[] = [];
+    const adoptAll = async (found: readonly FoundLog[]): Promise<void> => {
+      for (const one of found) {
+        const writer = await adoptOne(one);
+        if (writer !== undefined) adopted.push(writer);
+      }
+    };
+    try {
+      const found = await findLogs();
+      await adoptAll(found.filter(({ isInPlace }) => isInPlace));
+      const moved = found.filter(({ isInPlace }) => !isInPlace);
+      const dead = await findDead(moved, waits);
+      for (const one of moved) if (!dead.has(one.row.number)) tellOfCopy(one);
+      await adoptAll(moved.filter(({ row }) => dead.has(row.number)));
       return adopted;
     } catch (error) {
       await Promise.all(adopted.map((writer) => writer.close()));
@@ -156,7 +221,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
 
   return {
     register: () => held.whileOpen(register),
-    adopt: () => held.whileOpen(adopt),
+    adopt: ({ waits = false } = {}) => held.whileOpen(() => adopt(waits)),
     writers: () => writers.all(),
     read: createReader(writers, shipped, (row, segments, range) => {
       const elsewhere = segments.find(({ span }) => span !== undefined);
@@ -191,8 +256,31 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
         await removal.dropRemoved(writer, Math.max(...seqs));
       }
     },
-    close: () => held.close(),
+    close() {
+      closing.abort();
+      return held.close();
+    },
   };
+}
+
+/** A log's folder as it was found. */
+interface FoundLog {
+  readonly name: string;
+  readonly row: WriterRow;
+  readonly place: string | undefined;
+  /** It is the very folder that its holder registered, on a machine that was not restarted since. */
+  readonly isInPlace: boolean;
+}
+
+const toHolder = ({ number, holder, seenMicros }: WriterRow): HolderRow => ({
+  writer: number,
+  holder,
+  beat: seenMicros,
+  state: 'held',
+});
+
+function isSameBeat(a: WriterRow, b: WriterRow): boolean {
+  return a.holder === b.holder && a.seenMicros === b.seenMicros;
 }
 
 /** Of a log that was on disk once, or is, in a registry whose other logs are not. */

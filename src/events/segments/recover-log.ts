@@ -4,8 +4,10 @@
 
 import { open, readFile } from 'node:fs/promises';
 import { type Logger, syncPath } from '../../core/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
 import type { WriterRow } from '../event-log.ts';
 import type { StandingLog } from './appender.ts';
+import { hasEntries, hasMore, logCopied } from './copied-log.ts';
 import { logDamaged } from './damage.ts';
 import { readFrame } from '../records/frame.ts';
 import { listSegments, type LocalSegment, removeSegment, segmentPath } from './local-segments.ts';
@@ -16,11 +18,18 @@ import type { ShippedTable } from '../tables/shipped-table.ts';
 /** No head is longer. */
 const HEAD_LIMIT_BYTES = 4096;
 
-/** Throws HR_LOG_DAMAGED. */
+export interface RecoverContext {
+  readonly shipped: ShippedTable;
+  readonly logger: Logger;
+  /** Of a folder that may be a copy: where the segments are that another copy may have shipped. */
+  readonly objects?: ObjectStore | undefined;
+}
+
+/** Throws HR_LOG_DAMAGED; HR_LOG_COPIED for a folder with entries that the log, as it was shipped, lacks. */
 export async function recoverLog(
   folder: string,
   row: WriterRow,
-  { shipped, logger }: { readonly shipped: ShippedTable; readonly logger: Logger },
+  { shipped, logger, objects }: RecoverContext,
 ): Promise<StandingLog> {
   const { number: writer, token } = row;
   const idOf = (seq: number): SegmentId => ({ writer, token, seq, name: segmentPath(folder, seq) });
@@ -29,12 +38,16 @@ export async function recoverLog(
   let positions = before?.end ?? NEW_LOG_POSITIONS;
   let last = { seq: before?.seq ?? 0, bytes: before?.bytes ?? 0 };
   const local: LocalSegment[] = [];
-  const found: number[] = [];
-  for (const seq of await listSegments(folder)) {
-    // Shipped, and its process died before it removed the file.
-    if (seq <= last.seq) await removeSegment(folder, seq);
-    else found.push(seq);
+  const names = await listSegments(folder);
+  const [known, found] = [names.filter((seq) => seq <= last.seq), names.filter((seq) => seq > last.seq)];
+  for (const seq of objects === undefined ? [] : known) {
+    if (await hasMore({ folder, writer, token, seq }, objects as ObjectStore)) throw logCopied(folder);
   }
+  for (const seq of row.state === 'ended' ? found : []) {
+    if (hasEntries(await readFile(segmentPath(folder, seq)))) throw logCopied(folder);
+  }
+  // Shipped, and its process died before it removed the file.
+  for (const seq of known) await removeSegment(folder, seq);
   for (const [index, seq] of found.entries()) {
     const expected = last.seq + 1 + index;
     if (seq !== expected) throw logDamaged(idOf(expected), 0, 'the file is missing');
@@ -80,7 +93,8 @@ export async function recoverLog(
   if (local.length > 0) await syncFound(folder, last.seq);
   if (positions.cut < row.cut) {
     const name = { writer, name: local.length > 0 ? segmentPath(folder, last.seq) : folder };
-    throw logDamaged(name, last.bytes, `it ends in cut ${positions.cut}, the registry knows of cut ${row.cut}`);
+    const why = objects === undefined ? '' : ', so the folder is an older copy';
+    throw logDamaged(name, last.bytes, `it ends in cut ${positions.cut}, the registry knows of cut ${row.cut}${why}`);
   }
   return { positions, cuts, last, local };
 }

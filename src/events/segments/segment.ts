@@ -82,8 +82,11 @@ function* checkInSteps(
   return { bytes: length, ...summing.summary() };
 }
 
-/** Entries of cuts from `from` to `to`, void ones too. Throws HR_LOG_DAMAGED at the first bad frame. */
-export function* entriesOf(bytes: Buffer, id: SegmentId, from: number, to: number): Generator<LogEntry> {
+/**
+ * Entries of cuts from `from` to `to`, void ones too; those alone that end past the first `after` bytes. Throws HR_LOG_DAMAGED at
+ * the first bad frame.
+ */
+export function* entriesOf(bytes: Buffer, id: SegmentId, from: number, to: number, after = 0): Generator<LogEntry> {
   const { head, end } = headOf(bytes, id);
   let cut = head.cut;
   for (let at = end; at < bytes.length; ) {
@@ -94,7 +97,7 @@ export function* entriesOf(bytes: Buffer, id: SegmentId, from: number, to: numbe
     if (record.kind === 'mark') {
       cut = record.cut;
       if (cut > to) return;
-    } else if (record.kind === 'entry' && cut >= from && cut <= to) {
+    } else if (record.kind === 'entry' && cut >= from && cut <= to && frame.end > after) {
       yield toEntry(id.writer, cut, record, frame.body);
     }
     at = frame.end;

@@ -1,15 +1,22 @@
 // Brings a log's ended segments to the object store, in order, then records them in the registry, then removes the local
-// file. Each step may be repeated; one that failed is, by the next call.
+// file. Each step may be repeated; one that failed is, by the next call. A process that holds the log no more does none of it:
+// it is asked for before an object is put, which replaces no other, and again in the transaction that records it.
 
 import { readFile } from 'node:fs/promises';
+import type { Kysely } from 'kysely';
 import { type Clock, HeadraceError, type Logger, messageOf } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
+import { fenced } from '../log-writer.ts';
 import { type LocalSegment, removeSegment, segmentKey, segmentPath } from './local-segments.ts';
 import { checkSegmentInTurns } from './segment.ts';
+import type { EventTables } from '../tables/schema.ts';
 import type { ShippedTable } from '../tables/shipped-table.ts';
 
 export interface Shipping {
-  /** Ships the segments that are ended, after what is under way. Throws HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED. */
+  /**
+   * Ships the segments that are ended, after what is under way. Throws HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED, and HR_CONFLICT
+   * where another process holds the log.
+   */
   ship(): Promise<void>;
   /** The same in the background: a failure is logged and left to the next call. */
   shipSoon(): void;
@@ -25,12 +32,16 @@ export interface ShippingOptions {
   readonly isActive: (segment: LocalSegment) => boolean;
   readonly objects: ObjectStore;
   readonly shipped: ShippedTable;
+  /** Asks the registry whether this process is the holder. Throws HR_STORAGE_UNAVAILABLE. */
+  confirm(): Promise<boolean>;
+  /** The same within a transaction. */
+  isHolder(trx: Kysely<EventTables>): Promise<boolean>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 export function createShipping(options: ShippingOptions): Shipping {
-  const { folder, writer, token, local, isActive, objects, shipped, clock, logger } = options;
+  const { folder, writer, token, local, isActive, objects, shipped, confirm, isHolder, clock, logger } = options;
   let underWay: Promise<void> = Promise.resolve();
 
   const shipOne = async (segment: LocalSegment): Promise<void> => {
@@ -41,11 +52,25 @@ export function createShipping(options: ShippingOptions): Shipping {
     const summary = await checkSegmentInTurns(bytes, { writer, token, seq, name: path });
     // Only of a torn one there is none.
     if (summary === undefined) return;
-    const key = segmentKey(writer, token, seq);
-    await objects.put(key, bytes).catch((error: unknown) => {
+    if (!(await confirm())) throw fenced(writer);
+    await putNew(segmentKey(writer, token, seq), bytes, path);
+    if (!(await shipped.add(writer, seq, summary, clock.nowMicros(), isHolder))) throw fenced(writer);
+  };
+
+  const putNew = async (key: string, bytes: Buffer, path: string): Promise<void> => {
+    try {
+      if (await objects.put(key, bytes, { ifAbsent: true })) return;
+      // The process that put it died before it recorded that. It is put again: `headrace gc` goes by the object's age.
+      if (sameAs(await objects.get(key), bytes)) return void (await objects.put(key, bytes));
+    } catch (error) {
       throw storeFailed(error, key, '. Nothing is lost; it is tried again');
-    });
-    await shipped.add(writer, seq, summary, clock.nowMicros());
+    }
+    throw new HeadraceError(
+      'HR_LOG_DAMAGED',
+      `the object store holds other bytes under "${key}" than ${path}: another copy of the event log of writer ${writer} put them. ` +
+        'Nothing was replaced, and the registry lists no such object, so nothing reads it. End the process that has the other copy, and ' +
+        'move the object away: then this segment is shipped by itself',
+    );
   };
 
   const shipAll = async (): Promise<void> => {
@@ -77,6 +102,8 @@ export function createShipping(options: ShippingOptions): Shipping {
     settle: () => underWay,
   };
 }
+
+const sameAs = (object: Uint8Array | undefined, bytes: Buffer): boolean => object !== undefined && bytes.equals(object);
 
 /** What an object store throws, as an error of the catalogue; `more` ends the sentence. */
 export function storeFailed(error: unknown, key: string, more = ''): HeadraceError {

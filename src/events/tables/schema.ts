@@ -15,6 +15,8 @@ export interface EventTables {
     registered_micros: number;
     seen_micros: number;
     removed: number;
+    /** Where the holder's folder lies; null where that is not known, and of a log in a topic. */
+    place: string | null;
   };
   /** One row per shipped segment: an object, or a span of a partition. `end_…`: where the log stands after it. */
   event_segments: {
@@ -59,6 +61,7 @@ const eventMigrations: readonly Migration[] = [
   { name: '0001-events', up: createTables },
   { name: '0002-retention', up: addRetention },
   { name: '0003-partitions', up: addPartitions },
+  { name: '0004-places', up: addPlaces },
 ];
 
 /** Gives the database that has the tables. */
@@ -123,4 +126,8 @@ async function addPartitions(db: Kysely<unknown>): Promise<void> {
     .execute();
   await db.schema.alterTable('event_segments').addColumn('log_from', 'bigint').execute();
   await db.schema.alterTable('event_segments').addColumn('log_to', 'bigint').execute();
+}
+
+async function addPlaces(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('event_writers').addColumn('place', 'text').execute();
 }

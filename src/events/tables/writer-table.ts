@@ -1,21 +1,28 @@
 // The registry's rows of writers. What a holder tells is taken only while it is the holder: one that was forgotten, or
 // whose log another holds by now, learns so from the row that it can't change.
 
-import type { Kysely, Selectable } from 'kysely';
-import { HeadraceError, type Micros } from '../../core/index.ts';
+import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
+import { HeadraceError, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { WriterRow } from '../event-log.ts';
 import type { EventTables } from './schema.ts';
 
 export interface WriterTable {
   /** Gives the next number; `also` is done in the same transaction, which no other registration goes beside. */
-  register(token: string, machine: string, atMicros: Micros, also?: AlsoRegister): Promise<WriterRow>;
+  register(token: string, machine: string, atMicros: Micros, also?: AlsoRegister, place?: string): Promise<WriterRow>;
   all(): Promise<WriterRow[]>;
   /** Throws HR_UNKNOWN_WRITER. */
   find(number: number): Promise<WriterRow>;
   /** Undefined when it is forgotten, or its holder is not `from` any more, where that is given. */
   raiseHolder(number: number, from?: number, trx?: Kysely<EventTables>): Promise<WriterRow | undefined>;
-  /** False when the holder is no longer that, or the writer is forgotten. */
+  /**
+   * Makes this process the holder, with its folder at `place`. Undefined when the writer is forgotten, or its holder reported
+   * or was replaced since the row was read: of several processes that try, one gets it.
+   */
+  take(seen: WriterRow, place: string | undefined): Promise<WriterRow | undefined>;
+  /** Notes that the holder lives. False when the holder is no longer that, or the writer is forgotten. */
+  touch(number: number, holder: number, atMicros: Micros, trx?: Kysely<EventTables>): Promise<boolean>;
+  /** As `touch`, and notes where the log stands. */
   tell(number: number, holder: number, news: WriterNews): Promise<boolean>;
   forget(number: number): Promise<void>;
 }
@@ -40,7 +47,7 @@ export function openWriterTable(database: Database): WriterTable {
   };
 
   return {
-    register: (token, machine, atMicros, also) =>
+    register: (token, machine, atMicros, also, place) =>
       database.transaction<EventTables, WriterRow>(
         async (trx) => {
           const { last } = await trx
@@ -58,6 +65,7 @@ export function openWriterTable(database: Database): WriterTable {
             removed: 0,
             registered_micros: atMicros,
             seen_micros: atMicros,
+            place: place ?? null,
           };
           await trx.insertInto('event_writers').values(row).execute();
           const registered = toWriterRow(row);
@@ -82,10 +90,32 @@ export function openWriterTable(database: Database): WriterTable {
         .executeTakeFirst();
       return row && toWriterRow(row);
     },
+    async take({ number, holder, seenMicros }, place) {
+      const row = await db
+        .updateTable('event_writers')
+        .set((set) => ({ holder: set('holder', '+', 1), place: place ?? null }))
+        .where('number', '=', number)
+        .where('state', '!=', 'forgotten')
+        .where('holder', '=', holder)
+        .where('seen_micros', '=', seenMicros)
+        .returningAll()
+        .executeTakeFirst();
+      return row && toWriterRow(row);
+    },
+    async touch(number, holder, atMicros, trx = db) {
+      const { numUpdatedRows } = await trx
+        .updateTable('event_writers')
+        .set({ seen_micros: seenAt(atMicros) })
+        .where('number', '=', number)
+        .where('holder', '=', holder)
+        .where('state', '!=', 'forgotten')
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
     async tell(number, holder, { seenMicros, cut, shipped, state }) {
       const { numUpdatedRows } = await db
         .updateTable('event_writers')
-        .set({ seen_micros: seenMicros, cut, shipped, ...(state === undefined ? {} : { state }) })
+        .set({ seen_micros: seenAt(seenMicros), cut, shipped, ...(state === undefined ? {} : { state }) })
         .where('number', '=', number)
         .where('holder', '=', holder)
         .where('state', '!=', 'forgotten')
@@ -110,6 +140,12 @@ export async function shippedCuts(opened: Kysely<unknown>): Promise<ReadonlyMap<
   const db = opened as Kysely<EventTables>;
   const rows = await db.selectFrom('event_writers').select(['number', 'shipped']).execute();
   return new Map(rows.map(({ number, shipped }) => [number, shipped]));
+}
+
+/** The time, changed in any case: who watches a writer sees by it that the writer lives, also where its clock stands still. */
+function seenAt(micros: Micros): RawBuilder<number> {
+  const isSame = sql`seen_micros >= ${micros} and seen_micros < ${micros + MICROS_PER_SECOND}`;
+  return sql<number>`case when ${isSame} then seen_micros + 1 else ${micros} end`;
 }
 
 function toWriterRow(row: Selectable<EventTables['event_writers']>): WriterRow {

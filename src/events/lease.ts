@@ -1,7 +1,8 @@
-// A holder's word that it lives, given again and again. It never has to be right for safety: the broker's fence is. But who
-// was stopped for long asks the registry before it acknowledges anything, for brokers forget a fence that is a day old.
+// A holder's report that it lives, repeated for as long as it holds a log. In a topic it never has to be right for safety: the
+// broker's fence is. But who was stopped for long asks the registry before it acknowledges anything, for brokers forget a fence
+// that is a day old.
 
-import { type Logger, messageOf } from '../../core/index.ts';
+import { type Logger, messageOf } from '../core/index.ts';
 
 export interface Lease {
   /** The registry said that another holds the log. */

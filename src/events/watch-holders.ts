@@ -1,13 +1,24 @@
 // Who is dead: a holder whose beat this process saw unchanged for as long as a lease, by its own clock that only goes
 // forward. Clocks of two machines are never compared.
 
-import type { PartitionRow } from './partition-table.ts';
+/** A holder as the registry has it. */
+export interface HolderRow {
+  readonly writer: number;
+  readonly holder: number;
+  /** Changes whenever the holder reports that it lives. */
+  readonly beat: number;
+  /** `left`: the holder let go of the log. */
+  readonly state: 'held' | 'left' | 'done';
+}
+
+/** How long a holder may report nothing before it counts as dead. */
+export const LEASE_MS = 10_000;
 
 export interface HolderWatch {
   /** Of the rows as they are now, those whose holders let go or are dead. */
-  dead(rows: readonly PartitionRow[]): readonly PartitionRow[];
+  dead<Row extends HolderRow>(rows: readonly Row[]): readonly Row[];
   /** Whether it was first seen like this at the last look. */
-  isNew(row: PartitionRow): boolean;
+  isNew(row: Pick<HolderRow, 'writer'>): boolean;
   /** The registry was away: what was seen before says nothing. */
   forgetAll(): void;
 }
