@@ -502,6 +502,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       step('task(() => 1)', `{ after: 'all' }`),
       step('task(() => 1)', `{ catch: 'all' }`),
       step('materialize()', `{ cache: true }`),
+      step('task((_needs, { index }) => index)', `{ foreach: [1, 2], cache: true }`),
       step('task(() => 1)', `{ parallel: 0 }`),
       step('task(() => 1)', `{ pool: 'the warehouse' }`),
       step('task(() => 1)', `{ executor: 'cloud' }`),

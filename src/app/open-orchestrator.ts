@@ -2,10 +2,12 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ownVersion } from '../core/index.ts';
 import type { EnvironmentBuild, Executor, OrchestratorDeps } from '../orchestrator/index.ts';
 import type { App } from './open-app.ts';
 import { openClusters } from './open-clusters.ts';
 import { environmentsDirectory, openRuns } from './open-runs.ts';
+import { createBuiltInReads } from './steps/built-in-reads.ts';
 import { createBuiltIns } from './steps/built-ins.ts';
 
 export interface OpenOrchestratorOptions {
@@ -19,7 +21,8 @@ export interface OpenOrchestratorOptions {
 
 /** What it takes to drive one. Throws HR_NOTHING_APPLIED. */
 export async function openOrchestrator(app: App, options: OpenOrchestratorOptions): Promise<OrchestratorDeps> {
-  const { openFleetExecutor, openLocalExecutor, openPythonVersion } = await import('../orchestrator/index.ts');
+  const { openCacheReads, openFleetExecutor, openInterpreter, openLocalExecutor, openPythonEnvironments } =
+    await import('../orchestrator/index.ts');
   const runs = await openRuns(app);
   const definitions = await app.applied();
   const { onTask, onProgress, onWait, onEnvironment = logBuilds(app), signal } = options;
@@ -37,7 +40,17 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
       }),
     openFleet: (driver, run) =>
       openFleetExecutor({ driver, run, database: runs.database, objects: runs.objects, logger: app.logger }),
-    pythonVersion: openPythonVersion(pythonCommand(app)),
+    cacheReads: openCacheReads({
+      interpreter: openInterpreter(pythonCommand(app)),
+      environments: openPythonEnvironments(environmentsDirectory(app), pythonCommand(app), { onBuild: onEnvironment }),
+      objects: runs.objects,
+      repository: definitions.directory,
+      workDirectory: runs.workDirectory,
+      path: app.environment.variables['PATH'],
+      executor: app.config.values['orchestrator.executor'],
+      version: await ownVersion(),
+      builtIns: createBuiltInReads(app),
+    }),
     pools: app.config.values['orchestrator.pools'] ?? {},
     clusters: openClusters(app),
     executor: app.config.values['orchestrator.executor'],

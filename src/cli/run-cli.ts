@@ -1,10 +1,9 @@
 // Runs one command line: picks the command, parses, prints errors, gives the exit code (0 done, 1 failed, 2 wrong usage; what
 // else a command gives, its help says).
 
-import { readFile } from 'node:fs/promises';
 import { type Command, CommanderError } from 'commander';
 import { readEnvironment } from '../app/index.ts';
-import { HeadraceError, stringifyJson, toHeadraceError, withoutKeySecrets } from '../core/index.ts';
+import { HeadraceError, ownVersion, stringifyJson, toHeadraceError, withoutKeySecrets } from '../core/index.ts';
 import { baseCommand, type CliHost, withSharedOptions } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { paintOn } from './paint.ts';
@@ -51,7 +50,7 @@ export async function runCommandLine(typed: readonly string[], host: CliHost): P
     );
     const chosen = commandWord(argv);
     if (chosen === undefined && argv.some((word) => word === '--version' || word === '-V')) {
-      const version = await readVersion();
+      const version = await ownVersion();
       host.stdout(isJson ? `${stringifyJson({ version })}\n` : `${version}\n`);
       return 0;
     }
@@ -92,12 +91,6 @@ function commandWord(argv: readonly string[]): string | undefined {
 
 function isCommandName(word: string | undefined): boolean {
   return COMMANDS.some(({ name }) => name === word);
-}
-
-// package.json lies two folders up, from src/cli and from dist/cli alike.
-async function readVersion(): Promise<string> {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version; // the project's own file
 }
 
 function report(thrown: unknown, commandsHint: string, isJson: boolean, host: CliHost): number {

@@ -97,12 +97,13 @@ function headOf({ step, scope, index, attempt }: TaskLog): string {
   return `── ${step}[${scope === '' ? '' : `${scope}/`}${index}], attempt ${attempt}`;
 }
 
-function describeWhy({ step, copied, children, comparedWith, differences }: WhyStep): string {
+function describeWhy({ step, copied, children, comparedWith, differences, reason }: WhyStep): string {
   const did = `step ${step}: ${copied} of ${children} tasks were taken from earlier runs`;
   if (comparedWith === null) return `${did}\nNo run before has that step.`;
-  if (differences.length === 0) return `${did}\nIt went by what run ${comparedWith} went by.`;
+  const why = reason === undefined ? [] : [reason];
+  if (differences.length === 0) return [did, `It went by what run ${comparedWith} went by.`, ...why].join('\n');
   const lines = differences.map(({ part, was, is }) => `  ${part}: ${was} → ${is}`);
-  return [`${did}\nOther than in run ${comparedWith}:`, ...lines].join('\n');
+  return [`${did}\nOther than in run ${comparedWith}:`, ...lines, ...why].join('\n');
 }
 
 const logs = defineCommand({

@@ -48,6 +48,7 @@ export { contentHash, sha256Hex } from './hash.ts';
 export { type ErrorDetail, HeadraceError, toHeadraceError } from './headrace-error.ts';
 export { joinErrors, retold } from './joined-error.ts';
 export { toldOutside } from './told-outside.ts';
+export { ownVersion } from './own-version.ts';
 export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';
 export { withoutKeySecrets } from './key-secrets.ts';
 export { createLastUsed, type LastUsed } from './last-used.ts';

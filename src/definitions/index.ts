@@ -63,6 +63,7 @@ export { task, type TaskContext } from './actions/task.ts';
 export { trainingSet } from './actions/training-set.ts';
 export type { OnFail } from './authoring/expect.ts';
 export { isValueRule, ruleColumns, settingApart, showRule } from './expectations.ts';
+export { localScript } from './bundling/step-files.ts';
 export { namedRequirements } from './bundling/named-requirements.ts';
 export { schemaPath } from './bundling/schema-files.ts';
 export { functionsOf, mapFunctions } from './bundling/manifest-functions.ts';

@@ -64,6 +64,8 @@ export interface StepSpec {
   readonly catch?: true;
   /** What it gave for the same code, parameters, item and needs is taken again. */
   readonly cache?: true;
+  /** Of a cached step: its tasks are given their place among the items, which is a part of what they go by then. */
+  readonly index?: true;
   readonly timeoutMicros: Micros | null;
   readonly resources: { readonly cpu?: number; readonly memory?: string };
   /** How many of its tasks run at once. */

@@ -18,7 +18,7 @@ export {
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export { migrateOffline } from './migrate-offline.ts';
 export type { OfflineDeps } from './offline-deps.ts';
-export type { Boundary } from './plan.ts';
+export { type Boundary, planTrainingSet } from './plan.ts';
 export { giveUpShipped } from './retention/give-up-shipped.ts';
 export { collectLog } from './retention/collect-log.ts';
 export { collectCopies } from './retention/collect-copies.ts';
@@ -36,6 +36,8 @@ export {
   createTrainingSet,
   type TrainingSetRequest,
 } from './training-sets/create-training-set.ts';
+export { definitionsReached, readSetInputs, type SetInputs } from './training-sets/set-inputs.ts';
+export { type FileHashes, openFileHashes } from './sources/file-hashes.ts';
 export type { FeatureProfile, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
 export { relocateTrainingSets, type TrainingSetFile, trainingSetFiles } from './training-sets/training-set-files.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';

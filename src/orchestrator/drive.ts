@@ -68,7 +68,7 @@ async function driveToEnd(
     logger: deps.logger,
     ...executors,
     pools: deps.pools ?? {},
-    ...(deps.pythonVersion === undefined ? {} : { pythonVersion: deps.pythonVersion }),
+    ...(deps.cacheReads === undefined ? {} : { cacheReads: deps.cacheReads }),
     ...(signal === undefined ? {} : { signal }),
     onChange: (run, batch) => {
       if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);

@@ -12,7 +12,14 @@ export { serveFleet, type ServeFleetOptions } from './executors/fleet/serve-flee
 export { fleetRows, migrateFleet } from './executors/fleet/tables.ts';
 export { type LocalExecutorOptions, openLocalExecutor } from './executors/local/local-executor.ts';
 export type { StepFile } from './step/files.ts';
-export { openPythonEnvironments, openPythonVersion, type PythonEnvironments } from './step/python-environment.ts';
+export { type BuiltInReads, openCacheReads } from './driver/cache-reads.ts';
+export type { CacheReads, StepOrder } from './step/order.ts';
+export {
+  openInterpreter,
+  openPythonEnvironments,
+  openPythonVersion,
+  type PythonEnvironments,
+} from './step/python-environment.ts';
 export type { EnvironmentBuild } from './step/tell-build.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';
 export { prepareElsewhere } from './elsewhere/prepare-run.ts';

@@ -4,6 +4,7 @@ import type { Clock, Logger } from '../core/index.ts';
 import type { ClusterSpec, Definitions, ExecutorSpec } from '../definitions/index.ts';
 import type { Database, ObjectStore } from '../storage/index.ts';
 import type { PoolSizes } from './driver/ask-for-slots.ts';
+import type { CacheReader } from './driver/prepare-step.ts';
 import type { Executor } from './executors/executor.ts';
 import type { StepProgress } from './run-progress.ts';
 
@@ -34,8 +35,8 @@ export interface OrchestratorDeps extends RunsDeps {
   readonly clusters: Clusters;
   /** Where steps run that name no executor. */
   readonly executor: ExecutorSpec;
-  /** Of this machine's Python, by which outputs of scripts are cached; null where it has none. Left out: the same as null. */
-  readonly pythonVersion?: () => Promise<string | null>;
+  /** What the outputs of cached steps go by outside of their orders. Left out: this machine's platform and version of Node alone. */
+  readonly cacheReads?: CacheReader;
   /** How many slots each pool has; none where it is left out. */
   readonly pools?: PoolSizes;
   /** On abort what runs is stopped and the run let go, to be resumed. */

@@ -1,10 +1,11 @@
-// Why a step of a run did its work, or took it from an earlier one: what it went by, beside what the run before went by.
+// Why a step of a run did its work, or took it from an earlier one: the parts that its outputs are kept by, beside those of the run
+// before, and where they are the same, what else kept it from being taken.
 
-import { HeadraceError, stringifyJson } from '../core/index.ts';
-import { actionParts } from './action-parts.ts';
+import { HeadraceError } from '../core/index.ts';
+import { cacheKeys, type CacheParts, sharedParts, taskParts } from './driver/cache-keys.ts';
 import type { RunsDeps } from './orchestrator-deps.ts';
 import { openRunStore } from './rows/open-run-store.ts';
-import type { RunStore, StoredStep } from './rows/run-store.ts';
+import type { RunStore, StoredStep, StoredTask } from './rows/run-store.ts';
 import { readOrder, type StepOrder } from './step/order.ts';
 
 export interface WhyStep {
@@ -14,8 +15,22 @@ export interface WhyStep {
   readonly children: number;
   /** The latest run before with that step; null where there is none. */
   readonly comparedWith: string | null;
-  /** What it went by that is other than there. */
-  readonly differences: readonly { readonly part: string; readonly was: string; readonly is: string }[];
+  /** What it went by that is other than there: the value's canonical JSON, or 'nothing'. */
+  readonly differences: readonly Difference[];
+  /** As a sentence, why tasks were run though nothing that they go by differs. */
+  readonly reason?: string;
+}
+
+interface Difference {
+  readonly part: string;
+  readonly was: string;
+  readonly is: string;
+}
+
+/** A row of the step that has opened, with its order. */
+interface Opened {
+  readonly row: StoredStep;
+  readonly order: StepOrder;
 }
 
 const MOST_RUNS = 50;
@@ -26,69 +41,128 @@ export async function whyStep(deps: RunsDeps, id: string, step: string): Promise
   const store = await openRunStore(deps.database, deps.clock);
   const { run, steps } = await store.get(id);
   const rows = steps.filter((row) => row.step === step);
-  const order = await orderOf(deps, rows);
-  if (order === undefined) {
+  const { copied, children, ran } = await countCopied(store, id, rows);
+  // Of groups around it the item in which something was run, else the first.
+  const scope = ran?.scope ?? rows.find((row) => row.order !== null)?.scope;
+  const now = await openedOf(deps, rows, scope);
+  if (now === undefined) {
     const opened = [...new Set(steps.filter((row) => row.order !== null).map((row) => row.step))];
     throw new HeadraceError(
       'HR_INVALID',
       `run ${id} has not opened a step "${step}"; it has opened ${opened.join(', ') || 'none'}`,
     );
   }
-  const counted = await countCopied(store, id, rows);
+  const isCached = run.spec.steps.some((spec) => spec.name === step && spec.cache === true);
   for (const before of await store.list({ pipeline: run.pipeline, before: run, limit: MOST_RUNS })) {
-    const earlier = await orderOf(
-      deps,
-      (await store.get(before.id)).steps.filter((row) => row.step === step),
-    );
-    if (earlier !== undefined)
-      return { step, ...counted, comparedWith: before.id, differences: differencesOf(earlier, order) };
+    const earlier = await store.get(before.id);
+    const earlierRows = earlier.steps.filter((row) => row.step === step);
+    const past = (await openedOf(deps, earlierRows, scope)) ?? (await openedOf(deps, earlierRows));
+    if (past === undefined) continue;
+    const compared = { step, copied, children, comparedWith: before.id };
+    const found = await missOf(store, { now, past, run: before.id, ran: isCached ? ran : undefined });
+    const wasCached = earlier.run.spec.steps.some((spec) => spec.name === step && spec.cache === true);
+    const reason = reasonOf({ now, past, isCached, wasCached, hasRun: ran !== undefined }) ?? found.reason;
+    return { ...compared, differences: found.differences, ...(reason === undefined ? {} : { reason }) };
   }
-  return { step, ...counted, comparedWith: null, differences: [] };
+  return { step, copied, children, comparedWith: null, differences: [] };
 }
 
-/** Of the first item of groups around it, where there are some. */
-async function orderOf({ objects }: RunsDeps, rows: readonly StoredStep[]): Promise<StepOrder | undefined> {
-  const order = rows.find((row) => row.order !== null)?.order;
-  return order === undefined || order === null ? undefined : await readOrder(objects, order);
+async function openedOf(
+  { objects }: RunsDeps,
+  rows: readonly StoredStep[],
+  scope?: string,
+): Promise<Opened | undefined> {
+  const row = rows.find((one) => one.order !== null && (scope === undefined || one.scope === scope));
+  if (row === undefined || row.order === null) return undefined;
+  return { row, order: await readOrder(objects, row.order) };
 }
 
+/** `ran`: the first task that was not taken from an earlier run. */
 async function countCopied(store: RunStore, id: string, rows: readonly StoredStep[]) {
   let copied = 0;
   let children = 0;
+  let ran: StoredTask | undefined;
   for (const { step, scope, children: of } of rows) {
     children += of ?? 0;
-    for (let from = 0; ; from += MOST_TASKS) {
-      const tasks = await store.tasks(id, step, { scope, from, limit: MOST_TASKS });
-      copied += tasks.filter((task) => task.from !== null).length;
-      if (tasks.length < MOST_TASKS) break;
+    for await (const task of tasksOf(store, id, step, scope)) {
+      if (task.from !== null) copied += 1;
+      else ran ??= task;
     }
   }
-  return { copied, children };
+  return { copied, children, ran };
 }
 
-function differencesOf(before: StepOrder, now: StepOrder): WhyStep['differences'] {
-  const parts = (order: StepOrder): Map<string, unknown> =>
-    new Map<string, unknown>([
-      ...actionParts(order.action).map(([part, value]) => [`code.${part}`, value] as const),
-      ...members('params', order.params),
-      ...members('items', order.items),
-      ['foreach', order.foreach ?? null],
-      ['over', order.over ?? null],
-      ...members('needs', order.needs),
-      ...members('env', order.env),
-      ...members('secrets', order.secrets),
-    ]);
-  const [earlier, later] = [parts(before), parts(now)];
-  return [...new Set([...earlier.keys(), ...later.keys()])].flatMap((part) => {
-    const [was, is] = [shown(earlier.get(part)), shown(later.get(part))];
+async function* tasksOf(store: RunStore, id: string, step: string, scope: string): AsyncGenerator<StoredTask> {
+  for (let from = 0; ; from += MOST_TASKS) {
+    const tasks = await store.tasks(id, step, { scope, from, limit: MOST_TASKS });
+    yield* tasks;
+    if (tasks.length < MOST_TASKS) return;
+  }
+}
+
+interface Compared {
+  readonly now: Opened;
+  readonly past: Opened;
+  /** The run of `then`. */
+  readonly run: string;
+  /** The task of `now` that was run; undefined where none was, or the step has no cache. */
+  readonly ran: StoredTask | undefined;
+}
+
+/** What differs; where nothing does, what became of the same task in the earlier run. */
+async function missOf(
+  store: RunStore,
+  { now, past, run, ran }: Compared,
+): Promise<Pick<WhyStep, 'differences' | 'reason'>> {
+  const differences = differencesOf(sharedParts(past.order), sharedParts(now.order));
+  if (differences.length > 0 || ran === undefined) return { differences };
+  const key = cacheKeys(now.order)(ran.index);
+  const pastKey = cacheKeys(past.order);
+  const count = past.row.children ?? 0;
+  let place = 0;
+  while (place < count && pastKey(place) !== key) place += 1;
+  if (place === count) {
+    const own = taskParts(now.order, ran.index);
+    const atItsPlace = ran.index < count ? taskParts(past.order, ran.index) : new Map<string, string>();
+    return { differences: differencesOf(atItsPlace, own) };
+  }
+  const [found] = await store.tasks(run, past.row.step, { scope: past.row.scope, from: place, limit: 1 });
+  const task = `the same task of run ${run}`;
+  if (found === undefined || found.index !== place) return { differences, reason: `${task} was never run.` };
+  if (found.error !== null) return { differences, reason: `${task} had failed, and its step has \`catch\`.` };
+  if (found.state !== 'succeeded') return { differences, reason: `${task} had not succeeded: it is ${found.state}.` };
+  const reason = `${task} succeeded, but its result was not kept any more: the run that made it was collected, what it read had changed while it ran, or both ran at the same time.`;
+  return { differences, reason };
+}
+
+/** Parts that are other than before, in the order of their names in `now`. */
+export function differencesOf(before: CacheParts, now: CacheParts): readonly Difference[] {
+  return [...new Set([...now.keys(), ...before.keys()])].flatMap((part) => {
+    const [was, is] = [before.get(part) ?? 'nothing', now.get(part) ?? 'nothing'];
     return was === is ? [] : [{ part, was: shorten(was), is: shorten(is) }];
   });
 }
 
-function members(name: string, values: Readonly<Record<string, unknown>>): [string, unknown][] {
-  return Object.entries(values).map(([member, value]) => [`${name}.${member}`, value]);
+function reasonOf({
+  now,
+  past,
+  isCached,
+  wasCached,
+  hasRun,
+}: {
+  readonly now: Opened;
+  readonly past: Opened;
+  readonly isCached: boolean;
+  readonly wasCached: boolean;
+  readonly hasRun: boolean;
+}): string | undefined {
+  if (!isCached) return 'The step has no `cache: true`, so that it is run each time.';
+  const { off } = now.order.cache ?? {};
+  if (off !== undefined) return `Its cache is off: ${off}.`;
+  if (!hasRun) return undefined;
+  if (!wasCached) return 'The step had no `cache: true` in that run, which kept no result of it.';
+  const before = past.order.cache?.off;
+  return before === undefined ? undefined : `Its cache was off in that run: ${before}.`;
 }
-
-const shown = (value: unknown): string => (value === undefined ? 'nothing' : stringifyJson(value));
 
 const shorten = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)}…` : text);

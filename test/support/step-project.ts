@@ -6,7 +6,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
 import { createBuiltIns } from '../../src/app/steps/built-ins.ts';
 import { silentLogger } from '../../src/core/index.ts';
-import { type OrchestratorDeps, runLogs, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
+import { type OrchestratorDeps, runLogs, resumeRun, runPipeline, whyStep } from '../../src/orchestrator/index.ts';
 import { putBlob } from '../../src/storage/index.ts';
 import { createInlineExecutor } from './inline-executor.ts';
 import { CONFIG, createProject, type Project } from './serving-project.ts';
@@ -22,14 +22,22 @@ export async function openStepProject(given: {
   readonly data?: Readonly<Record<string, string>>;
   readonly isInline?: boolean;
 }) {
-  const files = Object.entries(given.files).map(([name, content]) => [`feature_repo/${name}`, content] as const);
   const project = createProject({ 'headrace.config.ts': CONFIG });
-  for (const [name, content] of files)
-    project.write(name, typeof content === 'string' ? content.replaceAll('__PROJECT__', project.directory) : content);
-  await writeData(project, given.data ?? {});
+  const write = async ({ files = {}, data = {} }: Partial<Pick<typeof given, 'files' | 'data'>>): Promise<void> => {
+    for (const [name, content] of Object.entries(files)) {
+      const text = typeof content === 'string' ? content.replaceAll('__PROJECT__', project.directory) : content;
+      project.write(`feature_repo/${name}`, text);
+    }
+    await writeData(project, data);
+  };
+  await write(given);
   const environment = { ...readEnvironment({ ...process.env }), workingDirectory: project.directory };
-  const app = await openApp({ environment, logger: silentLogger });
-  await applyRepository(app, {});
+  const open = async () => {
+    const opened = await openApp({ environment, logger: silentLogger });
+    await applyRepository(opened, {});
+    return opened;
+  };
+  let app = await open();
   const deps = async (): Promise<OrchestratorDeps> => {
     const opened = await openOrchestrator(app, {});
     const { objects, workDirectory } = opened;
@@ -39,10 +47,19 @@ export async function openStepProject(given: {
   };
   return {
     project,
-    app,
+    get app() {
+      return app;
+    },
+    /** Writes files and data over those that there are, and applies the repository as a later process does. */
+    async change(to: Parameters<typeof write>[0]) {
+      await write(to);
+      await app.close();
+      app = await open();
+    },
     /** Runs a pipeline to its end. */
     run: async (pipeline: string, params: Readonly<Record<string, string>> = {}) =>
       runPipeline(await deps(), { pipeline, params }),
+    why: async (id: string, step: string) => whyStep(await deps(), id, step),
     resume: async (id: string) => resumeRun(await deps(), id),
     /** What its steps said, one text. */
     logs: async (id: string) => {

@@ -140,10 +140,10 @@ export default p;`,
     folder = await writeRepository({});
   });
 
-  it('is the script and the Python files beside and beneath it, not those of a virtual environment', async () => {
-    const own = ['train.py', 'shapes.py', 'parts/one.py'];
-    const others = ['notes.txt', 'env/pyvenv.cfg', 'env/lib/numpy.py', '../other.py'];
-    for (const name of [...own, ...others]) await write({ [`repo/fit/${name}`]: '' });
+  it('is the script and the Python files beside and beneath it that it imports, not those of a virtual environment', async () => {
+    const others = ['shapes.py', 'idle.py', 'notes.txt', 'env/pyvenv.cfg', 'env/lib/numpy.py', '../other.py'];
+    for (const name of others) await write({ [`repo/fit/${name}`]: '' });
+    await write({ 'repo/fit/train.py': 'import numpy, other, parts.one', 'repo/fit/parts/one.py': 'import shapes' });
     expect(await filesOf('./fit/train.py')).toEqual(['fit/parts/one.py', 'fit/shapes.py', 'fit/train.py']);
   });
 
@@ -247,7 +247,36 @@ export default p;`,
       /takes \.\.\/train\.py, which is outside the feature repository/,
     );
     for (let n = 0; n < 1000; n++) await write({ [`repo/lib/m${n}.py`]: '' });
+    expect(await filesOf('train.py')).toEqual(['train.py']);
+    await write({ 'repo/train.py': 'import sys; sys.path.append("lib")' });
     await expect(filesOf('train.py')).rejects.toThrow(/brings 1001 Python files with it.*at most 1000 travel/);
+  });
+
+  it.each([
+    ['it changes where modules are found', 'import sys; sys.path.append("lib")', /train\.py uses sys\.path/],
+    ['it imports by a name that is computed', '__import__(name)', /known only as it runs/],
+    ['it cannot be read', 'print("', /train\.py cannot be read as Python: a string that begins in line 1 has no end/],
+    ['another that it imports does', 'import idle', /idle\.py imports pkgutil/],
+  ])('is all that lies beside and beneath it, with the reason, where %s', async (_why, text, reason) => {
+    await write({ 'repo/fit/train.py': text, 'repo/fit/idle.py': 'import pkgutil', 'repo/fit/sub/one.py': '' });
+    expect(await filesOf('fit/train.py')).toEqual(['fit/idle.py', 'fit/sub/one.py', 'fit/train.py']);
+    const { manifest } = await loadDefinitions(join(folder, 'repo'), 'test');
+    expect(manifest.pipelines['train']?.steps[0]?.action).toMatchObject({ whole: expect.stringMatching(reason) });
+  });
+
+  it('is all of it where the step sets PYTHONPATH', async () => {
+    await write({
+      'repo/fit/train.py': '',
+      'repo/fit/idle.py': '',
+      'repo/own.ts': `import { pipeline, python } from 'headrace';
+export const own = pipeline('own');
+own.step('fit', python('fit/train.py'), { env: { PYTHONPATH: 'fit/lib' } });`,
+    });
+    const { manifest } = await loadDefinitions(join(folder, 'repo'), 'test');
+    expect(manifest.pipelines['own']?.steps[0]?.action).toMatchObject({
+      files: [{ path: 'fit/idle.py' }, { path: 'fit/train.py' }],
+      whole: expect.stringMatching(/PYTHONPATH/),
+    });
   });
 
   it('names a script that is not there', async () => {

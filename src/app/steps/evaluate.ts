@@ -117,7 +117,8 @@ function sentenceOf(
   return `${own}, version ${champion.version}: ${against.metrics[primary]?.toPrecision(5) ?? 'undefined'}`;
 }
 
-async function versionUnder(app: App, model: string, alias: string): Promise<ModelVersion | undefined> {
+/** Undefined where no version of the model has the alias. */
+export async function versionUnder(app: App, model: string, alias: string): Promise<ModelVersion | undefined> {
   const { models } = await app.registry();
   const isKnown = (await models.list()).some(({ name, versions }) => name === model && versions > 0);
   const versions = isKnown ? await models.versions(model) : [];

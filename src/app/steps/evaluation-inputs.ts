@@ -11,6 +11,8 @@ export interface RowsInput {
   readonly path: string;
   /** In the artifact store; `path` names it no more than for people. */
   readonly sha256?: string;
+  /** SHA-256 of the file, where the need tells it. */
+  readonly content?: string;
   /** Of a training set: its id, and its labels. */
   readonly id?: string;
   readonly labels: readonly string[];
@@ -40,18 +42,20 @@ export function rowsOf(needs: Needs): RowsInput {
 function rowsOfNeed(need: unknown): RowsInput | undefined {
   if (typeof need === 'string') return isParquet(need) ? { path: need, labels: [] } : undefined;
   if (need === null || typeof need !== 'object') return undefined;
-  const { path, id, labels, files, sha256: stored } = need as Readonly<Record<string, unknown>>; // looked at member by member
+  const { path, id, labels, files, sha256: stored, uri } = need as Readonly<Record<string, unknown>>; // looked at member by member
   if (typeof path === 'string' && isParquet(path)) {
     const texts = Array.isArray(labels) ? labels.filter((label) => typeof label === 'string') : [];
     // One that was made on another machine is taken from the artifact store.
-    const elsewhere = typeof stored === 'string' && isAbsolute(path) && !existsSync(path) ? { sha256: stored } : {};
-    return { path, ...elsewhere, labels: texts, ...(typeof id === 'string' ? { id } : {}) };
+    const isStored = typeof stored === 'string' && typeof uri === 'string';
+    const elsewhere = isStored && isAbsolute(path) && !existsSync(path) ? { sha256: stored } : {};
+    const content = typeof stored === 'string' ? { content: stored } : {};
+    return { path, ...elsewhere, ...content, labels: texts, ...(typeof id === 'string' ? { id } : {}) };
   }
   const held = Object.entries(files ?? {}).filter(([name]) => isParquet(name));
   const [file] = held;
   if (file === undefined || held.length > 1) return undefined;
   const [name, { sha256 }] = file as [string, { readonly sha256: string }]; // as every result names its files
-  return { path: name, sha256, labels: [] };
+  return { path: name, sha256, content: sha256, labels: [] };
 }
 
 function isParquet(path: string): boolean {

@@ -33,10 +33,10 @@ export async function runTrainingSet(
     out: join(app.config.values['offline.path'], 'training-sets', name),
   });
   context.log(`training set ${record.id}: ${record.rows} rows, ${record.features.length} features, ${record.path}`);
-  const { id, path, rows, service, timestamp, labels } = record;
+  const { id, path, rows, service, timestamp, labels, contentHash: sha256 } = record;
   const file = await stored(app, path, context);
   const features = record.features.map((feature) => feature.name);
-  return { id, path, ...file, rows, service, timestamp, labels, features };
+  return { id, path, sha256, ...file, rows, service, timestamp, labels, features };
 }
 
 /** Where it is in the artifact store; what that does not take at once stays on this machine alone. */
@@ -52,7 +52,8 @@ async function stored(app: App, path: string, { log }: BuiltInTaskContext): Prom
   }
 }
 
-function spineOf(spine: string, directory: string): string {
+/** The spine as it is read: a path that starts at the repository is made absolute; a query, and a path elsewhere, stay. */
+export function spineOf(spine: string, directory: string): string {
   const stays = isAbsolute(spine) || /^\s*(select|from|with)\s/i.test(spine) || /^[a-z0-9]+:\/\//i.test(spine);
   return stays ? spine : join(directory, spine);
 }

@@ -29,8 +29,10 @@ export interface ScriptSpec<K extends string> {
   readonly script: string;
   readonly requirements?: string;
   readonly args: Readonly<Record<string, unknown>>;
-  /** The script and what it may import or read; left out where they lie in no repository. */
+  /** The script and what it imports or may read; left out where they lie in no repository. */
   readonly files?: readonly AppliedFile[];
+  /** Why all Python files of the script's folder are among them, and not only those that it can be seen to import. */
+  readonly whole?: string;
 }
 
 /** What the call of that name gives. */
@@ -66,6 +68,7 @@ function scriptSchema(kind: string): ReturnType<typeof Type.Object> {
     {
       kind: Type.Literal(kind),
       files,
+      whole: Type.Optional(text),
       script: text,
       requirements: Type.Optional(text),
       args: Type.Record(text, Type.Unknown()),

@@ -1,9 +1,12 @@
 // A TypeScript function as a step.
 
+import { createRequire } from 'node:module';
+import type { parseExpressionAt } from 'acorn';
 import { Type } from 'typebox';
 import type { Action, AnyNeeds } from '../authoring/action.ts';
 import type { AuthoredAction } from '../authoring/authored.ts';
 import { closed, functionRef } from '../compile/schema-parts.ts';
+import { keyName, memberName, type Node, walk } from '../bundling/syntax.ts';
 import { taskId } from '../function-id.ts';
 import type { FunctionRef, UserFunction } from '../manifest.ts';
 import type { ActionKind } from './action-kind.ts';
@@ -40,6 +43,57 @@ export function functionOfTask(action: AuthoredAction | undefined): UserFunction
   const { run } = action.given as Given;
   // Its arguments are what the pipeline's graph gives; its result is checked to be JSON when it runs.
   return typeof run === 'function' ? (run as UserFunction) : undefined;
+}
+
+const require = createRequire(import.meta.url);
+
+/** Whether a task's function can be seen to read `index` of its context: where it takes that apart, or reads it as a member. */
+export function readsIndex(fn: UserFunction): boolean {
+  const context = contextOf(String(fn));
+  if (context === undefined) return false;
+  const { param, body } = context;
+  if (param.type === 'ObjectPattern') return takesIndex(param);
+  if (param.type !== 'Identifier') return false;
+  let isRead = false;
+  walk(body, (node) => {
+    if (node.type === 'MemberExpression' && isNamed(node.object, param.name)) isRead ||= memberName(node) === 'index';
+    if (node.type === 'VariableDeclarator' && isNamed(node.init, param.name)) isRead ||= takesIndex(node.id);
+  });
+  return isRead;
+}
+
+/** The second parameter of a function's text, and the function's body. */
+function contextOf(text: string): { readonly param: Node; readonly body: Node } | undefined {
+  // Loaded where a cached step has a function, as most programs have none.
+  const acorn = require('acorn') as { readonly parseExpressionAt: typeof parseExpressionAt };
+  // An expression; the other is a method of an object.
+  for (const written of [`(${text})`, `({ ${text} })`]) {
+    try {
+      let found = acorn.parseExpressionAt(written, 0, { ecmaVersion: 'latest' }) as Node;
+      if (found.type === 'ObjectExpression') {
+        const [property] = found.properties;
+        if (property?.type === 'Property') found = property.value;
+      }
+      if (found.type !== 'ArrowFunctionExpression' && found.type !== 'FunctionExpression') continue;
+      const [, param] = found.params;
+      if (param === undefined) return undefined;
+      return { param: param.type === 'AssignmentPattern' ? param.left : param, body: found.body };
+    } catch {
+      // It may be the other.
+    }
+  }
+  return undefined;
+}
+
+function takesIndex(pattern: Node): boolean {
+  return (
+    pattern.type === 'ObjectPattern' &&
+    pattern.properties.some((one) => one.type === 'Property' && !one.computed && keyName(one.key) === 'index')
+  );
+}
+
+function isNamed(node: Node | null | undefined, name: string): boolean {
+  return node?.type === 'Identifier' && node.name === name;
 }
 
 interface Given {

@@ -41,6 +41,11 @@ export interface StepOptions<N extends Needs> {
   readonly catch?: boolean;
   /** What it gave for the same code, parameters, item and needs is taken again. */
   readonly cache?: boolean;
+  /**
+   * Gives the tasks of a cached step their `index`, and makes it a part of what they go by: an item that has moved is run again.
+   * Default: false. Steps without `cache` always have it.
+   */
+  readonly index?: boolean;
   /** How many of its tasks run at once. Default: as many as there is room for. */
   readonly parallel?: number;
   /** Named slots that tasks of all runs share. */
@@ -105,6 +110,7 @@ export const STEP_OPTIONS: OptionNames<StepOptions<Needs>> = {
   timeout: true,
   catch: true,
   cache: true,
+  index: true,
   parallel: true,
   pool: true,
   isolate: true,

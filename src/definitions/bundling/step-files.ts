@@ -1,7 +1,8 @@
-// What travels with a step: of a script, or a notebook, the Python files beside and beneath it, which it may import, the text
+// What travels with a step: of a script, or a notebook, the Python files beside and beneath it that it imports, the text
 // files there that one of them names, which it may read, and its requirements with what these take in; of a command, what its words
 // name and what it lists. By content, as bundles of functions do.
 
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { contentHash, sha256Hex } from '../../core/index.ts';
@@ -14,6 +15,7 @@ import { namedFiles } from './named-paths.ts';
 import { namedRequirements } from './named-requirements.ts';
 import { notebookCode } from './notebook-code.ts';
 import { Parcel } from './parcel.ts';
+import { type PythonFiles, type PythonReach, pythonReach } from './python-imports.ts';
 import { filesUnder, posixPath, readSmallText, textOf } from './repository-texts.ts';
 
 type ScriptAction = Extract<StepAction, { readonly script: string }>;
@@ -28,7 +30,7 @@ export async function withStepFiles(definitions: Definitions, takenAlong: TakenA
     const steps: StepSpec[] = [];
     for (const step of pipeline.steps) {
       const parcel = new Parcel(step.name, name);
-      const action = await withFiles(step.action, parcel, directory, takenAlong.of(name, step.name));
+      const action = await withFiles(step, parcel, directory, takenAlong.of(name, step.name));
       for (const text of parcel.texts.values()) bundles.set(sha256Hex(text), text);
       steps.push({ ...step, action });
     }
@@ -39,24 +41,37 @@ export async function withStepFiles(definitions: Definitions, takenAlong: TakenA
 }
 
 async function withFiles(
-  action: StepAction,
+  { action, env = {} }: StepSpec,
   parcel: Parcel,
   directory: string,
   listed: readonly string[],
 ): Promise<StepAction> {
   if (action.kind === 'shell') return await withCommandFiles(action, parcel, directory, listed);
   // A script elsewhere is that machine's own.
-  return 'script' in action && !isAbsolute(action.script) ? await withScriptFiles(action, parcel, directory) : action;
+  if (!('script' in action) || isAbsolute(action.script)) return action;
+  return await withScriptFiles(action, parcel, directory, env['PYTHONPATH'] !== undefined);
 }
 
-async function withScriptFiles(written: ScriptAction, parcel: Parcel, directory: string): Promise<ScriptAction> {
+async function withScriptFiles(
+  written: ScriptAction,
+  parcel: Parcel,
+  directory: string,
+  hasOwnPath: boolean,
+): Promise<ScriptAction> {
   const requirements = written.requirements === undefined ? undefined : plain(written.requirements);
   const script = plain(written.script);
   const action = { ...written, script, ...(requirements === undefined ? {} : { requirements }) };
   const found = await filesUnder(directory, dirname(script));
   const own = [script, ...(requirements === undefined ? [] : await requirementFiles(requirements, directory, parcel))];
-  const paths = new Set([...own, ...found.filter((path) => path.endsWith('.py'))]);
-  parcel.refuseOutside([...paths]);
+  parcel.refuseOutside(own);
+  const reach: PythonReach = hasOwnPath
+    ? { files: [], whole: 'its step sets PYTHONPATH, by which modules are found elsewhere' }
+    : await reachIn(action, found, async (path) => {
+        const text = await readOwn(directory, path, parcel);
+        return action.kind === 'notebook' && path === script ? cellsOf(text, path, parcel) : text;
+      });
+  const all = reach.whole === undefined ? reach.files : found.filter((path) => path.endsWith('.py'));
+  const paths = new Set([...own, ...all]);
   parcel.refuseMany(paths.size, dirname(script));
   for (const path of [...paths].sort()) parcel.add(path, await readOwn(directory, path, parcel));
   const others = new Set(found.filter((path) => !paths.has(path)));
@@ -65,7 +80,46 @@ async function withScriptFiles(written: ScriptAction, parcel: Parcel, directory:
     return [...namedFiles(code, ['.', dirname(script), dirname(path)], others)];
   });
   await addSmallTexts(named, 'text files that its Python files name', parcel, directory);
-  return { ...action, files: parcel.files() };
+  // The script's own folder may hold nothing else, and then all of it is what it runs.
+  const isMore = reach.whole !== undefined && paths.size > new Set([...own, ...reach.files]).size;
+  return { ...action, files: parcel.files(), ...(isMore ? { whole: reach.whole } : {}) };
+}
+
+/** The Python files that an action's script runs, of those in its folder. */
+async function reachIn(
+  { kind, script }: ScriptAction,
+  found: readonly string[],
+  read: PythonFiles['read'],
+): Promise<PythonReach> {
+  const python = found.filter((path) => path.endsWith('.py'));
+  const known = new Set(python);
+  const inFolders = new Map<string, Set<string>>();
+  for (const path of python) {
+    // Each folder on the way holds the next.
+    for (let at = path; at !== '.'; at = dirname(at)) {
+      const names = inFolders.get(dirname(at)) ?? new Set();
+      inFolders.set(dirname(at), names.add(at.slice(at.lastIndexOf('/') + 1)));
+    }
+  }
+  const list = (folder: string): readonly string[] => [...(inFolders.get(folder) ?? [])];
+  // A notebook's own folder is not where its kernel starts.
+  const roots = kind === 'notebook' ? [dirname(script), '.'] : [dirname(script)];
+  return await pythonReach(script, roots, { has: (path) => known.has(path), list, read }, known);
+}
+
+/** The Python files that a script at an absolute path of this machine runs, at absolute paths. Throws what reading them throws. */
+export async function localScript(script: string): Promise<PythonReach> {
+  const list = (folder: string): readonly string[] => {
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder, { withFileTypes: true }).flatMap((one) =>
+      one.name.endsWith('.py') || one.isDirectory() ? [one.name] : [],
+    );
+  };
+  const read = async (path: string): Promise<string> => {
+    const text = await readFile(path, 'utf8');
+    return path.endsWith('.ipynb') ? (notebookCode(text) ?? '') : text;
+  };
+  return await pythonReach(script, [dirname(script)], { has: existsSync, list, read });
 }
 
 /** The file with those that it takes in, and they; one at an absolute path is that machine's own. */

@@ -2,6 +2,7 @@
 
 import type { ActionContext } from '../actions/action-kind.ts';
 import { ACTION_KINDS, type StepAction } from '../actions/action-kinds.ts';
+import { functionOfTask, readsIndex } from '../actions/task.ts';
 import type { AuthoredPipeline, AuthoredStep } from '../authoring/authored.ts';
 import { describeResult } from '../calling/user-value.ts';
 import type { StepSpec } from '../pipeline-spec.ts';
@@ -50,14 +51,14 @@ export function compileStep(
   };
 }
 
-type Ways = Pick<StepSpec, 'after' | 'catch' | 'cache' | 'isolate' | 'parallel' | 'pool'>;
+type Ways = Pick<StepSpec, 'after' | 'catch' | 'cache' | 'index' | 'isolate' | 'parallel' | 'pool'>;
 
 /** How its tasks run. */
 function compileWays({ options, action }: AuthoredStep, report: Report): Ways {
   const { after, cache, parallel, pool } = options;
   if (after !== undefined && after !== 'end')
     report(`: after must be 'end', got ${describeResult(after)}`, [2, 'after']);
-  const flag = <K extends 'catch' | 'cache' | 'isolate'>(name: K): { readonly [Name in K]?: true } => {
+  const flag = <K extends 'catch' | 'cache' | 'index' | 'isolate'>(name: K): { readonly [Name in K]?: true } => {
     const value = options[name];
     if (value !== undefined && typeof value !== 'boolean')
       report(`: ${name} must be true or false, got ${describeResult(value)}`, [2, name]);
@@ -68,6 +69,11 @@ function compileWays({ options, action }: AuthoredStep, report: Report): Ways {
     const why = 'what it does lies outside of the run, and a result of before would not do it';
     report(`: cache is not for ${action.kind}(…): ${why}. Take it out`, [2, 'cache']);
   }
+  const fn = functionOfTask(action);
+  if (cache === true && options.index !== true && fn !== undefined && readsIndex(fn)) {
+    const why = 'a cached step goes by its items, wherever they stand in the list';
+    report(`: task(…) reads \`index\`, and ${why}. Put what it needs into the item, or write index: true`, [1, 0]);
+  }
   if (parallel !== undefined && !(typeof parallel === 'number' && Number.isSafeInteger(parallel) && parallel >= 1))
     report(`: parallel must be a whole number of 1 or more, got ${describeResult(parallel)}`, [2, 'parallel']);
   const poolMistake = pool === undefined ? undefined : labelMistake(pool);
@@ -76,6 +82,8 @@ function compileWays({ options, action }: AuthoredStep, report: Report): Ways {
     ...(after === 'end' ? { after } : {}),
     ...flag('catch'),
     ...flag('cache'),
+    // Of others it says nothing: they have it anyway.
+    ...(cache === true ? flag('index') : (flag('index'), {})),
     ...flag('isolate'),
     ...(typeof parallel === 'number' ? { parallel } : {}),
     ...(typeof pool === 'string' ? { pool } : {}),

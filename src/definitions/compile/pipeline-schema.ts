@@ -54,6 +54,7 @@ const step = Type.Object(
     delay: Type.Optional(delay),
     catch: flag,
     cache: flag,
+    index: flag,
     timeoutMicros: Type.Union([micros, Type.Null()]),
     resources: Type.Object({ cpu: Type.Optional(Type.Number()), memory: optionalText }, closed),
     parallel: Type.Optional(count),

@@ -26,6 +26,7 @@ import { type Profile, summarizeProfile } from '../../profiles/index.ts';
 import { profileSource } from './profile-source.ts';
 import type { PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './record.ts';
 import { openPlanFacts, type PlanFacts } from './source-facts.ts';
+import { definitionsReached } from './set-inputs.ts';
 import { saveTrainingSet } from './training-set-store.ts';
 
 export interface TrainingSetRequest {
@@ -174,7 +175,11 @@ async function describe(
     sources: snapshots,
   };
   const fileSha256 = await fileHash(written);
-  const id = contentHash({ ...made, sources: snapshots.map(whatCounts), content: fileSha256 }).slice(0, 16);
+  // By the definitions that it is made from: an apply of others makes no other set of the same data.
+  const { manifestHash: _, ...counted } = made;
+  const definitionsRead = definitionsReached(definitions.manifest, plan);
+  const whole = { ...counted, definitions: definitionsRead, sources: snapshots.map(whatCounts), content: fileSha256 };
+  const id = contentHash(whole).slice(0, 16);
   const profile = await profileFile(connection, plan.features, written);
   const record: TrainingSetRecord = {
     id,

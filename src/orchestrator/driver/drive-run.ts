@@ -17,8 +17,9 @@ import { createSlotAsks, type PoolSizes } from './ask-for-slots.ts';
 import { createHandedSlices, type KnownExecutors } from './handed-slices.ts';
 import { type KeptLease, keepLease } from './keep-lease.ts';
 import { lostRun } from './lost-run.ts';
-import { type CacheDeps, createOutputCache } from './output-cache.ts';
-import { prepareStep } from './prepare-step.ts';
+import { readMachine } from './cache-reads.ts';
+import { createOutputCache } from './output-cache.ts';
+import { type CacheReader, prepareStep } from './prepare-step.ts';
 import { openResults } from './step-results.ts';
 
 export interface DriveDeps extends KnownExecutors {
@@ -26,7 +27,8 @@ export interface DriveDeps extends KnownExecutors {
   readonly objects: ObjectStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly pythonVersion?: CacheDeps['pythonVersion'];
+  /** What cached steps go by beside their orders. Left out: this machine's platform and version of Node alone. */
+  readonly cacheReads?: CacheReader;
   /** How many slots each pool has: of all that the run's steps name. */
   readonly pools?: PoolSizes;
   /** On abort what runs is stopped and the run let go, to be resumed. */
@@ -71,7 +73,8 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
   const patiently = createStorageWait({ logger, what: `run ${id}`, signal });
   const graph = graphOf(loaded.run.spec);
   const run = takeLoaded(loaded, graph);
-  const cache = createOutputCache(deps, run);
+  const cacheReads = deps.cacheReads ?? readMachine;
+  const cache = createOutputCache({ store, objects, cacheReads }, run);
   let events: EngineEvent[] = [];
   let commands: Command[] = [];
   let batchNumber = 1;
@@ -141,7 +144,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
   /** A few at a time, as each waits for the artifact store; told in the order declared, so that what is written first begins first. */
   const prepareAll = async (commands: readonly Extract<Command, { kind: 'prepare' }>[]): Promise<void> => {
     const results = openResults({ store, objects }, run);
-    const prepared = { id, graph, params: loaded.run.params };
+    const prepared = { id, graph, params: loaded.run.params, cacheReads };
     const few = fewAtOnce(PREPARES_AT_ONCE);
     const preparing = commands.map((command) =>
       few(() => patiently(() => prepareStep(objects, results, prepared, command))),

@@ -1,12 +1,14 @@
 // Outputs of cached steps: found again for tasks that are next, and kept of those that ended.
 
+import { canonicalJson } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { Batch, CachedOutput } from '../engine/batch.ts';
 import type { CacheHit, Command, EngineEvent } from '../engine/events.ts';
 import type { RunInHand } from '../engine/run-in-hand.ts';
 import type { RunStore } from '../rows/run-store.ts';
-import { readOrder } from '../step/order.ts';
-import { cacheKeys, runsPython } from './cache-keys.ts';
+import { readOrder, type StepOrder } from '../step/order.ts';
+import { cacheKeys } from './cache-keys.ts';
+import type { CacheReader } from './prepare-step.ts';
 
 export interface OutputCache {
   lookUp(command: Extract<Command, { kind: 'look up' }>): Promise<EngineEvent>;
@@ -17,49 +19,72 @@ export interface OutputCache {
 export interface CacheDeps {
   readonly store: Pick<RunStore, 'cached'>;
   readonly objects: ObjectStore;
-  /** Of the Python that this machine runs steps by; null where it has none. */
-  readonly pythonVersion?: (() => Promise<string | null>) | undefined;
+  readonly cacheReads: CacheReader;
+}
+
+interface KeyedOrder {
+  readonly order: StepOrder;
+  /** Undefined where the order says that its outputs are neither looked up nor kept. */
+  readonly keyOf: ((index: number) => string) | undefined;
 }
 
 export function createOutputCache(
-  { store, objects, pythonVersion = async () => null }: CacheDeps,
+  { store, objects, cacheReads }: CacheDeps,
   { graph }: Pick<RunInHand, 'graph'>,
 ): OutputCache {
-  /** The keys of a step's tasks, by its order. */
-  const keys = new Map<string, Promise<(index: number) => string>>();
-  const keysBy = async (name: string) => {
+  /** The keys of a step's tasks, by where its order lies. */
+  const known = new Map<string, Promise<KeyedOrder>>();
+  const read = async (name: string): Promise<KeyedOrder> => {
     const order = await readOrder(objects, name);
-    return cacheKeys(order, runsPython(order.action) ? await pythonVersion() : null);
+    return { order, keyOf: order.cache?.off === undefined ? cacheKeys(order) : undefined };
   };
-  const keysOf = (order: string): Promise<(index: number) => string> => {
-    const known = keys.get(order) ?? keysBy(order);
-    keys.set(order, known);
-    known.catch(() => keys.delete(order));
-    return known;
+  const keyed = (name: string): Promise<KeyedOrder> => {
+    const one = known.get(name) ?? read(name);
+    known.set(name, one);
+    one.catch(() => known.delete(name));
+    return one;
   };
-  const isCached = (step: string): boolean => {
+  const cachedStep = (step: string) => {
     const node = graph.nodes.get(step);
-    return node?.kind === 'step' && node.spec.cache === true;
+    return node?.kind === 'step' && node.spec.cache === true ? node.spec : undefined;
   };
   return {
     async lookUp({ step, scope, order, from, count }) {
-      const keyOf = await keysOf(order);
-      const wanted = new Map(Array.from({ length: count }, (_, at) => [keyOf(from + at), from + at]));
+      const { keyOf } = await keyed(order);
       const hits: CacheHit[] = [];
-      for (const [key, { output, run }] of await store.cached([...wanted.keys()])) {
-        const index = wanted.get(key);
-        if (index !== undefined) hits.push({ index, output, run });
+      if (keyOf !== undefined) {
+        // Equal items have one key.
+        const wanted = new Map<string, number[]>();
+        for (let index = from; index < from + count; index++) {
+          const key = keyOf(index);
+          const same = wanted.get(key);
+          if (same === undefined) wanted.set(key, [index]);
+          else same.push(index);
+        }
+        for (const [key, { output, run }] of await store.cached([...wanted.keys()]))
+          for (const index of wanted.get(key) ?? []) hits.push({ index, output, run });
       }
       return { kind: 'looked up', step, scope, from, count, hits };
     },
     async outputsOf({ tasks, steps }, at) {
       const cached: CachedOutput[] = [];
+      /** Whether what an order's tasks read is still what its keys say. */
+      const unchanged = new Map<string, Promise<boolean>>();
       // A task that ends changes its step's row; what lies in an item that is done is in hand no more.
       const orders = new Map(steps.map(({ step, scope, order }) => [`${step} ${scope}`, order]));
       for (const { step, scope, index, state, output, error, from } of tasks) {
-        if (state !== 'succeeded' || output === null || error !== null || from !== null || !isCached(step)) continue;
-        const order = orders.get(`${step} ${scope}`) ?? null;
-        if (order !== null) cached.push({ key: (await keysOf(order))(index), output, at });
+        if (state !== 'succeeded' || output === null || error !== null || from !== null) continue;
+        const spec = cachedStep(step);
+        const name = orders.get(`${step} ${scope}`) ?? null;
+        if (spec === undefined || name === null) continue;
+        const { order, keyOf } = await keyed(name);
+        if (keyOf === undefined) continue;
+        const isUnchanged =
+          unchanged.get(name) ??
+          cacheReads(order, spec).then((now) => canonicalJson(now) === canonicalJson(order.cache ?? { reads: {} }));
+        unchanged.set(name, isUnchanged);
+        // An output that may be of other data than its key says is not kept.
+        if (await isUnchanged) cached.push({ key: keyOf(index), output, at });
       }
       return cached;
     },

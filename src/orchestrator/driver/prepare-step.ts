@@ -1,11 +1,12 @@
 // What a step needs before its first task runs: results gathered, its gate looked at, its items counted, its order written.
 
 import { HeadraceError, type Json, stringifyJson, toHeadraceError } from '../../core/index.ts';
+import type { StepSpec } from '../../definitions/index.ts';
 import { type ObjectStore, putBlob } from '../../storage/index.ts';
 import type { EngineEvent } from '../engine/events.ts';
 import { type Graph, type Node, scopeAround, scopeItems } from '../engine/graph.ts';
 import { foreachCount, foreachItem } from '../foreach.ts';
-import type { StepOrder } from '../step/order.ts';
+import type { CacheReads, StepOrder } from '../step/order.ts';
 import type { StepResults } from './step-results.ts';
 import { trainingSetBefore } from './training-set-before.ts';
 
@@ -13,7 +14,12 @@ export interface PreparedRun {
   readonly id: string;
   readonly graph: Graph;
   readonly params: Readonly<Record<string, unknown>>;
+  /** What the tasks of a cached step go by beside their order; left out where nothing is cached. */
+  readonly cacheReads?: CacheReader;
 }
+
+/** Reads what the outputs of a cached step go by outside of its order. What can't be read turns its cache off, and never throws. */
+export type CacheReader = (order: StepOrder, spec: StepSpec) => Promise<CacheReads>;
 
 /** Of what is wrong with the run's own data the event says so; what the database or the artifact store throws comes through. */
 export async function prepareStep(
@@ -72,7 +78,7 @@ async function orderOf(
     spec.action.kind === 'registerModel'
       ? await trainingSetBefore(run.graph, results, { step: node.name, scope })
       : null;
-  return {
+  const order: StepOrder = {
     run: run.id,
     pipeline: run.graph.pipeline.name,
     step: node.name,
@@ -90,7 +96,10 @@ async function orderOf(
     ...(spec.isolate === true ? { isolate: true } : {}),
     env: spec.env ?? {},
     secrets: spec.secrets ?? {},
+    ...(spec.cache === true && spec.index !== true ? { index: false } : {}),
   };
+  if (spec.cache !== true || run.cacheReads === undefined) return order;
+  return { ...order, cache: await run.cacheReads(order, spec) };
 }
 
 async function itemOf(

@@ -3,7 +3,7 @@
 import { stringifyJson } from '../../core/index.ts';
 import { placeFiles } from './files.ts';
 import type { FileCache } from './file-cache.ts';
-import { itemOf, type StepOrder } from './order.ts';
+import { hidesIndex, itemOf, type StepOrder } from './order.ts';
 import { join } from 'node:path';
 
 export interface StepInput {
@@ -20,12 +20,14 @@ export async function prepareInput(order: StepOrder, cache: FileCache, directory
     return path;
   });
   const args = 'args' in action ? action.args : {};
-  const shared = { run, pipeline, step, scope, params, items, args, needs };
+  const place = hidesIndex(order) ? {} : { scope };
+  const shared = { run, pipeline, step, ...place, params, items, args, needs };
   return { shared: stringifyJson(shared).slice(1, -1) };
 }
 
 /** The input of one attempt; its members are in docs/reference/step-environment.md. */
 export function inputOf(order: StepOrder, input: StepInput, index: number, attempt: number): string {
   const item = stringifyJson(itemOf(order, index) ?? null);
-  return `{"index":${index},"attempt":${attempt},"item":${item},${input.shared}}`;
+  const place = hidesIndex(order) ? '' : `"index":${index},`;
+  return `{${place}"attempt":${attempt},"item":${item},${input.shared}}`;
 }

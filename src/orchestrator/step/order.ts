@@ -1,6 +1,6 @@
 // What a driver writes once a step opens: all that it takes to run any of its tasks, on any machine.
 
-import { HeadraceError, parseJson } from '../../core/index.ts';
+import { HeadraceError, type Json, parseJson } from '../../core/index.ts';
 import type { Foreach, StepAction, StepSpec } from '../../definitions/index.ts';
 import { getBlob, type ObjectStore } from '../../storage/index.ts';
 import { foreachItem } from '../foreach.ts';
@@ -27,9 +27,21 @@ export interface StepOrder {
   readonly timeoutMs: number | null;
   readonly resources: StepSpec['resources'];
   readonly isolate?: true;
+  /** Its tasks are not given their place among the items. */
+  readonly index?: false;
+  /** Of a step whose outputs are cached. */
+  readonly cache?: CacheReads;
   readonly env: Readonly<Record<string, string>>;
   /** By the variable that holds it; the values are in no order. */
   readonly secrets: Readonly<Record<string, SecretRef>>;
+}
+
+/** What the tasks of a cached step go by that no other member of their order says, as it was when the step opened. */
+export interface CacheReads {
+  /** Versions and hashes by name: `machine.python`, `source.orders`, `spine`. */
+  readonly reads: Readonly<Record<string, Json>>;
+  /** Why the outputs are neither looked up nor kept, as a sentence; left out where they are. */
+  readonly off?: string;
 }
 
 const SCHEME = 'blob:';
@@ -41,6 +53,11 @@ export async function readOrder(objects: ObjectStore, spec: string): Promise<Ste
   }
   const text = Buffer.from(await getBlob(objects, spec.slice(SCHEME.length))).toString();
   return parseJson(text) as unknown as StepOrder; // written by a driver, and checked against its hash
+}
+
+/** Whether its tasks are not given their place: that of a cached step is in its key, so it is given where the step asks for it. */
+export function hidesIndex({ index }: Pick<StepOrder, 'index'>): boolean {
+  return index === false;
 }
 
 /** The item of one task; null without `foreach`. */

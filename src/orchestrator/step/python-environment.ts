@@ -4,8 +4,8 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { HeadraceError, sha256Hex } from '../../core/index.ts';
 import { inheritedVariables } from './environment.ts';
 import { withKernelLock } from './kernel-lock.ts';
@@ -74,6 +74,80 @@ export function openPythonVersion(python: string): () => Promise<string | null> 
       (found) => found.version,
       () => null,
     ));
+}
+
+/** Versions of packages by their names; null where a package's files stay in a folder of somebody's, who may change them. */
+export type Installed = Readonly<Record<string, string | null>>;
+
+/** A Python without an environment of its own. */
+export interface Interpreter {
+  readonly version: string;
+  readonly packages: Installed;
+}
+
+const LIST_INSTALLED = `
+import hashlib, json, sys
+from importlib.metadata import distributions
+def version(one):
+    direct, files = one.read_text("direct_url.json"), one.read_text("RECORD")
+    if not direct:
+        return one.version
+    if json.loads(direct).get("dir_info", {}).get("editable") or not files:
+        return None
+    return one.version + " " + hashlib.sha256(files.encode()).hexdigest()
+found = {}
+for one in distributions():
+    found.setdefault((one.metadata["Name"] or "").lower(), version(one))
+print("\n" + json.dumps([sys.version, found]))`;
+
+/** Asks a Python once for its version and for what it finds installed; gives null where there is no Python 3. */
+export function openInterpreter(python: string): () => Promise<Interpreter | null> {
+  let asked: Promise<Interpreter | null> | undefined;
+  const ask = async (): Promise<Interpreter | null> => {
+    const { executable } = await findPython(python);
+    const { status, said } = await run(executable, ['-c', LIST_INSTALLED], 10_000_000);
+    if (status !== 0)
+      throw new HeadraceError('HR_PYTHON_UNAVAILABLE', `${python} does not list its packages:\n${said}`);
+    const [version, packages] = JSON.parse(said.trim().split('\n').at(-1) ?? '') as [string, Installed]; // as the program prints it
+    return { version, packages };
+  };
+  return () => (asked ??= ask().catch(() => null));
+}
+
+/**
+ * What is installed in the environment whose interpreter lies at `python`, by the names of the folders there: no Python runs. What
+ * came from a file or a repository counts by the checksums of its files.
+ */
+export async function installedBeside(python: string): Promise<Installed> {
+  const found: Record<string, string | null> = {};
+  const root = dirname(dirname(python));
+  for (const library of ['lib', 'Lib']) {
+    const versions = readable(join(root, library)).filter((name) => name.startsWith('python3'));
+    for (const folder of [...versions.map((name) => join(root, library, name)), join(root, library)]) {
+      const site = join(folder, 'site-packages');
+      for (const entry of readable(site)) {
+        const [, name, version = ''] = /^(.+)-([^-]+)\.dist-info$/.exec(entry) ?? [];
+        if (name !== undefined) found[name.toLowerCase()] = await versionIn(join(site, entry), version);
+      }
+    }
+  }
+  return found;
+}
+
+async function versionIn(folder: string, version: string): Promise<string | null> {
+  const direct = await readFile(join(folder, 'direct_url.json'), 'utf8').catch(() => undefined);
+  if (direct === undefined) return version;
+  if (/"editable"\s*:\s*true/.test(direct)) return null;
+  const files = await readFile(join(folder, 'RECORD'), 'utf8').catch(() => undefined);
+  return files === undefined ? null : `${version} ${sha256Hex(files)}`;
+}
+
+function readable(folder: string): string[] {
+  try {
+    return readdirSync(folder).toSorted();
+  } catch {
+    return [];
+  }
 }
 
 /** The folder that a pointer names; undefined where there is none, or one of an earlier version, which may be half-built. */
@@ -208,11 +282,12 @@ function buildVariables(): Record<string, string> {
   return { ...inheritedVariables(process.env), ...(Object.fromEntries(own) as Record<string, string>) };
 }
 
-async function run(command: string, args: readonly string[]): Promise<Ran> {
+/** `keeps`: how many characters of the end of what it says are kept. */
+async function run(command: string, args: readonly string[], keeps = 4000): Promise<Ran> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: buildVariables() });
   let said = '';
   const keep = (chunk: Buffer): void => {
-    said = (said + chunk.toString()).slice(-4000);
+    said = (said + chunk.toString()).slice(-keeps);
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);

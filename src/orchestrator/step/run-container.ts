@@ -110,6 +110,23 @@ export async function removeContainers(driver: string, path: string | undefined)
   if (ids.length > 0) await quietly(runtime, ['rm', '--force', ...ids]);
 }
 
+/**
+ * The content's id of the image that a name stands for on this machine, fetched where it is not there; undefined where there is
+ * neither docker nor podman, or no such image.
+ */
+export async function imageId(image: string, path: string | undefined): Promise<string | undefined> {
+  const runtime = containerRuntime(path);
+  if (runtime === undefined) return undefined;
+  const inspect = async (): Promise<string> =>
+    (await quietly(runtime, ['image', 'inspect', '--format', '{{.Id}}', image])).trim();
+  let id = await inspect();
+  if (id === '') {
+    await quietly(runtime, ['pull', '--quiet', image]);
+    id = await inspect();
+  }
+  return id === '' ? undefined : id;
+}
+
 function containerRuntime(path = ''): string | undefined {
   for (const name of ['docker', 'podman']) {
     for (const folder of path.split(delimiter)) {

@@ -9,7 +9,7 @@ import type { AttemptFolder } from './attempt-folders.ts';
 import type { StepHost } from './step-host.ts';
 
 /** What runs it, beside its requirements. */
-const PACKAGES = ['papermill', 'ipykernel', 'nbconvert'];
+export const NOTEBOOK_PACKAGES = ['papermill', 'ipykernel', 'nbconvert'];
 
 // Arguments are the notebook's parameters. The page is made of a notebook that failed too: it shows where.
 const PROGRAM = `
@@ -37,7 +37,7 @@ export async function notebookCommand(
   const { script, requirements } = scriptPaths(action, code, host.repository);
   const name = basename(script, '.ipynb');
   return {
-    command: await host.environments.interpreter(requirements, PACKAGES),
+    command: await host.environments.interpreter(requirements, NOTEBOOK_PACKAGES),
     args: ['-c', PROGRAM, script, `${output}/${name}.ipynb`, `${output}/${name}.html`],
     environment: {
       PYTHONUNBUFFERED: '1',

@@ -11,7 +11,7 @@ import { type LogFile, type LogStream, openLogFile } from '../log-file.ts';
 import { killTree } from '../../step/process-tree.ts';
 import { killMarked, MARK } from '../marks.ts';
 import { signalGroup } from '../signal-group.ts';
-import { itemOf } from '../order.ts';
+import { hidesIndex, itemOf } from '../order.ts';
 import type { MemoryLimit } from '../memory-limits.ts';
 import { exitOutcome, failure, outOfMemory, type TaskOutcome, timedOut } from '../outcome.ts';
 import { notJson } from '../plain-data.ts';
@@ -258,7 +258,8 @@ export function startWarmWorker(
         given = next;
         const { action } = next.order;
         const functionId = action.kind === 'task' ? action.function.id : '';
-        send(pipe, { kind: 'order', functionId, file: bundle, shared: next.input.shared });
+        const { shared } = next.input;
+        send(pipe, { kind: 'order', functionId, file: bundle, shared, hidesIndex: hidesIndex(next.order) });
       }
       const wasIdle = queue.length === 0;
       queue.push(...attempts);

@@ -89,7 +89,7 @@ async function work(): Promise<void> {
 
 /** Runs one task and tells its result; what went wrong otherwise. */
 async function run(
-  { functionId, file, shared }: Extract<WorkerOrder, { kind: 'order' }>,
+  { functionId, file, shared, hidesIndex }: Extract<WorkerOrder, { kind: 'order' }>,
   next: Waiting,
 ): Promise<TaskFault | undefined> {
   const [index, attempt, item] = next;
@@ -103,7 +103,7 @@ async function run(
     const context = {
       params,
       item,
-      index,
+      ...(hidesIndex ? {} : { index }),
       items,
       attempt,
       get signal() {

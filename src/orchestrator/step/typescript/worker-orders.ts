@@ -2,8 +2,17 @@
 
 /** The orders of tasks, in which they run. */
 export type WorkerOrder =
-  /** What the next tasks share: their function, and the members of their input as JSON without braces. */
-  | { readonly kind: 'order'; readonly functionId: string; readonly file: string; readonly shared: string }
+  /**
+   * What the next tasks share: their function, the members of their input as JSON without braces, and whether they are not given
+   * their index.
+   */
+  | {
+      readonly kind: 'order';
+      readonly functionId: string;
+      readonly file: string;
+      readonly shared: string;
+      readonly hidesIndex: boolean;
+    }
   | { readonly kind: 'tasks'; readonly tasks: readonly (readonly [index: number, attempt: number, item: unknown])[] }
   /** What has not started comes back. */
   | { readonly kind: 'recall' };

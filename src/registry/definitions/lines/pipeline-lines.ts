@@ -26,7 +26,7 @@ export function pipelineLines(was: PipelineSpec, is: PipelineSpec): ChangeLine[]
   return [...lines, ...restLines(was, is, Object.keys(told(is)))];
 }
 
-/** `step "fit" takes along fit/params.json`: of one that comes. */
+/** `step "fit" takes along fit/params.json`: of one that comes, with why all of a script's folder does, where it does. */
 export function travelLines({ steps }: PipelineSpec): ChangeLine[] {
   return steps.flatMap(({ name, action }) => {
     if (!('files' in action)) return [];
@@ -34,7 +34,13 @@ export function travelLines({ steps }: PipelineSpec): ChangeLine[] {
     const own = 'script' in action ? [action.script, action.requirements] : [];
     const isOwn = (path: string): boolean => path.endsWith('.py') || own.includes(path);
     const texts = files.map(({ path }) => path).filter((path) => !isOwn(path));
-    return texts.length === 0 ? [] : [line('about', `step "${name}" takes along ${texts.join(', ')}`)];
+    const whole = 'whole' in action ? action.whole : undefined;
+    return [
+      ...(texts.length === 0 ? [] : [line('about', `step "${name}" takes along ${texts.join(', ')}`)]),
+      ...(whole === undefined
+        ? []
+        : [line('about', `step "${name}" takes along all Python files of its script's folder: ${whole}`)]),
+    ];
   });
 }
 
