@@ -278,6 +278,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `model('m', { features: service, outputs: {} })`,
       `model('m', { features: service, outputs: { p: t.float32() }, providers: 'cpu' })`,
       `model('m', { features: service, outputs: { p: t.float32() }, providers: ['cuda12'] })`,
+      `model('m', { features: service, outputs: { p: t.float32() }, batch: 'yes' })`,
       `endpoint('e', { model: service })`,
       `endpoint('e', { model: scored, unit: 'airport' })`,
       `endpoint('e', { model: scored, unit: ['airprt'] })`,
@@ -305,6 +306,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       graph(`scored`),
       `model('g', { features: service, outputs: { q: t.float32() }, graph: modelNode('n', scored) })`,
       `model('g', { features: service, outputs: { p: t.float64() }, graph: modelNode('n', scored) })`,
+      `model('g', { features: service, outputs: { p: t.float32() }, graph: modelNode('n', scored), batch: true })`,
       `export const n = modelNode('n', scored)`,
       graph(
         `n`,

@@ -52,11 +52,11 @@ export async function openFile(
   app: Pick<App, 'objects'>,
   runtime: ModelRuntime,
   { artifact }: Pick<ModelVersion, 'artifact'>,
-  { service, spec }: VersionTakes,
+  { service, spec, rows }: VersionTakes,
 ): Promise<OpenedModel> {
   const { compileBinding } = await import('../models/index.ts');
   const onnx = await getBlob(await app.objects(), artifact);
-  const loaded = await runtime.load(onnx, { providers: ['cpu'], mayBlock: true });
+  const loaded = await runtime.load(onnx, { providers: ['cpu'], mayBlock: true, rows });
   try {
     return { loaded, binding: compileBinding(loaded.signature, service, spec), close: () => loaded.close() };
   } catch (thrown) {

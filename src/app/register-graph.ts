@@ -15,7 +15,7 @@ import type { ModelVersion } from '../registry/index.ts';
 import { putBlob } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 import { openNode } from './open-version.ts';
-import { doubtsOf, type RegisteredModel, smokeRow, smokeScope, specToRegister } from './register-model.ts';
+import { doubtsOf, type RegisteredModel, specToRegister, tryRow } from './register-model.ts';
 
 export interface RegisterGraph {
   readonly model: string;
@@ -46,9 +46,7 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
   const nodes = graph.nodes.filter((node) => node.kind === 'model');
   refuseUnknownNodes(request, nodes);
   const service = resolveService(definitions.manifest, spec.service);
-  const { compileGraph, createOnnxRuntime, runRows, withoutTimeouts, writeGraphDocument } = await import(
-    '../models/index.ts'
-  );
+  const { compileGraph, createOnnxRuntime, withoutTimeouts, writeGraphDocument } = await import('../models/index.ts');
   const runtime = createOnnxRuntime();
   const pinned: Record<string, PinnedModel> = {};
   const models = new Map<string, NodeModel>();
@@ -61,8 +59,8 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
       refuseOtherFeatures(node, version, trained, { definitions, service });
       pinned[node.name] = { model: node.model, version: version.version, artifact: version.artifact };
     }
-    const { loaded, binding } = compileGraph({ spec: withoutTimeouts(spec), service, definitions, models });
-    const [answer = []] = await runRows(loaded, binding, [smokeRow(service)], smokeScope(app.environment.actor));
+    const whole = compileGraph({ spec: withoutTimeouts(spec), service, definitions, models });
+    const answer = await tryRow(whole, service, [], app.environment.actor);
     const functions = functionHashes(graph);
     const artifact = await putBlob(
       await app.objects(),

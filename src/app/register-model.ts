@@ -1,7 +1,16 @@
-// Registering a model: the file is read, held against its features and run once before anyone can serve it.
+// Registering a model: the file is read, held against its features, and tried on rows before anyone can serve it.
 
-import { createScope, didYouMeanOf, HeadraceError, type Scope, type Value } from '../core/index.ts';
-import { type Manifest, type ModelSpec, own, resolveService } from '../definitions/index.ts';
+import {
+  createScope,
+  didYouMeanOf,
+  HeadraceError,
+  type RowsVerdict,
+  type Scope,
+  toHeadraceError,
+  type Value,
+} from '../core/index.ts';
+import { type Manifest, type ModelSpec, own, type ResolvedService, resolveService } from '../definitions/index.ts';
+import type { RowModel } from '../models/index.ts';
 import type { TrainingSetRecord } from '../offline/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
 import { putBlob } from '../storage/index.ts';
@@ -16,6 +25,8 @@ export interface RegisterModel {
   readonly service?: string;
   readonly alias?: string;
   readonly runId?: string;
+  /** Whether rows of different callers may share a run, whatever the definition says. */
+  readonly batch?: boolean;
 }
 
 export interface RegisteredModel extends ModelVersion {
@@ -23,9 +34,15 @@ export interface RegisteredModel extends ModelVersion {
   readonly warnings: readonly string[];
 }
 
-type RegisterDeps = Pick<App, 'applied' | 'definitionsOf' | 'registry' | 'objects' | 'database' | 'environment'>;
+type RegisterDeps = Pick<
+  App,
+  'applied' | 'definitionsOf' | 'registry' | 'objects' | 'database' | 'duckdb' | 'config' | 'environment'
+>;
 
-/** Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE, HR_UNKNOWN_TRAINING_SET; then nothing is kept. */
+/**
+ * A model that fails on the rows that it is tried on is registered, with a warning: those may be no rows that it is made for.
+ * Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE, HR_UNKNOWN_TRAINING_SET; then nothing is kept.
+ */
 export async function registerModelFile(app: RegisterDeps, request: RegisterModel): Promise<RegisteredModel> {
   const { manifest, hash } = await app.applied();
   const model = specToRegister(manifest, request.model);
@@ -45,13 +62,20 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
   // A model goes on getting what it was trained on, whatever was applied since.
   const manifestHash = trainingSet?.manifestHash ?? hash;
   const trained = manifestHash === hash ? manifest : (await app.definitionsOf(manifestHash)).manifest;
-  const { compileBinding, createOnnxRuntime, runRows } = await import('../models/index.ts');
+  const { boundRows, compileBinding, createOnnxRuntime } = await import('../models/index.ts');
   const service = resolveService(trained, model.service);
-  const loaded = await createOnnxRuntime().load(request.onnx, { providers: ['cpu'], mayBlock: true });
+  const sample = trainingSet === undefined ? [] : await sampleOf(app, trainingSet, service);
+  const loaded = await createOnnxRuntime().load(request.onnx, {
+    providers: ['cpu'],
+    mayBlock: true,
+    sample: (signature, most) =>
+      sample.length === 0 ? undefined : boundRows(signature, compileBinding(signature, service, model), sample, most),
+  });
   try {
     const binding = compileBinding(loaded.signature, service, model);
-    // One row of zeros: what it answers has to bind too.
-    const [answer = []] = await runRows(loaded, binding, [smokeRow(service)], smokeScope(app.environment.actor));
+    const { rowsVerdict } = loaded;
+    const { batch = model.batch } = request;
+    const answer = await tryRow({ loaded, binding }, service, sample, app.environment.actor);
     const artifact = await putBlob(await app.objects(), request.onnx);
     const version = await (await app.registry()).models.register({
       model: model.name,
@@ -63,8 +87,13 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
       ...(trainingSet === undefined ? {} : { trainingSet: trainingSet.id }),
       ...(request.alias === undefined ? {} : { alias: request.alias }),
       ...(request.runId === undefined ? {} : { runId: request.runId }),
+      ...(request.batch === undefined ? {} : { batch: request.batch }),
+      ...(rowsVerdict === undefined ? {} : { rowsVerdict }),
     });
-    return { ...version, warnings: doubtsOf(model, version, answer) };
+    return {
+      ...version,
+      warnings: [...doubtsOf(model, version, answer), ...doubtsOfRows(version, batch, rowsVerdict)],
+    };
   } finally {
     await loaded.close();
   }
@@ -78,8 +107,37 @@ export function specToRegister(manifest: Manifest, name: string): ModelSpec {
   throw new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${name}".${known}`);
 }
 
+/**
+ * What the model answers to a row of zeros, or where it fails on that to the first row of its training set that it can take. Where it
+ * fails on both, the end of a sentence that says so. Throws HR_OVERLOADED, which says nothing of the model.
+ */
+export async function tryRow(
+  { loaded, binding }: RowModel,
+  service: ResolvedService,
+  sample: readonly (readonly Value[])[],
+  actor: string,
+): Promise<readonly Value[] | string> {
+  const { runRows } = await import('../models/index.ts');
+  const real = sample.find((row) => binding.check(row) === undefined);
+  let failure = '';
+  for (const row of [smokeRow(service), ...(real === undefined ? [] : [real])])
+    try {
+      const [answer = []] = await runRows(loaded, binding, [row], smokeScope(actor));
+      return answer;
+    } catch (thrown) {
+      const { code, message } = toHeadraceError(thrown);
+      if (code === 'HR_OVERLOADED') throw thrown;
+      failure = `fails on ${failure === '' ? 'a row of zeros' : 'a row of zeros and on one of its training set'}: ${message}`;
+    }
+  return failure;
+}
+
 /** Zeros may be where a model divides by one; one that says nothing of any row is found by whoever reads this. */
-export function doubtsOf(model: ModelSpec, { version }: ModelVersion, answer: readonly Value[]): string[] {
+export function doubtsOf(model: ModelSpec, { version }: ModelVersion, answer: readonly Value[] | string): string[] {
+  if (typeof answer === 'string')
+    return [
+      `${model.name} version ${version} ${answer}. It is registered; try it on rows that it is made for before it gets traffic.`,
+    ];
   return model.outputs.flatMap(({ name }, at) => {
     const value = answer[at];
     const numbers = typeof value === 'number' ? [value] : value instanceof Float32Array ? [...value] : [];
@@ -89,6 +147,49 @@ export function doubtsOf(model: ModelSpec, { version }: ModelVersion, answer: re
       `${model.name} version ${version} answers ${odd} as "${name}" to a row of zeros. It is registered; try it on rows that it is made for before it gets traffic.`,
     ];
   });
+}
+
+/** `batch`: what is said of its rows. `verdict`: what they showed; undefined where nothing depends on it. */
+export function doubtsOfRows(
+  { model, version }: Pick<ModelVersion, 'model' | 'version'>,
+  batch: boolean | undefined,
+  verdict: RowsVerdict | undefined,
+): string[] {
+  const named = `${model} version ${version}`;
+  if (batch === true && verdict === 'dependent')
+    return [
+      `the rows of ${named} depend on each other: one was answered otherwise beside others than alone. By batch: true the requests of different callers run as one batch all the same.`,
+    ];
+  if (batch !== undefined || verdict !== 'unknown') return [];
+  return [
+    `no row that ${named} was tried on shows whether its rows depend on each other, so each request runs alone. Where no row’s answer depends on the rows beside it, say so: batch: true in the definition, or --batch true.`,
+  ];
+}
+
+/** As many rows as are tried together at most, and some that the model may not take. */
+const SAMPLE_ROWS = 16;
+
+/** Rows of the training set, in the service's order; none where its file is elsewhere, or is another one by now. */
+async function sampleOf(
+  app: RegisterDeps,
+  trainingSet: TrainingSetRecord,
+  { features }: ResolvedService,
+): Promise<readonly (readonly Value[])[]> {
+  const { openTrainingSetFile, sampleFeatureRows } = await import('../offline/index.ts');
+  let opened: Awaited<ReturnType<typeof openTrainingSetFile>>;
+  try {
+    opened = await openTrainingSetFile(trainingSet, app.config.values['offline.path']);
+  } catch (thrown) {
+    if (thrown instanceof HeadraceError && thrown.code === 'HR_ARTIFACT_UNREADABLE') return [];
+    throw thrown;
+  }
+  const connection = await (await app.duckdb()).connect();
+  try {
+    return await sampleFeatureRows(connection, { path: opened.path, features, rows: SAMPLE_ROWS });
+  } finally {
+    connection.closeSync();
+    await opened.file.close();
+  }
 }
 
 async function findTrainingSet(app: RegisterDeps, idOrName: string, service: string): Promise<TrainingSetRecord> {
@@ -106,7 +207,7 @@ async function findTrainingSet(app: RegisterDeps, idOrName: string, service: str
 /** A minute: a model may be slow, and nobody else waits. */
 const SMOKE_TIMEOUT_MS = 60_000;
 
-export function smokeScope(name: string): Scope {
+function smokeScope(name: string): Scope {
   return createScope({
     requestId: 'register',
     traceId: null,
@@ -118,7 +219,7 @@ export function smokeScope(name: string): Scope {
 }
 
 /** Zeros, empty texts: whatever is a value of each type. */
-export function smokeRow(
+function smokeRow(
   service: ReturnType<typeof resolveService>,
 ): (number | bigint | boolean | string | Float32Array | Uint8Array | readonly never[])[] {
   return service.features.map(({ type }) => {

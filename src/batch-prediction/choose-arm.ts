@@ -1,6 +1,6 @@
 // The arm by which a batch is predicted: what a server runs for an endpoint's variant, found in the registry.
 
-import { didYouMean, HeadraceError } from '../core/index.ts';
+import { didYouMean, HeadraceError, type KnownRows } from '../core/index.ts';
 import { type Definitions, type ModelSpec, own, type ResolvedService } from '../definitions/index.ts';
 import { type ModelVersion, type Registry, versionTakes } from '../registry/index.ts';
 import { routedArms } from '../rollouts/index.ts';
@@ -27,6 +27,8 @@ export interface BatchArm {
   readonly artifact: string;
   readonly spec: ModelSpec;
   readonly service: ResolvedService;
+  /** What is known of the version's rows. */
+  readonly rows?: KnownRows | undefined;
   /** Those that the version was trained on. */
   readonly definitions: Definitions;
   /** Of a version that is made of others. */
@@ -56,7 +58,7 @@ export async function chooseArm(deps: ArmDeps, endpoint: string, choice: ArmChoi
     throw new HeadraceError('HR_CONFLICT', sentence);
   }
   const definitions = await definitionsOf(version.manifestHash);
-  const { spec, service } = versionTakes(definitions.manifest, version);
+  const { spec, service, rows } = versionTakes(definitions.manifest, version);
   const graph = spec.graph === undefined ? undefined : await readGraph(deps, version.artifact, spec.graph, definitions);
   const { artifact } = version;
   const whenStoreDown = own(applied.manifest.endpoints, endpoint)?.whenStoreDown ?? 'fail';
@@ -69,6 +71,7 @@ export async function chooseArm(deps: ArmDeps, endpoint: string, choice: ArmChoi
     artifact,
     spec,
     service,
+    rows,
     definitions,
     ...(graph === undefined ? {} : { graph }),
   };

@@ -152,7 +152,7 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, means: BatchM
   const here = (spec: ModelSpec): ModelSpec => ({ ...spec, providers: deps.providersOf(spec.name, spec.providers) });
   const model: PartModel =
     arm.graph === undefined
-      ? { kind: 'file', onnx: await getBlob(deps.objects, arm.artifact) }
+      ? { kind: 'file', onnx: await getBlob(deps.objects, arm.artifact), rows: arm.rows }
       : await readFiles(deps.objects, arm.graph, here);
   deps.progress.start('predict', job.rows, 'rows');
   let rows = [...done.values()].reduce((sum, part) => sum + part.rows, 0);

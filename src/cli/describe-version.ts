@@ -5,12 +5,14 @@ import { graphPins, type ModelVersion } from '../registry/index.ts';
 import { describeTensors } from './model-signature.ts';
 
 export function presentVersion(version: ModelVersion): object {
-  const { createdAtMicros, manifestHash, trainingSet, runId, isRetired, spec: _, ...others } = version;
+  const { createdAtMicros, manifestHash, trainingSet, runId, isRetired, spec, rowsVerdict, ...others } = version;
   return {
     ...others,
     training_set: trainingSet,
     run_id: runId,
     manifest_hash: manifestHash,
+    batch: spec?.batch ?? null,
+    rows: rowsVerdict,
     retired: isRetired,
     created_at: formatTimestamp(createdAtMicros),
   };

@@ -47,6 +47,6 @@ export function showPlain({ name, versions }: PlainModel): { readonly json: obje
   return { json: { model: name, versions: versions.map(presentPlain) }, text: formatTable([heads, ...rows]) };
 }
 
-export function presentPlain({ createdAtMicros, isRetired, ...others }: PlainVersion): object {
-  return { ...others, retired: isRetired, created_at: formatTimestamp(createdAtMicros) };
+export function presentPlain({ createdAtMicros, isRetired, rowsVerdict, ...others }: PlainVersion): object {
+  return { ...others, rows: rowsVerdict, retired: isRetired, created_at: formatTimestamp(createdAtMicros) };
 }

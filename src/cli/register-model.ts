@@ -14,7 +14,7 @@ const NODE_HELP =
 export const registerModelCommand = defineCommand({
   usage: 'register <name> [file]',
   summary:
-    'check an ONNX file, or versions of the models that a graph is made of, against the model’s features, try it once, and register it as the next version; without a definition of the name as a plain model, served at /v2',
+    'check an ONNX file, or versions of the models that a graph is made of, against the model’s features, try it, and register it as the next version; without a definition of the name as a plain model, served at /v2',
   example: 'headrace models register delay_classifier model.onnx --training-set 3f2a9c1d --alias champion',
   options: (command) =>
     command
@@ -23,7 +23,11 @@ export const registerModelCommand = defineCommand({
       .option('--alias <name>', 'an alias to point at it')
       .option('--graph', 'the model is made of others: pin a version of each, and no file')
       .option('--node <name=version>', NODE_HELP, collect)
-      .option('--metric <name=value>', 'a metric to keep with it; may come several times', collect),
+      .option('--metric <name=value>', 'a metric to keep with it; may come several times', collect)
+      .option(
+        '--batch <true|false>',
+        'whether rows of different callers may run as one batch, such as `--batch false` where a row’s answer depends on the rows beside it. Default: as the definition says, else as rows show',
+      ),
   async run(context, [name = '', file = ''], options) {
     const metrics = readMetrics((options['metric'] as readonly string[] | undefined) ?? []);
     const pins = (options['node'] as readonly string[] | undefined) ?? [];
@@ -36,10 +40,12 @@ export const registerModelCommand = defineCommand({
     const trainingSet = textOption(options, 'trainingSet');
     const service = textOption(options, 'service');
     const alias = textOption(options, 'alias');
+    const batch = readBatch(textOption(options, 'batch'));
     // What it was trained on makes it a model with features, which a definition says.
     if (trainingSet === undefined && service === undefined && (await isPlainName(app, name))) {
       const aliased = alias === undefined ? {} : { alias };
-      const plain = await registerPlainModel(app, { model: name, onnx, metrics, ...aliased });
+      const plain = await registerPlainModel(app, { model: name, onnx, metrics, ...aliased, ...batch });
+      for (const warning of plain.warnings) context.tell(`warning: ${warning}`);
       context.tell(`no definition has "${name}": it is served by its own inputs, at /v2/models/${name}`);
       return { json: presentPlain(plain), text: describeRegistered(plain) };
     }
@@ -50,6 +56,7 @@ export const registerModelCommand = defineCommand({
       ...(trainingSet === undefined ? {} : { trainingSet }),
       ...(service === undefined ? {} : { service }),
       ...(alias === undefined ? {} : { alias }),
+      ...batch,
     });
     return tellRegistered(context, registered);
   },
@@ -95,11 +102,19 @@ function checkWhatIsRegistered(
   if (!isGraph && pins.length > 0) throw usageError('--node goes with --graph.');
   if (!isGraph && file === '') throw usageError('name the ONNX file; or --graph, for a model that is made of others.');
   if (isGraph && file !== '') throw usageError(`--graph takes no file, got "${file}".`);
+  if (isGraph && textOption(options, 'batch') !== undefined)
+    throw usageError('--batch does not go with --graph: the models of its nodes have their own.');
   const other = ['trainingSet', 'service'].find((name) => isGraph && textOption(options, name) !== undefined);
   if (other !== undefined)
     throw usageError(
       `--graph pins what is applied; --${other === 'service' ? other : 'training-set'} does not go with it.`,
     );
+}
+
+function readBatch(text: string | undefined): { readonly batch?: boolean } {
+  if (text === undefined) return {};
+  if (text !== 'true' && text !== 'false') throw usageError(`--batch takes true or false, got "${text}".`);
+  return { batch: text === 'true' };
 }
 
 function readPins(written: readonly string[]): Record<string, string> {

@@ -58,7 +58,7 @@ export { IS_SOURCE, nodeTypesFolder, PACKAGE_ENTRY } from './package-entry.ts';
 export { isProcessAlive, pidSpace } from './process-alive.ts';
 export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';
-export { type KnownRows, type RowsVerdict } from './row-dependence.ts';
+export { type KnownRows, knownRows, type RowsVerdict } from './row-dependence.ts';
 export { seeded } from './seeded.ts';
 export {
   createPredictionIds,

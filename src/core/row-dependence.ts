@@ -11,3 +11,13 @@ export type RowsVerdict = 'independent' | 'dependent' | 'unknown';
  * at the registration, which holds unless the loader's own rows show the contrary. `dependent`: each request runs alone.
  */
 export type KnownRows = 'said' | 'shown' | 'dependent';
+
+/** `batch`: what the definition or the registration says; it wins. Undefined where only the loader's own rows can tell. */
+export function knownRows(
+  batch: boolean | null | undefined,
+  verdict: RowsVerdict | null | undefined,
+): KnownRows | undefined {
+  if (batch === true) return 'said';
+  if (batch === false || verdict === 'dependent') return 'dependent';
+  return verdict === 'independent' ? 'shown' : undefined;
+}

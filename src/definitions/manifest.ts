@@ -237,6 +237,8 @@ export interface ModelSpec extends About {
   readonly outputs: readonly Field[];
   /** Execution providers in order of preference; default ['cpu']. */
   readonly providers: readonly string[];
+  /** Whether rows of different callers may share a run; left out where runs are to show it. */
+  readonly batch?: boolean;
   /** Of a model that is made of others. */
   readonly graph?: GraphSpec;
 }

@@ -21,7 +21,7 @@ export { withoutTimeouts } from './graph/without-timeouts.ts';
 export { arrayOf, elementBytes, isText, requestArrayOf } from './tensor-arrays.ts';
 export { fromHalf, toHalf } from './binding/half.ts';
 export { RUNTIME_FAILED } from './queue/refusals.ts';
-export { runRows } from './run-rows.ts';
+export { boundRows, runRows } from './run-rows.ts';
 export { isTransient } from './repository/is-transient.ts';
 export {
   type AcquireOptions,

@@ -46,12 +46,14 @@ export interface LoadedModel {
   readonly signature: Signature;
   /** Measured while it was opened, refined as it runs. */
   readonly cost: ModelCost;
+  /** False where it failed on every row that it was opened with: its cost is not known, and it runs in threads. */
+  readonly isMeasured?: boolean;
   /** Where it runs now: a model on the event loop whose runs are slow, by now, moves to a thread and stays there. */
   readonly placement: 'inline' | 'threads';
   /** Rows that are submitted together are answered by each other; those of several works never are. */
   readonly mixesRows?: boolean;
-  /** What rows showed when it was opened; left out where none were tried. */
-  readonly rowsVerdict?: RowsVerdict;
+  /** What rows showed when it was opened; undefined where its inputs do not take any number of rows. */
+  readonly rowsVerdict?: RowsVerdict | undefined;
   /**
    * How many of its nodes were seen to run on each execution provider, by the names that definitions have for those, when it
    * was opened. Undefined where nothing was seen: of one that is made of others, or that took no row of the runtime's making.
@@ -83,8 +85,8 @@ export interface LoadOptions {
   readonly handsOver?: boolean;
   /** What is known of its rows; left out, or where they were shown to be independent, it is tried. */
   readonly rows?: KnownRows | undefined;
-  /** Rows that it is tried with besides those of the runtime's making: a tensor an input, of two rows at least; undefined for none. */
-  readonly sample?: (signature: Signature) => readonly Tensor[] | undefined;
+  /** At most `most` rows that it is tried with besides those of the runtime's making, as one tensor an input; undefined for none. */
+  readonly sample?: (signature: Signature, most: number) => readonly Tensor[] | undefined;
   /** What the bytes must hash to, in hex; looked at in the thread. */
   readonly sha256?: string;
 }

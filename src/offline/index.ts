@@ -63,7 +63,7 @@ export { jobError, runJob, tellProgress } from './jobs/run-job.ts';
 export { openTrainingSetJobs, type TrainingSetJobs } from './jobs/training-set-jobs.ts';
 export { openTrainingSetFile, type OpenTrainingSetFile } from './training-sets/open-file.ts';
 export { streamArrow } from './arrow/stream-arrow.ts';
-export { openFeatureRows } from './training-sets/read-feature-rows.ts';
+export { openFeatureRows, sampleFeatureRows } from './training-sets/read-feature-rows.ts';
 export { type FeatureFile, type FeatureFileRequest, writeFeatureFile } from './batch/feature-file.ts';
 export { ERROR_COLUMN } from './batch/error-column.ts';
 export { inputFiles, type InputPlace } from './batch/load-input.ts';

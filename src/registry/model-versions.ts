@@ -1,6 +1,6 @@
 // A model's versions as they are read back, and the errors for those that there aren't.
 
-import { didYouMean, didYouMeanOf, HeadraceError, type Json, type Micros } from '../core/index.ts';
+import { didYouMean, didYouMeanOf, HeadraceError, type Json, type Micros, type RowsVerdict } from '../core/index.ts';
 import type { ModelSpec } from '../definitions/index.ts';
 import type { RegistryTables } from './schema.ts';
 import { readCurrent, readJson, type RegistryDb } from './store.ts';
@@ -23,6 +23,8 @@ export interface ModelVersion {
   readonly actor: string;
   /** Its outputs and providers, as the model was defined when it was registered; null in versions of a time before. */
   readonly spec: ModelSpec | null;
+  /** What rows showed when it was registered; null in versions of a time before, and of graphs. */
+  readonly rowsVerdict: RowsVerdict | null;
   /** It can't be served any more. */
   readonly isRetired: boolean;
 }
@@ -117,6 +119,8 @@ function toVersion(row: RegistryTables['registry_model_versions'], aliases: read
     actor: row.actor,
     // Written from the model's spec.
     spec: readJson(row.spec) as ModelSpec | null,
+    // Written from one.
+    rowsVerdict: row.rows_verdict as RowsVerdict | null,
     isRetired: row.is_retired === 1,
   };
 }

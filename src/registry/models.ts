@@ -1,6 +1,6 @@
 // Models, their immutable versions, and the aliases that point at them.
 
-import { canonicalJson, HeadraceError } from '../core/index.ts';
+import { canonicalJson, HeadraceError, type RowsVerdict } from '../core/index.ts';
 import { type Manifest, own, resolveService } from '../definitions/index.ts';
 import { endpointsServing, startTraffic } from './endpoints.ts';
 import { graphsThatRun, refuseRetiredPins } from './graph-pins.ts';
@@ -38,6 +38,10 @@ export interface NewModelVersion {
   readonly metrics?: Readonly<Record<string, number>>;
   readonly alias?: string;
   readonly actor: string;
+  /** Whether rows may share a run, where the registration says it; it goes before what the definition says. */
+  readonly batch?: boolean;
+  /** What rows showed when it was registered. */
+  readonly rowsVerdict?: RowsVerdict;
   /** The same run registering the same artifact again gets the version it made before: a resumed step is no new one. */
   readonly runId?: string;
 }
@@ -104,7 +108,8 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
             metrics: canonicalJson(input.metrics ?? {}),
             created_at: store.now(),
             actor,
-            spec: canonicalJson(spec),
+            spec: canonicalJson(input.batch === undefined ? spec : { ...spec, batch: input.batch }),
+            rows_verdict: input.rowsVerdict ?? null,
             is_retired: 0,
           })
           .execute();

@@ -1,7 +1,15 @@
 // Plain models: files served by their own signature, under names that no definition has. Their versions and aliases are as
 // those of models with features; beside them it is kept whether servers are to have them in memory.
 
-import { canonicalJson, HeadraceError, invalid, type Json, type Micros, nearestName } from '../core/index.ts';
+import {
+  canonicalJson,
+  HeadraceError,
+  invalid,
+  type Json,
+  type Micros,
+  nearestName,
+  type RowsVerdict,
+} from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
 import { checkAlias, checkMetrics } from './model-names.ts';
 import { findVersion } from './model-versions.ts';
@@ -20,6 +28,10 @@ export interface PlainVersion {
   readonly aliases: readonly string[];
   readonly createdAtMicros: Micros;
   readonly actor: string;
+  /** Whether rows may share a run, as the registration says; null where it does not. */
+  readonly batch: boolean | null;
+  /** What rows showed when it was registered; null in versions of a time before. */
+  readonly rowsVerdict: RowsVerdict | null;
   /** It can't be served any more. */
   readonly isRetired: boolean;
 }
@@ -40,6 +52,8 @@ export interface NewPlainVersion {
   readonly metrics?: Readonly<Record<string, number>>;
   readonly alias?: string;
   readonly actor: string;
+  readonly batch?: boolean;
+  readonly rowsVerdict?: RowsVerdict;
 }
 
 export interface PlainModelRegistry {
@@ -91,6 +105,8 @@ export function createPlainModelRegistry(store: RegistryStore): PlainModelRegist
           created_at: store.now(),
           actor,
           is_retired: 0,
+          batch: input.batch === undefined ? null : Number(input.batch),
+          rows_verdict: input.rowsVerdict ?? null,
         };
         await trx.insertInto('registry_plain_versions').values(row).execute();
         if (alias !== undefined) await pointAlias(trx, 'registry_plain_aliases', model, alias, version);
@@ -245,6 +261,9 @@ function toVersion(
       .map(({ alias }) => alias),
     createdAtMicros: row.created_at,
     actor: row.actor,
+    batch: row.batch === null ? null : row.batch === 1,
+    // Written from one.
+    rowsVerdict: row.rows_verdict as RowsVerdict | null,
     isRetired: row.is_retired === 1,
   };
 }

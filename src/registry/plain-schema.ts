@@ -12,6 +12,10 @@ export interface PlainModelTables {
     created_at: number;
     actor: string;
     is_retired: number;
+    /** 0 or 1 where the registration said whether rows may share a run; null where it did not. */
+    batch: number | null;
+    /** `RowsVerdict`; null in rows of a time before it was kept. */
+    rows_verdict: string | null;
   };
   registry_plain_aliases: { model: string; alias: string; version: number };
   /** Models that no server is to have in memory. */
@@ -46,4 +50,9 @@ export async function addPlainModels(db: Kysely<unknown>): Promise<void> {
     .createTable('registry_plain_unloaded')
     .addColumn('model', 'text', (column) => column.primaryKey())
     .execute();
+}
+
+export async function addPlainRowDependence(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('registry_plain_versions').addColumn('batch', 'integer').execute();
+  await db.schema.alterTable('registry_plain_versions').addColumn('rows_verdict', 'text').execute();
 }

@@ -10,7 +10,14 @@ import { createEndpointRegistry, type EndpointRegistry } from './endpoints.ts';
 import { createModelRegistry, type ModelRegistry } from './models.ts';
 import { createPlainModelRegistry, type PlainModelRegistry } from './plain-models.ts';
 import { addPlainModels } from './plain-schema.ts';
-import { addCandidates, addRollouts, addTrafficChanges, keysMigration, registryMigrations } from './schema.ts';
+import {
+  addCandidates,
+  addRollouts,
+  addRowDependence,
+  addTrafficChanges,
+  keysMigration,
+  registryMigrations,
+} from './schema.ts';
 import { createRegistryStore, type RegistryDb } from './store.ts';
 import { createServers, type Servers } from './versions/servers.ts';
 import { createViewVersions, keepEarlierPins, keepFirstVersions, type ViewVersions } from './versions/view-versions.ts';
@@ -44,6 +51,7 @@ export async function openRegistry(
     { name: '0007-rollouts', up: addRollouts },
     { name: '0008-rollouts-candidates', up: addCandidates },
     { name: '0009-plain-models', up: addPlainModels },
+    { name: '0010-row-dependence', up: addRowDependence },
   ]);
   const store = createRegistryStore(database, clock);
   const servers = createServers(store);

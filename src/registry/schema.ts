@@ -3,7 +3,7 @@
 
 import { type Kysely, sql } from 'kysely';
 import type { DatabaseKind, Migration } from '../storage/index.ts';
-import type { PlainModelTables } from './plain-schema.ts';
+import { addPlainRowDependence, type PlainModelTables } from './plain-schema.ts';
 
 export interface RegistryTables extends PlainModelTables {
   /** One row. `revision` is the last apply's; `change_token` grows with every change of any kind. */
@@ -40,6 +40,8 @@ export interface RegistryTables extends PlainModelTables {
     actor: string;
     /** JSON of the model's spec when it was registered; null in rows of a time before it was kept. */
     spec: string | null;
+    /** `RowsVerdict`; null in rows of a time before it was kept, and of graphs. */
+    rows_verdict: string | null;
     /** A retired version holds no view versions any more, and can't be given traffic. */
     is_retired: number;
   };
@@ -129,6 +131,11 @@ export async function addRollouts(db: Kysely<unknown>): Promise<void> {
 
 export async function addCandidates(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('registry_endpoints').addColumn('candidate', 'text').execute();
+}
+
+export async function addRowDependence(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('registry_model_versions').addColumn('rows_verdict', 'text').execute();
+  await addPlainRowDependence(db);
 }
 
 /** Keys, and why something was changed. */

@@ -1,6 +1,6 @@
 // Model versions as they are served: the features that each was trained on, bound to the model in memory.
 
-import { HeadraceError } from '../core/index.ts';
+import { HeadraceError, knownRows } from '../core/index.ts';
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
 import { type Binding, compileBinding, type LoadedModel, type ModelRepository } from '../models/index.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
@@ -54,8 +54,8 @@ export function createServedModels(
   const holders = createModelHolders();
   const acquireFile = createAcquireFile({ objects, models, providersOf }, mayBlock);
 
-  const openFile: OpenVersion = async ({ model, version, artifact }, { spec, service }) => {
-    const lease = await acquireFile(artifact, { model, providers: spec.providers }).catch((thrown: unknown) => {
+  const openFile: OpenVersion = async ({ model, version, artifact }, { spec, service, rows }) => {
+    const lease = await acquireFile(artifact, { model, providers: spec.providers, rows }).catch((thrown: unknown) => {
       throw naming(model, version, thrown);
     });
     try {
@@ -85,7 +85,8 @@ export function createServedModels(
       const service = resolveService(manifest, registered.service);
       const spec = registered.spec ?? current;
       const taken = { definitions, service, spec };
-      const opened = await (spec.graph === undefined ? openFile : openGraph)(registered, taken);
+      const rows = knownRows(spec.batch, registered.rowsVerdict);
+      const opened = await (spec.graph === undefined ? openFile : openGraph)(registered, { ...taken, rows });
       return { ...opened, ...taken, readsBehind: readsBehind(service), artifact: registered.artifact };
     },
   };

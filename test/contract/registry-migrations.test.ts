@@ -40,7 +40,14 @@ describe.each(testDatabases('migrations of the registry'))('an earlier registry 
     withOld(async ({ models, endpoints, auditLog }) => {
       const versions = await models.versions(MODEL);
       expect(versions).toMatchObject([
-        { version: 1, manifestHash: OLD_HASHES[0], aliases: ['champion'], spec: null, isRetired: false },
+        {
+          version: 1,
+          manifestHash: OLD_HASHES[0],
+          aliases: ['champion'],
+          spec: null,
+          rowsVerdict: null,
+          isRetired: false,
+        },
         { version: 2, manifestHash: OLD_HASHES[1], aliases: [], metrics: { auc: 0.75 }, trainingSet: null },
       ]);
       expect(await endpoints.list()).toMatchObject([

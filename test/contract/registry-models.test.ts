@@ -25,6 +25,20 @@ onEachRegistry('models in the registry', (given) => {
       expect(await given.models.versions(MODEL)).toHaveLength(2);
     });
 
+    it('keeps what rows showed, and what the registration says of them', async () => {
+      const { models, plainModels } = given;
+      expect(await register('1')).toMatchObject({
+        rowsVerdict: null,
+        spec: expect.not.objectContaining({ batch: true }),
+      });
+      await register('2', { rowsVerdict: 'dependent', batch: true });
+      expect(await models.get(MODEL, 2)).toMatchObject({ rowsVerdict: 'dependent', spec: { batch: true } });
+      const plain = { model: 'spam', artifact: artifact('1'), signature: {}, actor: 'ann' };
+      expect(await plainModels.register(plain)).toMatchObject({ batch: null, rowsVerdict: null });
+      await plainModels.register({ ...plain, batch: false, rowsVerdict: 'independent' });
+      expect((await plainModels.find('spam'))?.versions[1]).toMatchObject({ batch: false, rowsVerdict: 'independent' });
+    });
+
     it('gives each of many at once a version of its own', async () => {
       const made = await Promise.all(Array.from({ length: 8 }, () => register()));
       expect(made.map((version) => version.version).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);

@@ -8,7 +8,7 @@ import { openApp, readEnvironment } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { makeOldRegistry } from '../support/old-registry.ts';
-import { constantModel } from '../support/onnx-model.ts';
+import { constantModel, linearModel } from '../support/onnx-model.ts';
 import { writeRows } from '../support/predict-project.ts';
 import { createProject, MAIN, REPOSITORY } from '../support/serving-project.ts';
 import { ownProject, testProject, type Words } from '../support/test-project.ts';
@@ -252,9 +252,12 @@ describe('models and endpoints', () => {
     const { code, stderr, stdout } = project.run('models register returns nothing.onnx --json');
     const warning =
       'returns version 3 answers NaN as "probability" to a row of zeros. It is registered; try it on rows that it is made for before it gets traffic.';
-    expect({ code, stderr }).toEqual({ code: 0, stderr: said(`warning: ${warning}\n`) });
-    expect(JSON.parse(stdout)).toMatchObject({ version: 3, warnings: [warning] });
-    expect(project.json('models register returns quarter.onnx')).toMatchObject({ warnings: [] });
+    const alike =
+      'no row that returns version 3 was tried on shows whether its rows depend on each other, so each request runs alone. Where no row’s answer depends on the rows beside it, say so: batch: true in the definition, or --batch true.';
+    expect({ code, stderr }).toEqual({ code: 0, stderr: said(`warning: ${warning}\nwarning: ${alike}\n`) });
+    expect(JSON.parse(stdout)).toMatchObject({ version: 3, warnings: [warning, alike] });
+    project.write('sum.onnx', linearModel(4));
+    expect(project.json('models register returns sum.onnx')).toMatchObject({ warnings: [], rows: 'independent' });
   });
 });
 

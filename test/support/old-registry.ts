@@ -18,7 +18,7 @@ interface OldTables {
   registry_manifests: RegistryTables['registry_manifests'];
   registry_applies: Omit<RegistryTables['registry_applies'], 'origin'>;
   registry_objects: RegistryTables['registry_objects'];
-  registry_model_versions: Omit<RegistryTables['registry_model_versions'], 'spec' | 'is_retired'>;
+  registry_model_versions: Omit<RegistryTables['registry_model_versions'], 'spec' | 'rows_verdict' | 'is_retired'>;
   registry_model_aliases: RegistryTables['registry_model_aliases'];
   registry_endpoints: Omit<RegistryTables['registry_endpoints'], 'change' | 'experiments' | 'rollout' | 'candidate'>;
   registry_audit: Omit<RegistryTables['registry_audit'], 'reason'>;

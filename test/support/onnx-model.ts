@@ -256,6 +256,14 @@ export const reshapeModel = (): Uint8Array =>
     [input('x', [4, 3]), input('shape', [2], 'int64'), output('y', [null, null])],
   );
 
+/** [N, 1] → 1 for what is above `limit`, else 0. */
+export const stepModel = (limit: number): Uint8Array =>
+  scoring(
+    1,
+    [op('Greater', 'x limit', 'is_above'), op('Cast', 'is_above', 'probability', whole('to', numberOf('float32')))],
+    [weights('limit', [], [limit])],
+  );
+
 /** [N, features], of which the runtime throws for every row that is not of NaN: `probability` [N, 1] is 0 otherwise. */
 export const refusingModel = (features: number): Uint8Array =>
   scoring(

@@ -19,7 +19,14 @@ interface Given {
 
 function choose({ variants, arms = {}, retired }: Given, choice: ArmChoice = {}) {
   const definitions: Definitions = definitionsOf(flightsManifest, '/');
-  const own = { model: MODEL, artifact: 'a'.repeat(64), service: SERVICE, manifestHash: definitions.hash, spec: null };
+  const own = {
+    model: MODEL,
+    artifact: 'a'.repeat(64),
+    service: SERVICE,
+    manifestHash: definitions.hash,
+    spec: null,
+    rowsVerdict: null,
+  };
   const versionOf = (version: number) =>
     ({ ...own, version, isRetired: version === retired }) as unknown as ModelVersion;
   const registry = {

@@ -45,6 +45,27 @@ describe('the manifest', () => {
     expect(features[12]?.type).toEqual({ kind: 'list', of: { kind: 'float64' } });
   });
 
+  it('has what a model says of its rows, a boolean, and of a graph nothing', () => {
+    const svc = hr.featureService('svc', [onDemand('one')]);
+    const made = (batch: unknown, more = {}) =>
+      hr.model('m', { features: svc, outputs: { p: hr.t.float32() }, batch, ...more } as Parameters<
+        typeof hr.model
+      >[1]);
+    const batchOf = (batch: unknown) => {
+      const { manifest } = compile({ m: made(batch) });
+      checkManifest(manifest);
+      return manifest.models['m']?.batch;
+    };
+    expect([batchOf(true), batchOf(false), batchOf(undefined)]).toEqual([true, false, undefined]);
+    const inner = hr.model('inner', { features: svc, outputs: { p: hr.t.float32() } });
+    expect(mistakesOf({ m: made('yes') })).toEqual([
+      expect.stringMatching(/model "m": batch must be true or false, got "yes"$/),
+    ]);
+    expect(mistakesOf({ m: made(true, { graph: hr.modelNode('node', inner) }) })).toEqual([
+      expect.stringMatching(/model "m": it is made of others, so batch belongs to the models of its nodes$/),
+    ]);
+  });
+
   it('fills in what users leave out', () => {
     const columns = { airport: hr.t.string(), at: hr.t.timestamp() };
     const events = hr.pushed('events', { columns, eventTime: 'at', knownTime: { after: '5m' } });

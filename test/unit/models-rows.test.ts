@@ -1,5 +1,6 @@
 // Which models' rows share a run with those of other callers: those that were shown to be independent, or are said to be.
 
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel, type LoadOptions, type Tensor } from '../../src/models/index.ts';
 import { judgeRows, ON_CPU } from '../../src/models/onnx/judge-rows.ts';
@@ -100,14 +101,29 @@ describe('rows that do not depend on each other', () => {
   });
 });
 
+it.each(['boosting', 'logistic', 'morning'])('the example’s models share runs: %s', async (name) => {
+  const onnx = readFileSync(new URL(`../../feature_repo/models/${name}.onnx`, import.meta.url));
+  expect(await load(onnx)).toMatchObject({ mixesRows: false, rowsVerdict: 'independent' });
+});
+
 describe('a model whose rows show nothing', () => {
   it.each([
     ['it answers all of them alike', constantModel(3, 0.5)],
     ['it throws for each', refusingModel(2)],
-    ['it takes sizes, and no row of our making', sliceModel()],
-    ['it takes a shape', reshapeModel()],
   ])('is loaded, and runs each request alone: %s', async (_what, onnx) => {
     expect(await load(onnx)).toMatchObject({ mixesRows: true, rowsVerdict: 'unknown' });
+  });
+
+  it.each([
+    ['steps', sliceModel()],
+    ['a shape', reshapeModel()],
+  ])('as it takes %s, none of which is 0, is loaded', async (_what, onnx) => {
+    expect(await load(onnx)).toMatchObject({ mixesRows: true, rowsVerdict: undefined });
+  });
+
+  it('is not measured where it fails on each of them, and stays off the event loop', async () => {
+    expect(await load(refusingModel(2))).toMatchObject({ isMeasured: false, placement: 'threads' });
+    expect(await load(divisionModel())).toMatchObject({ isMeasured: true, placement: 'inline' });
   });
 
   it('answers what it can answer', async () => {

@@ -18,6 +18,8 @@ const versionOf = (version: number): PlainVersion => ({
   signature: { inputs: [], outputs: [] },
   metrics: {},
   aliases: [],
+  batch: null,
+  rowsVerdict: null,
   isRetired: false,
   createdAtMicros: 0,
   actor: 'ann',

@@ -156,6 +156,8 @@ export interface AuthoredModel {
   readonly features: AuthoredObject<AuthoredService>;
   readonly outputs: Columns;
   readonly providers: readonly string[];
+  /** As it may come from plain JavaScript. */
+  readonly batch: unknown;
   /** The node that answers, of a model that is made of others; as it may come from plain JavaScript. */
   readonly graph: unknown;
   readonly about: AboutOptions;

@@ -92,6 +92,12 @@ export interface ModelOptions<Q extends string, S = unknown, O extends Columns =
    * `['cpu']`.
    */
   readonly providers?: readonly string[];
+  /**
+   * Whether rows of different callers may run as one batch: `true` where no row's answer depends on the rows beside it, `false`
+   * where it does. Left out, runs at the registration and at each load decide, and what they do not show runs alone. A model that
+   * is made of others takes none: its nodes' models have their own.
+   */
+  readonly batch?: boolean;
 }
 
 const MODEL_OPTIONS: OptionNames<ModelOptions<string>> = {
@@ -100,6 +106,7 @@ const MODEL_OPTIONS: OptionNames<ModelOptions<string>> = {
   outputs: true,
   graph: true,
   providers: true,
+  batch: true,
 };
 
 export function model<Q extends string, S, O extends Columns>(
@@ -107,10 +114,10 @@ export function model<Q extends string, S, O extends Columns>(
   options: ModelOptions<Q, S, O>,
 ): Model<Q, S, O> {
   const call = noteCall(options, MODEL_OPTIONS);
-  const { features, outputs, graph, providers, ...about } = optionsOf(options);
+  const { features, outputs, graph, providers, batch, ...about } = optionsOf(options);
   return {
     name,
-    [AUTHORED]: { kind: 'model', name, call, features, outputs, graph, providers: providers ?? ['cpu'], about },
+    [AUTHORED]: { kind: 'model', name, call, features, outputs, graph, providers: providers ?? ['cpu'], batch, about },
   };
 }
 

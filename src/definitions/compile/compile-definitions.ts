@@ -145,7 +145,19 @@ function compileModel(model: AuthoredModel, mistakes: Mistakes): ModelSpec {
     service: service?.name ?? '',
     outputs,
     providers: model.providers,
+    ...compileBatch(model, mistakes),
   };
+}
+
+function compileBatch(model: AuthoredModel, mistakes: Mistakes): Pick<ModelSpec, 'batch'> {
+  const { batch, graph } = model;
+  if (batch === undefined) return {};
+  if (typeof batch !== 'boolean')
+    mistakes.add(model, `batch must be true or false, got ${JSON.stringify(batch)}`, [1, 'batch']);
+  else if (graph !== undefined)
+    mistakes.add(model, 'it is made of others, so batch belongs to the models of its nodes', [1, 'batch']);
+  else return { batch };
+  return {};
 }
 
 function compileEndpoint(

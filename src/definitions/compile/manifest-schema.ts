@@ -172,6 +172,7 @@ const model = Type.Object(
     service: text,
     outputs: fields,
     providers: Type.Array(text),
+    batch: Type.Optional(Type.Boolean()),
     graph: Type.Optional(graph),
   },
   closed,

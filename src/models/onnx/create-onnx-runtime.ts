@@ -9,7 +9,7 @@ import { createRunCost } from '../queue/run-cost.ts';
 import { inferTensors } from '../tensor-work.ts';
 import { hasLoop } from './has-loop.ts';
 import { createInlineModel, type InlineModel } from './inline-model.ts';
-import { bothVerdicts, mayJoin, modeOf } from './measure-model.ts';
+import { bothVerdicts, judgedRows, mayJoin, modeOf } from './measure-model.ts';
 import { type ModelThread, startThread } from './model-thread.ts';
 import { createOpeningThreads } from './opening-threads.ts';
 import { openSession } from './ort-session.ts';
@@ -105,9 +105,10 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
         const given = handsOver && isWholeBuffer(onnx) ? onnx : ownCopy(onnx);
         const measured = await open(thread, { onnx: given, providers, measures: true, sha256, rows });
         const { signature } = measured;
-        const tried = sample?.(signature);
+        const oneMs = (measured.fixedMicros + measured.rowMicros) / 1000;
+        const tried = mayJoin(signature) ? sample?.(signature, judgedRows(oneMs)) : undefined;
         const opened =
-          tried === undefined || !mayJoin(signature)
+          tried === undefined
             ? measured
             : judged(measured, rows, await thread.judge(tried, providers, options.openLimitMs));
         const { fixedMicros, rowMicros, loadMicros, isMeasured } = opened;
@@ -190,7 +191,7 @@ function coreOptions(
 }
 
 function loaded(
-  { signature, mode, rowsVerdict, nodesByProvider }: Opened,
+  { signature, mode, rowsVerdict, isMeasured, nodesByProvider }: Opened,
   core: ThreadedModel | InlineModel,
   placement: () => LoadedModel['placement'],
   memoryBytes: number,
@@ -207,7 +208,8 @@ function loaded(
   return {
     signature,
     mixesRows: mode === 'single',
-    rowsVerdict,
+    rowsVerdict: mayJoin(signature) ? rowsVerdict : undefined,
+    isMeasured,
     memoryBytes,
     nodesByProvider,
     get placement() {

@@ -25,8 +25,8 @@ const ENOUGH_MS = 200;
 const BATCH_ROWS = 32;
 /** Nor so large, beyond two rows: a picture of a few megapixels takes tens of megabytes. */
 const ENOUGH_BYTES = 64 * 2 ** 20;
-/** Rows that are tried together; a run that takes longer than `SLOW_MS` gets fewer. */
-const [JUDGED_ROWS, JUDGED_SLOW_ROWS, SLOW_MS] = [6, 3, 500];
+/** Rows that are tried together, and those of a model one run of which takes longer than `SLOW_MS`. */
+const [JUDGED_ROWS, JUDGED_SLOW_ROWS, SLOW_MS] = [6, 2, 500];
 /** Rows that were shown to be independent are tried no further after this; where nothing is shown, after the other. */
 const [SHOWN_MS, UNSHOWN_MS] = [2000, 10_000];
 /** Of sizes that the signature leaves open, beside the number of rows. */
@@ -71,7 +71,7 @@ export function mayJoin({ inputs }: Signature): boolean {
   return inputs.length > 0 && inputs.every(({ shape }) => shape[0] === null);
 }
 
-/** With the rows of others that are rows of the model, or of its training: what one set shows to be dependent is so. */
+/** Of two sets of rows: what one of them shows to be dependent is so, whatever the other shows. */
 export function bothVerdicts(one: RowsVerdict, other: RowsVerdict): RowsVerdict {
   const both = [one, other];
   return both.find((verdict) => verdict === 'dependent') ?? both.find((verdict) => verdict !== 'unknown') ?? 'unknown';
@@ -106,10 +106,15 @@ function isOpen({ inputs }: Signature): boolean {
   return inputs.some(({ shape }) => shape.slice(1).includes(null));
 }
 
+/** How many rows are tried together where one run takes so long. */
+export function judgedRows(oneMs: number): number {
+  return oneMs > SLOW_MS ? JUDGED_SLOW_ROWS : JUDGED_ROWS;
+}
+
 function judgeMade(session: OrtSession, isOnDevice: boolean, oneMs: number): RowsVerdict {
   const { signature } = session;
   const byMemory = Math.floor(ENOUGH_BYTES / Math.max(rowBytes(signature, rowShapesOf(signature)), 1));
-  const rows = Math.max(2, Math.min(oneMs > SLOW_MS ? JUDGED_SLOW_ROWS : JUDGED_ROWS, byMemory));
+  const rows = Math.max(2, Math.min(judgedRows(oneMs), byMemory));
   const beganMs = performance.now();
   let shown: RowsVerdict = 'unknown';
   for (const kind of KINDS) {

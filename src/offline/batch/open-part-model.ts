@@ -10,7 +10,8 @@ export function openPartModel(
   { model, service, spec, providerShare }: Pick<PartWork, 'model' | 'service' | 'spec' | 'providerShare'>,
   mostRows: number,
 ): BatchModel {
-  if (model.kind === 'file') return openBatchModel(model.onnx, { service, spec, mostRows, providerShare });
+  if (model.kind === 'file')
+    return openBatchModel(model.onnx, { service, spec, mostRows, providerShare, rows: model.rows });
   const functions = new Map<string, UserFunction>();
   for (const [id, code] of model.functions) {
     const fn = evaluateBundle(id, code);

@@ -1,6 +1,6 @@
 // What a batch's thread is told and tells.
 
-import type { ErrorCode } from '../../core/index.ts';
+import type { ErrorCode, KnownRows } from '../../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
 
 /** Given once, at its start. */
@@ -25,7 +25,7 @@ export interface PartWork {
 
 /** What the rows go through: a file, or all that a graph is made of. */
 export type PartModel =
-  | { readonly kind: 'file'; readonly onnx: Uint8Array }
+  | { readonly kind: 'file'; readonly onnx: Uint8Array; readonly rows: KnownRows | undefined }
   | {
       readonly kind: 'graph';
       /** By name of a model node. */
@@ -42,6 +42,8 @@ export interface PartNode {
   readonly onnx: Uint8Array;
   readonly service: ResolvedService;
   readonly spec: ModelSpec;
+  /** What is known of its rows. */
+  readonly rows?: KnownRows | undefined;
 }
 
 /** One part: rows `from` to `to` of the file, to be written to `path`. */

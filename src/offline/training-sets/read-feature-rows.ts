@@ -36,23 +36,7 @@ const BATCH_ROWS = 4096;
 /** Throws HR_SOURCE_UNREADABLE for what is no Parquet file, HR_STEP_FAILED for columns that it lacks or has of another type. */
 export async function openFeatureRows(connection: DuckDBConnection, query: FeatureRowsQuery): Promise<OpenFeatureRows> {
   const { path, features, label, columns } = query;
-  const from = `read_parquet(${quoteText(path)})`;
-  const read = <T>(work: () => Promise<T>): Promise<T> =>
-    queryWork(`the rows in ${path} cannot be read`, 'HR_SOURCE_UNREADABLE', work);
-  const described = await read(() => connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`));
-  const types = new Map(described.getRows().map(([name, type]) => [String(name), String(type)]));
-  const missing = (what: string, name: string): HeadraceError => {
-    const known = [...types.keys()];
-    const sentence = `${path} has no ${what} "${name}".${didYouMean(name, known)} It has ${known.join(', ')}`;
-    return new HeadraceError('HR_STEP_FAILED', sentence);
-  };
-  const selected = features.map(({ name, type }) => {
-    const cast = castSql(quoteName(name), types.get(name) ?? '', type);
-    if (types.get(name) === undefined) throw missing('feature', name);
-    if (cast !== undefined) return cast;
-    const sentence = `feature "${name}" in ${path} is ${types.get(name)}, and the model takes ${type.kind}`;
-    throw new HeadraceError('HR_STEP_FAILED', sentence);
-  });
+  const { from, types, read, missing, selected } = await selectFeatures(connection, path, features);
   const labelType = types.get(label);
   if (labelType === undefined) throw missing('label', label);
   for (const column of columns) if (!types.has(column)) throw missing('column to slice by', column);
@@ -83,4 +67,47 @@ export async function openFeatureRows(connection: DuckDBConnection, query: Featu
     if (rows.length > 0) yield taken();
   }
   return { isBoolean: labelType === 'BOOLEAN', batches: batches() };
+}
+
+/** A sample is of the file's first rows, so that a large one is not read for it. */
+const SAMPLED_ROWS = 4096;
+
+/**
+ * At most `rows` of the file's first rows, evenly spaced, each with the features in the order asked. Throws as
+ * `openFeatureRows`.
+ */
+export async function sampleFeatureRows(
+  connection: DuckDBConnection,
+  { path, features, rows }: Pick<FeatureRowsQuery, 'path' | 'features'> & { readonly rows: number },
+): Promise<(readonly Value[])[]> {
+  const { from, read, selected } = await selectFeatures(connection, path, features);
+  const sql = `SELECT ${selected.join(', ')} FROM ${from} LIMIT ${SAMPLED_ROWS}`;
+  const result = (await read(() => connection.runAndReadAll(sql))).getRows() as Parameters<typeof fromDuck>[1][][]; // rows of DuckDB's own values
+  const step = Math.max(1, Math.floor(result.length / rows));
+  return result
+    .filter((_, at) => at % step === 0)
+    .slice(0, rows)
+    .map((row) => features.map(({ type }, at) => fromDuck(type, row[at] ?? null)));
+}
+
+/** The features' columns as SQL, each of its feature's type. */
+async function selectFeatures(connection: DuckDBConnection, path: string, features: readonly Field[]) {
+  const from = `read_parquet(${quoteText(path)})`;
+  const read = <T>(work: () => Promise<T>): Promise<T> =>
+    queryWork(`the rows in ${path} cannot be read`, 'HR_SOURCE_UNREADABLE', work);
+  const described = await read(() => connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`));
+  const types = new Map(described.getRows().map(([name, type]) => [String(name), String(type)]));
+  const missing = (what: string, name: string): HeadraceError => {
+    const known = [...types.keys()];
+    const sentence = `${path} has no ${what} "${name}".${didYouMean(name, known)} It has ${known.join(', ')}`;
+    return new HeadraceError('HR_STEP_FAILED', sentence);
+  };
+  const selected = features.map(({ name, type }) => {
+    const cast = castSql(quoteName(name), types.get(name) ?? '', type);
+    if (types.get(name) === undefined) throw missing('feature', name);
+    if (cast !== undefined) return cast;
+    const sentence = `feature "${name}" in ${path} is ${types.get(name)}, and the model takes ${type.kind}`;
+    throw new HeadraceError('HR_STEP_FAILED', sentence);
+  });
+  return { from, types, read, missing, selected };
 }

@@ -2,7 +2,7 @@
 // that answers a request that names none, and those with an alias, are kept; others are loaded when they are asked for, and
 // stay while there is room.
 
-import { HeadraceError, type Logger, type Scope, toHeadraceError, within } from '../../core/index.ts';
+import { HeadraceError, knownRows, type Logger, type Scope, toHeadraceError, within } from '../../core/index.ts';
 import type {
   LoadedModel,
   ModelLease,
@@ -92,8 +92,8 @@ export function createPlainModels(deps: PlainModelsDeps, mayBlock: () => boolean
   let isClosed = false;
 
   const acquireFile = createAcquireFile({ objects, models, providersOf }, mayBlock);
-  const acquire = ({ artifact, model }: PlainVersion): Promise<ModelLease> =>
-    acquireFile(artifact, { model, providers: PROVIDERS });
+  const acquire = ({ artifact, model, batch, rowsVerdict }: PlainVersion): Promise<ModelLease> =>
+    acquireFile(artifact, { model, providers: PROVIDERS, rows: knownRows(batch, rowsVerdict) });
 
   /** Holds what is wanted and lets go of the rest; of what was unloaded the memory, too. */
   const hold = (): void => {

@@ -83,8 +83,14 @@ function modelLines(was: ModelSpec, is: ModelSpec): ChangeLine[] {
     }),
     // The same values, computed elsewhere.
     ...becomes('about', 'providers', showNames(was.providers), showNames(is.providers)),
-    ...restLines(was, is, ['service', 'outputs', 'providers']),
+    // The same values, in other company.
+    ...becomes('about', 'batch', showBatch(was), showBatch(is)),
+    ...restLines(was, is, ['service', 'outputs', 'providers', 'batch']),
   ];
+}
+
+function showBatch({ batch }: ModelSpec): string {
+  return batch === undefined ? 'as runs show' : String(batch);
 }
 
 function endpointLines(was: EndpointSpec, is: EndpointSpec): ChangeLine[] {
