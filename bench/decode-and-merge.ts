@@ -154,9 +154,15 @@ async function fill(store: OnlineStore, runs: Runs, schemas: RowSchemas, keys: r
         aggregator.update(tiles, { eventMicros: at, knownMicros: at, inputs }, 0);
       }
       const asOf = NOW - 24 * MICROS_PER_HOUR;
-      const asked = { snapshot: [], proposed: -Infinity, asOf, carriesWaiting: true, fingerprint: codec.fingerprint };
+      const asked = { proposed: -Infinity, asOf, carriesWaiting: true, fingerprint: codec.fingerprint };
       const { number } = await runs.ask({ view, version, ...asked, askedMicros: asOf });
-      await runs.open(number, { boundary: -Infinity, coverage: { floor: 1, cuts: new Map() }, isFull: true, since: 0 });
+      await runs.open(number, {
+        snapshot: [],
+        boundary: -Infinity,
+        coverage: { floor: 1, cuts: new Map() },
+        isFull: true,
+        since: 0,
+      });
       const entity = codec.recordsOf;
       const run = await store.run({
         version,

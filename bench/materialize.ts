@@ -137,9 +137,15 @@ const BATCH = 2048;
 async function writeReady(store: OnlineStore, database: Database, manifest: Manifest, keys: number): Promise<number> {
   const { version, fingerprint } = createViewCodec(manifest, VIEW);
   const runs = await openRuns(database);
-  const asks = { snapshot: [], proposed: -Infinity, asOf: 1, carriesWaiting: true, fingerprint, askedMicros: 1 };
+  const asks = { proposed: -Infinity, asOf: 1, carriesWaiting: true, fingerprint, askedMicros: 1 };
   const { number } = await runs.ask({ view: VIEW, version, ...asks });
-  await runs.open(number, { boundary: -Infinity, coverage: { floor: 0, cuts: new Map() }, isFull: true, since: 0 });
+  await runs.open(number, {
+    snapshot: [],
+    boundary: -Infinity,
+    coverage: { floor: 0, cuts: new Map() },
+    isFull: true,
+    since: 0,
+  });
   const base = baseOf(manifest, number);
   const batches: BaseWrite[][] = [];
   for (const index of inOrder(keys)) {

@@ -72,7 +72,7 @@ describe.each(kinds)('a claim’s end on $name', (kind) => {
   const markAt = async (number: number, cuts: number): Promise<void> => {
     const { version } = createViewCodec(manifest, 'v');
     const coverage = { floor: 1, cuts: new Map([[1, cuts]]) };
-    await world.runs.open(number, { boundary: -Infinity, coverage, isFull: true, since: 0 });
+    await world.runs.open(number, { snapshot: [], boundary: -Infinity, coverage, isFull: true, since: 0 });
     const run = await world.store.run({
       version,
       run: number,

@@ -323,7 +323,7 @@ describe.skipIf(!hasRedis())('after Redis lost everything', () => {
     await push([eventOf('a', 4, 2)]);
     const { number } = await world.ask(manifest);
     const coverage = { floor: 1, cuts: new Map([[1, 1]]) };
-    await world.runs.open(number, { boundary: -Infinity, coverage, isFull: true, since: 0 });
+    await world.runs.open(number, { snapshot: [], boundary: -Infinity, coverage, isFull: true, since: 0 });
     await restart();
     await comesBack('a', { rows: 2n });
     // The next run has its mark there: what it covers came back as bases.

@@ -82,6 +82,7 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
     const { version } = createViewCodec(manifest, 'v');
     const { number } = await world.ask(manifest);
     await world.runs.open(number, {
+      snapshot: [],
       boundary: -Infinity,
       coverage: { floor: 2, cuts: new Map() },
       isFull: true,

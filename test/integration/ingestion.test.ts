@@ -281,7 +281,13 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
     const until = definitionsOf(eventManifest({ pushes: 'until-materialized' }));
     expect(createViewCodec(until.manifest, 'v').version).not.toBe(version);
     const run = await world.ask(until.manifest, { proposed: NOW - MICROS_PER_HOUR });
-    const row = { boundary: NOW - MICROS_PER_HOUR, coverage: { floor: 1, cuts: new Map() }, isFull: true, since: 0 };
+    const row = {
+      snapshot: [],
+      boundary: NOW - MICROS_PER_HOUR,
+      coverage: { floor: 1, cuts: new Map() },
+      isFull: true,
+      since: 0,
+    };
     await world.runs.open(run.number, row);
     const counts = { keys: 0, written: 0, rowsInRange: 0, rowsIgnored: 0 };
     await world.runs.finish(run.number, counts, NOW);

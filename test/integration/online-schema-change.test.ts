@@ -133,7 +133,6 @@ describe.each(onlineStoreKinds())('on $name', ({ prepare }) => {
     const codec = createViewCodec(manifest, 'v');
     await schemas.publish([codec.rowCodec.schema, codec.eventCodec.schema]);
     const asked = {
-      snapshot: [],
       proposed: -Infinity,
       asOf: NOW,
       carriesWaiting: true,
@@ -141,7 +140,7 @@ describe.each(onlineStoreKinds())('on $name', ({ prepare }) => {
     };
     const { number } = await runs.ask({ view: 'v', version: VERSION, ...asked, askedMicros: NOW });
     const coverage = { floor: 1, cuts: new Map([[1, throughCut]]) };
-    await runs.open(number, { boundary: -Infinity, coverage, isFull: true, since: 0 });
+    await runs.open(number, { snapshot: [], boundary: -Infinity, coverage, isFull: true, since: 0 });
     const run = await store.run({
       version: VERSION,
       entity: 'airport',

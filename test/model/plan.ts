@@ -64,14 +64,14 @@ function planFrom(situation: runs.RunSituation, plan: runs.OpenPlan, rows: runs.
 function changes(situation: runs.RunSituation, plan: runs.OpenPlan, first: number, last = Infinity): runs.RunChanges {
   const since = situation.rows.flatMap(({ number, snapshot, coverage, boundary }) => {
     const isMeant = first <= number && number <= last && number !== situation.row.number;
-    return isMeant && coverage && boundary !== null ? [{ snapshot, coverage, boundary }] : [];
+    return isMeant && snapshot && coverage && boundary !== null ? [{ snapshot, coverage, boundary }] : [];
   });
   return runs.changesSince(since, { ...plan, snapshot: situation.row.snapshot }, situation.writers);
 }
 
 function hideGoneFiles({ row, rows }: runs.RunSituation): runs.RunSituation['rows'] {
   const left = new Set(row.snapshot.map(({ path }) => path));
-  return rows.map((other) => ({ ...other, snapshot: other.snapshot.filter(({ path }) => left.has(path)) }));
+  return rows.map((other) => ({ ...other, snapshot: other.snapshot?.filter(({ path }) => left.has(path)) }));
 }
 
 function hideLaterBoundaries({ rows }: runs.RunSituation, boundary: number): runs.RunSituation['rows'] {

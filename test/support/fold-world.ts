@@ -49,7 +49,6 @@ export function runRow(number: number, more: Partial<OpenedRow> = {}): OpenedRow
     view: 'v',
     version: 'v@1',
     state: 'finished',
-    snapshot: [],
     proposed: -Infinity,
     boundary: -Infinity,
     coverage: { floor: 0, cuts: new Map() },

@@ -204,7 +204,6 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
       return runs.ask({
         view,
         version,
-        snapshot: [],
         proposed: -Infinity,
         asOf: clock.now,
         carriesWaiting: true,

@@ -13,7 +13,7 @@ import { airportDelays, flightsManifest } from '../support/manifests.ts';
 describe('the report of a plan', () => {
   const NOW = 1_795_000_000_000_000;
   const VERSION = viewVersion(flightsManifest, 'airport_delays');
-  const nothing = { snapshot: [], proposed: 0, carriesWaiting: false, fingerprint: '' };
+  const nothing = { proposed: 0, carriesWaiting: false, fingerprint: '' };
   const ASKED: NewRun = { ...nothing, view: 'airport_delays', version: VERSION, asOf: NOW, askedMicros: NOW };
   const shorter: Manifest = { ...flightsManifest, views: { airport_delays: { ...airportDelays, ttlMicros: 1 } } };
 
@@ -32,7 +32,7 @@ describe('the report of a plan', () => {
     planReport({ registry, runs, trainingSets }, manifest);
   const run = async (keys: number, seconds: number, isFull: boolean): Promise<void> => {
     const { number } = await runs.ask(ASKED);
-    await runs.open(number, { boundary: 0, coverage: { floor: 1, cuts: new Map() }, isFull, since: 0 });
+    await runs.open(number, { snapshot: [], boundary: 0, coverage: { floor: 1, cuts: new Map() }, isFull, since: 0 });
     const counts = { keys, written: keys, rowsInRange: 0, rowsIgnored: 0 };
     await runs.finish(number, counts, NOW + seconds * MICROS_PER_SECOND);
   };

@@ -103,7 +103,6 @@ describe('of a source', () => {
     view: 'v',
     version: 'v@1',
     state: 'finished',
-    snapshot: [],
     proposed: boundary ?? -Infinity,
     boundary,
     coverage: boundary === null ? null : { floor: 0, cuts: new Map([[1, number]]) },

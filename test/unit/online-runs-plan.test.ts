@@ -33,8 +33,9 @@ function row(number: number, over: Partial<PlannedRow> = {}): PlannedRow {
   return { number, state: 'finished', snapshot: [file('a')], proposed: 10, isFull: true, ...opened, ...over };
 }
 
-function asking(number: number, over: Partial<PlannedRow> = {}): PlannedRow {
-  return row(number, { state: 'asked', boundary: null, coverage: null, isFull: false, ...over });
+function asking(number: number, over: Partial<RunSituation['row']> = {}): RunSituation['row'] {
+  const asked = row(number, { state: 'asked', boundary: null, coverage: null, isFull: false, ...over });
+  return { ...asked, snapshot: asked.snapshot ?? [] };
 }
 
 function writer(number: number, over: Partial<WriterState> = {}): WriterState {

@@ -201,15 +201,17 @@ async function arrivedReads(
       }
     }
     for (const [run, own] of asked) {
-      const snapshot = await pinRecorded(source, { files: run?.snapshot ?? [] }, deps).catch(() => undefined);
+      const files = run === null ? [] : (await runs.snapshots(run.version, [run.number])).get(run.number);
+      const snapshot = files && (await pinRecorded(source, { files }, deps).catch(() => undefined));
       const isSame =
-        snapshot !== undefined &&
-        JSON.stringify(snapshot.files.map(nameOf)) === JSON.stringify((run?.snapshot ?? []).map(nameOf));
+        snapshot !== undefined && JSON.stringify(snapshot.files.map(nameOf)) === JSON.stringify(files?.map(nameOf));
       try {
         if (!isSame) {
           for (const { index } of own) {
             (found[index] as FoundReads).gone[place] =
-              `files of source "${source.name}" have changed since run ${run?.number}`;
+              files === undefined
+                ? `which files of source "${source.name}" run ${run?.number} read is no longer kept`
+                : `files of source "${source.name}" have changed since run ${run?.number}`;
           }
           continue;
         }

@@ -73,5 +73,5 @@ export function isWithin(files: readonly SnapshotFile[], snapshot: readonly Snap
 }
 
 function nameOf({ path, size, etag }: SnapshotFile): string {
-  return JSON.stringify([path, size, etag]);
+  return `${size} ${etag} ${path}`;
 }

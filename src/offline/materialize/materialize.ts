@@ -11,7 +11,7 @@ import {
   openRuns,
   type RunRow,
 } from '../../online/index.ts';
-import { type LiveVersion, sourceOfView } from '../../definitions/index.ts';
+import { sourceOfView } from '../../definitions/index.ts';
 import { withReleases } from '../checks/with-releases.ts';
 import { keptVersions } from '../kept-versions.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
@@ -98,6 +98,8 @@ export async function materializeEach(deps: MaterializeDeps, request: Materializ
   const before = await runs.lastFinished();
   const views: MaterializedView[] = [];
   const failed: FailedView[] = [];
+  /** Those of which a run was more than a look. */
+  const changed: string[] = [];
   const { incremental, from, to, due } = request;
   const requests = versions.map((live): RunRequest => {
     const isDue = due?.has(live.version) ?? false;
@@ -110,8 +112,9 @@ export async function materializeEach(deps: MaterializeDeps, request: Materializ
     const { view, live } = requests[at++] as RunRequest;
     if ('report' in outcome) views.push(outcome.report);
     else failed.push({ view, version: live.version, error: outcome.error });
+    if (!('report' in outcome) || outcome.report.state === 'finished') changed.push(live.version);
   }
-  if (!request.dryRun) await keepUp(own, versions, before, views);
+  if (!request.dryRun) await keepUp(own, changed, before, views);
   return { views, failed };
 }
 
@@ -129,13 +132,14 @@ function besideWaiting(lifetimeMs: LifetimeOf, maxAheadMicros: Micros): Lifetime
 
 // What it leaves undone the next does: the report matters more.
 async function keepUp(
-  { runs, store, clock, logger }: RunDeps,
-  versions: readonly LiveVersion[],
+  deps: RunDeps,
+  versions: readonly string[],
   before: readonly RunRow[],
   views: readonly MaterializedView[],
 ): Promise<void> {
+  const { store, clock, logger } = deps;
   try {
-    for (const { version } of versions) await forgetRows(runs, version);
+    for (const version of versions) await forgetRows(deps, version);
     if (views.some(({ state }) => state === 'finished')) await removeExpired(store, before, clock.nowMicros());
   } catch (error) {
     logger.warn(

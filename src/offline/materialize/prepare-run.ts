@@ -4,7 +4,15 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Finding } from '../../checks/index.ts';
 import { HeadraceError, type Micros } from '../../core/index.ts';
 import type { WriterRow } from '../../events/index.ts';
-import { isOpened, type OpenedRow, type OpenPlan, planRun, type RunRow } from '../../online/index.ts';
+import {
+  isOpened,
+  type NodeMark,
+  type OpenedRow,
+  type OpenPlan,
+  planRun,
+  type RunRow,
+  type SnapshotFile,
+} from '../../online/index.ts';
 import { openFacts } from '../facts/open-facts.ts';
 import type { AnsweredWriters } from './ask-writers.ts';
 import { type Changes, findChanges, isUnchanged } from './changes.ts';
@@ -33,15 +41,34 @@ export interface PreparedRun {
   close(): Promise<void>;
 }
 
-/** `rows`: all of the version. Throws HR_BOUNDARY_HELD where the run has to stop. */
+/** What is there of a version when a run of it is planned. */
+export interface VersionRows {
+  readonly marks: readonly NodeMark[];
+  /**
+   * All, or those from the lowest mark's on where one of them has finished: what a run can build on, what it must cover,
+   * and the boundary in force.
+   */
+  readonly rows: readonly RunRow[];
+}
+
+/** The marks first: a row that one names is there. */
+export async function readVersionRows({ deps, codec }: Pick<ViewRun, 'deps' | 'codec'>): Promise<VersionRows> {
+  const marks = await deps.store.marks(codec.version);
+  const lowest = marks.reduce((least, { run }) => Math.min(least, run ?? 0), marks.length === 0 ? 0 : Infinity);
+  const rows = await deps.runs.ofVersion(codec.version, lowest);
+  const isEnough = lowest === 0 || rows.some(({ state }) => state === 'finished');
+  return { marks, rows: isEnough ? rows : await deps.runs.ofVersion(codec.version) };
+}
+
+/** Throws HR_BOUNDARY_HELD where the run has to stop. */
 export async function prepareRun(
   run: ViewRun,
   row: RunRow,
-  rows: readonly RunRow[],
   { writers, answered }: AnsweredWriters,
 ): Promise<PreparedRun> {
-  const earlier = rows.filter(isOpened).filter(({ number }) => number < row.number);
-  const plan = await planView(run, row, rows, { writers, answered });
+  const before = await readVersionRows(run);
+  const earlier = before.rows.filter(isOpened).filter(({ number }) => number < row.number);
+  const plan = await planView(run, row, before, { writers, answered });
   const connection = await run.deps.duckdb.connect();
   try {
     const prepared = await prepareWork(run, connection, plan, earlier);
@@ -99,18 +126,22 @@ async function prepareWork(
 }
 
 async function planView(
-  { deps, codec, request }: ViewRun,
+  { deps, codec, request, snapshot }: ViewRun,
   row: RunRow,
-  rows: readonly RunRow[],
+  { marks, rows }: VersionRows,
   { writers, answered }: AnsweredWriters,
 ): Promise<OpenPlan> {
+  const opened = rows.filter(isOpened).map(({ number }) => number);
+  const files = marks.every(({ run }) => run !== undefined)
+    ? await deps.runs.snapshots(codec.version, opened)
+    : new Map<number, readonly SnapshotFile[]>();
   const situation = {
     mode: codec.source.pushes,
-    row,
-    rows,
+    row: { ...row, snapshot: snapshot.files },
+    rows: rows.map((one) => ({ ...one, snapshot: files.get(one.number) })),
     writers,
     answered,
-    marks: await deps.store.marks(codec.version),
+    marks,
   };
   const isFullAsked = !request.incremental && request.from === undefined;
   const plan = planRun({ ...situation, isFullAsked });

@@ -19,14 +19,13 @@ import { writeRun } from './write-run.ts';
 
 /** Says what a run would write; nobody is asked and nothing is written, not even a row. */
 export function rehearseView(run: ViewRun): Promise<MaterializedView> {
-  const { deps, codec, request, snapshot, asOf } = run;
-  const { runs, log } = deps;
+  const { deps, request, snapshot, asOf } = run;
+  const { log } = deps;
   return workOn(run, async () => {
     const writers = (await log?.writers()) ?? [];
     // As if each answered with what it has shipped by now.
     const answered = new Set(writers.map(({ number }) => number));
-    const rows = await runs.ofVersion(codec.version);
-    const prepared = await prepareRun(run, rowOf(run), rows, { writers, answered });
+    const prepared = await prepareRun(run, rowOf(run), { writers, answered });
     try {
       await snapshot.verify();
       if (prepared.isUpToDate) return reportOf(request.view, 'up-to-date', asOf, prepared);
@@ -43,7 +42,7 @@ export async function runAsked({ run, row, answers }: AskedRun): Promise<Materia
   const { runs } = run.deps;
   try {
     return await workOn(run, async () => {
-      const prepared = await prepareRun(run, row, await runs.ofVersion(run.codec.version), answers);
+      const prepared = await prepareRun(run, row, answers);
       try {
         return await writePrepared(run, row, prepared);
       } finally {
@@ -145,7 +144,7 @@ async function openAndWrite(
   // A base must never be without what it is read by.
   await schemas.publish([codec.rowCodec.schema, codec.eventCodec.schema]);
   const { boundary, coverage, isFull, since } = plan;
-  const opened = await runs.open(row.number, { boundary, coverage, isFull, since });
+  const opened = await runs.open(row.number, { snapshot: snapshot.files, boundary, coverage, isFull, since });
   if (opened === undefined || !isOpened(opened)) throw takenOver(row);
   progress.start(`materialize ${request.view}`, undefined, 'keys');
   const own: OpenedRow = opened;

@@ -1,9 +1,13 @@
-// What goes once a view has been materialized: rows of runs that no base can name, records past their lifetime.
+// What goes once a view has been materialized: rows of runs that no base can name, lists of files that no run builds on,
+// records past their lifetime.
 
 import { floorTo, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
-import { forgettable, type OnlineStore, type RunRow, type Runs, type VersionId } from '../../online/index.ts';
+import { forgettable, type OnlineStore, type RunRow, type VersionId } from '../../online/index.ts';
+import type { RunDeps } from './view-run.ts';
 
-export async function forgetRows(runs: Runs, version: VersionId): Promise<void> {
+export async function forgetRows({ runs, store }: Pick<RunDeps, 'runs' | 'store'>, version: VersionId): Promise<void> {
+  const marked = (await store.marks(version)).map(({ run }) => run ?? 0);
+  if (marked.length > 0) await runs.keepSnapshotsFrom(version, Math.min(...marked));
   const rows = await runs.ofVersion(version);
   const last = rows.at(-1)?.number ?? 0;
   // A run that never opened wrote nothing. The last row stays, so that no number is given twice.

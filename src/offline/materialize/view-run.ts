@@ -54,7 +54,6 @@ export async function openViewRun(given: RunDeps, request: RunRequest, sources: 
   const asks: NewRun = {
     view,
     version: codec.version,
-    snapshot: snapshot.files,
     proposed: await sources.boundaryOf(request, asOf, deps),
     asOf,
     carriesWaiting: waits === 'all',

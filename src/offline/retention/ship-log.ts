@@ -20,7 +20,7 @@ export async function shipLog({ log, runs, clock }: ShipLogDeps, timeoutMs: numb
   const isOpen = ({ state }: WriterRow): boolean => state === 'open';
   if (!(await log.writers()).some(isOpen)) return [];
   const now = clock.nowMicros();
-  const nothing = { snapshot: [], proposed: -Infinity, asOf: now, carriesWaiting: false, fingerprint: '' };
+  const nothing = { proposed: -Infinity, asOf: now, carriesWaiting: false, fingerprint: '' };
   const row = await runs.ask({ ...nothing, view: VERSION, version: `${VERSION}${now}`, askedMicros: now });
   try {
     const { writers, answered } = await waitForWriters(log, runs, row.number, timeoutMs);

@@ -8,7 +8,7 @@ import type { Registry, ViewVersionRow } from '../../registry/index.ts';
 
 export interface SweepDeps {
   readonly registry: Pick<Registry, 'definitions' | 'versions' | 'servers'>;
-  readonly runs: Pick<Runs, 'ask' | 'row' | 'forget'>;
+  readonly runs: Pick<Runs, 'ask' | 'dropSnapshots' | 'forget' | 'row'>;
   readonly store: Pick<OnlineStore, 'run'>;
   readonly clock: Clock;
 }
@@ -28,7 +28,7 @@ export async function sweepVersions(deps: SweepDeps): Promise<readonly ViewVersi
 async function sweep(deps: SweepDeps, row: ViewVersionRow): Promise<void> {
   const { registry, runs, clock } = deps;
   const now = clock.nowMicros();
-  const asked = { snapshot: [], proposed: now, asOf: now, carriesWaiting: false, fingerprint: '', askedMicros: now };
+  const asked = { proposed: now, asOf: now, carriesWaiting: false, fingerprint: '', askedMicros: now };
   // Abandons what is unfinished. Whoever brings the version back and fills it asks after this.
   const { number } = await runs.ask({ view: row.view, version: row.version, ...asked });
   let isWhole = false;
@@ -66,6 +66,7 @@ async function removeRecords({ registry, runs, store }: SweepDeps, row: ViewVers
       await run.begin(node);
       await run.remove(node);
     }
+    await runs.dropSnapshots(row.version);
   } finally {
     await run.close();
   }

@@ -8,13 +8,18 @@ import { coveredCut, type Coverage } from './coverage.ts';
 import type { RunRow, SnapshotFile } from './run-row.ts';
 
 /** What a plan looks at of a row. */
-export type PlannedRow = Pick<
-  RunRow,
-  'number' | 'state' | 'snapshot' | 'proposed' | 'boundary' | 'coverage' | 'isFull'
->;
+export type PlannedRow = Pick<RunRow, 'number' | 'state' | 'proposed' | 'boundary' | 'coverage' | 'isFull'> & {
+  /** Undefined where its list is not kept. */
+  readonly snapshot: readonly SnapshotFile[] | undefined;
+};
 
 /** One whose run is open or was. */
 type OpenedRow = PlannedRow & { readonly boundary: Micros; readonly coverage: Coverage };
+
+/** Whose files are known. */
+interface Listed {
+  readonly snapshot: readonly SnapshotFile[];
+}
 
 /** A writer as the registry has it. */
 export interface WriterState {
@@ -28,8 +33,11 @@ export interface WriterState {
 export interface RunSituation {
   readonly mode: SourceSpec['pushes'];
   /** The run's own. */
-  readonly row: PlannedRow;
-  /** All that are left of its version; whether its own is among them makes no difference. */
+  readonly row: PlannedRow & Listed;
+  /**
+   * Its version's: all that are left, or those from the lowest mark's on where one of them has finished; these cover what
+   * the others do. Whether its own is among them makes no difference.
+   */
   readonly rows: readonly PlannedRow[];
   /** Every writer there is, read after the row asked. */
   readonly writers: readonly WriterState[];
@@ -144,7 +152,7 @@ export function planBoundary(
 }
 
 /** Opened rows, the lowest mark's first: any of them may have written a base that is still there. */
-export type SinceMark = readonly [OpenedRow, ...OpenedRow[]];
+export type SinceMark = readonly [OpenedRow & Listed, ...(OpenedRow & Listed)[]];
 
 /** The rows that an incremental run builds on: from the lowest mark's on, for a node may lack what later ones wrote. */
 export function findSince(
@@ -160,8 +168,12 @@ export function findSince(
   if (bare !== undefined || marks.length === 0) return full(`node ${bare?.node ?? '(none)'} has no run's mark`);
   const lowest = marks.reduce((least, { run }) => Math.min(least, run ?? 0), Infinity);
   const opened = others.filter(({ number }) => number >= lowest);
-  const [first, ...later] = opened.toSorted((a, b) => a.number - b.number);
-  if (first?.number !== lowest) return full(`run ${lowest}, which a node's mark names, is forgotten`);
+  const since = opened.toSorted((a, b) => a.number - b.number);
+  if (since[0]?.number !== lowest) return full(`run ${lowest}, which a node's mark names, is forgotten`);
+  const unlisted = since.find(({ snapshot }) => snapshot === undefined);
+  if (unlisted !== undefined) return full(`which files run ${unlisted.number} read is not kept`);
+  // None is without a list, and the first is there.
+  const [first, ...later] = since as readonly OpenedRow[] as SinceMark;
   for (const earlier of [first, ...later]) {
     const gone = filesBeyond(earlier.snapshot, row.snapshot)[0];
     if (gone !== undefined) return full(`${gone.path} of run ${earlier.number} is gone or changed`);
@@ -194,8 +206,8 @@ export function forgettable<R extends Pick<RunRow, 'number' | 'state' | 'isFull'
  * mark's had, or have had an earlier boundary than both.
  */
 export function changesSince(
-  since: readonly Pick<OpenedRow, 'snapshot' | 'coverage' | 'boundary'>[],
-  next: Pick<OpenedRow, 'snapshot' | 'coverage' | 'boundary'>,
+  since: readonly (Pick<OpenedRow, 'coverage' | 'boundary'> & Listed)[],
+  next: Pick<OpenedRow, 'coverage' | 'boundary'> & Listed,
   writers: readonly WriterState[],
 ): RunChanges {
   const cuts = writers.map(({ number: writer }) => ({
@@ -219,7 +231,7 @@ function isOpened(row: PlannedRow): row is OpenedRow {
 
 /** Files of one snapshot that another lacks or has in another state. */
 function filesBeyond(files: readonly SnapshotFile[], known: readonly SnapshotFile[]): readonly SnapshotFile[] {
-  const nameOf = ({ path, size, etag }: SnapshotFile) => JSON.stringify([path, size, etag]);
+  const nameOf = ({ path, size, etag }: SnapshotFile) => `${size} ${etag} ${path}`;
   const names = new Set(known.map(nameOf));
   return files.filter((file) => !names.has(nameOf(file)));
 }

@@ -21,7 +21,6 @@ export interface RunRow {
   readonly view: string;
   readonly version: VersionId;
   readonly state: RunState;
-  readonly snapshot: readonly SnapshotFile[];
   /** The boundary that the run would like: −Infinity where the log counts from the beginning (`pushes: 'keep'`). */
   readonly proposed: Micros;
   /** In event time: up to it the bases count the snapshot's rows, past it the log's. Null until the run is open. */

@@ -7,11 +7,11 @@ import type { Database, Migration } from '../../storage/index.ts';
 import type { VersionId } from '../online-store.ts';
 import { coverageFromJson, coverageToJson, type Coverage } from './coverage.ts';
 import type { RunCounts, RunRow, RunState, SnapshotFile } from './run-row.ts';
+import { dropSnapshots, keepSnapshotsFrom, readSnapshots, recordSnapshot, snapshotsMigration } from './snapshots.ts';
 
 export interface NewRun {
   readonly view: string;
   readonly version: VersionId;
-  readonly snapshot: readonly SnapshotFile[];
   readonly proposed: Micros;
   readonly asOf: Micros;
   readonly carriesWaiting: boolean;
@@ -20,6 +20,7 @@ export interface NewRun {
 }
 
 export interface Opening {
+  readonly snapshot: readonly SnapshotFile[];
   readonly boundary: Micros;
   readonly coverage: Coverage;
   readonly isFull: boolean;
@@ -47,8 +48,14 @@ export interface Runs {
   /** A writer says that the cut that was open when each of these asked has been shipped. */
   answer(runs: readonly number[], writer: number): Promise<void>;
   answers(run: number): Promise<ReadonlySet<number>>;
-  /** All rows of a version, oldest first. */
-  ofVersion(version: VersionId): Promise<readonly RunRow[]>;
+  /** The rows of a version from run `since` on, oldest first; left out: all. */
+  ofVersion(version: VersionId, since?: number): Promise<readonly RunRow[]>;
+  /** By run, the files of each that was opened, sorted by path; those whose list is no longer kept are left out. */
+  snapshots(version: VersionId, runs: readonly number[]): Promise<ReadonlyMap<number, readonly SnapshotFile[]>>;
+  /** No list of a run before it is needed any more. */
+  keepSnapshotsFrom(version: VersionId, run: number): Promise<void>;
+  /** No list of the version is needed any more. */
+  dropSnapshots(version: VersionId): Promise<void>;
   /** The version's last finished row and every later one, oldest first: those whose boundaries are in force. */
   inForce(version: VersionId): Promise<readonly RunRow[]>;
   /** The last finished row of each version. */
@@ -83,7 +90,6 @@ interface Tables {
 
 /** Of a row's JSON; infinite times are null, which only a boundary can be. */
 interface Details {
-  readonly snapshot: readonly SnapshotFile[];
   readonly proposed: Micros | null;
   readonly boundary?: Micros | null;
   readonly coverage?: unknown;
@@ -135,6 +141,7 @@ const MIGRATIONS: readonly Migration[] = [
         .execute();
     },
   },
+  snapshotsMigration,
 ];
 
 const SERIALIZED = { serializedBy: 'online_runs' } as const;
@@ -160,24 +167,29 @@ export async function openRuns(opened: Database): Promise<Runs> {
     from: readonly RunState[],
     state: RunState,
     more: Partial<Details>,
+    also?: (trx: Kysely<Tables>, row: RunRow) => Promise<void>,
   ): Promise<RunRow | undefined> =>
     database.transaction<Tables, RunRow | undefined>(async (trx) => {
       const found = await trx.selectFrom('online_runs').selectAll().where('number', '=', number).executeTakeFirst();
       if (found === undefined || !from.includes(found.state)) return undefined;
       const next = { ...found, state, details: JSON.stringify({ ...readDetails(found.details), ...more }) };
       await trx.updateTable('online_runs').set(next).where('number', '=', number).execute();
-      return toRow(next);
+      const row = toRow(next);
+      await also?.(trx, row);
+      return row;
     }, SERIALIZED);
 
   return {
     ask: (run) => database.transaction<Tables, RunRow>((trx) => addRow(trx, run), SERIALIZED),
-    open: (number, { boundary, coverage, isFull, since }) =>
-      change(number, ['asked'], 'open', {
-        boundary: finite(boundary),
-        coverage: coverageToJson(coverage),
-        isFull,
-        since,
-      }),
+    open: (number, { snapshot, boundary, coverage, isFull, since }) =>
+      change(
+        number,
+        ['asked'],
+        'open',
+        { boundary: finite(boundary), coverage: coverageToJson(coverage), isFull, since },
+        // Its tables are in the same database.
+        (trx, { version }) => recordSnapshot(trx as unknown as Kysely<unknown>, version, number, snapshot),
+      ),
     async isOpen(number) {
       const found = await rows().where('number', '=', number).executeTakeFirst();
       return found?.state === 'open';
@@ -218,7 +230,14 @@ export async function openRuns(opened: Database): Promise<Runs> {
         .execute();
       return new Set(found.map(({ writer }) => writer));
     },
-    ofVersion: async (version) => (await rows().where('version', '=', version).orderBy('number').execute()).map(toRow),
+    async ofVersion(version, since = 0) {
+      const own = rows().where('version', '=', version).where('number', '>=', since);
+      return (await own.orderBy('number').execute()).map(toRow);
+    },
+    snapshots: (version, numbers) => readSnapshots(database.tables(), version, numbers),
+    keepSnapshotsFrom: (version, run) =>
+      database.transaction((trx) => keepSnapshotsFrom(trx, version, run), SERIALIZED),
+    dropSnapshots: (version) => database.transaction((trx) => dropSnapshots(trx, version), SERIALIZED),
     async inForce(version) {
       const found = await rows()
         .where('version', '=', version)
@@ -312,7 +331,6 @@ function toRow({ number, view, version, state, details }: Tables['online_runs'])
     view,
     version,
     state,
-    snapshot: read.snapshot,
     proposed: read.proposed ?? -Infinity,
     boundary: read.coverage === undefined ? null : (read.boundary ?? -Infinity),
     coverage: read.coverage === undefined ? null : coverageFromJson(read.coverage),
