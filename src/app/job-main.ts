@@ -17,8 +17,8 @@ async function work(): Promise<void> {
   const app = await openApp({ config, logged: { job: job.id }, spill: join(job.folder, 'spill') });
   try {
     const progress = tellProgress((told) => void tell({ kind: 'progress', progress: told }));
-    const trainingSet = await runJob(await app.offline(progress), job);
-    await tell({ kind: 'done', trainingSet });
+    const { id, unshipped = [] } = await runJob(await app.offline(progress), job);
+    await tell({ kind: 'done', trainingSet: id, unshipped });
   } catch (thrown) {
     app.logger.warn({ err: thrown }, 'a training set could not be made');
     await tell({ kind: 'failed', error: jobError(thrown, job.isLocal) });

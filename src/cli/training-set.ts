@@ -1,7 +1,7 @@
 // `headrace training-set create | list | show | audit`.
 
 import type { Finding } from '../checks/index.ts';
-import { formatTimestamp } from '../core/index.ts';
+import { counted, formatTimestamp } from '../core/index.ts';
 import type { AuditReport, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from '../offline/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { describeChecks } from './describe-checks.ts';
@@ -47,8 +47,8 @@ const create = defineCommand({
       ...(name === undefined ? {} : { name }),
     });
     const lost = record.sources.map(({ source, unconverted }) => describeUnconverted(source, unconverted)).join('');
-    const checks = describeChecks(checksOf(record));
-    const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}${lost}${checks}`;
+    const told = `${lost}${describeUnshipped(record.unshipped)}${describeChecks(checksOf(record))}`;
+    const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}${told}`;
     const { nameTakenFrom = null, formerName = null } = record;
     const renamed =
       formerName === null
@@ -149,13 +149,23 @@ function describeRecord(record: TrainingSetRecord): string {
     `spine ${record.spine}`,
     ...record.sources.map(describeSource),
     `file ${record.path} (${record.sizeBytes} bytes, sha256 ${record.contentHash.slice(0, 12)})`,
-    `${profileTable(record.features)}${describeChecks(checksOf(record))}`,
+    `${profileTable(record.features)}${describeUnshipped(record.unshipped)}${describeChecks(checksOf(record))}`,
   ].join('\n');
 }
 
 /** Of its sources and its features. */
 function checksOf({ sources, checks = [] }: TrainingSetRecord): readonly Finding[] {
   return [...sources.flatMap((source) => source.checks ?? []), ...checks];
+}
+
+/** A line for each writer, each begun by a line's end; nothing where there are none. */
+function describeUnshipped(unshipped: TrainingSetRecord['unshipped'] = []): string {
+  return unshipped
+    .map(({ writer, events }) => {
+      const waiting = `${counted(events, 'event')} that it had taken by its last report, and what came since,`;
+      return `\nwarning: writer ${writer} did not ship what was pushed to it: ${waiting} is not in this set. \`headrace log list\` shows where it runs.`;
+    })
+    .join('');
 }
 
 function describeSource({

@@ -83,6 +83,8 @@ export interface WriterRow {
   readonly shipped: number;
   /** Cuts up to it were removed for good, and count nowhere any more; 0 for none. */
   readonly removed: number;
+  /** The offset that its log had come to when it last reported; 0 before it did. */
+  readonly logged: number;
   readonly registeredMicros: Micros;
   /** When it last told of itself, by its own clock: for people. It changes each time. */
   readonly seenMicros: Micros;
@@ -165,6 +167,11 @@ export interface EventLog {
    * offset. With `source` that one's alone: what holds none of it isn't fetched.
    */
   read(writer: number, from: number, to: number, source?: string): AsyncIterable<LogEntry>;
+  /**
+   * By open writer, how many rows it has logged, as it last reported, that no machine can read yet: those of cuts that are not
+   * shipped. Rows of void entries are among them, and rows logged since that report are not.
+   */
+  waiting(): Promise<ReadonlyMap<number, number>>;
   /** Every shipped cut that holds an entry and was not removed, by writer and cut. */
   contents(): Promise<readonly CutContents[]>;
   /**

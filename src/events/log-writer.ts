@@ -54,7 +54,8 @@ export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: Writ
   const tell = (news: Partial<Pick<WriterNews, 'shipped' | 'state'>> = {}): Promise<void> => {
     const told = telling.then(async () => {
       const shipped = Math.max(shippedCut, news.shipped ?? 0);
-      const all = { ...news, seenMicros: clock.nowMicros(), cut: keeping.durable().cut, shipped };
+      const { cut, offset: logged } = keeping.durable();
+      const all = { ...news, seenMicros: clock.nowMicros(), cut, shipped, logged };
       if (!keeping.isTaken && (await writers.tell(writer, holder, all))) {
         shippedCut = shipped;
         return;

@@ -23,6 +23,8 @@ export interface OfflineDeps {
   readonly log: EventLog | undefined;
   /** How sources on other machines are reached; left out: as `SourceDeps` says. */
   readonly remote?: RemoteAccess;
+  /** How long writers are waited for that are asked to ship what was pushed; 3 s when left out. */
+  readonly askTimeoutMs?: number;
   /** Left out: a value that can't be derived is thrown. */
   readonly forgiving?: Forgiving;
   /** As in FactsDeps; loaded by whoever begins the work. */

@@ -131,6 +131,28 @@ describe.each(machines)('an event log with its registry on $database and its seg
     expect(await read(elsewhere, writer.writer, 2, 2)).toEqual([4, 5]);
   });
 
+  it('counts the rows that no machine can read yet, as their writer last reported', async () => {
+    const writer = await begun();
+    const waiting = async () => (await log.waiting()).get(writer.writer);
+    for (const n of [1, 2, 3]) await push(writer, n);
+    expect(await waiting()).toBe(0);
+    await writer.touch();
+    expect(await waiting()).toBe(3);
+    await writer.openCut(VIEW);
+    await push(writer, 4);
+    await writer.seal(1, []);
+    await writer.ship();
+    expect(await waiting()).toBe(1);
+    await writer.openCut(VIEW);
+    await writer.seal(2, []);
+    await writer.ship();
+    expect(await waiting()).toBe(0);
+    await writer.seal(3, []);
+    await writer.ship();
+    await writer.finish();
+    expect(await waiting()).toBeUndefined();
+  });
+
   it('ships segments as they fill, and reads cuts that lie across several', async () => {
     const small = await world.open({ segmentBytes: 600 });
     const writer = await begun(small);

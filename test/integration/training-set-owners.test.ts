@@ -105,10 +105,14 @@ describe('jobs of one server', () => {
     expect((await jobs.get(second.id)).state).toBe('queued');
     running.heard({ kind: 'progress', progress: { step: 'read the spine', done: 1, total: 2, unit: 'rows' } });
     await vi.waitFor(async () => expect((await jobs.get(first.id)).progress?.step).toBe('read the spine'));
-    running.heard({ kind: 'done', trainingSet: 'made' });
+    running.heard({ kind: 'done', trainingSet: 'made', unshipped: [{ writer: 7, events: 3 }] });
     running.end({ code: 0, signal: null });
     await reaches(jobs, first.id, 'done');
-    expect(await jobs.get(first.id)).toMatchObject({ trainingSet: 'made', error: null });
+    expect(await jobs.get(first.id)).toMatchObject({
+      trainingSet: 'made',
+      error: null,
+      unshipped: [{ writer: 7, events: 3 }],
+    });
     await processOf(second.id);
     expect(folders()).toEqual([second.id]);
   });

@@ -124,6 +124,8 @@ export async function openOfflineWorld(
     progress: silentProgress,
     dataDirectory: directory,
     log,
+    // Writers of these tests are no processes that answer.
+    askTimeoutMs: 0,
   };
   const path = (name: string): string => resolve(directory, name);
   const put = async (name: string, columns: readonly Field[], rows: readonly Row[]): Promise<string> => {

@@ -58,6 +58,7 @@ export interface TrainedRows {
   readonly rows: readonly Row[];
   /** Whether an audit of the set finds nothing. */
   readonly isAuditClean: boolean;
+  readonly id: string;
   /** The set's own file. */
   readonly file: string;
 }
@@ -88,7 +89,7 @@ export async function trainedRows(
   const rows = read.map((row) =>
     Object.fromEntries(features.map(({ name }): [string, Value] => [name, row[`v__${name}`] ?? null])),
   );
-  return { rows, isAuditClean: (await auditTrainingSet(own, set.id)).isClean, file };
+  return { rows, isAuditClean: (await auditTrainingSet(own, set.id)).isClean, id: set.id, file };
 }
 
 /** Runs materialize for the view; says how its run ended. */

@@ -112,7 +112,8 @@ const jobsOf =
     const work = async (): Promise<void> => {
       try {
         const progress = tellProgress((told) => heard({ kind: 'progress', progress: told }));
-        heard({ kind: 'done', trainingSet: await runJob(await app.offline(progress), job) });
+        const { id, unshipped = [] } = await runJob(await app.offline(progress), job);
+        heard({ kind: 'done', trainingSet: id, unshipped });
       } catch (thrown) {
         app.logger.warn({ err: thrown }, 'a training set could not be made');
         heard({ kind: 'failed', error: jobError(thrown, job.isLocal) });

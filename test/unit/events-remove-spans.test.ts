@@ -23,7 +23,17 @@ async function deletions(writers: readonly Writer[], through: ReadonlyMap<number
   for (const [i, { partition, from, spans }] of writers.entries()) {
     const [number, shipped] = [i + 1, spans.length];
     const times = { registered_micros: 0, seen_micros: 0 };
-    const row = { number, token: 't', machine: 'm', state: 'open', holder: 1, cut: 9, shipped, removed: 0 } as const;
+    const row = {
+      number,
+      token: 't',
+      machine: 'm',
+      state: 'open',
+      holder: 1,
+      cut: 9,
+      shipped,
+      removed: 0,
+      logged: 0,
+    } as const;
     await tables
       .insertInto('event_writers')
       .values({ ...row, ...times })

@@ -386,6 +386,7 @@ const ROW: WriterRow = {
   cut: 4,
   shipped: 4,
   removed: 0,
+  logged: 0,
   registeredMicros: 0,
   seenMicros: 0,
   place: null,

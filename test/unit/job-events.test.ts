@@ -12,6 +12,7 @@ const JOB: Job = {
   progress: null,
   trainingSet: null,
   error: null,
+  unshipped: [],
   createdAtMicros: 0,
   finishedAtMicros: null,
 };

@@ -129,7 +129,7 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
       return hold(row, place, pieces, { begun, batchBytes: found.batchBytes });
     } catch (error) {
       // It took no push: it ends here, and its partition is free.
-      const news = { seenMicros: clock.nowMicros(), cut: 0, shipped: 0, state: 'ended' as const };
+      const news = { seenMicros: clock.nowMicros(), cut: 0, shipped: 0, logged: 0, state: 'ended' as const };
       const isTold = await writers.tell(row.number, row.holder, news).catch(() => false);
       await letGo(row, isTold ? 'done' : 'left');
       throw error;
@@ -232,6 +232,7 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
         pieces,
       );
     }),
+    waiting: () => shipped.waiting(),
     contents: () => removal.contents(),
     async forget(number) {
       const [row, place] = [await writers.find(number), await partitions.find(number)];

@@ -228,6 +228,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       if (elsewhere !== undefined) throw liesInTopic(row.number);
       return readShipped({ objects, shipped }, { writer: row.number, token: row.token }, segments, range);
     }),
+    waiting: () => shipped.waiting(),
     contents: () => removal.contents(),
     async forget(number) {
       const { token } = await writers.find(number);

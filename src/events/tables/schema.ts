@@ -17,6 +17,8 @@ export interface EventTables {
     removed: number;
     /** Where the holder's folder lies; null where that is not known, and of a log in a topic. */
     place: string | null;
+    /** Its offset when its holder last reported. */
+    logged: number;
   };
   /** One row per shipped segment: an object, or a span of a partition. `end_…`: where the log stands after it. */
   event_segments: {
@@ -62,6 +64,7 @@ const eventMigrations: readonly Migration[] = [
   { name: '0002-retention', up: addRetention },
   { name: '0003-partitions', up: addPartitions },
   { name: '0004-places', up: addPlaces },
+  { name: '0005-logged', up: addLogged },
 ];
 
 /** Gives the database that has the tables. */
@@ -130,4 +133,9 @@ async function addPartitions(db: Kysely<unknown>): Promise<void> {
 
 async function addPlaces(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('event_writers').addColumn('place', 'text').execute();
+}
+
+async function addLogged(db: Kysely<unknown>): Promise<void> {
+  const zero = (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(0);
+  await db.schema.alterTable('event_writers').addColumn('logged', 'bigint', zero).execute();
 }

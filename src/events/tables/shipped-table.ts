@@ -61,6 +61,8 @@ export interface ShippedTable {
   holding(writer: number, range: Holding): Promise<ShippedSegment[]>;
   cuts(writer: number, from?: number, to?: number): Promise<CutRecord[]>;
   isRemoved(writer: number, seq: number): Promise<boolean>;
+  /** As `EventLog.waiting`. */
+  waiting(): Promise<ReadonlyMap<number, number>>;
 }
 
 export function openShippedTable(database: Database): ShippedTable {
@@ -164,6 +166,28 @@ export function openShippedTable(database: Database): ShippedTable {
         .where('seq', '=', seq)
         .executeTakeFirst();
       return row === undefined || row.is_removed > 0;
+    },
+    async waiting() {
+      const found = new Map<number, number>();
+      const writers = await db
+        .selectFrom('event_writers')
+        .select(['number', 'shipped', 'logged'])
+        .where('state', '=', 'open')
+        .execute();
+      for (const { number, shipped, logged } of writers) {
+        const end = (await last(number))?.end.offset ?? 0;
+        // A segment goes to the others as it fills, and may hold entries of a cut that is not shipped.
+        const segments = await db
+          .selectFrom('event_segments')
+          .select('contents')
+          .where('writer', '=', number)
+          .where('last_cut', '>', shipped)
+          .execute();
+        const ahead = segments.flatMap(({ contents }) => (contents === null ? [] : contentsFromJson(contents)));
+        const unreadable = ahead.reduce((sum, [cut, , rows]) => (cut > shipped ? sum + rows : sum), 0);
+        found.set(number, Math.max(0, logged - end) + unreadable);
+      }
+      return found;
     },
   };
 }

@@ -33,6 +33,7 @@ export interface WriterNews {
   readonly seenMicros: Micros;
   readonly cut: number;
   readonly shipped: number;
+  readonly logged: number;
   readonly state?: 'ended';
 }
 
@@ -63,6 +64,7 @@ export function openWriterTable(database: Database): WriterTable {
             cut: 0,
             shipped: 0,
             removed: 0,
+            logged: 0,
             registered_micros: atMicros,
             seen_micros: atMicros,
             place: place ?? null,
@@ -112,10 +114,10 @@ export function openWriterTable(database: Database): WriterTable {
         .executeTakeFirst();
       return numUpdatedRows > 0n;
     },
-    async tell(number, holder, { seenMicros, cut, shipped, state }) {
+    async tell(number, holder, { seenMicros, cut, shipped, logged, state }) {
       const { numUpdatedRows } = await db
         .updateTable('event_writers')
-        .set({ seen_micros: seenAt(seenMicros), cut, shipped, ...(state === undefined ? {} : { state }) })
+        .set({ seen_micros: seenAt(seenMicros), cut, shipped, logged, ...(state === undefined ? {} : { state }) })
         .where('number', '=', number)
         .where('holder', '=', holder)
         .where('state', '!=', 'forgotten')

@@ -1,7 +1,7 @@
 // The process of one job as its owner sees it, and what the two say to each other. `app` starts it: it is the same program in
 // another role.
 
-import type { JobError, JobProgress, JobRequest } from './job.ts';
+import type { Job, JobError, JobProgress, JobRequest } from './job.ts';
 
 /** How a process is to start. */
 export interface JobStart {
@@ -15,7 +15,7 @@ export interface JobStart {
 
 export type FromJob =
   | { readonly kind: 'progress'; readonly progress: JobProgress }
-  | { readonly kind: 'done'; readonly trainingSet: string }
+  | { readonly kind: 'done'; readonly trainingSet: string; readonly unshipped: Job['unshipped'] }
   | { readonly kind: 'failed'; readonly error: JobError };
 
 export interface JobProcess {

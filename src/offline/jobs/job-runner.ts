@@ -124,8 +124,10 @@ export function createJobRunner(deps: JobRunnerDeps): JobRunner {
     };
     job.process = deps.start({ id, request, folder: folders.pathOf(id), isLocal: job.isLocal }, (message) => {
       if (message.kind === 'progress') tell(message.progress);
-      else if (message.kind === 'done') result = { state: 'done', trainingSet: message.trainingSet, error: null };
-      else result = { state: 'failed', trainingSet: null, error: message.error };
+      else if (message.kind === 'done') {
+        const { trainingSet, unshipped } = message;
+        result = { state: 'done', trainingSet, unshipped, error: null };
+      } else result = { state: 'failed', trainingSet: null, error: message.error };
     });
     if (job.cancelled !== undefined) job.process.kill();
     void job.process.ended.then((how) => end(id, job, result ?? endingOf(job, how)));

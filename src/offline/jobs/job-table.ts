@@ -30,6 +30,8 @@ interface JobRow {
   readonly error: string | null;
   readonly created_at: number;
   readonly finished_at: number | null;
+  /** JSON; null for no such writer. */
+  readonly unshipped: string | null;
 }
 
 interface Tables {
@@ -64,6 +66,12 @@ const MIGRATIONS: readonly Migration[] = [
         .on('training_set_jobs')
         .columns(['actor', 'idempotency_key'])
         .execute();
+    },
+  },
+  {
+    name: '002-unshipped',
+    async up(db) {
+      await db.schema.alterTable('training_set_jobs').addColumn('unshipped', 'text').execute();
     },
   },
 ];
@@ -108,6 +116,8 @@ export interface Ending {
   readonly state: 'done' | 'failed' | 'cancelled';
   readonly trainingSet: string | null;
   readonly error: JobError | null;
+  /** As in the set's record; left out for none. */
+  readonly unshipped?: Job['unshipped'];
   readonly atMicros: Micros;
 }
 
@@ -227,13 +237,14 @@ export async function openJobTable(opened: Database): Promise<JobTable> {
         .where('state', '=', 'running')
         .execute();
     },
-    async finish(id, { state, trainingSet, error, atMicros }, { owner, beats }) {
+    async finish(id, { state, trainingSet, error, unshipped = [], atMicros }, { owner, beats }) {
       let update = db
         .updateTable('training_set_jobs')
         .set({
           state,
           training_set: trainingSet,
           error: error === null ? null : JSON.stringify(error),
+          unshipped: unshipped.length === 0 ? null : JSON.stringify(unshipped),
           finished_at: atMicros,
         })
         .where('id', '=', id)
@@ -273,6 +284,7 @@ function toRow({ id, owner, actor, idempotencyKey, request, createdAtMicros }: N
     error: null,
     created_at: createdAtMicros,
     finished_at: null,
+    unshipped: null,
   };
 }
 
@@ -285,6 +297,7 @@ function toJob(row: JobRow): Job {
     progress: row.progress === null ? null : (JSON.parse(row.progress) as JobProgress),
     trainingSet: row.training_set,
     error: row.error === null ? null : (JSON.parse(row.error) as JobError),
+    unshipped: row.unshipped === null ? [] : (JSON.parse(row.unshipped) as Job['unshipped']),
     createdAtMicros: row.created_at,
     finishedAtMicros: isFinished(row.state) ? row.finished_at : null,
   };

@@ -3,6 +3,7 @@
 
 import type { ErrorCode, Micros } from '../../core/index.ts';
 import type { Boundary } from '../plan.ts';
+import type { UnshippedWriter } from '../retention/ship-log.ts';
 
 export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
 
@@ -15,6 +16,8 @@ export interface Job {
   readonly trainingSet: string | null;
   /** Why it failed or was cancelled. */
   readonly error: JobError | null;
+  /** Writers that did not ship what they had taken, so that it is not in the set. */
+  readonly unshipped: readonly UnshippedWriter[];
   readonly createdAtMicros: Micros;
   readonly finishedAtMicros: Micros | null;
 }

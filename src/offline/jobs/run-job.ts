@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { HeadraceError, type Progress, toHeadraceError, toldOutside } from '../../core/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { createTrainingSet } from '../training-sets/create-training-set.ts';
+import type { TrainingSetRecord } from '../training-sets/record.ts';
 import type { JobError, JobProgress } from './job.ts';
 import { createJobFolders, sentSpine } from './job-folder.ts';
 import type { JobStart } from './job-process.ts';
 
-/** Gives the set's id. Errors: as createTrainingSet's, without the names of the server's own files. */
-export async function runJob(deps: OfflineDeps, { request, folder }: JobStart): Promise<string> {
+/** Gives the set's id, and which writers did not ship what they had taken. Errors: as createTrainingSet's, without the names of the server's own files. */
+export async function runJob(
+  deps: OfflineDeps,
+  { request, folder }: JobStart,
+): Promise<Pick<TrainingSetRecord, 'id' | 'unshipped'>> {
   const { spine, service, timestamp, labels, boundary, name } = request;
   const sent = spine.kind === 'address' ? undefined : sentSpine(folder, spine.kind);
   const read = sent === undefined || spine.kind !== 'arrow' ? sent : sentSpine(folder, 'parquet');
@@ -21,7 +25,7 @@ export async function runJob(deps: OfflineDeps, { request, folder }: JobStart): 
       const rows = await arrowToParquet(deps.duckdb, sent, read);
       deps.progress.done(`${rows} rows`);
     }
-    const { id } = await createTrainingSet(deps, {
+    return await createTrainingSet(deps, {
       service,
       timestamp,
       labels,
@@ -33,7 +37,6 @@ export async function runJob(deps: OfflineDeps, { request, folder }: JobStart): 
       place: createJobFolders(deps.dataDirectory).placeOf,
       ...(name === null ? {} : { name }),
     });
-    return id;
   } catch (thrown) {
     throw read === undefined ? thrown : withName(thrown, [read, sent ?? read], spineName);
   }

@@ -7,6 +7,8 @@ import { failRun } from './fail-run.ts';
 import type { SeenLog } from './seen-log.ts';
 import type { ViewRun } from './view-run.ts';
 
+/** How long writers are waited for where nobody says otherwise. */
+export const ASK_TIMEOUT_MS = 3000;
 const POLL_MS = 50;
 
 export interface AnsweredWriters {

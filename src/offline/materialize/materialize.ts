@@ -15,6 +15,7 @@ import { sourceOfView } from '../../definitions/index.ts';
 import { withReleases } from '../checks/with-releases.ts';
 import { keptVersions } from '../kept-versions.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
+import { ASK_TIMEOUT_MS } from './ask-writers.ts';
 import { chooseVersions, labelOf } from './choose-versions.ts';
 import type { FailedView, MaterializedView } from './report.ts';
 import { rehearseViews, runViews } from './run-views.ts';
@@ -52,8 +53,6 @@ export interface MaterializeOutcome extends MaterializeReport {
 
 export interface MaterializeDeps extends OfflineDeps {
   readonly store: OnlineStore;
-  /** How long a run waits for the writers' answers; 3 s when left out. */
-  readonly askTimeoutMs?: number;
   /** Waits before a node whose connection was lost is written again, one a try. */
   readonly retryMs?: readonly number[];
   /** How far ahead of the clock a pushed event's times may lie (pushLog.maxAhead); a day when left out. */
@@ -62,7 +61,6 @@ export interface MaterializeDeps extends OfflineDeps {
   readonly keepsProfiles?: boolean;
 }
 
-const ASK_TIMEOUT_MS = 3000;
 const RETRY_MS: readonly number[] = [250, 500, 1000, 2000, 4000];
 
 /** As `materializeEach`; where a view failed, throws the first one's error once the others are done. */

@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { contentHash, HeadraceError, type Micros, sha256Hex } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
-import type { Coverage } from '../../online/index.ts';
+import { type Coverage, openRuns } from '../../online/index.ts';
 import { quoteText } from '../../storage/index.ts';
 import { throwIfRefused } from '../../checks/index.ts';
 import { checkFeatures } from '../checks/check-features.ts';
@@ -15,9 +15,11 @@ import { runPlan } from '../duckdb/run-plan.ts';
 import type { SourceFacts } from '../facts/current-facts.ts';
 import type { FactsLog } from '../facts/facts.ts';
 import { warnOfUnconverted } from '../facts/unconverted.ts';
+import { ASK_TIMEOUT_MS } from '../materialize/ask-writers.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
 import { fileHash, hashFiles, identityOf, type SourceFile } from '../sources/file-identity.ts';
+import { shipOrCount, type UnshippedWriter } from '../retention/ship-log.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import { loadSpine, type Spine, spineTimes } from './load-spine.ts';
 import { profileFile } from '../profiles/profile-file.ts';
@@ -55,7 +57,8 @@ export interface CreatedTrainingSet extends TrainingSetRecord {
 }
 
 /**
- * Writes the file whole or not at all and keeps its record. What was pushed counts as far as it is shipped. Errors:
+ * Writes the file whole or not at all and keeps its record. Every writer is asked to ship what was pushed; those that don't answer
+ * within `askTimeoutMs` are in the record, with how many events wait there. Errors:
  * HR_UNKNOWN_SERVICE, HR_SPINE, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED, HR_TRANSFORM_FAILED, HR_INTEGER_OVERFLOW,
  * HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED, HR_EXPECTATION.
  */
@@ -73,6 +76,7 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     deps.progress.start('read the spine');
     const spine = await loadSpine(connection, request.spine, plan, request.directory ?? process.cwd(), deps);
     deps.progress.done(`${spine.rows} rows`);
+    const unshipped = await shipPushes(deps, plan);
     sources = await openPlanFacts(connection, plan, await spineTimes(connection), deps);
     const { bySource, snapshots } = sources;
     const checks = await checkSources(connection, deps, bySource, snapshots, 'no training set is written');
@@ -98,7 +102,8 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
           checks,
         });
         const { record, profile } = await described;
-        return { record: { ...record, ...(own.length > 0 && { checks: own }) }, profile };
+        const more = { ...(own.length > 0 && { checks: own }), ...(unshipped.length > 0 && { unshipped }) };
+        return { record: { ...record, ...more }, profile };
       }),
     );
     deps.progress.done(`${spine.rows} rows`);
@@ -114,6 +119,16 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     await sources?.close();
     connection.closeSync();
   }
+}
+
+/** What servers have acknowledged until now is to be in the set. */
+async function shipPushes(deps: OfflineDeps, plan: TrainingSetPlan): Promise<readonly UnshippedWriter[]> {
+  const { log, clock, logger, askTimeoutMs = ASK_TIMEOUT_MS } = deps;
+  if (log === undefined || plan.reads.length === 0) return [];
+  deps.progress.start('ask the writers for what they took');
+  const unshipped = await shipOrCount({ log, runs: await openRuns(deps.database), clock, logger }, askTimeoutMs);
+  deps.progress.done();
+  return unshipped;
 }
 
 // To a name beside it first: a failed run leaves nothing, and a reader never sees half a file, nor one whose sources

@@ -18,12 +18,14 @@ export function presentTrainingSet(record: CreatedTrainingSet): object {
     contentHash,
     sizeBytes,
     checks = [],
+    unshipped = [],
     ...others
   } = record;
   return {
     ...others,
     features: features.map(({ name }) => name),
     checks,
+    unshipped,
     sources: sources.map(
       ({
         boundaryMicros,

@@ -5,6 +5,7 @@ import type { Micros } from '../../core/index.ts';
 import type { ColumnSummary } from '../../profiles/index.ts';
 import type { Boundary } from '../plan.ts';
 import type { Unconverted } from '../facts/unconverted.ts';
+import type { UnshippedWriter } from '../retention/ship-log.ts';
 import type { SourceFile } from '../sources/file-identity.ts';
 import type { TableSnapshot } from '../sources/pinned-snapshot.ts';
 
@@ -30,6 +31,8 @@ export interface TrainingSetRecord {
   readonly firstMicros: Micros | null;
   readonly lastMicros: Micros | null;
   readonly features: readonly FeatureProfile[];
+  /** Writers that did not ship what they had taken, so that it is not in the set; left out for none. */
+  readonly unshipped?: readonly UnshippedWriter[];
   /** What was expected of the features, and what came of it; left out where nothing was. */
   readonly checks?: readonly Finding[];
   readonly createdAtMicros: Micros;

@@ -50,6 +50,8 @@ def make_training_set(context: Context, asked: AskedSet, given: object, shows: b
 
     made = yield from _shown_to_the_end(make(), progress)
     warn_of(f"data of training set {made.id} are not what is expected of them:", made.broken_rules)
+    silent = [f"writer {writer}: {events} events, as it last reported" for writer, events in made.unshipped.items()]
+    warn_of(f"training set {made.id} lacks events of servers that did not ship them:", silent)
     return made
 
 

@@ -74,6 +74,11 @@ class TrainingSet:
         """What is expected of its sources and views (``expect``) and was not so when it was made."""
         return broken_rules(self.record)
 
+    @property
+    def unshipped(self) -> dict[int, int]:
+        """Writers that did not ship what was pushed to them, so that it is not in the set: by number, how many events wait there."""
+        return {int(one["writer"]): int(one["events"]) for one in self.record.get("unshipped") or ()}
+
     def to_arrow(self) -> pa.Table:
         """The rows as a pyarrow Table. Types: docs/reference/types.md."""
         return pq.read_table(self._path, memory_map=True).replace_schema_metadata(None)

@@ -10,6 +10,7 @@ export function presentJob({
   progress,
   trainingSet,
   error,
+  unshipped,
   createdAtMicros,
   finishedAtMicros,
 }: Job): object {
@@ -19,6 +20,7 @@ export function presentJob({
     progress,
     training_set: trainingSet,
     error,
+    unshipped,
     created_at: formatTimestamp(createdAtMicros),
     finished_at: finishedAtMicros === null ? null : formatTimestamp(finishedAtMicros),
   };

@@ -60,6 +60,10 @@ export const JobResponse = Type.Object({
   ),
   training_set: orNull(Type.String({ description: 'The id of what it made' })),
   error: orNull(Type.Object({ code: Type.String(), message: Type.String() })),
+  unshipped: Type.Array(Type.Object({ writer: Type.Integer(), events: Type.Integer() }), {
+    description:
+      'Writers that did not ship what they had taken, so that it is not in the set, and how many events wait there',
+  }),
   created_at: Type.String(),
   finished_at: orNull(Type.String()),
 });
