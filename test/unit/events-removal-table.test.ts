@@ -22,7 +22,7 @@ async function cutsOf(segments: readonly Segment[], { removed = 0, shipped = 9 }
   const times = { registered_micros: 0, seen_micros: 0 };
   await tables
     .insertInto('event_writers')
-    .values({ ...writer, ...times, cut: 9, shipped, removed, logged: 0 })
+    .values({ ...writer, ...times, cut: 9, shipped, removed, logged: 0, place: null })
     .execute();
   for (const [seq, [first_cut, last_cut, contents]] of segments.entries()) {
     const end = { end_cut: last_cut, end_sealed: last_cut, end_offset: 0 };
