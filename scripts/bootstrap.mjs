@@ -64,7 +64,8 @@ function isInstalled() {
 
 function npm(...words) {
   const options = { cwd: root, stdio: ['inherit', 2, 2] };
-  const line = [...words, '--no-audit', '--no-fund', '--loglevel=error'];
+  // npm 10 and older don't know package.json's `allowScripts`: no package's install script runs, whatever the npm.
+  const line = [...words, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   // Under `npm run` this names npm's own script: the surest way to the same npm, on every system.
   const script = process.env.npm_execpath;
   const { status } = script?.endsWith('.js')
