@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openQuarantine, type ReleaseBatch } from '../../src/checks/index.ts';
 import { rowsOwners } from '../../src/app/rows-owners.ts';
 import { migrateAllTables } from '../../src/app/migrate-tables.ts';
-import { formatTimestamp, MICROS_PER_MINUTE, silentProgress } from '../../src/core/index.ts';
+import { formatTimestamp, MICROS_PER_HOUR, MICROS_PER_MINUTE, silentProgress } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import { createBackup, restoreBackup } from '../../src/housekeeping/index.ts';
 import type { Feed } from '../../src/ingestion/index.ts';
@@ -95,6 +95,20 @@ describe('a feed in a backup', () => {
     await push(feed, 0, 10);
     return { here, there, process, feed };
   };
+
+  it('an ask that a killed backup left is dropped by a later one, and one that is under way is not', async () => {
+    const here = worlds[0] as IngestionWorld;
+    const server = await open(here);
+    await push(server.ingestion.feed(ID), 0, 2);
+    const version = '(backup)';
+    const ask = (askedMicros: number) =>
+      here.ask(definitions.manifest, { view: version, version: `${version}${askedMicros}`, askedMicros });
+    const [left, underWay] = [await ask(NOW - 2 * MICROS_PER_HOUR), await ask(NOW - MICROS_PER_MINUTE)];
+    await ship(here, server);
+    expect(await Promise.all([left, underWay].map(async ({ number }) => (await here.runs.row(number))?.state))).toEqual(
+      [undefined, 'asked'],
+    );
+  });
 
   it('stands where what was shipped ends, not where its reader had come to', async () => {
     const { here, there, process, feed } = await reading();

@@ -16,6 +16,7 @@ import { openRegistry, type Registry, registryRows } from '../../src/registry/in
 import {
   collectFiles,
   collectObjects,
+  blobKey,
   type Collector,
   type Database,
   type ObjectStore,
@@ -78,6 +79,16 @@ const hashOf = (content: string | Buffer): string => createHash('sha256').update
 const audited = async (): Promise<string[]> => (await registry.auditLog.list()).map(({ object }) => object).sort();
 
 describe('an object that nobody names', () => {
+  it('stays while it is young by the clock of its store, where that of gc is ahead', async () => {
+    const ahead = () => nowMicros() + 2 * HOUR;
+    const collector = collectObjects({ database, objects, owners: [registryRows], nowMicros: ahead, keepMicros: HOUR });
+    const young = await putBlob(objects, Buffer.from('it is about to be named'));
+    const old = await oldBlob('it is not');
+    expect(await run(collector)).toMatchObject({ items: [{ id: blobKey(old) }], stayed: [{ id: blobKey(young) }] });
+    expect([young, old].map((hash) => existsSync(pathOf(hash)))).toEqual([true, false]);
+    expect(await Array.fromAsync(objects.list(''))).toHaveLength(1);
+  });
+
   it('goes once it is old, and is told in the audit log', async () => {
     const [old, young] = [await oldBlob('old'), await putBlob(objects, Buffer.from('young'))];
     const { items, failures } = await run(blobs());
@@ -278,7 +289,7 @@ it('a run that crashes at any step leaves no record whose file is gone; the next
     ]);
     await tables.deleteFrom('registry_audit').execute();
   });
-  expect(left).toEqual({ 0: 13, 2: 8 });
+  expect(left).toEqual({ 0: 16, 2: 9 });
 });
 
 describe('what lies here of what is elsewhere', () => {

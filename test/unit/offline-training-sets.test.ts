@@ -177,6 +177,13 @@ describe('createTrainingSet', () => {
     await refused(make({ out: world.path('spine.parquet') }), 'HR_USAGE');
   });
 
+  it('may be made twice at once to one file, by processes of the same number', async () => {
+    await writeInputs();
+    const [first, second] = await Promise.all([make(), make()]);
+    expect(second?.contentHash).toBe(first?.contentHash);
+    expect(await halfMade()).toEqual(['out.parquet']);
+  });
+
   it('reads CSV sources, CSV spines and queries', async () => {
     await writeFile(
       world.path('events.csv'),

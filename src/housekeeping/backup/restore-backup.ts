@@ -162,7 +162,7 @@ async function restoreExtras(
 /** Copies a file to its place, where it is whole and durable, or not there. */
 export async function placeFile(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
-  const beside = `${to}.unfinished-${process.pid}`;
+  const beside = `${to}.unfinished-${randomUUID()}`;
   try {
     await copyFile(from, beside);
     await syncPath(beside);

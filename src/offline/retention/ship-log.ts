@@ -1,7 +1,7 @@
 // Has all that was acknowledged until now shipped, so that a backup taken next holds it, or a training set shows it: asks the
 // writers for a cut, as a run of materialize does, and writes nothing else.
 
-import { type Clock, formatTimestamp, type Logger } from '../../core/index.ts';
+import { type Clock, formatTimestamp, type Logger, MICROS_PER_HOUR } from '../../core/index.ts';
 import type { EventLog, WriterRow } from '../../events/index.ts';
 import type { Runs } from '../../online/index.ts';
 import { waitForWriters } from '../materialize/ask-writers.ts';
@@ -14,6 +14,9 @@ export interface ShipLogDeps {
 
 /** No view has this name, so no view's runs are touched. */
 const VERSION = '(backup)';
+
+/** Nobody waits as long: who asked then was killed before its row was removed. */
+const LEFT_MICROS = MICROS_PER_HOUR;
 
 /** A writer that did not answer. */
 export interface UnshippedWriter {
@@ -47,11 +50,12 @@ export async function shipLog({ log, runs, clock }: ShipLogDeps, timeoutMs: numb
   if (!(await log.writers()).some(isOpen)) return [];
   const now = clock.nowMicros();
   const nothing = { proposed: -Infinity, asOf: now, carriesWaiting: false, fingerprint: '' };
+  const left = (await runs.asking(VERSION)).filter(({ askedMicros }) => now - askedMicros > LEFT_MICROS);
   const row = await runs.ask({ ...nothing, view: VERSION, version: `${VERSION}${now}`, askedMicros: now });
   try {
     const { writers, answered } = await waitForWriters(log, runs, row.number, timeoutMs);
     return writers.filter((writer) => isOpen(writer) && !answered.has(writer.number));
   } finally {
-    await runs.forget([row.number]);
+    await runs.forget([row, ...left].map(({ number }) => number));
   }
 }

@@ -1,5 +1,6 @@
 // Makes a training set: spine in, Parquet out, with every feature as it could be known at each row's time.
 
+import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -138,7 +139,8 @@ async function writeWhole<T extends { readonly record: TrainingSetRecord }>(
   write: (to: string) => Promise<T>,
 ): Promise<T> {
   await mkdir(dirname(out), { recursive: true });
-  const unfinished = `${out}.unfinished-${process.pid}`;
+  // Of two containers each may be process 1, and both may write to one place.
+  const unfinished = `${out}.unfinished-${randomUUID()}`;
   try {
     const written = await write(unfinished);
     const { path } = written.record;

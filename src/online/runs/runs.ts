@@ -48,6 +48,8 @@ export interface Runs {
   /** A writer says that the cut that was open when each of these asked has been shipped. */
   answer(runs: readonly number[], writer: number): Promise<void>;
   answers(run: number): Promise<ReadonlySet<number>>;
+  /** The rows of a view that ask, of all its versions, oldest first. */
+  asking(view: string): Promise<readonly RunRow[]>;
   /** The rows of a version from run `since` on, oldest first; left out: all. */
   ofVersion(version: VersionId, since?: number): Promise<readonly RunRow[]>;
   /** By run, the files of each that was opened, sorted by path; those whose list is no longer kept are left out. */
@@ -230,6 +232,8 @@ export async function openRuns(opened: Database): Promise<Runs> {
         .execute();
       return new Set(found.map(({ writer }) => writer));
     },
+    asking: async (view) =>
+      (await rows().where('state', '=', 'asked').where('view', '=', view).orderBy('number').execute()).map(toRow),
     async ofVersion(version, since = 0) {
       const own = rows().where('version', '=', version).where('number', '>=', since);
       return (await own.orderBy('number').execute()).map(toRow);
