@@ -129,6 +129,10 @@ export function formatTimestamp(at: Micros): string {
   return `${base}.${digits.endsWith('000') ? digits.slice(0, 3) : digits}Z`;
 }
 
+/** The first and the last time that a value can be: those that RFC 3339 can say. */
+export const FIRST_TIME = '0001-01-01T00:00:00Z';
+export const LAST_TIME = '9999-12-31T23:59:59.999999Z';
+
 /** For the error about a timestamp that is too far: the first and the last that are not. */
 export const TIME_RANGE = `${formatTimestamp(Number.MIN_SAFE_INTEGER)} to ${formatTimestamp(Number.MAX_SAFE_INTEGER)}`;
 

@@ -1,7 +1,7 @@
 // The rows of a batch, loaded as a spine. Rows that no server would take are set apart with the reason, and keep their place.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Field, HeadraceError, typeName } from '../../core/index.ts';
+import { type Field, HeadraceError } from '../../core/index.ts';
 import { mayLack } from '../../definitions/index.ts';
 import { quoteName, quoteText } from '../../storage/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
@@ -10,8 +10,7 @@ import { pinPath } from '../sources/pin-path.ts';
 import { type PinnedSnapshot, readPinned } from '../sources/pinned-snapshot.ts';
 import type { SourceDeps } from '../sources/source-deps.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { castSql, duckType } from '../sources/sql-text.ts';
-import { badValueSql } from '../training-sets/bad-spine-value.ts';
+import { type BadValue, badValueSql, castSql, duckType } from '../sources/sql-text.ts';
 import {
   checkColumns,
   isCsv,
@@ -104,7 +103,7 @@ async function load(
     if (type !== 'VARCHAR' || type === duckType(field.type) || cast === undefined) continue;
     const name = found.find((column) => column.name.toLowerCase() === field.name.toLowerCase())?.name ?? field.name;
     texts.push(`NULL::VARCHAR AS ${quoteName(name)}`);
-    replaced.push(`CASE WHEN NOT coalesce(${bad ?? 'false'}, false) THEN ${cast} END AS ${quoteName(name)}`);
+    replaced.push(`CASE WHEN NOT ${bad?.isBad ?? 'false'} THEN ${cast} END AS ${quoteName(name)}`);
   }
   const part = slice === undefined ? from : `(FROM ${from} ${await rangeOf(connection, from, slice, read)})`;
   const error = errors.length === 0 ? 'NULL' : `CASE ${errors.join(' ')} END`;
@@ -132,8 +131,8 @@ async function load(
 }
 
 /** `WHEN … THEN` of what a server would refuse a row for, and of a row that has no time. */
-function errorsOf(field: Field, plan: TrainingSetPlan, bad: string | undefined): string[] {
-  const { name, type } = field;
+function errorsOf(field: Field, plan: TrainingSetPlan, bad: BadValue | undefined): string[] {
+  const { name } = field;
   const column = quoteName(name);
   const isTime = name === plan.timestamp;
   const needed = plan.spineColumns.find((one) => one.name === name);
@@ -143,9 +142,7 @@ function errorsOf(field: Field, plan: TrainingSetPlan, bad: string | undefined):
   return [
     ...(bad === undefined
       ? []
-      : [
-          `WHEN ${column} IS NOT NULL AND ${bad} THEN ${text('holds ')} || ${came} || ${quoteText(`, which is no ${typeName(type)}`)}`,
-        ]),
+      : [`WHEN ${column} IS NOT NULL AND ${bad.isBad} THEN ${text('holds ')} || ${came} || ', which' || ${bad.why}`]),
     ...(isRequired
       ? [
           `WHEN ${column} IS NULL THEN ${text(isTime ? 'is null: the row has no time' : `is null, and the endpoint requires it (${needed?.neededBy})`)}`,

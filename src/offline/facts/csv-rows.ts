@@ -5,9 +5,8 @@ import { HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { quoteName, quoteText } from '../../storage/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { duckType } from '../sources/sql-text.ts';
+import { badValueSql } from '../sources/sql-text.ts';
 import { pathValues, textSql } from '../sources/path-partitions.ts';
-import { isNoWhole, wholeNumbersOf } from '../sources/whole-numbers.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
 
@@ -61,28 +60,33 @@ async function findBadValue(
   { files, paths }: PinnedSnapshot,
 ): Promise<HeadraceError | undefined> {
   for (const [i, { path }] of files.entries()) {
+    const rows = `(SELECT *, row_number() OVER () AS __hr_row FROM ${csvFile(path, paths[i] as string)})`;
     for (const { name, type } of source.columns) {
       const column = quoteName(name);
-      const whole = type.kind === 'int32' || type.kind === 'int64' ? wholeNumbersOf('VARCHAR') : undefined;
-      const isLost = whole?.hasLost(column) ?? 'false';
-      const to = duckType(type);
-      const isBad = whole === undefined ? `TRY_CAST(${column} AS ${to}) IS NULL` : isNoWhole(whole, column, to);
-      const bad = await connection
+      const bad = badValueSql(column, 'VARCHAR', type);
+      if (bad === undefined) continue;
+      const found = await connection
         .runAndReadAll(
-          `SELECT ${column}, ${isLost} FROM ${csvFile(path, paths[i] as string)} WHERE ${column} IS NOT NULL AND (${isBad}) LIMIT 1`,
+          `SELECT ${column}, __hr_row, ${bad.why} FROM ${rows} WHERE ${column} IS NOT NULL AND ${bad.isBad} ORDER BY __hr_row LIMIT 1`,
         )
+        // A column that lies in the file's path.
         .catch(() => undefined);
-      const [value, hasLost] = bad?.getRows()[0] ?? [];
-      if (value !== undefined) {
-        return new HeadraceError(
-          'HR_SOURCE_UNREADABLE',
-          `source "${source.name}": column "${name}" of ${path} holds ${JSON.stringify(value)}, ${hasLost === true && whole !== undefined ? whole.lost : `and was declared ${typeName(type)}`}.`,
-        );
-      }
+      const [value, row, why] = found?.getRows()[0] ?? [];
+      if (value === undefined) continue;
+      const is = typeName(type);
+      const reason = String(why).startsWith(` is no ${is}`)
+        ? ` and was declared ${is}${String(why).slice(` is no ${is}`.length)}`
+        : String(why).replace(/^ is/, '');
+      return new HeadraceError(
+        'HR_SOURCE_UNREADABLE',
+        `source "${source.name}": row ${String(row)}, column "${name}" of ${path} holds ${shown(String(value))},${reason}.`,
+      );
     }
   }
   return undefined;
 }
+
+const shown = (text: string): string => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
 
 /** How a file is compressed, by its name: what is read may be a handle of it, which has none. */
 export function compressionOf(name: string): 'gzip' | 'zstd' | 'none' {

@@ -2,12 +2,12 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
-import type { SourceSpec } from '../../definitions/index.ts';
+import { knownColumn, type SourceSpec } from '../../definitions/index.ts';
 import { quoteName } from '../../storage/index.ts';
 import type { FileNames } from '../sources/pinned-snapshot.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { pathValues } from '../sources/path-partitions.ts';
-import { castSql, duckType } from '../sources/sql-text.ts';
+import { castSql, duckType, type Times } from '../sources/sql-text.ts';
 
 /** Rows of one file: a row's number is its file's index times this, plus its place in the file. */
 export const ROWS_PER_FILE = 2 ** 36;
@@ -73,12 +73,17 @@ export function checkColumns(
 
 /** The SQL of a declared column whose value is a folder's: `value` is the SQL of that text. */
 export function castPath(source: SourceSpec, column: SourceSpec['columns'][number], value: string): string {
-  const cast = castSql(value, 'VARCHAR', column.type);
+  const cast = castSql(value, 'VARCHAR', column.type, timesOf(source, column));
   if (cast !== undefined) return `${cast} AS ${quoteName(column.name)}`;
   throw new HeadraceError(
     'HR_SOURCE_UNREADABLE',
     `source "${source.name}": column "${column.name}" is text in the files' paths, and was declared ${typeName(column.type)}.`,
   );
+}
+
+// A row whose time is far off, or never comes, matches nothing, and is counted so. As a value it would be another one online.
+function timesOf(source: SourceSpec, { name }: SourceSpec['columns'][number]): Times {
+  return name === source.eventTime || name === knownColumn(source) ? 'any' : 'values';
 }
 
 /** What a file calls a declared column; null where it lacks it. */
@@ -97,7 +102,7 @@ export function castColumn(
   from: string,
   name: string = column.name,
 ): string {
-  const cast = castSql(quoteName(name), from, column.type);
+  const cast = castSql(quoteName(name), from, column.type, timesOf(source, column));
   if (cast === undefined) {
     throw new HeadraceError(
       'HR_SOURCE_UNREADABLE',

@@ -1,6 +1,6 @@
 // What a file's path says of its rows: `…/dt=2026-01-05/region=north/part-0.parquet`.
 
-import { MICROS_PER_DAY, MICROS_PER_HOUR, type Micros } from '../../core/index.ts';
+import { formatTimestamp, HeadraceError, MICROS_PER_DAY, MICROS_PER_HOUR, type Micros } from '../../core/index.ts';
 import type { PartitionUnit, SourceSpec } from '../../definitions/index.ts';
 import { quoteText } from '../../storage/index.ts';
 import { ALL_EVENTS, type EventRange, overlaps } from './event-range.ts';
@@ -77,6 +77,20 @@ export function partitionRange({ partitions }: Pick<SourceSpec, 'partitions'>, p
   if (at > 23 || start.until - start.from !== MICROS_PER_DAY) return ALL_EVENTS;
   const from = start.from + at * MICROS_PER_HOUR;
   return { from, to: from + MICROS_PER_HOUR - 1 };
+}
+
+/**
+ * Throws HR_SOURCE_UNREADABLE where the file's folder denies one of its rows, which lie between `rows`: such a row would be lost in
+ * silence whenever the folder isn't opened.
+ */
+export function refuseDenied(source: SourceSpec, path: string, rows: EventRange): void {
+  const promised = partitionRange(source, path);
+  if (rows.from >= promised.from && rows.to <= promised.to) return;
+  const time = formatTimestamp(rows.from < promised.from ? rows.from : rows.to);
+  throw new HeadraceError(
+    'HR_SOURCE_UNREADABLE',
+    `source "${source.name}": ${path} holds a row of ${time}, which its folder's date denies. \`partitions\` must say the event time "${source.eventTime}" in UTC; leave it out where folders say something else.`,
+  );
 }
 
 /** Whether a file's path leaves room for a row of the range. */

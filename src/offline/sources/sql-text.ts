@@ -1,8 +1,9 @@
-// SQL text from values and types: DuckDB's names of our types, and casts that never change a value.
+// SQL text from values and types: DuckDB's names of our types, and casts that never change a value. DuckDB's own casts are wider than
+// a push (0x10, 1_000, yes, epoch, 03/04/2024) or change a value in silence (1.5 to 2, 1e400 to an infinity, a zone left out).
 
-import { type DataType, typeName, type Value } from '../../core/index.ts';
+import { type DataType, FIRST_TIME, LAST_TIME, typeName, type Value } from '../../core/index.ts';
 import { nodeDuckType, quoteText } from '../../storage/index.ts';
-import { type WholeNumbers, wholeNumbersOf } from './whole-numbers.ts';
+import { type Cast, formOf, isFar, plainCast, type Refusal, scalarText } from './text-casts.ts';
 
 /** A value of a type that keys can have, not null. */
 export function literalSql(type: DataType, value: Value): string {
@@ -26,35 +27,85 @@ export function duckType(type: DataType): string {
 }
 
 /**
- * `expression`, a column that has DuckDB type `from`, as a value of `type`; undefined when no cast keeps its meaning.
- * A zone is turned to UTC, nanoseconds are cut (not rounded) to microseconds, a fraction never becomes an integer, nor does a
- * float that is too great to tell one whole number from the next.
+ * `expression`, a column that has DuckDB type `from`, as a value of `type`; undefined when no cast keeps its meaning. A value that
+ * can't be one of `type` is an error of the query. A text is taken as a push takes it: `badValueSql` lists the forms. A zone is turned
+ * to UTC, nanoseconds are cut (not rounded) to microseconds, a fraction never becomes an integer, nor does a float that is too great
+ * to tell one whole number from the next; an item of a list is cast as a value by itself.
  */
-export function castSql(expression: string, from: string, type: DataType): string | undefined {
-  const to = duckType(type);
-  if (from === to) return expression;
+export function castSql(expression: string, from: string, type: DataType, times: Times = 'values'): string | undefined {
+  const cast = castOf(from, type, times);
+  return cast && checkedSql(cast, expression, `column ${expression}: `);
+}
+
+/**
+ * Of a column of times, whether each must be one that a value can have ("values"), or may be one that leaves its row out of
+ * everything, as an event time or a known time does: an infinity, or a time past the year 9999 ("any").
+ */
+export type Times = 'values' | 'any';
+
+/** What is known of a value that `castSql` refuses. */
+export interface BadValue {
+  /** Whether a value that is not null is refused. */
+  readonly isBad: string;
+  /** A text that goes on after the value: " is no int64", say. */
+  readonly why: string;
+}
+
+/**
+ * Of values of `column`, an expression of DuckDB's type `from`; undefined where every value is taken, and where none is. Forms of
+ * text: numbers in decimal, with an exponent or without (a whole number with a point or an exponent only up to 2^53), and NaN,
+ * Infinity, -Infinity for floats; true and false in any case; times as ISO 8601 with a date of eight digits; base64.
+ */
+export function badValueSql(column: string, from: string, type: DataType): BadValue | undefined {
+  const cast = castOf(from, type, 'values');
+  if (cast === undefined) return undefined;
+  const { refusals, fails } = cast;
+  const failed = fails?.(column);
+  const conditions = [...refusals.map(({ when }) => when(column)), ...(failed === undefined ? [] : [failed])];
+  if (conditions.length === 0) return undefined;
+  const cases = refusals.map(({ when, why }) => `WHEN ${when(column)} THEN ${quoteText(why)}`);
+  const other = quoteText(` is no ${typeName(type)}${formOf(from, type)}`);
+  return {
+    isBad: `(${conditions.map((condition) => `coalesce(${condition}, false)`).join(' OR ')})`,
+    why: cases.length === 0 ? other : `CASE ${cases.join(' ')} ELSE ${other} END`,
+  };
+}
+
+function checkedSql({ value, usual, refusals }: Cast, expression: string, label: string): string {
+  if (refusals.length === 0) return value(expression);
+  const start = `${quoteText(label)} || left(CAST(${expression} AS VARCHAR), 100)`;
+  const cases = refusals.map(({ when, why }) => `WHEN ${when(expression)} THEN error(${start} || ${quoteText(why)})`);
+  const quick = usual === undefined ? '' : `WHEN ${usual.when(expression)} THEN ${usual.value(expression)} `;
+  return `CASE ${quick}${cases.join(' ')} ELSE ${value(expression)} END`;
+}
+
+function castOf(from: string, type: DataType, times: Times): Cast | undefined {
+  if (from === 'VARCHAR') return textCast(type);
   switch (type.kind) {
     case 'bool':
-      return from === 'VARCHAR' ? plainCast(expression, to) : undefined;
+      return from === 'BOOLEAN' ? SAME : undefined;
     case 'int32':
     case 'int64':
-      return INTEGERS.has(from) ? plainCast(expression, to) : wholeCast(expression, wholeNumbersOf(from), type);
+      if (from === duckType(type)) return SAME;
+      return INTEGERS.has(from) ? plain(type) : wholeCast(from, type);
     case 'float32':
     case 'float64':
-      return INTEGERS.has(from) || isFraction(from) || from === 'VARCHAR' ? plainCast(expression, to) : undefined;
+      if (from === duckType(type)) return SAME;
+      return INTEGERS.has(from) || isFraction(from) ? plain(type) : undefined;
     case 'string':
-      if (from === 'BLOB') return `decode(${expression})`;
-      return from === 'UUID' || from.startsWith('ENUM') || from === 'JSON' ? plainCast(expression, to) : undefined;
+      if (from === 'BLOB') return { value: (expression) => `decode(${expression})`, refusals: [] };
+      return from === 'UUID' || from.startsWith('ENUM') || from === 'JSON' ? plain(type) : undefined;
     case 'bytes':
-      return from === 'VARCHAR' ? `from_base64(${expression})` : undefined;
+      return from === 'BLOB' ? SAME : undefined;
     case 'timestamp':
-      return timestampSql(expression, from);
+      return timeCast(from, times);
     case 'list':
-      return from.endsWith(']') || from === 'VARCHAR' ? plainCast(expression, to) : undefined;
     case 'vector':
-      return from.endsWith(']') || from === 'VARCHAR' ? plainCast(expression, to) : undefined;
+      return listCast(from, type);
   }
 }
+
+const SAME: Cast = { value: (expression) => expression, refusals: [] };
 
 const INTEGERS: ReadonlySet<string> = new Set([
   'TINYINT',
@@ -73,37 +124,113 @@ function isFraction(type: string): boolean {
   return type === 'FLOAT' || type === 'DOUBLE' || type.startsWith('DECIMAL');
 }
 
-function plainCast(expression: string, to: string): string {
-  return `CAST(${expression} AS ${to})`;
+/** DuckDB's own cast, which stops the query at a value past the type's range. */
+function plain(type: DataType): Cast {
+  const to = duckType(type);
+  return {
+    value: (expression) => plainCast(expression, to),
+    refusals: [],
+    fails: (expression) => `TRY_CAST(${expression} AS ${to}) IS NULL`,
+  };
 }
 
-// CAST rounds 1.5 to 2 in silence, as a number and as text; a declared integer that isn't one is a mistake to be seen.
-function wholeCast(expression: string, whole: WholeNumbers | undefined, type: DataType): string | undefined {
-  if (whole === undefined) return undefined;
-  const start = `${quoteText(`column ${expression}: `)} || CAST(${expression} AS VARCHAR)`;
-  return (
-    `CASE WHEN ${whole.hasFraction(expression)} THEN error(${start} || ' is no ${typeName(type)}') ` +
-    `WHEN ${whole.hasLost(expression)} THEN error(${start} || ${quoteText(` is ${whole.lost}`)}) ` +
-    `ELSE ${plainCast(expression, duckType(type))} END`
-  );
+// CAST rounds 1.5 to 2. And past the whole numbers that a float tells apart, an id is its neighbour's: 9007199254740993 became
+// 9007199254740992 on its way (pandas makes a column with nulls so).
+function wholeCast(from: string, type: DataType): Cast | undefined {
+  if (!isFraction(from)) return undefined;
+  const [name, digits] = from === 'FLOAT' ? ['float32', 24] : ['float64', 53];
+  const lost: Refusal = {
+    when: (expression) => `abs(${expression}) >= ${2 ** digits} AND isfinite(${expression})`,
+    why: ` is a ${name} past 2^${digits}, which has lost its last digits: give whole numbers, or text`,
+  };
+  const fraction: Refusal = {
+    when: (expression) => `${expression} <> trunc(${expression})`,
+    why: ` is no ${typeName(type)}`,
+  };
+  // Decimals keep all digits.
+  return { ...plain(type), refusals: from.startsWith('DECIMAL') ? [fraction] : [lost, fraction] };
 }
 
-function timestampSql(expression: string, from: string): string | undefined {
-  switch (from) {
-    case 'TIMESTAMP_NS': {
-      // The plain cast cuts towards zero, which before 1970 is towards the future.
+const TIMES: ReadonlySet<string> = new Set([
+  'TIMESTAMP',
+  'TIMESTAMP WITH TIME ZONE',
+  'TIMESTAMP_S',
+  'TIMESTAMP_MS',
+  'DATE',
+]);
+
+function timeCast(from: string, times: Times): Cast | undefined {
+  if (from === 'TIMESTAMP_NS') {
+    // The plain cast cuts towards zero, which before 1970 is towards the future. All of them are between the years 1677 and 2262.
+    const value = (expression: string): string => {
       const nanos = `epoch_ns(${expression})`;
       return `make_timestamp((${nanos} - ((${nanos} % 1000) + 1000) % 1000) // 1000)`;
-    }
-    case 'TIMESTAMP WITH TIME ZONE':
-    case 'TIMESTAMP_S':
-    case 'TIMESTAMP_MS':
-    case 'DATE':
-      return plainCast(expression, 'TIMESTAMP');
-    case 'VARCHAR':
-      // Straight to TIMESTAMP, a zone in the text would be passed over; without one it is UTC either way.
-      return plainCast(plainCast(expression, 'TIMESTAMPTZ'), 'TIMESTAMP');
-    default:
-      return undefined;
+    };
+    return { value, refusals: times === 'any' ? [] : [{ when: (e) => `NOT isfinite(${e})`, why: FAR_TIME }] };
   }
+  if (!TIMES.has(from)) return undefined;
+  const value = (expression: string): string =>
+    from === 'TIMESTAMP' ? expression : plainCast(expression, 'TIMESTAMP');
+  const far: Refusal = { when: (expression) => isFar(value(expression)), why: FAR_TIME };
+  return { value, refusals: times === 'any' ? [] : [far] };
+}
+
+const FAR_TIME = ` is no timestamp: times go from ${FIRST_TIME} to ${LAST_TIME}`;
+
+// A list of DuckDB's, whose items are of type `of`; a vector is one of as many items, none of which is null.
+function listCast(from: string, type: Extract<DataType, { kind: 'list' | 'vector' }>): Cast | undefined {
+  const [, item] = /^(.*)\[\d*\]$/.exec(from) ?? [];
+  const cast = item === undefined ? undefined : castOf(item, itemType(type), 'values');
+  if (cast === undefined) return undefined;
+  if (from === duckType(type) && cast.refusals.length === 0) return SAME;
+  return castOfItems(cast, type, (expression) => expression);
+}
+
+function itemType(type: Extract<DataType, { kind: 'list' | 'vector' }>): DataType {
+  return type.kind === 'list' ? type.of : { kind: 'float32' };
+}
+
+/** `items` makes of an expression a list of DuckDB's, each of whose items `cast` takes. */
+function castOfItems(
+  cast: Cast,
+  type: Extract<DataType, { kind: 'list' | 'vector' }>,
+  items: (expression: string) => string,
+): Cast {
+  const to = duckType(type);
+  const why = ` is no ${typeName(type)}`;
+  // Named by depth: lists lie within lists.
+  const name = `__hr_item${typeName(type).split('(').length}`;
+  const some = (when: (item: string) => string) => (expression: string) =>
+    `len(list_filter(${items(expression)}, lambda ${name}: ${when(name)})) > 0`;
+  const refusals = cast.refusals.map(
+    (refusal): Refusal => ({ when: some(refusal.when), why: `${why}: an item${refusal.why}` }),
+  );
+  if (type.kind === 'vector')
+    refusals.push({
+      when: (expression) =>
+        `(len(${items(expression)}) <> ${type.size} OR list_count(${items(expression)}) <> ${type.size})`,
+      why: `${why}: it has another number of items, or one that is null`,
+    });
+  const isPlain = cast.refusals.length === 0 && cast.value('x') === plainCast('x', duckType(itemType(type)));
+  const cut = (expression: string): string => {
+    const list = items(expression);
+    return isPlain || cast.value('x') === 'x' ? list : `list_transform(${list}, lambda ${name}: ${cast.value(name)})`;
+  };
+  const { fails } = cast;
+  return {
+    value: (expression) => plainCast(cut(expression), to),
+    refusals,
+    ...(fails && { fails: some((item) => `${item} IS NOT NULL AND ${fails(item)}`) }),
+  };
+}
+
+function textCast(type: DataType): Cast {
+  if (type.kind !== 'list' && type.kind !== 'vector') return scalarText(type, duckType(type));
+  const items = (text: string): string => `TRY_CAST(${text} AS VARCHAR[])`;
+  const cast = castOfItems(textCast(itemType(type)), type, items);
+  const isNone: Refusal = {
+    when: (text) => `(${text} IS NOT NULL AND ${items(text)} IS NULL)`,
+    why: ` is no ${typeName(type)}`,
+  };
+  return { ...cast, refusals: [isNone, ...cast.refusals] };
 }

@@ -12,7 +12,7 @@ import type { EventRange } from '../sources/event-range.ts';
 import { pinPath } from '../sources/pin-path.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import type { SourceDeps } from '../sources/source-deps.ts';
-import { castSql, duckType, literalSql } from '../sources/sql-text.ts';
+import { castSql, literalSql } from '../sources/sql-text.ts';
 import { findBadValue } from './bad-spine-value.ts';
 
 /** Table of the spine's columns and `__hr_spine` (BIGINT from 0, in order) and `__hr_at` (T in BIGINT micros). */
@@ -124,8 +124,8 @@ const csvAsText = (files: readonly string[]): string =>
 const allText = (columns: Spine['columns']): Map<string, string> =>
   new Map(columns.map(({ name }) => [name.toLowerCase(), 'VARCHAR']));
 
-/** Kinds that the CSV reader tells better by itself: a timestamp's zone, say. castSql brings them to the type. */
-const SNIFFED: ReadonlySet<string> = new Set(['list', 'vector', 'bytes', 'timestamp']);
+/** Kinds whose text a training set shows as it came: what is made of it stands beside it. */
+const KEPT_AS_TEXT: ReadonlySet<string> = new Set(['string', 'list', 'vector', 'bytes']);
 
 async function spineFiles(
   connection: DuckDBConnection,
@@ -140,20 +140,16 @@ async function spineFiles(
     connection.runAndReadAll(`DESCRIBE SELECT * FROM ${scan}`),
   );
   const present = new Set(found.getRows().map(([name]) => String(name).toLowerCase()));
-  const declared = plan.spineColumns.filter(
-    ({ name, type }) => present.has(name.toLowerCase()) && !SNIFFED.has(type.kind),
-  );
+  const declared = neededColumns(plan).filter(({ name }) => present.has(name.toLowerCase()));
   if (declared.length === 0) return scan;
-  // Whole numbers are read as text first: the CSV reader rounds a fraction in silence.
-  const whole = declared.filter(({ type }) => type.kind === 'int32' || type.kind === 'int64');
-  const isWhole = new Set(whole.map(({ name }) => name));
-  const types = declared.map(
-    ({ name, type }) => `${quoteText(name)}: ${quoteText(isWhole.has(name) ? 'VARCHAR' : duckType(type))}`,
-  );
-  const typed = `read_csv(${list}, header = true, types = {${types.join(', ')}})`;
-  if (whole.length === 0) return typed;
-  const casts = whole.map(({ name, type }) => `${castSql(quoteName(name), 'VARCHAR', type)} AS ${quoteName(name)}`);
-  return `(SELECT * REPLACE (${casts.join(', ')}) FROM ${typed})`;
+  // As text: the CSV reader guesses what a time's day and month are, leaves out a zone that comes late, and rounds a fraction.
+  const types = declared.map(({ name }) => `${quoteText(name)}: 'VARCHAR'`);
+  const texts = `read_csv(${list}, header = true, types = {${types.join(', ')}})`;
+  const casts = declared.flatMap(({ name, type }) => {
+    const cast = KEPT_AS_TEXT.has(type.kind) ? undefined : castSql(quoteName(name), 'VARCHAR', type);
+    return cast === undefined ? [] : [`${cast} AS ${quoteName(name)}`];
+  });
+  return casts.length === 0 ? texts : `(SELECT * REPLACE (${casts.join(', ')}) FROM ${texts})`;
 }
 
 /** SQL of each column that the plan needs, over a relation that has those columns. Throws HR_SPINE, which speaks of `owner`. */

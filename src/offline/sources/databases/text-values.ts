@@ -4,7 +4,7 @@
 import { type DataType, typeName } from '../../../core/index.ts';
 import { quoteText } from '../../../storage/index.ts';
 import { duckType } from '../sql-text.ts';
-import { fractionInText } from '../whole-numbers.ts';
+import { fractionInText } from '../text-casts.ts';
 import type { FoundColumn, TextForm } from './database.ts';
 import { jsonListCheck } from './json-lists.ts';
 

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SnapshotFile } from '../../../online/index.ts';
-import type { Footer } from './footer.ts';
+import type { Footer, FooterRange } from './footer.ts';
 
 export interface FooterCache {
   get(file: SnapshotFile): Footer | undefined;
@@ -15,14 +15,14 @@ export interface FooterCache {
 
 /** In JSON: the types once for each form, as a table's files are of few. */
 interface Kept {
-  readonly format: 1;
+  readonly format: 2;
   readonly forms: readonly (readonly [string, string])[][];
   readonly files: readonly {
     readonly path: string;
     readonly size: number;
     readonly etag: string;
     readonly form: number;
-    readonly ranges: readonly (readonly [string, number, number])[];
+    readonly ranges: readonly (readonly [name: string, from: number, to: number, hasNulls: boolean])[];
   }[];
 }
 
@@ -54,11 +54,14 @@ export async function openFooterCache(dataDirectory: string, source: string): Pr
 async function load(path: string): Promise<Map<string, Known>> {
   try {
     const { format, forms, files } = JSON.parse(await readFile(path, 'utf8')) as Kept;
-    if (format !== 1) return new Map();
+    // The first format had no ranges of columns with nulls.
+    if (format !== 2) return new Map();
     const types = forms.map((form) => new Map(form));
     return new Map(
       files.map(({ form, ranges, ...file }): [string, Known] => {
-        const of = new Map(ranges.map(([name, from, to]) => [name, { from, to }]));
+        const of = new Map(
+          ranges.map(([name, from, to, hasNulls]): [string, FooterRange] => [name, { from, to, hasNulls }]),
+        );
         return [file.path, { file, footer: { types: types[form] as Footer['types'], ranges: of } }];
       }),
     );
@@ -75,11 +78,11 @@ async function write(path: string, all: Iterable<Known>): Promise<void> {
     const text = JSON.stringify([...footer.types]);
     const form = forms.get(text) ?? forms.size;
     forms.set(text, form);
-    const ranges = [...footer.ranges].map(([name, { from, to }]) => [name, from, to] as const);
+    const ranges = [...footer.ranges].map(([name, { from, to, hasNulls }]) => [name, from, to, hasNulls] as const);
     files.push({ path: file.path, size: file.size, etag: file.etag, form, ranges });
   }
   const kept: Kept = {
-    format: 1,
+    format: 2,
     forms: [...forms.keys()].map((text) => JSON.parse(text) as [string, string][]),
     files,
   };

@@ -2,9 +2,8 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type DuckDb, quoteText } from '../../../storage/index.ts';
-import type { EventRange } from '../event-range.ts';
 import { queryWork } from '../source-errors.ts';
-import type { Footer } from './footer.ts';
+import type { Footer, FooterRange } from './footer.ts';
 
 export interface ParquetFile {
   /** As messages name it. */
@@ -87,20 +86,20 @@ async function shapesOf(
 async function rangesOf(
   connection: DuckDBConnection,
   files: readonly ParquetFile[],
-): Promise<ReadonlyMap<string, ReadonlyMap<string, EventRange>>> {
+): Promise<ReadonlyMap<string, Footer['ranges']>> {
   const micros = (of: string) => `CAST(epoch_us(TRY_CAST(${of} AS TIMESTAMPTZ)) AS DOUBLE)`;
   const columns = 'file_name, lower(path_in_schema) AS name, stats_null_count AS nulls';
   const read = await connection.runAndReadAll(
-    `SELECT file_name, name, min(least), max(greatest) FROM (SELECT ${columns}, ${micros('stats_min_value')} AS least, ` +
+    `SELECT file_name, name, min(least), max(greatest), NOT coalesce(bool_and(nulls = 0), false) FROM (SELECT ${columns}, ${micros('stats_min_value')} AS least, ` +
       // What is no time has none; a nested column's name is no name of a column.
       `${micros('stats_max_value')} AS greatest FROM parquet_metadata(${listOf(files)}) ` +
       `WHERE type IN ('INT64', 'INT32')) GROUP BY file_name, name ` +
-      `HAVING count(*) = count(least) AND count(*) = count(greatest) AND coalesce(bool_and(nulls = 0), false)`,
+      `HAVING count(*) = count(least) AND count(*) = count(greatest)`,
   );
-  const found = new Map<string, Map<string, EventRange>>();
-  for (const [file, name, least, greatest] of read.getRows() as [string, string, number, number][]) {
-    const ranges = found.get(file) ?? new Map<string, EventRange>();
-    found.set(file, ranges.set(name, { from: least - SLACK_MICROS, to: greatest + SLACK_MICROS }));
+  const found = new Map<string, Map<string, FooterRange>>();
+  for (const [file, name, least, greatest, hasNulls] of read.getRows() as [string, string, number, number, boolean][]) {
+    const ranges = found.get(file) ?? new Map<string, FooterRange>();
+    found.set(file, ranges.set(name, { from: least - SLACK_MICROS, to: greatest + SLACK_MICROS, hasNulls }));
   }
   return found;
 }

@@ -1,14 +1,13 @@
 // Of pinned Parquet files those that can hold rows of the range, with what their footers say.
 
-import { formatTimestamp, HeadraceError } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import type { SnapshotFile } from '../../../online/index.ts';
 import { nameIn } from '../../facts/raw-rows.ts';
 import { type EventRange, overlaps } from '../event-range.ts';
-import { partitionRange } from '../path-partitions.ts';
+import { refuseDenied } from '../path-partitions.ts';
 import { type PinnedSnapshot, pickFiles } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
-import type { Footer } from './footer.ts';
+import type { Footer, FooterRange } from './footer.ts';
 import { openFooterCache } from './footer-cache.ts';
 import { readFooters, SLACK_MICROS } from './read-footers.ts';
 
@@ -44,23 +43,21 @@ export async function inRange(
   const kept = footers.flatMap(({ ranges }, i) => {
     const name = column === undefined ? null : nameIn(column, snapshot.names?.[i]);
     const rows = name === null ? undefined : ranges.get(name.toLowerCase());
-    return rows === undefined || overlaps(rows, range) ? [i] : [];
+    return rows === undefined || rows.hasNulls || overlaps(rows, range) ? [i] : [];
   });
   return { ...pickFiles(snapshot, kept), footers: kept.map((i) => footers[i] as Footer) };
 }
 
-// A row that its folder says nothing of would be lost in silence whenever the folder isn't opened.
-function checkPartition(source: SourceSpec, path: string, { ranges }: Footer): void {
-  const [promised, rows] = [partitionRange(source, path), ranges.get(source.eventTime.toLowerCase())];
-  if (rows === undefined || (rows.from + SLACK_MICROS >= promised.from && rows.to - SLACK_MICROS <= promised.to))
-    return;
-  const time = formatTimestamp(
-    rows.from + SLACK_MICROS < promised.from ? rows.from + SLACK_MICROS : rows.to - SLACK_MICROS,
-  );
-  throw new HeadraceError(
-    'HR_SOURCE_UNREADABLE',
-    `source "${source.name}": ${path} holds a row of ${time}, which its folder's date denies. \`partitions\` must say the event time "${source.eventTime}" in UTC; leave it out where folders say something else.`,
-  );
+function checkPartition(source: SourceSpec, path: string, footer: Footer): void {
+  const rows = promisedColumn(source, footer);
+  if (rows === undefined) return;
+  // The footer's ends may be rounded outwards: only what is past them for certain is denied here.
+  refuseDenied(source, path, { from: rows.from + SLACK_MICROS, to: rows.to - SLACK_MICROS });
+}
+
+/** What a file's footer says of its event times; undefined where its rows have to be looked at. */
+export function promisedColumn(source: SourceSpec, { ranges }: Footer): FooterRange | undefined {
+  return ranges.get(source.eventTime.toLowerCase());
 }
 
 async function footersOf(
