@@ -26,14 +26,17 @@ export function presentModels({
     limit_bytes: limitBytes,
     ...others,
     failed_loads: failedLoads,
-    loaded: models.map(({ id, state, holders, providers, placement = null, nodesByProvider, memoryBytes: bytes }) => ({
-      artifact: id,
-      state,
-      holders,
-      placement,
-      providers,
-      nodes_by_provider: nodesByProvider ?? null,
-      memory_bytes: bytes,
-    })),
+    loaded: models.map(
+      ({ id, state, holders, providers, placement = null, nodesByProvider, mixesRows, memoryBytes: bytes }) => ({
+        artifact: id,
+        state,
+        holders,
+        placement,
+        providers,
+        nodes_by_provider: nodesByProvider ?? null,
+        shares_runs: mixesRows === undefined ? null : !mixesRows,
+        memory_bytes: bytes,
+      }),
+    ),
   };
 }

@@ -149,11 +149,13 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   const models = createModelRepository({
     runtime,
     memoryBytes: values['models.memory'],
-    loaded({ id, providers, nodesByProvider, placement }) {
+    loaded({ id, providers, nodesByProvider, placement, mixesRows, rowsVerdict }) {
       const isAccelerated = providers.some((provider) => provider !== 'cpu');
-      logger[isAccelerated ? 'info' : 'debug'](
-        { artifact: id, providers, nodesByProvider: nodesByProvider ?? null, placement },
-        'a model is in memory',
+      const isUnshown = mixesRows === true && rowsVerdict === 'unknown';
+      const sharesRuns = mixesRows === false;
+      logger[isAccelerated || isUnshown ? 'info' : 'debug'](
+        { artifact: id, providers, nodesByProvider: nodesByProvider ?? null, placement, sharesRuns },
+        isUnshown ? 'a model is in memory; no row shows that its requests may share a run' : 'a model is in memory',
       );
     },
   });

@@ -45,7 +45,14 @@ it('the status tells which models are loaded, by whom they are held and what the
   const { models } = (await open.serving.server.inject('/v1/status')).json();
   // Those of the others failed.
   expect(models.loads - models.failed_loads).toBe(1);
-  const held = { state: 'ready', holders: 1, placement: 'inline', providers: ['cpu'], nodes_by_provider: { cpu: 1 } };
+  const held = {
+    state: 'ready',
+    holders: 1,
+    placement: 'inline',
+    providers: ['cpu'],
+    nodes_by_provider: { cpu: 1 },
+    shares_runs: true,
+  };
   const memory = 2 * linearModel(2).byteLength;
   const loaded = [{ ...held, artifact: expect.stringMatching(/^[0-9a-f]{64}$/), memory_bytes: memory }];
   expect(models).toMatchObject({ limit_bytes: 64 * 1024 ** 2, evictions: 0, memory_bytes: memory, loaded });

@@ -198,6 +198,11 @@ describe('a verdict', () => {
       (rows: readonly (readonly number[])[]) => rows.map((row) => sum(row) * rows.length),
       'dependent',
     ],
+    [
+      'the eighth row before',
+      (rows: readonly (readonly number[])[]) => rows.map((row, at) => sum(row) + sum(rows[at - 8] ?? [])),
+      'dependent',
+    ],
     ['nothing', (rows: readonly (readonly number[])[]) => rows.map(() => 3), 'unknown'],
     ['chance', (rows: readonly (readonly number[])[], runs: number) => rows.map((row) => sum(row) + runs), 'unknown'],
     [
@@ -207,7 +212,7 @@ describe('a verdict', () => {
     ],
     [
       'numbers a ten-thousandth of which is lost',
-      (rows: readonly (readonly number[])[]) => rows.map((row) => sum(row) * (1 + rows.length * 1e-6)),
+      (rows: readonly (readonly number[])[]) => rows.map((row) => sum(row) * (1 + rows.length * 1e-7)),
       'independent',
     ],
     [
@@ -217,7 +222,7 @@ describe('a verdict', () => {
     ],
     ['no number', (rows: readonly (readonly number[])[]) => rows.map(() => NaN), 'unknown'],
   ] as const)('of a model that answers by %s', (_what, answer, verdict) => {
-    expect(judgeRows(model(answer), wide(4), ON_CPU)).toBe(verdict);
+    expect(judgeRows(model(answer), wide(4), ON_CPU, 32)).toBe(verdict);
   });
 
   it('leaves out rows that fail alone, and needs two', () => {

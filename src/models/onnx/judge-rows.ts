@@ -22,9 +22,10 @@ type Runs = Pick<OrtSession, 'run'>;
 /**
  * `batch`: one tensor an input, in the signature's order, all of the same number of rows. Rows that fail alone show nothing and are
  * left out; so do answers that are the same for all rows, and those of a row that is answered otherwise when it runs alone again.
- * `tolerance`: `ON_CPU` or `ON_DEVICES`. Throws HR_OVERLOADED without memory.
+ * `tolerance`: `ON_CPU` or `ON_DEVICES`. `most`: where it is twice the rows at least, they run as a batch of so many as well, each several
+ * times. Throws HR_OVERLOADED without memory.
  */
-export function judgeRows(session: Runs, batch: readonly Tensor[], tolerance: number): RowsVerdict {
+export function judgeRows(session: Runs, batch: readonly Tensor[], tolerance: number, most = 0): RowsVerdict {
   const rows: number[] = [];
   const alone: Tensor[][] = [];
   for (let row = 0; row < (batch[0]?.shape[0] ?? 0); row++) {
@@ -36,22 +37,28 @@ export function judgeRows(session: Runs, batch: readonly Tensor[], tolerance: nu
   }
   if (rows.length < 2) return 'unknown';
   const isClose = closenessOf(alone, tolerance);
-  const inOrder = rows.map((_, at) => at);
-  // Each row stands elsewhere, and beside others.
-  const half = rows.length >> 1;
-  for (const order of [inOrder, [...inOrder.slice(half), ...inOrder.slice(0, half)]]) {
+  for (const order of ordersOf(rows.length, most)) {
     const given = takeRows(
       batch,
       order.map((at) => rows[at] as number),
     );
     const together = runOrFail(session, given);
-    if (together === undefined || together.some(({ shape }) => shape[0] !== rows.length)) return 'dependent';
+    if (together === undefined || together.some(({ shape }) => shape[0] !== order.length)) return 'dependent';
     const other = order.find((at, place) => !isClose(takeRows(together, [place]), alone[at] as Tensor[]));
     if (other === undefined) continue;
     const again = runOrFail(session, takeRows(batch, [rows[other] as number]));
     return again !== undefined && isClose(again, alone[other] as Tensor[]) ? 'dependent' : 'unknown';
   }
   return alone.some((answer) => !isClose(answer, alone[0] as Tensor[])) ? 'independent' : 'unknown';
+}
+
+/** Rows together: in order, each elsewhere and beside others, and repeated in as large a batch as may be. */
+function ordersOf(rows: number, most: number): number[][] {
+  const inOrder = Array.from({ length: rows }, (_, at) => at);
+  const half = rows >> 1;
+  const orders = [inOrder, [...inOrder.slice(half), ...inOrder.slice(0, half)]];
+  if (most >= 2 * rows) orders.push(Array.from({ length: most }, (_, at) => (at + Math.floor(at / rows)) % rows));
+  return orders;
 }
 
 function runOrFail(session: Runs, tensors: readonly Tensor[]): Tensor[] | undefined {

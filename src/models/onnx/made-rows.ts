@@ -23,6 +23,8 @@ interface MadeRows {
 const SEED = 5;
 /** Of the rows of a wide set, one after the other. */
 const SCALES = [10, 100, 0.01, 10_000, 10, 1];
+/** Whole numbers may be sizes or rounds of a loop: larger ones would take memory or time for nothing. */
+const MOST_WHOLE = 1000;
 
 /** One tensor an input, in the signature's order. No two floats or words of a tensor are alike; every other row has no negative number. */
 export function madeRows({ inputs }: Signature, { kind, rows, length }: MadeRows): Tensor[] {
@@ -77,6 +79,5 @@ function elementOf(type: TensorType, kind: RowKind, row: number, drawn: number):
 }
 
 function mostOf(type: TensorType): number {
-  if (type === 'int8' || type === 'uint8') return 127;
-  return type === 'int16' || type === 'uint16' ? 32_767 : Infinity;
+  return type === 'int8' || type === 'uint8' ? 127 : MOST_WHOLE;
 }

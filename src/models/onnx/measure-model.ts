@@ -113,8 +113,8 @@ export function judgedRows(oneMs: number): number {
 
 function judgeMade(session: OrtSession, isOnDevice: boolean, oneMs: number): RowsVerdict {
   const { signature } = session;
-  const byMemory = Math.floor(ENOUGH_BYTES / Math.max(rowBytes(signature, rowShapesOf(signature)), 1));
-  const rows = Math.max(2, Math.min(judgedRows(oneMs), byMemory));
+  const most = batchRows(signature, oneMs);
+  const rows = Math.min(judgedRows(oneMs), Math.max(2, mostBySize(signature)));
   const beganMs = performance.now();
   let shown: RowsVerdict = 'unknown';
   for (const kind of KINDS) {
@@ -123,7 +123,7 @@ function judgeMade(session: OrtSession, isOnDevice: boolean, oneMs: number): Row
     for (const length of isOpen(signature) ? LENGTHS : [1]) {
       if (performance.now() - beganMs > (shown === 'independent' ? SHOWN_MS : UNSHOWN_MS)) return shown;
       const batch = madeRows(signature, { kind, rows, length });
-      const verdict = judgeRows(session, batch, isOnDevice ? ON_DEVICES : ON_CPU);
+      const verdict = judgeUnlessLarge(kind, () => judgeRows(session, batch, isOnDevice ? ON_DEVICES : ON_CPU, most));
       if (verdict === 'dependent') return verdict;
       shown = bothVerdicts(shown, verdict);
     }
@@ -131,18 +131,36 @@ function judgeMade(session: OrtSession, isOnDevice: boolean, oneMs: number): Row
   return shown;
 }
 
+/** Numbers of a wide row may be sizes that nobody asks for: where memory does not do for those, they show nothing. */
+function judgeUnlessLarge(kind: RowKind, judge: () => RowsVerdict): RowsVerdict {
+  try {
+    return judge();
+  } catch (thrown) {
+    if (kind !== 'wide') throw thrown;
+    return 'unknown';
+  }
+}
+
 // What each row adds, from a batch beside one row; a model that takes no batch of ours costs the same for any.
 function rowCost(session: OrtSession, make: MakeRows, oneMs: number, warmsUp: boolean): number {
   const { signature } = session;
   if (signature.inputs.some(({ shape }) => shape[0] !== null)) return 0;
-  const byTime = Math.floor(ENOUGH_MS / Math.max(oneMs, 0.001));
-  const byMemory = Math.floor(ENOUGH_BYTES / Math.max(rowBytes(signature, rowShapesOf(signature)), 1));
-  const rows = Math.max(2, Math.min(BATCH_ROWS, byTime, byMemory));
+  const rows = batchRows(signature, oneMs);
   try {
     return Math.min(oneMs, Math.max(0, (timeRuns(session, make(rows), warmsUp) - oneMs) / (rows - 1)));
   } catch {
     return 0;
   }
+}
+
+/** Rows of the largest batch that is tried. */
+function batchRows(signature: Signature, oneMs: number): number {
+  const byTime = Math.floor(ENOUGH_MS / Math.max(oneMs, 0.001));
+  return Math.max(2, Math.min(BATCH_ROWS, byTime, mostBySize(signature)));
+}
+
+function mostBySize(signature: Signature): number {
+  return Math.floor(ENOUGH_BYTES / Math.max(rowBytes(signature, rowShapesOf(signature)), 1));
 }
 
 // The shortest of several runs: whatever else the machine does only adds. `warmsUp`: after one that is not timed.

@@ -21,6 +21,8 @@ export interface RepositoryModel {
   /** Undefined while it loads. */
   readonly placement: LoadedModel['placement'] | undefined;
   readonly nodesByProvider: LoadedModel['nodesByProvider'];
+  readonly mixesRows: LoadedModel['mixesRows'];
+  readonly rowsVerdict: LoadedModel['rowsVerdict'];
   readonly statistics: ModelStatistics | undefined;
 }
 
@@ -227,6 +229,8 @@ function told({ id, providers, model, holders, bytes }: Entry): RepositoryModel 
     memoryBytes: bytes,
     placement: model?.placement,
     nodesByProvider: model?.nodesByProvider,
+    mixesRows: model?.mixesRows,
+    rowsVerdict: model?.rowsVerdict,
     statistics: model?.statistics(),
   };
 }
