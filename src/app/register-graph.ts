@@ -60,7 +60,7 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
       pinned[node.name] = { model: node.model, version: version.version, artifact: version.artifact };
     }
     const whole = compileGraph({ spec: withoutTimeouts(spec), service, definitions, models });
-    const answer = await tryRow(whole, service, [], app.environment.actor);
+    const tried = await tryRow(whole, service, [], app.environment.actor);
     const functions = functionHashes(graph);
     const artifact = await putBlob(
       await app.objects(),
@@ -75,7 +75,7 @@ export async function registerGraph(app: RegisterDeps, request: RegisterGraph): 
       ...(request.metrics === undefined ? {} : { metrics: request.metrics }),
       ...(request.alias === undefined ? {} : { alias: request.alias }),
     });
-    return { ...registered, warnings: doubtsOf(spec, registered, answer) };
+    return { ...registered, warnings: doubtsOf(spec, registered, tried) };
   } finally {
     for (const { loaded } of models.values()) await loaded.close();
   }

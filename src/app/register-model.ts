@@ -3,6 +3,7 @@
 import {
   createScope,
   didYouMeanOf,
+  type ErrorCode,
   HeadraceError,
   type RowsVerdict,
   type Scope,
@@ -75,7 +76,7 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
     const binding = compileBinding(loaded.signature, service, model);
     const { rowsVerdict } = loaded;
     const { batch = model.batch } = request;
-    const answer = await tryRow({ loaded, binding }, service, sample, app.environment.actor);
+    const tried = await tryRow({ loaded, binding }, service, sample, app.environment.actor);
     const artifact = await putBlob(await app.objects(), request.onnx);
     const version = await (await app.registry()).models.register({
       model: model.name,
@@ -92,7 +93,7 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
     });
     return {
       ...version,
-      warnings: [...doubtsOf(model, version, answer), ...doubtsOfRows(version, batch, rowsVerdict)],
+      warnings: [...doubtsOf(model, version, tried), ...doubtsOfRows(version, batch, rowsVerdict)],
     };
   } finally {
     await loaded.close();
@@ -107,45 +108,51 @@ export function specToRegister(manifest: Manifest, name: string): ModelSpec {
   throw new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${name}".${known}`);
 }
 
+/** `row`: what it is, in words. */
+export type TriedRow =
+  | { readonly row: string; readonly answer: readonly Value[] }
+  | { readonly row: string; readonly failure: string };
+
 /**
- * What the model answers to a row of zeros, or where it fails on that to the first row of its training set that it can take. Where it
- * fails on both, the end of a sentence that says so. Throws HR_OVERLOADED, which says nothing of the model.
+ * Runs the model on a row of zeros, and where it fails on that on the first row of its training set that it can take. Throws
+ * HR_OVERLOADED, which says nothing of the model.
  */
 export async function tryRow(
   { loaded, binding }: RowModel,
   service: ResolvedService,
   sample: readonly (readonly Value[])[],
   actor: string,
-): Promise<readonly Value[] | string> {
+): Promise<TriedRow> {
   const { runRows } = await import('../models/index.ts');
   const real = sample.find((row) => binding.check(row) === undefined);
-  let failure = '';
-  for (const row of [smokeRow(service), ...(real === undefined ? [] : [real])])
+  const run = async (row: string, values: readonly Value[]): Promise<TriedRow> => {
     try {
-      const [answer = []] = await runRows(loaded, binding, [row], smokeScope(actor));
-      return answer;
+      const [answer = []] = await runRows(loaded, binding, [values], smokeScope(actor));
+      return { row, answer };
     } catch (thrown) {
       const { code, message } = toHeadraceError(thrown);
       if (code === 'HR_OVERLOADED') throw thrown;
-      failure = `fails on ${failure === '' ? 'a row of zeros' : 'a row of zeros and on one of its training set'}: ${message}`;
+      return { row, failure: message };
     }
-  return failure;
+  };
+  const ofZeros = await run('a row of zeros', smokeRow(service));
+  if ('answer' in ofZeros || real === undefined) return ofZeros;
+  const ofTraining = await run('a row of its training set', real);
+  return 'answer' in ofTraining ? ofTraining : { ...ofTraining, row: `${ofZeros.row} and on ${ofTraining.row}` };
 }
 
 /** Zeros may be where a model divides by one; one that says nothing of any row is found by whoever reads this. */
-export function doubtsOf(model: ModelSpec, { version }: ModelVersion, answer: readonly Value[] | string): string[] {
-  if (typeof answer === 'string')
-    return [
-      `${model.name} version ${version} ${answer}. It is registered; try it on rows that it is made for before it gets traffic.`,
-    ];
+export function doubtsOf(model: ModelSpec, { version }: ModelVersion, tried: TriedRow): string[] {
+  const doubt = (what: string): string =>
+    `${model.name} version ${version} ${what}. It is registered; try it on rows that it is made for before it gets traffic.`;
+  if ('failure' in tried) return [doubt(`fails on ${tried.row}: ${tried.failure}`)];
+  const { row, answer } = tried;
   return model.outputs.flatMap(({ name }, at) => {
     const value = answer[at];
     const numbers = typeof value === 'number' ? [value] : value instanceof Float32Array ? [...value] : [];
     const odd = numbers.find((one) => !Number.isFinite(one));
     if (odd === undefined) return [];
-    return [
-      `${model.name} version ${version} answers ${odd} as "${name}" to a row of zeros. It is registered; try it on rows that it is made for before it gets traffic.`,
-    ];
+    return [doubt(`answers ${odd} as "${name}" to ${row}`)];
   });
 }
 
@@ -169,26 +176,31 @@ export function doubtsOfRows(
 /** As many rows as are tried together at most, and some that the model may not take. */
 const SAMPLE_ROWS = 16;
 
-/** Rows of the training set, in the service's order; none where its file is elsewhere, or is another one by now. */
+/** Why a file gives no rows: it is elsewhere, or another one by now, or holds what the features cannot be. */
+const NO_ROWS: readonly ErrorCode[] = ['HR_ARTIFACT_UNREADABLE', 'HR_SOURCE_UNREADABLE', 'HR_STEP_FAILED'];
+
+/** Rows of the training set, in the service's order; none where they cannot be had here. */
 async function sampleOf(
   app: RegisterDeps,
   trainingSet: TrainingSetRecord,
   { features }: ResolvedService,
 ): Promise<readonly (readonly Value[])[]> {
   const { openTrainingSetFile, sampleFeatureRows } = await import('../offline/index.ts');
-  let opened: Awaited<ReturnType<typeof openTrainingSetFile>>;
   try {
-    opened = await openTrainingSetFile(trainingSet, app.config.values['offline.path']);
+    const { file, path } = await openTrainingSetFile(trainingSet, app.config.values['offline.path']);
+    try {
+      const connection = await (await app.duckdb()).connect();
+      try {
+        return await sampleFeatureRows(connection, { path, features, rows: SAMPLE_ROWS });
+      } finally {
+        connection.closeSync();
+      }
+    } finally {
+      await file.close();
+    }
   } catch (thrown) {
-    if (thrown instanceof HeadraceError && thrown.code === 'HR_ARTIFACT_UNREADABLE') return [];
+    if (thrown instanceof HeadraceError && NO_ROWS.includes(thrown.code)) return [];
     throw thrown;
-  }
-  const connection = await (await app.duckdb()).connect();
-  try {
-    return await sampleFeatureRows(connection, { path: opened.path, features, rows: SAMPLE_ROWS });
-  } finally {
-    connection.closeSync();
-    await opened.file.close();
   }
 }
 

@@ -13,6 +13,8 @@ import { asNoRoom, type OrtSession, toOrt } from './ort-session.ts';
 export const [ON_CPU, ON_DEVICES] = [1e-4, 5e-3];
 /** The same of a half-precision number, which has eleven bits: two of its steps. */
 const OF_HALVES = 2 ** -9;
+/** A batch holds no more than this, beyond two rows: pictures of a few megapixels take tens of megabytes. */
+export const ENOUGH_BYTES = 64 * 2 ** 20;
 /** A number smaller than the largest of its output may differ by as much as that one, if it is between these. */
 const [LEAST_LARGEST, MOST_LARGEST] = [0.01, 1];
 
@@ -23,7 +25,7 @@ type Runs = Pick<OrtSession, 'run'>;
  * `batch`: one tensor an input, in the signature's order, all of the same number of rows. Rows that fail alone show nothing and are
  * left out; so do answers that are the same for all rows, and those of a row that is answered otherwise when it runs alone again.
  * `tolerance`: `ON_CPU` or `ON_DEVICES`. `most`: where it is twice the rows at least, they run as a batch of so many as well, each several
- * times. Throws HR_OVERLOADED without memory.
+ * times, unless the answers would be too large. Throws HR_OVERLOADED without memory.
  */
 export function judgeRows(session: Runs, batch: readonly Tensor[], tolerance: number, most = 0): RowsVerdict {
   const rows: number[] = [];
@@ -37,7 +39,8 @@ export function judgeRows(session: Runs, batch: readonly Tensor[], tolerance: nu
   }
   if (rows.length < 2) return 'unknown';
   const isClose = closenessOf(alone, tolerance);
-  for (const order of ordersOf(rows.length, most)) {
+  const bytes = (alone[0] as Tensor[]).reduce((sum, { data }) => sum + (isText(data) ? 0 : data.byteLength), 1);
+  for (const order of ordersOf(rows.length, Math.min(most, Math.floor(ENOUGH_BYTES / bytes)))) {
     const given = takeRows(
       batch,
       order.map((at) => rows[at] as number),

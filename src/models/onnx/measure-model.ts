@@ -5,7 +5,7 @@ import type { KnownRows, RowsVerdict } from '../../core/index.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
 import { rowBytes, rowShapesOf } from '../row-shapes.ts';
 import type { Signature, Tensor } from '../tensor.ts';
-import { judgeRows, ON_CPU, ON_DEVICES } from './judge-rows.ts';
+import { ENOUGH_BYTES, judgeRows, ON_CPU, ON_DEVICES } from './judge-rows.ts';
 import { madeRows, type RowKind, zeroRows } from './made-rows.ts';
 import { asNoRoom, type OrtSession, toOrt } from './ort-session.ts';
 
@@ -23,8 +23,6 @@ const RUNS = 5;
 /** A slow model is not run so often that the measure costs more than this. */
 const ENOUGH_MS = 200;
 const BATCH_ROWS = 32;
-/** Nor so large, beyond two rows: a picture of a few megapixels takes tens of megabytes. */
-const ENOUGH_BYTES = 64 * 2 ** 20;
 /** Rows that are tried together, and those of a model one run of which takes longer than `SLOW_MS`. */
 const [JUDGED_ROWS, JUDGED_SLOW_ROWS, SLOW_MS] = [6, 2, 500];
 /** Rows that were shown to be independent are tried no further after this; where nothing is shown, after the other. */
