@@ -13,6 +13,7 @@ import { createBuiltIns } from './steps/built-ins.ts';
 export interface OpenOrchestratorOptions {
   readonly onTask?: OrchestratorDeps['onTask'];
   readonly onProgress?: OrchestratorDeps['onProgress'];
+  readonly onEdited?: OrchestratorDeps['onEdited'];
   readonly onWait?: OrchestratorDeps['onWait'];
   /** Told while a Python environment is built; left out: the log is. */
   readonly onEnvironment?: (build: EnvironmentBuild) => void;
@@ -25,7 +26,7 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
     await import('../orchestrator/index.ts');
   const runs = await openRuns(app);
   const definitions = await app.applied();
-  const { onTask, onProgress, onWait, onEnvironment = logBuilds(app), signal } = options;
+  const { onTask, onProgress, onEdited, onWait, onEnvironment = logBuilds(app), signal } = options;
   return {
     ...runs,
     definitions,
@@ -56,6 +57,7 @@ export async function openOrchestrator(app: App, options: OpenOrchestratorOption
     executor: app.config.values['orchestrator.executor'],
     ...(onTask === undefined ? {} : { onTask }),
     ...(onProgress === undefined ? {} : { onProgress }),
+    ...(onEdited === undefined ? {} : { onEdited }),
     ...(onWait === undefined ? {} : { onWait }),
     ...(signal === undefined ? {} : { signal }),
   };

@@ -129,7 +129,8 @@ export function presentRun(run: RunResult): object {
     ...(waitsForPool === undefined ? {} : { waits_for_pool: presentWait(waitsForPool) }),
     ...(tasks === undefined ? {} : { tasks: tasks.map(presentTask) }),
   }));
-  return { ...presentSummary(run), params: run.params, steps };
+  const edits = run.edits?.map(({ atMicros, ...edit }) => ({ at: formatTimestamp(atMicros), ...edit }));
+  return { ...presentSummary(run), params: run.params, ...(edits === undefined ? {} : { edits }), steps };
 }
 
 function presentTimes(from: Micros | null, to: Micros | null): object {
@@ -141,9 +142,10 @@ function presentWait({ holders, ...wait }: NonNullable<RunStep['waitsForPool']>)
   return { ...wait, holders: holders.map(({ isDriven, ...holder }) => ({ ...holder, driven: isDriven })) };
 }
 
-function presentTask({ scope, index, state, attempt, output, error, startedAt, endedAt }: ShownTask): object {
+function presentTask({ scope, index, number, state, attempt, output, error, startedAt, endedAt }: ShownTask): object {
   const [started, finished] = [formatOrNull(startedAt), formatOrNull(endedAt)];
-  return { scope, index, state, attempt, output, error, started_at: started, finished_at: finished };
+  const named = { scope, index, ...(number === index ? {} : { number }) };
+  return { ...named, state, attempt, output, error, started_at: started, finished_at: finished };
 }
 
 export function presentSummary({
@@ -171,6 +173,9 @@ export function presentSummary({
   };
 }
 
+/** Of a group each item may have some. */
+const MOST_EDITS = 20;
+
 export function describeRun(run: RunResult): string {
   const lines = run.steps.map((step) => {
     const count = step.children === null ? '' : `${step.counts.succeeded}/${step.children}`;
@@ -179,12 +184,15 @@ export function describeRun(run: RunResult): string {
     const words = [step.name.padEnd(16), step.state.padEnd(10), count.padEnd(7), took.padEnd(7), result];
     return `  ${words.join(' ')}${describeWait(step)}`.trimEnd();
   });
+  const edits = (run.edits ?? []).map(({ atMicros, sentence }) => `  ${formatTimestamp(atMicros)}  ${sentence}`);
+  const others = edits.length > MOST_EDITS ? [`  and ${edits.length - MOST_EDITS} more, in --json`] : [];
+  const edited = edits.length === 0 ? [] : ['edited while it went on:', ...edits.slice(0, MOST_EDITS), ...others];
   const error = run.error === null ? [] : [run.error];
   const trigger = run.trigger === undefined ? [] : [describeTrigger(run.trigger)];
   const where = run.elsewhere === undefined ? '' : `, driven elsewhere, prepared by ${run.elsewhere}`;
   const took = describeTook(tookMicros(run.startedAtMicros, run.finishedAtMicros));
   const state = `${run.state}${took === '' ? '' : ` in ${took}`}`;
-  return [`run ${run.id} of ${run.pipeline}: ${state}${where}`, ...trigger, ...lines, ...error].join('\n');
+  return [`run ${run.id} of ${run.pipeline}: ${state}${where}`, ...trigger, ...lines, ...edited, ...error].join('\n');
 }
 
 /** `for pushed(orders): rows 121 to 150`. */

@@ -167,7 +167,7 @@ const resume = defineCommand({
     const app = await context.app('join');
     return await untilInterrupted(async (signal) => {
       const view = watchRun(context);
-      const deps = await openOrchestrator(app, { ...view, onWait: context.tell, signal });
+      const deps = await openOrchestrator(app, { ...view, onWait: context.tell, onEdited: context.tell, signal });
       const onFound = (pipeline: string): void => tellIfAny(context, describeUnapplied(deps.definitions, pipeline));
       const onChanged = (steps: readonly string[]): void =>
         context.tell(`finished by other code than now, and kept: ${steps.join(', ')}`);

@@ -6,6 +6,7 @@ import { openDriverClock } from './driver/driver-clock.ts';
 import { openExecutors } from './driver/open-executors.ts';
 import { sweepDrivers } from './executors/local/sweep.ts';
 import { isOfThisHost } from './lease.ts';
+import { sentenceOf } from './describe-edit.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import type { Hold, RunStore } from './rows/run-store.ts';
 import { failureTail } from './run-logs.ts';
@@ -27,7 +28,7 @@ export async function drive(
   hold: Hold,
 ): Promise<'succeeded' | 'cancelled'> {
   const resume = `\`headrace runs resume ${id}\` goes on from here`;
-  const { end, error, repeatFrom } = await driveToEnd(deps, store, id, driver, hold).catch(async (error: unknown) => {
+  const { end, error } = await driveToEnd(deps, store, id, driver, hold).catch(async (error: unknown) => {
     const { code, message } = toHeadraceError(error);
     if (code === 'HR_CONFLICT') throw error;
     await store.release(id, hold.epoch).catch(() => {}); // then its lease runs out
@@ -35,8 +36,7 @@ export async function drive(
     throw new HeadraceError(code, sentence, { cause: error });
   });
   if (end === 'failed') {
-    // The error says by itself what to do where that is another thing.
-    const more = repeatFrom === null ? `${await failureTail(deps, store, id)}\n${resume}` : '';
+    const more = `${await failureTail(deps, store, id)}\n${resume}`;
     throw new HeadraceError('HR_STEP_FAILED', `run ${id}: ${error ?? 'a step failed'}${more}`);
   }
   if (end === 'interrupted') throw new HeadraceError('HR_CONFLICT', `run ${id} was interrupted; ${resume}`);
@@ -59,7 +59,7 @@ async function driveToEnd(
   const loaded = await store.load(id);
   const clock = await openDriverClock(deps.database);
   const { close, ...executors } = await openExecutors(deps, driver, loaded);
-  const { signal, onTask, onProgress } = deps;
+  const { signal, onTask, onProgress, onEdited } = deps;
   const progress = onProgress === undefined ? undefined : tellProgress(() => clock.nowMicros(), onProgress);
   const parts: DriveDeps = {
     store,
@@ -72,6 +72,8 @@ async function driveToEnd(
     ...(signal === undefined ? {} : { signal }),
     onChange: (run, batch) => {
       if (batch !== null && onTask !== undefined) reportTasks(run, batch, onTask);
+      if (onEdited !== undefined)
+        for (const event of batch?.events ?? []) if (event.kind === 'edited') onEdited(sentenceOf(event));
       progress?.changed(run);
     },
     ...(progress === undefined ? {} : { onPoolWait: progress.waits }),

@@ -45,6 +45,8 @@ export interface OrchestratorDeps extends RunsDeps {
   readonly onTask?: (report: TaskReport) => void;
   /** Told how far the run is: as it changes, ten times a second at most. */
   readonly onProgress?: (steps: readonly StepProgress[]) => void;
+  /** Told what became of steps and items that were edited, as a run goes on: sentences. */
+  readonly onEdited?: (sentence: string) => void;
   /** Told once while somebody else drives the run: whose it is, and what is waited for. */
   readonly onWait?: (sentence: string) => void;
 }

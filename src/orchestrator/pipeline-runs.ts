@@ -4,6 +4,7 @@ import { HeadraceError, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
 import { checkPools } from './check-pools.ts';
 import { checkRunnable } from './check-runnable.ts';
+import { editsOf, sentenceOf } from './describe-edit.ts';
 import { drive } from './drive.ts';
 import type { Executor } from './executors/executor.ts';
 import { findPipeline } from './find-pipeline.ts';
@@ -90,6 +91,7 @@ export async function resumeRun(
     const finished = new Set(steps.filter(({ counts }) => counts.succeeded > 0).map(({ step }) => step));
     const changed = changedSteps(run.spec, pipeline).filter((step) => finished.has(step));
     if (changed.length > 0) onChanged?.(changed);
+    for (const { step, words } of editsOf(run.spec, pipeline)) deps.onEdited?.(sentenceOf({ step, message: words }));
     const hold = await whileHeld(waiting, () => takeUnlessEnded(store, id, driver));
     if (hold !== null) await drive(standby.deps, store, id, driver, hold);
     return await getRun(deps, id);

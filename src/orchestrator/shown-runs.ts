@@ -3,10 +3,12 @@
 import type { Json, Micros } from '../core/index.ts';
 import { addUpRows } from './add-up-rows.ts';
 import { readWaits } from './committed/run-waits.ts';
-import { openResults } from './driver/step-results.ts';
+import { sentenceOf } from './describe-edit.ts';
+import { openResults, type StepResults } from './driver/step-results.ts';
 import type { RunState, StepState, TaskCounts } from './engine/batch.ts';
 import { type Graph, graphOf } from './engine/graph.ts';
 import type { RunsDeps } from './orchestrator-deps.ts';
+import { openPlaces } from './placement.ts';
 import { openRunStore } from './rows/open-run-store.ts';
 import type { RunStore, RunSummary as StoredSummary, RunTrigger, StoredStep, StoredTask } from './rows/run-store.ts';
 
@@ -30,7 +32,18 @@ export interface RunSummary {
 
 export interface RunResult extends RunSummary {
   readonly params: Readonly<Record<string, unknown>>;
+  /** What was edited of its pipeline as it was gone on with, and what became of items. Left out where nothing was. */
+  readonly edits?: readonly RunEdit[];
   readonly steps: readonly RunStep[];
+}
+
+export interface RunEdit {
+  readonly atMicros: Micros;
+  readonly step: string;
+  /** The item of each group around it; '' at the top. */
+  readonly scope: string;
+  /** `"fit": items: 3 kept, 3 new, 3 dropped`. */
+  readonly sentence: string;
 }
 
 /** A step or a group; of one in a group, all its items together. */
@@ -65,7 +78,10 @@ export interface WaitsForPool {
   readonly holders: readonly { readonly run: string; readonly slots: number; readonly isDriven: boolean }[];
 }
 
-export type ShownTask = StoredTask;
+export type ShownTask = StoredTask & {
+  /** By which its log and its row are found: the place of its item, unless items were edited since it began. */
+  readonly number: number;
+};
 
 /** Results of steps with more tasks than this are not shown with the run. */
 const MOST_SHOWN = 1000;
@@ -99,9 +115,8 @@ export async function getRun(
     const rows = steps.filter(({ step }) => step === name);
     const step = together(name, rows);
     const isShown = around.length === 0 && step.state === 'succeeded' && (step.children ?? 0) <= MOST_SHOWN;
-    const tasks: StoredTask[] = [];
-    if (hasTasks)
-      for (const { scope } of rows) tasks.push(...(await store.tasks(id, name, { scope, limit: MOST_SHOWN })));
+    const tasks: ShownTask[] = [];
+    if (hasTasks) for (const { scope } of rows) tasks.push(...(await tasksOf(store, results, { id, name, scope })));
     const node = graph.nodes.get(name);
     const pool = node?.kind === 'step' && step.state === 'open' ? waits.get(node.spec.pool ?? '') : undefined;
     const why = step.state === 'open' ? held.get(name) : undefined;
@@ -116,8 +131,30 @@ export async function getRun(
       ...(hasTasks ? { tasks } : {}),
     });
   }
+  const edits = (await store.edits(id)).map(
+    (event): RunEdit => ({
+      atMicros: event.at,
+      step: event.step ?? '',
+      scope: event.scope ?? '',
+      sentence: sentenceOf(event),
+    }),
+  );
   const trigger = run.tick === null ? undefined : await triggerOf(store, id);
-  return { ...summaryOf(run), ...(trigger === undefined ? {} : { trigger }), params: run.params, steps: shown };
+  const more = { ...(trigger === undefined ? {} : { trigger }), ...(edits.length === 0 ? {} : { edits }) };
+  return { ...summaryOf(run), ...more, params: run.params, steps: shown };
+}
+
+/** In the order of their items: after an edit that is not the order of their numbers. */
+async function tasksOf(
+  store: RunStore,
+  results: StepResults,
+  { id, name, scope }: { readonly id: string; readonly name: string; readonly scope: string },
+): Promise<readonly ShownTask[]> {
+  const { placeOf } = openPlaces(await results.placementOf(name, scope));
+  const tasks = await store.tasks(id, name, { scope, limit: MOST_SHOWN });
+  return tasks
+    .map(({ index, ...task }): ShownTask => ({ ...task, index: placeOf(index) ?? index, number: index }))
+    .sort((one, other) => one.index - other.index);
 }
 
 async function triggerOf(store: RunStore, id: string): Promise<RunTrigger | undefined> {

@@ -4,9 +4,10 @@
 import { HeadraceError } from '../core/index.ts';
 import { cacheKeys, type CacheParts, sharedParts, taskParts } from './driver/cache-keys.ts';
 import type { RunsDeps } from './orchestrator-deps.ts';
+import { openPlaces } from './placement.ts';
 import { openRunStore } from './rows/open-run-store.ts';
 import type { RunStore, StoredStep, StoredTask } from './rows/run-store.ts';
-import { readOrder, type StepOrder } from './step/order.ts';
+import { placeOf, readOrder, type StepOrder } from './step/order.ts';
 
 export interface WhyStep {
   readonly step: string;
@@ -119,16 +120,19 @@ async function missOf(
   const key = cacheKeys(now.order)(ran.index);
   const pastKey = cacheKeys(past.order);
   const count = past.row.children ?? 0;
+  const { numberAt } = openPlaces(past.order.placement);
   let place = 0;
-  while (place < count && pastKey(place) !== key) place += 1;
+  while (place < count && pastKey(numberAt(place)) !== key) place += 1;
+  const number = numberAt(place);
   if (place === count) {
     const own = taskParts(now.order, ran.index);
-    const atItsPlace = ran.index < count ? taskParts(past.order, ran.index) : new Map<string, string>();
+    const at = placeOf(now.order, ran.index);
+    const atItsPlace = at < count ? taskParts(past.order, numberAt(at)) : new Map<string, string>();
     return { differences: differencesOf(atItsPlace, own) };
   }
-  const [found] = await store.tasks(run, past.row.step, { scope: past.row.scope, from: place, limit: 1 });
+  const [found] = await store.tasks(run, past.row.step, { scope: past.row.scope, from: number, limit: 1 });
   const task = `the same task of run ${run}`;
-  if (found === undefined || found.index !== place) return { differences, reason: `${task} was never run.` };
+  if (found === undefined || found.index !== number) return { differences, reason: `${task} was never run.` };
   if (found.error !== null) return { differences, reason: `${task} had failed, and its step has \`catch\`.` };
   if (found.state !== 'succeeded') return { differences, reason: `${task} had not succeeded: it is ${found.state}.` };
   const reason = `${task} succeeded, but its result was not kept any more: the run that made it was collected, what it read had changed while it ran, or both ran at the same time.`;

@@ -241,26 +241,69 @@ describe('a run', () => {
     expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
   });
 
-  it('that has fewer items by the code of now is refused with one thing to do, and leaves nothing to be tried again', async () => {
+  it('that goes on with other items gives those alone, runs none that is done, and says what became of each', async () => {
     const made = await project(`
-      const p = pipeline('fewer');
-      p.step('a', task((_n, { item }) => { if (item > 0) throw new Error('no'); return item; }), { foreach: range(3) });
+      const p = pipeline('search');
+      const fit = p.step('fit', task((_n, { item, index }) => {
+        mark(item.lr + '/' + item.depth);
+        if (item.depth === 5 && item.lr === 2) throw new Error('it diverges');
+        return { ...item, index };
+      }), { foreach: grid({ lr: [1, 2], depth: [3, 5] }) });
+      p.step('best', task(({ fit }) => { mark('best'); return fit; }), { needs: { fit } });
+      p.step('report', task(({ fit }) => { if (fit.length === 2) throw new Error('too few'); return fit.length; }), { needs: { fit } });
       export default p;`);
-    const failing = runPipeline(made.deps, { pipeline: 'fewer', keepGoing: true });
-    await expect(failing).rejects.toThrow(/`headrace runs resume \S+` goes on from here$/);
+    await expect(runPipeline(made.deps, { pipeline: 'search', keepGoing: true })).rejects.toThrow(/diverges/);
     const id = (await listRuns(made.deps))[0]?.id ?? '';
-    const source = join(made.directory, 'repo', 'pipelines.ts');
-    writeFileSync(source, readFileSync(source, 'utf8').replace('range(3)', 'range(2)'));
-    const now = await openPipelineProject(made.directory, { isInline: true });
-    onTestFinished(() => now.close());
-    const refused = await resumeRun(now.deps, id).catch((error: Error) => error);
-    expect(String(refused).match(/`headrace .*?`/g)).toEqual([`\`headrace runs rerun ${id} --from a\``]);
-    const run = await getRun(now.deps, id, { hasTasks: true });
-    expect(run).toMatchObject({ state: 'failed', steps: [{ counts: { retry: 0, running: 0, cancelled: 2 } }] });
-    expect(run.steps[0]?.tasks?.map(({ state }) => state)).toEqual(['succeeded', 'cancelled', 'cancelled']);
-    const [step] = run.steps;
-    const times = [run.startedAtMicros, step?.openedAtMicros, step?.endedAtMicros, run.finishedAtMicros];
-    expect(times.map((at) => at ?? 0).toSorted((a, b) => a - b)).toEqual(times);
+    const goOn = async (from: string, to: string) => {
+      const source = join(made.directory, 'repo', 'pipelines.ts');
+      writeFileSync(source, readFileSync(source, 'utf8').replace(from, to));
+      const told: string[] = [];
+      const now = await openPipelineProject(made.directory, { isInline: true, onEdited: (line) => told.push(line) });
+      onTestFinished(() => now.close());
+      const error = await resumeRun(now.deps, id).then(
+        () => undefined,
+        (thrown: Error) => thrown.message,
+      );
+      return { error, told, run: await getRun(now.deps, id, { hasTasks: true }) };
+    };
+    // Every step that it had finished is done, and what it gave is of items that it has no more.
+    const fewer = await goOn('depth: [3, 5]', 'depth: [3]');
+    expect(fewer.error).toMatch(/too few/);
+    expect(fewer.told).toEqual(['"fit": its foreach is another', '"fit": items: 2 kept, 0 new, 2 dropped']);
+    expect(marksOf(made).toSorted()).toEqual(['1/3', '1/5', '2/3', '2/5', 'best']);
+    const { error, told, run } = await goOn('depth: [3]', 'depth: [4, 3]');
+    expect([error, told]).toEqual([
+      undefined,
+      [
+        '"fit": its foreach is another',
+        '"fit": items: 2 kept, 2 new, 0 dropped',
+        '"best": it runs anew: "fit" gave another result since',
+        '"report": it runs anew: "fit" gave another result since',
+      ],
+    ]);
+    expect(marksOf(made).toSorted()).toEqual(['1/3', '1/4', '1/5', '2/3', '2/4', '2/5', 'best', 'best']);
+    const fits = [
+      { lr: 1, depth: 4, index: 0 },
+      // As its task saw it: the place that its item had then.
+      { lr: 1, depth: 3, index: 0 },
+      { lr: 2, depth: 4, index: 2 },
+      { lr: 2, depth: 3, index: 2 },
+    ];
+    expect(run).toMatchObject({
+      state: 'succeeded',
+      steps: [
+        { name: 'fit', children: 4, counts: { succeeded: 4, failed: 0 }, result: fits },
+        { name: 'best', result: fits },
+        { name: 'report', result: 4 },
+      ],
+    });
+    expect(run.steps[0]?.tasks?.map(({ index, number }) => [index, number])).toEqual([
+      [0, 4],
+      [1, 0],
+      [2, 5],
+      [3, 2],
+    ]);
+    expect(run.edits?.map(({ sentence }) => sentence)).toEqual([...fewer.told, ...told]);
   });
 
   it('is repeated from a step on, with what came before taken from it, and other parameters', async () => {

@@ -1,7 +1,8 @@
 // Runs that go on by other code than they began with: steps that came, went, or are something else by now.
 
+import { sql } from 'kysely';
 import { beforeEach, expect, it } from 'vitest';
-import type { Json } from '../../src/core/index.ts';
+import { HeadraceError, type Json } from '../../src/core/index.ts';
 import type { GroupSpec, PipelineSpec, StepSpec } from '../../src/definitions/index.ts';
 import { openResults } from '../../src/orchestrator/driver/step-results.ts';
 import { graphOf } from '../../src/orchestrator/engine/graph.ts';
@@ -82,29 +83,6 @@ it('begin anew with what has become a group, a step, or lies in another one', as
   expect(await resultOf('x')).toEqual(['in[0/0]', 'in[1/0]']);
 });
 
-it('refuse a foreach that has fewer items than were begun, with what to do', async () => {
-  await begin(pipeline([step('s', { foreach: range(5) })]), ['s[4]']);
-  const { end, error, repeatFrom } = await goOn(pipeline([step('s', { foreach: range(3) })]));
-  expect([end, repeatFrom]).toEqual(['failed', 's']);
-  expect(error?.match(/`headrace .*?`/g)).toHaveLength(1);
-  expect(await world.rowOf('s')).toMatchObject({ state: 'failed', counts: { succeeded: 4, cancelled: 1 } });
-  expect((await world.store.tasks('r', 's', { from: 4 })).map(({ state }) => state)).toEqual(['cancelled']);
-  expect(error).toMatch(/step "s": it has 3 items by now, and 5 were begun.*`headrace runs rerun r --from s`/);
-  expect(ran).toEqual([]);
-  // With the code of before it goes on as if that had not been.
-  expect(await ranBy(pipeline([step('s', { foreach: range(5) })]))).toEqual(['s[4]']);
-  expect(await world.rowOf('s')).toMatchObject({ children: 5, counts: { succeeded: 5, failed: 0, retry: 0 } });
-});
-
-it('refuse a group that has fewer items than were begun', async () => {
-  await begin(pipeline([step('a', { in: 'g' })], [group('g', 3, 'a')]), ['a[2/0]']);
-  const { end, error } = await goOn(pipeline([step('a', { in: 'g' })], [group('g', 1, 'a')]));
-  expect(end).toBe('failed');
-  expect(error).toMatch(/"g".*it has 1 item by now, and 3 were begun/);
-  expect(await world.rowOf('g')).toMatchObject({ state: 'failed', counts: { running: 0, succeeded: 2, cancelled: 1 } });
-  expect((await world.store.tasks('r', 'a', { scope: '2' })).map(({ state }) => state)).toEqual(['cancelled']);
-});
-
 it('leave out of a group what it has no more, though that is what failed', async () => {
   const [a, b] = [step('a', { in: 'g' }), step('b', { in: 'g', needs: { a: 'a' } })];
   await begin(pipeline([a, b], [group('g', 3, 'a')]), ['b[1/0]']);
@@ -144,4 +122,98 @@ it('give what runs from then on the parameters of the code of now', async () => 
   expect(paramsOfNow(now, { seed: 8 }, { seed: '9' })).toEqual({ seed: 9 });
   // What was never asked for is a mistake of whoever asks for it now.
   expect(() => paramsOfNow(now, {}, { gone: 1 })).toThrow(/params.gone/);
+});
+
+const items = (...list: readonly Json[]) => ({ foreach: { kind: 'items', items: list } }) as const;
+/** What a step's tasks that have ended gave, as `resultOf`, and what runs since is told by its item. */
+async function runItems(before: PipelineSpec, fails: readonly string[], now: PipelineSpec) {
+  await begin(before, fails);
+  return {
+    ran: await ranBy(now),
+    edits: (await world.store.edits('r')).map(({ step: of, message }) => `${of} ${message}`),
+  };
+}
+
+it.each([
+  ['fewer', ['a', 'b', 'c'], ['c'], [], ['s[2]'], 'items: 1 kept, 0 new, 2 dropped'],
+  [
+    'in another order',
+    ['a', 'b', 'c'],
+    ['c', 'b', 'a'],
+    [],
+    ['s[2]', 's[1]', 's[0]'],
+    'items: 3 kept, in another order',
+  ],
+  ['none', ['a', 'b'], [], [], [], 'items: 0 kept, 0 new, 2 dropped'],
+  [
+    'equal ones',
+    ['a', 'a', 'b'],
+    ['a', 'a', 'a'],
+    ['s[3]'],
+    ['s[0]', 's[1]', 's[3]'],
+    'items: 2 kept, 1 new, 1 dropped',
+  ],
+  ['of another type', [1], ['1'], ['s[1]'], ['s[1]'], 'items: 0 kept, 1 new, 1 dropped'],
+] as const)('of a finished step has items that are %s', async (_what, was, is, ranAnew, result, words) => {
+  const other = step('other');
+  const before = pipeline([step('s', items(...was)), other]);
+  const found = await runItems(before, ['other[0]'], pipeline([step('s', items(...is)), other]));
+  expect(found.ran).toEqual([...ranAnew, 'other[0]'].toSorted());
+  expect(found.edits).toEqual(['s its foreach is another', `s ${words}`]);
+  expect(await resultOf('s')).toEqual(result);
+  expect(await world.rowOf('s')).toMatchObject({ state: 'succeeded', children: is.length });
+});
+
+it.each([
+  ['was added to', {}, items(null), ['s[1]'], ['s[1]'], 'it runs over items since: 1 new'],
+  ['was taken from', items('a', 'b'), {}, ['s[2]'], 's[2]', 'it runs over no items any more: 2 items dropped'],
+] as const)(
+  'of a finished step, where a foreach %s it, has what runs by now',
+  async (_what, was, is, ranAnew, result, words) => {
+    const other = step('other');
+    const found = await runItems(pipeline([step('s', was), other]), ['other[0]'], pipeline([step('s', is), other]));
+    expect([found.ran, found.edits.at(-1)]).toEqual([['other[0]', ...ranAnew], `s ${words}`]);
+    expect(await resultOf('s')).toEqual(result);
+  },
+);
+
+it('keeps the rows of items that it has no more apart, and ends what runs of them', async () => {
+  await world.begin(pipeline([step('s', items('a', 'b', 'c'))]), true);
+  const cancelled: string[] = [];
+  const far = createFarExecutor();
+  const cancel: typeof far.executor.cancel = async (handles) => {
+    for (const { slice } of handles) cancelled.push(slice);
+  };
+  // Its driver dies while all of them run, which they go on to do.
+  const died = new AbortController();
+  const flush: typeof world.store.flush = async (...given) => {
+    if (died.signal.aborted) throw new HeadraceError('HR_CONFLICT', 'it is dead');
+    return await world.store.flush(...given);
+  };
+  const seen = { ...world.store, flush };
+  const driving = world.drive(onlyExecutor({ ...far.executor, cancel }), { signal: died.signal, seen });
+  await expect.poll(() => far.running.size).toBe(3);
+  died.abort();
+  await expect(driving).rejects.toThrow('it is dead');
+  await world.store.release('r', 1);
+  cancelled.length = 0;
+  const sliceOf = new Map(far.submitted.map(({ id, tasks }) => [tasks[0]?.index, id]));
+  const now = pipeline([step('s', items('d', 'b'))]);
+  await world.store.requestResume('r', { keepDone: true, code: { pipeline: now, manifestHash: 'n' } });
+  const again = world.drive(onlyExecutor({ ...far.executor, cancel }), { signal: AbortSignal.timeout(5000) });
+  await expect.poll(() => far.submitted.length).toBe(4);
+  expect(cancelled.toSorted()).toEqual([sliceOf.get(0), sliceOf.get(2)].toSorted());
+  // What a dropped task gives all the same is heard by nobody.
+  far.endAll();
+  expect(await again).toMatchObject({ end: 'succeeded' });
+  const { rows } = await sql<{ item_index: number; state: string }>`
+    select item_index, state from pipeline_dropped_tasks order by item_index`.execute(world.database.tables());
+  expect(rows).toEqual([
+    { item_index: 0, state: 'cancelled' },
+    { item_index: 2, state: 'cancelled' },
+  ]);
+  expect((await world.store.tasks('r', 's')).map(({ index, state }) => [index, state])).toEqual([
+    [1, 'succeeded'],
+    [3, 'succeeded'],
+  ]);
 });

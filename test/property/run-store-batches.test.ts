@@ -59,8 +59,11 @@ const batch: fc.Arbitrary<Batch> = fc.record({
         state: fc.constantFrom('waiting' as const, 'open' as const, 'failed' as const),
         children: fc.option(fc.nat(20), { nil: null }),
         nextIndex: fc.nat(20),
+        end: fc.option(fc.nat(20), { nil: null }),
         counts,
         order: text,
+        items: fc.constantFrom(null, 'blob:i'),
+        placement: fc.constantFrom(null, 'blob:p'),
         error: text,
         openedAt: time,
         endedAt: time,
@@ -76,6 +79,7 @@ const batch: fc.Arbitrary<Batch> = fc.record({
     { selector: ({ step, scope }) => `${step} ${scope}`, maxLength: 3 },
   ),
   tasks: fc.array(task, { maxLength: 12 }),
+  dropped: fc.constant([]),
   slices: fc.constant([]),
   pools: fc.constant([]),
   cached: fc.constant([] as const),
@@ -120,8 +124,9 @@ function naive(deeds: readonly Deed[]): Told {
   let run: Told['run'] = { error: null, endedAt: null };
   let refused = 0;
   for (const { name: step } of pipeline.steps) {
-    const nothing = { children: null, order: null, error: null, openedAt: null, endedAt: null };
-    steps.set(`${step} `, { step, scope: '', state: 'waiting', nextIndex: 0, counts: NO_TASKS, ...nothing });
+    const nothing = { children: null, end: null, order: null, items: null, placement: null, error: null };
+    const never = { openedAt: null, endedAt: null };
+    steps.set(`${step} `, { step, scope: '', state: 'waiting', nextIndex: 0, counts: NO_TASKS, ...nothing, ...never });
   }
   const none = { number: 0, step: null, scope: null, index: null, count: null, attempt: null, message: null };
   events.push({ ...none, at: 5, kind: 'created' });
@@ -129,7 +134,8 @@ function naive(deeds: readonly Deed[]): Told {
     if (one.kind === 'stale' || one.kind === 'take over') continue;
     const { batch } = one;
     if (batch.run !== null) run = { error: clean(batch.run.error), endedAt: batch.run.endedAt };
-    for (const change of batch.steps) steps.set(nameOf(change), { ...change, error: clean(change.error) });
+    for (const change of batch.steps)
+      steps.set(nameOf(change), { ...change, end: change.end ?? change.children, error: clean(change.error) });
     for (const { step, scope, from, count, slice, at } of batch.fresh) {
       for (let index = from; index < from + count; index++) {
         const name = `${step} ${scope} ${index}`;

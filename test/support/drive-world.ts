@@ -46,6 +46,7 @@ export async function openDriveWorld() {
     folder,
     url,
     objects,
+    database,
     store,
     async begin(pipeline: PipelineSpec, keepGoing = false): Promise<void> {
       const steps = firstRows(graphOf(pipeline));

@@ -1,11 +1,19 @@
 // A world for the reducer: rows that batches are written to, prepares and attempts that end in any order, drivers that die.
 
-import type { Batch, StepChange, TaskChange, TaskCounts, TaskState } from '../../src/orchestrator/engine/batch.ts';
+import type {
+  Batch,
+  DroppedTasks,
+  StepChange,
+  TaskChange,
+  TaskCounts,
+  TaskState,
+} from '../../src/orchestrator/engine/batch.ts';
 import { takeBatch } from '../../src/orchestrator/engine/changes.ts';
-import type { Attempt, Command, EngineEvent } from '../../src/orchestrator/engine/events.ts';
-import type { Graph } from '../../src/orchestrator/engine/graph.ts';
+import type { Attempt, Command, EngineEvent, Prepared } from '../../src/orchestrator/engine/events.ts';
+import { type Graph, scopeInside } from '../../src/orchestrator/engine/graph.ts';
 import { wantedSlots } from '../../src/orchestrator/driver/wanted-slots.ts';
 import { claimable, next, nextDue } from '../../src/orchestrator/engine/next.ts';
+import { type ItemList, placeAnew } from '../../src/orchestrator/placement.ts';
 import { type KeptTask, type RunInHand, takeInHand } from '../../src/orchestrator/engine/run-in-hand.ts';
 
 /** What becomes of an attempt. */
@@ -40,6 +48,26 @@ interface RunRows {
   readonly tasks: ReadonlyMap<string, TaskChange>;
 }
 
+/** What a row opened with: of this world its order is no more than that. */
+export const listOf = (order: string | null): ItemList => JSON.parse(order ?? '{}') as ItemList;
+
+/** Items are numbers from 0 on. */
+function opened(
+  run: RunInHand,
+  { step, scope }: { readonly step: string; readonly scope: string },
+  children: number,
+): Pick<Prepared, 'order' | 'anew'> {
+  const row = run.rows.get(step)?.get(scope);
+  const isPlain = run.graph.nodes.get(step)?.foreach === undefined;
+  const list: ItemList = isPlain ? {} : { foreach: { kind: 'range', start: 0, end: children } };
+  if (row === undefined || row.nextIndex === 0) return { order: JSON.stringify(list) };
+  const { placement, end, dropped } = placeAnew(listOf(row.order), row.nextIndex, list);
+  return {
+    order: JSON.stringify({ ...list, placement }),
+    anew: { placement: null, end, dropped, words: null },
+  };
+}
+
 /** The rows as a database has them; of a run that goes on, as `resumed` leaves them. */
 function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map(), before?: RunRows) {
   const steps = new Map<string, Kept>(before?.steps);
@@ -48,9 +76,24 @@ function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map()
   for (const node of graph.inside.get('') ?? []) {
     if (steps.has(`${node.name} `)) continue;
     const none = { running: 0, retry: 0, succeeded: 0, failed: 0, cancelled: 0 };
-    const row = { step: node.name, scope: '', state: 'waiting', children: null, nextIndex: 0, counts: none } as const;
-    steps.set(`${node.name} `, { ...row, order: null, error: null, openedAt: null, endedAt: null });
+    const row = { step: node.name, scope: '', state: 'waiting', children: null, nextIndex: 0, end: null } as const;
+    const notYet = { order: null, items: null, placement: null, error: null, openedAt: null, endedAt: null };
+    steps.set(`${node.name} `, { ...row, counts: none, ...notYet });
   }
+  const drop = ({ step, scope, numbers, inside }: DroppedTasks): void => {
+    for (const [first, count] of numbers)
+      for (let number = first; number < first + count; number++) {
+        if (inside === undefined) {
+          if (!tasks.delete(`${step} ${scope} ${number}`)) throw new Error(`${step} ${scope} ${number} is not there`);
+          continue;
+        }
+        const item = scopeInside(scope, number);
+        const isInside = (one: { readonly step: string; readonly scope: string }): boolean =>
+          inside.includes(one.step) && (one.scope === item || one.scope.startsWith(`${item}/`));
+        for (const [key, task] of tasks) if (isInside(task)) tasks.delete(key);
+        for (const [key, row] of steps) if (isInside(row)) steps.delete(key);
+      }
+  };
   const write = (batch: Batch): void => {
     for (const step of batch.steps) steps.set(`${step.step} ${step.scope}`, step);
     for (const { step, scope, from, count, slice, at } of batch.fresh) {
@@ -77,6 +120,7 @@ function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map()
       if (kept === undefined || slots > kept.slots) throw new Error(`${pool} can only be given back`);
       kept.slots = slots;
     }
+    for (const one of batch.dropped) drop(one);
     if (batch.run === null) return;
     Object.assign(state, { end: batch.run.state, error: batch.run.error });
     for (const kept of pools.values()) kept.slots = 0;
@@ -178,6 +222,8 @@ export function playRun(
         for (const { index, attempt } of tasks)
           atWork.set(`${step} ${scope} ${index} ${attempt}`, { step, scope, index, attempt });
       }
+      if (command.kind === 'drop')
+        for (const one of command.attempts) atWork.delete(`${one.step} ${one.scope} ${one.index} ${one.attempt}`);
       if (command.kind === 'cancel') {
         const stopped = [...atWork.values()];
         atWork.clear();
@@ -230,7 +276,7 @@ export function playRun(
     const { when, unless } = node.kind === 'step' ? node.spec : {};
     const gate = when ?? unless;
     const passes = gate === undefined || script.gate(gate, one.scope) === (when !== undefined);
-    tell({ kind: 'prepared', step: one.step, scope: one.scope, children, order: 'o', passes });
+    tell({ kind: 'prepared', step: one.step, scope: one.scope, children, passes, ...opened(run, one, children) });
   };
   const lookUpOne = (): void => {
     const [one] = lookUps.splice(chance(lookUps.length), 1);

@@ -3,7 +3,7 @@
 import { HeadraceError, sha256Hex, stringifyJson } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { Executor, TaskEvent } from '../executors/executor.ts';
-import { foreachCount } from '../foreach.ts';
+import { countItems, openPlaces } from '../placement.ts';
 import { readOrder, type StepOrder } from '../step/order.ts';
 import { commitResult, readResult, storeFailure, storeLoss, type StoredResult } from './stored-result.ts';
 
@@ -128,19 +128,20 @@ async function eachOf(indexes: readonly number[], look: (index: number) => Promi
     await Promise.all(indexes.slice(from, from + LOOKS_AT_ONCE).map(look));
 }
 
-function countOf({ foreach, over }: StepOrder): number {
-  if (foreach === undefined) return 1;
-  return foreachCount(foreach, foreach.kind === 'result' ? new Map([[foreach.of, over]]) : new Map());
-}
-
 function allOf(order: StepOrder): readonly number[] {
-  return Array.from({ length: countOf(order) }, (_, index) => index);
+  const { numberAt } = openPlaces(order.placement);
+  return Array.from({ length: countItems(order) }, (_, place) => numberAt(place));
 }
 
 function checkIndexes(order: StepOrder, indexes: readonly number[]): readonly number[] {
-  const count = countOf(order);
-  const bad = indexes.find((index) => index >= count);
+  const count = countItems(order);
+  const { placeOf } = openPlaces(order.placement);
+  const bad = indexes.find((index) => (placeOf(index) ?? count) >= count);
   if (bad === undefined) return [...new Set(indexes)];
+  if (order.placement !== undefined) {
+    const sentence = `the step ${order.step} has no task ${bad}: its items were edited, and the tasks that it has by now are those of its slices`;
+    throw new HeadraceError('HR_INVALID', sentence);
+  }
   const sentence = `the step ${order.step} has ${count} ${count === 1 ? 'task, 0' : `tasks, 0 to ${count - 1}`}, and no ${bad}; name one of them`;
   throw new HeadraceError('HR_INVALID', sentence);
 }

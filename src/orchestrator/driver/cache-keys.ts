@@ -4,7 +4,7 @@
 import { canonicalJson, compareTexts, sha256Hex } from '../../core/index.ts';
 import type { StepAction } from '../../definitions/index.ts';
 import { actionParts } from '../action-parts.ts';
-import { hidesIndex, itemOf, type StepOrder } from '../step/order.ts';
+import { hidesIndex, itemOf, placeOf, type StepOrder } from '../step/order.ts';
 
 /** The canonical JSON of each part by its name: `params.seed`, `code.files.fit.py`, `needs.data`. */
 export type CacheParts = ReadonlyMap<string, string>;
@@ -31,7 +31,7 @@ export function sharedParts(order: StepOrder): CacheParts {
 export function taskParts(order: StepOrder, index: number): CacheParts {
   const own = new Map([['item', canonicalJson(itemOf(order, index) ?? null)]]);
   // A group's place in `scope` is known to a task that knows its own.
-  return hidesIndex(order) ? own : own.set('index', canonicalJson([order.scope, index]));
+  return hidesIndex(order) ? own : own.set('index', canonicalJson([order.scope, placeOf(order, index)]));
 }
 
 /** The key of each task of an order. */

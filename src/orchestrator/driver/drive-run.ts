@@ -42,8 +42,6 @@ export interface DriveDeps extends KnownExecutors {
 export interface Driven {
   readonly end: 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
   readonly error: string | null;
-  /** Where it failed and can't be gone on with by the code of now: the step from which it is to be repeated, as the error says. */
-  readonly repeatFrom: string | null;
 }
 
 /** What ended, and what is to be claimed, waits so long for more of it. */
@@ -75,6 +73,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
   const run = takeLoaded(loaded, graph);
   const cacheReads = deps.cacheReads ?? readMachine;
   const cache = createOutputCache({ store, objects, cacheReads }, run);
+  const lists = new Map<string, string>();
   let events: EngineEvent[] = [];
   let commands: Command[] = [];
   let batchNumber = 1;
@@ -144,10 +143,15 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
   /** A few at a time, as each waits for the artifact store; told in the order declared, so that what is written first begins first. */
   const prepareAll = async (commands: readonly Extract<Command, { kind: 'prepare' }>[]): Promise<void> => {
     const results = openResults({ store, objects }, run);
-    const prepared = { id, graph, params: loaded.run.params, cacheReads };
+    const prepared = { id, graph, params: loaded.run.params, cacheReads, lists };
     const few = fewAtOnce(PREPARES_AT_ONCE);
     const preparing = commands.map((command) =>
-      few(() => patiently(() => prepareStep(objects, results, prepared, command))),
+      few(() =>
+        patiently(() => {
+          const row = run.rows.get(command.step)?.get(command.scope);
+          return prepareStep(objects, results, prepared, command, row);
+        }),
+      ),
     );
     // The first that throws is told below; of the others nothing is missed.
     for (const one of preparing) one.catch(() => {});
@@ -169,6 +173,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
       else if (command.kind === 'look up') beside(patiently(() => cache.lookUp(command)).then((event) => post(event)));
       else if (command.kind === 'submit') submits.push(command);
       else if (command.kind === 'ask') asks.push(command);
+      else if (command.kind === 'drop') beside(handed.drop(command.attempts));
       else if (command.kind === 'cancel') beside(handed.stopAll());
     }
     if (asks.length > 0) beside(slots.ask(asks).then((events) => post(...events)));
@@ -268,7 +273,7 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
         await stopWatching();
       }
       if (run.end === null) await store.release(id, hold.epoch);
-      return { end: run.end ?? 'interrupted', error: run.failure, repeatFrom: run.repeatFrom };
+      return { end: run.end ?? 'interrupted', error: run.failure };
     },
     async close(): Promise<void> {
       await slots.close();

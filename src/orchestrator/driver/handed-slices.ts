@@ -45,6 +45,8 @@ export interface HandedSlices {
    * executor knows of once it does.
    */
   submit(commands: readonly Submit[], onTaken: (executor: Executor, tasks: number) => void): Promise<void>;
+  /** Hears of these attempts no more, and ends the slices that have no others. */
+  drop(attempts: readonly Attempt[]): Promise<void>;
   /** Ends all that runs, on each executor beside the others; what did not end first is told as stopped. Nothing is handed over any more. */
   stopAll(): Promise<void>;
   /** Hears of nothing any more. */
@@ -199,6 +201,18 @@ export function createHandedSlices(
         return handed;
       });
       if (all.length > 0) await soon(Promise.all(all));
+    },
+    async drop(attempts) {
+      const nameOf = (step: string, scope: string, task: string): string => `${step}\n${scope}\n${task}`;
+      const gone = new Set(attempts.map((one) => nameOf(one.step, one.scope, `${one.index}:${one.attempt}`)));
+      const ended = new Map<Executor, Handle[]>();
+      for (const [id, { step, scope, left, named, handle }] of slices) {
+        for (const task of left) if (gone.has(nameOf(step, scope, task))) left.delete(task);
+        if (left.size > 0) continue;
+        slices.delete(id);
+        listed(ended, named.executor).push(handle);
+      }
+      await Promise.all([...ended].map(([executor, handles]) => executor.cancel(handles)));
     },
     async stopAll() {
       isStopping = true;

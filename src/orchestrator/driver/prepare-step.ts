@@ -5,8 +5,9 @@ import type { StepSpec } from '../../definitions/index.ts';
 import { type ObjectStore, putBlob } from '../../storage/index.ts';
 import type { EngineEvent } from '../engine/events.ts';
 import { type Graph, type Node, scopeAround, scopeItems } from '../engine/graph.ts';
-import { foreachCount, foreachItem } from '../foreach.ts';
+import { countItems, itemAt, type ItemList, openPlaces } from '../placement.ts';
 import type { CacheReads, StepOrder } from '../step/order.ts';
+import { type BegunRow, placeBegun, recordItems } from './recorded-items.ts';
 import type { StepResults } from './step-results.ts';
 import { trainingSetBefore } from './training-set-before.ts';
 
@@ -16,17 +17,23 @@ export interface PreparedRun {
   readonly params: Readonly<Record<string, unknown>>;
   /** What the tasks of a cached step go by beside their order; left out where nothing is cached. */
   readonly cacheReads?: CacheReader;
+  /** Of groups that do not run over a result: where their items were recorded by this driver. */
+  readonly lists?: Map<string, string>;
 }
 
 /** Reads what the outputs of a cached step go by outside of its order. What can't be read turns its cache off, and never throws. */
 export type CacheReader = (order: StepOrder, spec: StepSpec) => Promise<CacheReads>;
 
-/** Of what is wrong with the run's own data the event says so; what the database or the artifact store throws comes through. */
+/**
+ * `row`: as it is so far, where it may have begun something before. Of what is wrong with the run's own data the event says so; what
+ * the database or the artifact store throws comes through.
+ */
 export async function prepareStep(
   objects: ObjectStore,
   results: StepResults,
   run: PreparedRun,
   { step, scope }: { readonly step: string; readonly scope: string },
+  row?: BegunRow,
 ): Promise<EngineEvent> {
   const node = run.graph.nodes.get(step);
   if (node === undefined) return { kind: 'unprepared', step, scope, reason: 'the pipeline has no such step any more' };
@@ -34,10 +41,19 @@ export async function prepareStep(
     if (!(await passesGate(node, scope, results)))
       return { kind: 'prepared', step, scope, children: 0, order: null, passes: false };
     const over = node.foreach?.kind === 'result' ? await results.of(node.foreach.of, scope) : undefined;
-    const children = countItems(node, over);
-    const order =
-      node.kind === 'group' ? null : await writeOrder(objects, await orderOf(run, node, scope, over, results));
-    return { kind: 'prepared', step, scope, children, order, passes: true };
+    // Counted below, so it is an array.
+    const list: ItemList = { foreach: node.foreach, ...(over === undefined ? {} : { over: over as readonly Json[] }) };
+    const prepared = { kind: 'prepared', step, scope, children: countItems(list), passes: true } as const;
+    if (node.kind === 'group') {
+      const placed = await placeBegun(objects, row, list);
+      const items = await recordOnce(objects, run, node, list);
+      return { ...prepared, order: null, items, ...(placed && { anew: placed.anew }) };
+    }
+    const order = await orderOf(run, node, scope, list, results);
+    const placed = await placeBegun(objects, row, list, order.needs);
+    const { placement } = placed ?? {};
+    const written = await writeOrder(objects, placement === undefined ? order : { ...order, placement });
+    return { ...prepared, order: written, ...(placed && { anew: placed.anew }) };
   } catch (error) {
     const { code, message } = toHeadraceError(error);
     if (code !== 'HR_STEP_FAILED') throw error;
@@ -55,16 +71,19 @@ async function passesGate(node: Node, scope: string, results: StepResults): Prom
   throw new HeadraceError('HR_STEP_FAILED', sentence);
 }
 
-function countItems({ foreach }: Node, over: Json | undefined): number {
-  if (foreach === undefined) return 1;
-  return foreachCount(foreach, foreach.kind === 'result' ? new Map([[foreach.of, over]]) : new Map());
+/** What is written out is the same in each scope. */
+async function recordOnce(objects: ObjectStore, { lists }: PreparedRun, node: Node, list: ItemList): Promise<string> {
+  if (list.over !== undefined || lists === undefined) return await recordItems(objects, list);
+  const known = lists.get(node.name) ?? (await recordItems(objects, list));
+  lists.set(node.name, known);
+  return known;
 }
 
 async function orderOf(
   run: PreparedRun,
   node: Extract<Node, { kind: 'step' }>,
   scope: string,
-  over: Json | undefined,
+  { over }: ItemList,
   results: StepResults,
 ): Promise<StepOrder> {
   const { spec } = node;
@@ -87,8 +106,7 @@ async function orderOf(
     params: run.params,
     items,
     ...(spec.foreach === undefined ? {} : { foreach: spec.foreach }),
-    // Counted above, so it is an array.
-    ...(over === undefined ? {} : { over: over as readonly Json[] }),
+    ...(over === undefined ? {} : { over }),
     needs,
     ...(madeFrom === null ? {} : { trainingSet: madeFrom }),
     timeoutMs: spec.timeoutMicros === null ? null : spec.timeoutMicros / 1000,
@@ -106,15 +124,17 @@ async function itemOf(
   graph: Graph,
   group: string,
   scope: string,
-  place: number,
+  number: number,
   results: StepResults,
 ): Promise<unknown> {
   const node = graph.nodes.get(group);
   if (node?.foreach === undefined) return null;
   const { foreach } = node;
   const around = scopeAround(scope, node.around.length);
-  const over = foreach.kind === 'result' ? [[foreach.of, await results.of(foreach.of, around)] as const] : [];
-  return foreachItem(foreach, place, new Map<string, unknown>(over));
+  const place = openPlaces(await results.placementOf(group, around)).placeOf(number) ?? number;
+  // It has opened over it, so it is an array.
+  const over = foreach.kind === 'result' ? ((await results.of(foreach.of, around)) as readonly Json[]) : undefined;
+  return itemAt({ foreach, over }, place);
 }
 
 async function writeOrder(objects: ObjectStore, order: StepOrder): Promise<string> {

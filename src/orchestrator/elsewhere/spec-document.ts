@@ -4,8 +4,8 @@
 import { HeadraceError, stringifyJson } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { StepKey } from '../engine/batch.ts';
-import { foreachCount } from '../foreach.ts';
-import { readOrder, type StepOrder } from '../step/order.ts';
+import { countItems } from '../placement.ts';
+import { readOrder } from '../step/order.ts';
 import { DOCUMENT_VERSION, readDocument, shown, unreadable } from './run-document.ts';
 
 export interface SpecDocument {
@@ -41,7 +41,7 @@ export async function storeSpec(
   if (typeof first['spec'] !== 'string')
     throw unreadable(key, `its "spec" is blob:<SHA-256>, got ${shown(first['spec'])}`);
   const order = await readOrder(objects, first['spec']);
-  const count = countOf(order);
+  const count = countItems(order);
   const isOfIt = order.run === run && order.step === place.step && order.scope === place.scope;
   if (isOfIt && count === tasks && first['tasks'] === tasks) return { spec: first['spec'], tasks };
   const where = (at: StepKey): string => (at.scope === '' ? at.step : `${at.step}[${at.scope}]`);
@@ -49,9 +49,4 @@ export async function storeSpec(
     ? `${key} names an order of ${count} tasks and says ${shown(first['tasks'])}, and by the results before it ${where(place)} has ${tasks}`
     : `${key} names an order of ${where(order)} of run ${order.run}, not of ${where(place)} of run ${run}`;
   throw new HeadraceError('HR_CONFLICT', `${sentence}; remove it, and the order is written anew`);
-}
-
-function countOf({ foreach, over }: StepOrder): number {
-  if (foreach === undefined) return 1;
-  return foreachCount(foreach, foreach.kind === 'result' ? new Map([[foreach.of, over]]) : new Map());
 }

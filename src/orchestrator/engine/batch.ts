@@ -1,6 +1,7 @@
 // What the reducer wants written, as data: a batch is one transaction of a run's rows, fenced by its driver's epoch.
 
 import type { Micros } from '../../core/index.ts';
+import type { NumberRange } from '../placement.ts';
 
 export type RunState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 export type StepState = 'waiting' | 'open' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
@@ -25,14 +26,27 @@ export interface StepChange extends StepKey {
   readonly state: StepState;
   /** Null until it opens. */
   readonly children: number | null;
-  /** Tasks from here on were never claimed. */
+  /** Tasks from this number on were never claimed. */
   readonly nextIndex: number;
+  /** Every task's number is below this one; more than `children` where tasks have lost their items. Null until it opens. */
+  readonly end: number | null;
   readonly counts: TaskCounts;
   /** Where its order lies: code, parameters and needs, for whoever runs its tasks. Null until it opens. */
   readonly order: string | null;
+  /** Of a group: where the items that it opened with lie. Null of a step, whose order has them, and until it opens. */
+  readonly items: string | null;
+  /** Where the `Placement` of its tasks lies; null where each task has the number of its item's place. */
+  readonly placement: string | null;
   readonly error: string | null;
   readonly openedAt: Micros | null;
   readonly endedAt: Micros | null;
+}
+
+/** Tasks whose items are there no more; of a group, the items with all that lies in them. Nothing of them is read any more. */
+export interface DroppedTasks extends StepKey {
+  readonly numbers: readonly NumberRange[];
+  /** Of a group: the steps and groups inside it, at any depth. Left out for a step. */
+  readonly inside?: readonly string[];
 }
 
 /** Tasks that are claimed for the first time, by one slice: `count` rows from `from` on, running, attempt 1. */
@@ -113,6 +127,8 @@ export interface Batch {
   readonly steps: readonly StepChange[];
   readonly fresh: readonly FreshClaims[];
   readonly tasks: readonly TaskChange[];
+  /** After all the others are written. */
+  readonly dropped: readonly DroppedTasks[];
   readonly slices: readonly SliceChange[];
   readonly pools: readonly PoolChange[];
   readonly events: readonly RunEvent[];

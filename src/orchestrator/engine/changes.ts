@@ -96,7 +96,7 @@ export function pendingRows({ changes }: RunInHand): number {
 /** Takes what has been noted; null where there is nothing. */
 export function takeBatch(run: RunInHand, now: Micros): Batch | null {
   const { changes } = run;
-  const { fresh, tasks, slices, pools, events } = changes;
+  const { fresh, tasks, dropped, slices, pools, events } = changes;
   const isEmpty = changes.rows.size === 0 && events.length === 0 && tasks.length === 0 && pools.size === 0;
   if (isEmpty && !changes.hasEnded) return null;
   const batch: Batch = {
@@ -104,6 +104,7 @@ export function takeBatch(run: RunInHand, now: Micros): Batch | null {
     steps: [...changes.rows].map(asChange),
     fresh,
     tasks,
+    dropped,
     slices,
     pools: [...pools.values()],
     events,
@@ -112,11 +113,26 @@ export function takeBatch(run: RunInHand, now: Micros): Batch | null {
   changes.rows.clear();
   changes.newest.clear();
   changes.pools.clear();
-  Object.assign(changes, { fresh: [], tasks: [], slices: [], events: [], hasEnded: false });
+  Object.assign(changes, { fresh: [], tasks: [], dropped: [], slices: [], events: [], hasEnded: false });
   return batch;
 }
 
 function asChange(row: Row): StepChange {
-  const { node, scope, state, children, nextIndex, counts, order, error, openedAt, endedAt } = row;
-  return { step: node.name, scope, state, children, nextIndex, counts: { ...counts }, order, error, openedAt, endedAt };
+  const { node, scope, state, children, nextIndex, end, counts, order, list: items, placement, error } = row;
+  const { openedAt, endedAt } = row;
+  const at = { step: node.name, scope };
+  return {
+    ...at,
+    state,
+    children,
+    nextIndex,
+    end,
+    counts: { ...counts },
+    order,
+    items,
+    placement,
+    error,
+    openedAt,
+    endedAt,
+  };
 }

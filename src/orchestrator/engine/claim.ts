@@ -19,8 +19,8 @@ export function parallelRoom(run: RunInHand, { node }: Row): number {
 }
 
 /** The first of a step's tasks of which it is not known yet whether they are cached. */
-export function freshEnd({ ahead, children }: Row): number {
-  return ahead?.until ?? children ?? 0;
+export function freshEnd({ ahead, end }: Row): number {
+  return ahead?.until ?? end ?? 0;
 }
 
 /** Takes the outputs of the tasks that are next, as far as they are cached. */
@@ -40,8 +40,8 @@ export function copyHits(run: RunInHand, row: Row, at: Micros): void {
 }
 
 /** The next of a step's tasks that is cached, or else the first of which that is not known. */
-function untilHit({ ahead, children, nextIndex }: Row): number {
-  if (ahead === null) return children ?? 0;
+function untilHit({ ahead, end, nextIndex }: Row): number {
+  if (ahead === null) return end ?? 0;
   let index = nextIndex;
   while (index < ahead.until && !ahead.hits.has(index)) index += 1;
   return index;

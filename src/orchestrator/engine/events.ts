@@ -1,19 +1,12 @@
 // What happens to a run, and what is to be done then.
 
+import type { NumberRange } from '../placement.ts';
 import type { SliceChange, TaskKey, TaskOutput } from './batch.ts';
 
 export type EngineEvent =
   /** A run that was just made, or taken over: what can begin does. */
   | { readonly kind: 'begin' }
-  /** `passes`: false where its gate is shut. `order`: where what its tasks are given lies. */
-  | {
-      readonly kind: 'prepared';
-      readonly step: string;
-      readonly scope: string;
-      readonly children: number;
-      readonly order: string | null;
-      readonly passes: boolean;
-    }
+  | Prepared
   | { readonly kind: 'unprepared'; readonly step: string; readonly scope: string; readonly reason: string }
   /** There is room for so many tasks of a step. */
   | {
@@ -47,6 +40,28 @@ export type EngineEvent =
   | { readonly kind: 'pools changed' }
   | { readonly kind: 'cancel' };
 
+/** What a step or a group needs is gathered. */
+export interface Prepared {
+  readonly kind: 'prepared';
+  readonly step: string;
+  readonly scope: string;
+  /** False where its gate is shut. */
+  readonly passes: boolean;
+  readonly children: number;
+  /** Where what its tasks are given lies. */
+  readonly order: string | null;
+  /** Of a group: where its items lie. */
+  readonly items?: string | null;
+  /** Left out where it had begun nothing, or goes on with the items of before: each child has the number of its place. */
+  readonly anew?: {
+    readonly placement: string | null;
+    readonly end: number;
+    readonly dropped: readonly NumberRange[];
+    /** For people: what became of the items. Null where they are as they were. */
+    readonly words: string | null;
+  };
+}
+
 export interface CacheHit {
   readonly index: number;
   readonly output: TaskOutput;
@@ -74,6 +89,8 @@ export type Command =
   | { readonly kind: 'submit'; readonly slice: SliceChange; readonly order: string }
   /** For so many slots of a pool in all, as far as others leave them: `slots`. */
   | { readonly kind: 'ask'; readonly pool: string; readonly slots: number }
+  /** Attempts whose items are there no more: nothing is to be told of them. */
+  | { readonly kind: 'drop'; readonly attempts: readonly Attempt[] }
   /** Everything that runs: each is `stopped`. */
   | { readonly kind: 'cancel' }
   | { readonly kind: 'end' };

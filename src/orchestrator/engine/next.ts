@@ -1,11 +1,12 @@
 // The reducer: what a run becomes by an event, and what is to be done then. It knows no clock, no database and no executor; the
 // same events give the same rows in every process.
 
-import { counted, type Micros } from '../../core/index.ts';
+import type { Micros } from '../../core/index.ts';
 import type { TaskOutput } from './batch.ts';
 import { noteEvent, noteRow, noteTask } from './changes.ts';
 import { claim, copyHits, freshEnd, parallelRoom, roomOf } from './claim.ts';
-import type { Attempt, Command, EngineEvent } from './events.ts';
+import { dropTasks } from './drop-tasks.ts';
+import type { Attempt, Command, EngineEvent, Prepared } from './events.ts';
 import { freeSlots, hearOfPools, poolOf, settlePools } from './pools.ts';
 import { type Row, type RunInHand, countRunning, type Task } from './run-in-hand.ts';
 import { retryDelay } from './retry-delay.ts';
@@ -23,7 +24,7 @@ export function next(run: RunInHand, event: EngineEvent, at: Micros): readonly C
       startAll(run);
       break;
     case 'prepared':
-      prepared(run, event, at);
+      prepared(run, event, at, commands);
       break;
     case 'unprepared': {
       const row = takePreparing(run, event);
@@ -82,22 +83,24 @@ export function nextDue(run: RunInHand): Micros {
   return first;
 }
 
-function prepared(run: RunInHand, event: Extract<EngineEvent, { kind: 'prepared' }>, at: Micros): void {
+function prepared(run: RunInHand, event: Prepared, at: Micros, commands: Command[]): void {
   const row = takePreparing(run, event);
   // Where the run stops meanwhile it stays as it is, and ends with the others.
   if (row === undefined || !mayClaim(run, row)) return;
   if (!event.passes) return giveUpRow(run, row, { state: 'skipped', error: null });
-  // By the code of before: of which items that was, nobody knows any more.
-  if (event.children < row.nextIndex) {
-    if (run.failure === null) run.repeatFrom = event.step;
-    return refuse(run, row, fewerItems(run.id, row, event.children));
-  }
+  const { anew } = event;
+  if (anew !== undefined && anew.dropped.length > 0) dropTasks(run, row, anew.dropped, at, commands);
   row.children = event.children;
+  row.end = anew?.end ?? event.children;
   row.order = event.order;
+  row.list = event.items ?? null;
+  row.placement = anew?.placement ?? null;
   row.openedAt = at;
   row.state = 'open';
   noteRow(run, row);
   noteEvent(run, { at, kind: 'opened', step: event.step, scope: event.scope, count: event.children });
+  if (anew !== undefined && anew.words !== null)
+    noteEvent(run, { at, kind: 'edited', step: event.step, scope: event.scope, message: anew.words });
   if (event.children === 0) return endRow(run, row, 'succeeded', at, null);
   if (row.node.kind === 'step') run.claimable.add(row);
   // A group takes its first items, and goes on with those that were begun; a step goes on where it had been left, and may be done.
@@ -108,10 +111,6 @@ function prepared(run: RunInHand, event: Extract<EngineEvent, { kind: 'prepared'
 function refuse(run: RunInHand, row: Row, reason: string): void {
   run.failure ??= `step "${row.node.name}": ${reason}`;
   giveUpRow(run, row, { state: 'failed', error: reason });
-}
-
-function fewerItems(run: string, { node: { name }, nextIndex }: Row, children: number): string {
-  return `it has ${counted(children, 'item')} by now, and ${nextIndex} were begun; repeat it whole with \`headrace runs rerun ${run} --from ${name}\``;
 }
 
 function lookedUp(run: RunInHand, event: Extract<EngineEvent, { kind: 'looked up' }>, at: Micros): void {

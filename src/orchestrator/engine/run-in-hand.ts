@@ -10,6 +10,7 @@ import type {
   StepState,
   TaskChange,
   TaskCounts,
+  DroppedTasks,
   FreshClaims,
   StepChange,
 } from './batch.ts';
@@ -29,10 +30,16 @@ export interface Row {
   ending: { readonly state: 'failed' | 'skipped' | 'cancelled'; readonly error: string | null } | null;
   /** Tasks of a step, items of a group; null until it opens. */
   children: number | null;
-  /** Children from here on were never begun. */
+  /** Children from this number on were never begun. */
   nextIndex: number;
+  /** The numbers of its children end before this one; null until it opens. */
+  end: number | null;
   counts: { -readonly [State in keyof TaskCounts]: TaskCounts[State] };
   order: string | null;
+  /** Of a group: where its items lie. */
+  list: string | null;
+  /** Where it lies which child is which item's; null where each has the number of its place. */
+  placement: string | null;
   error: string | null;
   openedAt: Micros | null;
   endedAt: Micros | null;
@@ -92,8 +99,6 @@ export interface RunInHand {
   preparing: number;
   /** The first failure for good. */
   failure: string | null;
-  /** Where that is of a step which can't go on: with what step a run anew begins. */
-  repeatFrom: string | null;
   isCancelled: boolean;
   end: Exclude<RunState, 'queued' | 'running'> | null;
   /** What is to be looked at before the next event: rows that may be ready, groups that may take another item. */
@@ -108,6 +113,7 @@ export interface Changes {
   readonly pools: Map<string, PoolChange>;
   fresh: FreshClaims[];
   tasks: TaskChange[];
+  dropped: DroppedTasks[];
   slices: SliceChange[];
   events: RunEvent[];
   /** The newest event of a kind, step, scope and attempt, which the next may continue. */
@@ -148,7 +154,6 @@ export function takeInHand(
     runningTasks: 0,
     preparing: 0,
     failure: null,
-    repeatFrom: null,
     isCancelled,
     end: null,
     agenda: [],
@@ -158,6 +163,7 @@ export function takeInHand(
       pools: new Map(),
       fresh: [],
       tasks: [],
+      dropped: [],
       slices: [],
       events: [],
       newest: new Map(),
@@ -201,8 +207,11 @@ export function addRow(run: RunInHand, node: Node, scope: string, kept?: StepCha
     ending: null,
     children: kept?.children ?? null,
     nextIndex: kept?.nextIndex ?? 0,
+    end: kept?.end ?? null,
     counts: { ...(kept?.counts ?? NONE) },
     order: kept?.order ?? null,
+    list: kept?.items ?? null,
+    placement: kept?.placement ?? null,
     error: kept?.error ?? null,
     openedAt: kept?.openedAt ?? null,
     endedAt: kept?.endedAt ?? null,

@@ -104,9 +104,9 @@ function look(run: RunInHand, row: Row, at: Micros, commands: Command[]): void {
 }
 
 /** Before the tasks of which it is known whether they are cached run out. */
-function lookAhead(run: RunInHand, { node, scope, ahead, children, nextIndex, order }: Row, commands: Command[]): void {
+function lookAhead(run: RunInHand, { node, scope, ahead, end, nextIndex, order }: Row, commands: Command[]): void {
   if (ahead === null || ahead.isLooking || order === null || run.isCancelled) return;
-  const count = Math.min(AHEAD, (children ?? 0) - ahead.until);
+  const count = Math.min(AHEAD, (end ?? 0) - ahead.until);
   if (count <= 0 || ahead.until - nextIndex >= AHEAD) return;
   ahead.isLooking = true;
   commands.push({ kind: 'look up', step: node.name, scope, order, from: ahead.until, count });
@@ -142,8 +142,8 @@ function consider(run: RunInHand, row: Row, commands: Command[]): void {
 }
 
 function endStepWhereDone(run: RunInHand, row: Row, at: Micros): void {
-  const { counts, nextIndex, children } = row;
-  if (counts.running > 0 || counts.retry > 0 || nextIndex < (children ?? 0)) return;
+  const { counts, nextIndex, end } = row;
+  if (counts.running > 0 || counts.retry > 0 || nextIndex < (end ?? 0)) return;
   endRow(run, row, counts.failed > 0 ? 'failed' : counts.cancelled > 0 ? 'cancelled' : 'succeeded', at, null);
 }
 
@@ -166,7 +166,7 @@ function closeItems(run: RunInHand, row: Row): void {
 function fill(run: RunInHand, row: Row, at: Micros): void {
   const inside = run.graph.inside.get(row.node.name) ?? [];
   closeItems(run, row);
-  while (row.items.size < MOST_ITEMS && row.nextIndex < (row.children ?? 0) && mayClaim(run, row)) {
+  while (row.items.size < MOST_ITEMS && row.nextIndex < (row.end ?? 0) && mayClaim(run, row)) {
     const scope = scopeInside(row.scope, row.nextIndex);
     row.nextIndex += 1;
     row.counts.running += 1;
@@ -177,9 +177,9 @@ function fill(run: RunInHand, row: Row, at: Micros): void {
     }
     noteRow(run, row);
   }
-  if (row.items.size > 0 || (row.nextIndex < (row.children ?? 0) && mayClaim(run, row))) return;
+  if (row.items.size > 0 || (row.nextIndex < (row.end ?? 0) && mayClaim(run, row))) return;
   const { failed, cancelled } = row.counts;
-  const isCut = cancelled > 0 || row.nextIndex < (row.children ?? 0);
+  const isCut = cancelled > 0 || row.nextIndex < (row.end ?? 0);
   endRow(run, row, failed > 0 ? 'failed' : isCut ? 'cancelled' : 'succeeded', at, null);
 }
 

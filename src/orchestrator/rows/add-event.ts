@@ -6,17 +6,18 @@ import { type Db, statement } from './statement.ts';
 
 export function createEventWriter(
   kind: DatabaseKind,
-): (trx: Db, id: string, at: Micros, what: string, message?: string) => Promise<void> {
+): (trx: Db, id: string, at: Micros, what: string, message?: string, step?: string) => Promise<void> {
   const count = statement<{ events: number }>(
     kind,
     'update pipeline_runs set events = events + 1 where id = ? returning events',
   );
   const insert = statement(
     kind,
-    'insert into pipeline_events (run_id, number, at, kind, message) values (?, ?, ?, ?, ?)',
+    'insert into pipeline_events (run_id, number, at, kind, message, step, scope) values (?, ?, ?, ?, ?, ?, ?)',
   );
-  return async (trx, id, at, what, message) => {
+  return async (trx, id, at, what, message, step) => {
     const row = (await count(trx, id)).rows[0];
-    if (row !== undefined) await insert(trx, id, row.events, at, what, message ?? null);
+    if (row !== undefined)
+      await insert(trx, id, row.events, at, what, message ?? null, step ?? null, step === undefined ? null : '');
   };
 }

@@ -5,6 +5,7 @@
 import { type Clock, stringifyJson } from '../../core/index.ts';
 import type { PipelineSpec } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
+import { editsOf } from '../describe-edit.ts';
 import { createEventWriter } from './add-event.ts';
 import { createCancels, createRowCancels } from './cancel-run.ts';
 import { createRegroup } from './regroup-run.ts';
@@ -136,10 +137,13 @@ export function createRequests(database: Database, clock: Clock): Pick<RunStore,
         const now = code?.pipeline ?? before;
         const params = code?.params === undefined ? null : stringifyJson(code.params);
         await resumeRun(trx, code === undefined ? null : stringifyJson(now), params, code?.manifestHash ?? null, id);
+        const rowsBefore = code === undefined ? undefined : await regroup.look(trx, id, before);
         if (code !== undefined) await regroup.forget(trx, id, before, now);
         await resumeRows(trx, id, now, keepDone);
-        if (code !== undefined) await regroup.complete(trx, id, before, now);
-        await addEvent(trx, id, clock.nowMicros(), 'resumed');
+        if (rowsBefore !== undefined) await regroup.complete(trx, id, before, now, rowsBefore);
+        const at = clock.nowMicros();
+        await addEvent(trx, id, at, 'resumed');
+        for (const { step, words } of editsOf(before, now)) await addEvent(trx, id, at, 'edited', words, step);
         return true;
       }),
   };

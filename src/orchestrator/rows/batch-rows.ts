@@ -2,6 +2,7 @@
 
 import type { DatabaseKind } from '../../storage/index.ts';
 import type { Batch, SliceChange, TaskChange } from '../engine/batch.ts';
+import { createDrops } from './drop-rows.ts';
 import { type Columns, type Db, rowsOfJson, type Statement, statement, storable } from './statement.ts';
 import { groupedTasks, TASK_COLUMNS, toGroups } from './task-groups.ts';
 import { inPasses, toRanges } from './task-ranges.ts';
@@ -15,12 +16,15 @@ const STEP: Columns = {
   state: 'text',
   children: 'integer',
   next_index: 'integer',
+  number_end: 'integer',
   running: 'integer',
   retry: 'integer',
   succeeded: 'integer',
   failed: 'integer',
   cancelled: 'integer',
   order_uri: 'text',
+  items_uri: 'text',
+  placement_uri: 'text',
   error: 'text',
   opened_at: 'bigint',
   ended_at: 'bigint',
@@ -109,6 +113,8 @@ export function createBatchRows(kind: DatabaseKind): {
        at = excluded.at`,
   );
 
+  const dropTasks = createDrops(kind);
+
   const many = async (write: Write, trx: Db, id: string, rows: readonly Row[]): Promise<number> => {
     if (rows.length === 0) return 0;
     const { numAffectedRows = 0n } = await write(trx, id, JSON.stringify(rows));
@@ -158,6 +164,7 @@ export function createBatchRows(kind: DatabaseKind): {
           changes.filter(({ expects }) => expects === null),
         );
       }
+      if (batch.dropped.length > 0) await dropTasks(trx, id, batch.dropped);
       await many(insertSlices, trx, id, batch.slices.map(sliceRow));
       await many(
         insertEvents,
@@ -197,10 +204,11 @@ function cachedRow({ key, output, at }: Batch['cached'][number]): Row {
 }
 
 function stepRow(change: Batch['steps'][number]): Row {
-  const { step, scope, state, children, nextIndex, counts, order, error, openedAt, endedAt } = change;
+  const { step, scope, state, children, nextIndex, end, counts, order, items, placement, error } = change;
   const { running, retry, succeeded, failed, cancelled } = counts;
-  const numbers = [children, nextIndex, running, retry, succeeded, failed, cancelled];
-  return [step, scope, state, ...numbers, order, storable(error), openedAt, endedAt];
+  const numbers = [children, nextIndex, end, running, retry, succeeded, failed, cancelled];
+  const { openedAt, endedAt } = change;
+  return [step, scope, state, ...numbers, order, items, placement, storable(error), openedAt, endedAt];
 }
 
 function sliceRow({ id, step, scope, executor, tasks, at }: SliceChange): Row {

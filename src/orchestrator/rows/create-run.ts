@@ -29,10 +29,10 @@ export function createRunMaker(
   const names = textsOfJson(kind);
   const copySteps = statement(
     kind,
-    `insert into pipeline_steps (run_id, step, scope, state, children, next_index, running, retry, succeeded, failed, cancelled,
-       order_uri, error, opened_at, ended_at)
-     select cast(? as text), step, scope, state, children, next_index, running, retry, succeeded, failed, cancelled, order_uri, error,
-       opened_at, ended_at
+    `insert into pipeline_steps (run_id, step, scope, state, children, next_index, number_end, running, retry, succeeded, failed,
+       cancelled, order_uri, items_uri, placement_uri, error, opened_at, ended_at)
+     select cast(? as text), step, scope, state, children, next_index, number_end, running, retry, succeeded, failed, cancelled,
+       order_uri, items_uri, placement_uri, error, opened_at, ended_at
      from pipeline_steps where run_id = ? and step in (select value from ${names})`,
   );
   const copyTasks = statement(

@@ -19,7 +19,7 @@ import { toEvent, toRun, toSlice, toStep, toSummary } from './stored-rows.ts';
 const LIMIT = 100;
 const EVENTS_AT_ONCE = 1000;
 
-type Reads = Pick<RunStore, 'load' | 'list' | 'get' | 'events' | 'due' | 'localDrivers'>;
+type Reads = Pick<RunStore, 'load' | 'list' | 'get' | 'events' | 'edits' | 'due' | 'localDrivers'>;
 
 /** What slices are kept by whose driver had them on its own machine, before its id. */
 const LOCAL = 'local:';
@@ -62,6 +62,11 @@ export function createReads(database: Database): Reads {
   const readEvents = statement<EventRow>(
     kind,
     `select * from pipeline_events where run_id = ? and number > ? order by number limit ${EVENTS_AT_ONCE}`,
+  );
+  // What the index of those events says of itself.
+  const readEdits = statement<EventRow>(
+    kind,
+    `select * from pipeline_events where run_id = ? and kind = 'edited' order by number`,
   );
   const readLocal = statement<{ executor: string; busy: number }>(
     kind,
@@ -125,6 +130,7 @@ export function createReads(database: Database): Reads {
       const triggers = await triggersOf(rows);
       return rows.map((row) => ({ ...toSummary(row), counts: byRun.get(row.id) ?? NONE, ...triggers.get(row.id) }));
     },
+    edits: async (id) => (await readEdits(db(), id)).rows.map(toEvent),
     events: async (id, after = 0) => (await readEvents(db(), id, after)).rows.map(toEvent),
     localDrivers: async (id) =>
       (await readLocal(db(), id, id)).rows.map(({ executor, busy }) => ({

@@ -285,6 +285,8 @@ export interface RunStore {
   ): AsyncIterable<{ readonly index: number; readonly output: TaskOutput }>;
   /** What is kept of tasks by these keys, with the run that did them. */
   cached(keys: readonly string[]): Promise<ReadonlyMap<string, { readonly output: TaskOutput; readonly run: string }>>;
+  /** What became of it as it was edited and gone on with, in order. */
+  edits(id: string): Promise<readonly StoredEvent[]>;
   /** Those after that number; at most 1,000 at once. */
   events(id: string, after?: number): Promise<readonly StoredEvent[]>;
   /** Who ever drove it and had its tasks on their own machines, with whether some of those tasks go on by its rows. */

@@ -59,7 +59,8 @@ export function toStep(row: StepRow): StoredStep {
   const { running, retry, succeeded, failed, cancelled } = row;
   const counts = { running, retry, succeeded, failed, cancelled };
   const [openedAt, endedAt] = [row.opened_at, row.ended_at];
-  return { step, scope, state, children, nextIndex, counts, order, error, openedAt, endedAt };
+  const [items, placement, end] = [row.items_uri, row.placement_uri, row.number_end ?? children];
+  return { step, scope, state, children, nextIndex, end, counts, order, items, placement, error, openedAt, endedAt };
 }
 
 export function toTask(row: Omit<TaskRow, 'run_id'>): StoredTask {

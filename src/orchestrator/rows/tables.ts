@@ -43,12 +43,18 @@ export interface PipelineTables {
     state: StepState;
     children: number | null;
     next_index: number;
+    /** Tasks' numbers end before it; null in rows of earlier versions: they end with the items. */
+    number_end: number | null;
     running: number;
     retry: number;
     succeeded: number;
     failed: number;
     cancelled: number;
     order_uri: string | null;
+    /** Of a group: where its items lie; of a row of earlier versions, what is known of them. */
+    items_uri: string | null;
+    /** Where it lies which task is which item's; null where each has the number of its item's place. */
+    placement_uri: string | null;
     error: string | null;
     opened_at: number | null;
     ended_at: number | null;
@@ -72,6 +78,8 @@ export interface PipelineTables {
     started_at: number | null;
     ended_at: number | null;
   };
+  /** Tasks whose items the run has no more. */
+  pipeline_dropped_tasks: PipelineTables['pipeline_tasks'];
   pipeline_slices: {
     run_id: string;
     id: string;
@@ -106,8 +114,29 @@ export const TABLES_OF_RUNS = [
   'pipeline_events',
   'pipeline_slices',
   'pipeline_tasks',
+  'pipeline_dropped_tasks',
   'pipeline_steps',
   'pipeline_cache',
+] as const;
+
+/** Of a task's row. */
+export const DROPPED_COLUMNS = [
+  'run_id',
+  'step',
+  'scope',
+  'item_index',
+  'state',
+  'attempt',
+  'failures',
+  'losses',
+  'not_before',
+  'output',
+  'output_blob',
+  'error',
+  'copied_from',
+  'slice',
+  'started_at',
+  'ended_at',
 ] as const;
 
 export function migratePipelines(database: Database): Promise<Database> {
@@ -151,6 +180,27 @@ const migrations: readonly Migration[] = [
     name: '0005-elsewhere',
     async up(db) {
       await sql.raw('alter table pipeline_runs add column elsewhere text').execute(db);
+    },
+  },
+  {
+    name: '0006-items',
+    async up(db) {
+      for (const column of ['number_end integer', 'items_uri text', 'placement_uri text'])
+        await sql.raw(`alter table pipeline_steps add column ${column}`).execute(db);
+      await sql
+        .raw(
+          `create table pipeline_dropped_tasks (
+             run_id text not null, step text not null, scope text not null, item_index integer not null, state text not null,
+             attempt integer not null, failures integer not null, losses integer not null, not_before bigint not null, output text,
+             output_blob text, error text, copied_from text, slice text, started_at bigint, ended_at bigint)`,
+        )
+        .execute(db);
+      await sql
+        .raw(`create index pipeline_events_edited on pipeline_events (run_id, number) where kind = 'edited'`)
+        .execute(db);
+      await sql
+        .raw('create index pipeline_dropped_tasks_run on pipeline_dropped_tasks (run_id, step, scope)')
+        .execute(db);
     },
   },
 ];

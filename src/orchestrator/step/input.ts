@@ -3,7 +3,7 @@
 import { stringifyJson } from '../../core/index.ts';
 import { placeFiles } from './files.ts';
 import type { FileCache } from './file-cache.ts';
-import { hidesIndex, itemOf, type StepOrder } from './order.ts';
+import { hidesIndex, itemOf, placeOf, type StepOrder } from './order.ts';
 import { join } from 'node:path';
 
 export interface StepInput {
@@ -28,6 +28,6 @@ export async function prepareInput(order: StepOrder, cache: FileCache, directory
 /** The input of one attempt; its members are in docs/reference/step-environment.md. */
 export function inputOf(order: StepOrder, input: StepInput, index: number, attempt: number): string {
   const item = stringifyJson(itemOf(order, index) ?? null);
-  const place = hidesIndex(order) ? '' : `"index":${index},`;
+  const place = hidesIndex(order) ? '' : `"index":${placeOf(order, index)},`;
   return `{${place}"attempt":${attempt},"item":${item},${input.shared}}`;
 }

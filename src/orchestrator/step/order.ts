@@ -3,7 +3,7 @@
 import { HeadraceError, type Json, parseJson } from '../../core/index.ts';
 import type { Foreach, StepAction, StepSpec } from '../../definitions/index.ts';
 import { getBlob, type ObjectStore } from '../../storage/index.ts';
-import { foreachItem } from '../foreach.ts';
+import { itemAt, openPlaces, type Placement } from '../placement.ts';
 import type { SecretRef } from './secrets.ts';
 
 /** One JSON document in the artifact store, for a step and scope. Code is named by hash in `action`, each a blob. */
@@ -20,6 +20,8 @@ export interface StepOrder {
   readonly foreach?: Foreach;
   /** The items, where `foreach` is over a result. */
   readonly over?: readonly unknown[];
+  /** Of a step whose items were edited while its run went on: which task is which item's. */
+  readonly placement?: Placement;
   /** Results of the needed steps, by the name that they are needed under. */
   readonly needs: Readonly<Record<string, unknown>>;
   /** Of a step that registers models: the id of the nearest training set before it. */
@@ -61,8 +63,11 @@ export function hidesIndex({ index }: Pick<StepOrder, 'index'>): boolean {
 }
 
 /** The item of one task; null without `foreach`. */
-export function itemOf({ foreach, over }: Pick<StepOrder, 'foreach' | 'over'>, index: number): unknown {
-  if (foreach === undefined) return null;
-  const results = foreach.kind === 'result' ? new Map([[foreach.of, over]]) : new Map<string, unknown>();
-  return foreachItem(foreach, index, results);
+export function itemOf(order: Pick<StepOrder, 'foreach' | 'over' | 'placement'>, index: number): unknown {
+  return itemAt(order, placeOf(order, index));
+}
+
+/** Among the order's items, the place of the one that a task is for: what it is given as its index. */
+export function placeOf({ placement }: Pick<StepOrder, 'placement'>, index: number): number {
+  return openPlaces(placement).placeOf(index) ?? index;
 }

@@ -11,7 +11,7 @@ import { type LogFile, type LogStream, openLogFile } from '../log-file.ts';
 import { killTree } from '../../step/process-tree.ts';
 import { killMarked, MARK } from '../marks.ts';
 import { signalGroup } from '../signal-group.ts';
-import { hidesIndex, itemOf } from '../order.ts';
+import { hidesIndex, itemOf, placeOf } from '../order.ts';
 import type { MemoryLimit } from '../memory-limits.ts';
 import { exitOutcome, failure, outOfMemory, type TaskOutcome, timedOut } from '../outcome.ts';
 import { notJson } from '../plain-data.ts';
@@ -265,7 +265,11 @@ export function startWarmWorker(
       queue.push(...attempts);
       send(pipe, {
         kind: 'tasks',
-        tasks: attempts.map(({ index, attempt }) => [index, attempt, itemOf(next.order, index) ?? null]),
+        tasks: attempts.map(({ index, attempt }) => [
+          placeOf(next.order, index),
+          attempt,
+          itemOf(next.order, index) ?? null,
+        ]),
       });
       if (wasIdle) {
         busySince = performance.now();

@@ -13,7 +13,7 @@ export type WorkerOrder =
       readonly shared: string;
       readonly hidesIndex: boolean;
     }
-  | { readonly kind: 'tasks'; readonly tasks: readonly (readonly [index: number, attempt: number, item: unknown])[] }
+  | { readonly kind: 'tasks'; readonly tasks: readonly (readonly [place: number, attempt: number, item: unknown])[] }
   /** What has not started comes back. */
   | { readonly kind: 'recall' };
 
