@@ -132,8 +132,11 @@ async function lookAtStore(app: App, isRegistryRead: boolean): Promise<Finding> 
   const check = 'online store';
   let lack: Awaited<ReturnType<typeof storeLack>>;
   const finding = await look(check, 'check online.url, and that its server runs', async () => {
-    await (await app.online()).marks('doctor');
+    const notes = await (await app.online()).notes();
     if (!isRegistryRead) return 'answers';
+    const own = await (await app.runs()).registry();
+    const other = notes.registries.find((one) => one !== own);
+    if (other !== undefined) throw (await import('../online/index.ts')).otherRegistry(other, own);
     lack = await lackOfStore(app);
     return 'answers, and has what runs filled';
   });

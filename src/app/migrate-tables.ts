@@ -20,7 +20,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     online,
     { migrateFleet, migratePipelines, migrateSchedules, migrateTriggers },
     { openRegistry },
-    { migrateLeases },
+    { migrateLeases, migrateRegistryId },
     monitoring,
     rollouts,
   ] = await Promise.all([
@@ -37,6 +37,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     import('../rollouts/index.ts'),
   ]);
   await openRegistry(database, clock);
+  await migrateRegistryId(database);
   await online.openRuns(database);
   await online.openRowSchemas(database);
   await events.migrateEventLog(database);

@@ -11,7 +11,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { runsRows },
     { trainingSetRows },
     { fleetRows, poolSlotRows, runStoreRows, schedulerRows },
-    { leaseRows },
+    { leaseRows, registryIdRows },
     { alertRows, minuteRows },
     { experimentRows, rolloutRows },
   ] = await Promise.all([
@@ -37,6 +37,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     fleetRows,
     schedulerRows,
     leaseRows,
+    registryIdRows,
     alertRows,
     experimentRows,
     minuteRows,

@@ -36,9 +36,10 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const isInsecure = options.insecure ?? values['server.insecure'];
   checkHost(host, isLoopback(host) || (await isGuarded(app)), isInsecure, app.logger);
   outliveReaders();
-  // A server without definitions, or without its store, could only refuse.
+  // A server without definitions, or without its store, could only refuse; by another registry's it would answer wrongly.
   await needDefinitions(app);
-  await (await app.online()).marks('start');
+  const { readOwnNotes } = await import('../online/index.ts');
+  await readOwnNotes(await app.online(), await (await app.runs()).registry());
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');

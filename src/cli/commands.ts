@@ -74,6 +74,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'list the event log’s writers, forget a lost one',
     load: async () => (await import('./log.ts')).logCommand,
   },
+  {
+    name: 'online',
+    summary: 'show whose the online store is, take over that of a registry that is gone',
+    load: async () => (await import('./online.ts')).onlineCommand,
+  },
   { name: 'push', summary: 'push events from a file', load: async () => (await import('./push.ts')).pushCommand },
   {
     name: 'consume',

@@ -59,7 +59,7 @@ async function removeVersion(app: App, action: string, named: string | undefined
     );
   }
   await registry.versions.remove({ version, epoch: row.epoch }, app.environment.actor);
-  const deps = { registry, runs: await app.runs(), store: await app.online(), clock: app.clock };
+  const deps = { registry, runs: await app.runs(), store: await app.online(), clock: app.clock, logger: app.logger };
   const deadline = performance.now() + SWEEP_LIMIT_MS;
   let left = await sweepVersions(deps);
   while (left.some((one) => one.version === version) && performance.now() < deadline) {

@@ -102,9 +102,18 @@ export interface CutContents {
   readonly shippedMicros: Micros;
 }
 
+/** The greatest writer number that is known elsewhere, and what to do where the registry has forgotten that. */
+export interface SeenWriter {
+  readonly number: number;
+  /** `last`: the greatest number that the registry knows. */
+  onForgotten(last: number): void;
+}
+
 /** A log that this process holds, its own or a dead process's: nobody else can while the lock is held. */
 export interface LogWriter {
   readonly writer: number;
+  /** Tells it apart from another that was given the same number. */
+  readonly token: string;
   readonly holder: number;
   /** The open cut; 0 before the first. */
   readonly cut: number;
@@ -151,8 +160,11 @@ export interface LogWriter {
  * HR_LOG_DAMAGED (names file and byte, or partition and offset).
  */
 export interface EventLog {
-  /** Registers this process as a new writer and takes its lock. */
-  register(): Promise<LogWriter>;
+  /**
+   * Registers this process as a new writer and takes its lock. Its number is above those that the registry knows, and above
+   * the one that was `seen`.
+   */
+  register(seen?: SeenWriter): Promise<LogWriter>;
   /**
    * Takes over the logs of dead writers, each with its holder number raised; those alive are left. On disk those of this
    * machine, in a topic those of any. A folder on disk that is not where its holder registered it (a copy of it, another

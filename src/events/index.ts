@@ -7,6 +7,7 @@ export type {
   IdempotencyKey,
   LogEntry,
   LogWriter,
+  SeenWriter,
   NewEntry,
   PushedRow,
   WriterRow,

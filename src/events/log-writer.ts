@@ -26,6 +26,8 @@ export interface LogKeeping {
   entries(from: number, to: number): AsyncIterable<LogEntry>;
   /** Takes no more; resolves when nothing is under way. */
   close(): Promise<void>;
+  /** Where the registry has lost the writer's row: adds it again. False where it has not; left out where that can't be done. */
+  restoreRow?(): Promise<boolean>;
   /** Lets another hold the log; one that has ended nobody will. */
   letGo(isEnded: boolean): Promise<void>;
 }
@@ -38,7 +40,7 @@ export interface WriterContext {
 
 export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: WriterContext): LogWriter {
   const { writers, clock, logger } = context;
-  const { number: writer, holder } = row;
+  const { number: writer, token, holder } = row;
   let shippedCut = row.shipped;
   let state: 'open' | 'ended' | 'fenced' | 'closed' = row.state === 'ended' ? 'ended' : 'open';
 
@@ -56,7 +58,8 @@ export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: Writ
       const shipped = Math.max(shippedCut, news.shipped ?? 0);
       const { cut, offset: logged } = keeping.durable();
       const all = { ...news, seenMicros: clock.nowMicros(), cut, shipped, logged };
-      if (!keeping.isTaken && (await writers.tell(writer, holder, all))) {
+      const isTold = async () => !keeping.isTaken && (await writers.tell(writer, holder, all));
+      if ((await isTold()) || ((await keeping.restoreRow?.()) === true && (await isTold()))) {
         shippedCut = shipped;
         return;
       }
@@ -99,6 +102,7 @@ export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: Writ
 
   return {
     writer,
+    token,
     holder,
     get cut() {
       return keeping.called().cut;

@@ -136,13 +136,55 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
       await options.refresh?.();
       return plans();
     }).then(
-      (opened) => (writer = opened),
+      (opened) => {
+        writer = opened;
+        void opened.refused.then(() => replace(opened));
+        return opened;
+      },
       (error: unknown) => {
         opening = undefined;
         throw error;
       },
     );
     return opening;
+  };
+
+  /** Writers that the store refuses, whose entries are not moved yet. */
+  let former: readonly PushWriter[] = [];
+  let moving: Promise<void> | undefined;
+
+  const moveAll = async (): Promise<void> => {
+    for (const own of former) {
+      await (await ownWriter()).takeOver(own);
+      former = former.filter((one) => one !== own);
+      logger.info({ writer: own.writer }, 'what the writer took counts under a new number now');
+      await own.close(options.closeLimitMs ?? CLOSE_LIMIT_MS);
+    }
+  };
+  const moveFormer = (): Promise<void> => (moving ??= moveAll().finally(() => (moving = undefined)));
+
+  /** The store refused parts: another writer has the number, or another process settled the log of this one. */
+  const replace = async (own: PushWriter): Promise<void> => {
+    if (writer === own) [writer, opening] = [undefined, undefined];
+    const row = (await deps.log.writers().catch(() => undefined))?.find(({ number }) => number === own.writer);
+    const isSettled = row?.token === own.token && (row.holder > own.holder || row.state === 'forgotten');
+    if (isSettled) {
+      logger.error({ writer: own.writer }, 'the writer was settled by another process; another is opened');
+      return own.close(0);
+    }
+    const fields = {
+      writer: own.writer,
+      own: own.token,
+      registered: row?.token ?? null,
+      machine: row?.machine ?? null,
+    };
+    const sentence = `the online store has another writer ${own.writer}: this one registers a new number and writes its parts again`;
+    logger.error(fields, sentence);
+    former = [...former, own];
+    await moveFormer().catch((error: unknown) => {
+      const reason = messageOf(error);
+      logger.warn({ reason }, 'what a writer took could not be moved to its new number yet; trying again');
+    });
   };
 
   const planOf = (name: string) => {
@@ -217,6 +259,7 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
     if (performance.now() - lastSettle < (options.settleEveryMs ?? SETTLE_EVERY_MS)) return;
     await settle(false);
     await letGo();
+    await moveFormer();
   };
 
   const lookNow = async (): Promise<void> => {
@@ -300,6 +343,9 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
       const limitMs = options.closeLimitMs ?? CLOSE_LIMIT_MS;
       // A look that hangs must not keep the writer from its end.
       const looked = endedWithin(looking ?? Promise.resolve(), limitMs);
+      // What can't be moved in time is settled by the next process, from where it is.
+      if (former.length > 0) await endedWithin(moveFormer(), limitMs);
+      for (const own of former) await own.close(0);
       await opening?.then(
         (opened) => opened.close(limitMs),
         () => {},

@@ -10,12 +10,13 @@ export interface PartLane {
   write(parts: readonly Part[]): Promise<void>;
   /** Why the node did not take the last write; undefined when it did. */
   readonly failure: unknown;
-  close(): void;
+  /** With `why`, whoever waits is told so; else nobody is told anything any more. */
+  close(why?: Error): void;
 }
 
 export interface LaneContext {
-  /** One write to the store. */
-  put(parts: readonly Part[]): Promise<void>;
+  /** One write to the store. Gives why the store takes no part of this writer any more, where it refused some. */
+  put(parts: readonly Part[]): Promise<Error | undefined>;
   /** Whether another node than this lane's has the part by now. */
   isElsewhere(part: Part): boolean;
   /** Takes parts to where they belong now. */
@@ -42,12 +43,17 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
   let waiters: Waiter[] = [];
   let running: Promise<void> | undefined;
   let isClosed = false;
+  let refusal: Error | undefined;
   let failure: unknown;
   let failingSinceMs = 0;
 
   const writeBatch = async (parts: readonly Part[]): Promise<boolean> => {
     try {
-      await put(parts);
+      const refused = await put(parts);
+      if (refused !== undefined) {
+        close(refused);
+        return false;
+      }
     } catch (error) {
       if (failure === undefined) {
         failingSinceMs = performance.now();
@@ -79,6 +85,10 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
           retryMs = FIRST_RETRY_MS;
           continue;
         }
+        if (refusal !== undefined) {
+          giveUp(told);
+          return;
+        }
         if (performance.now() - failingSinceMs >= giveUpMs) {
           giveUp(told);
           return;
@@ -88,6 +98,10 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
         retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
         // Not of the batch alone: what comes behind it must not wait for a node that it is not on any more.
         isHandedOn = parts.some(isElsewhere);
+      }
+      if (refusal !== undefined) {
+        giveUp(told);
+        return;
       }
       // Of a writer that gave up nobody is told that it wrote.
       if (isClosed) break;
@@ -106,13 +120,22 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
     waiters = [];
     dirty = new Set();
     running = undefined;
-    for (const { failed } of dropped) failed(failure);
+    for (const { failed } of dropped) failed(refusal ?? failure);
     // Who comes next has the same patience.
     failure = undefined;
   };
 
+  const close = (why?: Error): void => {
+    isClosed = true;
+    refusal ??= why;
+    dirty.clear();
+    // A loop that is under way tells those that it has taken.
+    if (refusal !== undefined && running === undefined) giveUp([]);
+  };
+
   return {
     write(its) {
+      if (refusal !== undefined) return Promise.reject(refusal);
       for (const part of its) dirty.add(part);
       const written = new Promise<void>((done, failed) => waiters.push({ its, done, failed }));
       running ??= loop();
@@ -121,9 +144,6 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
     get failure() {
       return failure;
     },
-    close() {
-      isClosed = true;
-      dirty.clear();
-    },
+    close,
   };
 }

@@ -9,6 +9,8 @@ export interface Part extends RecordRef, PartId {
   fold: Uint8Array | undefined;
   /** When the last of its events is known; −Infinity for none. */
   lastKnown: Micros;
+  /** Number under which it was written last; 0 before. */
+  n: number;
 }
 
 export interface PartTable {
@@ -43,7 +45,7 @@ export function createPartTable(writer: number, cut: number): PartTable {
     const shelf: PartShelf = {
       find: (keyText) => parts.get(keyText),
       add(keyText, key) {
-        const part: Part = { entity, key, version, writer, cut, boundary, fold: undefined, lastKnown: -Infinity };
+        const part: Part = { entity, key, version, writer, cut, boundary, fold: undefined, lastKnown: -Infinity, n: 0 };
         parts.set(keyText, part);
         size++;
         bytes += PART_BYTES + 2 * key.length;

@@ -1,7 +1,7 @@
 // Writes parts to the store, each node's in a lane of their own: while one node is away, what lies on the others is
 // written all the same. Who waits for a node that is away is told after a while.
 
-import { type Clock, type Logger, type Micros, systemClock } from '../core/index.ts';
+import { type Clock, HeadraceError, type Logger, type Micros, systemClock } from '../core/index.ts';
 import type { PartWrite, StoreWriter } from '../online/index.ts';
 import { nodeOrUnknown } from './node-lane.ts';
 import { createPartLane, type PartLane } from './part-lane.ts';
@@ -16,21 +16,26 @@ export interface PartWriter {
   close(): void;
 }
 
-/**
- * `giveUpMs`: how long a node may fail before what waits for it is dropped and told so; for ever when left out. `clock` says
- * for how long events of a part are not known yet.
- */
+export interface PartWriterOptions {
+  /** How long a node may fail before what waits for it is dropped and told so; for ever when left out. */
+  readonly giveUpMs?: number;
+  /** Says for how long events of a part are not known yet. */
+  readonly clock?: Clock;
+  /** Called once, when the store has refused parts: whatever is written from then on is refused here. */
+  readonly onRefused?: (refused: readonly PartWrite[]) => void;
+}
+
 export function createPartWriter(
   store: Pick<StoreWriter, 'putParts' | 'nodeOf'>,
   holder: number,
   logger: Logger,
-  giveUpMs = Number.POSITIVE_INFINITY,
-  clock: Clock = systemClock,
+  { giveUpMs = Number.POSITIVE_INFINITY, clock = systemClock, onRefused }: PartWriterOptions = {},
 ): PartWriter {
   const lanes = new Map<string, PartLane>();
   // Of all lanes: a part may come from one into another.
   let n = 0;
   let isClosed = false;
+  let refusal: Error | undefined;
 
   const nodeOf = ({ entity, key }: Part): string => nodeOrUnknown(() => store.nodeOf(entity, key));
 
@@ -39,15 +44,24 @@ export function createPartWriter(
     if (lane === undefined) {
       const isElsewhere = (part: Part): boolean => nodeOf(part) !== node;
       lane = createPartLane(node, { put, isElsewhere, redirect: write, giveUpMs, logger });
-      if (isClosed) lane.close();
+      if (isClosed) lane.close(refusal);
       lanes.set(node, lane);
     }
     return lane;
   };
 
-  const put = (parts: readonly Part[]): Promise<void> => {
+  const put = async (parts: readonly Part[]): Promise<Error | undefined> => {
     const now = clock.nowMicros();
-    return store.putParts(parts.map((part) => writeOf(part, holder, ++n, now)));
+    const refused = await store.putParts(parts.map((part) => writeOf(part, holder, ++n, now)));
+    const [first] = refused ?? [];
+    if (refused === undefined || first === undefined) return undefined;
+    if (refusal === undefined) {
+      refusal = numberTaken(first.writer);
+      isClosed = true;
+      for (const lane of lanes.values()) lane.close(refusal);
+      onRefused?.(refused);
+    }
+    return refusal;
   };
 
   const write = (parts: Iterable<Part>): Promise<void> => {
@@ -79,7 +93,14 @@ export function createPartWriter(
 // Member by member: a spread takes several times as long.
 function writeOf(part: Part, holder: number, n: number, now: Micros): PartWrite {
   const { entity, key, version, writer, cut, boundary, fold, lastKnown } = part;
+  part.n = n;
   const waitsMs = lastKnown > now ? Math.ceil((lastKnown - now) / 1000) : undefined;
   // Only parts that were folded are written.
   return { entity, key, version, writer, cut, boundary, fold: fold as Uint8Array, holder, n, waitsMs };
+}
+
+/** What whoever pushed is told: what is logged counts once, under the number that the writer has next. */
+export function numberTaken(writer: number): HeadraceError {
+  const sentence = `the online store refuses the parts of writer ${writer}, because another writer has its number: this server registers a new one. What was logged is seen once that is done; repeat the push only with its Idempotency-Key.`;
+  return new HeadraceError('HR_ONLINE_UNAVAILABLE', sentence);
 }

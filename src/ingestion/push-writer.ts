@@ -3,10 +3,9 @@
 
 import type { BrokenRule } from '../checks/index.ts';
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
-import type { CutView, IdempotencyKey, LogEntry, LogWriter } from '../events/index.ts';
-import { type Claim, holdsClaim, type StoreWriter } from '../online/index.ts';
+import type { IdempotencyKey, LogEntry } from '../events/index.ts';
+import { type Claim, holdsClaim } from '../online/index.ts';
 import { claimId, claimOf, createClaimDesk } from './claim-desk.ts';
-import { readCutView } from './cut-view.ts';
 import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
 import { createFirstCuts } from './first-cuts.ts';
@@ -17,9 +16,10 @@ import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
 import { knownOf } from './known-time.ts';
 import { checkDerivedTimes, withoutFarTimes } from './parse-push.ts';
-import { createPartWriter } from './part-writer.ts';
+import { openLog } from './open-log.ts';
+import { createPartWriter, numberTaken } from './part-writer.ts';
+import { createMove, type Receiver } from './move-entries.ts';
 import { createPatience, unavailable } from './patience.ts';
-import { publishSchemas } from './publish-schemas.ts';
 import { type CheckedPush, checkPush } from './push-checks.ts';
 import { createPushedCount } from './pushed-count.ts';
 import type { PushResult } from './push-result.ts';
@@ -38,6 +38,15 @@ export interface PushWriter {
   repeat(source: string, key: IdempotencyKey, count: number): Promise<PushResult | undefined>;
   /** Where the feed's next batch begins; undefined before it began. */
   feedPosition(feed: FeedId): Promise<number | undefined>;
+  /** Its log's, as the registry has them. */
+  readonly token: string;
+  readonly holder: number;
+  /** Resolves once the store has refused its parts: then it takes nothing more. */
+  readonly refused: Promise<void>;
+  /** Counts here what a writer took that was refused. Where it throws, it may be called again. */
+  takeOver(former: PushWriter): Promise<void>;
+  /** Of a refused writer, once nothing of it is under way: moves what it took of unsealed cuts. */
+  move(to: Receiver): Promise<void>;
   /** Tells the registry that the writer lives. Throws HR_CONFLICT when it was forgotten: open another. */
   touch(): Promise<void>;
   /** Ends the open cut, for the runs that ask and are not answered yet; does nothing when none does. */
@@ -97,7 +106,7 @@ export async function openPushWriter(
     // Before the first cut there is nothing that a node could have lost.
     onNode: (node) => linked?.(node),
   });
-  const parts = createPartWriter(store, log.holder, logger, Infinity, clock);
+  const parts = createPartWriter(store, log.holder, logger, { clock, onRefused: () => refuse() });
   const desk = createClaimDesk(store, logger);
   const failureOfStore = (): unknown => parts.failure ?? desk.failure ?? cuts.failure;
   const storeFailure = (): string | undefined => {
@@ -118,6 +127,14 @@ export async function openPushWriter(
   let waitingRows = 0;
   const underWay = new Map<string, { readonly hash: string; readonly work: Promise<PushResult | undefined> }>();
   let isClosing = false;
+  let isRefused = false;
+  const refused = Promise.withResolvers<void>();
+  const refuse = (): void => {
+    isRefused = true;
+    cuts.stop();
+    relinks.close();
+    refused.resolve();
+  };
 
   const relinks = createRelinks({
     deps,
@@ -204,6 +221,7 @@ export async function openPushWriter(
     const called = cuts.current;
     if (called.plans !== wanted && !isClosing) return undefined;
     if (isClosing) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
+    if (isRefused) throw numberTaken(log.writer);
     const isTooMuch =
       called.table.bytes > limits.memoryBytes || waitingRows * BYTES_PER_WAITING_ROW > limits.memoryBytes;
     const failure = isTooMuch ? failureOfStore() : undefined;
@@ -304,8 +322,32 @@ export async function openPushWriter(
     if (isCoveredEverywhere(marks, cuts.plans, log.writer, cuts.current.cut)) await log.end();
   };
 
+  /** Where entries of another writer are added to this one's log. */
+  const receiver = (): Receiver => ({
+    log,
+    store,
+    parts,
+    plans: cuts.plans,
+    enter() {
+      const cut = cuts.current;
+      return { cut, leave: cut.enter() };
+    },
+    nowMicros,
+    claimRetentionMs: limits.claimRetentionMs,
+  });
+  let moveTo: ReturnType<typeof createMove> | undefined;
+
   return {
     writer: log.writer,
+    token: log.token,
+    holder: log.holder,
+    refused: refused.promise,
+    takeOver: (former) => former.move(receiver()),
+    async move(to) {
+      await Promise.all(cuts.unsealed.map((cut) => cut.idle()));
+      moveTo ??= createMove({ log, store, cuts: cuts.unsealed });
+      await moveTo(to);
+    },
     push(wanted, source, given) {
       const { keyed: key } = given;
       if (key === undefined) return patience.within(take(wanted, source, given));
@@ -353,39 +395,4 @@ export async function openPushWriter(
       await log.close();
     },
   };
-}
-
-/** A new writer with its first cut open. What was begun when that fails is left to whoever settles. */
-async function openLog(
-  deps: IngestionDeps,
-  readPlans: () => Promise<SourcePlans>,
-  link: {
-    lifetimeMs(entity: string, plans: SourcePlans): number | undefined;
-    onNode(node: string): void;
-  },
-): Promise<{
-  readonly log: LogWriter;
-  readonly store: StoreWriter;
-  readonly view: CutView;
-  readonly first: SourcePlans;
-}> {
-  const log = await deps.log.register();
-  let store: StoreWriter | undefined;
-  try {
-    const first = await readPlans();
-    store = await deps.store.writer({
-      writer: log.writer,
-      holder: log.holder,
-      lifetimeMs: (entity) => link.lifetimeMs(entity, first),
-      onNode: (node) => link.onNode(node),
-    });
-    await publishSchemas(deps.schemas, first);
-    const view = await readCutView(deps.runs, first);
-    await log.openCut(view);
-    return { log, store, view, first };
-  } catch (error) {
-    await store?.close();
-    await log.close();
-    throw error;
-  }
 }

@@ -116,7 +116,8 @@ export async function refoldCut(
   return claims;
 }
 
-async function loggedRows(lens: Lens, entry: LogEntry): Promise<LensRows> {
+/** An entry's rows as a lens has them, derived again. */
+export async function loggedRows(lens: Lens, entry: LogEntry): Promise<LensRows> {
   const pushed = entry.rows(lens.source);
   const rows = await lens.deriveAgain(pushed.map(({ row }) => row));
   const known = pushed.map(({ knownMicros }, i) => {

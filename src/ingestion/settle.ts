@@ -44,10 +44,11 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
   const store = await deps.store.writer({
     writer: log.writer,
     holder: log.holder,
+    owner: { registry: await runs.registry(), token: log.token },
     lifetimeMs: (entity) => latest.lifetimeMs(entity),
     onNode: (node) => linked?.(node),
   });
-  const parts = createPartWriter(store, log.holder, logger, deps.limits.timeoutMs, deps.clock);
+  const parts = createPartWriter(store, log.holder, logger, { giveUpMs: deps.limits.timeoutMs, clock: deps.clock });
   /** Void entries of cuts that the dead left unsealed, once they are found. */
   const decided = new Map<number, ReadonlySet<number>>();
   // From now on, again whenever a node is connected anew.

@@ -13,12 +13,14 @@ export type {
   RunLink,
   StoredPart,
   StoredRecord,
+  StoreNotes,
   StoreRun,
   StoreWriter,
   VersionId,
   WantedVersion,
   WriterLink,
 } from './online-store.ts';
+export { askForRun, otherRegistry, readOwnNotes, reportForgotten } from './store-notes.ts';
 export { type OnlineStoreOptions, openOnlineStore } from './open-online-store.ts';
 export { describeKey } from './records/describe-key.ts';
 export { createFeatureReader, type FeatureReader, type ReadRow, type RecordSource } from './records/feature-reader.ts';

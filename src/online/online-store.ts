@@ -81,9 +81,27 @@ export const LIFETIME_SLACK_MICROS: Micros = 2 * MICROS_PER_DAY;
 /** How long records of an entity live after a write, at least; undefined is for ever. A later write never brings an end nearer. */
 export type LifetimeOf = (entity: string) => number | undefined;
 
+/** Who writes, as each node keeps it; left out by those that write under no registry. */
+export interface WriterOwner {
+  /** The registry that gave the writer its number. */
+  readonly registry: string;
+  /** The writer's own, which tells it apart from another that was given the same number. */
+  readonly token: string;
+}
+
+/** What a store keeps of the registry that writes to it. Each node has it, and may lose it: the others' count then. */
+export interface StoreNotes {
+  /** Of the registries that filled it; several where its nodes come from several stores. */
+  readonly registries: readonly string[];
+  /** The greatest writer number that it has seen, and the greatest run number; 0 for none. */
+  readonly writer: number;
+  readonly run: number;
+}
+
 export interface WriterLink {
   readonly writer: number;
   readonly holder: number;
+  readonly owner?: WriterOwner;
   /** Milliseconds. */
   readonly lifetimeMs: LifetimeOf;
   /**
@@ -98,8 +116,13 @@ export interface WriterLink {
  * given together fails together; what lies on one node, given by itself, waits for no other.
  */
 export interface StoreWriter {
-  /** Resolves once each is there, or one with a greater number. */
-  putParts(parts: readonly PartWrite[]): Promise<void>;
+  /**
+   * Gives the parts that the store did not take, because one with a greater number is there, or another writer has this
+   * one's number; undefined where it took all. Throws HR_OTHER_REGISTRY where the store is another registry's.
+   */
+  putParts(parts: readonly PartWrite[]): Promise<readonly PartWrite[] | undefined>;
+  /** Removes those parts that are there as they were written: under this number, with this fold. */
+  withdraw(parts: readonly PartWrite[]): Promise<void>;
   /**
    * First wins: gives, per claim, the one that holds the id from now on. Resolves once every connected replica has
    * them, so that no failover can take a claim back.
@@ -123,6 +146,8 @@ export interface RunLink {
   /** Whose records the version's are. */
   readonly entity: string;
   readonly run: number;
+  /** The registry that gave the run its number; left out by those that write under none. */
+  readonly registry?: string;
   readonly lifetimeMs: LifetimeOf;
   /** Asked after a connection got its name and before it writes: whether the run's row is still its own and open. */
   isOpen(): Promise<boolean>;
@@ -190,6 +215,10 @@ export interface OnlineStore {
   scan(entity: string, version: VersionId): AsyncIterable<{ readonly key: EncodedKey; readonly record: StoredRecord }>;
   /** Every node, or `only` that, with its mark of the version. LMDB is one node. */
   marks(version: VersionId, only?: string): Promise<readonly NodeMark[]>;
+  /** What is kept of the registry that writes to it, by those of its nodes that answer. */
+  notes(): Promise<StoreNotes>;
+  /** Makes it the store of another registry, at every node; what its nodes keep of numbers stays. */
+  adopt(registry: string): Promise<void>;
   /** The writer's connections are named by it. */
   writer(link: WriterLink): Promise<StoreWriter>;
   /** Cuts off whatever an earlier holder of the writer left on its way. */

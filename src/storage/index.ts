@@ -4,6 +4,7 @@ export type { Collector, CollectorPlan, Removable } from './collector.ts';
 export { createSharedClock, type SharedClock } from './database/shared-clock.ts';
 export type { Database, DatabaseAccess, DatabaseKind, Migration, TransactionOptions } from './database/database.ts';
 export { openDatabase } from './database/open-database.ts';
+export { migrateRegistryId, registryId, registryIdRows } from './database/registry-id.ts';
 export {
   dumpDatabase,
   type DumpedDatabase,

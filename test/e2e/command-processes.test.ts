@@ -24,6 +24,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   'features get --service shop_features --rows [{"customer":"ada"}]': 'rows',
   views: 'views',
   'log prune': 'writers',
+  'online show': 'store',
   'push purchases events.jsonl': 'accepted',
   'quarantine list': 'sources',
   'models show returns': 'versions',

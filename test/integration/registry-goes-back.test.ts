@@ -71,12 +71,12 @@ describe.each(rows(kinds.slice(0, 1), kinds.slice(1)))('pushes on $name', (kind)
     expect({ rows: await rowsRead(), acknowledged }).toEqual({ rows: 4, acknowledged: 4 });
   });
 
-  it.fails('of two servers that were given the same number count (datapath/D2)', async () => {
+  it('of two servers that were given the same number count', async () => {
     await pushByTwo(true);
     expect(await rowsRead()).toBe(acknowledged);
   });
 
-  it.fails('by a server that is given its own number again count (datapath/D2)', async () => {
+  it('by a server that is given its own number again count', async () => {
     const server = await open('a');
     await push(server);
     await loseWriter(world.database, server.ingestion.status().writer?.writer ?? 0);
@@ -85,7 +85,7 @@ describe.each(rows(kinds.slice(0, 1), kinds.slice(1)))('pushes on $name', (kind)
     expect(await rowsRead()).toBe(acknowledged);
   });
 
-  it.fails('under a new registry are refused by a store that another one has filled (datapath/D2)', async () => {
+  it('under a new registry are refused by a store that another one has filled', async () => {
     await push(await open('a'));
     const fresh = await openIngestionWorld({ prepare: async () => ({ ...world.place, remove: async () => {} }) });
     try {
@@ -127,7 +127,7 @@ describe('a run', () => {
     expect(await marksOf(false)).toEqual([1, 2]);
   });
 
-  it.fails('has one above the number that the store knows, whatever the registry lost (datapath/D2)', async () => {
+  it('has one above the number that the store knows, whatever the registry lost', async () => {
     const [first = 0, second = 0] = await marksOf(true);
     expect(second).toBeGreaterThan(first);
   });

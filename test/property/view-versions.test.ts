@@ -5,7 +5,14 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, type Micros, type Row } from '../../src/core/index.ts';
+import {
+  MICROS_PER_HOUR,
+  MICROS_PER_MINUTE,
+  MICROS_PER_SECOND,
+  type Micros,
+  type Row,
+  silentLogger,
+} from '../../src/core/index.ts';
 import {
   type Definitions,
   type LiveVersion,
@@ -181,7 +188,7 @@ describe.each(onlineStoreKinds())('versions side by side on $name', (kind) => {
                   await registry.versions.remove(row, 'a');
                   kept = await keptOf(registry, byHash);
                   // The writer lets go of it at its next cut; its records go before or after.
-                  await sweepVersions({ registry, runs: world.runs, store, clock: world.clock });
+                  await sweepVersions({ registry, runs: world.runs, store, clock: world.clock, logger: silentLogger });
                   break;
                 }
               }

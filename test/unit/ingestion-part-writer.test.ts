@@ -34,7 +34,7 @@ function openStore() {
       for (const { key } of parts) moved.add(nameOf(key));
     },
     nodeOf: (_entity: string, key: EncodedKey): string => (moved.has(nameOf(key)) ? 'other' : 'gone'),
-    async putParts(parts: readonly PartWrite[]): Promise<void> {
+    async putParts(parts: readonly PartWrite[]): Promise<undefined> {
       tries++;
       if (parts.some(({ key }) => !moved.has(nameOf(key)))) throw new HeadraceError('HR_ONLINE_UNAVAILABLE', 'gone');
       this.written.push(...parts);

@@ -93,6 +93,12 @@ export const DATA_ERRORS = define({
     title: 'Online store unavailable',
     help: 'The online store did not answer. It is retried by itself; check its URL and that it runs.',
   },
+  HR_OTHER_REGISTRY: {
+    status: 503,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Online store of another registry',
+    help: 'The online store was filled by another registry, whose numbers of writers and runs mean other pushes and runs than this one’s. Set `online.url` to this registry’s own store, or to an empty one. Where the other registry is gone for good, `headrace online adopt` takes its store over.',
+  },
   HR_STORAGE_FULL: {
     status: 507,
     grpc: 'RESOURCE_EXHAUSTED',

@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { BrokerAddress } from '../../storage/index.ts';
-import type { EventLog, LogWriter, WriterRow } from '../event-log.ts';
+import type { EventLog, LogWriter, SeenWriter, WriterRow } from '../event-log.ts';
 import { createHeldLogs } from '../held-logs.ts';
 import { openLease } from '../lease.ts';
 import { fenced, openLogWriter } from '../log-writer.ts';
@@ -113,11 +113,12 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
     });
   };
 
-  const register = async (): Promise<LogWriter> => {
+  const register = async (seen?: SeenWriter): Promise<LogWriter> => {
     const found = await topics.ours(topic, options.partitions);
     const token = randomBytes(6).toString('hex');
     const { row, place } = await partitions.register(
       { token, machine, atMicros: clock.nowMicros() },
+      seen,
       { topic, topicId: found.id },
       (taken) => choose(found.leaders, taken, topic),
     );
@@ -216,7 +217,7 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
   };
 
   return {
-    register: () => held.whileOpen(register),
+    register: (seen) => held.whileOpen(() => register(seen)),
     adopt: (how) => held.whileOpen(() => adopt(how)),
     writers: () => writers.all(),
     read: createReader(writers, shipped, async function* (row, segments, range) {

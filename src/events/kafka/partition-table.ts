@@ -3,9 +3,9 @@
 
 import type { Kysely } from 'kysely';
 import type { Database } from '../../storage/index.ts';
-import type { WriterRow } from '../event-log.ts';
+import type { SeenWriter, WriterRow } from '../event-log.ts';
 import type { EventTables } from '../tables/schema.ts';
-import type { WriterTable } from '../tables/writer-table.ts';
+import type { NewWriter, WriterTable } from '../tables/writer-table.ts';
 
 export interface PartitionRow {
   readonly writer: number;
@@ -23,7 +23,8 @@ export interface PartitionRow {
 export interface PartitionTable {
   /** Gives a new writer one of the partitions that no open writer has; `choose` picks it. Throws what `choose` does. */
   register(
-    writer: { readonly token: string; readonly machine: string; readonly atMicros: number },
+    writer: NewWriter,
+    seen: SeenWriter | undefined,
     topic: Pick<PartitionRow, 'topic' | 'topicId'>,
     choose: (taken: ReadonlySet<number>) => number,
   ): Promise<{ readonly row: WriterRow; readonly place: PartitionRow }>;
@@ -55,9 +56,9 @@ export function openPartitionTable(database: Database, writers: WriterTable): Pa
   const isOne = ({ numUpdatedRows }: { readonly numUpdatedRows: bigint }): boolean => numUpdatedRows > 0n;
 
   return {
-    async register({ token, machine, atMicros }, { topic, topicId }, choose) {
+    async register(writer, seen, { topic, topicId }, choose) {
       let place: PartitionRow | undefined;
-      const row = await writers.register(token, machine, atMicros, async (trx, { number, holder }) => {
+      const row = await writers.register(writer, seen, async (trx, { number, holder }) => {
         const open = await trx
           .selectFrom('event_partitions')
           .innerJoin('event_writers', 'event_writers.number', 'event_partitions.writer')

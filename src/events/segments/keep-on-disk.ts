@@ -11,6 +11,7 @@ import type { LogKeeping, WriterContext } from '../log-writer.ts';
 import type { EventTables } from '../tables/schema.ts';
 import type { ShippedTable } from '../tables/shipped-table.ts';
 import { createAppender, type StandingLog } from './appender.ts';
+import { restoreRow } from './lost-row.ts';
 import type { FolderLock } from './folder-lock.ts';
 import { type LocalSegment, segmentKey, segmentPath } from './local-segments.ts';
 import { readShipped } from './read-shipped.ts';
@@ -42,8 +43,12 @@ export function keepOnDisk({ row, folder, lock, log, onClose }: HeldLog, context
   const appender = createAppender(log, { folder, writer, token, segmentBytes, onFull: () => shipping.shipSoon() });
   const { isActive } = appender;
   const isHolder = (trx?: Kysely<EventTables>) => writers.touch(writer, holder, clock.nowMicros(), trx);
+  const restore = (): Promise<boolean> => {
+    const seen = { cut: 0, shipped: 0, removed: 0, logged: 0, seenMicros: clock.nowMicros() };
+    return restoreRow({ ...row, ...seen }, local[0]?.seq, { writers, shipped, objects, clock, logger });
+  };
   // Copies of the folder on other machines see by it that this one is alive.
-  const lease = openLease({ writer, leaseMs, logger, beat: isHolder });
+  const lease = openLease({ writer, leaseMs, logger, beat: async () => (await isHolder()) || (await restore()) });
   const { confirm } = lease;
   const name = { folder, writer, token };
   const shipping = createShipping({ ...name, local, isActive, objects, shipped, confirm, isHolder, clock, logger });
@@ -68,6 +73,7 @@ export function keepOnDisk({ row, folder, lock, log, onClose }: HeldLog, context
     called: appender.called,
     durable: appender.durable,
     add: appender.add,
+    restoreRow: restore,
     rotate: appender.rotate,
     ship: shipping.ship,
     async *entries(from, to) {

@@ -6,8 +6,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, HeadraceError, type Logger, messageOf, syncPath } from '../../core/index.ts';
-import type { Database, ObjectStore } from '../../storage/index.ts';
-import type { EventLog, LogWriter, WriterRow } from '../event-log.ts';
+import { type Database, type ObjectStore, registryId } from '../../storage/index.ts';
+import type { EventLog, LogWriter, SeenWriter, WriterRow } from '../event-log.ts';
 import { createHeldLogs } from '../held-logs.ts';
 import { openLogWriter } from '../log-writer.ts';
 import { createReader } from '../read-log.ts';
@@ -15,7 +15,8 @@ import { type HolderRow, LEASE_MS, watchHolders } from '../watch-holders.ts';
 import type { StandingLog } from './appender.ts';
 import { COPIED_PREFIX, logCopied, placeOf, setAside } from './copied-log.ts';
 import { type FolderLock, tryLock } from './folder-lock.ts';
-import { folderName, segmentKey } from './local-segments.ts';
+import { folderName, listSegments, segmentKey } from './local-segments.ts';
+import { lostRow, noteRegistry, registryOf, restoreRow } from './lost-row.ts';
 import { inLogFolder } from './log-folder.ts';
 import { ENDED_PREFIX, keepOnDisk, type LogContext } from './keep-on-disk.ts';
 import { readShipped } from './read-shipped.ts';
@@ -150,12 +151,15 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     }
   };
 
-  const register = async (): Promise<LogWriter> => {
+  const register = async (seen?: SeenWriter): Promise<LogWriter> => {
     // Locked before it has a row: whoever sees the row finds it held.
     const { token, fresh, lock } = await makeFolder(path);
     try {
+      await noteRegistry(fresh, await registryId(database));
       await syncPath(path);
-      const row = await writers.register(token, hostname(), clock.nowMicros(), undefined, await placeOf(fresh));
+      const machine = hostname();
+      const place = await placeOf(fresh);
+      const row = await writers.register({ token, machine, atMicros: clock.nowMicros(), place }, seen);
       const folder = join(path, folderName(row.number, token));
       await rename(fresh, folder);
       await syncPath(path);
@@ -169,6 +173,16 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       lock.release();
       throw error;
     }
+  };
+
+  /** Whether a folder without a row is this registry's, which has lost it: then its row is there again. */
+  const isOfLostRow = async (name: string): Promise<boolean> => {
+    const folder = join(path, name);
+    const [, number, token] = /^(\d+)-([0-9a-f]+)$/.exec(name) ?? [];
+    if (token === undefined || (await registryOf(folder)) !== (await registryId(database))) return false;
+    const [first] = await listSegments(folder);
+    const row = lostRow({ number: Number(number), token, machine: hostname(), place: null }, clock.nowMicros());
+    return restoreRow(row, first, { writers, shipped, objects, clock, logger });
   };
 
   /** The folders that lie here, of writers that are not forgotten; others are tidied, or told of. */
@@ -185,6 +199,8 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
         once(error.message, () => logger.error({ err: error, folder }, error.message));
       } else if (row === undefined && name.startsWith(NEW_PREFIX)) await removeUnregistered(name);
       else if (row === undefined) {
+        // One whose row is back is settled by a later look, if nobody reports for its writer until then.
+        if (await isOfLostRow(name)) continue;
         once(name, () =>
           logger.warn({ folder }, 'a folder of the event log is not of this registry; it is left alone'),
         );
@@ -220,7 +236,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   };
 
   return {
-    register: () => held.whileOpen(register),
+    register: (seen) => held.whileOpen(() => register(seen)),
     adopt: ({ waits = false } = {}) => held.whileOpen(() => adopt(waits)),
     writers: () => writers.all(),
     read: createReader(writers, shipped, (row, segments, range) => {

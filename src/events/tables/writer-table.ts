@@ -4,12 +4,17 @@
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import { HeadraceError, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
-import type { WriterRow } from '../event-log.ts';
+import type { SeenWriter, WriterRow } from '../event-log.ts';
 import type { EventTables } from './schema.ts';
 
 export interface WriterTable {
-  /** Gives the next number; `also` is done in the same transaction, which no other registration goes beside. */
-  register(token: string, machine: string, atMicros: Micros, also?: AlsoRegister, place?: string): Promise<WriterRow>;
+  /**
+   * Gives the next number, above the one that was `seen`; `also` is done in the same transaction, which no other registration
+   * goes beside.
+   */
+  register(writer: NewWriter, seen?: SeenWriter, also?: AlsoRegister): Promise<WriterRow>;
+  /** Adds a row that was lost; false where there is one of that number. */
+  restore(row: WriterRow): Promise<boolean>;
   all(): Promise<WriterRow[]>;
   /** Throws HR_UNKNOWN_WRITER. */
   find(number: number): Promise<WriterRow>;
@@ -25,6 +30,14 @@ export interface WriterTable {
   /** As `touch`, and notes where the log stands. */
   tell(number: number, holder: number, news: WriterNews): Promise<boolean>;
   forget(number: number): Promise<void>;
+}
+
+export interface NewWriter {
+  readonly token: string;
+  readonly machine: string;
+  readonly atMicros: Micros;
+  /** Where its log lies, as the registry keeps it. */
+  readonly place?: string | undefined;
 }
 
 export type AlsoRegister = (trx: Kysely<EventTables>, row: WriterRow) => Promise<void>;
@@ -48,15 +61,17 @@ export function openWriterTable(database: Database): WriterTable {
   };
 
   return {
-    register: (token, machine, atMicros, also, place) =>
+    register: ({ token, machine, atMicros, place }, seen, also) =>
       database.transaction<EventTables, WriterRow>(
         async (trx) => {
-          const { last } = await trx
+          const { last: found } = await trx
             .selectFrom('event_writers')
             .select((select) => select.fn.max('number').as('last'))
             .executeTakeFirstOrThrow();
+          const last = found ?? 0;
+          if (seen !== undefined && seen.number > last) seen.onForgotten(last);
           const row = {
-            number: (last ?? 0) + 1,
+            number: Math.max(last, seen?.number ?? 0) + 1,
             token,
             machine,
             state: 'open' as const,
@@ -73,6 +88,18 @@ export function openWriterTable(database: Database): WriterTable {
           const registered = toWriterRow(row);
           await also?.(trx, registered);
           return registered;
+        },
+        { serializedBy: 'event_writers' },
+      ),
+    restore: ({ registeredMicros, seenMicros, ...same }) =>
+      database.transaction<EventTables, boolean>(
+        async (trx) => {
+          const { numInsertedOrUpdatedRows } = await trx
+            .insertInto('event_writers')
+            .values({ ...same, registered_micros: registeredMicros, seen_micros: seenMicros })
+            .onConflict((conflict) => conflict.column('number').doNothing())
+            .executeTakeFirst();
+          return (numInsertedOrUpdatedRows ?? 0n) > 0n;
         },
         { serializedBy: 'event_writers' },
       ),

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventLog, WriterRow } from '../../events/index.ts';
-import { isOpened, type RunRow, type Runs } from '../../online/index.ts';
+import { askForRun, isOpened, type RunRow, type Runs } from '../../online/index.ts';
 import { failRun } from './fail-run.ts';
 import type { SeenLog } from './seen-log.ts';
 import type { ViewRun } from './view-run.ts';
@@ -29,7 +29,7 @@ export interface AskedRun {
  */
 export async function askWriters(run: ViewRun, { hasAsked }: Pick<SeenLog, 'hasAsked'>): Promise<AskedRun> {
   const { log, runs, askTimeoutMs } = run.deps;
-  const row = await runs.ask(run.asks);
+  const row = await askForRun(run.deps, run.asks);
   try {
     const timeoutMs = hasAsked && (await keepsBoundary(run, row)) ? 0 : askTimeoutMs;
     return { run, row, answers: await waitForWriters(log, runs, row.number, timeoutMs) };

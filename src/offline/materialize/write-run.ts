@@ -16,7 +16,7 @@ import type { ValueWatch } from './value-watch.ts';
 export interface WriteRun {
   readonly scope: RunScope;
   readonly store: OnlineStore;
-  readonly runs: Pick<Runs, 'isOpen'>;
+  readonly runs: Pick<Runs, 'isOpen' | 'registry'>;
   readonly row: OpenedRow;
   /** All rows of the version before it. */
   readonly earlier: readonly OpenedRow[];
@@ -38,6 +38,7 @@ export async function writeRun(request: WriteRun): Promise<{ readonly keys: numb
     version: codec.version,
     entity: codec.recordsOf,
     run: row.number,
+    registry: await runs.registry(),
     lifetimeMs,
     isOpen: () => runs.isOpen(row.number),
   });

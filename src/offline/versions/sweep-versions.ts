@@ -1,16 +1,17 @@
 // Takes the records of versions that are not kept any more, once no server reads them or folds into them. A sweep is a run of
 // the version: it fences what still writes, and whoever fills the version again fences it.
 
-import { type Clock, HeadraceError } from '../../core/index.ts';
+import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
 import { storedName } from '../../definitions/index.ts';
-import type { OnlineStore, Runs } from '../../online/index.ts';
+import { askForRun, type OnlineStore, type Runs } from '../../online/index.ts';
 import type { Registry, ViewVersionRow } from '../../registry/index.ts';
 
 export interface SweepDeps {
   readonly registry: Pick<Registry, 'definitions' | 'versions' | 'servers'>;
-  readonly runs: Pick<Runs, 'ask' | 'dropSnapshots' | 'forget' | 'row'>;
-  readonly store: Pick<OnlineStore, 'run'>;
+  readonly runs: Pick<Runs, 'registry' | 'ask' | 'dropSnapshots' | 'forget' | 'row'>;
+  readonly store: Pick<OnlineStore, 'run' | 'notes'>;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** Gives those that are left for later. Throws what the registry and the store say. */
@@ -30,7 +31,7 @@ async function sweep(deps: SweepDeps, row: ViewVersionRow): Promise<void> {
   const now = clock.nowMicros();
   const asked = { proposed: now, asOf: now, carriesWaiting: false, fingerprint: '', askedMicros: now };
   // Abandons what is unfinished. Whoever brings the version back and fills it asks after this.
-  const { number } = await runs.ask({ view: row.view, version: row.version, ...asked });
+  const { number } = await askForRun(deps, { view: row.view, version: row.version, ...asked });
   let isWhole = false;
   try {
     const isStill = ({ version, epoch }: ViewVersionRow): boolean => version === row.version && epoch === row.epoch;
@@ -58,6 +59,7 @@ async function removeRecords({ registry, runs, store }: SweepDeps, row: ViewVers
     version: row.version,
     entity: storedName(entity),
     run: number,
+    registry: await runs.registry(),
     lifetimeMs: () => undefined,
     isOpen,
   });

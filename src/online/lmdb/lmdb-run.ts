@@ -6,6 +6,7 @@ import type { BaseWrite, RunLink, StoreRun, VersionId } from '../online-store.ts
 import { statsOf } from './checkpoints.ts';
 import type { Environment } from './environment.ts';
 import { runIsBusy } from './lmdb-errors.ts';
+import type { KeptNotes } from './kept-notes.ts';
 import { expiryAfter, NODE } from './node.ts';
 import type { Db } from './open-lmdb.ts';
 import type { Records } from './records.ts';
@@ -17,6 +18,7 @@ export interface RunParts {
   readonly environment: Environment;
   readonly records: Records;
   readonly keys: StoreKeys;
+  readonly notes: KeptNotes;
   readonly clock: Clock;
 }
 
@@ -27,13 +29,14 @@ const BYTES = 1024 ** 2;
 const GROWTH_BYTES = 64 * 1024 ** 2;
 
 export async function openLmdbRun(
-  { environment, records, keys, clock }: RunParts,
-  { version, entity, run, lifetimeMs, isOpen }: RunLink,
+  { environment, records, keys, notes, clock }: RunParts,
+  { version, entity, run, registry, lifetimeMs, isOpen }: RunLink,
 ): Promise<StoreRun> {
   const { db } = environment;
   const fence = keys.fence(version);
   await environment.beginWriting();
   await environment.write(() => {
+    notes.noteRun(run, registry);
     const holder = readNumber(db, fence);
     if (holder !== undefined && holder > run) throw runIsBusy(version, run, holder);
     db.putSync(fence, Buffer.from(String(run)));

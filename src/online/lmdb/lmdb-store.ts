@@ -7,12 +7,14 @@ import { createClaims } from './claims.ts';
 import { openEnvironment } from './environment.ts';
 import { toStoreError } from './lmdb-errors.ts';
 import { openLmdbRun, readMark } from './lmdb-run.ts';
+import { createKeptNotes } from './kept-notes.ts';
 import { openLmdbWriter } from './lmdb-writer.ts';
 import { NODE } from './node.ts';
 import { createPassingTime, machineClock, type SteadyClock } from './passing-time.ts';
 import { createRecords } from './records.ts';
 import { createRowReader, TakerFailure } from './row-reader.ts';
 import { scanRecords } from './scan-records.ts';
+import { joinNotes } from '../store-notes.ts';
 import { createStoreKeys } from './store-keys.ts';
 import { sweep } from './sweep.ts';
 
@@ -45,6 +47,7 @@ export function openLmdbStore({
   const readRows = createRowReader(environment.db, keys, records);
   const time = createPassingTime(environment.db, keys.passingTime(), steadyClock);
   const claims = createClaims(environment.db, keys, time);
+  const notes = createKeptNotes(environment.db, keys.notes(), path);
 
   return {
     read(refs) {
@@ -67,11 +70,20 @@ export function openLmdbStore({
     async marks(version) {
       return [{ node: NODE, run: readMark(environment.fresh(), keys, version) }];
     },
-    writer: (link) => openLmdbWriter({ environment, records, claims, clock }, link),
+    async notes() {
+      environment.fresh();
+      return joinNotes([notes.read()]);
+    },
+    async adopt(registry) {
+      await environment.beginWriting();
+      await environment.write(() => notes.adopt(registry));
+      await environment.flush();
+    },
+    writer: (link) => openLmdbWriter({ environment, records, claims, notes, clock }, link),
     async fenceWriter() {
       // A writer writes by its own process's calls alone: once it is dead, none of its commands is still on the way.
     },
-    run: (link) => openLmdbRun({ environment, records, keys, clock }, link),
+    run: (link) => openLmdbRun({ environment, records, keys, notes, clock }, link),
     nowMicros: () => clock.nowMicros(),
     removeExpired: (now) => sweep({ environment, keys, records, claims, time }, now),
     close: () => environment.close(),

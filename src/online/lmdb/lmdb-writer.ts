@@ -6,6 +6,7 @@ import type { PartWrite, StoreWriter, WriterLink } from '../online-store.ts';
 import type { Claims } from './claims.ts';
 import type { Environment } from './environment.ts';
 import { expiryAfter, NODE } from './node.ts';
+import type { KeptNotes } from './kept-notes.ts';
 import type { Records } from './records.ts';
 import { createWriteQueue, KEYS_PER_TRANSACTION } from './write-queue.ts';
 
@@ -13,14 +14,17 @@ export interface WriterParts {
   readonly environment: Environment;
   readonly records: Records;
   readonly claims: Claims;
+  readonly notes: KeptNotes;
   readonly clock: Clock;
 }
 
 export async function openLmdbWriter(
-  { environment, records, claims, clock }: WriterParts,
+  { environment, records, claims, notes, clock }: WriterParts,
   link: WriterLink,
 ): Promise<StoreWriter> {
   await environment.beginWriting();
+  // Of two writers of one number the later one finds the other here: the numbers of their parts alone would not tell.
+  const isOwnNumber = await environment.write(() => notes.noteWriter(link));
   const queue = createWriteQueue(environment);
   const pending = new Set<Promise<unknown>>();
 
@@ -34,22 +38,35 @@ export async function openLmdbWriter(
     }
   };
 
-  const putTogether = (parts: readonly PartWrite[]): Promise<void> =>
+  const putTogether = (parts: readonly PartWrite[]): Promise<readonly PartWrite[] | undefined> =>
     add(parts.length, () => {
+      if (!isOwnNumber) return parts;
       const now = clock.nowMicros();
-      for (const part of parts) records.putPart(part, expiryAfter(now, link.lifetimeMs(part.entity), part.waitsMs));
+      const isTaken = (part: PartWrite): boolean =>
+        records.putPart(part, expiryAfter(now, link.lifetimeMs(part.entity), part.waitsMs));
+      const refused = parts.filter((part) => !isTaken(part));
+      return refused.length === 0 ? undefined : refused;
     });
 
   link.onNode(NODE);
   return {
     async putParts(parts) {
       if (parts.length <= KEYS_PER_TRANSACTION) return putTogether(parts);
-      const batches: Promise<void>[] = [];
+      const batches: Promise<readonly PartWrite[] | undefined>[] = [];
       for (let from = 0; from < parts.length; from += KEYS_PER_TRANSACTION) {
         batches.push(putTogether(parts.slice(from, from + KEYS_PER_TRANSACTION)));
       }
-      const failed = (await Promise.allSettled(batches)).find((batch) => batch.status === 'rejected');
+      const settled = await Promise.allSettled(batches);
+      const failed = settled.find((batch) => batch.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
+      const refused = settled.flatMap((batch) => (batch.status === 'fulfilled' ? (batch.value ?? []) : []));
+      return refused.length === 0 ? undefined : refused;
+    },
+    withdraw: async (parts) => {
+      for (let from = 0; from < parts.length; from += KEYS_PER_TRANSACTION) {
+        const some = parts.slice(from, from + KEYS_PER_TRANSACTION);
+        await add(some.length, () => some.forEach(records.withdraw));
+      }
     },
     async claim(wanted) {
       const holders = await add(wanted.length, () => claims.claim(wanted));

@@ -44,6 +44,16 @@ export function withPart(list: Buffer, part: PartWrite): Buffer | undefined {
   return next;
 }
 
+/** Whether the list has the part under the same number, with the same fold. */
+export function hasPart(list: Buffer, part: PartWrite): boolean {
+  for (let at = 0; at < list.length; at = endOf(list, at)) {
+    if (compareAt(list, at, part) !== 0) continue;
+    const isSameNumber = list.readUInt32LE(at + AT.holder) === part.holder && list.readDoubleLE(at + AT.n) === part.n;
+    return isSameNumber && Buffer.compare(list.subarray(at + HEAD, endOf(list, at)), part.fold) === 0;
+  }
+  return false;
+}
+
 export function withoutParts(list: Buffer, ids: readonly PartId[]): Buffer {
   const kept: Buffer[] = [];
   for (let at = 0; at < list.length; at = endOf(list, at)) {

@@ -4,7 +4,7 @@
 import type { EncodedKey, Micros } from '../../core/index.ts';
 import type { BaseWrite, PartId, PartWrite, RecordRef, StoredPart, StoredRecord, VersionId } from '../online-store.ts';
 import type { Db } from './open-lmdb.ts';
-import { readParts, withoutParts, withPart } from './part-list.ts';
+import { hasPart, readParts, withoutParts, withPart } from './part-list.ts';
 import {
   createMainPacker,
   expiryOfApart,
@@ -23,8 +23,10 @@ export interface Records {
   read(ref: RecordRef): StoredRecord | undefined;
   /** The key as it was given, when LMDB's key holds only its hash. */
   longKeyOf(mainKey: Uint8Array): EncodedKey | undefined;
-  /** Keeps the greater (holder, n). */
-  putPart(part: PartWrite, expiry: Micros): void;
+  /** Keeps the greater (holder, n): false where that is the one that is there. */
+  putPart(part: PartWrite, expiry: Micros): boolean;
+  /** Removes the part where it is there under this number, with this fold. */
+  withdraw(part: PartWrite): void;
   putBase(version: VersionId, write: BaseWrite, expiry: Micros, mayHaveParts: boolean): void;
   /** Whether any record of the version ever had a part. */
   hasParts(version: VersionId): boolean;
@@ -128,7 +130,17 @@ export function createRecords(db: Db, keys: StoreKeys): Records {
       const main = value === undefined ? undefined : unpackMain(value);
       const before = partsOf(part, main);
       const next = withPart(before.list, part);
-      if (next !== undefined) put(part, main, before, main?.base, next, expiry);
+      if (next === undefined) return false;
+      put(part, main, before, main?.base, next, expiry);
+      return true;
+    },
+    withdraw(part) {
+      const value = get(keys.record(part.entity, part.key, part.version, PLACE.main));
+      if (value === undefined) return;
+      const main = unpackMain(value);
+      const before = partsOf(part, main);
+      if (hasPart(before.list, part))
+        put(part, main, before, main.base, withoutParts(before.list, [part]), main.expiry);
     },
     putBase(version, { entity, key, base, counted }, expiry, mayHaveParts) {
       const ref = { entity, key, version };

@@ -35,6 +35,7 @@ export interface StoreKeys {
   claims(): KeyRange;
   fence(version: VersionId): Buffer;
   mark(version: VersionId): Buffer;
+  notes(): Buffer;
   /** How much time has passed for the store, whatever the project. */
   passingTime(): Buffer;
 }
@@ -122,6 +123,7 @@ export function createStoreKeys(project: string): StoreKeys {
     claims: () => under(Buffer.from(`c${project}\0`)),
     fence: (version) => Buffer.from(`f${project}\0${version}`),
     mark: (version) => Buffer.from(`k${project}\0${version}`),
+    notes: () => Buffer.from(`n${project}`),
     passingTime: () => Buffer.from('t'),
   };
 }

@@ -6,7 +6,8 @@ import { execute } from './cluster/execute.ts';
 import type { NodeLinks } from './cluster/node-links.ts';
 import { PART_NUMBER_BYTES, writePartValue } from './part-value.ts';
 import { partField, type RecordKeys } from './record-keys.ts';
-import { PUT_PARTS } from './scripts.ts';
+import { readReply } from './resp/reply.ts';
+import { PUT_PARTS, WITHDRAW_PARTS } from './scripts.ts';
 
 interface Hash {
   readonly entity: string;
@@ -17,6 +18,8 @@ interface Hash {
   waitsMs: number;
 }
 
+/** `*0`: the script's reply where it wrote every part. */
+const ZERO = 48;
 const BATCH_BYTES = 1024 * 1024;
 const MOST_HASHES = 1000;
 /** More parts of one hash go in a second call: a script holds up everyone else at its node. */
@@ -27,21 +30,24 @@ function lifetimeWord(lifetimeMs: number | undefined, waitsMs: number): string {
   return lifetimeMs === undefined ? '' : String(Math.max(1, Math.ceil(lifetimeMs + waitsMs)));
 }
 
+/** Gives the parts that were not written, because one with a greater number is there; undefined where all were. */
 export async function putParts(
   links: NodeLinks,
   keys: RecordKeys,
   lifetimeMs: LifetimeOf,
   parts: readonly PartWrite[],
-): Promise<void> {
+): Promise<readonly PartWrite[] | undefined> {
+  const refused: PartWrite[] = [];
   const hashes = groupByHash(parts);
   for (let from = 0; from < hashes.length; ) {
     let to = from;
     for (let bytes = 0; to < hashes.length && to - from < MOST_HASHES && bytes < BATCH_BYTES; to++) {
       bytes += (hashes[to] as Hash).bytes;
     }
-    await putHashes(links, keys, lifetimeMs, hashes.slice(from, to));
+    await putHashes(links, keys, lifetimeMs, hashes.slice(from, to), refused);
     from = to;
   }
+  return refused.length === 0 ? undefined : refused;
 }
 
 async function putHashes(
@@ -49,6 +55,7 @@ async function putHashes(
   keys: RecordKeys,
   lifetimeMs: LifetimeOf,
   hashes: readonly Hash[],
+  refused: PartWrite[],
 ): Promise<void> {
   await execute(links, {
     count: hashes.length,
@@ -64,6 +71,36 @@ async function putHashes(
       keys.writeKey(out, entity, key);
       out.text(lifetimeWord(lifetimeMs(entity), waitsMs));
       for (const part of parts) {
+        out.text(partField(part.version, part));
+        writePartValue(out, part);
+      }
+    },
+    onReply(index, bytes, start) {
+      if (bytes[start + 1] === ZERO) return;
+      // The script gives the places of parts that it did not write.
+      for (const place of readReply(bytes, start) as readonly number[]) {
+        refused.push((hashes[index] as Hash).parts[place] as PartWrite);
+      }
+    },
+  });
+}
+
+/** Removes parts that are there as they were written. */
+export async function withdrawParts(links: NodeLinks, keys: RecordKeys, parts: readonly PartWrite[]): Promise<void> {
+  const hashes = groupByHash(parts);
+  await execute(links, {
+    count: hashes.length,
+    slot(index) {
+      const { entity, key } = hashes[index] as Hash;
+      return keys.slotOf(entity, key);
+    },
+    encode(out, index, withScript) {
+      const { entity, key, parts: own } = hashes[index] as Hash;
+      out.command(4 + own.length * 2);
+      out.raw(withScript ? WITHDRAW_PARTS.byText : WITHDRAW_PARTS.byHash);
+      out.text(1);
+      keys.writeKey(out, entity, key);
+      for (const part of own) {
         out.text(partField(part.version, part));
         writePartValue(out, part);
       }

@@ -7,6 +7,8 @@ import { openNodeLinks } from './cluster/node-links.ts';
 import { openTopology, type RedisNode } from './cluster/topology.ts';
 import { fence, writerPrefix } from './fence.ts';
 import { watchHealth } from './health.ts';
+import { joinNotes } from '../store-notes.ts';
+import { adoptNode, type NotePlace, readNotes } from './kept-notes.ts';
 import { readMark } from './marks.ts';
 import { readServerTime } from './server-info.ts';
 import { createRecordKeys, escapeName } from './record-keys.ts';
@@ -72,6 +74,13 @@ export async function openRedisStore(
       return [first, ...others];
     });
 
+  const noteAt = (node: RedisNode): NotePlace => ({
+    connection: readers.toNode(node.name),
+    node,
+    project,
+    label: address.label,
+  });
+
   const reader = createTurnReader(readers, place.keys, (failure) => toRedisError(failure, address.label));
 
   return {
@@ -86,6 +95,12 @@ export async function openRedisStore(
     },
     marks: (version, only) =>
       atEachNode((node) => readMark({ connection: readers.toNode(node.name), node, project, version }), only),
+    async notes() {
+      return joinNotes(await atNodesThatAnswer((node) => readNotes(noteAt(node))));
+    },
+    async adopt(registry) {
+      await atEachNode((node) => adoptNode(noteAt(node), registry));
+    },
     writer: (link) => openStoreWriter(place, link),
     async fenceWriter(writer, holder) {
       const fenced = { database: address.login.database, prefix: writerPrefix(project, writer), number: holder };

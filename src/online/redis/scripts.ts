@@ -20,9 +20,11 @@ function script(text: string): Script {
 /**
  * KEYS[1] a hash; ARGV: lifetime in milliseconds (empty is for ever), then fields and parts. Writes each part whose
  * number is greater than that of the one there. Numbers are compared as numbers: Lua compares text by locale. The end of the
- * hash never comes nearer, for another part of it may hold an event that is known only later.
+ * hash never comes nearer, for another part of it may hold an event that is known only later. Gives which parts, counted from
+ * 0, it did not write.
  */
 export const PUT_PARTS = script(`
+local refused = {}
 for i = 2, #ARGV, 2 do
   local old = redis.call('HGET', KEYS[1], ARGV[i])
   local isGreater = true
@@ -31,11 +33,19 @@ for i = 2, #ARGV, 2 do
     local holder, number = struct.unpack('>I4>I8', ARGV[i + 1])
     isGreater = holder > oldHolder or (holder == oldHolder and number > oldNumber)
   end
-  if isGreater then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  if isGreater then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) else refused[#refused + 1] = i / 2 - 1 end
 end
 local lifetime = tonumber(ARGV[1])
 if not lifetime then redis.call('PERSIST', KEYS[1])
 elseif redis.call('PTTL', KEYS[1]) < lifetime then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return refused
+`);
+
+/** KEYS[1] a hash; ARGV: fields and parts. Removes those whose part is the one that is there. */
+export const WITHDRAW_PARTS = script(`
+for i = 1, #ARGV, 2 do
+  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', KEYS[1], ARGV[i]) end
+end
 return 1
 `);
 

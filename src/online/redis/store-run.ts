@@ -7,6 +7,7 @@ import type { NodeLinks } from './cluster/node-links.ts';
 import type { RedisNode } from './cluster/topology.ts';
 import { writeBase, type BaseForm } from './encode-base.ts';
 import { fence, runName, runPrefix } from './fence.ts';
+import { noteRun } from './kept-notes.ts';
 import { removeVersion } from './remove-version.ts';
 import { beginMark, type MarkStart, readMark, writeMark } from './marks.ts';
 import { mortalEntities, noteMortal } from './mortal-entities.ts';
@@ -68,6 +69,7 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
         // Another server may have taken the node over since the run began.
         await fence(connection, fenced);
         await checkOpen();
+        await noteRun({ connection, node, project, label: address.label }, link.run, link.registry);
         const known = await mortalEntities(connection, node, project);
         const mortal = (await isAsMarked(connection, node)) ? known : EVERY_ENTITY;
         const form = { keys, version: link.version, lifetimeMs: link.lifetimeMs, mortal };

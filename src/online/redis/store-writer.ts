@@ -6,8 +6,10 @@ import { type NodeLinks, openNodeLinks } from './cluster/node-links.ts';
 import { createStillness } from './cluster/stillness.ts';
 import type { Topology } from './cluster/topology.ts';
 import { writerName } from './fence.ts';
-import { createMortalNotes } from './mortal-entities.ts';
-import { putParts } from './put-parts.ts';
+import { noteWriter } from './kept-notes.ts';
+import { noteMortal } from './mortal-entities.ts';
+import { createNodeNotes } from './node-notes.ts';
+import { putParts, withdrawParts } from './put-parts.ts';
 import type { RecordKeys } from './record-keys.ts';
 import { toRedisError, unavailable } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
@@ -15,6 +17,9 @@ import type { Connection } from './resp/connection.ts';
 
 /** Slots move one after the other: a node is looked at once none has for so long. */
 const STILL_MS = 500;
+
+/** The note of the writer itself, beside those of entities. */
+const OWNER = '';
 
 /** What a store's readers, writers and runs share. */
 export interface RedisPlace {
@@ -37,7 +42,12 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
     // What came with slots may have been lost where they lay.
     onSlots: (node) => moved.stir(node.name),
   });
-  const notes = createMortalNotes(project);
+  /** Another writer has this one's number, by a node's notes. */
+  let isTaken = false;
+  const notes = createNodeNotes(async (connection, node, name) => {
+    if (name !== OWNER) return noteMortal(connection, node, project, name);
+    if (!(await noteWriter({ connection, node, project, label: address.label }, link))) isTaken = true;
+  });
   let waiting: NodeLinks | undefined;
   const claims = createClaims(project, links, () => (waiting = openNodeLinks({ topology, address, name })));
   await links.tried();
@@ -58,11 +68,12 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
   return {
     putParts: (parts) =>
       guarded(async () => {
-        const mortal = new Set<string>();
-        for (const { entity } of parts) if (link.lifetimeMs(entity) !== undefined) mortal.add(entity);
-        if (mortal.size > 0) await notes.note(links, mortal, () => connectionsOf(parts));
-        await putParts(links, keys, link.lifetimeMs, parts);
+        const noted = new Set(link.owner === undefined ? [] : [OWNER]);
+        for (const { entity } of parts) if (link.lifetimeMs(entity) !== undefined) noted.add(entity);
+        if (noted.size > 0) await notes.note(links, noted, () => connectionsOf(parts));
+        return isTaken ? parts : putParts(links, keys, link.lifetimeMs, parts);
       }),
+    withdraw: (parts) => guarded(() => withdrawParts(links, keys, parts)),
     // Whoever claims holds the id or is told who does: never nobody.
     claim: (given) =>
       guarded(() => claims.ask(given.map((claim) => ({ id: claim.id, claim }))) as Promise<readonly Claim[]>),

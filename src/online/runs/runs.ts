@@ -3,8 +3,9 @@
 
 import type { Kysely } from 'kysely';
 import type { Micros } from '../../core/index.ts';
-import type { Database, Migration } from '../../storage/index.ts';
+import { type Database, type Migration, registryId } from '../../storage/index.ts';
 import type { VersionId } from '../online-store.ts';
+import type { SeenNumber } from '../store-notes.ts';
 import { coverageFromJson, coverageToJson, type Coverage } from './coverage.ts';
 import type { RunCounts, RunRow, RunState, SnapshotFile } from './run-row.ts';
 import { dropSnapshots, keepSnapshotsFrom, readSnapshots, recordSnapshot, snapshotsMigration } from './snapshots.ts';
@@ -34,8 +35,13 @@ export interface Look {
 }
 
 export interface Runs {
-  /** One transaction: abandons the version's last run where it is unfinished, and adds a row that asks. */
-  ask(run: NewRun): Promise<RunRow>;
+  /** The registry that they are of. */
+  registry(): Promise<string>;
+  /**
+   * One transaction: abandons the version's last run where it is unfinished, and adds a row that asks. Its number is above
+   * that of every run before, and above the one that was `seen`.
+   */
+  ask(run: NewRun, seen?: SeenNumber): Promise<RunRow>;
   /** Durable before the first base. Undefined when the run is no longer the version's last. */
   open(number: number, opening: Opening): Promise<RunRow | undefined>;
   isOpen(number: number): Promise<boolean>;
@@ -182,7 +188,8 @@ export async function openRuns(opened: Database): Promise<Runs> {
     }, SERIALIZED);
 
   return {
-    ask: (run) => database.transaction<Tables, RunRow>((trx) => addRow(trx, run), SERIALIZED),
+    registry: () => registryId(database),
+    ask: (run, seen) => database.transaction<Tables, RunRow>((trx) => addRow(trx, run, seen), SERIALIZED),
     open: (number, { snapshot, boundary, coverage, isFull, since }) =>
       change(
         number,
@@ -294,7 +301,11 @@ export async function openRuns(opened: Database): Promise<Runs> {
   };
 }
 
-async function addRow(trx: Kysely<Tables>, { view, version, ...details }: NewRun): Promise<RunRow> {
+async function addRow(
+  trx: Kysely<Tables>,
+  { view, version, ...details }: NewRun,
+  seen: SeenNumber | undefined,
+): Promise<RunRow> {
   await trx
     .updateTable('online_runs')
     .set({ state: 'abandoned' })
@@ -302,7 +313,7 @@ async function addRow(trx: Kysely<Tables>, { view, version, ...details }: NewRun
     .where('state', 'in', ['asked', 'open'])
     .execute();
   const row = {
-    number: await nextNumber(trx),
+    number: await nextNumber(trx, seen),
     view,
     version,
     state: 'asked' as const,
@@ -313,9 +324,11 @@ async function addRow(trx: Kysely<Tables>, { view, version, ...details }: NewRun
 }
 
 // A number that was given once must not come again, or a late answer to one run would count for another.
-async function nextNumber(trx: Kysely<Tables>): Promise<number> {
+async function nextNumber(trx: Kysely<Tables>, seen: SeenNumber | undefined): Promise<number> {
   const found = await trx.selectFrom('online_run_sequence').select('last').executeTakeFirst();
-  const next = (found?.last ?? 0) + 1;
+  const last = found?.last ?? 0;
+  if (seen !== undefined && seen.number > last) seen.onForgotten(last);
+  const next = Math.max(last, seen?.number ?? 0) + 1;
   if (found === undefined) await trx.insertInto('online_run_sequence').values({ last: next }).execute();
   else await trx.updateTable('online_run_sequence').set({ last: next }).execute();
   return next;

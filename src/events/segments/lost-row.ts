@@ -1,0 +1,71 @@
+// A writer whose row the registry has lost with its last commits: the row is added again, with the segments that the object
+// store holds of its log. Whether a folder is of this registry its own file says, for a row that is not there cannot.
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, type Logger } from '../../core/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
+import type { WriterRow } from '../event-log.ts';
+import type { ShippedTable } from '../tables/shipped-table.ts';
+import type { WriterTable } from '../tables/writer-table.ts';
+import { folderName, segmentKey } from './local-segments.ts';
+import { checkSegmentInTurns } from './segment.ts';
+import { storeFailed } from './shipping.ts';
+
+export interface LostRowContext {
+  readonly writers: Pick<WriterTable, 'restore'>;
+  readonly shipped: Pick<ShippedTable, 'add'>;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** False where the registry has a row of that number. `before`: the first segment that is only on this disk. */
+export async function restoreRow(
+  row: WriterRow,
+  before: number | undefined,
+  context: LostRowContext,
+): Promise<boolean> {
+  const { writers, shipped, objects, clock, logger } = context;
+  const { number: writer, token } = row;
+  if (!(await writers.restore(row))) return false;
+  const prefix = `events/${folderName(writer, token)}/`;
+  const seqs: number[] = [];
+  for await (const { key } of objects.list(prefix)) {
+    const seq = Number.parseInt(key.slice(prefix.length), 10);
+    if (segmentKey(writer, token, seq) === key && (before === undefined || seq < before)) seqs.push(seq);
+  }
+  for (const seq of seqs.toSorted((a, b) => a - b)) {
+    const name = segmentKey(writer, token, seq);
+    const object = await objects.get(name).catch((error: unknown) => {
+      throw storeFailed(error, name);
+    });
+    if (object === undefined) continue;
+    const bytes = Buffer.from(object.buffer, object.byteOffset, object.length);
+    const summary = await checkSegmentInTurns(bytes, { writer, token, seq, name });
+    if (summary !== undefined) await shipped.add(writer, seq, summary, clock.nowMicros());
+  }
+  logger.error(
+    { writer, segments: seqs.length },
+    `the registry has lost commits: it did not know writer ${writer} any more. Its row was added again, and what it took counts`,
+  );
+  return true;
+}
+
+/** A row as a writer had it whose log lies at `place`; who held the log last is not known. */
+export function lostRow(row: Pick<WriterRow, 'number' | 'token' | 'machine' | 'place'>, atMicros: number): WriterRow {
+  const unknown = { holder: 1, state: 'open', cut: 0, shipped: 0, removed: 0, logged: 0 } as const;
+  return { ...row, ...unknown, registeredMicros: atMicros, seenMicros: atMicros };
+}
+
+const REGISTRY_FILE = 'registry';
+
+/** Notes in a new log's folder which registry it is of. */
+export function noteRegistry(folder: string, registry: string): Promise<void> {
+  return writeFile(join(folder, REGISTRY_FILE), registry);
+}
+
+/** Undefined for a folder of a time before that was noted. */
+export function registryOf(folder: string): Promise<string | undefined> {
+  return readFile(join(folder, REGISTRY_FILE), 'utf8').catch(() => undefined);
+}
