@@ -158,7 +158,7 @@ export function doubtsOf(model: ModelSpec, { version }: ModelVersion, tried: Tri
 
 /** `batch`: what is said of its rows. `verdict`: what they showed; undefined where nothing depends on it. */
 export function doubtsOfRows(
-  { model, version }: Pick<ModelVersion, 'model' | 'version'>,
+  { model, version, trainingSet }: Pick<ModelVersion, 'model' | 'version'> & Partial<Pick<ModelVersion, 'trainingSet'>>,
   batch: boolean | undefined,
   verdict: RowsVerdict | undefined,
 ): string[] {
@@ -168,8 +168,10 @@ export function doubtsOfRows(
       `the rows of ${named} depend on each other: one was answered otherwise beside others than alone. By batch: true the requests of different callers run as one batch all the same.`,
     ];
   if (batch !== undefined || verdict !== 'unknown') return [];
+  const byTrainingSet =
+    trainingSet === null ? ' Name its training set by --training-set: its rows are tried, too.' : '';
   return [
-    `no row that ${named} was tried on shows whether its rows depend on each other, so each request runs alone. Where no row’s answer depends on the rows beside it, say so: batch: true in the definition, or --batch true.`,
+    `no row that ${named} was tried on shows whether its rows depend on each other, so each request runs alone.${byTrainingSet} Where no row’s answer depends on the rows beside it, say so: batch: true in the definition, or --batch true.`,
   ];
 }
 

@@ -253,7 +253,7 @@ describe('models and endpoints', () => {
     const warning =
       'returns version 3 answers NaN as "probability" to a row of zeros. It is registered; try it on rows that it is made for before it gets traffic.';
     const alike =
-      'no row that returns version 3 was tried on shows whether its rows depend on each other, so each request runs alone. Where no row’s answer depends on the rows beside it, say so: batch: true in the definition, or --batch true.';
+      'no row that returns version 3 was tried on shows whether its rows depend on each other, so each request runs alone. Name its training set by --training-set: its rows are tried, too. Where no row’s answer depends on the rows beside it, say so: batch: true in the definition, or --batch true.';
     expect({ code, stderr }).toEqual({ code: 0, stderr: said(`warning: ${warning}\nwarning: ${alike}\n`) });
     expect(JSON.parse(stdout)).toMatchObject({ version: 3, warnings: [warning, alike] });
     project.write('sum.onnx', linearModel(4));

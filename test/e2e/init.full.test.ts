@@ -147,7 +147,7 @@ describe('the README of the project', { timeout: 300_000 }, () => {
       expect(Math.min(...aucs)).toBeGreaterThan(0.65);
       expect(best).toMatchObject({ auc: Math.max(...aucs) });
       expect(register).toMatchObject({ version: 1, metrics: { auc: Math.max(...aucs) } });
-      const shown = JSON.parse(type('headrace models show return_risk --json')) as object;
+      const shown = JSON.parse(type(headraceLine('models show return_risk --json'))) as object;
       expect(shown).toMatchObject({ versions: [{ rows: 'independent' }] });
     }
 

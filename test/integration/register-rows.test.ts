@@ -79,13 +79,15 @@ async function servedAndBatched(model: 'returns' | 'apart' | 'joined') {
   }
 }
 
-const ALONE = /shows whether its rows depend on each other, so each request runs alone/;
+const ALONE = /shows whether its rows depend on each other, so each request runs alone\./;
+const NAME_IT = /Name its training set by --training-set/;
 
 describe('registering', () => {
   it('tries the rows of the training set, and keeps what they show', async () => {
     const onnx = readFileSync(project.file('step.onnx'));
     const bare = await registerModelFile(app, { model: 'returns', onnx });
     expect(bare).toMatchObject({ rowsVerdict: 'unknown', warnings: [expect.stringMatching(ALONE)] });
+    expect(bare.warnings[0]).toMatch(NAME_IT);
     const trained = await registerModelFile(app, { model: 'returns', onnx, trainingSet });
     expect(trained).toMatchObject({ rowsVerdict: 'independent', warnings: [] });
     // By what was kept: its own rows show a server nothing.
@@ -104,6 +106,7 @@ describe('registering', () => {
       ],
     });
     const trained = await registerModelFile(app, { model: 'returns', onnx: refusingModel(1), trainingSet });
+    expect(trained.warnings[1]).not.toMatch(NAME_IT);
     expect(trained.warnings[0]).toMatch(/ fails on a row of zeros and on a row of its training set: /);
     expect(await registerModelFile(app, { model: 'returns', onnx: lookUpModel() })).toMatchObject({ warnings: [] });
     expect(await registerPlainModel(app, { model: 'plain', onnx: refusingModel(2) })).toMatchObject({
