@@ -2,16 +2,27 @@
 // container too, its lease tells: it is renewed while the process lives, and runs out after it.
 
 import { randomBytes } from 'node:crypto';
-import { isProcessAlive, type Micros, pidSpace } from '../core/index.ts';
+import { isProcessAlive, type Micros, MICROS_PER_SECOND, pidSpace } from '../core/index.ts';
 
 /** A name for this process as the driver of one run. */
 export function newOwner(): string {
   return `${ownSpace()}/${process.pid}/${randomBytes(4).toString('hex')}`;
 }
 
-/** Whether the holder of a lease may still be at work. */
+/** How long each renewal makes a lease last. */
+export const LEASE_MICROS: Micros = 15 * MICROS_PER_SECOND;
+
+/** Whether the holder of a lease may still be at work, if the clock was not set back since. */
 export function isLeaseLive(owner: string | null, until: Micros, now: Micros): boolean {
   return owner !== null && until > now && !hasDiedHere(owner);
+}
+
+/**
+ * Whether a lease ends later than any that is given now would: it was given before the clock was set back, and its holder may have died
+ * long ago. One that lives renews it by the clock of now.
+ */
+export function isFromSetBackClock(until: Micros, now: Micros): boolean {
+  return until > now + 2 * LEASE_MICROS;
 }
 
 /** Whether its process ids are this one's: it is, or was, on this host, and in the same container. */

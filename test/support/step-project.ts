@@ -6,7 +6,19 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { applyRepository, openApp, openOrchestrator, readEnvironment } from '../../src/app/index.ts';
 import { createBuiltIns } from '../../src/app/steps/built-ins.ts';
 import { silentLogger } from '../../src/core/index.ts';
-import { type OrchestratorDeps, runLogs, resumeRun, runPipeline, whyStep } from '../../src/orchestrator/index.ts';
+import { drive } from '../../src/orchestrator/drive.ts';
+import { firstRows, graphOf } from '../../src/orchestrator/engine/graph.ts';
+import { findPipeline } from '../../src/orchestrator/find-pipeline.ts';
+import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
+import {
+  getRun,
+  newOwner,
+  type OrchestratorDeps,
+  runLogs,
+  resumeRun,
+  runPipeline,
+  whyStep,
+} from '../../src/orchestrator/index.ts';
 import { putBlob } from '../../src/storage/index.ts';
 import { createInlineExecutor } from './inline-executor.ts';
 import { CONFIG, createProject, type Project } from './serving-project.ts';
@@ -59,6 +71,23 @@ export async function openStepProject(given: {
     /** Runs a pipeline to its end. */
     run: async (pipeline: string, params: Readonly<Record<string, string>> = {}) =>
       runPipeline(await deps(), { pipeline, params }),
+    /** Makes a run by what is applied, which somebody else drives later. */
+    async queue(pipeline: string) {
+      const { definitions, database, clock } = await deps();
+      const spec = findPipeline(definitions, pipeline);
+      const store = await openRunStore(database, clock);
+      const of = { pipeline: spec, params: {}, manifestHash: definitions.hash, keepGoing: false };
+      const { id } = await store.create({ ...of, state: 'queued', steps: firstRows(graphOf(spec)) });
+      return id;
+    },
+    /** As a scheduler takes such a run, or one whose driver died. */
+    async drive(id: string) {
+      const opened = await deps();
+      const store = await openRunStore(opened.database, opened.clock);
+      const driver = newOwner();
+      await drive(opened, store, id, driver, await store.take(id, driver));
+      return await getRun(opened, id);
+    },
     why: async (id: string, step: string) => whyStep(await deps(), id, step),
     resume: async (id: string) => resumeRun(await deps(), id),
     /** What its steps said, one text. */

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { type Json, silentProgress } from '../../core/index.ts';
 import type { StepAction } from '../../definitions/index.ts';
 import type { BuiltInReads, CacheReads, StepOrder } from '../../orchestrator/index.ts';
+import { appOfRevision } from '../app-of-revision.ts';
 import type { App } from '../open-app.ts';
 import { versionUnder } from './evaluate.ts';
 import { rowsOf } from './evaluation-inputs.ts';
@@ -13,8 +14,8 @@ type ActionOf<Kind extends StepAction['kind']> = Extract<StepAction, { kind: Kin
 
 export function createBuiltInReads(app: App): BuiltInReads {
   return {
-    trainingSet: (action) => trainingSetReads(app, action),
-    evaluate: (action, order) => evaluateReads(app, action, order),
+    trainingSet: async (action, order) => trainingSetReads(await appOfRevision(app, order.definitions), action),
+    evaluate: async (action, order) => evaluateReads(await appOfRevision(app, order.definitions), action, order),
   };
 }
 

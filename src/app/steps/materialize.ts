@@ -4,6 +4,7 @@ import { HeadraceError, silentProgress, toHeadraceError } from '../../core/index
 import type { StepAction } from '../../definitions/index.ts';
 import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
 import { fillOnline } from '../fill-online.ts';
+import { appOfRevision } from '../app-of-revision.ts';
 import type { App } from '../open-app.ts';
 
 interface MaterializedViewResult {
@@ -21,6 +22,30 @@ interface MaterializedViewResult {
 }
 
 /**
+ * The views that a run fills. One of an earlier revision than what is applied fills the versions of its own revision's views, which
+ * something may still read: not those that have come since. Where the action names none, versions that are not kept any more are left out.
+ */
+async function viewsOfRun(
+  app: App,
+  views: readonly string[] | undefined,
+  manifestHash: string | undefined,
+  log: (line: string) => void,
+): Promise<readonly string[] | undefined> {
+  const own = await appOfRevision(app, manifestHash);
+  if (own === app) return views;
+  const { viewVersion } = await import('../../definitions/index.ts');
+  const { manifest } = await own.applied();
+  const versionOf = (view: string): string =>
+    Object.hasOwn(manifest.views, view) ? viewVersion(manifest, view) : view;
+  if (views !== undefined) return views.map(versionOf);
+  const kept = new Set((await app.versions()).map(({ version }) => version));
+  const all = Object.keys(manifest.views).map(versionOf);
+  const gone = all.filter((version) => !kept.has(version));
+  if (gone.length > 0) log(`not kept any more, as nothing reads them: ${gone.join(', ')}`);
+  return all.filter((version) => kept.has(version));
+}
+
+/**
  * Brings views up to date, those of all kept versions where the action names none; repeating it finds nothing new. Gives
  * `{ views: { [view]: … } }`. Throws HR_STEP_FAILED with each view that failed and is read, once the others are done; else
  * as `materializeEach`.
@@ -28,9 +53,10 @@ interface MaterializedViewResult {
 export async function runMaterialize(
   app: App,
   { views }: Extract<StepAction, { kind: 'materialize' }>,
-  { log }: BuiltInTaskContext,
+  { log, order }: BuiltInTaskContext,
 ): Promise<{ readonly views: Readonly<Record<string, MaterializedViewResult>> }> {
-  const request = { incremental: true, dryRun: false, ...(views === undefined ? {} : { views }) };
+  const named = await viewsOfRun(app, views, order.definitions, log);
+  const request = { incremental: true, dryRun: false, ...(named === undefined ? {} : { views: named }) };
   const filled = await fillOnline(app, request, { progress: silentProgress, tell: log });
   for (const { view, state, written, to } of filled.views) log(`${view}: ${state}, ${written} records, as of ${to}`);
   const sentences = filled.failed.map(({ view, error, isRead }) => {

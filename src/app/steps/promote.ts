@@ -64,6 +64,7 @@ async function startRollout(
   const asked = {
     endpoint: o.endpoint,
     candidate: o.version,
+    ...(context.order.definitions === undefined ? {} : { definitions: context.order.definitions }),
     ...(o.plan === undefined ? {} : { plan: o.plan }),
   };
   const { rollout } = before ?? (await rollouts.start(asked, by));

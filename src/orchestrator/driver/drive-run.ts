@@ -143,7 +143,8 @@ function createDrive(deps: DriveDeps, hold: Hold, loaded: LoadedRun) {
   /** A few at a time, as each waits for the artifact store; told in the order declared, so that what is written first begins first. */
   const prepareAll = async (commands: readonly Extract<Command, { kind: 'prepare' }>[]): Promise<void> => {
     const results = openResults({ store, objects }, run);
-    const prepared = { id, graph, params: loaded.run.params, cacheReads, lists };
+    const { manifestHash, params } = loaded.run;
+    const prepared = { id, manifestHash, graph, params, cacheReads, lists };
     const few = fewAtOnce(PREPARES_AT_ONCE);
     const preparing = commands.map((command) =>
       few(() =>

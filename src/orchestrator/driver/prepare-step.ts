@@ -13,6 +13,8 @@ import { trainingSetBefore } from './training-set-before.ts';
 
 export interface PreparedRun {
   readonly id: string;
+  /** Of the definitions that it goes by. */
+  readonly manifestHash: string;
   readonly graph: Graph;
   readonly params: Readonly<Record<string, unknown>>;
   /** What the tasks of a cached step go by beside their order; left out where nothing is cached. */
@@ -103,6 +105,7 @@ async function orderOf(
     step: node.name,
     scope,
     action: spec.action,
+    definitions: run.manifestHash,
     params: run.params,
     items,
     ...(spec.foreach === undefined ? {} : { foreach: spec.foreach }),

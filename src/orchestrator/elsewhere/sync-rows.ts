@@ -59,7 +59,7 @@ const READS_AT_ONCE = 32;
  */
 export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold): Promise<Taken> {
   const { store, objects, models, onProblem, signal } = deps;
-  const { id, params, spec, createdAt } = loaded.run;
+  const { id, manifestHash, params, spec, createdAt } = loaded.run;
   const graph = graphOf(withoutLimits(spec));
   // Its steps need no slots there.
   const run = takeLoaded({ ...loaded, pools: [] }, graph);
@@ -110,7 +110,7 @@ export async function syncRows(deps: SyncRowsDeps, loaded: LoadedRun, hold: Hold
     results: StepResults,
     command: Extract<Command, { kind: 'prepare' }>,
   ): Promise<EngineEvent> => {
-    const event = await prepareStep(objects, results, { id, graph, params }, command);
+    const event = await prepareStep(objects, results, { id, manifestHash, graph, params }, command);
     if (event.kind !== 'prepared' || !event.passes || event.order === null) return event;
     const { step, scope, children } = event;
     const first = await storeSpec(objects, id, { step, scope }, { spec: event.order, tasks: children });

@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely';
 import { clockText, type DatabaseKind } from '../../storage/index.ts';
-import { LEASE_MICROS } from './run-lease.ts';
+import { LEASE_MICROS } from '../lease.ts';
 import type { Db } from './statement.ts';
 
 /**

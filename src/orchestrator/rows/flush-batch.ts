@@ -6,7 +6,8 @@ import { clockText, type Database } from '../../storage/index.ts';
 import type { Batch, RunChange } from '../engine/batch.ts';
 import { createBatchRows } from './batch-rows.ts';
 import { createPoolChanges, createPoolEnd } from './give-slots-back.ts';
-import { LEASE_MICROS, unknownRun } from './run-lease.ts';
+import { LEASE_MICROS } from '../lease.ts';
+import { unknownRun } from './run-lease.ts';
 import type { Flushed, RunStore } from './run-store.ts';
 import { type Db, statement, storable } from './statement.ts';
 

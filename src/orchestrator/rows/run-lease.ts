@@ -1,17 +1,15 @@
 // Who drives a run: the one that holds its lease, which lasts by the database's clock. Clocks and process ids only decide how soon
 // another may have it; that nobody writes after that, the epoch does.
 
-import { HeadraceError, MICROS_PER_SECOND, type Micros } from '../../core/index.ts';
+import { HeadraceError, type Micros } from '../../core/index.ts';
 import { clockText, type Database, type DatabaseKind } from '../../storage/index.ts';
 import type { RunState } from '../engine/batch.ts';
-import { isLeaseLive } from '../lease.ts';
+import { isFromSetBackClock, isLeaseLive, LEASE_MICROS } from '../lease.ts';
 import { createEventWriter } from './add-event.ts';
 import { createCancels } from './cancel-run.ts';
 import { createPoolRelease } from './give-slots-back.ts';
 import type { Hold, RunStore } from './run-store.ts';
 import { type Db, statement } from './statement.ts';
-
-export const LEASE_MICROS: Micros = 15 * MICROS_PER_SECOND;
 
 /** The run is driven: by whom, and for how long its lease lives unless it is renewed. */
 export class RunHeldError extends HeadraceError {
@@ -96,13 +94,13 @@ export function refuseHeld(row: LeaseRow): void {
   if (left > 0) throw new RunHeldError(row.id, row.driver ?? '', Math.ceil(left / 1000), row.elsewhere !== null);
 }
 
-/** Microseconds; 0 where nobody has it. One that ends later than any could was given before the clock was set back. */
+/** Microseconds; 0 where nobody has it. */
 export function leaseLeft({
   driver,
   lease_until: until,
   now,
 }: Pick<LeaseRow, 'driver' | 'lease_until' | 'now'>): Micros {
-  return until <= now + 2 * LEASE_MICROS && isLeaseLive(driver, until, now) ? until - now : 0;
+  return isLeaseLive(driver, until, now) && !isFromSetBackClock(until, now) ? until - now : 0;
 }
 
 export function createLeases(database: Database): Pick<RunStore, 'take' | 'renew' | 'look' | 'release'> {

@@ -14,6 +14,8 @@ export interface StepOrder {
   /** The item of each group around the step, outermost first: '' at the top, '17/3' in the fourth of the 18th. */
   readonly scope: string;
   readonly action: StepAction;
+  /** The hash of the definitions that its run goes by, which steps of Headrace's own go by; left out by earlier versions. */
+  readonly definitions?: string;
   readonly params: Readonly<Record<string, unknown>>;
   /** The item of each group around the step, by the group's name. */
   readonly items: Readonly<Record<string, unknown>>;

@@ -17,6 +17,8 @@ export interface StartRollout extends PlanInput {
   readonly candidate: string | number;
   /** A plan of the feature repository. Left out: the endpoint's, where it has one. */
   readonly plan?: string | undefined;
+  /** The hash of the definitions that have it. Left out: those that are applied. */
+  readonly definitions?: string | undefined;
   /** Although the version was rolled back lately. */
   readonly force?: boolean | undefined;
 }
@@ -45,7 +47,11 @@ export async function start(
 ): Promise<string> {
   const endpoint = await registry.endpoints.get(input.endpoint);
   const { version: candidate } = await registry.models.resolve(endpoint.model, String(input.candidate));
-  const manifest = (await registry.definitions.current())?.manifest;
+  const { definitions } = input;
+  const manifest =
+    definitions === undefined
+      ? (await registry.definitions.current())?.manifest
+      : await registry.definitions.byHash(definitions);
   const plan = compilePlan(input, planOf(manifest, input), outcomesOf(manifest, input.endpoint));
   // Said first: its weights are what else would be found wrong.
   if (endpoint.rollout !== null) {

@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely';
 import { clockText, type Database, databaseNow } from '../../../storage/index.ts';
-import { isLeaseLive } from '../../lease.ts';
+import { isFromSetBackClock, isLeaseLive } from '../../lease.ts';
 import { killMarked } from '../../step/marks.ts';
 import type { FleetTables } from './tables.ts';
 
@@ -11,7 +11,7 @@ export async function giveBackLost(database: Database): Promise<boolean> {
   const db = database.tables<FleetTables>();
   const workers = await db.selectFrom('fleet_workers').select(['id', 'until']).execute();
   const now = await databaseNow(database);
-  const dead = workers.filter(({ id, until }) => !isLeaseLive(id, until, now));
+  const dead = workers.filter(({ id, until }) => !isLeaseLive(id, until, now) || isFromSetBackClock(until, now));
   for (const { id, until } of dead) {
     const isGone = await database.transaction<FleetTables, boolean>(async (trx) => {
       // One that has renewed it meanwhile keeps it.

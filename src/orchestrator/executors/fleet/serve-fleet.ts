@@ -2,7 +2,7 @@
 
 import { type Logger, toHeadraceError } from '../../../core/index.ts';
 import type { Database } from '../../../storage/index.ts';
-import { newOwner } from '../../lease.ts';
+import { LEASE_MICROS, newOwner } from '../../lease.ts';
 import { createWaker } from '../../rows/wake.ts';
 import type { Executor } from '../executor.ts';
 import { ENDS_CHANNEL, SLICES_CHANNEL } from './channels.ts';
@@ -32,7 +32,7 @@ export interface ServeFleetOptions {
   readonly onServe?: (name: string) => void;
 }
 
-const LEASE_MS = 15_000;
+const LEASE_MS = LEASE_MICROS / 1000;
 /** Looks without being woken. */
 const LOOK_MS = 1000;
 /** What ended waits so long for more of it. */
