@@ -159,6 +159,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
         clock,
         logger,
         mapSizeBytes: values['online.mapSize'],
+        replicas: values['online.replicas'],
       }),
     (opened) => opened.close(),
   );

@@ -11,12 +11,23 @@ export interface OpenCut {
   /** The definitions that its entries are folded by. */
   readonly plans: SourcePlans;
   readonly table: PartTable;
-  /** Offsets of entries that count nowhere. */
-  readonly voids: number[];
+  /** Offsets of entries that count nowhere; `makeVoid` adds one. */
+  readonly voids: readonly number[];
   /** The claims that its entries hold, by id. */
   readonly claims: Map<string, HeldClaim>;
   /** Those that an entry is a batch of. */
   readonly feeds: FeedSet;
+  /** An entry is in the log, and will be folded or become void. */
+  appended(offset: number): void;
+  /** Until the cut is sealed. What the parts have of it is for `refold` to take out. */
+  makeVoid(offset: number): void;
+  /**
+   * Folds an entry; waits while others are folded anew. Whether `work` throws or not, the entry counts as folded then:
+   * what becomes void is not given.
+   */
+  fold<T>(offset: number, work: () => Promise<T>): Promise<T>;
+  /** Runs `work` while nothing is folded; `isFolded` says of an entry of the log whether the parts have it. */
+  refold<T>(work: (isFolded: (offset: number) => boolean) => Promise<T>): Promise<T>;
   /** An entry begins; call what it gives once the entry is decided, folded and answered. */
   enter(): () => void;
   /** Entries under way. */
@@ -34,6 +45,12 @@ export interface HeldClaim {
 export function createOpenCut(writer: number, cut: number, view: CutView, plans: SourcePlans): OpenCut {
   let pending = 0;
   let waiting: (() => void)[] = [];
+  /** Offsets of entries that are in the log and not in the parts, and of the last one that was appended. */
+  const unfolded = new Set<number>();
+  let last = -1;
+  const folding = new Set<Promise<unknown>>();
+  let refolding: Promise<unknown> | undefined;
+  const voids: number[] = [];
   const leave = (): void => {
     pending--;
     if (pending > 0) return;
@@ -45,9 +62,35 @@ export function createOpenCut(writer: number, cut: number, view: CutView, plans:
     view,
     plans,
     table: createPartTable(writer, cut),
-    voids: [],
+    voids,
     claims: new Map(),
     feeds: createFeedSet(),
+    appended(offset) {
+      unfolded.add(offset);
+      last = Math.max(last, offset);
+    },
+    makeVoid(offset) {
+      voids.push(offset);
+      unfolded.delete(offset);
+    },
+    async fold(offset, work) {
+      while (refolding !== undefined) await refolding;
+      const done = work().finally(() => {
+        unfolded.delete(offset);
+        folding.delete(done);
+      });
+      folding.add(done);
+      return done;
+    },
+    async refold(work) {
+      while (refolding !== undefined) await refolding;
+      const done = Promise.allSettled(folding).then(() => work((offset) => offset <= last && !unfolded.has(offset)));
+      refolding = done.then(
+        () => (refolding = undefined),
+        () => (refolding = undefined),
+      );
+      return done;
+    },
     enter() {
       pending++;
       let isIn = true;

@@ -2,6 +2,7 @@
 // crash, give the same.
 
 import type { BrokenRule } from '../checks/index.ts';
+import type { Durable } from '../online/index.ts';
 
 export interface PushResult {
   /** Rows that are in the log. */
@@ -9,6 +10,8 @@ export interface PushResult {
   /** The Idempotency-Key was met before: this is what came of the first time. */
   readonly duplicate: boolean;
   readonly views: readonly PushedView[];
+  /** What it survives, as was confirmed before the answer; of a repeated push before this answer. */
+  readonly durable: Durable;
   /** Of a feed's batch that another was before: where that ended. Nothing of the rows was kept. */
   readonly until?: number;
   /** Rows that were set apart instead; left out for none. */
@@ -16,6 +19,12 @@ export interface PushResult {
   /** Rules that rows broke and were taken all the same; told of the first time alone, left out for none. */
   readonly warnings?: readonly Pick<BrokenRule, 'rule' | 'rows'>[];
 }
+
+/**
+ * Of a push without an Idempotency-Key: its rows are on the log's disk (a topic's brokers have them), and whatever the
+ * online store loses is written again from there. Nothing of it needs the store's replicas.
+ */
+export const LOGGED: Durable = { disk: true, replicas: 0 };
 
 /** What a live view made of a push. */
 export interface PushedView {
@@ -34,8 +43,8 @@ export function encodeResult({ accepted, views }: Pick<PushResult, 'accepted' | 
 }
 
 /** The first result, given again. */
-export function repeatedResult(text: string): PushResult {
+export function repeatedResult(text: string, durable: Durable): PushResult {
   // encodeResult wrote it.
   const { accepted, views } = JSON.parse(text) as Pick<PushResult, 'accepted' | 'views'>;
-  return { accepted, duplicate: true, views };
+  return { accepted, duplicate: true, views, durable };
 }

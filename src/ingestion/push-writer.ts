@@ -4,7 +4,7 @@
 import type { BrokenRule } from '../checks/index.ts';
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
 import type { IdempotencyKey, LogEntry } from '../events/index.ts';
-import { type Claim, holdsClaim } from '../online/index.ts';
+import { holdsClaim } from '../online/index.ts';
 import { claimId, claimOf, createClaimDesk } from './claim-desk.ts';
 import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
@@ -22,7 +22,8 @@ import { createMove, type Receiver } from './move-entries.ts';
 import { createPatience, unavailable } from './patience.ts';
 import { type CheckedPush, checkPush } from './push-checks.ts';
 import { createPushedCount } from './pushed-count.ts';
-import type { PushResult } from './push-result.ts';
+import { createKeyDecisions } from './key-decisions.ts';
+import { LOGGED, type PushResult } from './push-result.ts';
 import { otherRows, repeatOf, secondOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
@@ -135,6 +136,7 @@ export async function openPushWriter(
     relinks.close();
     refused.resolve();
   };
+  const keys = createKeyDecisions(store, desk);
 
   const relinks = createRelinks({
     deps,
@@ -147,16 +149,6 @@ export async function openPushWriter(
   });
   linked = relinks.link;
 
-  const decide = async (claim: Claim, entry: LogEntry, own: OpenCut): Promise<Claim | 'own'> => {
-    const holding = await desk.claim(claim);
-    if (holdsClaim(entry, holding)) {
-      own.claims.set(claim.id, { offset: entry.offset, isAnswered: false });
-      return 'own';
-    }
-    own.voids.push(entry.offset);
-    return holding;
-  };
-
   const nowMicros = (): Micros => clock.nowMicros();
 
   const run = async (
@@ -167,25 +159,28 @@ export async function openPushWriter(
     decided: (counts: boolean) => void,
   ): Promise<PushResult> => {
     const claim = claimOf(entry);
+    let durable = LOGGED;
     if (claim !== undefined) {
       const feed = feedOf(entry);
       if (feed !== undefined) own.feeds.add(feed);
-      const holding = await decide(claim, entry, own);
-      decided(holding === 'own');
+      const granted = await keys.decide(claim, entry, own, decided);
       // Whoever was there first counts, or is settled to: it need not be waited for.
-      if (holding !== 'own' && feed !== undefined) return secondOf(holding);
-      if (holding !== 'own') return repeatOf(deps.log, holding, entry);
+      if (!holdsClaim(entry, granted.holding))
+        return feed === undefined ? repeatOf(deps.log, granted, entry) : secondOf(granted);
       if (feed !== undefined && entry.key !== undefined) own.feeds.add(feed, partOfStep(entry.key));
+      ({ durable } = granted);
     } else decided(true);
     // Every lens of the plan is in it.
     const rowsOf = (lens: Lens) => pushed.get(lens) as LensRows;
-    const folded = await foldEntry(plan, entry, rowsOf, { view: own.view, table: own.table, nowMicros });
+    const folded = await own.fold(entry.offset, () =>
+      foldEntry(plan, entry, rowsOf, { view: own.view, table: own.table, nowMicros }),
+    );
     await parts.write(folded.parts);
     if (claim !== undefined) {
       await desk.finish({ ...claim, result: resultOf(entry, folded.views) });
       own.claims.set(claim.id, { offset: entry.offset, isAnswered: true });
     }
-    return { accepted: entry.count, duplicate: false, views: folded.views };
+    return { accepted: entry.count, duplicate: false, views: folded.views, durable };
   };
 
   /** Goes on whether or not anyone waits: what is logged must be decided and folded. */
@@ -251,6 +246,7 @@ export async function openPushWriter(
       leaveCut = own.enter();
       enteredElsewhere();
     }
+    own.appended(entry.offset);
     const pushed = new Map<Lens, LensRows>();
     for (const [lens, complete] of byLens) {
       pushed.set(lens, {
@@ -262,9 +258,12 @@ export async function openPushWriter(
   };
 
   const repeat: PushWriter['repeat'] = async (source, key, count) => {
-    const [holding] = await store.claims([claimId(source, key.key)]);
-    if (holding !== undefined && feedOf({ source, key }) !== undefined) return secondOf(holding);
-    return holding?.payloadHash === key.hash ? repeatOf(deps.log, holding, { key, count }) : undefined;
+    let durable = LOGGED;
+    const [holding] = await store.claims([claimId(source, key.key)], (_, one) => (durable = one));
+    if (holding === undefined) return undefined;
+    const granted = { holding, durable };
+    if (feedOf({ source, key }) !== undefined) return secondOf(granted);
+    return holding.payloadHash === key.hash ? repeatOf(deps.log, granted, { key, count }) : undefined;
   };
 
   /** Rows as every lens has them. Before anything is kept: a row that can't be derived must not be in the log. */

@@ -2,7 +2,7 @@
 
 import { HeadraceError, invalid, sha256Hex, stringifyJson } from '../core/index.ts';
 import type { EventLog, LogEntry } from '../events/index.ts';
-import type { Claim } from '../online/index.ts';
+import type { GrantedClaim } from './claim-desk.ts';
 import { endOfStep } from './feed-key.ts';
 import { type PushResult, repeatedResult } from './push-result.ts';
 
@@ -13,14 +13,14 @@ import { type PushResult, repeatedResult } from './push-result.ts';
  */
 export async function repeatOf(
   log: Pick<EventLog, 'writers'>,
-  holding: Claim,
+  { holding, durable }: GrantedClaim,
   entry: Pick<LogEntry, 'key' | 'count'>,
 ): Promise<PushResult> {
   const { key = '', hash } = entry.key ?? {};
   if (holding.payloadHash !== hash) throw otherRows(key);
-  if (holding.result !== undefined) return repeatedResult(holding.result);
+  if (holding.result !== undefined) return repeatedResult(holding.result, durable);
   const holder = (await log.writers()).find(({ number }) => number === holding.writer);
-  if (holder?.state === 'ended') return { accepted: entry.count, duplicate: true, views: [] };
+  if (holder?.state === 'ended') return { accepted: entry.count, duplicate: true, views: [], durable };
   if (holder?.state === 'forgotten') {
     throw new HeadraceError(
       'HR_PUSH_LOST',
@@ -34,8 +34,8 @@ export async function repeatOf(
 }
 
 /** Of a feed's batch that came second: where to go on. */
-export function secondOf(holding: Claim): PushResult {
-  return { accepted: 0, duplicate: true, views: [], until: endOfStep(holding) };
+export function secondOf({ holding, durable }: GrantedClaim): PushResult {
+  return { accepted: 0, duplicate: true, views: [], durable, until: endOfStep(holding) };
 }
 
 export function otherRows(key: string): HeadraceError {

@@ -1,5 +1,6 @@
 // Who holds an Idempotency-Key: the entry that claimed it first, in whatever writer's log it lies.
 
+import { HeadraceError } from '../core/index.ts';
 import type { Claim } from './online-store.ts';
 
 /**
@@ -11,4 +12,14 @@ export function holdsClaim(
   claim: Pick<Claim, 'writer' | 'offset'> | undefined,
 ): boolean {
   return claim !== undefined && claim.writer === entry.writer && claim.offset === entry.offset;
+}
+
+/**
+ * The store took claims, and goes on, but cannot promise that they outlive its failover or a power cut. Whoever claimed
+ * gives them up (`StoreWriter.release`), so that the same key can be claimed again.
+ */
+export class NotDurable extends HeadraceError {
+  constructor(reason: string) {
+    super('HR_ONLINE_UNAVAILABLE', reason);
+  }
 }

@@ -1,8 +1,9 @@
-export { holdsClaim } from './claims.ts';
+export { holdsClaim, NotDurable } from './claims.ts';
 export type {
   BaseWrite,
   Claim,
   ClaimPlace,
+  Durable,
   LifetimeOf,
   NodeMark,
   OnlineStore,

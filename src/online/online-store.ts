@@ -75,6 +75,17 @@ export interface Claim {
 /** An id and the entry that holds it, or may hold it. */
 export type ClaimPlace = Pick<Claim, 'id' | 'writer' | 'offset'>;
 
+/** What an acknowledged write survives, as the store confirmed it. */
+export interface Durable {
+  /** A power cut of the store's machine: its disk has the write. */
+  readonly disk: boolean;
+  /** How many of its node's replicas have it: a failover to any of them keeps it. */
+  readonly replicas: number;
+}
+
+/** Hears, by the index of what was asked for, what each claim survives. */
+export type OnDurable = (index: number, durable: Durable) => void;
+
 /** Records live so much longer than anything in them can be seen, so that a slow clock never loses a value. */
 export const LIFETIME_SLACK_MICROS: Micros = 2 * MICROS_PER_DAY;
 
@@ -124,16 +135,21 @@ export interface StoreWriter {
   /** Removes those parts that are there as they were written: under this number, with this fold. */
   withdraw(parts: readonly PartWrite[]): Promise<void>;
   /**
-   * First wins: gives, per claim, the one that holds the id from now on. Resolves once every connected replica has
-   * them, so that no failover can take a claim back.
+   * First wins: gives, per claim, the one that holds the id from now on. Resolves once the promised replicas and the
+   * disk, where the store can say so, have them: no failover can take a claim back. Throws NotDurable when the store goes
+   * on without those: then release them.
    */
-  claim(claims: readonly Claim[]): Promise<readonly Claim[]>;
-  /** The claims that hold the ids; undefined where none does. Claims nothing. */
-  claims(ids: readonly string[]): Promise<readonly (Claim | undefined)[]>;
+  claim(claims: readonly Claim[], onDurable?: OnDurable): Promise<readonly Claim[]>;
+  /** The claims that hold the ids, as durable as claimed ones; undefined where none does. Claims nothing. */
+  claims(ids: readonly string[], onDurable?: OnDurable): Promise<readonly (Claim | undefined)[]>;
+  /** These entries hold the claims no longer, nor can they by a claim that comes late; others' stay theirs. */
+  release(claims: readonly ClaimPlace[]): Promise<void>;
   /** Keeps the results, where these entries (by writer and offset) hold the claims. */
   finish(claims: readonly Claim[]): Promise<void>;
   /** The claims of a sealed cut may be forgotten after `retentionMs`, where these entries hold them. */
   expire(claims: readonly ClaimPlace[], retentionMs: number): Promise<void>;
+  /** Resolves when every node answers on the connection that `onNode` told of last. Throws HR_ONLINE_UNAVAILABLE else. */
+  reach(): Promise<void>;
   /** Which node has a record: what `onNode` names. Throws HR_ONLINE_UNAVAILABLE while that is not known. */
   nodeOf(entity: string, key: EncodedKey): string;
   /** Which node has a claim. */

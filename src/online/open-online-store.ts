@@ -12,6 +12,8 @@ export interface OnlineStoreOptions {
   readonly logger?: Logger;
   /** LMDB only: the size past which the store refuses to grow. */
   readonly mapSizeBytes?: number;
+  /** Redis only: how many replicas must have a claim; left out, as many as each node had of late. */
+  readonly replicas?: number | undefined;
 }
 
 /**
@@ -22,6 +24,11 @@ export async function openOnlineStore(url: string, options: OnlineStoreOptions):
   const scheme = /^([a-z+]+):/.exec(url)?.[1];
   switch (scheme) {
     case 'lmdb': {
+      if (options.replicas !== undefined && options.replicas > 0)
+        throw new HeadraceError(
+          'HR_CONFIG',
+          `online.replicas is ${options.replicas}, but an LMDB store lies on one machine and has none; leave it out, or set online.url to a Redis with replicas`,
+        );
       const path = resolve(url.slice('lmdb:'.length).replace(/^\/\/(?=\/)/, ''));
       return openLmdbStore({ ...options, path });
     }

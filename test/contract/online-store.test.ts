@@ -372,6 +372,28 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
       }
     });
 
+    it('that are given up are free for others, and not for their entry, also where its claim comes late', async () => {
+      await writer.claim([claim('given up', 1), claim('another’s', 2)]);
+      await writer.release([claim('given up', 1), claim('another’s', 1), claim('never claimed', 1)]);
+      expect(await writer.claims(['given up', 'another’s', 'never claimed'])).toEqual([
+        undefined,
+        claim('another’s', 2),
+        undefined,
+      ]);
+      expect(await writer.claim([claim('given up', 3)])).toEqual([claim('given up', 3)]);
+      await writer.claim([claim('given up', 1)]);
+      await writer.release([claim('given up', 1)]);
+      expect(await writer.claims(['given up'])).toEqual([claim('given up', 3)]);
+    });
+
+    it('say what they survive, also those that are another’s or only looked at', async () => {
+      const told: unknown[] = [];
+      const tell = (index: number, durable: object) => (told[index] = Object.keys(durable));
+      await writer.claim([claim('safe', 1), claim('safe', 2)], tell);
+      await writer.claims(['safe', 'nobody’s', 'safe'], tell);
+      expect(told).toEqual(Array.from({ length: 3 }, () => ['disk', 'replicas']));
+    });
+
     it('can be looked at without claiming', async () => {
       expect(await writer.claims(['looked'])).toEqual([undefined]);
       await writer.claim([claim('looked', 1)]);

@@ -47,7 +47,7 @@ describe.each(onlineStoreKinds())('a feed on $name', (kind) => {
     const [a, b] = [one.ingestion.feed(ID), other.ingestion.feed(ID)];
     await a.begin(0);
     await push(a, 0, 10);
-    expect(await push(b, 0, 25)).toEqual({ accepted: 0, duplicate: true, views: [], until: 10 });
+    expect(await push(b, 0, 25)).toMatchObject({ accepted: 0, duplicate: true, views: [], until: 10 });
     expect(await push(b, 0, 10)).toMatchObject({ duplicate: true, until: 10 });
     expect(await push(b, 10, 25)).toMatchObject({ accepted: 15, duplicate: false });
     expect(await a.position()).toBe(25);

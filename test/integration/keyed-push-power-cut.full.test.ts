@@ -1,6 +1,6 @@
 // A power cut of a server and its Redis, which appends to a file that is brought to the disk each second (`appendfsync everysec`,
 // its default): what was acknowledged is read afterwards, with an Idempotency-Key as without one.
-// twin: none, datapath/D4
+// twin: test/integration/redis-append-file.test.ts > on Valkey
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -70,7 +70,7 @@ describe.skipIf(program === undefined)('after a power cut before anything came t
     expect({ acknowledged: acknowledged.plain, isRead: isRead.plain }).toEqual({ acknowledged: true, isRead: true });
   });
 
-  it.fails('a push with a key is read if it was acknowledged (datapath/D4)', () => {
+  it('a push with a key is read if it was acknowledged (datapath/D4)', () => {
     expect(isRead.keyed).toBe(acknowledged.keyed);
   });
 });

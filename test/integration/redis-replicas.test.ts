@@ -1,7 +1,7 @@
 // Redis with a replica: a claim counts once the replica has it, and a run waits for a node that is slower than it.
 
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { OnlineStore, StoreWriter } from '../../src/online/online-store.ts';
+import type { Durable, OnlineStore, StoreWriter } from '../../src/online/online-store.ts';
 import { openRedisStore } from '../../src/online/redis/redis-store.ts';
 import { baseOf, forEver, openRun, partOf, refOf } from '../support/online-writes.ts';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -68,18 +68,24 @@ describe.skipIf(!hasRedis())('with a replica', () => {
     await other.close();
   });
 
-  it('that is gone, it is not waited for', async () => {
+  it('that is gone, no claim is given until it is back, unless none is promised', async () => {
     await replica.kill();
     await expect.poll(() => server.command('INFO replication')).toContain('connected_slaves:0');
-    expect(await writer.claim([claimOf('alone', 1)])).toEqual([claimOf('alone', 1)]);
-    const waited = await waits();
-    await writer.claim([claimOf('alone too', 1)]);
-    // How many there are is known by now: one try is enough.
-    expect((await waits()) - waited).toBe(1);
+    await expect(writer.claim([claimOf('alone', 1)])).rejects.toThrow('only 0 of its 1 replicas have what was written');
+    await writer.release([claimOf('alone', 1)]);
+    const careless = await openRedisStore(server.url, { project: 'test', replicas: 0 });
+    const theirs = await careless.writer({ writer: 2, holder: 1, lifetimeMs: forEver, onNode() {} });
+    const durable: Durable[] = [];
+    const claim = { ...claimOf('alone', 2), writer: 2 };
+    expect(await theirs.claim([claim], (_, one) => durable.push(one))).toEqual([claim]);
+    expect(durable).toEqual([{ disk: false, replicas: 0 }]);
+    await theirs.close();
+    await careless.close();
     await replica.start();
     await isInStep();
-    await writer.claim([claimOf('together', 1)]);
-    expect(await place('alone')).toBe('1.1');
+    await writer.claim([claimOf('together', 1)], (_, one) => durable.push(one));
+    expect(durable.at(-1)).toEqual({ disk: false, replicas: 1 });
+    expect(await place('alone')).toBe('2.2');
     expect(await place('together')).toBe('1.1');
   });
 

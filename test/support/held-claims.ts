@@ -8,9 +8,9 @@ export function holdClaims() {
   let letGo = (): void => {};
   let isLinked = (): void => {};
   const between = writersOf((writer) => ({
-    async claim(claims) {
+    async claim(...asked) {
       await held;
-      return writer.claim(claims);
+      return writer.claim(...asked);
     },
   }));
   return {

@@ -12,7 +12,7 @@ export async function startRedisPair() {
   const front = await openGate(() => master.port);
   let gate = await openGate(() => master.port);
   let replica = await startReplica(gate);
-  await inStep(replica);
+  await inStep(master, replica);
 
   return {
     url: `redis://127.0.0.1:${front.port}`,
@@ -36,7 +36,7 @@ export async function startRedisPair() {
       gate = await openGate(() => master.port);
       replica = await startReplica(gate);
       // Until then there is nothing to fail over to.
-      await inStep(replica);
+      await inStep(master, replica);
     },
     /** Ends the master and starts it again, empty. */
     async loseAll() {
@@ -62,9 +62,12 @@ const START_LIMIT_MS = 30_000;
 const startReplica = (gate: Gate): Promise<RedisServer> =>
   startRedis({ settings: [...SETTINGS, '--replicaof', '127.0.0.1', String(gate.port)] });
 
-async function inStep(replica: RedisServer): Promise<void> {
+/** Both see it: the master tells of its replica a moment later than the replica of its master. */
+async function inStep(master: RedisServer, replica: RedisServer): Promise<void> {
   const limit = performance.now() + START_LIMIT_MS;
-  while (!(await replica.command('INFO replication')).includes('master_link_status:up')) {
+  const says = async (server: RedisServer, words: string): Promise<boolean> =>
+    (await server.command('INFO replication')).includes(words);
+  while (!((await says(replica, 'master_link_status:up')) && (await says(master, 'state=online')))) {
     if (performance.now() > limit) throw new Error('the replica did not come into step');
     await sleep(20);
   }

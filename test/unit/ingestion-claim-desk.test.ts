@@ -8,14 +8,21 @@ import type { Claim } from '../../src/online/index.ts';
 
 const claimOf = (id: string): Claim => ({ id, writer: 1, offset: 0, payloadHash: 'h' });
 
+const DURABLE = { disk: true, replicas: 1 };
+
 /** A desk, and the ids that each round trip took to its store. */
 function openDesk() {
   const trips: string[][] = [];
   const take = (claims: readonly Claim[]) => void trips.push(claims.map(({ id }) => id));
   const desk = createClaimDesk(
     {
-      claim: async (claims) => (take(claims), [...claims]),
+      async claim(claims, onDurable) {
+        take(claims);
+        claims.forEach((_, index) => onDurable?.(index, DURABLE));
+        return [...claims];
+      },
       finish: async (claims) => take(claims),
+      release: async () => {},
       nodeOfClaim: (id) => id.slice(0, 1),
     },
     silentLogger,
@@ -26,7 +33,9 @@ function openDesk() {
 it('takes what came together in one round trip to each node', async () => {
   const { desk, trips } = openDesk();
   const claims = ['a1', 'b1', 'a2'].map(claimOf);
-  expect(await Promise.all(claims.map((claim) => desk.claim(claim)))).toEqual(claims);
+  expect(await Promise.all(claims.map((claim) => desk.claim(claim)))).toEqual(
+    claims.map((holding) => ({ holding, durable: DURABLE })),
+  );
   expect(trips).toEqual([['a1', 'a2'], ['b1']]);
 });
 

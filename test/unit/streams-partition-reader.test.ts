@@ -26,7 +26,8 @@ async function read(first: Pick<PushResult, 'accepted' | 'until'>) {
       push: async (rows: readonly unknown[], from: number, to: number): Promise<PushResult> => {
         pushes.push({ rows, from, to });
         const more = pushes.length === 1 ? first : { accepted: rows.length };
-        return { duplicate: more.until !== undefined, views: [], ...more } as PushResult;
+        const durable = { disk: true, replicas: 0 };
+        return { duplicate: more.until !== undefined, views: [], durable, ...more } as PushResult;
       },
     },
     rules: () => ({ decode: (value: Uint8Array) => ({ n: Number(Buffer.from(value)) }), keyless: () => undefined }),

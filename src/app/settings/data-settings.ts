@@ -29,6 +29,13 @@ export const DATA_SETTINGS = [
     help: 'Greatest size of an LMDB store; address space, not disk.',
   },
   {
+    key: 'online.replicas',
+    kind: 'integer',
+    min: 0,
+    max: 100,
+    help: 'How many replicas of each Redis node must have the claim of a push with an Idempotency-Key before the push is answered; with fewer it is answered 503. When left out, the most that the node had connected within the last 10 minutes; 0 waits for none.',
+  },
+  {
     key: 'online.keepVersions',
     kind: 'duration',
     default: '1d',

@@ -19,6 +19,8 @@ export interface HeadraceConfig {
     readonly url?: string;
     /** Greatest size of an LMDB store, `64GB`: address space, not disk. */
     readonly mapSize?: Size;
+    /** How many replicas of Redis must have a push's Idempotency-Key. Default: the most that were connected of late. */
+    readonly replicas?: number;
     /** How long a view version is kept filled that nothing reads any more, such as '1d'. */
     readonly keepVersions?: string;
   };

@@ -17,6 +17,8 @@ export interface Claims {
   claim(claims: readonly Claim[]): readonly Claim[];
   /** Within a transaction. */
   finish(claims: readonly Claim[]): void;
+  /** Within a transaction: these entries hold their claims no longer. */
+  release(claims: readonly ClaimPlace[]): void;
   /** Within a transaction. */
   expire(claims: readonly ClaimPlace[], retentionMs: number): void;
   /** As it is put back after a power loss: without an end, which whoever settles the log sets again. */
@@ -58,6 +60,12 @@ export function createClaims(db: Db, keys: StoreKeys, time: PassingTime): Claims
         const holder = get(claim.id);
         if (holder === undefined || !holdsClaim(claim, holder)) continue;
         if (claim.result !== undefined) put(claim.id, { ...holder, result: claim.result });
+      }
+    },
+    release(claims) {
+      for (const claim of claims) {
+        const holder = get(claim.id);
+        if (holder !== undefined && holdsClaim(claim, holder)) db.removeSync(keys.claim(claim.id));
       }
     },
     expire(claims, retentionMs) {

@@ -2,13 +2,16 @@
 // for the entry in the log outlives a power loss and would be void without it.
 
 import type { Clock } from '../../core/index.ts';
-import type { PartWrite, StoreWriter, WriterLink } from '../online-store.ts';
+import type { Durable, PartWrite, StoreWriter, WriterLink } from '../online-store.ts';
 import type { Claims } from './claims.ts';
 import type { Environment } from './environment.ts';
 import { expiryAfter, NODE } from './node.ts';
 import type { KeptNotes } from './kept-notes.ts';
 import type { Records } from './records.ts';
 import { createWriteQueue, KEYS_PER_TRANSACTION } from './write-queue.ts';
+
+/** One machine's store: it has no replicas. */
+const ON_DISK: Durable = { disk: true, replicas: 0 };
 
 export interface WriterParts {
   readonly environment: Environment;
@@ -68,17 +71,21 @@ export async function openLmdbWriter(
         await add(some.length, () => some.forEach(records.withdraw));
       }
     },
-    async claim(wanted) {
+    async claim(wanted, onDurable) {
       const holders = await add(wanted.length, () => claims.claim(wanted));
       await environment.keepClaims(holders.map(claims.entryOf));
+      wanted.forEach((_, index) => onDurable?.(index, ON_DISK));
       return holders;
     },
-    async claims(ids) {
+    async claims(ids, onDurable) {
       environment.fresh();
+      ids.forEach((_, index) => onDurable?.(index, ON_DISK));
       return ids.map(claims.get);
     },
+    release: (given) => add(given.length, () => claims.release(given)),
     finish: (done) => add(done.length, () => claims.finish(done)),
     expire: (held, retentionMs) => add(held.length, () => claims.expire(held, retentionMs)),
+    reach: async () => {},
     nodeOf: () => NODE,
     nodeOfClaim: () => NODE,
     async close() {

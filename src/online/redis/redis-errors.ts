@@ -1,6 +1,8 @@
 // What goes wrong with Redis as the catalogue's errors.
 
 import { HeadraceError } from '../../core/index.ts';
+import { NotDurable } from '../claims.ts';
+import { TooFewCopies } from './durable-writes.ts';
 import { ConnectionLost } from './resp/connection.ts';
 import { RedisReplyError } from './resp/reply.ts';
 
@@ -15,6 +17,8 @@ export function toRedisError(error: unknown, label: string): unknown {
     }
     return new HeadraceError('HR_ONLINE_UNAVAILABLE', `Redis at ${label} refused: ${error.message}`);
   }
+  if (error instanceof TooFewCopies)
+    return new NotDurable(`Redis at ${label} does not keep the claim safely enough: ${error.message}`);
   if (error instanceof ConnectionLost) return unavailable(label, error.message);
   return error;
 }

@@ -5,6 +5,7 @@ import { type Logger, silentLogger } from '../../core/index.ts';
 import type { OnlineStore } from '../online-store.ts';
 import { openNodeLinks } from './cluster/node-links.ts';
 import { openTopology, type RedisNode } from './cluster/topology.ts';
+import { countReplicas, PromisedReplicas } from './durable-writes.ts';
 import { fence, writerPrefix } from './fence.ts';
 import { watchHealth } from './health.ts';
 import { joinNotes } from '../store-notes.ts';
@@ -14,7 +15,7 @@ import { readServerTime } from './server-info.ts';
 import { createRecordKeys, escapeName } from './record-keys.ts';
 import { toRedisError } from './redis-errors.ts';
 import { parseRedisUrl } from './redis-url.ts';
-import { ConnectionLost } from './resp/connection.ts';
+import { type Connection, ConnectionLost } from './resp/connection.ts';
 import { scanRecords } from './scan-records.ts';
 import { openStoreRun } from './store-run.ts';
 import { openStoreWriter, type RedisPlace } from './store-writer.ts';
@@ -24,7 +25,12 @@ export interface RedisStoreOptions {
   readonly project: string;
   /** Hears when the store goes and when it is back, once each. */
   readonly logger?: Logger;
+  /** How many replicas must have a claim; left out, the most that each node had connected within the last 10 minutes. */
+  readonly replicas?: number | undefined;
 }
+
+/** How often it is looked how many replicas the nodes have. */
+const COUNT_REPLICAS_EVERY_MS = 10_000;
 
 /**
  * Waits a moment for the connections. A server that is down is no error: calls give HR_ONLINE_UNAVAILABLE until it
@@ -32,19 +38,41 @@ export interface RedisStoreOptions {
  */
 export async function openRedisStore(
   url: string,
-  { project, logger = silentLogger }: RedisStoreOptions,
+  { project, logger = silentLogger, replicas }: RedisStoreOptions,
 ): Promise<OnlineStore> {
   const address = parseRedisUrl(url);
   const topology = openTopology(address);
-  const place: RedisPlace = { project, address, topology, keys: createRecordKeys(project) };
+  /** By node, whichever server it is now: after a failover as many replicas are promised as before. */
+  const promises = new Map<string, PromisedReplicas>();
+  const promised = (node: string): PromisedReplicas => {
+    const known = promises.get(node) ?? new PromisedReplicas(replicas);
+    promises.set(node, known);
+    return known;
+  };
+  const countAt = async (node: string, find: () => Connection): Promise<void> => {
+    try {
+      const count = await countReplicas(find());
+      if (count !== undefined) promised(node).note(count);
+    } catch (error) {
+      // Of a node that does not answer `health` tells.
+      if (!(error instanceof ConnectionLost)) throw error;
+    }
+  };
+  const place: RedisPlace = { project, address, topology, keys: createRecordKeys(project), promised };
   const health = watchHealth(address.label, logger);
   const readers = openNodeLinks({
     topology,
     address,
     name: `hr:read:${escapeName(project)}`,
-    onReady: (node) => health.isUp(node),
+    onReady: (node, connection) => {
+      health.isUp(node);
+      void countAt(node.name, () => connection);
+    },
     onLost: (node, reason) => health.isDown(node, reason),
   });
+  const counting = setInterval(() => {
+    for (const { name } of topology.nodes) void countAt(name, () => readers.toNode(name));
+  }, COUNT_REPLICAS_EVERY_MS).unref();
   await readers.tried();
   if (topology.nodes.length === 0) health.isDown(undefined, topology.failure ?? new ConnectionLost('no node is known'));
 
@@ -115,6 +143,7 @@ export async function openRedisStore(
     // Redis forgets by itself: a hash carries its expiry.
     removeExpired: async () => 0,
     async close() {
+      clearInterval(counting);
       readers.close();
       topology.close();
     },

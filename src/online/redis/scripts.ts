@@ -61,16 +61,32 @@ return 1
 
 /**
  * KEYS[1] a claim; ARGV: place and payload hash, or none to claim nothing. Gives place, payload hash and result of the
- * claim that holds. What the asker will rely on is written again, so that a WAIT behind it waits for this very claim.
+ * claim that holds. What is found is written again, so that a WAIT behind it waits for this very claim. A place that was
+ * given up claims nothing, also by a command that comes late.
  */
 export const CLAIM = script(`
 local held = redis.call('HGET', KEYS[1], 'place')
-if ARGV[1] and not held then
-  redis.call('HSET', KEYS[1], 'place', ARGV[1], 'payload', ARGV[2])
-elseif held and (not ARGV[1] or held == ARGV[1]) then
+if held then
   redis.call('HSET', KEYS[1], 'place', held)
+elseif ARGV[1] and redis.call('HEXISTS', KEYS[1], 'void:' .. ARGV[1]) == 0 then
+  redis.call('HSET', KEYS[1], 'place', ARGV[1], 'payload', ARGV[2])
+  redis.call('PERSIST', KEYS[1])
 end
 return redis.call('HMGET', KEYS[1], 'place', 'payload', 'result')
+`);
+
+/**
+ * KEYS[1] a claim; ARGV: place, milliseconds. The place holds it no longer, nor does a claim of it that comes within that
+ * time. Where another holds it, none can: a claim outlives every command.
+ */
+export const RELEASE = script(`
+local held = redis.call('HGET', KEYS[1], 'place')
+if held == ARGV[1] then redis.call('HDEL', KEYS[1], 'place', 'payload', 'result') end
+if not held or held == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'void:' .. ARGV[1], '')
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 1
 `);
 
 /** KEYS[1] a claim; ARGV: place, result. */

@@ -8,10 +8,11 @@ import { RedisReplyError } from './resp/reply.ts';
 /** INFO's fields by name, as text; undefined where the server refuses INFO to this user. */
 export type ServerInfo = ReadonlyMap<string, string>;
 
-/** Asks for all default sections: one command, which servers before Redis 7 know too. */
-export async function readServerInfo(connection: Connection): Promise<ServerInfo | undefined> {
+/** Of one section, or all default ones: one command, which servers before Redis 7 know too. */
+export async function readServerInfo(connection: Connection, section?: string): Promise<ServerInfo | undefined> {
   try {
-    return parseInfo(String(await askOne(connection, 'INFO')));
+    const words = section === undefined ? ['INFO'] : ['INFO', section];
+    return parseInfo(String(await askOne(connection, ...words)));
   } catch (error) {
     if (error instanceof RedisReplyError) return undefined;
     throw error;

@@ -5,6 +5,7 @@ import { createClaims } from './claims.ts';
 import { type NodeLinks, openNodeLinks } from './cluster/node-links.ts';
 import { createStillness } from './cluster/stillness.ts';
 import type { Topology } from './cluster/topology.ts';
+import type { PromisedReplicas } from './durable-writes.ts';
 import { writerName } from './fence.ts';
 import { noteWriter } from './kept-notes.ts';
 import { noteMortal } from './mortal-entities.ts';
@@ -13,7 +14,8 @@ import { putParts, withdrawParts } from './put-parts.ts';
 import type { RecordKeys } from './record-keys.ts';
 import { toRedisError, unavailable } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
-import type { Connection } from './resp/connection.ts';
+import { askOne } from './resp/ask-one.ts';
+import { type Connection, ConnectionLost } from './resp/connection.ts';
 
 /** Slots move one after the other: a node is looked at once none has for so long. */
 const STILL_MS = 500;
@@ -27,6 +29,8 @@ export interface RedisPlace {
   readonly address: RedisAddress;
   readonly topology: Topology;
   readonly keys: RecordKeys;
+  /** Of a node by its name. */
+  promised(node: string): PromisedReplicas;
 }
 
 /** Resolves when each node was tried once; one that is down is tried for ever. */
@@ -48,8 +52,13 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
     if (name !== OWNER) return noteMortal(connection, node, project, name);
     if (!(await noteWriter({ connection, node, project, label: address.label }, link))) isTaken = true;
   });
-  let waiting: NodeLinks | undefined;
-  const claims = createClaims(project, links, () => (waiting = openNodeLinks({ topology, address, name })));
+  const waiting: NodeLinks[] = [];
+  const openWaiting = (): NodeLinks => {
+    const opened = openNodeLinks({ topology, address, name });
+    waiting.push(opened);
+    return opened;
+  };
+  const claims = createClaims({ project, links, openWaiting, promised: place.promised });
   await links.tried();
 
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -74,18 +83,33 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
         return isTaken ? parts : putParts(links, keys, link.lifetimeMs, parts);
       }),
     withdraw: (parts) => guarded(() => withdrawParts(links, keys, parts)),
-    // Whoever claims holds the id or is told who does: never nobody.
-    claim: (given) =>
-      guarded(() => claims.ask(given.map((claim) => ({ id: claim.id, claim }))) as Promise<readonly Claim[]>),
-    claims: (ids) => guarded(() => claims.ask(ids.map((id) => ({ id })))),
+    claim: (given, onDurable) =>
+      guarded(async () => {
+        const found = await claims.ask(given.map((claim) => ({ id: claim.id, claim })));
+        found.forEach(({ durable }, index) => onDurable?.(index, durable));
+        // Whoever claims holds the id or is told who does: never nobody.
+        return found.map(({ claim }) => claim as Claim);
+      }),
+    claims: (ids, onDurable) =>
+      guarded(async () => {
+        const found = await claims.ask(ids.map((id) => ({ id })));
+        found.forEach(({ durable }, index) => onDurable?.(index, durable));
+        return found.map(({ claim }) => claim);
+      }),
+    release: (given) => guarded(() => claims.release(given)),
     finish: (given) => guarded(() => claims.finish(given)),
     expire: (held, retentionMs) => guarded(() => claims.expire(held, retentionMs)),
+    reach: () =>
+      guarded(async () => {
+        if (topology.nodes.length === 0) throw topology.failure ?? new ConnectionLost('none of its nodes is known');
+        await Promise.all(topology.nodes.map((node) => askOne(links.toNode(node.name), 'PING')));
+      }),
     nodeOf: (entity, key) => nodeOf(place, entity, key),
     nodeOfClaim: (id) => nodeOfSlot(place, () => claims.slotOf(id)),
     async close() {
       moved.close();
       links.close();
-      waiting?.close();
+      for (const each of waiting) each.close();
     },
   };
 }
