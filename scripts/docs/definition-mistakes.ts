@@ -480,6 +480,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       step(`predict({ input: 'in.parquet', timestamp: 'at' })`),
       step(`predict({ endpoint: scores, timestamp: 'at' })`),
       step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', onError: 'skip' })`),
+      step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', boundary: 'after' })`),
       step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', version: 0 })`),
       step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', version: 2, variant: 'stable' })`),
       step(`predict({ endpoint: scores, input: 'in.parquet', timestamp: 'at', columns: 'id' })`),

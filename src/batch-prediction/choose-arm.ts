@@ -33,6 +33,8 @@ export interface BatchArm {
   readonly definitions: Definitions;
   /** Of a version that is made of others. */
   readonly graph?: ArmGraph;
+  /** The training sets that the version was registered with, or its nodes' versions; none where none was named. */
+  readonly trainingSets: readonly string[];
 }
 
 export interface ArmDeps {
@@ -61,6 +63,7 @@ export async function chooseArm(deps: ArmDeps, endpoint: string, choice: ArmChoi
   const { spec, service, rows } = versionTakes(definitions.manifest, version);
   const graph = spec.graph === undefined ? undefined : await readGraph(deps, version.artifact, spec.graph, definitions);
   const { artifact } = version;
+  const trainingSets = version.trainingSet === null ? (graph?.trainingSets ?? []) : [version.trainingSet];
   const whenStoreDown = own(applied.manifest.endpoints, endpoint)?.whenStoreDown ?? 'fail';
   return {
     endpoint,
@@ -73,6 +76,7 @@ export async function chooseArm(deps: ArmDeps, endpoint: string, choice: ArmChoi
     service,
     rows,
     definitions,
+    trainingSets,
     ...(graph === undefined ? {} : { graph }),
   };
 }

@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { HeadraceError } from '../core/index.ts';
+import type { Boundary } from '../offline/index.ts';
 import type { BatchArm } from './choose-arm.ts';
 
 /** What was asked for. Two runs of the same go on with each other's parts. */
@@ -16,6 +17,8 @@ export interface AskedJob {
   readonly input: string;
   readonly slice: { readonly index: number; readonly of: number } | null;
   readonly timestamp: string;
+  /** Whether facts of the very time of a row count in its features. */
+  readonly boundary: Boundary;
   /** The input's columns that are kept; null: all. */
   readonly columns: readonly string[] | null;
   readonly features: boolean;
@@ -81,8 +84,11 @@ export function readJob(text: string): Job | undefined {
   } catch {
     return undefined;
   }
-  // What was asked for is compared with what is asked for now, member by member.
-  return Value.Check(JOB_SHAPE, found) ? (found as unknown as Job) : undefined;
+  if (!Value.Check(JOB_SHAPE, found)) return undefined;
+  // What was asked for is compared with what is asked for now, member by member. One that says no boundary is of a time when all
+  // had `at`.
+  const job = found as unknown as Omit<Job, 'boundary'> & Partial<Job>;
+  return { ...job, boundary: job.boundary ?? 'at' };
 }
 
 /** Throws HR_CONFLICT where what lies there is another's, naming the first thing that differs. */
@@ -103,6 +109,7 @@ const NAMES: Readonly<Record<keyof AskedJob, string>> = {
   input: 'input',
   slice: 'slice',
   timestamp: 'time column',
+  boundary: 'boundary of features',
   columns: 'choice of columns',
   features: 'choice of features',
   badRows: 'way with bad rows',

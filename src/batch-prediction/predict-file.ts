@@ -7,8 +7,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimestamp, HeadraceError, type Progress } from '../core/index.ts';
 import {
+  type Boundary,
   checkColumns,
   fileHash,
+  getTrainingSet,
   identityOf,
   inputFiles,
   type InputPlace,
@@ -63,6 +65,8 @@ export interface BatchRequest {
   readonly input: InputPlace;
   /** The input's column that says when each row is predicted. */
   readonly timestamp: string;
+  /** Left out: that of the training set that the arm's version was registered with; `at` where it was registered without. */
+  readonly boundary?: Boundary;
   /** A folder, which may be there, or a prefix in S3. */
   readonly out: string;
   /** Of the input's columns, those to keep; left out: all. */
@@ -128,10 +132,12 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, means: BatchM
   const { folder } = means;
   // It may have waited for its turn.
   request.signal?.throwIfAborted();
+  const boundary = request.boundary ?? (await boundaryOf(deps.offline, arm));
   const asked = askedOf(arm, {
     input: input.path,
     slice: input.slice ?? null,
     timestamp: request.timestamp,
+    boundary,
     columns: request.columns ?? null,
     features: request.hasFeatures,
     badRows: request.badRows,
@@ -197,6 +203,21 @@ async function predictInto(deps: BatchDeps, request: BatchRequest, means: BatchM
   await folder.remove(JOB);
   await folder.clear();
   return { ...manifest, out: folder.name, resumed };
+}
+
+/**
+ * The boundary by which the arm's version was trained. Throws HR_USAGE where the versions of a graph were trained by different
+ * ones, HR_UNKNOWN_TRAINING_SET.
+ */
+async function boundaryOf({ database }: OfflineDeps, { model, version, trainingSets }: BatchArm): Promise<Boundary> {
+  const found = await Promise.all(trainingSets.map((id) => getTrainingSet({ database }, id)));
+  const boundaries = new Set(found.map(({ boundary }) => boundary));
+  if (boundaries.size > 1) {
+    const each = found.map(({ id, boundary }) => `${id} with ${boundary}`).join(', ');
+    const sentence = `the models of version ${version} of graph "${model}" were trained by different boundaries (training set ${each}): name the one to compute features by (--boundary at or --boundary before)`;
+    throw new HeadraceError('HR_USAGE', sentence);
+  }
+  return found[0]?.boundary ?? 'at';
 }
 
 /** What lies there of the same batch. */
@@ -276,10 +297,12 @@ async function beginJob(
   const isKept = existsSync(featureFile) && (await fileHash(featureFile)) === begun?.featureFile;
   if (begun !== undefined && isKept) return { job: begun, featureFile };
   const { arm, input, timestamp, badRows, columns } = request;
+  const { boundary } = asked;
   const made = await writeFeatureFile(deps.offline, {
     service: arm.service.name,
     input,
     timestamp,
+    boundary,
     badRows,
     out: featureFile,
     check: (found) =>

@@ -11,6 +11,8 @@ export interface ArmGraph {
   readonly nodes: ReadonlyMap<string, Omit<PartNode, 'onnx'>>;
   /** Code of the bundles by id of the function. */
   readonly functions: ReadonlyMap<string, string>;
+  /** Those that the nodes' versions were registered with. */
+  readonly trainingSets: readonly string[];
 }
 
 export interface GraphDeps {
@@ -28,12 +30,14 @@ export async function readGraph(
   definitions: Definitions,
 ): Promise<ArmGraph> {
   const nodes = new Map<string, Omit<PartNode, 'onnx'>>();
+  const trainingSets = new Set<string>();
   for (const [name, pinned] of Object.entries(readGraphDocument(await getBlob(objects, artifact)).nodes)) {
     const node = await pinnedVersion(registry, { node: name, ...pinned });
+    if (node.trainingSet !== null) trainingSets.add(node.trainingSet);
     const { manifest } = await earlierDefinitions(node.manifestHash);
     nodes.set(name, { version: node.version, artifact: node.artifact, ...versionTakes(manifest, node) });
   }
-  return { nodes, functions: codeOf(graph, definitions) };
+  return { nodes, functions: codeOf(graph, definitions), trainingSets: [...trainingSets] };
 }
 
 function codeOf({ nodes }: GraphSpec, definitions: Definitions): ReadonlyMap<string, string> {
@@ -52,7 +56,7 @@ function codeOf({ nodes }: GraphSpec, definitions: Definitions): ReadonlyMap<str
 /** The same with the files, each read once. `here` gives a model the providers of this machine. Throws HR_ARTIFACT_UNREADABLE, HR_STORAGE_UNAVAILABLE. */
 export async function readFiles(
   objects: ObjectStore,
-  { nodes, functions }: ArmGraph,
+  { nodes, functions }: Pick<ArmGraph, 'nodes' | 'functions'>,
   here: (spec: ModelSpec) => ModelSpec,
 ): Promise<PartModel> {
   const files = new Map<string, Uint8Array>();

@@ -16,6 +16,10 @@ export const predictCommand = defineCommand({
       .requiredOption('--input <file>', 'Parquet or CSV: a file, a glob or s3://…, with the keys and request columns')
       .requiredOption('--timestamp <column>', 'the input’s time column: features are those known at that time')
       .requiredOption('--out <folder>', 'the folder to write, or s3://bucket/prefix')
+      .option(
+        '--boundary <at|before>',
+        'whether what happened at a row’s very time counts in its features; as in the training set that the version was registered with, when left out',
+      )
       .option('--variant <name>', 'the variant whose version predicts; the only one when left out')
       .option('--model-version <version>', 'a version of the endpoint’s model instead: a number, an alias or latest')
       .option('--columns <names>', 'input columns to keep, separated by commas; all when left out')
@@ -42,6 +46,8 @@ export const predictCommand = defineCommand({
       ?.split(',')
       .map((name) => name.trim())
       .filter((name) => name !== '');
+    const asked = textOption(options, 'boundary');
+    const boundary = asked === undefined ? undefined : oneOf('--boundary', asked, ['at', 'before']);
     const app = await context.app();
     const { predictInBatch } = await import('../app/index.ts');
     const result = await predictInBatch(
@@ -59,6 +65,7 @@ export const predictCommand = defineCommand({
         badRows: oneOf('--on-error', textOption(options, 'onError'), ['fail', 'column']) === 'fail' ? 'fail' : 'mark',
         format: oneOf('--format', textOption(options, 'format'), ['parquet', 'csv']),
         overwrites: options['overwrite'] === true,
+        ...(boundary === undefined ? {} : { boundary }),
         ...(columns === undefined ? {} : { columns }),
         ...(variant === undefined ? {} : { variant }),
         ...(version === undefined ? {} : { version }),
@@ -90,11 +97,11 @@ function sliceOf(text: string | undefined): { readonly index: number; readonly o
   return { index: Number(index) - 1, of: Number(of) };
 }
 
-function describe({ out, rows, failed, parts, resumed, model, version, variant }: PredictedFile): string {
+function describe({ out, rows, failed, parts, resumed, model, version, variant, boundary }: PredictedFile): string {
   const by = `${model} version ${version}${variant === null ? '' : `, variant ${variant}`}`;
   const bad = failed === 0 ? '' : `, ${counted(failed, 'row')} without a prediction (column error)`;
   const before = resumed === 0 ? '' : ` (${resumed} of them were there)`;
-  return `${counted(rows, 'row')} by ${by}${bad}  ${counted(parts.length, 'part')}${before}  ${out}`;
+  return `${counted(rows, 'row')} by ${by}, features by boundary ${boundary}${bad}  ${counted(parts.length, 'part')}${before}  ${out}`;
 }
 
 /** An address in S3 stays as it is. */

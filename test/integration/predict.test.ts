@@ -64,6 +64,7 @@ const byCommand = (endpoint: string, ...args: readonly string[]) =>
 const made = (folder: string, columns = '*', format?: string) =>
   readRows(`SELECT ${columns} FROM ${partsOf(project.file(folder), format)}`);
 const PLAIN = '* EXCLUDE (probability, model, version, variant)';
+const FEATURES = "COLUMNS(name -> name LIKE 'history\\_\\_%' ESCAPE '\\')";
 const SCORE = 'CAST(probability AS FLOAT) AS p';
 
 interface Prediction extends Readonly<Record<'version' | 'variant', unknown>> {
@@ -132,6 +133,48 @@ describe('a batch', () => {
     expect(await made('second', SCORE)).not.toEqual(first);
     expect(await made('second', 'DISTINCT version, variant')).toEqual([{ version: 2, variant: null }]);
     expect(Object.keys((await made('champion'))[0] ?? {})).not.toContain('history__mean_7d');
+  });
+
+  it('computes features by the boundary of the training set of its version, or by the one that is named', async () => {
+    // At the very times of sales.
+    const sold = `read_parquet('${project.file('data/sales.parquet')}')`;
+    const columns = `row_number() OVER () AS id, shop, 1.5 AS price, CAST(1 AS INTEGER) AS pieces, sold_at AS "at"`;
+    await writeRows(project.file('sold.parquet'), `SELECT ${columns} FROM ${sold} LIMIT 50`);
+    const setOf = async (boundary: string) => {
+      const at = [
+        '--spine',
+        'sold.parquet',
+        '--timestamp',
+        'at',
+        '--boundary',
+        boundary,
+        '--out',
+        `${boundary}.parquet`,
+      ];
+      const made = ['training-set', 'create', '--service', 'shop_features', ...at];
+      return headraceHereJson<{ id: string; path: string }>(project, made);
+    };
+    const [before, at] = [await setOf('before'), await setOf('at')];
+    const features = async (path: string) => readRows(`SELECT ${FEATURES} FROM ${path}`);
+    const [those, others] = [await features(`'${before.path}'`), await features(`'${at.path}'`)];
+    expect(those).not.toEqual(others);
+    const register = ['models', 'register', 'score', 'trees.onnx', '--training-set', before.id];
+    const { version } = await headraceHereJson<{ version: number }>(project, register);
+    const line = ['--input', 'sold.parquet', '--model-version', String(version), '--with-features'];
+    const printed = await byCommand('shops', ...line, '--out', 'trained');
+    expect(printed.stdout).toContain(`50 rows by score version ${version}, features by boundary before`);
+    expect(await features(partsOf(project.file('trained')))).toEqual(those);
+    const named = { version: String(version), hasFeatures: true, boundary: 'at' } as const;
+    await expect(batch('sold.parquet', 'trained', named)).rejects.toMatchObject({
+      code: 'HR_CONFLICT',
+      message: expect.stringContaining('its boundary of features is "before", and now it is "at"'),
+    });
+    expect(await batch('sold.parquet', 'named', named)).toMatchObject({ boundary: 'at' });
+    expect(await features(partsOf(project.file('named')))).toEqual(others);
+    // A version without a training set.
+    expect(await batch('sold.parquet', 'untrained', { version: '2' })).toMatchObject({ boundary: 'at' });
+    const wrong = await byCommand('shops', ...line, '--out', 'wrong', '--boundary', 'after');
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--boundary is at or before')]);
   });
 
   it('says why a row has no prediction, where a server refuses it or fails on it', async () => {

@@ -302,15 +302,15 @@ describe('a training set', () => {
           const record = await world.train(deps, `${folder}-spine.parquet`, { service, labels: ['id'], boundary, out });
           expect((await auditTrainingSet(deps, record.id)).isClean).toBe(true);
           const batch = `${folder}-batch.parquet`;
-          if (given.boundary === 'at')
-            await writeFeatureFile(deps, {
-              service: given.service,
-              input: { path: `${folder}-spine.parquet`, directory: folder },
-              timestamp: 'when',
-              badRows: 'mark',
-              out: batch,
-              check: () => {},
-            });
+          await writeFeatureFile(deps, {
+            service: given.service,
+            input: { path: `${folder}-spine.parquet`, directory: folder },
+            timestamp: 'when',
+            boundary,
+            badRows: 'mark',
+            out: batch,
+            check: () => {},
+          });
           await logs.remove();
 
           const oracle: World = {
@@ -323,7 +323,6 @@ describe('a training set', () => {
           const columns = [...SPINE, ...outputFields(manifest, given.service)];
           const got = await world.read(out, columns);
           expectRows(columns, got, expected);
-          if (given.boundary !== 'at') return;
           // A batch has the same, but for rows that a server would refuse: they keep their place, and say so.
           const required = resolveService(manifest, given.service).requestColumns.filter((column) => !mayLack(column));
           const error: Field = { name: ERROR_COLUMN, type: TYPES.string };

@@ -25,6 +25,7 @@ function choose({ variants, arms = {}, retired }: Given, choice: ArmChoice = {})
     service: SERVICE,
     manifestHash: definitions.hash,
     spec: null,
+    trainingSet: 'set',
     rowsVerdict: null,
   };
   const versionOf = (version: number) =>
@@ -54,7 +55,11 @@ const stable = ['stable', 1, 100] as const;
 describe('a batch is predicted by', () => {
   it('the only variant that has traffic, whatever else is there', async () => {
     const off = ['off', 2, 0] as const;
-    expect(await choose({ variants: [stable, off], arms: { b: 3 } })).toMatchObject({ variant: 'stable', version: 1 });
+    expect(await choose({ variants: [stable, off], arms: { b: 3 } })).toMatchObject({
+      variant: 'stable',
+      version: 1,
+      trainingSets: ['set'],
+    });
   });
 
   it('the variant that is named, without traffic too, or the arm of an experiment', async () => {

@@ -14,6 +14,7 @@ const ASKED: AskedJob = {
   input: '/rows.parquet',
   slice: null,
   timestamp: 'at',
+  boundary: 'at',
   columns: null,
   features: false,
   badRows: 'fail',

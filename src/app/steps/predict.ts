@@ -13,7 +13,7 @@ type PredictAction = Extract<StepAction, { kind: 'predict' }>;
 const inTurn = fewAtOnce(1);
 
 /**
- * Gives `{ path, parts, rows, failed, endpoint, model, version, variant, slice }`. A task that is tried again goes on with the
+ * Gives `{ path, parts, rows, failed, endpoint, model, version, variant, boundary, slice }`. A task that is tried again goes on with the
  * parts that are there. Throws HR_STEP_FAILED for an item that is no slice and a parameter that the run has not; else as
  * `predictInBatch`.
  */
@@ -26,7 +26,7 @@ export async function runPredict(app: App, action: PredictAction, context: Built
   const scope = context.order.scope === '' ? '' : `-${context.order.scope.replaceAll('/', '-')}`;
   const own = join(app.config.values['offline.path'], 'predictions', `${context.runId}-${context.step}${scope}`);
   const folder = action.out === undefined ? own : placed(action.out);
-  const { variant, version, columns } = action;
+  const { boundary, variant, version, columns } = action;
   const result = await inTurn(() =>
     predictInBatch(
       app,
@@ -40,6 +40,7 @@ export async function runPredict(app: App, action: PredictAction, context: Built
         format: action.format,
         overwrites: false,
         signal: context.signal,
+        ...(boundary === undefined ? {} : { boundary }),
         ...(columns === undefined ? {} : { columns }),
         ...(variant === undefined ? {} : { variant }),
         ...(version === undefined ? {} : { version }),
@@ -49,7 +50,9 @@ export async function runPredict(app: App, action: PredictAction, context: Built
   );
   const { out, rows, failed, parts, resumed, endpoint, model } = result;
   const before = resumed === 0 ? '' : `, ${resumed} of them there before`;
-  context.log(`${rows} rows by ${model} version ${result.version}, ${parts.length} parts${before}: ${out}`);
+  context.log(
+    `${rows} rows by ${model} version ${result.version}, features by boundary ${result.boundary}, ${parts.length} parts${before}: ${out}`,
+  );
   if (failed > 0) context.log(`warning: ${failed} rows have no prediction; the column "error" says why`);
   return {
     path: out,
@@ -60,6 +63,7 @@ export async function runPredict(app: App, action: PredictAction, context: Built
     model,
     version: result.version,
     variant: result.variant,
+    boundary: result.boundary,
     slice: slice ?? null,
   };
 }

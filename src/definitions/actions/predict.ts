@@ -19,6 +19,11 @@ interface PredictOptions {
   readonly input: string;
   /** The input's column that says when each row is predicted: features are those known then. */
   readonly timestamp: string;
+  /**
+   * Whether what happened at a row's very time counts in its features. Default: as in the training set that the version was
+   * registered with; 'at' where it was registered without.
+   */
+  readonly boundary?: 'at' | 'before';
   /** The folder of the output, written as `input` is. Default: one of the run's own in `offline.path`. */
   readonly out?: string;
   /** The variant whose version predicts. Default: the endpoint's only one. */
@@ -40,6 +45,7 @@ const PREDICT_OPTIONS: OptionNames<PredictOptions> = {
   endpoint: true,
   input: true,
   timestamp: true,
+  boundary: true,
   out: true,
   variant: true,
   version: true,
@@ -65,6 +71,7 @@ export interface PredictSpec {
   readonly endpoint: string;
   readonly input: string;
   readonly timestamp: string;
+  readonly boundary?: 'at' | 'before';
   readonly out?: string;
   readonly variant?: string;
   readonly version?: string;
@@ -86,6 +93,7 @@ export const predictKind: ActionKind<Given, PredictSpec> = {
       endpoint: text,
       input: text,
       timestamp: text,
+      boundary: Type.Optional(Type.Enum(['at', 'before'])),
       out: Type.Optional(text),
       variant: Type.Optional(text),
       version: Type.Optional(text),
@@ -107,7 +115,7 @@ export const predictKind: ActionKind<Given, PredictSpec> = {
       checkText(option, value, at(option));
       return typeof value === 'string' ? value : undefined;
     };
-    const oneOf = <T extends string>(option: 'onError' | 'format', known: readonly [T, T]): T => {
+    const oneOf = <T extends string>(option: 'boundary' | 'onError' | 'format', known: readonly [T, T]): T => {
       const value = given[option] ?? known[0];
       const found = known.find((one) => one === value);
       if (found === undefined)
@@ -142,6 +150,7 @@ export const predictKind: ActionKind<Given, PredictSpec> = {
       endpoint: endpoint?.name ?? '',
       input: textOf('input') ?? '',
       timestamp: textOf('timestamp') ?? '',
+      ...(given.boundary === undefined ? {} : { boundary: oneOf('boundary', ['at', 'before']) }),
       ...(out === undefined ? {} : { out }),
       ...(variant === undefined ? {} : { variant }),
       ...(isVersion ? { version: String(version) } : {}),

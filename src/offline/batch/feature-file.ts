@@ -9,7 +9,7 @@ import { quoteName, quoteText } from '../../storage/index.ts';
 import { checkSources } from '../checks/check-sources.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
-import { planTrainingSet, type TrainingSetPlan } from '../plan.ts';
+import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
 import { fileHash, type SourceFile } from '../sources/file-identity.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import { spineTimes } from '../training-sets/load-spine.ts';
@@ -23,6 +23,8 @@ export interface FeatureFileRequest {
   readonly input: InputPlace;
   /** The input's time column. */
   readonly timestamp: string;
+  /** Whether facts of the very time of a row count. */
+  readonly boundary: Boundary;
   /** `mark`: rows that can't be predicted have no features, and in ERROR_COLUMN the reason; `fail`: one fails all. */
   readonly badRows: 'fail' | 'mark';
   readonly out: string;
@@ -47,8 +49,8 @@ export interface FeatureFile {
  * ERROR_COLUMN, in the input's order. Errors as `createTrainingSet`.
  */
 export async function writeFeatureFile(deps: OfflineDeps, request: FeatureFileRequest): Promise<FeatureFile> {
-  const { service, timestamp, badRows, out } = request;
-  const plan = planTrainingSet(deps.definitions.manifest, { service, timestamp, labels: [], boundary: 'at' });
+  const { service, timestamp, boundary, badRows, out } = request;
+  const plan = planTrainingSet(deps.definitions.manifest, { service, timestamp, labels: [], boundary });
   const connection = await deps.duckdb.connect();
   let sources: PlanFacts | undefined;
   const unfinished = `${out}.unfinished`;
