@@ -1,5 +1,6 @@
-// Proves a training set: recomputes a sample of its rows from the sources by another path than the one that made it,
-// and shows, of the facts that each view used, the one known nearest to its row's time.
+// Proves a training set: recomputes a sample of its rows from the sources' facts by another path than the one that made it,
+// and shows, of the facts that each view used, the one known nearest to its row's time. The facts themselves are opened as the
+// set opens them: a mistake in the reading of files (casts, partitions, rules that set rows apart) is in both, and not seen.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
