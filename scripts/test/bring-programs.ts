@@ -10,11 +10,11 @@ import { findFakeTime } from '../../test/support/fake-time.ts';
 import { SWIFTSHADER } from '../../test/support/gpu.ts';
 import { bringKafka, findKafka } from '../../test/support/kafka-program.ts';
 import { bringKubernetes, findKubernetes } from '../../test/support/kubernetes-programs.ts';
+import { bringVersitygw, findVersitygw } from '../../test/support/versitygw-program.ts';
 import { bringRegistry, findRegistry } from '../../test/support/registry-program.ts';
 
 /** How long one download by Maven, or one build by Go, may take; it is kept for the next run. */
-const QUICK_LIMIT_MS = 75_000;
-const HEAVY_LIMIT_MS = 1_200_000;
+const LIMITS_MS: Readonly<Record<string, number>> = { quick: 75_000, full: 600_000, heavy: 1_200_000 };
 
 const APT_LOCK = join(tmpdir(), 'headrace-apt.lock');
 
@@ -82,9 +82,9 @@ const clients: readonly Program[] = [
 export function bringPrograms(tier: string): void {
   bringDebianPrograms(tier);
   if (isInterop(tier)) return;
-  const limitMs = tier === 'heavy' ? HEAVY_LIMIT_MS : QUICK_LIMIT_MS;
-  for (const { name, find, bring, isHeavy } of bringable) {
-    if (find() !== undefined || (isHeavy && tier !== 'heavy')) continue;
+  const limitMs = LIMITS_MS[tier] ?? 0;
+  for (const { name, find, bring, tiers } of bringable) {
+    if (!tiers.includes(tier) || find() !== undefined) continue;
     console.log(`Bringing ${name} for the tests…`);
     const failure = bring(limitMs);
     if (failure !== undefined) console.log(`${name} was not brought, its suites will be skipped: ${failure}.`);
@@ -92,9 +92,10 @@ export function bringPrograms(tier: string): void {
 }
 
 const bringable = [
-  { name: 'Kafka', find: findKafka, bring: bringKafka, isHeavy: false },
-  { name: 'a schema registry', find: findRegistry, bring: bringRegistry, isHeavy: true },
-  { name: 'Kubernetes', find: findKubernetes, bring: bringKubernetes, isHeavy: true },
+  { name: 'Kafka', find: findKafka, bring: bringKafka, tiers: ['quick', 'full', 'heavy'] },
+  { name: 'versitygw', find: findVersitygw, bring: bringVersitygw, tiers: ['full', 'heavy'] },
+  { name: 'a schema registry', find: findRegistry, bring: bringRegistry, tiers: ['heavy'] },
+  { name: 'Kubernetes', find: findKubernetes, bring: bringKubernetes, tiers: ['heavy'] },
 ];
 
 /** Of other people's clients, whole or its smoke. */

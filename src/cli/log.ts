@@ -133,7 +133,7 @@ const entries = defineCommand({
   usage: 'entries <folder>',
   summary: 'print what a folder that was set aside (HR_LOG_COPIED) holds and the log lacks, as JSON lines',
   example:
-    'headrace log entries .headrace/log/.copied-7-4f2a81c05e9d\nheadrace log entries .headrace/log/.copied-7-4f2a81c05e9d --source orders > again.jsonl',
+    'headrace log entries .headrace/push-log/.copied-7-4f2a81c05e9d\nheadrace log entries .headrace/push-log/.copied-7-4f2a81c05e9d --source orders > again.jsonl',
   options: (command) =>
     command.option('--source <name>', 'the rows of this source alone, in the form that headrace push reads'),
   async run(context, [folder = ''], options) {

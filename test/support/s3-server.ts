@@ -2,14 +2,15 @@
 // writers win.
 
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort } from './free-port.ts';
 import { motoPrograms } from './moto.ts';
 import { leaveToRun, type Lifetime, serverFolder } from './server-lifetime.ts';
 import { skipBecause } from './skips.ts';
 import { untilAnswering } from './until-answering.ts';
+import { findVersitygw } from './versitygw-program.ts';
 
 export type S3Server = Awaited<ReturnType<typeof startS3Server>>;
 
@@ -20,8 +21,7 @@ interface S3Program {
 
 /** The S3 server to test on; undefined, said loudly, when none can be had. `suite` names the tests in the notice. */
 export function findS3Server(suite: string): S3Program | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(process.env['HOME'] ?? '/', 'go', 'bin')];
-  const versitygw = folders.map((folder) => join(folder, 'versitygw')).find((path) => existsSync(path));
+  const versitygw = findVersitygw();
   if (versitygw !== undefined) return { name: 'versitygw', path: versitygw };
   const moto = motoPrograms();
   if (moto !== undefined) return { name: 'moto', path: join(moto, 'moto_server') };
