@@ -130,7 +130,7 @@ describe.each(['disk', ...(program === undefined ? [] : [program.name])])('headr
     });
   });
 
-  // twin: test/contract/object-store.test.ts > an object store on files > lets exactly one of many racing writers create a key
+  // twin: test/contract/object-store.test.ts > on %s exactly one of many racing writers creates a key
   // twin: test/integration/step-command.test.ts > runs the tasks that are asked for, and stores their results and files
   fullIt.runIf(hasRaces(name))('has one result of a task that two processes run at once', async () => {
     const both = join(folder, 'both');
