@@ -36,7 +36,7 @@ export function infer(model: LoadedModel, inputs: Tensors): Promise<Tensors> {
 
 /** Rows of a model with one float matrix; gives its first output's elements, row by row. */
 export function submitRows(
-  model: LoadedModel,
+  model: Pick<LoadedModel, 'submit'>,
   rows: readonly (readonly number[])[],
   scope = scopeOf(),
 ): Promise<number[]> {

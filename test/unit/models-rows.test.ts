@@ -3,10 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel, type LoadOptions, type Tensor } from '../../src/models/index.ts';
+import { openDirectModel } from '../../src/models/onnx/direct-model.ts';
 import { judgeRows, ON_CPU } from '../../src/models/onnx/judge-rows.ts';
 import { madeRows } from '../../src/models/onnx/made-rows.ts';
 import { openSession } from '../../src/models/onnx/ort-session.ts';
-import { infer } from '../support/model-works.ts';
+import { infer, submitRows } from '../support/model-works.ts';
 import {
   attentionModel,
   centeringModel,
@@ -164,6 +165,17 @@ describe('what is known of a model’s rows', () => {
     expect(await answers(model, 2)).toEqual(expect.anything());
     expect(model).toMatchObject({ mixesRows: false });
   });
+});
+
+it.each([
+  ['dependent', 4],
+  ['said', 1],
+  [undefined, 1],
+] as const)('a graph’s node in a batch goes by what is known of its own rows: %s', (rows, runs) => {
+  const model = openDirectModel(linearModel(1), { providers: ['cpu'], mostRows: 16, rows });
+  void submitRows(model, [[1], [2], [3], [4]]);
+  expect(model.statistics()).toMatchObject({ rows: 4, runs });
+  model.close();
 });
 
 describe('a verdict', () => {

@@ -7,9 +7,9 @@ import type { Signature, Tensor, TensorSpec, TensorType } from '../tensor.ts';
 import { arrayOf } from '../tensor-arrays.ts';
 
 /**
- * `tame`: floats between -1 and 1, whole numbers from 0 to 9, texts that are words. `wide`: a scale of its own for each row, from
- * 0.01 to 10,000, and texts that are numbers. `small`: floats, whole numbers and texts between 0 and 1, for models that take sizes,
- * indexes or shares.
+ * `tame`: floats between -1 and 1, whole numbers from 1 to 10, texts that are words. `wide`: a scale of its own for each row, from
+ * 0.01 to 10,000, and texts that are numbers. `small`: floats and texts between 0 and 1, whole numbers 1 and 2, for models that take
+ * sizes, indexes or shares. No whole number is 0: there are operators that divide by one unseen (STFT by its step), and end the process.
  */
 export type RowKind = 'tame' | 'wide' | 'small';
 
@@ -40,12 +40,14 @@ export function madeRows({ inputs }: Signature, { kind, rows, length }: MadeRows
   });
 }
 
-/** Zeros, `false` and "0" throughout, one where a size is open. */
-export function zeroRows({ inputs }: Signature, rows: number): Tensor[] {
+/** That number throughout, as each type has it; 1 where a size is open. */
+export function equalRows({ inputs }: Signature, number: 0 | 1, rows: number): Tensor[] {
   return inputs.map(({ type, shape }) => {
     const { full, width } = sizesOf(shape, rows, 1);
     const data = arrayOf(type, (full[0] ?? 1) * width);
-    return { type, shape: full, data: type === 'string' ? (data as string[]).fill('0') : data };
+    // Each type gets its kind of element.
+    (data as unknown as unknown[]).fill(typed(type, number));
+    return { type, shape: full, data };
   });
 }
 
@@ -59,23 +61,17 @@ function elementOf(type: TensorType, kind: RowKind, row: number, drawn: number):
   const scale = kind === 'wide' ? (SCALES[row % SCALES.length] as number) : 1;
   const isPositive = kind === 'small' || row % 2 === 0;
   const number = isPositive ? drawn * scale : (2 * drawn - 1) * scale;
-  const whole = Math.floor(drawn * Math.min(kind === 'small' ? 2 : Math.max(2, 10 * scale), mostOf(type) + 1));
-  switch (type) {
-    case 'string':
-      return kind === 'tame' ? `word ${drawn}` : String(kind === 'wide' ? number : drawn);
-    case 'bool':
-      return drawn < 0.5 ? 0 : 1;
-    case 'float32':
-    case 'float64':
-      return number;
-    case 'float16':
-      return toHalf(number);
-    case 'int64':
-    case 'uint64':
-      return BigInt(whole);
-    default:
-      return whole;
-  }
+  // Of other lengths by the row, for models that pad to the longest.
+  if (type === 'string') return kind === 'tame' ? `${'word '.repeat(row % 3)}${drawn}` : String(number);
+  if (type === 'bool') return Math.round(drawn);
+  if (type.startsWith('float')) return typed(type, number);
+  return typed(type, 1 + Math.floor(drawn * Math.min(kind === 'small' ? 2 : Math.max(2, 10 * scale), mostOf(type))));
+}
+
+function typed(type: TensorType, number: number): unknown {
+  if (type === 'string') return String(number);
+  if (type === 'float16') return toHalf(number);
+  return type === 'int64' || type === 'uint64' ? BigInt(number) : number;
 }
 
 function mostOf(type: TensorType): number {
