@@ -58,7 +58,7 @@ export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: Writ
       const shipped = Math.max(shippedCut, news.shipped ?? 0);
       const { cut, offset: logged } = keeping.durable();
       const all = { ...news, seenMicros: clock.nowMicros(), cut, shipped, logged };
-      const isTold = async () => !keeping.isTaken && (await writers.tell(writer, holder, all));
+      const isTold = async () => !keeping.isTaken && (await writers.tell(row, all));
       if ((await isTold()) || ((await keeping.restoreRow?.()) === true && (await isTold()))) {
         shippedCut = shipped;
         return;

@@ -149,37 +149,40 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
     return opening;
   };
 
-  /** Writers that the store refuses, whose entries are not moved yet. */
+  /** Writers that the store, or the registry, takes nothing of any more, whose entries are not moved yet. */
   let former: readonly PushWriter[] = [];
   let moving: Promise<void> | undefined;
 
-  const moveAll = async (): Promise<void> => {
-    for (const own of former) {
-      await (await ownWriter()).takeOver(own);
-      former = former.filter((one) => one !== own);
-      logger.info({ writer: own.writer }, 'what the writer took counts under a new number now');
-      await own.close(options.closeLimitMs ?? CLOSE_LIMIT_MS);
-    }
-  };
-  const moveFormer = (): Promise<void> => (moving ??= moveAll().finally(() => (moving = undefined)));
-
-  /** The store refused parts: another writer has the number, or another process settled the log of this one. */
-  const replace = async (own: PushWriter): Promise<void> => {
-    if (writer === own) [writer, opening] = [undefined, undefined];
-    const row = (await deps.log.writers().catch(() => undefined))?.find(({ number }) => number === own.writer);
-    const isSettled = row?.token === own.token && (row.holder > own.holder || row.state === 'forgotten');
-    if (isSettled) {
-      logger.error({ writer: own.writer }, 'the writer was settled by another process; another is opened');
-      return own.close(0);
-    }
+  const moveOne = async (own: PushWriter): Promise<void> => {
+    const row = (await deps.log.writers()).find(({ number }) => number === own.writer);
+    // Whoever holds the log now counts what is in it; what was forgotten counts nowhere.
+    if (row?.token === own.token && (row.holder > own.holder || row.state === 'forgotten')) return own.close(0);
     const fields = {
       writer: own.writer,
       own: own.token,
       registered: row?.token ?? null,
       machine: row?.machine ?? null,
     };
-    const sentence = `the online store has another writer ${own.writer}: this one registers a new number and writes its parts again`;
+    const sentence = `another writer has number ${own.writer}: this one registers a new number and writes its parts again`;
     logger.error(fields, sentence);
+    const next = await ownWriter();
+    await next.takeOver(own);
+    logger.info({ writer: next.writer }, `what writer ${own.writer} took counts under a new number now`);
+    await own.close(options.closeLimitMs ?? CLOSE_LIMIT_MS);
+  };
+
+  const moveAll = async (): Promise<void> => {
+    for (const own of former) {
+      await moveOne(own);
+      former = former.filter((one) => one !== own);
+    }
+  };
+  const moveFormer = (): Promise<void> => (moving ??= moveAll().finally(() => (moving = undefined)));
+
+  /** The next push opens another. */
+  const replace = async (own: PushWriter): Promise<void> => {
+    if (writer === own) [writer, opening] = [undefined, undefined];
+    if (former.includes(own)) return;
     former = [...former, own];
     await moveFormer().catch((error: unknown) => {
       const reason = messageOf(error);
@@ -242,9 +245,7 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
       await own.touch();
     } catch (error) {
       logger.error({ writer: own.writer, reason: messageOf(error) }, 'the writer was given up; another is opened');
-      writer = undefined;
-      opening = undefined;
-      await own.close(0);
+      await replace(own);
     }
   };
 

@@ -2,6 +2,7 @@
 // has registered since, under that one's number. The entries go there without their keys: the claim that an entry holds stays
 // where it is, with the former place, and is answered once the entry counts here.
 
+import { HeadraceError } from '../core/index.ts';
 import type { LogEntry, LogWriter } from '../events/index.ts';
 import type { Claim, StoreWriter } from '../online/index.ts';
 import { claimOf, finishAgain } from './claim-desk.ts';
@@ -42,6 +43,19 @@ export function createMove({ log, store, cuts }: FormerWriter): (to: Receiver) =
     isWithdrawn = true;
   };
 
+  /** Nothing of the former log counts any more, should anyone settle it. One that is not the writer's any more nobody will. */
+  const voidAll = async (): Promise<void> => {
+    try {
+      for (const { cut } of cuts) {
+        const offsets: number[] = [];
+        for await (const { offset } of log.entries(cut, cut)) offsets.push(offset);
+        await log.seal(cut, offsets);
+      }
+    } catch (error) {
+      if (!(error instanceof HeadraceError) || error.code !== 'HR_CONFLICT') throw error;
+    }
+  };
+
   const moveOne = async (entry: LogEntry, to: Receiver): Promise<Claim | undefined> => {
     const plan = to.plans.of(entry.source);
     // Nothing is left that reads the source.
@@ -76,11 +90,6 @@ export function createMove({ log, store, cuts }: FormerWriter): (to: Receiver) =
     }
     await finishAgain(to.store, claims);
     await to.store.expire(claims, to.claimRetentionMs);
-    // Nothing of the former log counts any more, should anyone settle it.
-    for (const { cut } of cuts) {
-      const offsets: number[] = [];
-      for await (const { offset } of log.entries(cut, cut)) offsets.push(offset);
-      await log.seal(cut, offsets);
-    }
+    await voidAll();
   };
 }

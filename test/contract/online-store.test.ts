@@ -659,6 +659,76 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
     await mortal.close();
   });
 
+  describe('of a registry', () => {
+    const OTHER = { code: 'HR_OTHER_REGISTRY' };
+    /** The store as an own project has it, with writers and runs of registries. */
+    const owned = async (project: string) => {
+      const own = await place.open(systemClock, project);
+      const closing: { close(): Promise<void> }[] = [own];
+      onTestFinished(async () => {
+        for (const one of closing.toReversed()) await one.close();
+      });
+      const put = async (number: number, registry: string, token: string, rest: Partial<PartWrite> = {}) => {
+        const link = { writer: number, holder: 1, owner: { registry, token }, lifetimeMs: forEver, onNode() {} };
+        const opened = await own.writer(link);
+        closing.push(opened);
+        return (await opened.putParts([part(ref('k'), token, { writer: number, ...rest })]))?.length ?? 0;
+      };
+      const begin = async (number: number, registry: string) => {
+        const link = { version: 'v@1', entity: 'thing', run: number, registry, lifetimeMs: forEver };
+        const run = await own.run({ ...link, isOpen: async () => true });
+        closing.push(run);
+        for (const node of run.nodes) await run.begin(node);
+      };
+      return { own, put, begin };
+    };
+
+    it('keeps its name and the greatest numbers that it has seen', async () => {
+      const { own, put, begin } = await owned('kept');
+      expect(await own.notes()).toEqual({ registries: [], writer: 0, run: 0 });
+      expect([await put(7, 'r', 'a'), await put(3, 'r', 'b')]).toEqual([0, 0]);
+      await begin(12, 'r');
+      expect(await own.notes()).toEqual({ registries: ['r'], writer: 7, run: 12 });
+    });
+
+    it('takes no part of a second writer of a number, and goes on with the first', async () => {
+      const { own, put } = await owned('twice');
+      await put(7, 'r', 'first');
+      expect(await put(7, 'r', 'second', { n: 2 })).toBe(1);
+      expect(await put(7, 'r', 'first', { n: 2 })).toBe(0);
+      expect((await read(own, [ref('k')]))[0]?.parts).toEqual(['7.1.-Infinity=first']);
+    });
+
+    it('refuses another by name, until that takes it over', async () => {
+      const { own, put, begin } = await owned('other');
+      await put(7, 'r', 'a');
+      await expect(put(8, 'other', 'b')).rejects.toMatchObject(OTHER);
+      await expect(begin(1, 'other')).rejects.toMatchObject(OTHER);
+      await own.adopt('other');
+      expect(await put(8, 'other', 'b')).toBe(0);
+      await begin(1, 'other');
+      await expect(put(9, 'r', 'c')).rejects.toMatchObject(OTHER);
+      expect(await own.notes()).toEqual({ registries: ['other'], writer: 8, run: 1 });
+    });
+  });
+
+  it('says which parts it did not take, and withdraws those alone that are as they were written', async () => {
+    const [held, free] = [ref('held'), ref('free')];
+    const write = (one: RecordRef, rest: Partial<PartWrite>) => part(one, 'f', { writer: 1, cut: 9, n: 5, ...rest });
+    expect(await writer.putParts([write(held, {}), write(free, {})])).toBeUndefined();
+    const late = [write(held, { n: 5 }), write(free, { n: 6, cut: 10 }), write(free, { n: 4 })];
+    expect(await writer.putParts(late)).toEqual([late[0], late[2]]);
+    await writer.withdraw([
+      write(held, { n: 6 }),
+      write(free, { fold: Buffer.from('g') }),
+      write(free, { n: 6, cut: 10 }),
+    ]);
+    const left = (await read(store, [held, free])).map((record) => record?.parts);
+    expect(left).toEqual([['1.9.-Infinity=f'], ['1.9.-Infinity=f']]);
+    await writer.withdraw([write(held, {})]);
+    expect(await read(store, [held])).toEqual([undefined]);
+  });
+
   it('keeps a record until its waiting event is known, whatever part is written beside it meanwhile', async () => {
     const mortal = await openWriter(6, store, () => 150);
     const [waiting, brief] = [ref('waits', 'm@2', 'brief'), ref('is known', 'm@2', 'brief')];

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fixedClock, formatTimestamp, MICROS_PER_MINUTE, MICROS_PER_SECOND } from '../../src/core/index.ts';
-import { createViewCodec, openOnlineStore } from '../../src/online/index.ts';
+import { createViewCodec, type OnlineStore, openOnlineStore } from '../../src/online/index.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
@@ -83,6 +83,49 @@ describe.each(rows(kinds.slice(0, 1), kinds.slice(1)))('pushes on $name', (kind)
     await server.ingestion.look();
     await push(server);
     expect(await rowsRead()).toBe(acknowledged);
+  });
+
+  /** Has a server push without a look at what the store has seen, as where its nodes lost that. */
+  const unseen = (store: OnlineStore): OnlineStore => ({
+    ...store,
+    notes: async () => ({ registries: [], writer: 0, run: 0 }),
+    writer: ({ owner: _, ...link }) => store.writer(link),
+  });
+
+  it.each(['the first goes on', 'the second does'])(
+    'of two servers that have one number all the same count under another, once the store refuses a part: %s',
+    async (which) => {
+      const first = await open('a');
+      await push(first);
+      await loseWriter(world.database, 1);
+      const second = await world.open({ definitions: () => definitions, machine: 'b', between: unseen });
+      for (const one of which.includes('first') ? [second, first] : [second, second, second]) await push(one);
+      const looked = async () => {
+        for (const one of [first, second]) await one.ingestion.look();
+        return Number(await rowsRead());
+      };
+      // Of a push that is refused nobody is told that it counts, and it does once it is moved.
+      await expect.poll(looked, { timeout: 10_000 }).toBe(which.includes('first') ? 3 : 4);
+      const numbers = [first, second].map(({ ingestion }) => ingestion.status().writer?.writer);
+      expect(new Set(numbers).size).toBe(2);
+    },
+  );
+
+  it('by a server that died count once another has looked, though the registry lost its row', async () => {
+    const dead = await open('a');
+    await push(dead);
+    await push(dead);
+    await dead.drop();
+    await loseWriter(world.database, 1);
+    const heir = await world.open({ definitions: () => definitions, machine: 'a', log: { leaseMs: 20 } });
+    await push(heir);
+    await expect.poll(() => heir.ingestion.settle(), { timeout: 10_000 }).toBe(1);
+    expect(await rowsRead()).toBe(acknowledged);
+    const rows = await heir.log.writers();
+    expect(rows.map(({ number, state }) => [number, state])).toEqual([
+      [1, 'ended'],
+      [2, 'open'],
+    ]);
   });
 
   it('under a new registry are refused by a store that another one has filled', async () => {

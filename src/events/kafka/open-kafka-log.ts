@@ -131,7 +131,7 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
     } catch (error) {
       // It took no push: it ends here, and its partition is free.
       const news = { seenMicros: clock.nowMicros(), cut: 0, shipped: 0, logged: 0, state: 'ended' as const };
-      const isTold = await writers.tell(row.number, row.holder, news).catch(() => false);
+      const isTold = await writers.tell(row, news).catch(() => false);
       await letGo(row, isTold ? 'done' : 'left');
       throw error;
     }

@@ -38,11 +38,11 @@ export const ENDED_PREFIX = '.ended-';
 
 export function keepOnDisk({ row, folder, lock, log, onClose }: HeldLog, context: LogContext): LogKeeping {
   const { objects, writers, shipped, clock, logger, segmentBytes, leaseMs } = context;
-  const { number: writer, token, holder } = row;
+  const { number: writer, token } = row;
   const { local, cuts } = log;
   const appender = createAppender(log, { folder, writer, token, segmentBytes, onFull: () => shipping.shipSoon() });
   const { isActive } = appender;
-  const isHolder = (trx?: Kysely<EventTables>) => writers.touch(writer, holder, clock.nowMicros(), trx);
+  const isHolder = (trx?: Kysely<EventTables>) => writers.touch(row, clock.nowMicros(), trx);
   const restore = (): Promise<boolean> => {
     const seen = { cut: 0, shipped: 0, removed: 0, logged: 0, seenMicros: clock.nowMicros() };
     return restoreRow({ ...row, ...seen }, local[0]?.seq, { writers, shipped, objects, clock, logger });

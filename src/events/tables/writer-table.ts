@@ -26,11 +26,14 @@ export interface WriterTable {
    */
   take(seen: WriterRow, place: string | undefined): Promise<WriterRow | undefined>;
   /** Notes that the holder lives. False when the holder is no longer that, or the writer is forgotten. */
-  touch(number: number, holder: number, atMicros: Micros, trx?: Kysely<EventTables>): Promise<boolean>;
+  touch(writer: LogHolder, atMicros: Micros, trx?: Kysely<EventTables>): Promise<boolean>;
   /** As `touch`, and notes where the log stands. */
-  tell(number: number, holder: number, news: WriterNews): Promise<boolean>;
+  tell(writer: LogHolder, news: WriterNews): Promise<boolean>;
   forget(number: number): Promise<void>;
 }
+
+/** Who says that it holds a log: of two writers that were given one number, their tokens tell. */
+export type LogHolder = Pick<WriterRow, 'number' | 'token' | 'holder'>;
 
 export interface NewWriter {
   readonly token: string;
@@ -131,21 +134,23 @@ export function openWriterTable(database: Database): WriterTable {
         .executeTakeFirst();
       return row && toWriterRow(row);
     },
-    async touch(number, holder, atMicros, trx = db) {
+    async touch({ number, token, holder }, atMicros, trx = db) {
       const { numUpdatedRows } = await trx
         .updateTable('event_writers')
         .set({ seen_micros: seenAt(atMicros) })
         .where('number', '=', number)
+        .where('token', '=', token)
         .where('holder', '=', holder)
         .where('state', '!=', 'forgotten')
         .executeTakeFirst();
       return numUpdatedRows > 0n;
     },
-    async tell(number, holder, { seenMicros, cut, shipped, logged, state }) {
+    async tell({ number, token, holder }, { seenMicros, cut, shipped, logged, state }) {
       const { numUpdatedRows } = await db
         .updateTable('event_writers')
         .set({ seen_micros: seenAt(seenMicros), cut, shipped, logged, ...(state === undefined ? {} : { state }) })
         .where('number', '=', number)
+        .where('token', '=', token)
         .where('holder', '=', holder)
         .where('state', '!=', 'forgotten')
         .executeTakeFirst();
