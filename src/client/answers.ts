@@ -75,6 +75,11 @@ export interface PushResult {
     readonly covered: number;
     readonly ignored: number;
   }[];
+  /**
+   * What it survives, as was confirmed before the answer. `disk`: a power cut, for the log's disk has the rows, and the
+   * online store's the claim of the key. `replicas`: how many of the store's replicas have the claim; 0 without a key.
+   */
+  readonly durable: { readonly disk: boolean; readonly replicas: number };
   /** Rows that a rule of the source set apart. */
   readonly quarantined?: number;
   /** Rules that rows break which were taken all the same. */

@@ -75,9 +75,17 @@ export function claimOf(entry: LogEntry): Claim | undefined {
   };
 }
 
-/** Claims again, for entries that were found to hold their claims, what a store may have lost; others' stay theirs. */
-export function claimAgain(store: Pick<StoreWriter, 'claim'>, claims: readonly Claim[]): Promise<void> {
-  return inTurn(claims, (some) => store.claim(some.map(withoutResult)));
+/**
+ * Claims again, for entries that were found to hold their claims, what a store may have lost; gives who holds each, for
+ * what another took meanwhile stays that one's.
+ */
+export async function claimAgain(
+  store: Pick<StoreWriter, 'claim'>,
+  claims: readonly Claim[],
+): Promise<readonly Claim[]> {
+  const holding: Claim[] = [];
+  await inTurn(claims, async (some) => void holding.push(...(await store.claim(some.map(withoutResult)))));
+  return holding;
 }
 
 /** Keeps the claims' results where they are held. */

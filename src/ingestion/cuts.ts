@@ -37,6 +37,8 @@ export interface Cuts {
   stop(): void;
   /** Seals the last cut and ships all. */
   sealLast(): Promise<void>;
+  /** Entries of an unsealed cut are void from now on; they hold no claim, and are counted no longer. */
+  makeVoid(cut: number, offsets: ReadonlySet<number>): void;
   /** Gives up what is not sealed; whoever waits for a cut is let go. */
   close(): void;
 }
@@ -47,7 +49,9 @@ export interface CutsContext {
   readonly store: Pick<StoreWriter, 'expire' | 'claims'>;
   readonly shipping: Shipping;
   readonly firstCuts: FirstCuts;
-  readonly counted: Pick<PushedCount, 'tell'>;
+  readonly counted: Pick<PushedCount, 'tell' | 'takeBack'>;
+  /** True once every node of the store has got again what it may have lost: then no entry becomes void any more. */
+  linked(): Promise<boolean>;
 }
 
 const SEAL_RETRY_MS = 1000;
@@ -55,7 +59,10 @@ const SEAL_RETRY_MS = 1000;
 const MOST_UNSEALED = 8;
 
 /** `first` is open in the log. */
-export function createCuts({ deps, log, store, shipping, firstCuts, counted }: CutsContext, first: OpenCut): Cuts {
+export function createCuts(
+  { deps, log, store, shipping, firstCuts, counted, linked }: CutsContext,
+  first: OpenCut,
+): Cuts {
   const { runs, schemas, logger, limits } = deps;
   let { plans } = first;
   let current = first;
@@ -112,6 +119,7 @@ export function createCuts({ deps, log, store, shipping, firstCuts, counted }: C
         await noteFeeds(deps.feeds, { writer: log.writer, cut: old.cut }, old.feeds);
         // Whoever settles counts what is not sealed alone.
         await counted.tell();
+        if (!(await linked())) return false;
         await log.seal(old.cut, old.voids);
         return true;
       } catch (error) {
@@ -226,6 +234,15 @@ export function createCuts({ deps, log, store, shipping, firstCuts, counted }: C
     stop() {
       isStopped = true;
     },
+    makeVoid(cut, offsets) {
+      const open = unsealed.find((one) => one.cut === cut);
+      for (const offset of offsets) open?.makeVoid(offset);
+      for (const [id, { offset, source, rows }] of open?.claims ?? []) {
+        if (!offsets.has(offset)) continue;
+        open?.claims.delete(id);
+        counted.takeBack(source, rows);
+      }
+    },
     async sealLast() {
       await turn;
       await ending;
@@ -234,6 +251,7 @@ export function createCuts({ deps, log, store, shipping, firstCuts, counted }: C
       checkOpen();
       await noteFeeds(deps.feeds, { writer: log.writer, cut: current.cut }, current.feeds);
       await counted.tell();
+      if (!(await linked())) checkOpen();
       await log.seal(current.cut, current.voids);
       await expireClaims(current);
       checkOpen();

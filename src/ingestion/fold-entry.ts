@@ -24,6 +24,8 @@ export interface FoldContext {
   readonly view: CutView;
   readonly table: PartTable;
   readonly nowMicros: () => Micros;
+  /** Its parts are found, or made, and none of its events is folded into them. */
+  readonly isVoid?: boolean;
 }
 
 /** `rowsOf` gives the entry's rows as a lens of the plan has them, complete with its derived columns. */
@@ -74,7 +76,8 @@ async function foldInto(
     if (pause !== undefined) await pause;
   }
   for (const [part, events] of byPart) {
-    context.table.put(part, folder.fold(part.fold, events, context.nowMicros()));
+    const counted = context.isVoid === true ? [] : events;
+    context.table.put(part, folder.fold(part.fold, counted, context.nowMicros()));
     parts.push(part);
     const pause = breathe?.();
     if (pause !== undefined) await pause;

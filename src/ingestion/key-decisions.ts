@@ -6,7 +6,7 @@ import type { LogEntry } from '../events/index.ts';
 import { type Claim, type ClaimPlace, holdsClaim, NotDurable, type StoreWriter } from '../online/index.ts';
 import { type ClaimDesk, type GrantedClaim, inTurn } from './claim-desk.ts';
 import { endedWithin } from './ended-within.ts';
-import type { OpenCut } from './open-cut.ts';
+import { heldBy, type OpenCut } from './open-cut.ts';
 
 export interface KeyDecisions {
   /**
@@ -59,7 +59,7 @@ export function createKeyDecisions(
       }
       const isOwn = holdsClaim(entry, granted.holding);
       decided(isOwn);
-      if (isOwn) own.claims.set(claim.id, { offset: entry.offset, isAnswered: false });
+      if (isOwn) own.claims.set(claim.id, heldBy(entry, false));
       else own.makeVoid(entry.offset);
       return granted;
     },

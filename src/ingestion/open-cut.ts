@@ -1,6 +1,6 @@
 // A cut that a writer has opened and not sealed: its parts, and the entries that are still being decided and folded.
 
-import type { CutView } from '../events/index.ts';
+import type { CutView, LogEntry } from '../events/index.ts';
 import { createFeedSet, type FeedSet } from './feed-key.ts';
 import { createPartTable, type PartTable } from './part-table.ts';
 import type { SourcePlans } from './source-plan.ts';
@@ -37,9 +37,16 @@ export interface OpenCut {
 }
 
 export interface HeldClaim {
+  /** Of the entry. */
+  readonly source: string;
   readonly offset: number;
+  readonly rows: number;
   /** Whether the store has the push's answer. */
   readonly isAnswered: boolean;
+}
+
+export function heldBy({ source, offset, count }: LogEntry, isAnswered: boolean): HeldClaim {
+  return { source, offset, rows: count, isAnswered };
 }
 
 export function createOpenCut(writer: number, cut: number, view: CutView, plans: SourcePlans): OpenCut {

@@ -5,7 +5,7 @@ import type { BrokenRule } from '../checks/index.ts';
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
 import type { IdempotencyKey, LogEntry } from '../events/index.ts';
 import { holdsClaim } from '../online/index.ts';
-import { claimId, claimOf, createClaimDesk } from './claim-desk.ts';
+import { claimOf, createClaimDesk } from './claim-desk.ts';
 import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
 import { createFirstCuts } from './first-cuts.ts';
@@ -13,7 +13,7 @@ import { type FeedId, feedOf, type FeedStep, partOfStep } from './feed-key.ts';
 import { walkFeed } from './feed-walk.ts';
 import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
-import { createOpenCut, type OpenCut } from './open-cut.ts';
+import { createOpenCut, heldBy, type OpenCut } from './open-cut.ts';
 import { knownOf } from './known-time.ts';
 import { checkDerivedTimes, withoutFarTimes } from './parse-push.ts';
 import { openLog } from './open-log.ts';
@@ -24,7 +24,7 @@ import { type CheckedPush, checkPush } from './push-checks.ts';
 import { createPushedCount } from './pushed-count.ts';
 import { createKeyDecisions } from './key-decisions.ts';
 import { LOGGED, type PushResult } from './push-result.ts';
-import { otherRows, repeatOf, secondOf } from './repeat.ts';
+import { findRepeat, otherRows, repeatOf, secondOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
 import { letOthersGo, withApart, withoutRows } from './set-apart.ts';
@@ -120,7 +120,8 @@ export async function openPushWriter(
   await firstCuts.opened(log.cut, first.live());
   const counted = createPushedCount(deps.pushed, log.writer);
   const cuts = createCuts(
-    { deps, log, store, shipping, firstCuts, counted },
+    // At the call they are there.
+    { deps, log, store, shipping, firstCuts, counted, linked: () => relinks.linked() },
     createOpenCut(log.writer, log.cut, view, first),
   );
   opened = cuts;
@@ -146,6 +147,8 @@ export async function openPushWriter(
     plans: () => cuts.plans,
     unsealed: () => cuts.unsealed,
     voidsOf: ({ voids }) => voids,
+    makeVoid: cuts.makeVoid,
+    releaseAgain: keys.releaseAgain,
   });
   linked = relinks.link;
 
@@ -172,13 +175,20 @@ export async function openPushWriter(
     } else decided(true);
     // Every lens of the plan is in it.
     const rowsOf = (lens: Lens) => pushed.get(lens) as LensRows;
-    const folded = await own.fold(entry.offset, () =>
-      foldEntry(plan, entry, rowsOf, { view: own.view, table: own.table, nowMicros }),
+    // The store may have lost the claim since, and another server may have counted the push.
+    const isHeld = (): boolean => claim === undefined || own.claims.get(claim.id)?.offset === entry.offset;
+    const folded = await own.fold(entry.offset, async () =>
+      isHeld() ? foldEntry(plan, entry, rowsOf, { view: own.view, table: own.table, nowMicros }) : undefined,
     );
-    await parts.write(folded.parts);
-    if (claim !== undefined) {
+    await parts.write(folded?.parts ?? []);
+    if (claim !== undefined && folded !== undefined && isHeld()) {
       await desk.finish({ ...claim, result: resultOf(entry, folded.views) });
-      own.claims.set(claim.id, { offset: entry.offset, isAnswered: true });
+      if (isHeld()) own.claims.set(claim.id, heldBy(entry, true));
+    }
+    if (folded === undefined || !isHeld()) {
+      const again = entry.key && (await repeat(entry.source, entry.key, entry.count));
+      if (again !== undefined) return again;
+      throw unavailable('it lost the Idempotency-Key of the push');
     }
     return { accepted: entry.count, duplicate: false, views: folded.views, durable };
   };
@@ -257,14 +267,7 @@ export async function openPushWriter(
     return finish(leave, own, plan, entry, pushed, (counts) => decided(entry, counts));
   };
 
-  const repeat: PushWriter['repeat'] = async (source, key, count) => {
-    let durable = LOGGED;
-    const [holding] = await store.claims([claimId(source, key.key)], (_, one) => (durable = one));
-    if (holding === undefined) return undefined;
-    const granted = { holding, durable };
-    if (feedOf({ source, key }) !== undefined) return secondOf(granted);
-    return holding.payloadHash === key.hash ? repeatOf(deps.log, granted, { key, count }) : undefined;
-  };
+  const repeat: PushWriter['repeat'] = (...asked) => findRepeat(deps.log, store, ...asked);
 
   /** Rows as every lens has them. Before anything is kept: a row that can't be derived must not be in the log. */
   const derive = async (plan: SourcePlan, rows: readonly Row[]): Promise<Map<Lens, readonly Row[]>> => {
@@ -383,8 +386,8 @@ export async function openPushWriter(
     async close(limitMs) {
       isClosing = true;
       cuts.stop();
-      relinks.close();
       const isEnded = await endedWithin(end(), limitMs);
+      relinks.close();
       if (!isEnded) logger.warn({ writer: log.writer }, 'the log could not be ended; the next process settles it');
       cuts.close();
       parts.close();

@@ -10,6 +10,8 @@ export interface PushedCount {
    * it did not get into the log.
    */
   enter(source: string): (entry: LogEntry | undefined, counts: boolean) => void;
+  /** So many rows of the source, which counted, do so no longer. */
+  takeBack(source: string, rows: number): void;
   /** Tells the registry what has come since. Throws while that is away: the next call tells it all. */
   tell(): Promise<void>;
 }
@@ -47,6 +49,11 @@ export function createPushedCount(table: PushedTable | undefined, writer: number
         parts.set(source, { through, rows });
         untold.add(source);
       };
+    },
+    takeBack(source, rows) {
+      const part = parts.get(source) ?? { through: 0, rows: 0 };
+      parts.set(source, { ...part, rows: part.rows - rows });
+      untold.add(source);
     },
     async tell() {
       if (table === undefined || untold.size === 0) return;

@@ -1,10 +1,11 @@
 // A push whose Idempotency-Key another entry holds: answered with what came of that one.
 
 import { HeadraceError, invalid, sha256Hex, stringifyJson } from '../core/index.ts';
-import type { EventLog, LogEntry } from '../events/index.ts';
-import type { GrantedClaim } from './claim-desk.ts';
-import { endOfStep } from './feed-key.ts';
-import { type PushResult, repeatedResult } from './push-result.ts';
+import type { EventLog, IdempotencyKey, LogEntry } from '../events/index.ts';
+import type { StoreWriter } from '../online/index.ts';
+import { claimId, type GrantedClaim } from './claim-desk.ts';
+import { endOfStep, feedOf } from './feed-key.ts';
+import { LOGGED, type PushResult, repeatedResult } from './push-result.ts';
 
 /**
  * The first result. Throws HR_IDEMPOTENCY for other rows, HR_PUSH_UNDER_WAY while there is none, HR_PUSH_LOST where there
@@ -31,6 +32,22 @@ export async function repeatOf(
     'HR_PUSH_UNDER_WAY',
     `a push with Idempotency-Key "${key}" is under way and not visible everywhere yet. Send it again in a moment.`,
   );
+}
+
+/** What came of the push that holds the key, where that had these rows; undefined else. Throws as `repeatOf` does. */
+export async function findRepeat(
+  log: Pick<EventLog, 'writers'>,
+  store: Pick<StoreWriter, 'claims'>,
+  source: string,
+  key: IdempotencyKey,
+  count: number,
+): Promise<PushResult | undefined> {
+  let durable = LOGGED;
+  const [holding] = await store.claims([claimId(source, key.key)], (_, one) => (durable = one));
+  if (holding === undefined) return undefined;
+  const granted = { holding, durable };
+  if (feedOf({ source, key }) !== undefined) return secondOf(granted);
+  return holding.payloadHash === key.hash ? repeatOf(log, granted, { key, count }) : undefined;
 }
 
 /** Of a feed's batch that came second: where to go on. */

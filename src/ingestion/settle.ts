@@ -50,7 +50,10 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
   });
   const parts = createPartWriter(store, log.holder, logger, { giveUpMs: deps.limits.timeoutMs, clock: deps.clock });
   /** Void entries of cuts that the dead left unsealed, once they are found. */
-  const decided = new Map<number, ReadonlySet<number>>();
+  const decided = new Map<number, Set<number>>();
+  const makeVoid = (cut: number, offsets: ReadonlySet<number>): void => {
+    for (const offset of offsets) decided.get(cut)?.add(offset);
+  };
   // From now on, again whenever a node is connected anew.
   const relinks = createRelinks({
     deps,
@@ -60,6 +63,7 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     plans: () => latest,
     unsealed: () => [],
     voidsOf: ({ cut, voids }) => voids ?? decided.get(cut),
+    makeVoid,
   });
   linked = relinks.link;
   const close = async (): Promise<void> => {
@@ -82,6 +86,8 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
       const { cut, voids, claims, feeds } = unsealed[0];
       if (cut > lastSealed) {
         await noteFeeds(deps.feeds, { writer: log.writer, cut }, feeds);
+        // A node that was lost since may come back without claims of these, and others may hold them by then.
+        if (!(await relinks.isLinked())) throw new Error('a node of the online store is being linked again');
         await tellPushed(deps.pushed, log, { cut, voids });
         await log.seal(cut, [...voids]);
       }
@@ -112,10 +118,13 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
       const { cut, view } = record;
       const isSealed = record.voids !== undefined;
       // A node that is connected anew from here on gets it again.
-      decided.set(cut, voids);
-      const own = { cut, view, isSealed, counts: (entry: LogEntry) => !voids.has(entry.offset) };
+      const known = new Set(voids);
+      decided.set(cut, known);
+      const counts = (entry: LogEntry): boolean => !known.has(entry.offset);
+      const more = isSealed ? {} : { makeVoid: (lost: ReadonlySet<number>) => makeVoid(cut, lost) };
+      const own = { cut, view, isSealed, counts, ...more };
       const claims = await refoldCut({ deps, plans, log, parts, store }, own, nodes);
-      if (!isSealed) unsealed = [...unsealed, { cut, voids, claims: claims.map(placeOf), feeds }];
+      if (!isSealed) unsealed = [...unsealed, { cut, voids: known, claims: claims.map(placeOf), feeds }];
       else if (cut !== lastSealed) await store.expire(claims, deps.limits.claimRetentionMs);
     }
     const last = records.at(-1)?.cut ?? 0;

@@ -165,7 +165,7 @@ describe('a push', () => {
     const rows = [purchase('kim', 5, '1', Date.now() - HOUR_MS)];
     const push = { source: 'purchases', rows, idempotency_key: 'order-7' };
     expect(await ask('Push', push)).toMatchObject({ accepted: '1' });
-    expect(await ask('Push', push)).toMatchObject({ accepted: '1', duplicate: true });
+    expect(await ask('Push', push)).toMatchObject({ accepted: '1', duplicate: true, durable: { disk: true } });
   });
 
   it('of values that are none of their columns’ types is refused whole', async () => {

@@ -70,7 +70,7 @@ describe.skipIf(program === undefined)('after a power cut before anything came t
     expect({ acknowledged: acknowledged.plain, isRead: isRead.plain }).toEqual({ acknowledged: true, isRead: true });
   });
 
-  it('a push with a key is read if it was acknowledged (datapath/D4)', () => {
+  it('a push with a key is read if it was acknowledged', () => {
     expect(isRead.keyed).toBe(acknowledged.keyed);
   });
 });

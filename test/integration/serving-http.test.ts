@@ -165,7 +165,7 @@ describe('bad input', () => {
     const pushPoints = (points: string, at: string) =>
       send(PUSH, `{"rows":[{"customer":"big","points":${points},"amount":1,"bought_at":"${at}"}]}`);
     const early = await pushPoints('9007199254740993', '2026-01-01T00:00:00Z');
-    expect(early.json()).toMatchObject({ accepted: 1, duplicate: false });
+    expect(early.json()).toMatchObject({ accepted: 1, duplicate: false, durable: { disk: true, replicas: 0 } });
     expect((await pushPoints('9007199254740993', soon(-60_000))).statusCode).toBe(200);
     const read = await send(READ, { service: 'shop_features', rows: [{ customer: 'big' }] });
     expect(read.body).toContain('"history__last_points":9007199254740993');

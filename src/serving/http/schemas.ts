@@ -129,6 +129,7 @@ export const PushResponse = Type.Object({
       ignored: Type.Integer({ description: 'Events with a null key or event time' }),
     }),
   ),
+  durable: Type.Object({ disk: Type.Boolean(), replicas: Type.Integer() }, { description: 'What it survives' }),
   quarantined: Type.Optional(Type.Integer({ description: 'Rows that were set apart; they count in no feature' })),
   warnings: Type.Optional(
     Type.Array(

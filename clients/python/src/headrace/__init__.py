@@ -27,7 +27,7 @@ from .errors import (
     UnavailableError,
     UnreachableError,
 )
-from .results import OutcomesResult, PushedView, PushResult
+from .results import OutcomesResult, PushDurability, PushedView, PushResult
 from .training_set import TrainingSet
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "OutcomesResult",
     "OverloadedError",
     "PushResult",
+    "PushDurability",
     "PushedView",
     "TooLargeError",
     "TrainingSet",

@@ -16,7 +16,7 @@ from .data_checks import warn_of
 from .errors import invalid
 from .frames import Rows, read_rows
 from .frames.json_rows import json_rows, to_bytes
-from .results import OutcomesResult, PushedView, PushResult
+from .results import OutcomesResult, PushDurability, PushedView, PushResult
 
 _MOST_ROWS = 5_000
 #: The server takes 255 characters; a batch's rows are put behind the caller's.
@@ -89,4 +89,14 @@ def _summed(answers: list[dict[str, Any]]) -> PushResult:
         views=views,
         quarantined=sum(answer.get("quarantined", 0) for answer in answers),
         warnings=warnings,
+        durable=_least([answer["durable"] for answer in answers if "durable" in answer]),
+    )
+
+
+def _least(all_durable: list[dict[str, Any]]) -> PushDurability | None:
+    if not all_durable:
+        return None
+    return PushDurability(
+        disk=all(durable["disk"] for durable in all_durable),
+        replicas=min(int(durable["replicas"]) for durable in all_durable),
     )

@@ -73,10 +73,15 @@ export async function answerPush(
       out.int(RULE.rows, rows);
       out.end(place);
     }
+    const place = out.begin(RESPONSE.durable);
+    if (result.durable.disk) out.bool(DURABLE.disk, true);
+    if (result.durable.replicas > 0) out.int(DURABLE.replicas, result.durable.replicas);
+    out.end(place);
   });
 }
 
-const RESPONSE = { accepted: 1, duplicate: 2, views: 3, quarantined: 4, warnings: 5 } as const;
+const RESPONSE = { accepted: 1, duplicate: 2, views: 3, quarantined: 4, warnings: 5, durable: 6 } as const;
+const DURABLE = { disk: 1, replicas: 2 } as const;
 const VIEW = { view: 1, written: 2, covered: 3, ignored: 4 } as const;
 const RULE = { rule: 1, rows: 2 } as const;
 
