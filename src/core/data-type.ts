@@ -16,7 +16,7 @@ export type DataType =
 
 /**
  * A value as Headrace holds it inside: int64 is a bigint, a timestamp is its microseconds since 1970 UTC as a whole
- * number (never a Date), a vector is a Float32Array.
+ * number (never a Date; before 1684 and after 2255 the number that `timeOfMicros` gives), a vector is a Float32Array.
  */
 export type Value = boolean | number | bigint | string | Uint8Array | Float32Array | readonly Value[] | null;
 

@@ -2,6 +2,7 @@
 // whatever their types or text: (1, 12) is not (11, 2), '1' is not 1.
 
 import type { DataType, Value } from './data-type.ts';
+import { microsOfTime, timeOfMicros } from './time.ts';
 
 declare const encodedKey: unique symbol;
 
@@ -48,7 +49,7 @@ export function encodePart(kind: DataType['kind'], value: Value): Uint8Array {
     case 'int64':
       return encodeInteger(TAG.int, BigInt(value as number | bigint));
     case 'timestamp':
-      return encodeInteger(TAG.timestamp, BigInt(value as number));
+      return encodeInteger(TAG.timestamp, microsOfTime(value as number));
     case 'float32':
     case 'float64':
       return encodeFloat(value as number);
@@ -74,6 +75,7 @@ export function decodeKey(types: readonly DataType[], key: EncodedKey): Value[] 
       case 'timestamp': {
         at += 9;
         const value = BigInt.asIntN(64, bytes.readBigUInt64BE(from) ^ (1n << 63n));
+        if (kind === 'timestamp') return timeOfMicros(value) ?? null;
         return kind === 'int64' ? value : Number(value);
       }
       case 'float32':

@@ -1,4 +1,5 @@
-// Time is whole microseconds since 1970 UTC in a JavaScript number, exact until 2255 (2^53 µs).
+// Time is whole microseconds since 1970 UTC in a JavaScript number, exact until 2255 (2^53 µs). A timestamp that is only a value is exact
+// from the year 1 to the year 9999: see `timeOfMicros`.
 // Nothing passes through Date but what a user's transform sees.
 
 /** Microseconds since 1970-01-01T00:00:00Z: a safe integer. */
@@ -41,6 +42,45 @@ export function floorTo(at: Micros, step: Micros): Micros {
   return Math.floor(at / step) * step;
 }
 
+/** The first and the last time that a value can be: those that RFC 3339 can say. */
+export const FIRST_TIME = '0001-01-01T00:00:00Z';
+export const LAST_TIME = '9999-12-31T23:59:59.999999Z';
+const FIRST_MICROS = -62_135_596_800_000_000n;
+const LAST_MICROS = 253_402_300_799_999_999n;
+
+const MOST_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+/** Far times are the doubles from here on, one after the other; below them lie doubles that a store may have of an older build. */
+const FIRST_FAR = 60n;
+const MANTISSA = 52n;
+
+/**
+ * The number that a timestamp is as a value: its microseconds, where a double tells each from the next; further off, up to
+ * 0001-01-01 and 9999-12-31T23:59:59.999999, the n-th double from ±2^60 on for the n-th microsecond past ±2^53. So all values of
+ * timestamps are doubles that are ordered as their times are and none is another's, and what stores or compares numbers needs to know
+ * nothing of it. Only `Number.isSafeInteger` values are `Micros`, with which one can reckon. Undefined past those years.
+ */
+export function timeOfMicros(micros: bigint): number | undefined {
+  if (micros >= -MOST_SAFE && micros <= MOST_SAFE) return Number(micros);
+  if (micros < FIRST_MICROS || micros > LAST_MICROS) return undefined;
+  const past = (micros < 0n ? -micros : micros) - MOST_SAFE - 1n;
+  const exponent = FIRST_FAR - MANTISSA + (past >> MANTISSA);
+  const far = Number((1n << MANTISSA) + BigInt.asUintN(Number(MANTISSA), past)) * 2 ** Number(exponent);
+  return micros < 0n ? -far : far;
+}
+
+/** The microseconds of a timestamp's value: the inverse of `timeOfMicros`. */
+export function microsOfTime(time: number): bigint {
+  if (Number.isSafeInteger(time)) return BigInt(time);
+  const far = Math.abs(time);
+  // As an older build kept it: rounded to some microseconds.
+  if (!(far >= 2 ** Number(FIRST_FAR))) return BigInt(time) > LAST_MICROS ? LAST_MICROS : BigInt(time);
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, far);
+  const past = view.getBigUint64(0) - ((1023n + FIRST_FAR) << MANTISSA);
+  const micros = past + MOST_SAFE + 1n;
+  return time < 0 ? -micros : micros;
+}
+
 const TIMESTAMP =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?)?$/;
 
@@ -53,10 +93,18 @@ export function parseTimestamp(text: string): Micros | undefined {
   return Number.isSafeInteger(micros) ? micros : undefined;
 }
 
-/** Whether the text is a timestamp so far from 1970 that a number no longer tells each of its microseconds. */
+/** As `parseTimestamp`, of a timestamp that is only a value: from FIRST_TIME to LAST_TIME, as `timeOfMicros` has them. */
+export function parseTime(text: string): number | undefined {
+  const micros = readPlain(text);
+  if (Number.isSafeInteger(micros)) return micros;
+  const parts = readParts(text);
+  if (parts === undefined) return undefined;
+  return timeOfMicros(BigInt(parts.seconds) * BigInt(MICROS_PER_SECOND) + BigInt(parts.fraction));
+}
+
+/** Whether the text is a timestamp before FIRST_TIME or after LAST_TIME. */
 export function isFarTimestamp(text: string): boolean {
-  const micros = readTimestamp(text);
-  return micros !== undefined && !Number.isSafeInteger(micros);
+  return parseTime(text) === undefined && readParts(text) !== undefined;
 }
 
 function readTimestamp(text: string): number | undefined {
@@ -100,6 +148,12 @@ function digits(text: string, from: number, to: number): number {
 }
 
 function readAny(text: string): number | undefined {
+  const parts = readParts(text);
+  return parts && parts.seconds * MICROS_PER_SECOND + parts.fraction;
+}
+
+/** Whole seconds since 1970, and microseconds past them. */
+function readParts(text: string): { readonly seconds: number; readonly fraction: number } | undefined {
   const match = TIMESTAMP.exec(text.trim());
   if (match === null) return undefined;
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match;
@@ -108,8 +162,8 @@ function readAny(text: string): number | undefined {
   const date = new Date(0);
   date.setUTCFullYear(y, mo - 1, d);
   if (date.getUTCMonth() !== mo - 1 || date.getUTCDate() !== d) return undefined;
-  const wholeSeconds = date.getTime() / 1000 + h * 3600 + mi * 60 + s - zoneOffsetSeconds(zone);
-  return wholeSeconds * MICROS_PER_SECOND + Number(fraction.slice(0, 6).padEnd(6, '0'));
+  const seconds = date.getTime() / 1000 + h * 3600 + mi * 60 + s - zoneOffsetSeconds(zone);
+  return { seconds, fraction: Number(fraction.slice(0, 6).padEnd(6, '0')) };
 }
 
 function zoneOffsetSeconds(zone: string): number {
@@ -119,24 +173,32 @@ function zoneOffsetSeconds(zone: string): number {
   return sign * (Number(digits.slice(0, 2)) * 3600 + Number(digits.slice(2) || '0') * 60);
 }
 
-/** RFC 3339 in UTC; the fraction is left out when zero, else three or six digits. */
+/** RFC 3339 in UTC of a timestamp's value; the fraction is left out when zero, else three or six digits. */
 export function formatTimestamp(at: Micros): string {
-  const seconds = Math.floor(at / MICROS_PER_SECOND);
-  const fraction = at - seconds * MICROS_PER_SECOND;
+  const { seconds, fraction } = secondsOfTime(at);
   const base = new Date(seconds * 1000).toISOString().slice(0, -5);
   if (fraction === 0) return `${base}Z`;
   const digits = String(fraction).padStart(6, '0');
   return `${base}.${digits.endsWith('000') ? digits.slice(0, 3) : digits}Z`;
 }
 
-/** The first and the last time that a value can be: those that RFC 3339 can say. */
-export const FIRST_TIME = '0001-01-01T00:00:00Z';
-export const LAST_TIME = '9999-12-31T23:59:59.999999Z';
+/** Of a timestamp's value the whole seconds since 1970, and the microseconds past them. */
+export function secondsOfTime(time: number): { readonly seconds: number; readonly fraction: number } {
+  if (Number.isSafeInteger(time)) {
+    const seconds = Math.floor(time / MICROS_PER_SECOND);
+    return { seconds, fraction: time - seconds * MICROS_PER_SECOND };
+  }
+  const micros = microsOfTime(time);
+  const perSecond = BigInt(MICROS_PER_SECOND);
+  const fraction = ((micros % perSecond) + perSecond) % perSecond;
+  return { seconds: Number((micros - fraction) / perSecond), fraction: Number(fraction) };
+}
 
-/** For the error about a timestamp that is too far: the first and the last that are not. */
+/** For the error about an event time or a known time that is too far: the first and the last that are not. */
 export const TIME_RANGE = `${formatTimestamp(Number.MIN_SAFE_INTEGER)} to ${formatTimestamp(Number.MAX_SAFE_INTEGER)}`;
 
 /** What a user's function sees of a timestamp: a Date, which keeps only milliseconds. */
 export function toDate(at: Micros): Date {
-  return new Date(Math.floor(at / 1000));
+  const { seconds, fraction } = secondsOfTime(at);
+  return new Date(seconds * 1000 + Math.floor(fraction / 1000));
 }

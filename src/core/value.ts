@@ -3,7 +3,7 @@
 import { HeadraceError, type ErrorDetail } from './headrace-error.ts';
 import { MOST_MISTAKES } from './input-mistakes.ts';
 import { typeName, type DataType, type Field, type Row, type Value } from './data-type.ts';
-import { formatTimestamp, isFarTimestamp, parseTimestamp, TIME_RANGE } from './time.ts';
+import { FIRST_TIME, formatTimestamp, isFarTimestamp, LAST_TIME, parseTime } from './time.ts';
 
 const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
@@ -34,7 +34,7 @@ export function parseValue(type: DataType, json: unknown): Value | typeof INVALI
     case 'bytes':
       return parseBytes(json);
     case 'timestamp':
-      return typeof json === 'string' ? (parseTimestamp(json) ?? INVALID) : INVALID;
+      return typeof json === 'string' ? (parseTime(json) ?? INVALID) : INVALID;
     case 'list': {
       if (!Array.isArray(json)) return INVALID;
       const items = json.map((item) => parseValue(type.of, item));
@@ -174,7 +174,7 @@ function readerOf(type: DataType): ReadValue {
     case 'float64':
       return (raw) => (Number.isFinite(raw) ? (raw as number) : parseValue(type, raw));
     case 'timestamp':
-      return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : parseValue(type, raw));
+      return (raw) => (typeof raw === 'string' ? (parseTime(raw) ?? INVALID) : parseValue(type, raw));
     default:
       return (raw) => parseSent(type, raw);
   }
@@ -199,7 +199,7 @@ export function invalid(mistakes: readonly ErrorDetail[]): HeadraceError {
 
 /** The sentence about a JSON value that is none of `type`: what was expected, and what came. */
 export function describeMistake(type: DataType, raw: unknown): string {
-  const far = hasFarTime(type, raw) ? `: times go from ${TIME_RANGE}` : '';
+  const far = hasFarTime(type, raw) ? `: times go from ${FIRST_TIME} to ${LAST_TIME}` : '';
   return `expected ${typeName(type)}, got ${describe(raw)}${far}`;
 }
 

@@ -7,6 +7,7 @@ import {
   type ErrorDetail,
   type Field,
   formatDuration,
+  formatTimestamp,
   checkRowLimit,
   INVALID,
   invalid,
@@ -15,10 +16,11 @@ import {
   parseValue,
   reportUnknownMembers,
   type Row,
+  TIME_RANGE,
   type Value,
 } from '../core/index.ts';
 import { knownColumn, type OnFailedValue, type SourceSpec } from '../definitions/index.ts';
-import { statedKnown } from './known-time.ts';
+import { isTime, statedKnown } from './known-time.ts';
 import type { SourcePlan } from './source-plan.ts';
 
 export interface PushLimits {
@@ -102,10 +104,10 @@ function entryOf(source: SourceSpec): SourceEntry {
 function parseGood({ entry, source, latest }: Door, json: unknown): Row | undefined {
   const row = entry.read(json);
   const event = row?.[source.eventTime];
-  if (row === undefined || typeof event !== 'number' || event > latest) return undefined;
+  if (row === undefined || !isTime(event) || event > latest) return undefined;
   if (entry.known === undefined) return row;
   const known = row[entry.known];
-  return known === null || (typeof known === 'number' && known >= event && known <= latest) ? row : undefined;
+  return known === null || (isTime(known) && known >= event && known <= latest) ? row : undefined;
 }
 
 function parseAny(door: Door, json: unknown, index: number): Row {
@@ -175,10 +177,12 @@ function checkTimes(door: Door, row: Row, path: string): void {
 // An event is not known before it happens, so its own time is bounded too: what is not known yet waits in its record.
 function checkAhead({ latest, limits, mistakes }: Door, row: Row, column: string, path: string): void {
   const time = row[column];
-  if (typeof time !== 'number' || time <= latest) return;
+  if (typeof time !== 'number' || (isTime(time) && time <= latest)) return;
   mistakes.push({
     path: `${path}.${column}`,
-    message: `the time is more than ${formatDuration(limits.maxAheadMicros)} ahead of the clock (pushLog.maxAhead)`,
+    message: !isTime(time)
+      ? `event times and known times go from ${TIME_RANGE}, got ${formatTimestamp(time)}`
+      : `the time is more than ${formatDuration(limits.maxAheadMicros)} ahead of the clock (pushLog.maxAhead)`,
   });
 }
 

@@ -2,7 +2,15 @@
 // whole would have given, in any order.
 
 import { addToDistinct, createDistinct, type DistinctSketch, mergeDistinct } from '../aggregation/index.ts';
-import { addExactly, addTotal, createTotal, type DataType, type ExactTotal, type Value } from '../core/index.ts';
+import {
+  addExactly,
+  addTotal,
+  createTotal,
+  type DataType,
+  type ExactTotal,
+  microsOfTime,
+  type Value,
+} from '../core/index.ts';
 import { addToBuckets, createBuckets, type LogBuckets, mergeBuckets } from './log-buckets.ts';
 
 /** So many distinct values are counted one by one; a column with more has no most frequent ones here. */
@@ -75,13 +83,18 @@ export function addNumbers(sketch: ColumnSketch, numbers: ArrayLike<number>, len
 
 function addNumber(sketch: ColumnSketch, value: number, times: number): void {
   // −0 and 0 are one value.
-  const own = value === 0 ? 0 : value;
+  const own = value === 0 ? 0 : sketch.type.kind === 'timestamp' ? nearTime(value) : value;
   // NaN and infinities are told by themselves.
   if (Number.isFinite(own)) {
     countValue(sketch, own, times);
     addToDistinct(sketch.distinct, own);
   }
   addNumeric(sketch.numbers as NumberSketch, own, times);
+}
+
+/** A far time in microseconds, as near as a double is. */
+function nearTime(value: number): number {
+  return Number.isFinite(value) && !Number.isSafeInteger(value) ? Number(microsOfTime(value)) : value;
 }
 
 function addNumeric(numbers: NumberSketch, value: number, times: number): void {

@@ -12,7 +12,7 @@ import {
   toFloat32,
   noteMistake,
   parseSent,
-  parseTimestamp,
+  parseTime,
   parseValue,
   reportUnknownMembers,
   type Value,
@@ -122,7 +122,7 @@ function compileValueParser(type: DataType): ColumnParser {
     case 'float32':
       return (raw) => (Number.isFinite(raw) ? toFloat32(raw as number) : parseRequired(type, raw));
     case 'timestamp':
-      return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : INVALID);
+      return (raw) => (typeof raw === 'string' ? (parseTime(raw) ?? INVALID) : INVALID);
     default:
       return (raw) => parseRequired(type, raw);
   }

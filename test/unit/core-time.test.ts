@@ -310,3 +310,42 @@ describe('what was used last', () => {
     );
   });
 });
+
+describe('a timestamp that is only a value', () => {
+  const [first, last] = [-62_135_596_800_000_000n, 253_402_300_799_999_999n];
+  const micros = fc.oneof(
+    fc.bigInt({ min: first, max: last }),
+    fc.bigInt({ min: 2n ** 53n - 5n, max: 2n ** 53n + 5n }),
+    fc.bigInt({ min: -(2n ** 53n) - 5n, max: -(2n ** 53n) + 5n }),
+  );
+
+  it('is a double of its own from the year 1 to the year 9999, in the order of the times', () => {
+    fc.assert(
+      fc.property(micros, micros, (a, b) => {
+        const [one, other] = [core.timeOfMicros(a) as number, core.timeOfMicros(b) as number];
+        expect([core.microsOfTime(one), core.microsOfTime(other)]).toEqual([a, b]);
+        expect(Math.sign(one - other)).toBe(a === b ? 0 : a < b ? -1 : 1);
+      }),
+      { numRuns: 1000 },
+    );
+    expect([first - 1n, last + 1n].map(core.timeOfMicros)).toEqual([undefined, undefined]);
+  });
+
+  it.each([
+    ['0001-01-01T00:00:00Z', first],
+    ['1684-07-28T00:12:25.259008Z', -(2n ** 53n)],
+    ['2255-06-05T23:47:34.740992Z', 2n ** 53n],
+    ['9999-12-31T23:59:59.999999Z', last],
+  ])('is read and written to the microsecond: %s', (text, is) => {
+    const time = core.parseTime(text) as number;
+    expect(core.microsOfTime(time)).toBe(is);
+    expect(core.formatTimestamp(time)).toBe(text);
+    expect(core.toDate(time).getTime()).toBe(Date.parse(text));
+    expect(core.parseTimestamp(text)).toBeUndefined();
+  });
+
+  it('of an older build, which kept it rounded, is that time still', () => {
+    expect(core.formatTimestamp(Number(last))).toBe('9999-12-31T23:59:59.999999Z');
+    expect(core.formatTimestamp(Number(first))).toBe('0001-01-01T00:00:00Z');
+  });
+});

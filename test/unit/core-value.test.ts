@@ -55,8 +55,9 @@ describe('reading a JSON value as a type', () => {
     [{ kind: 'bytes' }, '*'],
     [{ kind: 'timestamp' }, 1_700_000_000],
     [{ kind: 'timestamp' }, 'yesterday'],
-    [{ kind: 'timestamp' }, '9999-12-31T00:00:00Z'],
-    [{ kind: 'list', of: { kind: 'timestamp' } }, ['2026-01-01', '2300-01-01']],
+    [{ kind: 'timestamp' }, '0000-12-31T23:59:59Z'],
+    [{ kind: 'timestamp' }, '9999-12-31T23:59:59-00:01'],
+    [{ kind: 'list', of: { kind: 'timestamp' } }, ['2026-01-01', '0000-01-01']],
     [{ kind: 'list', of: int32 }, [1, 'a']],
     [{ kind: 'vector', size: 2 }, [1]],
   ])('refuses for %o the value %o', (type, json) => {
@@ -89,14 +90,14 @@ describe('reading a JSON value as a type', () => {
     const at: core.DataType = { kind: 'timestamp' };
     const typeOf = (name: string) => (name === 'times' ? { kind: 'list', of: at } : at);
     const fields = ['at', 'times', 'bad'].map((name) => ({ name, type: typeOf(name) }));
-    const row = { at: '9999-12-31T00:00:00Z', times: ['2026-01-01', '2300-01-01'], bad: 'soon' };
-    const range = 'times go from 1684-07-28T00:12:25.259009Z to 2255-06-05T23:47:34.740991Z';
+    const row = { at: '0000-12-31T00:00:00Z', times: ['2026-01-01', '0000-01-01'], bad: 'soon' };
+    const range = 'times go from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999Z';
     expect(() => core.parseRows(fields as core.Field[], [row])).toThrow(
-      `rows[0].at: expected timestamp, got string "9999-12-31T00:00:00Z": ${range} (and 2 more)`,
+      `rows[0].at: expected timestamp, got string "0000-12-31T00:00:00Z": ${range} (and 2 more)`,
     );
     const { details } = errorOf(() => core.parseRows(fields as core.Field[], [row]));
     expect(details.map(({ message }) => message)).toEqual([
-      `expected timestamp, got string "9999-12-31T00:00:00Z": ${range}`,
+      `expected timestamp, got string "0000-12-31T00:00:00Z": ${range}`,
       `expected list(timestamp), got an array of 2: ${range}`,
       'expected timestamp, got string "soon"',
     ]);

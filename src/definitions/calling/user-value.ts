@@ -6,7 +6,7 @@ import {
   type DataType,
   type Field,
   INVALID,
-  parseValue,
+  parseTimestamp,
   toDate,
   toFloat32,
   type Value,
@@ -121,12 +121,13 @@ function int64(value: unknown): Value | typeof INVALID {
   return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : INVALID;
 }
 
+// It may be an event time, with which one reckons: those go as far as `Micros` do.
 function timestamp(value: unknown): Value | typeof INVALID {
   if (value instanceof Date) {
     const micros = value.getTime() * 1000;
     return Number.isSafeInteger(micros) ? micros : INVALID;
   }
-  return typeof value === 'string' ? parseValue({ kind: 'timestamp' }, value) : INVALID;
+  return typeof value === 'string' ? (parseTimestamp(value) ?? INVALID) : INVALID;
 }
 
 function vector(value: unknown, size: number): Value | typeof INVALID {

@@ -1,6 +1,6 @@
 // Rows of feature values straight into a batch's tensors: no look-ups by name, nothing allocated.
 
-import type { Value } from '../../core/index.ts';
+import { microsOfTime, type Value } from '../../core/index.ts';
 import type { BatchInput } from '../model-work.ts';
 import type { ColumnPlan, InputPlan } from './binding-plan.ts';
 import { toHalf } from './half.ts';
@@ -11,6 +11,29 @@ type InputWriter = (values: readonly Value[], input: BatchInput, place: number) 
 
 export function compileRowWriter(inputs: readonly InputPlan[]): RowWriter {
   const writers = inputs.map(inputWriter);
+  const times = new Set(
+    inputs.flatMap(({ columns }) =>
+      columns.flatMap(({ feature, field }) => (field.type.kind === 'timestamp' ? [feature] : [])),
+    ),
+  );
+  if (times.size > 0) {
+    const write = writerOf(writers);
+    return (values, batch, place) =>
+      write(
+        values.map((value, at) => (times.has(at) ? microsOf(value) : value)),
+        batch,
+        place,
+      );
+  }
+  return writerOf(writers);
+}
+
+// A tensor takes a time in microseconds, a far one too.
+function microsOf(value: Value): Value {
+  return typeof value === 'number' && !Number.isSafeInteger(value) ? microsOfTime(value) : value;
+}
+
+function writerOf(writers: readonly InputWriter[]): RowWriter {
   const [only] = writers;
   if (writers.length === 1 && only !== undefined)
     return (values, batch, place) => only(values, batch[0] as BatchInput, place);

@@ -19,7 +19,7 @@ import {
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import { formatTimestamp, type Json, parseJson } from '../../core/index.ts';
+import { formatTimestamp, type Json, parseJson, timeOfMicros } from '../../core/index.ts';
 
 /** `type`: the value's column's, or of what is in it. What has no form in JSON is DuckDB's text of it. */
 export function answerJson(value: DuckDBValue, type: DuckDBType | undefined): Json {
@@ -53,8 +53,8 @@ export function answerJson(value: DuckDBValue, type: DuckDBType | undefined): Js
 
 // A timestamp without a zone is UTC's, as everywhere.
 function timeText(value: DuckDBTimestampTZValue | DuckDBTimestampValue): string {
-  const micros = Number(value.micros);
-  if (Number.isSafeInteger(micros)) return formatTimestamp(micros);
+  const time = timeOfMicros(value.micros);
+  if (time !== undefined) return formatTimestamp(time);
   return new DuckDBTimestampValue(value.micros).toString();
 }
 

@@ -1,7 +1,7 @@
 // Writes a prediction's record as a row of its schema's table, whose columns are `flatColumns`.
 
 import { DuckDBBlobValue, DuckDBListValue, type DuckDBValue } from '@duckdb/node-api';
-import type { DataType, Value } from '../../core/index.ts';
+import { type DataType, microsOfTime, type Value } from '../../core/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
 import type { RecordDecoder } from './record-decoder.ts';
 import type { DecodedRoute } from './record-route.ts';
@@ -68,7 +68,7 @@ function toDuckDb(type: DataType): ToDuckDb {
       return (value) => new DuckDBListValue(Array.from(value as Float32Array));
     case 'timestamp':
       // A time that is no number is none.
-      return (value) => (Number.isSafeInteger(value) ? (value as number) : null);
+      return (value) => (Number.isInteger(value) ? microsOfTime(value as number) : null);
     case 'list': {
       const item = toDuckDb(type.of);
       return (value) =>

@@ -124,7 +124,7 @@ export interface FlatColumn {
 function flatType(type: DataType): DataType {
   switch (type.kind) {
     case 'timestamp':
-      return { kind: 'float64' };
+      return { kind: 'int64' };
     case 'vector':
       return { kind: 'list', of: { kind: 'float32' } };
     case 'list':

@@ -3,6 +3,7 @@
 import type { DuckDBVector } from '@duckdb/node-api';
 import type { AggregatorInput, InputColumn } from '../../aggregation/index.ts';
 import type { Value } from '../../core/index.ts';
+import { timeNumberSql } from '../sources/sql-text.ts';
 import { numbersOf, readerOf } from './vector-values.ts';
 
 /** SQL of the columns that `readInput` takes: values and, for numbers, their validity. `name` is SQL too. */
@@ -12,7 +13,7 @@ export function inputColumns({ type }: AggregatorInput, name: string): string[] 
     case 'int64':
       return [valid, `CAST(${name} >> 32 AS DOUBLE)`, `CAST(${name} & 4294967295 AS DOUBLE)`];
     case 'timestamp':
-      return [valid, `CAST(epoch_us(${name}) AS DOUBLE)`];
+      return [valid, timeNumberSql(name)];
     case 'bool':
     case 'int32':
     case 'float32':

@@ -11,7 +11,7 @@ import {
   blobValue,
   listValue,
 } from '@duckdb/node-api';
-import type { DataType, Value } from '../../core/index.ts';
+import { type DataType, microsOfTime, timeOfMicros, type Value } from '../../core/index.ts';
 
 /** Gives the value at a row of the chunk whose vector it was made for. */
 export type ValueReader = (row: number) => Value;
@@ -37,7 +37,8 @@ export function fromDuck(type: DataType, value: DuckDBValue): Value {
   if (value === null || value === undefined) return null;
   switch (type.kind) {
     case 'timestamp':
-      return Number((value as DuckDBTimestampValue).micros);
+      // An infinity, which only an event time can be, is no value.
+      return timeOfMicros((value as DuckDBTimestampValue).micros) ?? null;
     case 'bytes':
       return new Uint8Array((value as DuckDBBlobValue).bytes);
     case 'list':
@@ -54,7 +55,7 @@ export function toDuck(type: DataType, value: Value): DuckDBValue {
   if (value === null) return null;
   switch (type.kind) {
     case 'timestamp':
-      return new DuckDBTimestampValue(BigInt(value as number));
+      return new DuckDBTimestampValue(microsOfTime(value as number));
     case 'bytes':
       return blobValue(value as Uint8Array);
     case 'list':

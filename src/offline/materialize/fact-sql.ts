@@ -5,7 +5,7 @@ import type { DataType } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { ViewCodec } from '../../online/index.ts';
 import { quoteName } from '../../storage/index.ts';
-import { duckType } from '../sources/sql-text.ts';
+import { duckType, timeNumberSql } from '../sources/sql-text.ts';
 
 /** Names of the key columns that `keyed` adds, in the entity's order. */
 export function keyNames({ keyTypes }: ViewCodec): string[] {
@@ -57,7 +57,7 @@ export function tieOrder(
 
 /** A column as a stream carries it: times as numbers, which read as they lie. */
 export function streamed(expression: string, type: DataType): string {
-  return type.kind === 'timestamp' ? `CAST(epoch_us(${expression}) AS DOUBLE)` : expression;
+  return type.kind === 'timestamp' ? timeNumberSql(expression) : expression;
 }
 
 /** The type that a `streamed` column is read as. */

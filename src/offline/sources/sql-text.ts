@@ -1,7 +1,7 @@
 // SQL text from values and types: DuckDB's names of our types, and casts that never change a value. DuckDB's own casts are wider than
 // a push (0x10, 1_000, yes, epoch, 03/04/2024) or change a value in silence (1.5 to 2, 1e400 to an infinity, a zone left out).
 
-import { type DataType, FIRST_TIME, LAST_TIME, typeName, type Value } from '../../core/index.ts';
+import { type DataType, FIRST_TIME, LAST_TIME, microsOfTime, typeName, type Value } from '../../core/index.ts';
 import { nodeDuckType, quoteText } from '../../storage/index.ts';
 import { type Cast, formOf, isFar, plainCast, type Refusal, scalarText } from './text-casts.ts';
 
@@ -10,7 +10,7 @@ export function literalSql(type: DataType, value: Value): string {
   const base64 = (bytes: Uint8Array): string => `from_base64('${Buffer.from(bytes).toString('base64')}')`;
   switch (type.kind) {
     case 'timestamp':
-      return `make_timestamp(${String(value)})`;
+      return `make_timestamp(${String(microsOfTime(value as number))})`;
     case 'bytes':
       return base64(value as Uint8Array);
     case 'string':
@@ -19,6 +19,17 @@ export function literalSql(type: DataType, value: Value): string {
     default:
       return plainCast(quoteText(Object.is(value, -0) ? '-0' : String(value)), duckType(type));
   }
+}
+
+/** A TIMESTAMP as the double that it is as a value: core's `timeOfMicros` in SQL. */
+export function timeNumberSql(expression: string): string {
+  const micros = `epoch_us(${expression})`;
+  const past = `(abs(${micros}) - ${2 ** 53})`;
+  const mantissa = 2 ** 52;
+  return (
+    `CASE WHEN ${micros} BETWEEN ${-Number.MAX_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER} THEN CAST(${micros} AS DOUBLE) ` +
+    `ELSE sign(${micros}) * CAST(${mantissa} + ${past} % ${mantissa} AS DOUBLE) * pow(2.0::DOUBLE, 8 + ${past} // ${mantissa}) END`
+  );
 }
 
 /** DuckDB's type for ours. */

@@ -1,7 +1,7 @@
 // A record batch's body in one growing piece of memory that is used again for every answer: values go column by column
 // straight into the typed arrays that Arrow's buffers are, from the packed records that they lie in.
 
-import { type DataType, HeadraceError, type Micros, type Value } from '../../core/index.ts';
+import { type DataType, HeadraceError, type Micros, microsOfTime, type Value } from '../../core/index.ts';
 import type { ValueSink } from '../../online/index.ts';
 import { type BatchMessage, END, fillBatch, padded } from './messages.ts';
 
@@ -134,6 +134,7 @@ export class BatchBody implements ValueSink {
   }
 
   timestamp(value: Micros): void {
+    if (!Number.isSafeInteger(value)) return this.#bigint(microsOfTime(value));
     const high = Math.floor(value / HIGH);
     this.int64(high, value - high * HIGH);
   }
@@ -157,10 +158,8 @@ export class BatchBody implements ValueSink {
       case 'float32':
       case 'float64':
         return this.number(value as number);
-      case 'int64': {
-        const whole = BigInt.asUintN(64, value as bigint);
-        return this.int64(Number(whole >> 32n), Number(whole & 0xffffffffn));
-      }
+      case 'int64':
+        return this.#bigint(value as bigint);
       case 'timestamp':
         return this.timestamp(value as number);
       case 'string': {
@@ -176,6 +175,11 @@ export class BatchBody implements ValueSink {
         this.#items.push(value);
         this.#row++;
     }
+  }
+
+  #bigint(value: bigint): void {
+    const whole = BigInt.asUintN(64, value);
+    this.int64(Number(whole >> 32n), Number(whole & 0xffffffffn));
   }
 
   /** Ends the column, and writes what is within its lists. */

@@ -1,14 +1,13 @@
 // Times of any unit as microseconds: what is finer is cut, as JSON's digits are, and never rounded. A zone says how a time is
 // shown; what is stored is UTC.
 
-import type { DataType, Micros } from '../../core/index.ts';
-import { MICROS_PER_DAY, MICROS_PER_SECOND, TIME_RANGE } from '../../core/index.ts';
+import type { DataType } from '../../core/index.ts';
+import { FIRST_TIME, LAST_TIME, MICROS_PER_DAY, MICROS_PER_SECOND, timeOfMicros } from '../../core/index.ts';
 import type { ArrowType, Unit } from './arrow-type.ts';
 import { type Cell, type ReadCell, viewOf, WrongCell } from './cells.ts';
 import type { ColumnData } from './read-stream.ts';
 
 const TIMESTAMP: DataType = { kind: 'timestamp' };
-const MOST = BigInt(Number.MAX_SAFE_INTEGER);
 const FACTORS: Readonly<Record<Exclude<Unit, 'ns'>, bigint>> = { s: BigInt(MICROS_PER_SECOND), ms: 1000n, us: 1n };
 
 export function timestampReader({ unit }: { readonly unit: Unit }): (data: ColumnData) => ReadCell {
@@ -38,7 +37,6 @@ function cutNanos(value: bigint): bigint {
   return value >= 0n ? value / 1000n : -((999n - value) / 1000n);
 }
 
-function asTime(micros: bigint, raw: bigint, unit: string): Cell | Micros {
-  if (micros <= MOST && micros >= -MOST) return Number(micros);
-  return new WrongCell(TIMESTAMP, raw, ` ${unit}: times go from ${TIME_RANGE}`);
+function asTime(micros: bigint, raw: bigint, unit: string): Cell {
+  return timeOfMicros(micros) ?? new WrongCell(TIMESTAMP, raw, ` ${unit}: times go from ${FIRST_TIME} to ${LAST_TIME}`);
 }

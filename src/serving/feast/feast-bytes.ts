@@ -5,7 +5,7 @@ import {
   type DataType,
   type Json,
   type Micros,
-  MICROS_PER_SECOND,
+  secondsOfTime,
   stringifyJson,
   toJson,
   type Value,
@@ -46,7 +46,7 @@ function needsPoint(value: number): boolean {
 }
 
 function secondsOf(micros: Micros): number {
-  return Math.floor(micros / MICROS_PER_SECOND);
+  return secondsOfTime(micros).seconds;
 }
 
 function textOf(type: DataType, value: Value): string {

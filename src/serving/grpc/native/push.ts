@@ -117,7 +117,7 @@ function jsonRows({ bytes, places }: RowPlaces, types: Types): object[] {
 
 /** Of a column that is not declared (any more): as JSON would have it. */
 function plain(sent: SentValue): unknown {
-  if (sent instanceof SentTime) return sent.micros === undefined ? null : formatTimestamp(sent.micros);
+  if (sent instanceof SentTime) return sent.time === undefined ? null : formatTimestamp(sent.time);
   if (sent instanceof Uint8Array) return Buffer.from(sent).toString('base64');
   if (sent instanceof Float32Array) return Array.from(sent, plainNumber);
   if (typeof sent === 'object' && sent !== null) return sent.map(plain);

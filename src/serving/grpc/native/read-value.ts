@@ -4,12 +4,14 @@
 import {
   type DataType,
   describe,
+  FIRST_TIME,
   INVALID,
+  LAST_TIME,
   type Micros,
   MICROS_PER_SECOND,
-  parseTimestamp,
+  parseTime,
   toFloat32,
-  TIME_RANGE,
+  timeOfMicros,
   typeName,
   type Value,
 } from '../../../core/index.ts';
@@ -18,11 +20,16 @@ import { ITEMS, KIND, NANOS, SECONDS } from './value-fields.ts';
 
 /** A timestamp, which is no number. */
 export class SentTime {
-  /** Undefined: too far for a number that tells each of its microseconds. */
-  readonly micros: Micros | undefined;
+  /** Its value; undefined before the year 1 and after the year 9999. */
+  readonly time: number | undefined;
 
-  constructor(micros: Micros | undefined) {
-    this.micros = micros;
+  constructor(time: number | undefined) {
+    this.time = time;
+  }
+
+  /** Undefined: too far to reckon with, as an event time or a known time is. */
+  get micros(): Micros | undefined {
+    return Number.isSafeInteger(this.time) ? this.time : undefined;
   }
 }
 
@@ -95,8 +102,7 @@ export function readTimestamp(reader: WireReader): SentTime {
   }
   reader.leave(outer);
   if (nanos < 0 || nanos > MOST_NANOS) throw malformed(`a timestamp has ${nanos} nanos`);
-  const micros = Number(seconds) * MICROS_PER_SECOND + Math.floor(nanos / 1000);
-  return new SentTime(Number.isSafeInteger(micros) ? micros : undefined);
+  return new SentTime(timeOfMicros(seconds * BigInt(MICROS_PER_SECOND) + BigInt(Math.floor(nanos / 1000))));
 }
 
 function readList(reader: WireReader, depth: number): SentValue[] {
@@ -154,8 +160,8 @@ export function asType(type: DataType, sent: SentValue): Value | typeof INVALID 
     case 'bytes':
       return sent instanceof Uint8Array ? sent : INVALID;
     case 'timestamp':
-      if (sent instanceof SentTime) return sent.micros ?? INVALID;
-      return typeof sent === 'string' ? (parseTimestamp(sent) ?? INVALID) : INVALID;
+      if (sent instanceof SentTime) return sent.time ?? INVALID;
+      return typeof sent === 'string' ? (parseTime(sent) ?? INVALID) : INVALID;
     case 'vector':
       return sent instanceof Float32Array && sent.length === type.size ? sent : INVALID;
     case 'list': {
@@ -168,7 +174,8 @@ export function asType(type: DataType, sent: SentValue): Value | typeof INVALID 
 
 /** The sentence about a value that is none of `type`: what was expected, and what came. */
 export function describeMisfit(type: DataType, sent: SentValue): string {
-  const far = sent instanceof SentTime && sent.micros === undefined ? `: times go from ${TIME_RANGE}` : '';
+  const far =
+    sent instanceof SentTime && sent.time === undefined ? `: times go from ${FIRST_TIME} to ${LAST_TIME}` : '';
   return `expected ${typeName(type)}, got ${describeSent(sent)}${far}`;
 }
 

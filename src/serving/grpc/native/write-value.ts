@@ -1,6 +1,6 @@
 // Values as headrace.v1.Value: of any type, or straight from the record that a feature lies in.
 
-import { type DataType, type Micros, MICROS_PER_SECOND, type Value } from '../../../core/index.ts';
+import { type DataType, type Micros, secondsOfTime, type Value } from '../../../core/index.ts';
 import type { ValueSink } from '../../../online/index.ts';
 import type { WireWriter } from '../wire/wire-writer.ts';
 import { ITEMS, KIND, NANOS, SECONDS } from './value-fields.ts';
@@ -50,8 +50,7 @@ function writeKind(out: WireWriter, type: DataType, value: Value): void {
 }
 
 export function writeTimestamp(out: WireWriter, field: number, micros: Micros): void {
-  const seconds = Math.floor(micros / MICROS_PER_SECOND);
-  const rest = micros - seconds * MICROS_PER_SECOND;
+  const { seconds, fraction: rest } = secondsOfTime(micros);
   const place = out.begin(field);
   if (seconds !== 0) out.int(SECONDS, seconds);
   if (rest !== 0) out.int(NANOS, rest * 1000);

@@ -99,7 +99,8 @@ export const VALUE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   Timestamp: {
     type: 'string',
     format: 'date-time',
-    description: 'RFC 3339, from 1684-07-28 to 2255-06-05; microseconds count, what is finer is cut',
+    description:
+      'RFC 3339, in the years 1 to 9999; microseconds count, what is finer is cut. Event times and known times go from 1684-07-28 to 2255-06-05',
   },
 };
 
