@@ -57,6 +57,7 @@ export {
   t,
   task,
   type TaskContext,
+  type CachedTaskContext,
   trainingSet,
   type ValueOf,
   variance,

@@ -12,7 +12,7 @@ from numbers import Integral
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, SupportsFloat, Tuple, Union, overload
 
-from ._given import Given
+from ._given import Given, NotGiven
 from ._plain import finite, plain
 from ._tables import read_table, table_of
 
@@ -118,8 +118,11 @@ class Step:
 
     @property
     def index(self) -> int:
-        """The item's place, from 0; 0 without `foreach`."""
-        return int(self._given("index"))
+        """The item's place, from 0; 0 without `foreach`. A cached step has it only with `index: true`; else raises `NotGiven`."""
+        index = self._given("index")
+        if index is None:
+            raise NotGiven("a cached step is not given its index: put what it needs into its item, or write index: true")
+        return int(index)
 
     @property
     def attempt(self) -> int:

@@ -59,7 +59,7 @@ export { promote } from './actions/promote.ts';
 export { python } from './actions/python.ts';
 export { registerModel } from './actions/register-model.ts';
 export { shell } from './actions/shell.ts';
-export { task, type TaskContext } from './actions/task.ts';
+export { type CachedTaskContext, task, type TaskContext } from './actions/task.ts';
 export { trainingSet } from './actions/training-set.ts';
 export type { OnFail } from './authoring/expect.ts';
 export { isValueRule, ruleColumns, settingApart, showRule } from './expectations.ts';

@@ -133,8 +133,8 @@ async function missOf(
   const [found] = await store.tasks(run, past.row.step, { scope: past.row.scope, from: number, limit: 1 });
   const task = `the same task of run ${run}`;
   if (found === undefined || found.index !== number) return { differences, reason: `${task} was never run.` };
-  if (found.error !== null) return { differences, reason: `${task} had failed, and its step has \`catch\`.` };
   if (found.state !== 'succeeded') return { differences, reason: `${task} had not succeeded: it is ${found.state}.` };
+  if (found.error !== null) return { differences, reason: `${task} had failed, and its step has \`catch\`.` };
   const reason = `${task} succeeded, but its result was not kept any more: the run that made it was collected, what it read had changed while it ran, or both ran at the same time.`;
   return { differences, reason };
 }

@@ -3,6 +3,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerModelFile } from '../../src/app/index.ts';
+import { sharedParts } from '../../src/orchestrator/driver/cache-keys.ts';
+import { undocumented } from '../support/documented-cache-parts.ts';
 import { linearModel } from '../support/onnx-model.ts';
 import { openStepProject, type StepProject } from '../support/step-project.ts';
 
@@ -61,6 +63,8 @@ afterAll(() => project.close());
 async function ran(pipeline: string, step = 'data') {
   const run = await project.run(pipeline);
   const { copied, differences, reason } = await project.why(run.id, step);
+  const order = await project.orderOf(run.id, step);
+  expect(undocumented(sharedParts(order).keys())).toEqual([]);
   const result = run.steps.find(({ name }) => name === step)?.result as Readonly<Record<string, unknown>>;
   return { copied, parts: differences.map(({ part }) => part), reason, result };
 }

@@ -84,6 +84,14 @@ print(json.dumps(ended))`;
   return JSON.parse(stdout);
 }
 
+/** The input of a cached step. */
+const WITHOUT_INDEX = `import json, os
+given = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))
+del given["index"]
+os.environ["HEADRACE_STEP_INPUT"] += ".cached"
+json.dump(given, open(os.environ["HEADRACE_STEP_INPUT"], "w"))
+`;
+
 const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['step.metric("loss", float("nan"))', /ValueError: metric 'loss' is nan, which JSON .*: give None, or leave it out/],
   ['step.metric("loss", "low")', /TypeError: metric 'loss' is a number, got str/],
@@ -103,6 +111,7 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['step.params["sed"]', /NotGiven: the run has no parameter 'sed'; it has seed\. Did you mean 'seed'\?/],
   ['step.args["x"]', /NotGiven: the step has no argument 'x'; it has power\n/],
   ['step.items["town"]', /NotGiven: the step is in no group 'town'; it has country\n/],
+  [`${WITHOUT_INDEX}step.index`, /NotGiven: a cached step is not given its index: .* or write index: true\n/],
   ['step.table("number")', /ValueError: need 'number' has no table/],
   [
     'step.table("parts")',

@@ -113,6 +113,16 @@ export function holdToContract({ place, runsImages = false, reads, start, open, 
       expect(await made.value(end)).toEqual({ ...place, ...given, item: 'first', args, needs: {}, helped: 'here' });
     });
 
+    it('with what is not given its place among the items, where its order says so', async () => {
+      const keys = await made.task('module.exports = (_needs, context) => Object.keys(context).sort();');
+      const [end] = await made.run(keys, { index: false, scope: '3' });
+      expect(await made.value(end)).toEqual(['attempt', 'item', 'items', 'params', 'signal']);
+      const copy = shell('cp $HEADRACE_STEP_INPUT $HEADRACE_STEP_OUTPUT/result.json');
+      const [written] = await made.run(copy, { index: false, scope: '3' });
+      const members = ['args', 'attempt', 'item', 'items', 'needs', 'params', 'pipeline', 'run', 'step'];
+      expect(Object.keys((await made.value(written)) as object).toSorted()).toEqual(members);
+    });
+
     it('with null where it leaves nothing', async () => {
       // Longer than a timer can count.
       expect(await made.value((await made.run(shell('true'), { timeoutMs: 30 * 86_400_000 }))[0])).toBeNull();

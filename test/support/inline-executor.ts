@@ -3,7 +3,7 @@
 import { parseJson, stringifyJson } from '../../src/core/index.ts';
 import { type BuiltInTasks, isBuiltIn, runBuiltIn } from '../../src/orchestrator/executors/local/built-in-tasks.ts';
 import type { Executor, Slice, TaskEvent } from '../../src/orchestrator/executors/executor.ts';
-import { itemOf, placeOf, readOrder, type StepOrder } from '../../src/orchestrator/step/order.ts';
+import { hidesIndex, itemOf, placeOf, readOrder, type StepOrder } from '../../src/orchestrator/step/order.ts';
 import { failure, type TaskOutcome } from '../../src/orchestrator/step/outcome.ts';
 import { storeOutput } from '../../src/orchestrator/step/result.ts';
 import { evaluateTask } from '../../src/orchestrator/step/typescript/evaluate-task.ts';
@@ -33,8 +33,9 @@ export function createInlineExecutor(options: InlineOptions): Executor {
       const task = await evaluateTask(id, Buffer.from(await getBlob(objects, bundle)).toString());
       // Values of its own, as a process has them.
       const given = parseJson(stringifyJson({ params, items, needs })) as Record<string, unknown>;
-      const own = { index: placeOf(order, at.index), item: itemOf(order, at.index) ?? null };
-      const context = { ...given, ...at, ...own, signal };
+      const { index: _, ...attempt } = at;
+      const place = hidesIndex(order) ? {} : { index: placeOf(order, at.index) };
+      const context = { ...given, ...attempt, ...place, item: itemOf(order, at.index) ?? null, signal };
       const stopped = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error())));
       const result = await Promise.race([task(given['needs'], context), stopped]);
       return { kind: 'succeeded', output: await storeOutput(objects, stringifyJson(result ?? null)), files: {} };

@@ -14,6 +14,7 @@ import {
   getRun,
   newOwner,
   type OrchestratorDeps,
+  readOrder,
   runLogs,
   resumeRun,
   runPipeline,
@@ -89,6 +90,12 @@ export async function openStepProject(given: {
       return await getRun(opened, id);
     },
     why: async (id: string, step: string) => whyStep(await deps(), id, step),
+    /** Of a step at the top of its pipeline. */
+    orderOf: async (id: string, step: string) => {
+      const { objects, database, clock } = await deps();
+      const { steps } = await (await openRunStore(database, clock)).get(id);
+      return await readOrder(objects, steps.find((row) => row.step === step)?.order ?? '');
+    },
     resume: async (id: string) => resumeRun(await deps(), id),
     /** What its steps said, one text. */
     logs: async (id: string) => {

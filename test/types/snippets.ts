@@ -130,6 +130,8 @@ p.step('sure', task((needs: { tried: number | { readonly error: string } }) => (
 p.step('end', task((needs: { tried: number | { readonly error: string } | null }) => needs.tried === null), { needs: { tried }, after: 'end' });
 p.step('all', notebook('x.ipynb', { args: { a: 1 }, requirements: 'r.txt' }), { cache: true, parallel: 2, pool: 'warehouse', isolate: true, executor: 'fleet', env: { MODE: 'quiet' },
   secrets: { A: { env: 'NAME' }, B: { file: '/run/b' }, C: { secretKeyRef: { name: 'n', key: 'k' } }, D: { arn: 'arn:aws:x' } } });
+p.step('kept', task((_needs: object, { item, params }: import('headrace').CachedTaskContext) => [item, params]), { foreach: [1], cache: true });
+p.step('placed', task((_needs, { index }) => index), { foreach: [1], cache: true, index: true });
 p.step('pod', container({ image: 'python:3.13', command: ['python', '-V'] }), { executor: { kind: 'kubernetes', namespace: 'ml', image: 'i' } });
 p.step('batch', container({ image: 'python:3.13' }), { executor: { kind: 'aws-batch', queue: 'q', definition: 'd' } });
 p.step('fill', materialize({ views: [airportDelays, routeDelays] })); p.step('fill_all', materialize());
@@ -297,6 +299,10 @@ const p = pipeline('p'); const a = p.step('a', task(() => true), { foreach: [1] 
 const p = pipeline('p'); const a = p.step('a', task(() => 1)); p.step('b', task((needs: { a: number }) => needs.a), { needs: { a }, after: 'end' });
 # a need that was caught, as if it had succeeded: Caught && Step<number>
 const p = pipeline('p'); const a = p.step('a', task(() => 1), { catch: true }); p.step('b', task((needs: { a: number }) => needs.a), { needs: { a } });
+# the index in a cached step's context: 'index' && CachedTaskContext
+const p = pipeline('p'); p.step('a', task((_needs: object, { index }: import('headrace').CachedTaskContext) => index), { foreach: [1], cache: true });
+# an index that is neither asked for nor not: 'string' && boolean
+const p = pipeline('p'); p.step('a', task(() => 1), { cache: true, index: 'yes' });
 # a secret that is written out: 'string' && SecretRef
 const p = pipeline('p'); p.step('a', task(() => 1), { secrets: { KEY: 'abc' } });
 # an executor that there is none of: "cloud" && ExecutorOption

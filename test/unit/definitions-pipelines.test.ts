@@ -109,6 +109,57 @@ describe('a step’s options', () => {
       expect(saidOf({ cache: true }, action)).toEqual([expect.stringMatching(/cache is not for/)]);
     expect(saidOf({ cache: true }, hr.evaluate(scored))).toEqual([]);
   });
+
+  const method = {
+    run(_needs: unknown, context: { index: number }) {
+      return context.index;
+    },
+  };
+  it.each([
+    ['takes apart', hr.task((_needs, { index, item }) => [index, item])],
+    ['takes apart under another name', hr.task((_needs, { index: at }) => at)],
+    [
+      'reads as a member',
+      hr.task(async (_needs, context) => {
+        if (context.attempt > 0) return context.index;
+        return 0;
+      }),
+    ],
+    ['reads by its name in quotes', hr.task((_needs, context) => context['index'])],
+    [
+      'takes apart inside',
+      hr.task((_needs, context) => {
+        const { index } = context;
+        return index;
+      }),
+    ],
+    [
+      'reads as a function of another form',
+      hr.task(function (_needs, context) {
+        return () => context.index;
+      }),
+    ],
+    ['reads as a method', hr.task(method.run)],
+  ])('do not give the index to a cached task, which %s it, unless it is asked for', (_how, action) => {
+    const said = /^step "s": task\(…\) reads `index`, and a cached step goes by its items.*write index: true$/;
+    expect(saidOf({ cache: true }, action)).toEqual([expect.stringMatching(said)]);
+    expect(saidOf({ cache: true, index: false }, action)).toHaveLength(1);
+    expect(saidOf({ cache: true, index: true }, action)).toEqual([]);
+    expect(saidOf({}, action)).toEqual([]);
+  });
+
+  it.each([
+    ['another object’s', hr.task((needs: { index: number }, { item }) => [needs.index, item])],
+    ['none', hr.task((needs: { rows: { index: number }[] }) => needs.rows.map(({ index }) => index))],
+    ['a text', hr.task((_needs, { item }) => `index ${item}`)],
+    ['what is no function', hr.python('fit.py')],
+  ])('take a cached task that reads %s', (_what, action) => {
+    expect(saidOf({ cache: true }, action)).toEqual([]);
+  });
+
+  it('say of an index that is neither asked for nor not', () => {
+    expect(saidOf({ cache: true, index: 1 })).toEqual(['step "s": index must be true or false, got number 1']);
+  });
 });
 
 describe('foreach', () => {

@@ -11,15 +11,14 @@ import { taskId } from '../function-id.ts';
 import type { FunctionRef, UserFunction } from '../manifest.ts';
 import type { ActionKind } from './action-kind.ts';
 
-/** What a task gets beside its needs. */
-export interface TaskContext {
+/** What a task of a cached step gets beside its needs: a step that says `index: true` gets a `TaskContext`. */
+export interface CachedTaskContext {
   /** The run's parameters. */
   // oxlint-disable-next-line typescript/no-explicit-any -- declared by the pipeline, which is not known here
   readonly params: Readonly<Record<string, any>>;
-  /** With `foreach`: this task's item, and its place. */
+  /** With `foreach`: this task's item. */
   // oxlint-disable-next-line typescript/no-explicit-any -- whatever the list holds
   readonly item: any;
-  readonly index: number;
   /** In a group, and in those around it: the item of each by the group's name. */
   // oxlint-disable-next-line typescript/no-explicit-any -- whatever the lists hold
   readonly items: Readonly<Record<string, any>>;
@@ -29,9 +28,16 @@ export interface TaskContext {
   readonly signal: AbortSignal;
 }
 
+/** What a task gets beside its needs. */
+export interface TaskContext extends CachedTaskContext {
+  /** With `foreach`: the item's place in the list, from 0; 0 without. A cached step has it only with `index: true`. */
+  readonly index: number;
+}
+
 /**
  * A TypeScript function of the results of the needed steps. It may be async; its result must be plain JSON data.
- * Name the input's type to have it checked: `task((input: { fit: Fit[] }) => …)`.
+ * Name the input's type to have it checked: `task((input: { fit: Fit[] }) => …)`; in a cached step name the context's, too, which
+ * has no index: `task((input: { fit: Fit[] }, { item }: CachedTaskContext) => …)`. A function that reads it there is refused by `apply`.
  */
 export function task<I = AnyNeeds, R = unknown>(run: (needs: I, context: TaskContext) => R): Action<I, Awaited<R>> {
   return { action: { kind: 'task', given: { run }, slips: [] } };

@@ -30,8 +30,8 @@ export type BuiltInReads = {
 };
 
 export interface CacheReadsDeps {
-  /** Null where this machine has no Python 3. */
-  readonly interpreter: () => Promise<Interpreter | null>;
+  /** Throws HR_PYTHON_UNAVAILABLE. */
+  readonly interpreter: () => Promise<Interpreter>;
   readonly environments: PythonEnvironments;
   readonly objects: ObjectStore;
   /** Where scripts and requirements that do not travel lie. */
@@ -60,17 +60,18 @@ export function openCacheReads(deps: CacheReadsDeps): CacheReader {
   const resolved = createResolver(deps);
   const readsOf = async (order: StepOrder, place: ExecutorSpec): Promise<CacheReads> => {
     const { action } = order;
-    const elsewhere = place === 'local' ? {} : executorReads(place);
+    // Another machine's platform and interpreter are known by what it is called, if at all.
+    const where = place === 'local' ? { 'machine.platform': platform() } : executorReads(place);
     switch (action.kind) {
       case 'task':
-        return { reads: { ...machine(), ...elsewhere } };
+        return { reads: place === 'local' ? machine() : where };
       case 'shell':
-        return { reads: { 'machine.platform': platform(), ...elsewhere } };
+        return { reads: where };
       case 'python':
       case 'notebook':
-        return { reads: { ...elsewhere, ...(await scriptReads(deps, resolved, action, place)) } };
+        return { reads: { ...where, ...(await scriptReads(deps, resolved, action, place)) } };
       case 'container':
-        return { reads: { 'machine.platform': platform(), ...elsewhere, ...(await imageReads(deps, action, place)) } };
+        return { reads: { ...where, ...(await imageReads(deps, action, place)) } };
       default: {
         const read = deps.builtIns[action.kind] as
           | ((of: StepAction, order: StepOrder) => Promise<CacheReads>)
@@ -144,12 +145,9 @@ async function scriptReads(
   action: ScriptAction,
   place: ExecutorSpec,
 ): Promise<Reads> {
-  // A cluster's containers bring an interpreter of their own.
-  const interpreter = typeof place === 'object' ? undefined : await deps.interpreter();
-  const reads: Record<string, Json> = {
-    'machine.platform': platform(),
-    ...(interpreter === undefined ? {} : { 'machine.python': interpreter?.version ?? null }),
-  };
+  const interpreter = place === 'local' ? await deps.interpreter() : undefined;
+  const reads: Record<string, Json> = {};
+  if (interpreter !== undefined) reads['machine.python'] = interpreter.version;
   if (isAbsolute(action.script)) {
     if (place !== 'local') throw new CacheOff(`${action.script} lies on another machine, where it can't be read`);
     const { files, whole } = await localScript(action.script);
@@ -161,7 +159,7 @@ async function scriptReads(
     throw new CacheOff(
       `the packages of ${action.requirements ?? 'a notebook'} are installed on another machine, which does not say in which versions`,
     );
-  const packages = hasEnvironment ? await resolved(action) : place === 'local' ? interpreter?.packages : {};
+  const packages = hasEnvironment ? await resolved(action) : interpreter?.packages;
   for (const [name, version] of Object.entries(packages ?? {})) {
     if (version === null)
       throw new CacheOff(`the package ${name} is installed from a folder, whose files may change at any time`);

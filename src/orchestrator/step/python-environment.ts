@@ -98,12 +98,13 @@ def version(one):
 found = {}
 for one in distributions():
     found.setdefault((one.metadata["Name"] or "").lower(), version(one))
-print("\n" + json.dumps([sys.version, found]))`;
+print()
+print(json.dumps([sys.version, found]))`;
 
-/** Asks a Python once for its version and for what it finds installed; gives null where there is no Python 3. */
-export function openInterpreter(python: string): () => Promise<Interpreter | null> {
-  let asked: Promise<Interpreter | null> | undefined;
-  const ask = async (): Promise<Interpreter | null> => {
+/** Asks a Python once for its version and for what it finds installed. Throws HR_PYTHON_UNAVAILABLE. */
+export function openInterpreter(python: string): () => Promise<Interpreter> {
+  let asked: Promise<Interpreter> | undefined;
+  const ask = async (): Promise<Interpreter> => {
     const { executable } = await findPython(python);
     const { status, said } = await run(executable, ['-c', LIST_INSTALLED], 10_000_000);
     if (status !== 0)
@@ -111,7 +112,14 @@ export function openInterpreter(python: string): () => Promise<Interpreter | nul
     const [version, packages] = JSON.parse(said.trim().split('\n').at(-1) ?? '') as [string, Installed]; // as the program prints it
     return { version, packages };
   };
-  return () => (asked ??= ask().catch(() => null));
+  return () => {
+    asked ??= ask();
+    // Python may be installed meanwhile.
+    asked.catch(() => {
+      asked = undefined;
+    });
+    return asked;
+  };
 }
 
 /**

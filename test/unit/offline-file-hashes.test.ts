@@ -1,0 +1,79 @@
+// The SHA-256 of files are kept: a large file is read once, by whatever path, until it changes.
+
+import { createHash } from 'node:crypto';
+import { linkSync, renameSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { fileHash, openFileHashes } from '../../src/offline/index.ts';
+import { folderOfTest } from '../support/new-folder.ts';
+
+/** A clock an hour ahead: what was just written counts as written long ago. */
+const later = { nowMicros: () => (Date.now() + 3_600_000) * 1000 };
+const shaOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+function openCounted(clock = later) {
+  const folder = folderOfTest();
+  const path = join(folder, 'a.parquet');
+  const read: string[] = [];
+  const open = () =>
+    openFileHashes(join(folder, 'offline'), clock, async (file) => {
+      read.push(file);
+      return await fileHash(file);
+    });
+  return { folder, path, read, open };
+}
+
+it('a file of 300 MB is read once, by later processes and other names, too', async () => {
+  const { folder, path, read, open } = openCounted();
+  writeFileSync(path, 'x');
+  truncateSync(path, 300_000_000);
+  const sha256 = await open().hashOf(path);
+  expect(await open().hashOf(path)).toBe(sha256);
+  renameSync(path, join(folder, 'b.parquet'));
+  // A rename changes the inode's time, which may be that of a file that was copied over.
+  const moved = open();
+  expect(await moved.hashOf(join(folder, 'b.parquet'))).toBe(sha256);
+  expect(await moved.hashOf(join(folder, 'b.parquet'))).toBe(sha256);
+  expect(read.length).toBeLessThanOrEqual(2);
+  linkSync(join(folder, 'b.parquet'), join(folder, 'c.parquet'));
+  const before = read.length;
+  const linked = open();
+  for (const name of ['b.parquet', 'c.parquet', 'b.parquet'])
+    expect(await linked.hashOf(join(folder, name))).toBe(sha256);
+  expect(read.length - before).toBeLessThanOrEqual(1);
+});
+
+it('one that was written is read again, though its size and the time of its content are as before', async () => {
+  const { path, open } = openCounted();
+  writeFileSync(path, 'one');
+  utimesSync(path, 1_700_000_000, 1_700_000_000);
+  expect(await open().hashOf(path)).toBe(shaOf('one'));
+  writeFileSync(path, 'two');
+  utimesSync(path, 1_700_000_000, 1_700_000_000);
+  expect(await open().hashOf(path)).toBe(shaOf('two'));
+});
+
+it('one that was written just now is not kept: it may be written again in the same tick of a clock', async () => {
+  const { path, read, open } = openCounted({ nowMicros: () => Date.now() * 1000 });
+  writeFileSync(path, 'one');
+  for (const hashes of [open(), open()]) expect(await hashes.hashOf(path)).toBe(shaOf('one'));
+  expect(read).toHaveLength(2);
+});
+
+it('one that changes while it is read is refused', async () => {
+  const { folder, path } = openCounted();
+  writeFileSync(path, 'one');
+  const hashes = openFileHashes(folder, later, async (file) => {
+    writeFileSync(file, 'more');
+    return await fileHash(file);
+  });
+  await expect(hashes.hashOf(path)).rejects.toThrow(/a\.parquet was written while it was read\. Run this again/);
+});
+
+it('a table that was cut off is made anew', async () => {
+  const { folder, path, open } = openCounted();
+  writeFileSync(path, 'one');
+  await open().hashOf(path);
+  writeFileSync(join(folder, 'offline/file-hashes.json'), '{"format":1,"fi');
+  expect(await open().hashOf(path)).toBe(shaOf('one'));
+});
