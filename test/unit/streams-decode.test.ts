@@ -224,6 +224,7 @@ describe('a union of Avro: the value is that of the branch it was written by', (
   };
   const NUMBERS = ['null', 'float', 'double'];
   const DATE = { type: 'int', logicalType: 'date' };
+  const NANOS = { type: 'long', logicalType: 'timestamp-nanos' };
   const MOMENT = { type: 'long', logicalType: 'timestamp-micros' };
 
   it.each([
@@ -245,6 +246,7 @@ describe('a union of Avro: the value is that of the branch it was written by', (
     [['int', 'long'], 'int64', { long: 5 }, 5n],
     [['null', ENUM, 'string'], 'string', { E: 'A' }, 'A'],
     [['null', DATE, MOMENT], 'timestamp', { int: 1 }, '1970-01-02T00:00:00Z'],
+    [['int', NANOS], 'timestamp', { long: -1 }, '1969-12-31T23:59:59.999999Z'],
     [['null', DATE, MOMENT], 'timestamp', { long: 1_000_000 }, '1970-01-01T00:00:01Z'],
   ] as const)('of several types of one family: %j as %s', async (union, kind, value, is) => {
     expect(await decoded(union, kind, value)).toBe(is);

@@ -11,7 +11,8 @@ export function timeText(value: unknown, unit: TimeUnit): unknown {
   const micros =
     typeof value === 'bigint'
       ? unit === 'ns'
-        ? Number(value / 1000n)
+        ? // Cut towards the past, as of files: division cuts towards 1970.
+          Number((value - (((value % 1000n) + 1000n) % 1000n)) / 1000n)
         : Number(value) * PER_UNIT[unit]
       : typeof value === 'number'
         ? Math.round(value * PER_UNIT[unit])
