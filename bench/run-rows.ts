@@ -127,6 +127,7 @@ function batchFrom(id: string, from: number, tasks: number): Batch {
       ...none,
       output,
       slice: slice(from - AT_ONCE),
+      code: null,
       ...times,
     });
   }
@@ -143,7 +144,7 @@ function batchFrom(id: string, from: number, tasks: number): Batch {
         counts: isLast ? { ...NO_TASKS, succeeded: tasks } : counts,
       }),
     ],
-    fresh: isLast ? [] : [{ ...place, from, count: AT_ONCE, slice: slice(from), at }],
+    fresh: isLast ? [] : [{ ...place, from, count: AT_ONCE, slice: slice(from), at, code: null }],
     tasks: ended,
     slices: isLast
       ? []

@@ -142,10 +142,23 @@ function presentWait({ holders, ...wait }: NonNullable<RunStep['waitsForPool']>)
   return { ...wait, holders: holders.map(({ isDriven, ...holder }) => ({ ...holder, driven: isDriven })) };
 }
 
-function presentTask({ scope, index, number, state, attempt, output, error, startedAt, endedAt }: ShownTask): object {
+function presentTask({
+  scope,
+  index,
+  number,
+  code,
+  from,
+  state,
+  attempt,
+  output,
+  error,
+  startedAt,
+  endedAt,
+}: ShownTask): object {
   const [started, finished] = [formatOrNull(startedAt), formatOrNull(endedAt)];
   const named = { scope, index, ...(number === index ? {} : { number }) };
-  return { ...named, state, attempt, output, error, started_at: started, finished_at: finished };
+  const times = { started_at: started, finished_at: finished };
+  return { ...named, state, attempt, output, error, code, copied_from: from, ...times };
 }
 
 export function presentSummary({
@@ -182,7 +195,7 @@ export function describeRun(run: RunResult): string {
     const took = describeTook(tookMicros(step.openedAtMicros, step.endedAtMicros));
     const result = step.result === undefined ? '' : shorten(stringifyJson(step.result));
     const words = [step.name.padEnd(16), step.state.padEnd(10), count.padEnd(7), took.padEnd(7), result];
-    return `  ${words.join(' ')}${describeWait(step)}`.trimEnd();
+    return `  ${words.join(' ')}${describeWait(step)}${describeCodes(step)}`.trimEnd();
   });
   const edits = (run.edits ?? []).map(({ atMicros, sentence }) => `  ${formatTimestamp(atMicros)}  ${sentence}`);
   const others = edits.length > MOST_EDITS ? [`  and ${edits.length - MOST_EDITS} more, in --json`] : [];
@@ -200,6 +213,21 @@ function describeTrigger({ kind, of, after, through }: RunTrigger): string {
   const what = `for ${kind}(${of})`;
   if (kind === 'pushed') return `${what}: rows ${after + 1} to ${through}`;
   return kind === 'drift' ? `${what}, found at ${formatTimestamp(through)}` : `${what}, by run ${through}`;
+}
+
+/** Where finished tasks were copied, or made by other code than the step's: `from run 2026…: 60 tasks by bundle:3f2a91c04b7d`. */
+function describeCodes({ codes = [] }: RunStep): string {
+  if (codes.length === 0) return '';
+  const words = codes.map(({ code, from, tasks }) => {
+    const by = code === null ? 'code that is not recorded' : shortCode(code);
+    return `${counted(tasks, 'task')} by ${by}${from === null ? '' : ` copied from run ${from}, with the times of there`}`;
+  });
+  return `\n    ${words.join('; ')}`;
+}
+
+/** A hash by its first twelve digits; the name of an image whole. */
+function shortCode(code: string): string {
+  return code.startsWith('image:') ? code : code.replace(/(?<=:[0-9a-f]{12})[0-9a-f]+$/, '');
 }
 
 function describeWait({ waitsForPool: wait, waitsFor }: RunStep): string {

@@ -47,6 +47,11 @@ function addStep(parts: Map<string, Json>, step: RunStep, action: StepAction | u
   const at = `steps.${step.name}`;
   parts.set(`${at}.state`, step.state);
   for (const [part, value] of action === undefined ? [] : actionParts(action)) parts.set(`${at}.code.${part}`, value);
+  // The parts of the step's own code are above; of other code that finished some of its tasks its name is kept.
+  const others = new Map<string, number>();
+  for (const { code, tasks } of step.codes ?? [])
+    if (code !== null && code !== step.code) others.set(code, (others.get(code) ?? 0) + tasks);
+  for (const [code, tasks] of others) parts.set(`${at}.tasks_by.${code}`, tasks);
   if (step.children !== null) parts.set(`${at}.children`, step.children);
   if (step.result !== undefined) addLeaves(parts, `${at}.result`, step.result);
 }

@@ -10,7 +10,15 @@ import { type Graph, graphOf } from './engine/graph.ts';
 import type { RunsDeps } from './orchestrator-deps.ts';
 import { openPlaces } from './placement.ts';
 import { openRunStore } from './rows/open-run-store.ts';
-import type { RunStore, RunSummary as StoredSummary, RunTrigger, StoredStep, StoredTask } from './rows/run-store.ts';
+import type {
+  RunStore,
+  RunSummary as StoredSummary,
+  RunTrigger,
+  StepCode,
+  StoredStep,
+  StoredTask,
+} from './rows/run-store.ts';
+import { codesOf } from './task-code.ts';
 
 export interface RunSummary {
   readonly id: string;
@@ -54,6 +62,10 @@ export interface RunStep {
   readonly children: number | null;
   readonly counts: TaskCounts;
   readonly error: string | null;
+  /** By which code its tasks are run now: `bundle:<SHA-256>`. Left out of a group. */
+  readonly code?: string;
+  /** Where finished tasks of it were made by other code, or in another run: how many by each. */
+  readonly codes?: readonly Omit<StepCode, 'step'>[];
   /** When it opened, the last time that it did, or its first item; null before. */
   readonly openedAtMicros: Micros | null;
   /** When it ended, or its last item; null before. */
@@ -107,6 +119,17 @@ export async function getRun(
   const results = openResults({ store, objects: deps.objects }, { id, graph, rows: new Map() });
   const waits = run.state === 'running' ? await waitsOf(store, id, graph) : new Map<string, WaitsForPool>();
   const held = run.state === 'running' ? await readWaits(deps.objects, id, run.driver) : new Map<string, string>();
+  const edits = (await store.edits(id)).map(
+    (event): RunEdit => ({
+      atMicros: event.at,
+      step: event.step ?? '',
+      scope: event.scope ?? '',
+      sentence: sentenceOf(event),
+    }),
+  );
+  const codes = codesOf(graph, run.manifestHash);
+  // Of a run that was never gone on with all tasks are by the code of its row.
+  const made = edits.length === 0 && run.parent === null ? [] : await store.codes(id);
   const shown: RunStep[] = [];
   for (const { name, around } of inOrder(
     [...graph.nodes.values()],
@@ -126,19 +149,12 @@ export async function getRun(
     };
     shown.push({
       ...step,
+      ...codeOf(name, codes.get(name), made),
       ...waiting,
       ...(isShown ? { result: await results.of(name, '') } : {}),
       ...(hasTasks ? { tasks } : {}),
     });
   }
-  const edits = (await store.edits(id)).map(
-    (event): RunEdit => ({
-      atMicros: event.at,
-      step: event.step ?? '',
-      scope: event.scope ?? '',
-      sentence: sentenceOf(event),
-    }),
-  );
   const trigger = run.tick === null ? undefined : await triggerOf(store, id);
   const more = { ...(trigger === undefined ? {} : { trigger }), ...(edits.length === 0 ? {} : { edits }) };
   return { ...summaryOf(run), ...more, params: run.params, steps: shown };
@@ -184,6 +200,13 @@ async function waitsOf(store: RunStore, id: string, { nodes }: Graph): Promise<R
 function inOrder<N extends { readonly name: string }>(nodes: readonly N[], declared: readonly string[]): readonly N[] {
   const place = ({ name }: N): number => (declared.includes(name) ? declared.indexOf(name) : declared.length);
   return [...nodes].sort((one, other) => place(one) - place(other));
+}
+
+function codeOf(name: string, code: string | undefined, made: readonly StepCode[]): Pick<RunStep, 'code' | 'codes'> {
+  if (code === undefined) return {};
+  const own = made.filter(({ step }) => step === name).map(({ step: _, ...one }) => one);
+  const isMixed = own.some((one) => one.from !== null || (one.code !== null && one.code !== code));
+  return { code, ...(isMixed ? { codes: own } : {}) };
 }
 
 function together(name: string, rows: readonly StoredStep[]): RunStep {

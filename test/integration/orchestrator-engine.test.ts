@@ -306,6 +306,43 @@ describe('a run', () => {
     expect(run.edits?.map(({ sentence }) => sentence)).toEqual([...fewer.told, ...told]);
   });
 
+  it('says by which code each task was made, of those that it took from another run, too', async () => {
+    const made = await project(`
+      const p = pipeline('coded');
+      p.step('fit', task((_n, { item }) => { if (item > 1) throw new Error('no'); return 'old'; }), { foreach: range(3) });
+      export default p;`);
+    await expect(runPipeline(made.deps, { pipeline: 'coded', keepGoing: true })).rejects.toThrow(/failed: .*no/);
+    const id = (await listRuns(made.deps))[0]?.id ?? '';
+    const source = join(made.directory, 'repo', 'pipelines.ts');
+    const edited = readFileSync(source, 'utf8').replace(
+      `if (item > 1) throw new Error('no'); return 'old';`,
+      `return 'new';`,
+    );
+    writeFileSync(source, `${edited}\np.step('more', task(() => 1));`.replace(/(export default p;)(.*)$/s, '$2\n$1'));
+    const now = await openPipelineProject(made.directory, { isInline: true });
+    onTestFinished(() => now.close());
+    await resumeRun(now.deps, id);
+    const run = await getRun(now.deps, id, { hasTasks: true });
+    const [fit] = run.steps;
+    const [first, second, third] = (fit?.tasks ?? []).map(({ code }) => code);
+    expect([first, third]).toEqual([expect.stringMatching(/^bundle:[0-9a-f]{64}$/), fit?.code]);
+    expect(second).toBe(first);
+    expect(first).not.toBe(third);
+    const counts = [
+      { code: first, from: null, tasks: 2 },
+      { code: third, from: null, tasks: 1 },
+    ];
+    expect(fit?.codes).toHaveLength(2);
+    expect(fit?.codes).toEqual(expect.arrayContaining(counts));
+    expect(run.edits?.map(({ sentence }) => sentence)).toContain(
+      '"fit": its code is another; what has finished is kept',
+    );
+    const again = await rerunFrom(now.deps, id, { from: 'more' });
+    expect(again.steps[0]?.codes).toEqual(expect.arrayContaining(counts.map((one) => ({ ...one, from: id }))));
+    expect(again.steps[1]).not.toHaveProperty('codes');
+    expect((await diffRuns(now.deps, id, again.id)).differences).toEqual([]);
+  });
+
   it('is repeated from a step on, with what came before taken from it, and other parameters', async () => {
     const made = await project(`
       const p = pipeline('again', { params: { by: t.int32().default(2) } });

@@ -46,6 +46,7 @@ const task: fc.Arbitrary<TaskChange> = fc
     error: text,
     from: text,
     slice: text,
+    code: fc.constantFrom(null, 'bundle:b'),
     startedAt: time,
     endedAt: time,
   })
@@ -74,7 +75,13 @@ const batch: fc.Arbitrary<Batch> = fc.record({
   // A task is claimed for the first time once.
   fresh: fc.uniqueArray(
     fc
-      .record({ at: key, from: fc.nat(8), count: fc.integer({ min: 1, max: 4 }), slice: fc.constantFrom('s', 't') })
+      .record({
+        at: key,
+        from: fc.nat(8),
+        count: fc.integer({ min: 1, max: 4 }),
+        slice: fc.constantFrom('s', 't'),
+        code: fc.constantFrom(null, 'c'),
+      })
       .map(({ at, ...claims }) => ({ ...at, ...claims, at: 1 })),
     { selector: ({ step, scope }) => `${step} ${scope}`, maxLength: 3 },
   ),
@@ -136,12 +143,13 @@ function naive(deeds: readonly Deed[]): Told {
     if (batch.run !== null) run = { error: clean(batch.run.error), endedAt: batch.run.endedAt };
     for (const change of batch.steps)
       steps.set(nameOf(change), { ...change, end: change.end ?? change.children, error: clean(change.error) });
-    for (const { step, scope, from, count, slice, at } of batch.fresh) {
+    for (const { step, scope, from, count, slice, at, code } of batch.fresh) {
       for (let index = from; index < from + count; index++) {
         const name = `${step} ${scope} ${index}`;
         const first = { failures: 0, losses: 0, notBefore: 0, output: null, error: null, from: null, endedAt: null };
         if (tasks.has(name)) refused++;
-        else tasks.set(name, { step, scope, index, state: 'running', attempt: 1, ...first, slice, startedAt: at });
+        else
+          tasks.set(name, { step, scope, index, state: 'running', attempt: 1, ...first, slice, code, startedAt: at });
       }
     }
     for (const { expects, ...change } of batch.tasks) {

@@ -96,12 +96,21 @@ function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map()
   };
   const write = (batch: Batch): void => {
     for (const step of batch.steps) steps.set(`${step.step} ${step.scope}`, step);
-    for (const { step, scope, from, count, slice, at } of batch.fresh) {
+    for (const { step, scope, from, count, slice, at, code } of batch.fresh) {
       for (let index = from; index < from + count; index++) {
         const key = `${step} ${scope} ${index}`;
         if (tasks.has(key)) throw new Error(`${key} was claimed for the first time twice`);
         const row = { step, scope, index, attempt: 1, failures: 0, losses: 0, notBefore: 0, output: null, error: null };
-        tasks.set(key, { ...row, expects: null, state: 'running', from: null, slice, startedAt: at, endedAt: null });
+        tasks.set(key, {
+          ...row,
+          expects: null,
+          state: 'running',
+          from: null,
+          slice,
+          code,
+          startedAt: at,
+          endedAt: null,
+        });
       }
     }
     for (const task of batch.tasks) {
@@ -120,7 +129,7 @@ function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map()
       if (kept === undefined || slots > kept.slots) throw new Error(`${pool} can only be given back`);
       kept.slots = slots;
     }
-    for (const one of batch.dropped) drop(one);
+    for (const one of batch.dropped ?? []) drop(one);
     if (batch.run === null) return;
     Object.assign(state, { end: batch.run.state, error: batch.run.error });
     for (const kept of pools.values()) kept.slots = 0;

@@ -31,7 +31,6 @@ export const batchOf = (other: Partial<Batch>): Batch => ({
   steps: [],
   fresh: [],
   tasks: [],
-  dropped: [],
   slices: [],
   pools: [],
   events: [],
@@ -71,6 +70,7 @@ export const taskOf = (index: number, other: Partial<TaskChange> = {}): TaskChan
   error: null,
   from: null,
   slice: 's',
+  code: null,
   startedAt: 2,
   endedAt: 3,
   ...other,
@@ -82,7 +82,7 @@ const firstOf = (count: number) => Array.from({ length: count }, (_, index) => (
 export const claimed = (count: number): Batch =>
   batchOf({
     steps: [stepOf({ nextIndex: count, counts: { ...NO_TASKS, running: count } })],
-    fresh: [{ step: 'fan', scope: '', from: 0, count, slice: 's', at: 1 }],
+    fresh: [{ step: 'fan', scope: '', from: 0, count, slice: 's', at: 1, code: null }],
     slices: [{ id: 's', step: 'fan', scope: '', executor: 'local', tasks: firstOf(count), at: 1 }],
     events: [{ at: 1, kind: 'claimed', step: 'fan', scope: '', index: 0, count, attempt: 1 }],
   });

@@ -12,9 +12,19 @@ export function handOver(run: RunInHand, row: Row, most: number): void {
   const at = row.openedAt ?? 0;
   if (count <= 0) return;
   const { step, scope } = { step: row.node.name, scope: row.scope };
-  run.changes.fresh.push({ step, scope, from, count, slice: '', at });
+  const code = run.codes.get(step) ?? null;
+  run.changes.fresh.push({ step, scope, from, count, slice: '', at, code });
   for (let index = from; index < from + count; index++) {
-    row.tasks.set(index, { index, isRunning: true, attempt: 1, failures: 0, losses: 0, slice: '', startedAt: at });
+    row.tasks.set(index, {
+      index,
+      isRunning: true,
+      attempt: 1,
+      failures: 0,
+      losses: 0,
+      slice: '',
+      code,
+      startedAt: at,
+    });
     countRunning(run, row, 1);
     noteEvent(run, { at, kind: 'claimed', step, scope, index, attempt: 1 });
   }

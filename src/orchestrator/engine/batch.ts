@@ -55,6 +55,8 @@ export interface FreshClaims extends StepKey {
   readonly count: number;
   readonly slice: string;
   readonly at: Micros;
+  /** By which code: see `codesOf`. */
+  readonly code: string | null;
 }
 
 /** What a finished task gave: JSON up to 4 KB in the row, longer ones by the SHA-256 of their blob. */
@@ -77,6 +79,8 @@ export interface TaskChange extends TaskKey {
   readonly from: string | null;
   /** That runs it, or ran it last. */
   readonly slice: string | null;
+  /** By which code its attempt was begun; null of tasks of earlier versions. */
+  readonly code: string | null;
   readonly startedAt: Micros | null;
   readonly endedAt: Micros | null;
 }
@@ -128,7 +132,7 @@ export interface Batch {
   readonly fresh: readonly FreshClaims[];
   readonly tasks: readonly TaskChange[];
   /** After all the others are written. */
-  readonly dropped: readonly DroppedTasks[];
+  readonly dropped?: readonly DroppedTasks[];
   readonly slices: readonly SliceChange[];
   readonly pools: readonly PoolChange[];
   readonly events: readonly RunEvent[];

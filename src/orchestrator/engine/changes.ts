@@ -15,7 +15,7 @@ export function noteTask(
   task: Task,
   now: Pick<TaskChange, 'expects' | 'state'> & Partial<Pick<TaskChange, 'output' | 'error' | 'endedAt' | 'notBefore'>>,
 ): void {
-  const { index, attempt, failures, losses, slice, startedAt } = task;
+  const { index, attempt, failures, losses, slice, code, startedAt } = task;
   changes.tasks.push({
     step: node.name,
     scope,
@@ -24,6 +24,7 @@ export function noteTask(
     failures,
     losses,
     slice,
+    code,
     startedAt,
     notBefore: 0,
     output: null,
@@ -40,7 +41,7 @@ export function noteSlots({ changes }: RunInHand, change: PoolChange): void {
 
 /** A task that has no row yet, and is done by what an earlier run gave. */
 export function noteCopied(
-  { changes }: RunInHand,
+  { changes, codes }: RunInHand,
   { node, scope }: Row,
   { index, output, run }: CacheHit,
   at: Micros,
@@ -59,6 +60,7 @@ export function noteCopied(
     error: null,
     from: run,
     slice: null,
+    code: codes.get(node.name) ?? null,
     startedAt: at,
     endedAt: at,
   });

@@ -57,6 +57,7 @@ export function claim(
   const row = run.rows.get(step)?.get(scope);
   if (row === undefined || !run.claimable.has(row) || !mayClaim(run, row) || row.order === null) return;
   const { order } = row;
+  const code = run.codes.get(step) ?? null;
   let room = Math.min(tasks, roomOf(run, row));
   const submit = (claims: SliceChange['tasks']): string => {
     const id = sliceId(run.id, step, scope, claims);
@@ -78,7 +79,7 @@ export function claim(
     const part = again.slice(from, from + perSlice);
     const slice = submit(part.map(({ index, attempt }) => ({ index, attempt: attempt + 1 })));
     for (const task of part) {
-      Object.assign(task, { isRunning: true, attempt: task.attempt + 1, slice, startedAt: at });
+      Object.assign(task, { isRunning: true, attempt: task.attempt + 1, slice, code, startedAt: at });
       row.counts.retry -= 1;
       begun(run, row, task, at);
       noteTask(run, row, task, { expects: task.attempt - 1, state: 'running' });
@@ -90,9 +91,9 @@ export function claim(
     const count = Math.min(perSlice, room, untilHit(row) - from);
     if (count <= 0) break;
     const slice = submit(Array.from({ length: count }, (_, offset) => ({ index: from + offset, attempt: 1 })));
-    run.changes.fresh.push({ step, scope, from, count, slice, at });
+    run.changes.fresh.push({ step, scope, from, count, slice, at, code });
     for (let index = from; index < from + count; index++) {
-      const task = { index, isRunning: true, attempt: 1, failures: 0, losses: 0, slice, startedAt: at };
+      const task = { index, isRunning: true, attempt: 1, failures: 0, losses: 0, slice, code, startedAt: at };
       row.tasks.set(index, task);
       begun(run, row, task, at);
     }

@@ -69,6 +69,7 @@ export interface Task {
   failures: number;
   losses: number;
   slice: string;
+  code: string | null;
   startedAt: Micros;
 }
 
@@ -83,6 +84,8 @@ export interface OpenItem {
 export interface RunInHand {
   readonly id: string;
   readonly graph: Graph;
+  /** By step, what is kept with its tasks as the code that they are run by. */
+  readonly codes: ReadonlyMap<string, string>;
   /** Whether a failure stops what does not need what failed. */
   readonly keepsGoing: boolean;
   /** By node and scope: those in hand. */
@@ -131,20 +134,28 @@ export interface KeptTask {
   readonly losses: number;
   readonly notBefore: Micros;
   readonly slice: string;
+  readonly code: string | null;
   readonly startedAt: Micros;
 }
 
 /** A run from its rows: those at the top are all there, those of an item of a group all or none. */
 export function takeInHand(
-  run: { readonly id: string; readonly graph: Graph; readonly keepsGoing: boolean; readonly isCancelled: boolean },
+  run: {
+    readonly id: string;
+    readonly graph: Graph;
+    readonly codes?: RunInHand['codes'];
+    readonly keepsGoing: boolean;
+    readonly isCancelled: boolean;
+  },
   kept: readonly StepChange[],
   tasks: readonly KeptTask[],
   slots: readonly KeptSlots[] = [],
 ): RunInHand {
-  const { id, graph, keepsGoing, isCancelled } = run;
+  const { id, graph, codes = new Map(), keepsGoing, isCancelled } = run;
   const inHand: RunInHand = {
     id,
     graph,
+    codes,
     keepsGoing,
     rows: new Map([...graph.nodes.keys()].map((name) => [name, new Map<string, Row>()])),
     claimable: new Set(),
@@ -188,9 +199,9 @@ export function takeInHand(
   for (const one of tasks) {
     const row = inHand.rows.get(one.step)?.get(one.scope);
     if (row === undefined) continue;
-    const { index, attempt, failures, losses, slice, startedAt } = one;
+    const { index, attempt, failures, losses, slice, code, startedAt } = one;
     const isRunning = one.state === 'running';
-    row.tasks.set(index, { index, isRunning, attempt, failures, losses, slice, startedAt });
+    row.tasks.set(index, { index, isRunning, attempt, failures, losses, slice, code, startedAt });
     if (isRunning) countRunning(inHand, row, 1);
     else row.due.add(index, one.notBefore);
   }
@@ -207,7 +218,7 @@ export function addRow(run: RunInHand, node: Node, scope: string, kept?: StepCha
     ending: null,
     children: kept?.children ?? null,
     nextIndex: kept?.nextIndex ?? 0,
-    end: kept?.end ?? null,
+    end: kept?.end ?? kept?.children ?? null,
     counts: { ...(kept?.counts ?? NONE) },
     order: kept?.order ?? null,
     list: kept?.items ?? null,

@@ -36,6 +36,7 @@ const FRESH: Columns = {
   last: 'integer',
   slice: 'text',
   at: 'bigint',
+  code: 'text',
 };
 const SLICE: Columns = {
   id: 'text',
@@ -70,15 +71,15 @@ export function createBatchRows(kind: DatabaseKind): {
     `${insertInto('pipeline_steps', STEP)} select ${selected(Object.keys(STEP))} from ${rowsOfJson(kind, STEP)} where true
      on conflict (run_id, step, scope) do update set ${assigned(Object.keys(STEP), 'excluded')}`,
   );
-  const claimed = `c.run_id, c.step, c.scope, %, 'running', 1, 0, 0, 0, c.slice, c.at`;
-  const columns = `pipeline_tasks (run_id, step, scope, item_index, state, attempt, failures, losses, not_before, slice, started_at)`;
+  const claimed = `c.run_id, c.step, c.scope, %, 'running', 1, 0, 0, 0, c.slice, c.at, c.code`;
+  const columns = `pipeline_tasks (run_id, step, scope, item_index, state, attempt, failures, losses, not_before, slice, started_at, code)`;
   const insertFresh = statement(
     kind,
     kind === 'postgres'
       ? `insert into ${columns} select ${claimed.replace('%', 'at_index')} from ${rowsOfJson(kind, FRESH)},
          generate_series(c.first, c.last) at_index on conflict do nothing`
       : `with recursive c as (select * from ${rowsOfJson(kind, FRESH)}
-           union all select run_id, step, scope, first + 1, last, slice, at from c where first < last)
+           union all select run_id, step, scope, first + 1, last, slice, at, code from c where first < last)
          insert into ${columns} select ${claimed.replace('%', 'c.first')} from c where true on conflict do nothing`,
   );
   // A constant, by which Postgres leaves the tasks of other runs alone; SQLite would walk all of this one's.
@@ -139,13 +140,14 @@ export function createBatchRows(kind: DatabaseKind): {
           insertFresh,
           trx,
           id,
-          batch.fresh.map(({ step, scope, from, count, slice, at }) => [
+          batch.fresh.map(({ step, scope, from, count, slice, at, code }) => [
             step,
             scope,
             from,
             from + count - 1,
             slice,
             at,
+            code,
           ]),
         );
       }
@@ -164,7 +166,7 @@ export function createBatchRows(kind: DatabaseKind): {
           changes.filter(({ expects }) => expects === null),
         );
       }
-      if (batch.dropped.length > 0) await dropTasks(trx, id, batch.dropped);
+      if (batch.dropped !== undefined && batch.dropped.length > 0) await dropTasks(trx, id, batch.dropped);
       await many(insertSlices, trx, id, batch.slices.map(sliceRow));
       await many(
         insertEvents,

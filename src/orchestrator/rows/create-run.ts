@@ -38,9 +38,9 @@ export function createRunMaker(
   const copyTasks = statement(
     kind,
     `insert into pipeline_tasks (run_id, step, scope, item_index, state, attempt, failures, losses, not_before, output, output_blob,
-       error, copied_from, started_at, ended_at)
+       error, copied_from, code, started_at, ended_at)
      select cast(? as text), step, scope, item_index, state, attempt, failures, losses, not_before, output, output_blob, error,
-       coalesce(copied_from, run_id), started_at, ended_at
+       coalesce(copied_from, run_id), code, started_at, ended_at
      from pipeline_tasks where run_id = ? and step in (select value from ${names})`,
   );
   const find = statement<{ id: string }>(

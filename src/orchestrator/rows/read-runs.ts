@@ -19,7 +19,7 @@ import { toEvent, toRun, toSlice, toStep, toSummary } from './stored-rows.ts';
 const LIMIT = 100;
 const EVENTS_AT_ONCE = 1000;
 
-type Reads = Pick<RunStore, 'load' | 'list' | 'get' | 'events' | 'edits' | 'due' | 'localDrivers'>;
+type Reads = Pick<RunStore, 'load' | 'list' | 'get' | 'codes' | 'events' | 'edits' | 'due' | 'localDrivers'>;
 
 /** What slices are kept by whose driver had them on its own machine, before its id. */
 const LOCAL = 'local:';
@@ -46,7 +46,7 @@ export function createReads(database: Database): Reads {
   // order, so that both databases take it though they know nothing of the table yet.
   const readOpen = statement<OpenTaskRow>(
     kind,
-    `select step, scope, item_index, state, attempt, failures, losses, not_before, slice, started_at from pipeline_tasks
+    `select step, scope, item_index, state, attempt, failures, losses, not_before, slice, code, started_at from pipeline_tasks
      where run_id = ? and state <> 'succeeded' and state in ('running', 'retry', 'failed')`,
   );
   const readSlices = statement<SliceRow>(
@@ -67,6 +67,11 @@ export function createReads(database: Database): Reads {
   const readEdits = statement<EventRow>(
     kind,
     `select * from pipeline_events where run_id = ? and kind = 'edited' order by number`,
+  );
+  const readCodes = statement<{ step: string; code: string | null; copied_from: string | null; tasks: number }>(
+    kind,
+    `select step, code, copied_from, count(*) as tasks from pipeline_tasks where run_id = ? and state = 'succeeded'
+     group by step, code, copied_from order by step, code, copied_from`,
   );
   const readLocal = statement<{ executor: string; busy: number }>(
     kind,
@@ -130,6 +135,13 @@ export function createReads(database: Database): Reads {
       const triggers = await triggersOf(rows);
       return rows.map((row) => ({ ...toSummary(row), counts: byRun.get(row.id) ?? NONE, ...triggers.get(row.id) }));
     },
+    codes: async (id) =>
+      (await readCodes(db(), id)).rows.map(({ step, code, copied_from: from, tasks }) => ({
+        step,
+        code,
+        from,
+        tasks: Number(tasks),
+      })),
     edits: async (id) => (await readEdits(db(), id)).rows.map(toEvent),
     events: async (id, after = 0) => (await readEvents(db(), id, after)).rows.map(toEvent),
     localDrivers: async (id) =>

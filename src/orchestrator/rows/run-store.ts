@@ -97,7 +97,16 @@ export interface OpenTask extends StepKey {
   readonly losses: number;
   readonly notBefore: Micros;
   readonly slice: string | null;
+  readonly code: string | null;
   readonly startedAt: Micros | null;
+}
+
+/** How many tasks of a step were made by some code, and in which run where they were copied. */
+export interface StepCode {
+  readonly step: string;
+  readonly code: string | null;
+  readonly from: string | null;
+  readonly tasks: number;
 }
 
 export type StoredTask = Omit<TaskChange, 'expects'>;
@@ -285,6 +294,8 @@ export interface RunStore {
   ): AsyncIterable<{ readonly index: number; readonly output: TaskOutput }>;
   /** What is kept of tasks by these keys, with the run that did them. */
   cached(keys: readonly string[]): Promise<ReadonlyMap<string, { readonly output: TaskOutput; readonly run: string }>>;
+  /** Of finished tasks: by which code they were made. Reads each of them. */
+  codes(id: string): Promise<readonly StepCode[]>;
   /** What became of it as it was edited and gone on with, in order. */
   edits(id: string): Promise<readonly StoredEvent[]>;
   /** Those after that number; at most 1,000 at once. */

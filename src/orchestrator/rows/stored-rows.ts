@@ -77,6 +77,7 @@ export function toTask(row: Omit<TaskRow, 'run_id'>): StoredTask {
     error: row.error,
     from: row.copied_from,
     slice: row.slice,
+    code: row.code,
     startedAt: row.started_at,
     endedAt: row.ended_at,
   };

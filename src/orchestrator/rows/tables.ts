@@ -74,6 +74,8 @@ export interface PipelineTables {
     output_blob: string | null;
     error: string | null;
     copied_from: string | null;
+    /** By which code it was begun, as `bundle:<SHA-256>`; null of tasks of earlier versions. */
+    code: string | null;
     slice: string | null;
     started_at: number | null;
     ended_at: number | null;
@@ -134,6 +136,7 @@ export const DROPPED_COLUMNS = [
   'output_blob',
   'error',
   'copied_from',
+  'code',
   'slice',
   'started_at',
   'ended_at',
@@ -201,6 +204,13 @@ const migrations: readonly Migration[] = [
       await sql
         .raw('create index pipeline_dropped_tasks_run on pipeline_dropped_tasks (run_id, step, scope)')
         .execute(db);
+    },
+  },
+  {
+    name: '0007-code',
+    async up(db) {
+      for (const table of ['pipeline_tasks', 'pipeline_dropped_tasks'])
+        await sql.raw(`alter table ${table} add column code text`).execute(db);
     },
   },
 ];

@@ -19,6 +19,7 @@ const SAME: Columns = {
   error: 'text',
   copied_from: 'text',
   slice: 'text',
+  code: 'text',
 };
 const OWN: Columns = {
   group_at: 'integer',
@@ -85,6 +86,7 @@ function isAlike(a: TaskChange, b: TaskChange): boolean {
     a.notBefore === b.notBefore &&
     a.error === b.error &&
     a.from === b.from &&
+    a.code === b.code &&
     blobOf(a) === blobOf(b)
   );
 }
@@ -92,7 +94,7 @@ function isAlike(a: TaskChange, b: TaskChange): boolean {
 const blobOf = ({ output }: TaskChange): string | null => (output !== null && 'blob' in output ? output.blob : null);
 
 function sameOf(change: TaskChange): string {
-  const { step, scope, expects, state, attempt, failures, losses, notBefore, error, from, slice } = change;
+  const { step, scope, expects, state, attempt, failures, losses, notBefore, error, from, slice, code } = change;
   const numbers = [attempt, failures, losses, notBefore];
-  return JSON.stringify([step, scope, expects, state, ...numbers, blobOf(change), storable(error), from, slice]);
+  return JSON.stringify([step, scope, expects, state, ...numbers, blobOf(change), storable(error), from, slice, code]);
 }
