@@ -204,7 +204,7 @@ function inOrder<N extends { readonly name: string }>(nodes: readonly N[], decla
 
 function codeOf(name: string, code: string | undefined, made: readonly StepCode[]): Pick<RunStep, 'code' | 'codes'> {
   if (code === undefined) return {};
-  const own = made.filter(({ step }) => step === name).map(({ step: _, ...one }) => one);
+  const own = made.filter(({ step }) => step === name).map(({ code: by, from, tasks }) => ({ code: by, from, tasks }));
   const isMixed = own.some((one) => one.from !== null || (one.code !== null && one.code !== code));
   return { code, ...(isMixed ? { codes: own } : {}) };
 }

@@ -140,7 +140,7 @@ export function createReads(database: Database): Reads {
         step,
         code,
         from,
-        tasks: Number(tasks),
+        tasks,
       })),
     edits: async (id) => (await readEdits(db(), id)).rows.map(toEvent),
     events: async (id, after = 0) => (await readEvents(db(), id, after)).rows.map(toEvent),
