@@ -284,7 +284,9 @@ describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', 
     const offline = await openOfflineWorld();
     try {
       const server = await world.open({ definitions: () => definitions, machine: 'server', lookEveryMs: 5 });
-      const own = { definitions, clock: world.clock, log: server.log, dataDirectory: offline.directory };
+      // The server answers.
+      const places = { log: server.log, dataDirectory: offline.directory, askTimeoutMs: 5000 };
+      const own = { definitions, clock: world.clock, ...places };
       const given = { ...offline.deps, ...own };
       const run = (watch: Crash['watch'] = createCrash().watch): Promise<unknown> =>
         materialize(

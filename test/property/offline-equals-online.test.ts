@@ -249,7 +249,8 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
           const own = { definitions: () => definitions, lookEveryMs: 5, limits };
           const { ingestion, log, close } = await pushes.open(own);
           try {
-            const deps = { ...world.deps, definitions, clock, store, log, database };
+            // The server answers.
+            const deps = { ...world.deps, definitions, clock, store, log, database, askTimeoutMs: 5000 };
             const again = (): boolean => (random.next().value as number) % 2 === 0;
             await materialize(deps, { incremental: again(), dryRun: false });
             const order = [...random.take(rows.length)];

@@ -171,7 +171,8 @@ describe.each(onlineStoreKinds())('versions side by side on $name', (kind) => {
                   break;
                 case 'run': {
                   const views = what.one === null ? undefined : [kept[what.one % kept.length]?.version as string];
-                  const places = { clock, store, database, log: server.log, dataDirectory: folder };
+                  // Its writers answer.
+                  const places = { clock, store, database, log: server.log, dataDirectory: folder, askTimeoutMs: 5000 };
                   const deps = { ...offline.deps, ...places, definitions: current, versions: kept };
                   const { incremental } = what;
                   await materialize(deps, { incremental, dryRun: false, ...(views === undefined ? {} : { views }) });
