@@ -150,7 +150,7 @@ export const predictKind: ActionKind<Given, PredictSpec> = {
       endpoint: endpoint?.name ?? '',
       input: textOf('input') ?? '',
       timestamp: textOf('timestamp') ?? '',
-      ...(given.boundary === undefined ? {} : { boundary: oneOf('boundary', ['at', 'before']) }),
+      ...(given.boundary === undefined ? {} : { boundary: oneOf<'at' | 'before'>('boundary', ['at', 'before']) }),
       ...(out === undefined ? {} : { out }),
       ...(variant === undefined ? {} : { variant }),
       ...(isVersion ? { version: String(version) } : {}),

@@ -41,7 +41,7 @@ export async function askWriters(run: ViewRun, { hasAsked }: Pick<SeenLog, 'hasA
 /** To be asked once the row is there: those before it change no more. A version that is being filled may wait for the cut. */
 async function keepsBoundary({ deps, request, codec }: ViewRun, row: RunRow): Promise<boolean> {
   if (request.isDue) return false;
-  const earlier = (await deps.runs.ofVersion(row.version)).filter(({ number }) => number < row.number);
+  const earlier = (await deps.runs.inForce(row.version)).filter(({ number }) => number < row.number);
   const last = earlier.findLast(isOpened);
   return last?.state === 'finished' && (codec.source.pushes === 'keep' || last.boundary === row.proposed);
 }

@@ -42,7 +42,7 @@ export interface PreparedRun {
 }
 
 /** What is there of a version when a run of it is planned. */
-export interface VersionRows {
+interface VersionRows {
   readonly marks: readonly NodeMark[];
   /**
    * All, or those from the lowest mark's on where one of them has finished: what a run can build on, what it must cover,
@@ -52,7 +52,7 @@ export interface VersionRows {
 }
 
 /** The marks first: a row that one names is there. */
-export async function readVersionRows({ deps, codec }: Pick<ViewRun, 'deps' | 'codec'>): Promise<VersionRows> {
+async function readVersionRows({ deps, codec }: Pick<ViewRun, 'deps' | 'codec'>): Promise<VersionRows> {
   const marks = await deps.store.marks(codec.version);
   const lowest = marks.reduce((least, { run }) => Math.min(least, run ?? 0), marks.length === 0 ? 0 : Infinity);
   const rows = await deps.runs.ofVersion(codec.version, lowest);

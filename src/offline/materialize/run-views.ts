@@ -12,7 +12,6 @@ import { openRunSources, type RunSources } from './run-sources.ts';
 import { rehearseView, runAsked } from './run-view.ts';
 import { seeLog, seenLog, type SeenLog } from './seen-log.ts';
 import { findStandingRun } from './standing-run.ts';
-import { readVersionRows } from './prepare-run.ts';
 import { explained, openViewRun, type RunDeps, type ViewRun, workOn } from './view-run.ts';
 import type { RunRequest } from './run-request.ts';
 
@@ -80,11 +79,11 @@ async function beginView(
 function standingOf(run: ViewRun, log: SeenLog): Promise<MaterializedView | undefined> {
   const { deps, codec, request, asOf } = run;
   return workOn(run, async () => {
-    const before = await readVersionRows(run);
-    const standing = await findStandingRun(run, before, log);
+    const rows = await deps.runs.inForce(codec.version);
+    const standing = await findStandingRun(run, rows, log);
     if (standing === undefined) return undefined;
     // What becomes of one that asks is not known yet.
-    const lastRun = before.rows.findLast(({ state }) => state !== 'asked')?.number ?? 0;
+    const lastRun = rows.findLast(({ state }) => state !== 'asked')?.number ?? 0;
     const now = deps.clock.nowMicros();
     await deps.runs.noteLook(codec.version, { at: now, lastRun });
     const findings = checkStanding({ codec }, standing.counts?.newestMicros ?? null, now);
