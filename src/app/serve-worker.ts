@@ -155,7 +155,9 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
       const sharesRuns = mixesRows === false;
       logger[isAccelerated || isUnshown ? 'info' : 'debug'](
         { artifact: id, providers, nodesByProvider: nodesByProvider ?? null, placement, sharesRuns },
-        isUnshown ? 'a model is in memory; no row shows that its requests may share a run' : 'a model is in memory',
+        isUnshown
+          ? 'a model is in memory; nothing shows that its rows are independent, so each call runs alone'
+          : 'a model is in memory',
       );
     },
   });

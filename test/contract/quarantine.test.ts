@@ -110,8 +110,18 @@ describe.each(testDatabases('the quarantine and feeds'))('on $name', (databases)
       expect(await putBack('s', '1', '2')).toBe(1);
       const after = await loadReleases(database);
       expect([before.lastOf('s'), after.lastOf('s'), after.lastOf('nothing')]).toEqual([1, 3, 0]);
-      expect(after.of('s')).toEqual([{ columns, hashes: new Set(['1', '2']) }]);
-      expect((await loadReleases(database, before.last)).of('s')).toEqual([{ columns, hashes: new Set(['1']) }]);
+      expect(after.of('s')).toEqual([
+        {
+          columns,
+          hashes: new Map([
+            ['1', ending.at],
+            ['2', ending.at],
+          ]),
+        },
+      ]);
+      expect((await loadReleases(database, before.last)).of('s')).toEqual([
+        { columns, hashes: new Map([['1', ending.at]]) },
+      ]);
     });
   });
 

@@ -302,7 +302,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
     project: 'p',
     repo: 'repo',
     registry: { url: 'sqlite:r.db' },
-    online: { url: 'lmdb:o', mapSize: '1GB', keepVersions: '2d' },
+    online: { url: 'lmdb:o', mapSize: '1GB', keepVersions: '2d', replicas: 1 },
     offline: { engine: 'duckdb', path: 'off', memory: 512_000_000, threads: 2, extensions: 'ext', cache: '5GB' },
     artifacts: { url: 'file:a' },
     orchestrator: {

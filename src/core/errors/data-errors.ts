@@ -95,7 +95,7 @@ export const DATA_ERRORS = define({
   },
   HR_OTHER_REGISTRY: {
     status: 503,
-    grpc: 'FAILED_PRECONDITION',
+    grpc: 'UNAVAILABLE',
     title: 'Online store of another registry',
     help: 'The online store was filled by another registry, whose numbers of writers and runs mean other pushes and runs than this one’s. Set `online.url` to this registry’s own store, or to an empty one. Where the other registry is gone for good, `headrace online adopt` takes its store over.',
   },
