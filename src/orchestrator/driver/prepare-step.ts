@@ -52,7 +52,7 @@ export async function prepareStep(
       return { ...prepared, order: null, items, ...(placed && { anew: placed.anew }) };
     }
     const order = await orderOf(run, node, scope, list, results);
-    const placed = await placeBegun(objects, row, list, order.needs);
+    const placed = await placeBegun(objects, row, list, order);
     const { placement } = placed ?? {};
     const written = await writeOrder(objects, placement === undefined ? order : { ...order, placement });
     return { ...prepared, order: written, ...(placed && { anew: placed.anew }) };

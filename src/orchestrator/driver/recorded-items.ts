@@ -24,27 +24,27 @@ export async function readPlacement(objects: ObjectStore, placement: string | nu
 }
 
 /**
- * Places the children of a row that had begun some beside those. `now`: what it runs over by now; of a step `needs`, too, whose results
- * its tasks take. Undefined where it had begun none. Throws HR_STORAGE_UNAVAILABLE.
+ * Places the children of a row that had begun some beside those. `now`: what it runs over by now; of a step its order of now, too, whose
+ * needs its tasks take. Undefined where it had begun none. Throws HR_STORAGE_UNAVAILABLE.
  */
 export async function placeBegun(
   objects: ObjectStore,
   row: BegunRow | undefined,
   now: ItemList,
-  needs?: StepOrder['needs'],
+  order?: Pick<StepOrder, 'action' | 'needs'>,
 ): Promise<{ readonly placement: Placement | undefined; readonly anew: NonNullable<Prepared['anew']> } | undefined> {
   if (row === undefined || row.nextIndex === 0) return undefined;
-  const before = needs === undefined ? await readList(objects, row, now) : await readStep(objects, row, now);
+  const before = order === undefined ? await readList(objects, row, now) : await readStep(objects, row, now);
   const placementBefore = await readPlacement(objects, row.placement);
-  const others = before?.needs === undefined || needs === undefined ? [] : otherNeeds(before.needs, needs);
-  const isMadeAnew = before === undefined || others.length > 0;
+  const why = before?.order === undefined || order === undefined ? undefined : whyAnew(before.order, order);
+  const isMadeAnew = before === undefined || why !== undefined;
   const list = { ...before?.list, placement: placementBefore };
   const { placement, end, dropped, isMoved } = placeAnew(list, row.nextIndex, now, isMadeAnew);
   const words =
     before === undefined
       ? 'it runs anew: the items that its tasks were begun for are not recorded'
-      : others.length > 0
-        ? `it runs anew: ${others.map((name) => `"${name}"`).join(', ')} gave another result since`
+      : why !== undefined
+        ? `it runs anew: ${why}`
         : wordsOf(before.list, now, isMoved);
   const where = placement === undefined ? null : await storeJson(objects, placement);
   return { placement, anew: { placement: where, end, dropped, words } };
@@ -52,14 +52,14 @@ export async function placeBegun(
 
 interface Recorded {
   readonly list: ItemList;
-  /** Of a step whose order is there: the results that its tasks were given. */
-  readonly needs?: StepOrder['needs'];
+  /** Of a step whose order is there. */
+  readonly order?: Pick<StepOrder, 'action' | 'needs'>;
 }
 
 async function readStep(objects: ObjectStore, row: BegunRow, now: ItemList): Promise<Recorded | undefined> {
   if (row.order === null) return await readList(objects, row, now);
   const order = await unlessUnreadable(readOrder(objects, row.order));
-  return order && { list: { foreach: order.foreach, over: order.over }, needs: order.needs };
+  return order && { list: { foreach: order.foreach, over: order.over }, order };
 }
 
 async function readList(objects: ObjectStore, { list }: BegunRow, now: ItemList): Promise<Recorded | undefined> {
@@ -79,6 +79,22 @@ async function unlessUnreadable<T>(reading: Promise<T>): Promise<T | undefined> 
     if (toHeadraceError(error).code === 'HR_ARTIFACT_UNREADABLE') return undefined;
     throw error;
   }
+}
+
+/** Why no task of a step can be kept, whatever its item is. */
+function whyAnew(
+  before: Pick<StepOrder, 'action' | 'needs'>,
+  now: Pick<StepOrder, 'action' | 'needs'>,
+): string | undefined {
+  const others = otherNeeds(before.needs, now.needs);
+  if (others.length > 0) return `${others.map((name) => `"${name}"`).join(', ')} gave another result since`;
+  const [was, is] = [slicesOf(before), slicesOf(now)];
+  // The first of four slices holds other rows than the first of six.
+  return was === is ? undefined : `its rows are cut into ${is ?? 1} slices since, into ${was ?? 1} before`;
+}
+
+function slicesOf({ action }: Pick<StepOrder, 'action'>): number | undefined {
+  return action.kind === 'predict' ? action.slices : undefined;
 }
 
 /** Needs that both have, and whose results differ: one that was added or taken away is an edit of the code, which what finished outlives. */
