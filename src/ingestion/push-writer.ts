@@ -169,7 +169,7 @@ export async function openPushWriter(
       const granted = await keys.decide(claim, entry, own, decided);
       // Whoever was there first counts, or is settled to: it need not be waited for.
       if (!holdsClaim(entry, granted.holding))
-        return feed === undefined ? repeatOf(deps.log, granted, entry) : secondOf(granted);
+        return feed === undefined ? repeatOf(deps.log, granted, entry, store.release) : secondOf(granted);
       if (feed !== undefined && entry.key !== undefined) own.feeds.add(feed, partOfStep(entry.key));
       ({ durable } = granted);
     } else decided(true);

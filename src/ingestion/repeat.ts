@@ -1,8 +1,8 @@
 // A push whose Idempotency-Key another entry holds: answered with what came of that one.
 
 import { HeadraceError, invalid, sha256Hex, stringifyJson } from '../core/index.ts';
-import type { EventLog, IdempotencyKey, LogEntry } from '../events/index.ts';
-import type { StoreWriter } from '../online/index.ts';
+import type { EventLog, IdempotencyKey, LogEntry, WriterRow } from '../events/index.ts';
+import type { ClaimPlace, StoreWriter } from '../online/index.ts';
 import { claimId, type GrantedClaim } from './claim-desk.ts';
 import { endOfStep, feedOf } from './feed-key.ts';
 import { LOGGED, type PushResult, repeatedResult } from './push-result.ts';
@@ -10,18 +10,28 @@ import { LOGGED, type PushResult, repeatedResult } from './push-result.ts';
 /**
  * The first result. Throws HR_IDEMPOTENCY for other rows, HR_PUSH_UNDER_WAY while there is none, HR_PUSH_LOST where there
  * will be none. A writer that has ended answered, or settled, each of its entries: where a failing node lost the result of
- * one, all that is known is that it was accepted. Of one that was forgotten nobody can know that.
+ * one, all that is known is that it was accepted. Of one that was forgotten nobody can know that. Where the entry that holds
+ * the key is void, because the store lost that its claim was given up, `release` gives it up again: HR_ONLINE_UNAVAILABLE.
  */
 export async function repeatOf(
-  log: Pick<EventLog, 'writers'>,
+  log: Pick<EventLog, 'contents' | 'read' | 'writers'>,
   { holding, durable }: GrantedClaim,
   entry: Pick<LogEntry, 'key' | 'count'>,
+  release: (claims: readonly ClaimPlace[]) => Promise<void>,
 ): Promise<PushResult> {
   const { key = '', hash } = entry.key ?? {};
   if (holding.payloadHash !== hash) throw otherRows(key);
   if (holding.result !== undefined) return repeatedResult(holding.result, durable);
   const holder = (await log.writers()).find(({ number }) => number === holding.writer);
-  if (holder?.state === 'ended') return { accepted: entry.count, duplicate: true, views: [], durable };
+  if (holder?.state === 'ended') {
+    if (!(await isVoid(log, holder, holding.offset)))
+      return { accepted: entry.count, duplicate: true, views: [], durable };
+    await release([holding]);
+    throw new HeadraceError(
+      'HR_ONLINE_UNAVAILABLE',
+      `the push that holds Idempotency-Key "${key}" counts nowhere: the online store could not keep its key safely, and has lost since that it was given up. Send it again.`,
+    );
+  }
   if (holder?.state === 'forgotten') {
     throw new HeadraceError(
       'HR_PUSH_LOST',
@@ -34,10 +44,32 @@ export async function repeatOf(
   );
 }
 
+/** Whether an entry of a writer that has ended is known to be void: it lies in a shipped cut whose reading leaves it out. */
+async function isVoid(
+  log: Pick<EventLog, 'contents' | 'read'>,
+  { number, removed }: WriterRow,
+  offset: number,
+): Promise<boolean> {
+  // Offsets count the rows of all cuts: of those that were removed nobody knows how many there were.
+  if (removed > 0) return false;
+  const cuts = (await log.contents()).filter(({ writer }) => writer === number).sort((a, b) => a.cut - b.cut);
+  let [before, isFound] = [0, false];
+  for (const { cut, rows } of cuts) {
+    if (rows === null) return false;
+    const end = before + [...rows.values()].reduce((sum, count) => sum + count, 0);
+    if (before <= offset && offset <= end) {
+      isFound = true;
+      for await (const entry of log.read(number, cut, cut)) if (entry.offset === offset) return false;
+    }
+    before = end;
+  }
+  return isFound;
+}
+
 /** What came of the push that holds the key, where that had these rows; undefined else. Throws as `repeatOf` does. */
 export async function findRepeat(
-  log: Pick<EventLog, 'writers'>,
-  store: Pick<StoreWriter, 'claims'>,
+  log: Pick<EventLog, 'contents' | 'read' | 'writers'>,
+  store: Pick<StoreWriter, 'claims' | 'release'>,
   source: string,
   key: IdempotencyKey,
   count: number,
@@ -47,7 +79,7 @@ export async function findRepeat(
   if (holding === undefined) return undefined;
   const granted = { holding, durable };
   if (feedOf({ source, key }) !== undefined) return secondOf(granted);
-  return holding.payloadHash === key.hash ? repeatOf(log, granted, { key, count }) : undefined;
+  return holding.payloadHash === key.hash ? repeatOf(log, granted, { key, count }, store.release) : undefined;
 }
 
 /** Of a feed's batch that came second: where to go on. */
