@@ -9,26 +9,23 @@ import { fullIt } from '../support/tier.ts';
 
 const QUICK = 100;
 const FULL = 2000;
-/** Goes wrong: a log that could not be ended keeps its key for ever. */
-const KNOWN_WRONG = 1790;
 /** Histories that go wrong without a rule, so that nobody need search. Whoever changes what a seed plays searches anew. */
 const CAUGHT_BY: Readonly<Record<keyof ModelRules | keyof typeof CODE_RULES, number>> = {
-  waitsForReplica: 7,
-  promisesReplica: 19,
+  waitsForReplica: 34,
+  promisesReplica: 67,
   keepsGreater: 225,
-  fences: 4,
+  fences: 7,
   locks: 1,
   raisesHolder: 3,
-  'refold-unsealed': 25,
-  'refold-sealed': 19,
-  'hold-settled': 379,
+  'refold-unsealed': 19,
+  'refold-sealed': 149,
   'settle-void': 5,
   'decide-void': 1,
   'give-up': 1,
   'give-up-again': 7,
-  'seal-settled': 4,
+  'seal-settled': 1,
   'answer-last': 1,
-  'refold-mark': 1,
+  'refold-mark': 3,
 };
 /** How often something happens in the quick histories, at least: those in which little happens would prove little. */
 const LEAST = { acknowledged: 1500, failovers: 100, crashes: 200, 'late commands': 30, 'run finished': 100 };
@@ -37,7 +34,6 @@ async function playAll(count: number) {
   const counts: Record<string, number> = {};
   const wrong: string[] = [];
   for (let seed = 1; seed <= count; seed++) {
-    if (seed === KNOWN_WRONG) continue;
     const played = await playHistory(seed);
     if (played.wrong !== undefined) wrong.push(`${seed}: ${played.wrong}`);
     for (const [what, times] of Object.entries(played.counts)) counts[what] = (counts[what] ?? 0) + times;
@@ -58,10 +54,6 @@ describe('what is pushed', () => {
   // twin: test/property/real-histories.test.ts > counts once when it was acknowledged, in 100 histories
   fullIt('counts once when it was acknowledged, in 2,000 histories', async () => {
     expect((await playAll(FULL)).wrong).toEqual([]);
-  });
-
-  it.fails('is answered when it is sent again, also in the history that is known to go wrong', async () => {
-    expect((await playHistory(KNOWN_WRONG)).wrong).toBeUndefined();
   });
 
   it.each(Object.keys(ALL_RULES) as (keyof ModelRules)[])('goes wrong on a store or log without %s', async (rule) => {

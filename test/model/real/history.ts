@@ -214,7 +214,8 @@ class History {
         logger: silentLogger,
         limits: { ...LIMITS, timeoutMs: 600_000, memoryBytes: this.#memoryBytes },
       },
-      { definitions: () => definitions },
+      // Each look looks for dead writers, too, and ends what could not be ended yet.
+      { definitions: () => definitions, settleEveryMs: 0 },
     );
     return Object.assign(owner, { ingestion });
   }

@@ -27,12 +27,6 @@ export const CODE_RULES = {
     line: '    await refoldDecided(node);',
     instead: '',
   },
-  'hold-settled': {
-    says: 'a settler writes again what it settled, too',
-    file: 'src/ingestion/settle.ts',
-    line: '  linked = relinks.link;',
-    instead: '',
-  },
   'settle-void': {
     says: 'a settler voids what does not hold its claim',
     file: 'src/ingestion/settle.ts',
