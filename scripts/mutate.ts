@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, globSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mulberry32 } from '../test/support/chance.ts';
+import { seeded } from '../src/core/index.ts';
 import { makeOwnedFolder } from '../test/support/owned-folder.ts';
 import { type Edit, faultsOf } from './mutate/draw-faults.ts';
 import { chooseFor } from './test/affected/choose-tests.ts';
@@ -27,7 +27,7 @@ if (read === 'help' || 'problem' in read) {
   process.exit(read === 'help' ? 0 : 2);
 }
 const { folders, sample, limitMs, faults: given } = read.options;
-const random = mulberry32(read.options.seed);
+const random = seeded(read.options.seed);
 const controls: Record<string, ReturnType<typeof runTests>> = {};
 endRunsOnSignal();
 const [graph, record] = [readImportGraph(), readRecord()];

@@ -85,8 +85,7 @@ export function readJob(text: string): Job | undefined {
     return undefined;
   }
   if (!Value.Check(JOB_SHAPE, found)) return undefined;
-  // What was asked for is compared with what is asked for now, member by member. One that says no boundary is of a time when all
-  // had `at`.
+  // The caller compares it with the present job, member by member. Jobs from before `boundary` was kept were all computed with `at`.
   const job = found as unknown as Omit<Job, 'boundary'> & Partial<Job>;
   return { ...job, boundary: job.boundary ?? 'at' };
 }

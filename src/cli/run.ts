@@ -186,7 +186,7 @@ export function presentSummary({
   };
 }
 
-/** Of a group each item may have some. */
+/** So many edits are listed: each item of a group may have edits of its own. */
 const MOST_EDITS = 20;
 
 export function describeRun(run: RunResult): string {

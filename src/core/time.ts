@@ -182,7 +182,7 @@ export function formatTimestamp(at: Micros): string {
   return `${base}.${digits.endsWith('000') ? digits.slice(0, 3) : digits}Z`;
 }
 
-/** Of a timestamp's value the whole seconds since 1970, and the microseconds past them. */
+/** Splits a timestamp's value into whole seconds since 1970 and the microseconds after them. */
 export function secondsOfTime(time: number): { readonly seconds: number; readonly fraction: number } {
   if (Number.isSafeInteger(time)) {
     const seconds = Math.floor(time / MICROS_PER_SECOND);

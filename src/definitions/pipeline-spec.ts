@@ -64,7 +64,7 @@ export interface StepSpec {
   readonly catch?: true;
   /** What it gave for the same code, parameters, item and needs is taken again. */
   readonly cache?: true;
-  /** Of a cached step: its tasks are given their place among the items, which is a part of what they go by then. */
+  /** A cached step's tasks receive their index among the items, and the index is part of the cache key. */
   readonly index?: true;
   readonly timeoutMicros: Micros | null;
   readonly resources: { readonly cpu?: number; readonly memory?: string };

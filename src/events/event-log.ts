@@ -86,7 +86,7 @@ export interface WriterRow {
   /** The offset that its log had come to when it last reported; 0 before it did. */
   readonly logged: number;
   readonly registeredMicros: Micros;
-  /** When it last told of itself, by its own clock: for people. It changes each time. */
+  /** When its holder last reported, by the holder's clock. It changes with each report, so a reader that sees it stand still knows that nobody reports. */
   readonly seenMicros: Micros;
   /** Where its holder's folder lies: device, inode and the machine's boot. Null where that is not known, and in a topic. */
   readonly place: string | null;
@@ -161,8 +161,8 @@ export interface LogWriter {
  */
 export interface EventLog {
   /**
-   * Registers this process as a new writer and takes its lock. Its number is above those that the registry knows, and above
-   * the one that was `seen`.
+   * Registers this process as a new writer and takes its lock. Its number is greater than each number in the registry, and
+   * greater than `seen.number`, which the online store keeps.
    */
   register(seen?: SeenWriter): Promise<LogWriter>;
   /**

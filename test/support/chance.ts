@@ -1,5 +1,7 @@
 // Chance by a seed, so that a history can be played again.
 
+import { seeded } from '../../src/core/index.ts';
+
 export interface Random {
   /** In [0, 1), of 32 bits. */
   next(): number;
@@ -14,20 +16,9 @@ export interface Random {
   shuffled<T>(items: readonly T[]): T[];
 }
 
-/** Numbers in [0, 1), of 32 bits, the same for the same beginning. */
-export function mulberry32(begin: number): () => number {
-  let state = begin >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 export function createRandom(seed: number): Random {
   // The seed's hash, so that neighbours differ from their first number on.
-  const next = mulberry32(Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b));
+  const next = seeded(Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b));
   const between = (from: number, to: number): number => from + Math.floor(next() * (to - from));
   const sample = <T>(items: readonly T[], count: number): T[] => {
     const left = [...items];

@@ -1,6 +1,6 @@
 // Which Python files a script runs: it and those that it imports, by their import statements. Only files of the script's own folder
 // are looked for; what lies elsewhere is an installed package. Where an import can't be seen in the text, nothing is left out:
-// the caller takes the whole folder, and tells the reason. No Python runs: `apply` works on machines without one.
+// the caller takes the whole folder and reports the reason. No Python runs: `apply` works on machines without one.
 
 import { posix } from 'node:path';
 import { namedFiles } from './named-paths.ts';
@@ -226,7 +226,7 @@ function literalImport(tokens: readonly Token[], at: number): PythonImport | und
 }
 
 interface Token {
-  /** Of a string `text` is what stands in the quotes; '' where parts of it are known only as it runs. */
+  /** `text` of a string is what its quotes hold; '' where Python computes parts of it (an f-string). */
   readonly kind: 'name' | 'string' | 'other' | 'end';
   readonly text: string;
 }

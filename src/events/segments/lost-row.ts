@@ -1,5 +1,5 @@
 // A writer whose row the registry has lost with its last commits: the row is added again, with the segments that the object
-// store holds of its log. Whether a folder is of this registry its own file says, for a row that is not there cannot.
+// store holds of its log. A file in each folder names the registry that it belongs to, since the lost row can't.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -185,7 +185,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     return restoreRow(row, first, { writers, shipped, objects, clock, logger });
   };
 
-  /** The folders that lie here, of writers that are not forgotten; others are tidied, or told of. */
+  /** Lists the folders of writers that are not forgotten. Removes what is left of forgotten ones, or logs why it can't. */
   const findLogs = async (): Promise<FoundLog[]> => {
     const entries = await inLogFolder(path, () => readdir(path, { withFileTypes: true }));
     const rows = await writers.all();

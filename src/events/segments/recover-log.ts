@@ -21,7 +21,7 @@ const HEAD_LIMIT_BYTES = 4096;
 export interface RecoverContext {
   readonly shipped: ShippedTable;
   readonly logger: Logger;
-  /** Of a folder that may be a copy: where the segments are that another copy may have shipped. */
+  /** Given where the folder may be a copy: the store that holds the segments which another copy may have shipped. */
   readonly objects?: ObjectStore | undefined;
 }
 

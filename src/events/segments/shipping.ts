@@ -1,6 +1,7 @@
 // Brings a log's ended segments to the object store, in order, then records them in the registry, then removes the local
-// file. Each step may be repeated; one that failed is, by the next call. A process that holds the log no more does none of it:
-// it is asked for before an object is put, which replaces no other, and again in the transaction that records it.
+// file. Each step may be repeated, and the next call repeats one that failed. A process that has lost the log does none of
+// them: it looks whether it is still the holder before it puts an object (which never replaces another), and again in the
+// transaction that records the segment.
 
 import { readFile } from 'node:fs/promises';
 import type { Kysely } from 'kysely';

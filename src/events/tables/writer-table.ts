@@ -1,7 +1,7 @@
 // The registry's rows of writers. What a holder tells is taken only while it is the holder: one that was forgotten, or
 // whose log another holds by now, learns so from the row that it can't change.
 
-import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
+import { type Kysely, type RawBuilder, type Selectable, sql, type UpdateObject } from 'kysely';
 import { HeadraceError, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { SeenWriter, WriterRow } from '../event-log.ts';
@@ -9,8 +9,8 @@ import type { EventTables } from './schema.ts';
 
 export interface WriterTable {
   /**
-   * Gives the next number, above the one that was `seen`; `also` is done in the same transaction, which no other registration
-   * goes beside.
+   * Gives the next number, which is greater than `seen.number` too. Runs `also` in the same transaction; registrations
+   * run one after another.
    */
   register(writer: NewWriter, seen?: SeenWriter, also?: AlsoRegister): Promise<WriterRow>;
   /** Adds a row that was lost; false where there is one of that number. */
@@ -134,28 +134,15 @@ export function openWriterTable(database: Database): WriterTable {
         .executeTakeFirst();
       return row && toWriterRow(row);
     },
-    async touch({ number, token, holder }, atMicros, trx = db) {
-      const { numUpdatedRows } = await trx
-        .updateTable('event_writers')
-        .set({ seen_micros: seenAt(atMicros) })
-        .where('number', '=', number)
-        .where('token', '=', token)
-        .where('holder', '=', holder)
-        .where('state', '!=', 'forgotten')
-        .executeTakeFirst();
-      return numUpdatedRows > 0n;
-    },
-    async tell({ number, token, holder }, { seenMicros, cut, shipped, logged, state }) {
-      const { numUpdatedRows } = await db
-        .updateTable('event_writers')
-        .set({ seen_micros: seenAt(seenMicros), cut, shipped, logged, ...(state === undefined ? {} : { state }) })
-        .where('number', '=', number)
-        .where('token', '=', token)
-        .where('holder', '=', holder)
-        .where('state', '!=', 'forgotten')
-        .executeTakeFirst();
-      return numUpdatedRows > 0n;
-    },
+    touch: (writer, atMicros, trx = db) => report(trx, writer, { seen_micros: seenAt(atMicros) }),
+    tell: (writer, { seenMicros, cut, shipped, logged, state }) =>
+      report(db, writer, {
+        seen_micros: seenAt(seenMicros),
+        cut,
+        shipped,
+        logged,
+        ...(state === undefined ? {} : { state }),
+      }),
     async forget(number) {
       await find(number);
       await db
@@ -174,6 +161,23 @@ export async function shippedCuts(opened: Kysely<unknown>): Promise<ReadonlyMap<
   const db = opened as Kysely<EventTables>;
   const rows = await db.selectFrom('event_writers').select(['number', 'shipped']).execute();
   return new Map(rows.map(({ number, shipped }) => [number, shipped]));
+}
+
+/** One writer's report of itself; false where another holds its log, or the writer was forgotten. */
+async function report(
+  db: Kysely<EventTables>,
+  { number, token, holder }: LogHolder,
+  set: UpdateObject<EventTables, 'event_writers'>,
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('event_writers')
+    .set(set)
+    .where('number', '=', number)
+    .where('token', '=', token)
+    .where('holder', '=', holder)
+    .where('state', '!=', 'forgotten')
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
 }
 
 /** The time, changed in any case: who watches a writer sees by it that the writer lives, also where its clock stands still. */

@@ -2,8 +2,14 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Micros } from '../../core/index.ts';
-import type { Coverage, OpenedRow, SnapshotFile, ViewCodec } from '../../online/index.ts';
-import type { RunChanges } from '../../online/index.ts';
+import {
+  type Coverage,
+  fileKey,
+  type OpenedRow,
+  type RunChanges,
+  type SnapshotFile,
+  type ViewCodec,
+} from '../../online/index.ts';
 import type { FactsDeps, LogRows } from '../facts/facts.ts';
 import { openLogRows } from '../facts/open-facts.ts';
 
@@ -38,10 +44,10 @@ export async function findChanges(
   // All but the new cuts is taken as read.
   const before: Coverage = { floor: Infinity, cuts: new Map(cuts.map(({ writer, after }) => [writer, after])) };
   const log = await openLogRows(connection, codec.source, deps, before, next.coverage);
-  const lacked = new Set(files.map(nameOf));
+  const lacked = new Set(files.map(fileKey));
   const known = since.flatMap((row) => knownApart(row, next));
   return {
-    files: next.snapshot.flatMap((file, i) => (lacked.has(nameOf(file)) ? [i] : [])),
+    files: next.snapshot.flatMap((file, i) => (lacked.has(fileKey(file)) ? [i] : [])),
     log,
     cuts,
     passed,
@@ -68,10 +74,6 @@ export function knownApart(
 
 /** Whether each file of the one is in the other, unchanged. */
 export function isWithin(files: readonly SnapshotFile[], snapshot: readonly SnapshotFile[]): boolean {
-  const names = new Set(snapshot.map(nameOf));
-  return files.every((file) => names.has(nameOf(file)));
-}
-
-function nameOf({ path, size, etag }: SnapshotFile): string {
-  return `${size} ${etag} ${path}`;
+  const names = new Set(snapshot.map(fileKey));
+  return files.every((file) => names.has(fileKey(file)));
 }

@@ -5,7 +5,7 @@ import type { Micros } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { NodeMark } from '../online-store.ts';
 import { coveredCut, type Coverage } from './coverage.ts';
-import type { RunRow, SnapshotFile } from './run-row.ts';
+import { fileKey, type RunRow, type SnapshotFile } from './run-row.ts';
 
 /** What a plan looks at of a row. */
 export type PlannedRow = Pick<RunRow, 'number' | 'state' | 'proposed' | 'boundary' | 'coverage' | 'isFull'> & {
@@ -231,9 +231,8 @@ function isOpened(row: PlannedRow): row is OpenedRow {
 
 /** Files of one snapshot that another lacks or has in another state. */
 function filesBeyond(files: readonly SnapshotFile[], known: readonly SnapshotFile[]): readonly SnapshotFile[] {
-  const nameOf = ({ path, size, etag }: SnapshotFile) => `${size} ${etag} ${path}`;
-  const names = new Set(known.map(nameOf));
-  return files.filter((file) => !names.has(nameOf(file)));
+  const names = new Set(known.map(fileKey));
+  return files.filter((file) => !names.has(fileKey(file)));
 }
 
 function cutOf(cuts: ReadonlyMap<number, number>, writer: number): number {

@@ -13,6 +13,11 @@ export interface SnapshotFile {
   readonly etag: string;
 }
 
+/** The same for a file that did not change, and for no other. */
+export function fileKey({ path, size, etag }: SnapshotFile): string {
+  return `${size} ${etag} ${path}`;
+}
+
 export type RunState = 'asked' | 'open' | 'finished' | 'abandoned';
 
 export interface RunRow {

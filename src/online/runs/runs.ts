@@ -38,8 +38,8 @@ export interface Runs {
   /** The registry that they are of. */
   registry(): Promise<string>;
   /**
-   * One transaction: abandons the version's last run where it is unfinished, and adds a row that asks. Its number is above
-   * that of every run before, and above the one that was `seen`.
+   * One transaction: abandons the version's last run where it is unfinished, and adds a row that asks. Its number
+   * is greater than each number in the registry, and greater than `seen.number`, which the online store keeps.
    */
   ask(run: NewRun, seen?: SeenNumber): Promise<RunRow>;
   /** Durable before the first base. Undefined when the run is no longer the version's last. */

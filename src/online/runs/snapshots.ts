@@ -4,7 +4,7 @@
 import type { Kysely } from 'kysely';
 import type { Migration } from '../../storage/index.ts';
 import type { VersionId } from '../online-store.ts';
-import type { SnapshotFile } from './run-row.ts';
+import { fileKey, type SnapshotFile } from './run-row.ts';
 
 interface Tables {
   /** A file of the snapshots from run `first_run` on, up to but not including `gone_run`; null: to the newest. */
@@ -164,8 +164,6 @@ export const snapshotsMigration: Migration = {
 
 // The tables that this file made, beside the runs' own.
 const tablesOf = (db: Kysely<unknown>): Kysely<Tables> => db as Kysely<Tables>;
-
-const fileKey = ({ path, size, etag }: SnapshotFile): string => `${size} ${etag} ${path}`;
 
 function* chunksOf<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < items.length; from += CHUNK) yield items.slice(from, from + CHUNK);
