@@ -17,7 +17,6 @@ export type { CacheReads, StepOrder } from './step/order.ts';
 export {
   openInterpreter,
   openPythonEnvironments,
-  openPythonVersion,
   type PythonEnvironments,
 } from './step/python-environment.ts';
 export type { EnvironmentBuild } from './step/tell-build.ts';
@@ -36,7 +35,7 @@ export { collectEndedRuns } from './rows/collect-ended-runs.ts';
 export { collectEnvironments } from './step/collect-environments.ts';
 export { whyStep, type WhyStep } from './why-step.ts';
 export type { RunTrigger } from './rows/run-store.ts';
-export { poolSlotRows, runStoreRows } from './rows/run-rows-owner.ts';
+export { cachedOutputRows, poolSlotRows, runStoreRows } from './rows/run-rows-owner.ts';
 export { migratePipelines } from './rows/tables.ts';
 export { diffRuns, type RunDifference } from './diff-runs.ts';
 export { followLogs } from './follow-logs.ts';

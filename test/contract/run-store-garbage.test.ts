@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { fixedClock } from '../../src/core/index.ts';
 import { collectEndedRuns } from '../../src/orchestrator/rows/collect-ended-runs.ts';
 import { openRunStore } from '../../src/orchestrator/rows/open-run-store.ts';
-import { runStoreRows } from '../../src/orchestrator/rows/run-rows-owner.ts';
+import { cachedOutputRows, runStoreRows } from '../../src/orchestrator/rows/run-rows-owner.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
 import { blobKey, type Database, type ObjectStore, openDatabase } from '../../src/storage/index.ts';
 import { openObjectStore, putBlob, type RowsOwner } from '../../src/storage/index.ts';
@@ -49,10 +49,18 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
     await store.release(id, epoch);
   };
 
+  const owners = (): readonly RowsOwner[] => [runStoreRows(objects), cachedOutputRows(objects)];
+  const neededOthers = async (): Promise<readonly string[]> => {
+    const found: string[] = [];
+    for (const owner of owners())
+      for await (const { kind, id } of owner.needs?.(db.tables()) ?? []) found.push(`${kind} ${id}`);
+    return found;
+  };
   /** Keys that the rows need, and what is said of one that is gone. */
   const needed = async (): Promise<ReadonlyMap<string, string>> => {
     const found = new Map<string, string>();
-    for await (const { key, ifGone } of runStoreRows(objects).objects?.(db.tables()) ?? []) found.set(key, ifGone);
+    for (const owner of owners())
+      for await (const { key, ifGone } of owner.objects?.(db.tables()) ?? []) found.set(key, ifGone);
     return found;
   };
 
@@ -73,9 +81,26 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
     const lost = [long, file, 'e'.repeat(64), order].map((hash) => [blobKey(hash), 'lost'] as const);
     const unsaid = [named, code].map((hash) => [blobKey(hash), 'unsaid'] as const);
     expect(await needed()).toEqual(new Map([...lost, ...unsaid, ['runs/r/logs/fan/0/1.txt', 'unsaid']]));
-    const needs = [];
-    for await (const need of runStoreRows(objects).needs?.(db.tables()) ?? []) needs.push(`${need.kind} ${need.id}`);
-    expect(needs).toEqual(['definitions h', 'training set 0123456789abcdef']);
+    expect(await neededOthers()).toEqual(['definitions h', 'training set 0123456789abcdef']);
+  });
+
+  it('name what a cached output needs, also once no task of the run has that output any more', async () => {
+    const file = '1'.repeat(64);
+    const long = await putBlob(objects, text(`{"files":{"a":{"sha256":"${file}","size":1}}}`));
+    const short = `{"model":{"sha256":"${'2'.repeat(64)}"},"set":{"id":"0123456789abcdef"}}`;
+    const outputs = [{ blob: long }, { json: short }];
+    await store.create(newRun('r'));
+    const { epoch } = await store.take('r', elsewhere);
+    const tasks = outputs.map((output, index) => taskOf(index, { expects: null, output }));
+    const cached = outputs.map((output, at) => ({ key: `key${at}`, output, at }));
+    await store.flush('r', epoch, 1, batchOf({ steps: [stepOf({ order: null })], tasks, cached }));
+    // Its foreach has other items since: the rows of both tasks are kept apart.
+    const dropped = [{ step: 'fan', scope: '', numbers: [[0, 2] as const] }];
+    await store.flush('r', epoch, 2, batchOf({ dropped }));
+    expect((await store.cached(['key0', 'key1'])).size).toBe(2);
+    const names = [long, file, '2'.repeat(64)];
+    expect(await needed()).toEqual(new Map(names.map((name) => [blobKey(name), 'lost'])));
+    expect(await neededOthers()).toEqual(['definitions h', 'training set 0123456789abcdef']);
   });
 
   it('name what results of runs without rows name, which another system drives', async () => {

@@ -13,14 +13,9 @@ const ORDER = /^blob:([0-9a-f]{64})$/;
 const RESULT_OUTPUT = /"output":\{"blob":"([0-9a-f]{64})"\}/;
 const TASKS_AT_ONCE = 1000;
 
-/** Of all runs that are kept, whatever became of them: one that failed may be resumed. Blobs never change: each is read once. */
+/** Of all runs that are kept, whatever became of them: one that failed may be resumed. */
 export function runStoreRows(objects: ObjectStore): RowsOwner {
-  const known = new Map<string, Promise<Named>>();
-  const namedInBlob: NamedInBlob = (blob) => {
-    const named = known.get(blob) ?? readText(objects, blob).then(namedIn);
-    known.set(blob, named);
-    return named;
-  };
+  const namedInBlob = openNames(objects);
   return {
     table: 'pipeline_runs',
     // The orchestrator's own tables are in it.
@@ -32,6 +27,25 @@ export function runStoreRows(objects: ObjectStore): RowsOwner {
         .updateTable('pipeline_runs')
         .set((row) => ({ driver: null, lease_until: 0, epoch: row('epoch', '+', 1) }))
         .execute();
+    },
+  };
+}
+
+/**
+ * What cached outputs need while a later run may take them. The task that made one may have gone since: the items of its step were
+ * edited, or it was run anew.
+ */
+export function cachedOutputRows(objects: ObjectStore): RowsOwner {
+  const namedInBlob = openNames(objects);
+  return {
+    table: 'pipeline_cache',
+    // The orchestrator's own tables are in it.
+    async *objects(db) {
+      for await (const { run, json, blob } of cachedOutputs(db as Kysely<PipelineTables>))
+        yield* outputUses({ json, blob }, `a cached step of run ${run}`, namedInBlob);
+    },
+    async *needs(db) {
+      for await (const output of cachedOutputs(db as Kysely<PipelineTables>)) yield* setsOf(output, namedInBlob);
     },
   };
 }
@@ -54,14 +68,39 @@ interface Named {
 
 type NamedInBlob = (blob: string) => Promise<Named>;
 
+/** Blobs never change: each is read once. */
+function openNames(objects: ObjectStore): NamedInBlob {
+  const known = new Map<string, Promise<Named>>();
+  return (blob) => {
+    const named = known.get(blob) ?? readText(objects, blob).then(namedIn);
+    known.set(blob, named);
+    return named;
+  };
+}
+
 interface Output {
   readonly run: string;
-  readonly step: string;
   readonly json: string | null;
   readonly blob: string | null;
 }
 
-async function* outputsOf(db: Kysely<PipelineTables>): AsyncIterable<Output> {
+/** In the order of their keys, some at once. */
+async function* cachedOutputs(db: Kysely<PipelineTables>): AsyncIterable<Output> {
+  for (let after = ''; ; ) {
+    const rows = await db
+      .selectFrom('pipeline_cache')
+      .select(['key', 'run_id as run', 'output as json', 'output_blob as blob'])
+      .where('key', '>', after)
+      .orderBy('key')
+      .limit(TASKS_AT_ONCE)
+      .execute();
+    yield* rows;
+    if (rows.length < TASKS_AT_ONCE) return;
+    after = rows.at(-1)?.key ?? after;
+  }
+}
+
+async function* outputsOf(db: Kysely<PipelineTables>): AsyncIterable<Output & { readonly step: string }> {
   for (const { run_id: run, step, scope } of await keysOfSteps(db)) {
     for (let after = -1; ; ) {
       const rows = await db
@@ -98,9 +137,7 @@ async function* runObjects(
   namedInBlob: NamedInBlob,
 ): AsyncIterable<ObjectUse> {
   for await (const { run, step, json, blob } of outputsOf(db)) {
-    const what = `step ${step} of run ${run}`;
-    if (blob !== null) yield { key: blobKey(blob), what: `output of ${what}`, ifGone: 'lost' };
-    yield* usesOf(await namedInOutput({ json, blob }, namedInBlob), what);
+    yield* outputUses({ json, blob }, `step ${step} of run ${run}`, namedInBlob);
   }
   for (const { run_id: run, step, order_uri: order } of await keysOfSteps(db)) {
     const blob = ORDER.exec(order ?? '')?.[1];
@@ -163,6 +200,15 @@ async function namedInOutput({ json, blob }: Pick<Output, 'json' | 'blob'>, name
   return json === null && blob !== null ? await namedInBlob(blob) : namedIn(json ?? '');
 }
 
+async function* outputUses(
+  output: Pick<Output, 'json' | 'blob'>,
+  what: string,
+  namedInBlob: NamedInBlob,
+): AsyncIterable<ObjectUse> {
+  if (output.blob !== null) yield { key: blobKey(output.blob), what: `output of ${what}`, ifGone: 'lost' };
+  yield* usesOf(await namedInOutput(output, namedInBlob), what);
+}
+
 function* usesOf({ files, blobs }: Named, what: string): Iterable<ObjectUse> {
   for (const name of files) yield { key: blobKey(name), what: `file of ${what}`, ifGone: 'lost' };
   for (const name of blobs) yield { key: blobKey(name), what: `output of ${what}`, ifGone: 'unsaid' };
@@ -173,10 +219,12 @@ async function* runNeeds(db: Kysely<PipelineTables>, namedInBlob: NamedInBlob): 
   for (const { manifest_hash: id } of await db.selectFrom('pipeline_runs').select('manifest_hash').execute()) {
     yield { kind: 'definitions', id };
   }
-  for await (const { json, blob } of outputsOf(db)) {
-    const { trainingSets } = await namedInOutput({ json, blob }, namedInBlob);
-    for (const id of trainingSets) yield { kind: 'training set', id };
-  }
+  for await (const output of outputsOf(db)) yield* setsOf(output, namedInBlob);
+}
+
+async function* setsOf(output: Output, namedInBlob: NamedInBlob): AsyncIterable<Need> {
+  const { trainingSets } = await namedInOutput(output, namedInBlob);
+  for (const id of trainingSets) yield { kind: 'training set', id };
 }
 
 /** Of one that is missing or damaged nothing can be told; that it is so, whoever needs it is told. */
