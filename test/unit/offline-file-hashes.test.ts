@@ -1,11 +1,13 @@
 // The SHA-256 of files are kept: a large file is read once, by whatever path, until it changes.
 
 import { createHash } from 'node:crypto';
-import { linkSync, renameSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { fileHash, openFileHashes } from '../../src/offline/index.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { fileHash, openFileHashes, readSetInputs } from '../../src/offline/index.ts';
 import { folderOfTest } from '../support/new-folder.ts';
+import { fields, openOfflineWorld, TYPES } from '../support/offline-world.ts';
+import { oneView } from '../support/one-view.ts';
 
 /** A clock an hour ahead: what was just written counts as written long ago. */
 const later = { nowMicros: () => (Date.now() + 3_600_000) * 1000 };
@@ -76,4 +78,26 @@ it('a table that was cut off is made anew', async () => {
   await open().hashOf(path);
   writeFileSync(join(folder, 'offline/file-hashes.json'), '{"format":1,"fi');
   expect(await open().hashOf(path)).toBe(shaOf('one'));
+});
+
+it('a training set looks its files up in the same table as a cached step', async () => {
+  const world = await openOfflineWorld();
+  onTestFinished(() => world.close());
+  const columns = fields({ key: TYPES.string, at: TYPES.timestamp, value: TYPES.float64 });
+  await world.put('events.parquet', columns, [{ key: 'x', at: 1, value: 3 }]);
+  const asked = fields({ id: TYPES.string, when: TYPES.timestamp });
+  const spine = await world.put('spine.parquet', asked, [{ id: 'x', when: 2 }]);
+  const deps = { ...world.depsOf(oneView('events.parquet', columns)), clock: { ...world.deps.clock, ...later } };
+  const table = join(deps.dataDirectory, 'file-hashes.json');
+  const read = () => (JSON.parse(readFileSync(table, 'utf8')) as { files: Record<string, string> }).files;
+  const first = await world.train(deps, spine);
+  expect(Object.values(read())).toContain(first.sources[0]?.files[0]?.sha256);
+  expect(Object.values(read())).toHaveLength(2);
+  // Whatever the table says is taken: the files are not read again.
+  const planted = Object.fromEntries(Object.keys(read()).map((name, at) => [name, `${at}`.repeat(64)]));
+  writeFileSync(table, JSON.stringify({ format: 1, files: planted }));
+  const second = await world.train(deps, spine);
+  expect(Object.values(planted)).toContain(second.sources[0]?.files[0]?.sha256);
+  const { reads } = await readSetInputs(deps, { service: 's', spine, labels: [], boundary: 'at' });
+  expect(reads['source.events.files']).toEqual([second.sources[0]?.files[0]?.sha256]);
 });

@@ -4,7 +4,6 @@ import { expect, it } from 'vitest';
 import type { Json } from '../../src/core/index.ts';
 import type { StepAction } from '../../src/definitions/index.ts';
 import { cacheKeys } from '../../src/orchestrator/driver/cache-keys.ts';
-import { openPythonVersion } from '../../src/orchestrator/step/python-environment.ts';
 import type { StepOrder } from '../../src/orchestrator/step/order.ts';
 import { orderOf } from '../support/step-order.ts';
 
@@ -69,9 +68,4 @@ it('its place is in it where the step is given that', () => {
   expect(own(0)).not.toBe(own(1));
   expect(own(0)).not.toBe(own(0, '3'));
   expect(keyOf(script, { ...items(7), scope: '1' })).toBe(keyOf(script, { ...items(7), scope: '2' }));
-});
-
-it('the version of a Python that is not there is null', async () => {
-  expect(await openPythonVersion('no-such-python')()).toBeNull();
-  expect(await openPythonVersion('python3')()).toMatch(/^3\.\d+\.\d+/);
 });

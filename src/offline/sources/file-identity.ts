@@ -16,11 +16,14 @@ export function identityOf({ sha256, etag }: SourceFile): string {
   return sha256 ?? `etag:${etag}`;
 }
 
-/** Pinned files with their checksums. */
-export async function hashFiles({ files, paths, knownBy }: PinnedSnapshot): Promise<readonly SourceFile[]> {
+/** Pinned files with their checksums. `hash`: left out, each file is read whole. */
+export async function hashFiles(
+  { files, paths, knownBy }: PinnedSnapshot,
+  hash: (path: string) => Promise<string> = fileHash,
+): Promise<readonly SourceFile[]> {
   if (knownBy === 'etag') return files;
   const hashed: SourceFile[] = [];
-  for (const [i, file] of files.entries()) hashed.push({ ...file, sha256: await fileHash(paths[i] as string) });
+  for (const [i, file] of files.entries()) hashed.push({ ...file, sha256: await hash(paths[i] as string) });
   return hashed;
 }
 

@@ -19,6 +19,7 @@ import { warnOfUnconverted } from '../facts/unconverted.ts';
 import { ASK_TIMEOUT_MS } from '../materialize/ask-writers.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
+import { type FileHashes, openFileHashes } from '../sources/file-hashes.ts';
 import { fileHash, hashFiles, identityOf, type SourceFile } from '../sources/file-identity.ts';
 import { shipOrCount, type UnshippedWriter } from '../retention/ship-log.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
@@ -75,7 +76,9 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
   let sources: PlanFacts | undefined;
   try {
     deps.progress.start('read the spine');
-    const spine = await loadSpine(connection, request.spine, plan, request.directory ?? process.cwd(), deps);
+    // The table that cached steps look files up in, too: a set after such a step reads no file of it again.
+    const hashes = openFileHashes(deps.dataDirectory, deps.clock);
+    const spine = await loadSpine(connection, request.spine, plan, request.directory ?? process.cwd(), deps, hashes);
     deps.progress.done(`${spine.rows} rows`);
     const unshipped = await shipPushes(deps, plan);
     sources = await openPlanFacts(connection, plan, await spineTimes(connection), deps);
@@ -84,7 +87,7 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     const out = resolve(request.out);
     refuseInputs(out, spine, bySource);
     // The checksums are taken while DuckDB sorts. Their failure is met where they are awaited.
-    const inputs = hashInputs(bySource);
+    const inputs = hashInputs(bySource, hashes);
     inputs.catch(() => undefined);
     const facts = new Map([...bySource].map(([name, source]) => [name, source.facts]));
     const sql = await readPinned(snapshots, 'the training set cannot be computed', () =>
@@ -247,9 +250,10 @@ function whatCounts({ source, files, pushed, rows }: SourceSnapshot): object {
 
 async function hashInputs(
   sources: ReadonlyMap<string, SourceFacts>,
+  hashes: FileHashes,
 ): Promise<ReadonlyMap<string, readonly SourceFile[]>> {
   const hashed = new Map<string, readonly SourceFile[]>();
-  for (const [name, { snapshot }] of sources) hashed.set(name, await hashFiles(snapshot));
+  for (const [name, { snapshot }] of sources) hashed.set(name, await hashFiles(snapshot, hashes.hashOf));
   return hashed;
 }
 

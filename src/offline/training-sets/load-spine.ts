@@ -6,6 +6,7 @@ import { RESERVED_PREFIX } from '../../definitions/index.ts';
 import { quoteName, quoteText, startPathsAt } from '../../storage/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
+import type { FileHashes } from '../sources/file-hashes.ts';
 import { hashFiles, type SourceFile } from '../sources/file-identity.ts';
 import { pinFiles } from '../sources/files/pin-files.ts';
 import type { EventRange } from '../sources/event-range.ts';
@@ -29,7 +30,7 @@ export interface Spine {
 }
 
 /**
- * Relative file names, a query's too, start at `directory`. Throws HR_SPINE that names a missing, mistyped, reserved or
+ * Relative file names, a query's too, start at `directory`. `hashes` tells what its files hold. Throws HR_SPINE that names a missing, mistyped, reserved or
  * colliding column; HR_SOURCE_UNREADABLE for a bad file, HR_SOURCE_CHANGED for one that changed meanwhile.
  */
 export async function loadSpine(
@@ -38,6 +39,7 @@ export async function loadSpine(
   plan: TrainingSetPlan,
   directory: string,
   deps: SourceDeps,
+  hashes: FileHashes,
 ): Promise<Spine> {
   const isQuery = /^\s*(SELECT|FROM|WITH)\s/i.test(spine);
   const owner = 'the spine';
@@ -48,7 +50,7 @@ export async function loadSpine(
   return readPinned([pinned], `the spine ${spine} cannot be read`, async () => {
     const query = isQuery ? await startPathsAt(connection, spine, directory) : undefined;
     const loaded = await load(connection, spine, plan, pinned.paths, query);
-    return { ...loaded, files: await hashFiles(pinned) };
+    return { ...loaded, files: await hashFiles(pinned, hashes.hashOf) };
   });
 }
 

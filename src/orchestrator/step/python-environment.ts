@@ -66,16 +66,6 @@ export function openPythonEnvironments(
   };
 }
 
-/** `3.11.2 (main, …)`, asked for once; null where there is no Python 3. */
-export function openPythonVersion(python: string): () => Promise<string | null> {
-  let version: Promise<string | null> | undefined;
-  return () =>
-    (version ??= findPython(python).then(
-      (found) => found.version,
-      () => null,
-    ));
-}
-
 /** Versions of packages by their names; null where a package's files stay in a folder of somebody's, who may change them. */
 export type Installed = Readonly<Record<string, string | null>>;
 
