@@ -23,6 +23,8 @@ export async function startRedisPair() {
       gate.refuse();
       while (!(await master.command('INFO replication')).includes('connected_slaves:0')) await sleep(20);
     },
+    /** Lets the replica connect again; it may take a second until it tries. */
+    letBack: () => gate.admit(),
     /** As a power cut of the master: the replica becomes master, without what was held back, and gets a new replica. */
     async failOver() {
       const old = master;
