@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { type Clock, HeadraceError, type Logger } from '../core/index.ts';
 import { openLmdbStore } from './lmdb/lmdb-store.ts';
+import { withoutStepsAhead } from './lmdb/step-guard.ts';
 import type { OnlineStore } from './online-store.ts';
 
 export interface OnlineStoreOptions {
@@ -30,7 +31,8 @@ export async function openOnlineStore(url: string, options: OnlineStoreOptions):
           `online.replicas is ${options.replicas}, but an LMDB store lies on one machine and has none; leave it out, or set online.url to a Redis with replicas`,
         );
       const path = resolve(url.slice('lmdb:'.length).replace(/^\/\/(?=\/)/, ''));
-      return openLmdbStore({ ...options, path });
+      const { nowMicros } = withoutStepsAhead(options.clock);
+      return { ...openLmdbStore({ ...options, path }), nowMicros };
     }
     case 'redis':
     case 'rediss':
