@@ -55,7 +55,7 @@ export async function examine(open: () => Promise<App>, environment: Environment
   findings.push(...(await lookForChanges(app)));
   const registry = await look('registry', 'check registry.url, and that its server runs', () => describeRegistry(app));
   findings.push(registry);
-  findings.push(await lookAtStore(app, registry.state !== 'fail'));
+  findings.push(...(await lookAtStore(app, registry.state !== 'fail')));
   const artifacts = await look('artifacts', 'check artifacts.url', async () => {
     for await (const _ of (await app.objects()).list('')) break;
     return 'readable';
@@ -128,11 +128,13 @@ async function lookForDefinitions(app: App): Promise<Finding> {
 }
 
 /** Of a registry that can't be read, its own check tells. */
-async function lookAtStore(app: App, isRegistryRead: boolean): Promise<Finding> {
+async function lookAtStore(app: App, isRegistryRead: boolean): Promise<Finding[]> {
   const check = 'online store';
+  let answers = false;
   let lack: Awaited<ReturnType<typeof storeLack>>;
   const finding = await look(check, 'check online.url, and that its server runs', async () => {
     const notes = await (await app.online()).notes();
+    answers = true;
     if (!isRegistryRead) return 'answers';
     const own = await (await app.runs()).registry();
     const other = notes.registries.find((one) => one !== own);
@@ -140,8 +142,24 @@ async function lookAtStore(app: App, isRegistryRead: boolean): Promise<Finding> 
     lack = await lackOfStore(app);
     return 'answers, and has what runs filled';
   });
-  if (lack === undefined) return finding;
-  return { check, state: lack.isAbsent ? 'fail' : 'warn', says: lack.says, fix: lack.fix };
+  const store: Finding =
+    lack === undefined ? finding : { check, state: lack.isAbsent ? 'fail' : 'warn', says: lack.says, fix: lack.fix };
+  return answers ? [store, ...(await lookAtGuards(app))] : [store];
+}
+
+const GUARD_STATES = { kept: 'ok', lacking: 'fail', unknown: 'warn' } as const;
+
+/** Whether its nodes keep what they are given; LMDB has nothing of it. */
+function lookAtGuards(app: App): Promise<Finding[]> {
+  return lookAtAll('store guards', 'check online.url, and that its server runs', async () => {
+    const { groupGuards } = await import('../online/index.ts');
+    return groupGuards(await (await app.online()).guards()).map(({ guard, state, says, fix }) => ({
+      check: `store ${guard}`,
+      state: GUARD_STATES[state],
+      says,
+      ...(fix === undefined ? {} : { fix }),
+    }));
+  });
 }
 
 async function lackOfStore(app: App): ReturnType<typeof storeLack> {

@@ -1,7 +1,7 @@
 // A materialize with all that belongs to it: dead writers are settled before, readers move to what is complete then, what
 // nothing reads goes, and of what failed it is known whom it is kept for.
 
-import { messageOf, type Progress } from '../core/index.ts';
+import { type Logger, messageOf, type Progress } from '../core/index.ts';
 import type { LiveVersion } from '../definitions/index.ts';
 import type {
   FailedView,
@@ -11,6 +11,7 @@ import type {
   Missing,
   OfflineDeps,
 } from '../offline/index.ts';
+import type { OnlineStore } from '../online/index.ts';
 import type { VersionNeed } from '../registry/index.ts';
 import type { App } from './open-app.ts';
 import { withDeadSettled } from './with-dead-settled.ts';
@@ -43,6 +44,7 @@ export async function fillOnline(
   const maxAheadMicros = app.config.values['pushLog.maxAhead'];
   const deps = { ...offline, store: await app.online(), maxAheadMicros };
   if (request.dryRun) return withNeeds(app, await materializeEach(deps, request));
+  await warnOfGuards(deps.store, app.logger);
   let waiting: readonly LiveVersion[] = [];
   const outcome = await withDeadSettled(app, offline, async () => {
     waiting = [...(await completeNow(app, await app.waitingVersions(), tell)).keys()];
@@ -59,6 +61,13 @@ export async function fillOnline(
     app.logger.warn({ reason }, 'a materialize could not be finished up; the next one tries again');
   }
   return filled;
+}
+
+/** Of a store that is away the run itself says so. */
+async function warnOfGuards(store: OnlineStore, logger: Logger): Promise<void> {
+  const { reportGuards } = await import('../online/index.ts');
+  const guards = await store.guards().catch(() => []);
+  reportGuards(guards, logger);
 }
 
 async function finishUp(

@@ -161,9 +161,12 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
       );
     },
   });
+  const store = await app.online();
+  // A Redis that answers only later, or another one that comes back, is looked at then as at the start.
+  await store.expectRegistry(await (await app.runs()).registry());
   const planes = await openServing({
     registry: await app.registry(),
-    store: await app.online(),
+    store,
     storePlace: await app.storePlace(),
     objects: await app.objects(),
     models,

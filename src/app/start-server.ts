@@ -38,8 +38,10 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   outliveReaders();
   // A server without definitions, or without its store, could only refuse; by another registry's it would answer wrongly.
   await needDefinitions(app);
-  const { readOwnNotes } = await import('../online/index.ts');
-  await readOwnNotes(await app.online(), await (await app.runs()).registry());
+  const { readOwnNotes, reportGuards } = await import('../online/index.ts');
+  const store = await app.online();
+  await readOwnNotes(store, await (await app.runs()).registry());
+  reportGuards(await store.guards(), app.logger);
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');

@@ -1,7 +1,7 @@
 // Who holds an Idempotency-Key: the entry that claimed it first, in whatever writer's log it lies.
 
 import { HeadraceError } from '../core/index.ts';
-import type { Claim } from './online-store.ts';
+import type { Claim, Durable } from './online-store.ts';
 
 /**
  * Whether an entry holds its key's claim. A keyed entry of an unsealed cut that does not is void: at a push because
@@ -22,4 +22,9 @@ export class NotDurable extends HeadraceError {
   constructor(reason: string) {
     super('HR_ONLINE_UNAVAILABLE', reason);
   }
+}
+
+/** What several writes survive together: what the least safe of them does. `all` has one at least. */
+export function leastDurable(all: readonly Durable[]): Durable {
+  return { disk: all.every(({ disk }) => disk), replicas: Math.min(...all.map(({ replicas }) => replicas)) };
 }

@@ -1,10 +1,11 @@
-export { holdsClaim, NotDurable } from './claims.ts';
+export { holdsClaim, leastDurable, NotDurable } from './claims.ts';
 export type {
   BaseWrite,
   Claim,
   ClaimPlace,
   Durable,
   LifetimeOf,
+  NodeGuard,
   NodeMark,
   OnlineStore,
   PartId,
@@ -21,6 +22,7 @@ export type {
   WantedVersion,
   WriterLink,
 } from './online-store.ts';
+export { groupGuards, reportGuards } from './guards.ts';
 export { askForRun, otherRegistry, readOwnNotes, reportForgotten } from './store-notes.ts';
 export { type OnlineStoreOptions, openOnlineStore } from './open-online-store.ts';
 export { describeKey } from './records/describe-key.ts';

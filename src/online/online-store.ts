@@ -109,6 +109,20 @@ export interface StoreNotes {
   readonly run: number;
 }
 
+/** How one node keeps what it was given, as far as it says so. */
+export interface NodeGuard {
+  readonly node: string;
+  /** Where that is: host and port. */
+  readonly place: string;
+  /** `eviction`: whether keys stay until they expire; `durability`: whether a keyed push outlives a power cut. */
+  readonly guard: 'eviction' | 'durability';
+  readonly state: 'kept' | 'lacking' | 'unknown';
+  /** What came, and where it is not kept what was expected. */
+  readonly says: string;
+  /** What to do. */
+  readonly fix?: string;
+}
+
 export interface WriterLink {
   readonly writer: number;
   readonly holder: number;
@@ -233,8 +247,16 @@ export interface OnlineStore {
   marks(version: VersionId, only?: string): Promise<readonly NodeMark[]>;
   /** What is kept of the registry that writes to it, by those of its nodes that answer. */
   notes(): Promise<StoreNotes>;
+  /** How each node keeps what it was given, by those that answer; LMDB, which is one file, has none to be judged. */
+  guards(): Promise<readonly NodeGuard[]>;
   /** Makes it the store of another registry, at every node; what its nodes keep of numbers stays. */
   adopt(registry: string): Promise<void>;
+  /**
+   * From now on it is read for this registry alone: reads throw HR_OTHER_REGISTRY while a node that was connected to is
+   * another's. Each new connection is looked at before anything is read from it, by the node's guards too, which are logged
+   * where they are other ones than before. Resolves once the nodes that answer now were looked at.
+   */
+  expectRegistry(registry: string): Promise<void>;
   /** The writer's connections are named by it. */
   writer(link: WriterLink): Promise<StoreWriter>;
   /** Cuts off whatever an earlier holder of the writer left on its way. */

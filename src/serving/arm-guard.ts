@@ -81,7 +81,12 @@ const PROBE = {
 } as const;
 
 /** Others' faults that every arm meets alike: they say nothing of this one. */
-const OF_ALL_ARMS: ReadonlySet<ErrorCode> = new Set(['HR_ONLINE_UNAVAILABLE', 'HR_STORAGE_UNAVAILABLE', 'HR_STOPPING']);
+const OF_ALL_ARMS: ReadonlySet<ErrorCode> = new Set([
+  'HR_ONLINE_UNAVAILABLE',
+  'HR_OTHER_REGISTRY',
+  'HR_STORAGE_UNAVAILABLE',
+  'HR_STOPPING',
+]);
 
 /**
  * Whether the arm failed a request: by its own fault it left the request without an answer, or half of the rows without theirs.

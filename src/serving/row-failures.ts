@@ -43,6 +43,7 @@ const WHOLE: ReadonlySet<HeadraceError['code']> = new Set([
   'HR_DEADLINE',
   'HR_CANCELLED',
   'HR_ONLINE_UNAVAILABLE',
+  'HR_OTHER_REGISTRY',
   'HR_STORAGE_UNAVAILABLE',
   'HR_MODEL_NOT_READY',
 ]);

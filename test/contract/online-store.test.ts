@@ -710,6 +710,21 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
       await expect(put(9, 'r', 'c')).rejects.toMatchObject(OTHER);
       expect(await own.notes()).toEqual({ registries: ['other'], writer: 8, run: 1 });
     });
+
+    it('is read for the one that is expected alone: else it refuses by name, until that takes it over', async () => {
+      const { own, put } = await owned('expected');
+      await put(7, 'r', 'a');
+      const reading = async () => (await read(own, [ref('k')]))[0]?.parts;
+      const rows = async () => own.readRows([ref('k')], [[ref('k').key]], { base() {}, record() {} });
+      await own.expectRegistry('r');
+      expect(await reading()).toHaveLength(1);
+      await own.expectRegistry('other');
+      await expect(reading()).rejects.toMatchObject(OTHER);
+      await expect(rows()).rejects.toMatchObject(OTHER);
+      await own.adopt('other');
+      expect(await reading()).toHaveLength(1);
+      await rows();
+    });
   });
 
   it('says which parts it did not take, and withdraws those alone that are as they were written', async () => {

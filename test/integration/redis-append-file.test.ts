@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/core/index.ts';
 import type { Durable, OnlineStore, StoreWriter } from '../../src/online/online-store.ts';
 import { openRedisStore } from '../../src/online/redis/redis-store.ts';
 import { forEver } from '../support/online-writes.ts';
@@ -23,11 +24,16 @@ async function openServer(options: RedisServerOptions, user = '') {
   const server = await startRedis(options);
   if (user !== '') await server.command(`ACL SETUSER app on >secret ~* &* +@all ${user}`);
   const url = user === '' ? server.url : server.url.replace('redis://', 'redis://app:secret@');
-  const store: OnlineStore = await openRedisStore(url, { project: 'test' });
+  const logged: string[] = [];
+  const keep = (level: string) => (fields: object, message: string) =>
+    void logged.push(`${level} ${message} ${JSON.stringify(fields)}`);
+  const logger = { ...silentLogger, info: keep('info'), warn: keep('warn') };
+  const store: OnlineStore = await openRedisStore(url, { project: 'test', logger });
   const writer: StoreWriter = await store.writer({ writer: 1, holder: 1, lifetimeMs: forEver, onNode() {} });
   return {
     server,
     writer,
+    logged,
     async claim(id: string): Promise<Durable | undefined> {
       let durable: Durable | undefined;
       await writer.claim([claimOf(id)], (_, one) => (durable = one));
@@ -46,16 +52,36 @@ const ALWAYS = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 describe.skipIf(!hasRedis())('the disk has a claim', () => {
   it.each([
-    { what: 'Redis 7.0 that syncs each write', settings: ALWAYS, disk: true },
-    { what: 'Redis 7.0 that syncs each second, of which it says nothing', settings: EVERY_SECOND, disk: false },
-    { what: 'Redis 7.0 that refuses CONFIG', settings: ALWAYS, user: '-config', disk: false },
+    {
+      what: 'Redis 7.0 that syncs each write',
+      settings: ALWAYS,
+      disk: true,
+      says: /^info .*appendfsync always.*power cut/,
+    },
+    {
+      what: 'Redis 7.0 that syncs each second, of which it says nothing',
+      settings: EVERY_SECOND,
+      disk: false,
+      says: /^warn .*unknown command.*not a power cut of both.*Redis 7\.2/,
+    },
+    {
+      what: 'Redis 7.0 that refuses CONFIG',
+      settings: ALWAYS,
+      user: '-config',
+      disk: false,
+      says: /^warn .*not a power cut of both/,
+    },
     { what: 'a server that refuses INFO', settings: ALWAYS, user: '-info', disk: false },
     { what: 'a server without a file', settings: [], disk: false },
-  ])('of $what: $disk', async ({ settings, user, disk }) => {
-    const { claim, stop } = await openServer({ settings }, user);
-    expect(await claim('a')).toEqual({ disk, replicas: 0 });
-    await stop();
-  });
+  ])(
+    'of $what: $disk, and of a file that it says nothing of the log says so once',
+    async ({ settings, user, disk, says }) => {
+      const { claim, logged, stop } = await openServer({ settings }, user);
+      for (const id of ['a', 'b']) expect(await claim(id)).toEqual({ disk, replicas: 0 });
+      expect(logged).toEqual(says === undefined ? [] : [expect.stringMatching(says)]);
+      await stop();
+    },
+  );
 });
 
 describe.skipIf(valkey === undefined)('on Valkey', () => {
@@ -68,6 +94,13 @@ describe.skipIf(valkey === undefined)('on Valkey', () => {
     const { server, claim, stop } = await openServer({ program, settings });
     expect(await claim('a')).toEqual({ disk: true, replicas: 0 });
     expect(await server.command('INFO commandstats')).toContain('cmdstat_waitaof:calls=');
+    await stop();
+  });
+
+  it('that refuses WAITAOF to this user the log says what a claim survives', async () => {
+    const { claim, logged, stop } = await openServer({ program, settings: EVERY_SECOND }, '-waitaof');
+    expect(await claim('a')).toEqual({ disk: false, replicas: 0 });
+    expect(logged).toEqual([expect.stringMatching(/^warn .*NOPERM.*not a power cut of both/)]);
     await stop();
   });
 

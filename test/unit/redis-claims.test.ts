@@ -50,7 +50,13 @@ it('of a node that is away fail alone, whatever else is asked meanwhile', async 
   };
   // As much of the links as is asked.
   const links = { topology, toSlot: (slot: number) => (slot < HALF ? here : away).connection } as unknown as NodeLinks;
-  const claims = createClaims({ project: 'shop', links, openWaiting: () => links, promised: () => none });
+  const claims = createClaims({
+    project: 'shop',
+    links,
+    openWaiting: () => links,
+    promised: () => none,
+    onUnsaid() {},
+  });
   const ids = Array.from({ length: 20 }, (_, at) => `key ${at}`);
   const [first, second] = ids.filter((id) => claims.slotOf(id) < HALF) as [string, string];
   const elsewhere = ids.find((id) => claims.slotOf(id) >= HALF) as string;
@@ -65,7 +71,13 @@ it('that are asked while others are on their way go together', async () => {
     topology: { isCluster: false, nodes: [{}], nodeOfSlot: () => ({ name: 'redis' }) },
     toSlot: () => connection,
   } as unknown as NodeLinks;
-  const claims = createClaims({ project: 'shop', links, openWaiting: () => links, promised: () => none });
+  const claims = createClaims({
+    project: 'shop',
+    links,
+    openWaiting: () => links,
+    promised: () => none,
+    onUnsaid() {},
+  });
   const nobody = [{ claim: undefined, durable: { disk: false, replicas: 0 } }];
   expect(await Promise.all(['a', 'b', 'c'].map((id) => claims.ask([{ id }])))).toEqual([nobody, nobody, nobody]);
   expect(asked).toEqual([1, 2]);

@@ -14,7 +14,7 @@ import { createPassingTime, machineClock, type SteadyClock } from './passing-tim
 import { createRecords } from './records.ts';
 import { createRowReader, TakerFailure } from './row-reader.ts';
 import { scanRecords } from './scan-records.ts';
-import { joinNotes } from '../store-notes.ts';
+import { joinNotes, otherRegistry } from '../store-notes.ts';
 import { createStoreKeys } from './store-keys.ts';
 import { sweep } from './sweep.ts';
 
@@ -49,10 +49,21 @@ export function openLmdbStore({
   const claims = createClaims(environment.db, keys, time);
   const notes = createKeptNotes(environment.db, keys.notes(), path);
 
+  /** The registry that it is read for, and whether it was another's when that was looked at last. */
+  let expected: string | undefined;
+  let isOther = false;
+  const refuseOther = (): void => {
+    if (!isOther) return;
+    const { registry } = notes.read();
+    isOther = registry !== undefined && registry !== expected;
+    if (isOther) throw otherRegistry(registry as string, expected as string, path);
+  };
+
   return {
     read(refs) {
       try {
         environment.fresh();
+        refuseOther();
         return refs.map(records.read);
       } catch (error) {
         throw toStoreError(error, path);
@@ -61,6 +72,7 @@ export function openLmdbStore({
     readRows(wanted, rows, taker) {
       try {
         environment.fresh();
+        refuseOther();
         readRows(wanted, rows, taker);
       } catch (error) {
         throw error instanceof TakerFailure ? error.thrown : toStoreError(error, path);
@@ -73,6 +85,12 @@ export function openLmdbStore({
     async notes() {
       environment.fresh();
       return joinNotes([notes.read()]);
+    },
+    guards: async () => [],
+    async expectRegistry(registry) {
+      environment.fresh();
+      expected = registry;
+      isOther = notes.read().registry !== undefined && notes.read().registry !== registry;
     },
     async adopt(registry) {
       await environment.beginWriting();

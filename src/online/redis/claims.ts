@@ -3,15 +3,16 @@
 // come while others are on their way to the same node go together and share one wait. A disk may take a second: so some
 // rounds of claims wait at a time, each on another connection.
 
+import { leastDurable } from '../claims.ts';
 import type { Claim, ClaimPlace, Durable } from '../online-store.ts';
 import { type Commands, execute, groupByNode } from './cluster/execute.ts';
 import type { NodeLinks } from './cluster/node-links.ts';
 import { slotOfKey } from './cluster/slots.ts';
 import { escapeName } from './record-keys.ts';
 import type { CommandBuffer } from './resp/command-buffer.ts';
-import { ConnectionLost } from './resp/connection.ts';
+import { type Connection, ConnectionLost } from './resp/connection.ts';
 import { type Reply, readReply } from './resp/reply.ts';
-import { type PromisedReplicas, waitUntilDurable } from './durable-writes.ts';
+import { type PromisedReplicas, type UnsaidSync, waitUntilDurable } from './durable-writes.ts';
 import { CLAIM, EXPIRE_CLAIM, FINISH, RELEASE, type Script } from './scripts.ts';
 
 export interface Claims {
@@ -61,6 +62,8 @@ export interface ClaimsContext {
   openWaiting(): NodeLinks;
   /** Of a node by its name. */
   promised(node: string): PromisedReplicas;
+  /** Called with each round of claims at a node that does not say when its file is synced. */
+  onUnsaid(node: string, unsaid: UnsaidSync): void;
 }
 
 const MOST_TOGETHER = 1000;
@@ -71,7 +74,7 @@ const ROUNDS_APART_MS = 250;
 /** No claim is so late: those who give up a place send no more claims of it. */
 const RELEASED_MS = 86_400_000;
 
-export function createClaims({ project, links, openWaiting, promised }: ClaimsContext): Claims {
+export function createClaims({ project, links, openWaiting, promised, onUnsaid }: ClaimsContext): Claims {
   /** Connections by round. */
   const waiting: NodeLinks[] = [];
   const queues = new Map<string, Queue>();
@@ -222,7 +225,10 @@ export function createClaims({ project, links, openWaiting, promised }: ClaimsCo
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       // The waits are sent behind the claims in the same turn, so on the very sockets that those went out on.
       const asked = execute(own, commands);
-      const [{ hasRetried }, durable] = await Promise.all([asked, waitAt(own, commands, promised(node))]);
+      const waited = waitAt(own, commands, (connection) =>
+        waitUntilDurable(connection, promised(node), (unsaid) => onUnsaid(node, unsaid)),
+      );
+      const [{ hasRetried }, durable] = await Promise.all([asked, waited]);
       if (!hasRetried) return found.map((claim) => ({ claim, durable }));
     }
     throw new ConnectionLost('the slots of its claims are on the move');
@@ -235,10 +241,13 @@ function batchesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
 }
 
 /** What the least safe of the nodes says. */
-async function waitAt(links: NodeLinks, commands: Commands, promised: PromisedReplicas): Promise<Durable> {
+async function waitAt(
+  links: NodeLinks,
+  commands: Commands,
+  wait: (connection: Connection) => Promise<Durable>,
+): Promise<Durable> {
   const nodes = groupByNode(links, commands, raise);
-  const all = await Promise.all(nodes.map(([connection]) => waitUntilDurable(connection, promised)));
-  return { disk: all.every(({ disk }) => disk), replicas: Math.min(...all.map(({ replicas }) => replicas)) };
+  return leastDurable(await Promise.all(nodes.map(([connection]) => wait(connection))));
 }
 
 function raise(_index: number, failure: Error): never {

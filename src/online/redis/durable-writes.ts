@@ -4,6 +4,7 @@
 // append to a file; nobody can tell.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../../core/index.ts';
 import type { Durable } from '../online-store.ts';
 import { type Connection, ConnectionLost } from './resp/connection.ts';
 import { askOne } from './resp/ask-one.ts';
@@ -79,8 +80,8 @@ interface KnownDisk {
 }
 
 const disks = new WeakMap<Connection, KnownDisk>();
-/** Connections whose server does not know WAITAOF, or not for this user, with the epoch. */
-const withoutWaitaof = new WeakMap<Connection, number>();
+/** Connections whose server does not know WAITAOF, or not for this user, with the epoch and what it said. */
+const withoutWaitaof = new WeakMap<Connection, { readonly epoch: number; readonly said: string }>();
 
 /** The settings of a running server change: they are asked for again after so long. */
 const ASK_AGAIN_MS = 10_000;
@@ -91,6 +92,14 @@ const ASK_AGAIN_MS = 10_000;
 const SYNC_BEGINS_WITHIN_MS = 1250;
 const LOOK_AGAIN_MS = 50;
 
+/** A server appends to a file, and does not say when that is synced. */
+export interface UnsaidSync {
+  /** Its answer to WAITAOF. */
+  readonly said: string;
+  /** `appendfsync always`: its answers are confirmation enough. */
+  readonly isEachReply: boolean;
+}
+
 /**
  * Speaks of all that was asked on the connection before, on the same socket; nothing else is asked on it meanwhile.
  * Throws TooFewCopies when the server goes on without the promised replicas or its disk, ConnectionLost when it does not
@@ -99,11 +108,12 @@ const LOOK_AGAIN_MS = 50;
 export async function waitUntilDurable(
   connection: Connection,
   promised: PromisedReplicas,
+  onUnsaid: (unsaid: UnsaidSync) => void,
   limits = { replicasMs: REPLICAS_LIMIT_MS, diskMs: DISK_LIMIT_MS },
 ): Promise<Durable> {
   const [replicas, disk] = await Promise.all([
     waitForReplicas(connection, promised, limits.replicasMs),
-    waitForDisk(connection, limits.diskMs),
+    waitForDisk(connection, onUnsaid, limits.diskMs),
   ]);
   return { disk, replicas };
 }
@@ -126,7 +136,11 @@ async function waitForReplicas(connection: Connection, promised: PromisedReplica
 }
 
 /** Whether the disk has it for sure. */
-async function waitForDisk(connection: Connection, limitMs: number): Promise<boolean> {
+async function waitForDisk(
+  connection: Connection,
+  onUnsaid: (unsaid: UnsaidSync) => void,
+  limitMs: number,
+): Promise<boolean> {
   const sameSocket = watchSocket(connection);
   const untilMs = performance.now() + limitMs;
   const notLate = (): void => {
@@ -141,7 +155,10 @@ async function waitForDisk(connection: Connection, limitMs: number): Promise<boo
   for (;;) {
     const synced = await askForSync(connection);
     if (synced === 'off') return false;
-    if (synced === 'unknown') return isEachReply;
+    if (typeof synced === 'object') {
+      onUnsaid({ said: synced.said, isEachReply });
+      return isEachReply;
+    }
     if (synced > 0) break;
     notLate();
   }
@@ -168,10 +185,11 @@ function watchSocket(connection: Connection): () => void {
   };
 }
 
-/** How many files have it; `off`: it appends to none any more; `unknown`: it does not know WAITAOF, or not for this user. */
-async function askForSync(connection: Connection): Promise<number | 'off' | 'unknown'> {
+/** How many files have it; `off`: it appends to none any more; `said`: what it says that does not know WAITAOF, or not for this user. */
+async function askForSync(connection: Connection): Promise<number | 'off' | { readonly said: string }> {
   const { epoch } = connection;
-  if (withoutWaitaof.get(connection) === epoch) return 'unknown';
+  const known = withoutWaitaof.get(connection);
+  if (known?.epoch === epoch) return known;
   try {
     // Its own file, and those of its replicas.
     const [reply] = await askAll(connection, [['WAITAOF', 1, 0, WAITAOF_MS]]);
@@ -180,8 +198,9 @@ async function askForSync(connection: Connection): Promise<number | 'off' | 'unk
     if (!(error instanceof RedisReplyError)) throw error;
     if (error.message.includes('appendonly is disabled')) return 'off';
     if (!UNANSWERED.test(error.message)) throw error;
-    withoutWaitaof.set(connection, epoch);
-    return 'unknown';
+    const refused = { epoch, said: error.message };
+    withoutWaitaof.set(connection, refused);
+    return refused;
   }
 }
 
@@ -205,6 +224,26 @@ async function lookAtDisk(connection: Connection): Promise<Disk> {
   const isEachReply = isAppending && (await readSetting(connection, 'appendfsync')) === 'always';
   const isExact = !(info?.has('valkey_version') ?? false) && Number.parseInt(info?.get('redis_version') ?? '', 10) >= 8;
   return { isAppending, isEachReply, isExact };
+}
+
+/** Logs of each node, once, what an answer to a keyed push survives there. */
+export function reportUnsaidOnce(label: string, logger: Logger): (node: string, unsaid: UnsaidSync) => void {
+  const reported = new Set<string>();
+  return (node, { said, isEachReply }) => {
+    if (reported.has(node)) return;
+    reported.add(node);
+    const begins = `Redis (${node}) appends to a file, and does not say by WAITAOF when that is synced (${said})`;
+    const fields = { store: label, node };
+    if (isEachReply) {
+      logger.info(fields, `${begins}: with its appendfsync always a keyed push survives a power cut all the same`);
+      return;
+    }
+    const survives =
+      'a keyed push (durable.disk is false) survives the end of the server or of Redis, but not a power cut of both within the last second';
+    const fix =
+      'Use Redis 7.2 or Valkey, and allow WAITAOF to this user; or set appendfsync always, and allow CONFIG GET to this user';
+    logger.warn(fields, `${begins}: ${survives}. ${fix}.`);
+  };
 }
 
 /** How many replicas are connected; undefined at a server that is none's master, or that refuses to say. */

@@ -5,12 +5,14 @@ import { type Logger, silentLogger } from '../../core/index.ts';
 import type { OnlineStore } from '../online-store.ts';
 import { openNodeLinks } from './cluster/node-links.ts';
 import { openTopology, type RedisNode } from './cluster/topology.ts';
-import { countReplicas, PromisedReplicas } from './durable-writes.ts';
+import { countReplicas, PromisedReplicas, reportUnsaidOnce } from './durable-writes.ts';
 import { fence, writerPrefix } from './fence.ts';
 import { watchHealth } from './health.ts';
+import { readGuards } from './guards.ts';
 import { joinNotes } from '../store-notes.ts';
 import { adoptNode, type NotePlace, readNotes } from './kept-notes.ts';
 import { readMark } from './marks.ts';
+import { NodeWatch } from './node-watch.ts';
 import { readServerTime } from './server-info.ts';
 import { createRecordKeys, escapeName } from './record-keys.ts';
 import { toRedisError } from './redis-errors.ts';
@@ -58,13 +60,22 @@ export async function openRedisStore(
       if (!(error instanceof ConnectionLost)) throw error;
     }
   };
-  const place: RedisPlace = { project, address, topology, keys: createRecordKeys(project), promised };
+  const keys = createRecordKeys(project);
+  const onUnsaid = reportUnsaidOnce(address.label, logger);
+  const place: RedisPlace = { project, address, topology, keys, promised, onUnsaid };
   const health = watchHealth(address.label, logger);
+  const watch = new NodeWatch({
+    label: address.label,
+    logger,
+    readRegistry: async (node, connection) => (await readNotes(noteAt(node, connection))).registry,
+    readGuards: (node, connection) => readGuards(connection, node, promised(node.name).count),
+  });
   const readers = openNodeLinks({
     topology,
     address,
     name: `hr:read:${escapeName(project)}`,
     onReady: (node, connection) => {
+      watch.connected(node, connection);
       health.isUp(node);
       void countAt(node.name, () => connection);
     },
@@ -102,8 +113,8 @@ export async function openRedisStore(
       return [first, ...others];
     });
 
-  const noteAt = (node: RedisNode): NotePlace => ({
-    connection: readers.toNode(node.name),
+  const noteAt = (node: RedisNode, connection = readers.toNode(node.name)): NotePlace => ({
+    connection,
     node,
     project,
     label: address.label,
@@ -111,9 +122,14 @@ export async function openRedisStore(
 
   const reader = createTurnReader(readers, place.keys, (failure) => toRedisError(failure, address.label));
 
+  const whenClear = async <T>(read: () => Promise<T>): Promise<T> => {
+    await guarded(() => watch.clear());
+    return read();
+  };
+
   return {
-    read: reader.read,
-    readRows: reader.readRows,
+    read: (refs) => (watch.isClear ? reader.read(refs) : whenClear(() => reader.read(refs))),
+    readRows: (...asked) => (watch.isClear ? reader.readRows(...asked) : whenClear(() => reader.readRows(...asked))),
     async *scan(entity, version) {
       try {
         yield* scanRecords(readers, place.keys, entity, version);
@@ -126,6 +142,16 @@ export async function openRedisStore(
     async notes() {
       return joinNotes(await atNodesThatAnswer((node) => readNotes(noteAt(node))));
     },
+    async guards() {
+      return (
+        await atEachNode((node) => readGuards(readers.toNode(node.name), node, promised(node.name).count))
+      ).flat();
+    },
+    expectRegistry: (registry) =>
+      watch.expect(
+        registry,
+        topology.nodes.map((node) => [node, readers.toNode(node.name)] as const).filter(([, { isReady }]) => isReady),
+      ),
     async adopt(registry) {
       await atEachNode((node) => adoptNode(noteAt(node), registry));
     },

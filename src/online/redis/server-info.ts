@@ -10,11 +10,17 @@ export type ServerInfo = ReadonlyMap<string, string>;
 
 /** Of one section, or all default ones: one command, which servers before Redis 7 know too. */
 export async function readServerInfo(connection: Connection, section?: string): Promise<ServerInfo | undefined> {
+  const info = await askServerInfo(connection, section);
+  return info instanceof RedisReplyError ? undefined : info;
+}
+
+/** The same, with the reason where the server refuses. */
+export async function askServerInfo(connection: Connection, section?: string): Promise<ServerInfo | RedisReplyError> {
   try {
     const words = section === undefined ? ['INFO'] : ['INFO', section];
     return parseInfo(String(await askOne(connection, ...words)));
   } catch (error) {
-    if (error instanceof RedisReplyError) return undefined;
+    if (error instanceof RedisReplyError) return error;
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { createClaims } from './claims.ts';
 import { type NodeLinks, openNodeLinks } from './cluster/node-links.ts';
 import { createStillness } from './cluster/stillness.ts';
 import type { Topology } from './cluster/topology.ts';
-import type { PromisedReplicas } from './durable-writes.ts';
+import type { PromisedReplicas, UnsaidSync } from './durable-writes.ts';
 import { writerName } from './fence.ts';
 import { noteWriter } from './kept-notes.ts';
 import { noteMortal } from './mortal-entities.ts';
@@ -31,6 +31,8 @@ export interface RedisPlace {
   readonly keys: RecordKeys;
   /** Of a node by its name. */
   promised(node: string): PromisedReplicas;
+  /** Of a node by its name: it does not say when its file is synced. */
+  onUnsaid(node: string, unsaid: UnsaidSync): void;
 }
 
 /** Resolves when each node was tried once; one that is down is tried for ever. */
@@ -58,7 +60,7 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
     waiting.push(opened);
     return opened;
   };
-  const claims = createClaims({ project, links, openWaiting, promised: place.promised });
+  const claims = createClaims({ project, links, openWaiting, promised: place.promised, onUnsaid: place.onUnsaid });
   await links.tried();
 
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -141,7 +141,9 @@ export class FakeStore {
           .filter(({ name }) => only === undefined || name === only)
           .map(({ name, state }) => ({ node: name, run: state.marks.get(version) })),
       notes: async () => ({ registries: [], writer: 0, run: 0 }),
+      guards: async () => [],
       adopt: () => Promise.reject(new Error('nothing is adopted here')),
+      expectRegistry: async () => {},
       writer: (link) => this.#openWriter(owner, link),
       fenceWriter: async (writer, holder) => {
         for (const node of this.nodes) {
