@@ -2,6 +2,7 @@
 
 import { counted, sha256Hex, HeadraceError, didYouMeanOf } from '../core/index.ts';
 import type { PushedView } from '../ingestion/index.ts';
+import type { Durable } from '../online/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { openPushes } from './open-pushes.ts';
 import { readEventFile } from './read-event-file.ts';
@@ -25,12 +26,14 @@ export const pushCommand = defineCommand({
       );
     const rows = await readEventFile(context.path(file), source, () => app.duckdb());
     const { completeVersions } = await import('../offline/index.ts');
+    const { leastDurable } = await import('../online/index.ts');
     // Its own batches: the same for each repeat.
     const ingestion = await openPushes(app, BATCH_ROWS);
     const key = textOption(options, 'idempotencyKey');
     if (key?.trim() === '') throw usageError('--idempotency-key takes a key that is not blank.');
     const views = new Map<string, PushedView>();
     const warnings = new Map<string, number>();
+    const durable: Durable[] = [];
     let accepted = 0;
     let quarantined = 0;
     let isRepeat = true;
@@ -44,6 +47,7 @@ export const pushCommand = defineCommand({
         quarantined += result.quarantined ?? 0;
         for (const { rule, rows: count } of result.warnings ?? [])
           warnings.set(rule, (warnings.get(rule) ?? 0) + count);
+        durable.push(result.durable);
         isRepeat &&= result.duplicate;
         for (const { view, written, covered, ignored } of result.views) {
           const total = views.get(view) ?? { view, written: 0, covered: 0, ignored: 0 };
@@ -68,6 +72,8 @@ export const pushCommand = defineCommand({
       duplicate: isRepeat && rows.length > 0,
       views: [...views.values()],
       warnings: [...warnings].map(([rule, count]) => ({ rule, rows: count })),
+      // Of no rows there is nothing to say.
+      durable: durable.length === 0 ? null : leastDurable(durable),
     };
     const again = summary.duplicate ? ' (the idempotency key was used before: this is what came of it then)' : '';
     return {
@@ -84,10 +90,16 @@ export const pushCommand = defineCommand({
           ({ view, written, covered, ignored }) =>
             `  ${view}: ${counted(written, 'record')} changed${covered === 0 ? '' : `, ${counted(covered, 'event')} that its files hold already`}${ignored === 0 ? '' : `, ${ignored} without a key or event time`}`,
         ),
+        ...(summary.durable === null ? [] : [describeDurable(summary.durable)]),
       ].join('\n'),
     };
   },
 });
+
+function describeDurable({ disk, replicas }: Durable): string {
+  const copies = replicas === 0 ? 'no replica' : counted(replicas, 'replica');
+  return `  durable: ${disk ? 'on disk' : 'in memory alone'}, at ${copies}`;
+}
 
 function batchKey(key: string, at: number): string {
   return at === 0 ? key : sha256Hex(`${key} ${at}`);

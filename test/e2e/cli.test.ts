@@ -10,7 +10,9 @@ import { flightsManifest } from '../support/manifests.ts';
 import { makeOldRegistry } from '../support/old-registry.ts';
 import { constantModel, linearModel } from '../support/onnx-model.ts';
 import { writeRows } from '../support/predict-project.ts';
+import { hasRedis } from '../support/redis-server.ts';
 import { createProject, MAIN, REPOSITORY } from '../support/serving-project.ts';
+import { sharedRedis } from '../support/shared-servers.ts';
 import { ownProject, testProject, type Words } from '../support/test-project.ts';
 import { typeCommand, type TypeOptions } from '../support/typed-command.ts';
 
@@ -311,6 +313,9 @@ it('audit lists what changed and what was refused, newest first, with what was b
 });
 
 describe('push', () => {
+  /** As LMDB keeps it. */
+  const ON_DISK = { disk: true, replicas: 0 };
+
   it.each(['TIMESTAMP', 'TIMESTAMPTZ'])(
     'takes Parquet, in the file’s order, every digit and a %s kept',
     async (type) => {
@@ -322,7 +327,7 @@ describe('push', () => {
         1 AS not_declared UNION ALL SELECT '${type}', 3, 9223372036854775807, ${at}, 2`,
       );
       const views = [{ view: 'history', written: 1, covered: 0, ignored: 0 }];
-      const told = { accepted: 2, duplicate: false, quarantined: 0, warnings: [], views };
+      const told = { accepted: 2, duplicate: false, quarantined: 0, warnings: [], views, durable: ON_DISK };
       expect(project.json(`push purchases ${type}.parquet`)).toEqual(told);
       const { stdout } = read(`[{"customer":"${type}"}]`);
       expect(stdout).toContain('"history__last_points":9223372036854775807');
@@ -332,6 +337,21 @@ describe('push', () => {
       });
     },
   );
+
+  it.skipIf(!hasRedis())('says what all of it survives: the least of its batches', async () => {
+    const redis = { HEADRACE_ONLINE_URL: (await sharedRedis()).newUrl() };
+    const line = (i: number) => `{"customer":"c${i % 10}","amount":1,"bought_at":"${new Date().toISOString()}"}\n`;
+    project.write('many.jsonl', Array.from({ length: 5001 }, (_, i) => line(i)).join(''));
+    project.write('none.jsonl', '');
+    const push = 'push purchases many.jsonl';
+    // Without a key the log's disk is all that counts.
+    expect(project.json(push, redis)).toMatchObject({ accepted: 5001, durable: ON_DISK });
+    const keyed = `${push} --idempotency-key k`;
+    expect(project.json(keyed, redis)).toMatchObject({ accepted: 5001, durable: { disk: false, replicas: 0 } });
+    expect(project.run(keyed, redis).stdout).toContain('\n  durable: in memory alone, at no replica\n');
+    expect(project.run(push).stdout).toContain('\n  durable: on disk, at no replica\n');
+    expect(project.json('push purchases none.jsonl', redis)).toMatchObject({ accepted: 0, durable: null });
+  });
 
   it('refuses the whole file for one wrong line, naming it, and one without its columns', async () => {
     const line = (amount: string) => `{"customer":"ada","amount":${amount},"bought_at":"2026-01-01T00:00:00Z"}\n`;

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import headrace._push
-from headrace import Client, DataWarning, InvalidError, NotFoundError, PushResult
+from headrace import Client, DataWarning, InvalidError, NotFoundError, PushDurability, PushResult
 from servers import Project
 
 NOW = dt.datetime.now(dt.timezone.utc)
@@ -55,6 +55,18 @@ class TestPush:
         who = uuid.uuid4().hex
         assert client.push("purchases", purchases(who, 5)).accepted == 5
         assert counted(client, who) == 5
+
+    def test_says_what_all_of_it_survives(self, client: Any, small_batches: None) -> None:
+        result = client.push("purchases", purchases(uuid.uuid4().hex, 5))
+        assert result.durable == PushDurability(disk=True, replicas=0)
+        assert client.push("purchases", []).durable is None
+
+    def test_the_least_safe_batch_says_what_a_push_survives(self) -> None:
+        def answer(disk: bool, replicas: int) -> dict[str, Any]:
+            return {"accepted": 1, "duplicate": False, "views": [], "durable": {"disk": disk, "replicas": replicas}}
+
+        together = headrace._push._summed([answer(True, 1), answer(False, 2)])
+        assert together.durable == PushDurability(disk=False, replicas=1)
 
     def test_tells_what_was_set_apart_and_what_is_warned_of(self, client: Any, small_batches: None) -> None:
         rows = [

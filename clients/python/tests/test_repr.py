@@ -84,7 +84,9 @@ def test_it_says_what_was_expected_of_its_data_and_is_not_so(tmp_path: Path) -> 
         ('view "browsing"', "notNull(pages)", 1, False),
     ]
     assert made.unshipped == {}
-    assert TrainingSet({**record, "unshipped": [{"writer": 3, "events": 12}]}, str(path)).unshipped == {3: 12}
+    # A set's file goes with it: this one has a file of its own.
+    silent = {**record, "unshipped": [{"writer": 3, "events": 12}]}
+    assert TrainingSet(silent, str(tmp_path / "silent.parquet")).unshipped == {3: 12}
     assert repr(made).endswith(" of 's', 5 rules broken>")
     html = made._repr_html_()
     assert "notNull(&lt;i&gt;): 2 rows break it" in html
