@@ -15,7 +15,8 @@ export interface PushFigure {
   readonly append: PushLoadResult;
   /** Requests per second of push over those of append. */
   readonly ratio: number;
-  readonly atLeast: number;
+  /** None for what waits for a disk or a replica of the store. */
+  readonly atLeast?: number;
 }
 
 export interface BatchFigure {
@@ -42,6 +43,10 @@ export interface PushFigures {
 }
 
 export interface MeasurePush {
+  /** Default: the scheme of the URL. */
+  readonly store?: string;
+  /** Keyed pushes wait for a disk or a replica: only those are measured, and no bound is set for them. */
+  readonly isWaiting?: boolean;
   /** Default: LMDB in the project's folder. */
   readonly onlineUrl?: string;
   /** Of one round. */
@@ -83,12 +88,13 @@ export async function measurePush(options: MeasurePush = {}): Promise<PushFigure
     servers.push(append);
     const context = {
       ...options,
-      store: onlineUrl.split(':')[0] ?? '',
+      store: options.store ?? onlineUrl.split(':')[0] ?? '',
       server: server.url,
       append: `${append.url}/append`,
     };
     const single: PushFigure[] = [];
-    if (only.includes('single')) for (const one of SINGLE) single.push(await measureSingle(context, one));
+    const kinds = options.isWaiting === true ? SINGLE.filter(({ isKeyed }) => isKeyed) : SINGLE;
+    if (only.includes('single')) for (const one of kinds) single.push(await measureSingle(context, one));
     const batches: BatchFigure[] = [];
     if (only.includes('batches')) {
       for (const source of ['floats', 'amounts'] as const) batches.push(await measureBatches(context, source));
@@ -112,7 +118,7 @@ interface Context extends MeasurePush {
 const pushUrl = ({ server }: Context, source: PushedSource): string => `${server}/v1/sources/${source}/push`;
 
 async function measureSingle(context: Context, one: (typeof SINGLE)[number]): Promise<PushFigure> {
-  const { seconds = 2, rounds = 5, store } = context;
+  const { seconds = 2, rounds = 5, store, isWaiting } = context;
   const { name, source, isKeyed, atLeast } = one;
   const load = { source, isKeyed, rows: 1, users: USERS, connections: CONNECTIONS };
   const results = await inTurn(rounds, (isWarmUp, target) =>
@@ -123,7 +129,8 @@ async function measureSingle(context: Context, one: (typeof SINGLE)[number]): Pr
     }),
   );
   const [push, append] = [medians(results.push), medians(results.append)];
-  return { store, name, push, append, ratio: push.requestsPerSecond / append.requestsPerSecond, atLeast };
+  const ratio = push.requestsPerSecond / append.requestsPerSecond;
+  return { store, name, push, append, ratio, ...(isWaiting === true ? {} : { atLeast }) };
 }
 
 async function measureBatches(context: Context, source: PushedSource): Promise<BatchFigure> {
