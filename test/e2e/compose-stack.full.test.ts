@@ -28,7 +28,9 @@ it.skipIf(!can)(
   'a server by the compose file applies, takes a key, serves with it alone, and has everything in the stores',
   { timeout: 180_000 },
   async () => {
-    const redis = await startRedis({ settings: ['--requirepass', PASSWORD] });
+    const redis = await startRedis({
+      settings: ['--requirepass', PASSWORD, '--appendonly', 'yes', '--appendfsync', 'always'],
+    });
     onTestFinished(() => redis.stop());
     const s3 = await startS3Server(s3Program as NonNullable<typeof s3Program>);
     onTestFinished(() => s3.stop());

@@ -7,13 +7,16 @@ import { createServer, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { environmentName, SETTINGS } from '../../src/app/index.ts';
+import { systemClock } from '../../src/core/index.ts';
+import { type Durable, openOnlineStore } from '../../src/online/index.ts';
 import { killLimitMs, STORES_LIMIT_MS } from '../../src/app/stop-limits.ts';
 import { type Certificate, makeCertificate } from '../support/certificates.ts';
 import { DEPLOY, deployFile } from '../support/deploy-files.ts';
 import { bringPackages } from '../support/python-packages.ts';
+import { hasRedis, startRedis } from '../support/redis-server.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const SETTING_NAMES = new Set(SETTINGS.map(({ key }) => environmentName(key)));
@@ -94,6 +97,7 @@ interface Service {
   readonly volumes?: readonly string[];
   readonly depends_on?: Readonly<Record<string, unknown>>;
   readonly healthcheck?: object;
+  readonly command?: readonly string[];
 }
 
 describe('the compose file', () => {
@@ -141,6 +145,30 @@ describe('the compose file', () => {
     const example = [...deployFile('docker/env.example').matchAll(/^(\w+)=$/gm)].map(([, name = '']) => name);
     for (const name of asked) expect(example).toContain(name);
   });
+
+  it.skipIf(!hasRedis())(
+    'starts a Redis that keeps what it is given, whose disk has a claim once it is given',
+    async () => {
+      const [program = '', ...settings] = (parse(filled) as typeof spec).services['redis']?.command ?? [];
+      expect(program).toBe('redis-server');
+      const server = await startRedis({ settings });
+      onTestFinished(() => server.stop());
+      const store = await openOnlineStore(`redis://default:x1@127.0.0.1:${server.port}`, {
+        project: 'p',
+        clock: systemClock,
+      });
+      onTestFinished(() => store.close());
+      expect((await store.guards()).map(({ guard, state }) => [guard, state])).toEqual([
+        ['eviction', 'kept'],
+        ['durability', 'kept'],
+      ]);
+      const writer = await store.writer({ writer: 1, holder: 1, lifetimeMs: () => undefined, onNode() {} });
+      const durable: Durable[] = [];
+      await writer.claim([{ id: 'c', writer: 1, offset: 1, payloadHash: 'h' }], (_, one) => durable.push(one));
+      await writer.close();
+      expect(durable).toEqual([{ disk: true, replicas: 0 }]);
+    },
+  );
 
   it('gives the server the time that its stop takes', () => {
     const config = deployFile('docker/headrace.config.ts');
