@@ -9,32 +9,55 @@ import type { WriterRow } from '../event-log.ts';
 import type { ShippedTable } from '../tables/shipped-table.ts';
 import type { WriterTable } from '../tables/writer-table.ts';
 import { folderName, segmentKey } from './local-segments.ts';
-import { checkSegmentInTurns } from './segment.ts';
+import { checkSegmentInTurns, type SegmentSummary } from './segment.ts';
 import { storeFailed } from './shipping.ts';
 
 export interface LostRowContext {
-  readonly writers: Pick<WriterTable, 'restore'>;
-  readonly shipped: Pick<ShippedTable, 'add'>;
+  readonly writers: Pick<WriterTable, 'all' | 'restore'>;
+  readonly shipped: Pick<ShippedTable, 'addWithin'>;
   readonly objects: ObjectStore;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** False where the registry has a row of that number. `before`: the first segment that is only on this disk. */
+/**
+ * Adds the row and its shipped segments in one transaction: no reader finds a part of the log. False where the registry has a
+ * row of that number. `before`: the first segment that is only on this disk. Throws HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED; then
+ * nothing was added.
+ */
 export async function restoreRow(
   row: WriterRow,
   before: number | undefined,
   context: LostRowContext,
 ): Promise<boolean> {
   const { writers, shipped, objects, clock, logger } = context;
-  const { number: writer, token } = row;
-  if (!(await writers.restore(row))) return false;
+  const { number: writer } = row;
+  if ((await writers.all()).some(({ number }) => number === writer)) return false;
+  const segments = await readSegments(row, before, objects);
+  const isRestored = await writers.restore(row, async (trx) => {
+    for (const { seq, summary } of segments) await shipped.addWithin(trx, writer, seq, summary, clock.nowMicros());
+  });
+  if (!isRestored) return false;
+  logger.error(
+    { writer, segments: segments.length },
+    `the registry has lost commits: it did not know writer ${writer} any more. Its row was added again, and what it took counts`,
+  );
+  return true;
+}
+
+/** What the object store holds of a log, ascending. */
+async function readSegments(
+  { number: writer, token }: WriterRow,
+  before: number | undefined,
+  objects: ObjectStore,
+): Promise<readonly { readonly seq: number; readonly summary: SegmentSummary }[]> {
   const prefix = `events/${folderName(writer, token)}/`;
   const seqs: number[] = [];
   for await (const { key } of objects.list(prefix)) {
     const seq = Number.parseInt(key.slice(prefix.length), 10);
     if (segmentKey(writer, token, seq) === key && (before === undefined || seq < before)) seqs.push(seq);
   }
+  const segments: { readonly seq: number; readonly summary: SegmentSummary }[] = [];
   for (const seq of seqs.toSorted((a, b) => a - b)) {
     const name = segmentKey(writer, token, seq);
     const object = await objects.get(name).catch((error: unknown) => {
@@ -43,13 +66,9 @@ export async function restoreRow(
     if (object === undefined) continue;
     const bytes = Buffer.from(object.buffer, object.byteOffset, object.length);
     const summary = await checkSegmentInTurns(bytes, { writer, token, seq, name });
-    if (summary !== undefined) await shipped.add(writer, seq, summary, clock.nowMicros());
+    if (summary !== undefined) segments.push({ seq, summary });
   }
-  logger.error(
-    { writer, segments: seqs.length },
-    `the registry has lost commits: it did not know writer ${writer} any more. Its row was added again, and what it took counts`,
-  );
-  return true;
+  return segments;
 }
 
 /** A row as a writer had it whose log lies at `place`; who held the log last is not known. */

@@ -56,6 +56,14 @@ export interface ShippedTable {
     atMicros: Micros,
     may?: (trx: Kysely<EventTables>) => Promise<boolean>,
   ): Promise<boolean>;
+  /** The same within a transaction. */
+  addWithin(
+    trx: Kysely<EventTables>,
+    writer: number,
+    seq: number,
+    summary: ShippedSummary,
+    atMicros: Micros,
+  ): Promise<void>;
   last(writer: number): Promise<LastShipped | undefined>;
   /** Segments with entries of cuts from `from` to `to`. */
   holding(writer: number, range: Holding): Promise<ShippedSegment[]>;
@@ -81,47 +89,58 @@ export function openShippedTable(database: Database): ShippedTable {
     return { seq, bytes, end: { cut, sealed, offset }, span: spanOf(row) };
   };
 
+  const addWithin: ShippedTable['addWithin'] = async (
+    trx,
+    writer,
+    seq,
+    { bytes, firstCut, lastCut, end, marks, seals, contents, span },
+    atMicros,
+  ) => {
+    const row = {
+      writer,
+      seq,
+      bytes,
+      first_cut: firstCut ?? null,
+      last_cut: lastCut ?? null,
+      end_cut: end.cut,
+      end_sealed: end.sealed,
+      end_offset: end.offset,
+      is_removed: 0,
+      contents: JSON.stringify(contents),
+      shipped_micros: atMicros,
+      log_from: span?.from ?? null,
+      log_to: span?.to ?? null,
+    };
+    await trx
+      .insertInto('event_segments')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['writer', 'seq']).doNothing())
+      .execute();
+    for (const { cut, view } of marks) {
+      await trx
+        .insertInto('event_cuts')
+        .values({ writer, cut, view: viewToJson(view), voids: null })
+        .onConflict((conflict) => conflict.columns(['writer', 'cut']).doNothing())
+        .execute();
+    }
+    for (const { cut, voids } of seals) {
+      await trx
+        .updateTable('event_cuts')
+        .set({ voids: JSON.stringify(voids) })
+        .where('writer', '=', writer)
+        .where('cut', '=', cut)
+        .execute();
+    }
+  };
+
   return {
-    add: (writer, seq, { bytes, firstCut, lastCut, end, marks, seals, contents, span }, atMicros, may) =>
+    add: (writer, seq, summary, atMicros, may) =>
       database.transaction<EventTables, boolean>(async (trx) => {
         if (may !== undefined && !(await may(trx))) return false;
-        const row = {
-          writer,
-          seq,
-          bytes,
-          first_cut: firstCut ?? null,
-          last_cut: lastCut ?? null,
-          end_cut: end.cut,
-          end_sealed: end.sealed,
-          end_offset: end.offset,
-          is_removed: 0,
-          contents: JSON.stringify(contents),
-          shipped_micros: atMicros,
-          log_from: span?.from ?? null,
-          log_to: span?.to ?? null,
-        };
-        await trx
-          .insertInto('event_segments')
-          .values(row)
-          .onConflict((conflict) => conflict.columns(['writer', 'seq']).doNothing())
-          .execute();
-        for (const { cut, view } of marks) {
-          await trx
-            .insertInto('event_cuts')
-            .values({ writer, cut, view: viewToJson(view), voids: null })
-            .onConflict((conflict) => conflict.columns(['writer', 'cut']).doNothing())
-            .execute();
-        }
-        for (const { cut, voids } of seals) {
-          await trx
-            .updateTable('event_cuts')
-            .set({ voids: JSON.stringify(voids) })
-            .where('writer', '=', writer)
-            .where('cut', '=', cut)
-            .execute();
-        }
+        await addWithin(trx, writer, seq, summary, atMicros);
         return true;
       }),
+    addWithin,
     last,
     async holding(writer, { from, to, before = Number.MAX_SAFE_INTEGER, source }) {
       const rows = await db

@@ -13,8 +13,8 @@ export interface WriterTable {
    * run one after another.
    */
   register(writer: NewWriter, seen?: SeenWriter, also?: AlsoRegister): Promise<WriterRow>;
-  /** Adds a row that was lost; false where there is one of that number. */
-  restore(row: WriterRow): Promise<boolean>;
+  /** Adds a row that was lost, and runs `also` in the same transaction; false where there is one of that number. */
+  restore(row: WriterRow, also: (trx: Kysely<EventTables>) => Promise<void>): Promise<boolean>;
   all(): Promise<WriterRow[]>;
   /** Throws HR_UNKNOWN_WRITER. */
   find(number: number): Promise<WriterRow>;
@@ -94,7 +94,7 @@ export function openWriterTable(database: Database): WriterTable {
         },
         { serializedBy: 'event_writers' },
       ),
-    restore: ({ registeredMicros, seenMicros, ...same }) =>
+    restore: ({ registeredMicros, seenMicros, ...same }, also) =>
       database.transaction<EventTables, boolean>(
         async (trx) => {
           const { numInsertedOrUpdatedRows } = await trx
@@ -102,7 +102,9 @@ export function openWriterTable(database: Database): WriterTable {
             .values({ ...same, registered_micros: registeredMicros, seen_micros: seenMicros })
             .onConflict((conflict) => conflict.column('number').doNothing())
             .executeTakeFirst();
-          return (numInsertedOrUpdatedRows ?? 0n) > 0n;
+          if ((numInsertedOrUpdatedRows ?? 0n) === 0n) return false;
+          await also(trx);
+          return true;
         },
         { serializedBy: 'event_writers' },
       ),
