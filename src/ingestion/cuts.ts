@@ -168,10 +168,13 @@ export function createCuts(
     return done;
   };
 
-  /** The same once at most `most` cuts are not sealed, the open one among them. */
+  /**
+   * The same once at most `most` cuts are not sealed, the open one among them. Not at all where one of them is left to whoever
+   * settles the log: none is sealed here any more.
+   */
   const onceSealed = async (most: number, work: () => Promise<void>): Promise<void> => {
     for (let isDone = false; !isDone && !isClosed; ) {
-      if (unsealed.length > most) await ending;
+      if (unsealed.length > most && !(await ending)) return;
       await inTurn(async () => {
         if (unsealed.length > most) return;
         isDone = true;
