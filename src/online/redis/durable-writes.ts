@@ -168,6 +168,8 @@ async function waitForDisk(
   for (;;) {
     const askedMs = performance.now();
     const isAtSync = (await readServerInfo(connection, 'persistence'))?.get('aof_pending_bio_fsync') !== '0';
+    // The connection may have been lost while this waited: a server that started again has nothing to sync.
+    sameSocket();
     // Since it was idle it began a sync that has our write, and that one has ended.
     if (!isAtSync && idleMs !== undefined && askedMs >= idleMs + SYNC_BEGINS_WITHIN_MS) return true;
     notLate();
