@@ -21,6 +21,18 @@ describe('a time that is a number', () => {
     expect(timeText(0n, 's')).toBe('1970-01-01T00:00:00Z');
   });
 
+  it('is exact to the microsecond in the year 9999, and in the year 1', () => {
+    const [first, last] = [-62_135_596_800n, 253_402_300_799n];
+    expect([timeText(Number(last), 's'), timeText(Number(last) * 1000 + 999, 'ms')]).toEqual([
+      '9999-12-31T23:59:59Z',
+      '9999-12-31T23:59:59.999Z',
+    ]);
+    expect(timeText(last * 1_000_000n + 999_999n, 'us')).toBe('9999-12-31T23:59:59.999999Z');
+    expect(timeText(last * 1_000_000_000n + 999_999_999n, 'ns')).toBe('9999-12-31T23:59:59.999999Z');
+    expect([timeText(first, 's'), timeText(first * 1_000_000n, 'us')]).toEqual(Array(2).fill('0001-01-01T00:00:00Z'));
+    expect([timeText(last + 1n, 's'), timeText(first - 1n, 's')]).toEqual([last + 1n, first - 1n]);
+  });
+
   it('stays as it is where it is none that can be told', () => {
     for (const value of [1e300, 2n ** 70n, NaN, 'soon', true, null]) expect(timeText(value, 's')).toBe(value);
   });

@@ -1,23 +1,31 @@
 // Values of messages as JSON has them in a push: times as text, bytes in base64, floats that are no numbers by name.
 
-import { type DataType, formatTimestamp } from '../../core/index.ts';
+import { type DataType, formatTimestamp, timeOfMicros } from '../../core/index.ts';
 
 export type TimeUnit = 's' | 'ms' | 'us' | 'ns';
 
 const PER_UNIT: Readonly<Record<TimeUnit, number>> = { s: 1e6, ms: 1e3, us: 1, ns: 1e-3 };
 
-/** A number of units since 1970 as RFC 3339 text; what is no number stays, and is told of where the row is checked. */
+/** A number of units since 1970 as RFC 3339 text; what is no time from year 1 to 9999 stays, and is refused where the row is checked. */
 export function timeText(value: unknown, unit: TimeUnit): unknown {
-  const micros =
-    typeof value === 'bigint'
-      ? unit === 'ns'
-        ? // Cut towards the past, as of files: division cuts towards 1970.
-          Number((value - (((value % 1000n) + 1000n) % 1000n)) / 1000n)
-        : Number(value) * PER_UNIT[unit]
-      : typeof value === 'number'
-        ? Math.round(value * PER_UNIT[unit])
-        : undefined;
-  return micros !== undefined && Number.isSafeInteger(micros) ? formatTimestamp(micros) : value;
+  const micros = microsOf(value, unit);
+  const time = micros === undefined ? undefined : timeOfMicros(micros);
+  return time === undefined ? value : formatTimestamp(time);
+}
+
+/** Whole microseconds since 1970. */
+function microsOf(value: unknown, unit: TimeUnit): bigint | undefined {
+  // A double tells a whole number of seconds of the year 9999, and not its microseconds.
+  const isWhole = typeof value === 'number' && Number.isSafeInteger(value);
+  const whole = isWhole && unit !== 'ns' ? BigInt(value) : value;
+  if (typeof whole === 'bigint') {
+    if (unit !== 'ns') return whole * BigInt(PER_UNIT[unit]);
+    // Cut towards the past, as of files: division cuts towards 1970.
+    return (whole - (((whole % 1000n) + 1000n) % 1000n)) / 1000n;
+  }
+  if (typeof whole !== 'number') return undefined;
+  const micros = Math.round(whole * PER_UNIT[unit]);
+  return Number.isSafeInteger(micros) ? BigInt(micros) : undefined;
 }
 
 /** A value of a binary format for a column of that type. */
