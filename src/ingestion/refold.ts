@@ -1,7 +1,7 @@
 // Parts rebuilt from the log: what a node may have lost since its mark, and what a dead writer left undone.
 
 import type { Row } from '../core/index.ts';
-import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
+import type { CutRecord, LogEntry, LogWriter, WriterRow } from '../events/index.ts';
 import {
   type Claim,
   coveredCut,
@@ -147,12 +147,13 @@ async function findLost(
   holding: readonly Claim[],
 ): Promise<ReadonlySet<number>> {
   const lost = new Set<number>();
+  let writers: readonly WriterRow[] | undefined;
   for (const [at, claim] of claims.entries()) {
     const holder = holding[at];
     if (holder === undefined || holdsClaim(claim, holder)) continue;
     const state =
       holder.result === undefined
-        ? (await log.writers()).find(({ number }) => number === holder.writer)?.state
+        ? (writers ??= await log.writers()).find(({ number }) => number === holder.writer)?.state
         : 'ended';
     // Of a forgotten one nobody will know; this one was acknowledged.
     if (state === 'forgotten') continue;

@@ -1,6 +1,6 @@
 // Folders of the event log that were copied: of all copies one at most goes on, and what another acknowledged is never lost unread.
 
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR, systemClock } from '../../src/core/index.ts';
@@ -163,6 +163,8 @@ describe.each(STORES)('with its segments on %s', (_name, open) => {
           const aside = join(path('a'), `.copied-${folder}`);
           expect(errors().slice(told)).toEqual([expect.stringContaining(`headrace log entries ${aside}`)]);
           expect(readFileSync(join(aside, '0000000001.log')).subarray(0, segment.length)).toEqual(segment);
+          // A segment whose process died before its head was written.
+          writeFileSync(join(aside, '0000000002.log'), '');
           const lacking = await Array.fromAsync(readCopied(aside, world.objects));
           expect([numbersOf(lacking), lacking.map(({ offset }) => offset)]).toEqual([
             [4, 5],

@@ -16,7 +16,7 @@ import { storeFailed } from './shipping.ts';
 
 /**
  * Which folder this is, in text: device, inode, and the boot of the machine. A copy has another one, and so has the folder itself
- * after a restart of the machine. Undefined where the system does not tell its boot.
+ * after a restart of the machine. Undefined where the system gives no identifier of its boot.
  */
 export async function placeOf(folder: string): Promise<string | undefined> {
   const boot = await bootOf();
@@ -76,6 +76,8 @@ export async function* readCopied(folder: string, objects: ObjectStore): AsyncGe
     const { local, same } = await compare({ folder, writer, token, seq }, objects);
     const id = { writer, token, seq, name: segmentPath(folder, seq) };
     const end = wholeFrames(local);
+    // Its process died before the head was whole: no entry follows.
+    if (end === 0) continue;
     yield* entriesOf(local.subarray(0, end), id, 0, Number.MAX_SAFE_INTEGER, same);
   }
 }

@@ -83,6 +83,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     let folder = join(path, name);
     const lock = await tryLock(folder);
     if (lock === undefined) return undefined;
+    let isHeld = false;
     try {
       if (name.startsWith(NEW_PREFIX)) {
         folder = join(path, folderName(row.number, row.token));
@@ -94,18 +95,18 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       if (isInPlace ? current.place === place : isSameBeat(current, row)) {
         const log = await recoverLog(folder, current, { ...context, objects: isInPlace ? undefined : objects });
         const taken = await writers.take(current, place);
+        isHeld = taken !== undefined;
         if (taken !== undefined) return hold(taken, folder, lock, log);
       }
     } catch (error) {
       const code = error instanceof HeadraceError ? error.code : undefined;
-      const reason = code === 'HR_LOG_COPIED' ? await setAside(folder).then(logCopied) : error;
-      lock.release();
       if (code !== 'HR_LOG_COPIED' && code !== 'HR_LOG_DAMAGED') throw error;
+      const reason = code === 'HR_LOG_COPIED' ? logCopied(await setAside(folder)) : error;
       const message = messageOf(reason);
       once(message, () => logger.error({ err: reason, folder, writer: row.number }, message));
-      return undefined;
+    } finally {
+      if (!isHeld) lock.release();
     }
-    lock.release();
     return undefined;
   };
 

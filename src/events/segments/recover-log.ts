@@ -40,8 +40,8 @@ export async function recoverLog(
   const local: LocalSegment[] = [];
   const names = await listSegments(folder);
   const [known, found] = [names.filter((seq) => seq <= last.seq), names.filter((seq) => seq > last.seq)];
-  for (const seq of objects === undefined ? [] : known) {
-    if (await hasMore({ folder, writer, token, seq }, objects as ObjectStore)) throw logCopied(folder);
+  for (const seq of known) {
+    if (objects !== undefined && (await hasMore({ folder, writer, token, seq }, objects))) throw logCopied(folder);
   }
   for (const seq of row.state === 'ended' ? found : []) {
     if (hasEntries(await readFile(segmentPath(folder, seq)))) throw logCopied(folder);
