@@ -96,7 +96,7 @@ export interface IngestionOptions {
   /** How much less often dead writers are looked for than runs that ask. */
   readonly settleEveryMs?: number;
   readonly closeLimitMs?: number;
-  /** Told of the rules that a push broke, whether it was taken or not. */
+  /** Called with the rules that a push broke, whether it was taken or not. */
   readonly onBroken?: (source: string, broken: readonly BrokenRule[]) => void;
 }
 
@@ -359,7 +359,7 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
   };
 }
 
-/** What is not in the log was set apart: so a repeat is told the same, and a settled push. */
+/** What is not in the log was set apart: so a repeat and a settled push are answered alike. */
 function withApart(result: PushResult, sent: number): PushResult {
   // Of a feed's batch that came second nothing was kept.
   if (result.until !== undefined) return result;

@@ -61,7 +61,7 @@ export function parsePush(
     : parsed.map((row, index) => ({ ...keptValues(kept, onLost, rows[index]), ...row }));
 }
 
-// Nobody declares these any more: a value that is none of the type is null, not a mistake, and is told of.
+// Nobody declares these any more: a value that is none of the type is null, not a mistake, and `onLost` is called.
 function keptValues(kept: readonly Field[], onLost: OnFailedValue, json: unknown): Row {
   const values: Record<string, Value> = {};
   for (const { name, type } of kept) {

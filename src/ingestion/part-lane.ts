@@ -10,7 +10,7 @@ export interface PartLane {
   write(parts: readonly Part[]): Promise<void>;
   /** Why the node did not take the last write; undefined when it did. */
   readonly failure: unknown;
-  /** With `why`, whoever waits is told so; else nobody is told anything any more. */
+  /** With `why`, the writes that wait reject with it, as do later ones; without, they never settle. */
   close(why?: Error): void;
 }
 
@@ -21,7 +21,7 @@ export interface LaneContext {
   isElsewhere(part: Part): boolean;
   /** Takes parts to where they belong now. */
   redirect(parts: readonly Part[]): Promise<void>;
-  /** How long the node may fail before what waits is dropped and told so. */
+  /** How long the node may fail before the writes that wait for it are dropped and reject with its failure. */
   readonly giveUpMs: number;
   readonly logger: Logger;
 }
@@ -73,7 +73,7 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
     let retryMs = FIRST_RETRY_MS;
     while (dirty.size > 0 && !isClosed) {
       const taken = dirty;
-      const told = waiters;
+      const takenWaiters = waiters;
       dirty = new Set();
       waiters = [];
       const parts = [...taken];
@@ -85,12 +85,8 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
           retryMs = FIRST_RETRY_MS;
           continue;
         }
-        if (refusal !== undefined) {
-          giveUp(told);
-          return;
-        }
-        if (performance.now() - failingSinceMs >= giveUpMs) {
-          giveUp(told);
+        if (refusal !== undefined || performance.now() - failingSinceMs >= giveUpMs) {
+          giveUp(takenWaiters);
           return;
         }
         // Where it gives up there is someone who waits for that, perhaps with nothing else to do.
@@ -100,13 +96,13 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
         isHandedOn = parts.some(isElsewhere);
       }
       if (refusal !== undefined) {
-        giveUp(told);
+        giveUp(takenWaiters);
         return;
       }
-      // Of a writer that gave up nobody is told that it wrote.
+      // A closed lane resolves no write.
       if (isClosed) break;
       // Each by itself: whose node is there must not wait for whose isn't.
-      for (const { its, done } of told) done(isHandedOn ? redirect(its) : undefined);
+      for (const { its, done } of takenWaiters) done(isHandedOn ? redirect(its) : undefined);
     }
     // Of a node that has nothing to take any more, nobody waits to hear that it is back.
     if (failure !== undefined && !isClosed)
@@ -115,8 +111,8 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
     running = undefined;
   };
 
-  const giveUp = (told: readonly Waiter[]): void => {
-    const dropped = [...told, ...waiters];
+  const giveUp = (takenWaiters: readonly Waiter[]): void => {
+    const dropped = [...takenWaiters, ...waiters];
     waiters = [];
     dirty = new Set();
     running = undefined;
@@ -129,7 +125,7 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
     isClosed = true;
     refusal ??= why;
     dirty.clear();
-    // A loop that is under way tells those that it has taken.
+    // A loop that runs rejects the writes that it has taken.
     if (refusal !== undefined && running === undefined) giveUp([]);
   };
 

@@ -1,5 +1,5 @@
 // Writes parts to the store, each node's in a lane of their own: while one node is away, what lies on the others is
-// written all the same. Who waits for a node that is away is told after a while.
+// written all the same. A write whose node is away for long is given up, where its caller set a limit.
 
 import { type Clock, HeadraceError, type Logger, type Micros, systemClock } from '../core/index.ts';
 import type { PartWrite, StoreWriter } from '../online/index.ts';
@@ -17,7 +17,7 @@ export interface PartWriter {
 }
 
 export interface PartWriterOptions {
-  /** How long a node may fail before what waits for it is dropped and told so; for ever when left out. */
+  /** How long a node may fail before the writes that wait for it are dropped and reject; for ever when left out. */
   readonly giveUpMs?: number;
   /** Says for how long events of a part are not known yet. */
   readonly clock?: Clock;
@@ -99,7 +99,7 @@ function writeOf(part: Part, holder: number, n: number, now: Micros): PartWrite 
   return { entity, key, version, writer, cut, boundary, fold: fold as Uint8Array, holder, n, waitsMs };
 }
 
-/** What whoever pushed is told: what is logged counts once, under the number that the writer has next. */
+/** The error of a push whose parts the store refuses: what is logged counts once, under the number that the writer has next. */
 export function numberTaken(writer: number): HeadraceError {
   const sentence = `the online store refuses the parts of writer ${writer}, because another writer has its number: this server registers a new one. What was logged is seen once that is done; repeat the push only with its Idempotency-Key.`;
   return new HeadraceError('HR_ONLINE_UNAVAILABLE', sentence);

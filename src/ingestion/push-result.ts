@@ -16,7 +16,7 @@ export interface PushResult {
   readonly until?: number;
   /** Rows that were set apart instead; left out for none. */
   readonly quarantined?: number;
-  /** Rules that rows broke and were taken all the same; told of the first time alone, left out for none. */
+  /** Rules that rows broke which were taken all the same; in the first answer only, left out for none. */
   readonly warnings?: readonly Pick<BrokenRule, 'rule' | 'rows'>[];
 }
 

@@ -48,7 +48,7 @@ export interface PushWriter {
   takeOver(former: PushWriter): Promise<void>;
   /** Of a refused writer, once nothing of it is under way: moves what it took of unsealed cuts. */
   move(to: Receiver): Promise<void>;
-  /** Tells the registry that the writer lives. Throws HR_CONFLICT when it was forgotten: open another. */
+  /** Reports to the registry that the writer lives. Throws HR_CONFLICT when it was forgotten: open another. */
   touch(): Promise<void>;
   /** Ends the open cut, for the runs that ask and are not answered yet; does nothing when none does. */
   answerRuns(plans: SourcePlans): Promise<void>;
@@ -369,7 +369,7 @@ export async function openPushWriter(
       deps.feeds === undefined ? undefined : walkFeed({ feeds: deps.feeds, clock }, store, feed),
     async touch() {
       await firstCuts.retry();
-      // The registry is away: that is logged by the log, and the next time all of it is told.
+      // The registry is away: the log logs that, and the next call writes all of it.
       await counted.tell().catch(() => {});
       await log.touch();
     },

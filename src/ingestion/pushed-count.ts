@@ -12,7 +12,7 @@ export interface PushedCount {
   enter(source: string): (entry: LogEntry | undefined, counts: boolean) => void;
   /** So many rows of the source, which counted, do so no longer. */
   takeBack(source: string, rows: number): void;
-  /** Tells the registry what has come since. Throws while that is away: the next call tells it all. */
+  /** Writes to the registry what was counted since the last call. Throws while that is away: the next call writes it all. */
   tell(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ interface Entered {
   decided?: PushedPart | null;
 }
 
-/** Without a table nothing is told. */
+/** Without a table it writes nothing. */
 export function createPushedCount(table: PushedTable | undefined, writer: number): PushedCount {
   /** By source, in the order in which they were appended, from the first that is not decided on. */
   const entered = new Map<string, Entered[]>();
@@ -69,7 +69,7 @@ export function createPushedCount(table: PushedTable | undefined, writer: number
   };
 }
 
-/** Tells what a cut of a dead writer's log holds beyond what that writer told; `voids`: offsets of entries that don't count. */
+/** Writes to the registry what a cut of a dead writer's log holds beyond what that writer wrote there; `voids`: offsets of entries that don't count. */
 export async function tellPushed(
   table: PushedTable | undefined,
   log: Pick<LogWriter, 'writer' | 'entries'>,

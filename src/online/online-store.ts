@@ -162,7 +162,7 @@ export interface StoreWriter {
   finish(claims: readonly Claim[]): Promise<void>;
   /** The claims of a sealed cut may be forgotten after `retentionMs`, where these entries hold them. */
   expire(claims: readonly ClaimPlace[], retentionMs: number): Promise<void>;
-  /** Resolves when every node answers on the connection that `onNode` told of last. Throws HR_ONLINE_UNAVAILABLE else. */
+  /** Resolves when every node answers on the connection of the last `onNode` call. Throws HR_ONLINE_UNAVAILABLE else. */
   reach(): Promise<void>;
   /** Which node has a record: what `onNode` names. Throws HR_ONLINE_UNAVAILABLE while that is not known. */
   nodeOf(entity: string, key: EncodedKey): string;

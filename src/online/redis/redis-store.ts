@@ -56,7 +56,7 @@ export async function openRedisStore(
       const count = await countReplicas(find());
       if (count !== undefined) promised(node).note(count);
     } catch (error) {
-      // Of a node that does not answer `health` tells.
+      // `health` logs a node that does not answer.
       if (!(error instanceof ConnectionLost)) throw error;
     }
   };

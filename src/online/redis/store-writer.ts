@@ -89,7 +89,7 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
       guarded(async () => {
         const found = await claims.ask(given.map((claim) => ({ id: claim.id, claim })));
         found.forEach(({ durable }, index) => onDurable?.(index, durable));
-        // Whoever claims holds the id or is told who does: never nobody.
+        // Somebody holds each id after a claim: the entry that claimed it, or an earlier one.
         return found.map(({ claim }) => claim as Claim);
       }),
     claims: (ids, onDurable) =>
