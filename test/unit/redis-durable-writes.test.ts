@@ -41,6 +41,7 @@ it('is not confirmed by a server that a new connection leads to, which may have 
   const connection = connectionTo((command, own) => {
     if (command === 'persistence' && ++looks === 2) own.epoch++;
   });
-  await expect(waitUntilDurable(connection, new PromisedReplicas(0))).rejects.toThrow(ConnectionLost);
+  const onUnsaid = () => expect.fail('it answers WAITAOF');
+  await expect(waitUntilDurable(connection, new PromisedReplicas(0), onUnsaid)).rejects.toThrow(ConnectionLost);
   expect(looks).toBe(2);
 });
