@@ -139,7 +139,9 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
       writer: log.writer,
       async isDone(current) {
         latest = current;
-        if (!isEnded) await end();
+        // Again where it has ended: the registry may have lost its row with its last commits.
+        if (isEnded) await log.finish();
+        else await end();
         if (!isCoveredEverywhere(await readMarks(deps.store, runs, current), current, log.writer, last)) return false;
         await log.end();
         return true;

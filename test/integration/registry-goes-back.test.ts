@@ -111,6 +111,26 @@ describe.each(rows(kinds.slice(0, 1), kinds.slice(1)))('pushes on $name', (kind)
     },
   );
 
+  it('by a server that died and was settled have a row again, though the registry lost it then', async () => {
+    const dead = await open('a');
+    await push(dead);
+    await dead.drop();
+    const heir = await open('a');
+    await push(heir);
+    await heir.ingestion.settle();
+    expect(heir.ingestion.status().settled).toEqual([1]);
+    await loseWriter(world.database, 1);
+    const looked = async () => {
+      await heir.ingestion.look();
+      return (await heir.log.writers()).map(({ number, state }) => [number, state]);
+    };
+    await expect.poll(looked, { timeout: 10_000 }).toEqual([
+      [1, 'ended'],
+      [2, 'open'],
+    ]);
+    expect(await rowsRead()).toBe(acknowledged);
+  });
+
   it('by a server that died count once another has looked, though the registry lost its row', async () => {
     const dead = await open('a');
     await push(dead);

@@ -1,6 +1,6 @@
 // Two servers with a log each, and a machine that materializes, each killed or stopped at every step of sales that are pushed.
 // twin: test/integration/crash-steps.test.ts > a process that dies at any step, on $name,
-// twin: test/property/coverage-model.test.ts > counts every acknowledged event once, in 200 histories
+// twin: test/property/real-histories.test.ts > counts once when it was acknowledged, in 100 histories
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,158 +1,150 @@
-// One history: random steps of random processes, with disturbances between them; twice it ends in quiet, where all come
-// back, what is dead is settled, every repeat is answered and a last run finishes.
+// One history of real writers, settlers, relinks and runs over a store and logs that are played: random steps, with what
+// `moves.ts` lists between them. Every acknowledged event is counted once. It ends in rest, where all come back, what is dead
+// is settled, every repeat is answered and a last run finishes.
 
-import * as around from './environment.ts';
+import { createRandom } from '../support/chance.ts';
+import { type ModelVersion, NOW } from './definitions.ts';
+import { FakeRegistry } from './fake-registry.ts';
+import { disturb } from './moves.ts';
 import { check } from './oracle.ts';
-import { rowsOf } from './registry.ts';
-import type { Rule } from './rules.ts';
-import { startRun } from './run.ts';
-import { startSettlement } from './settle.ts';
-import { crash, find } from './store.ts';
-import * as w from './world.ts';
-import { startPush, startWriter } from './writer.ts';
+import { inBackground, restartServers, send, startRun, startServer, switchReaders } from './processes.ts';
+import { alive, createWorld, type ModelRules, type World, Wrong } from './world.ts';
+import { delayBy } from './virtual-delay.ts';
+
+export const ALL_RULES: ModelRules = {
+  waitsForReplica: true,
+  promisesReplica: true,
+  keepsGreater: true,
+  fences: true,
+  basesFirst: true,
+  locks: true,
+  raisesHolder: true,
+};
 
 export interface Played {
   readonly seed: number;
-  readonly mode: w.World['mode'];
-  readonly counts: ReadonlyMap<string, number>;
-  /** The first read that the oracle denied. */
-  readonly denied: string | undefined;
+  readonly counts: Readonly<Record<string, number>>;
+  /** The first read that was wrong. */
+  readonly wrong: string | undefined;
 }
 
-const LENGTHS = [150, 300, 600];
-/** Of the files, before the first step. */
-const EARLIER_CHANGES = [0, 0, 8];
-const DISTURBANCES = 0.16;
+const STEPS = [120, 300];
+const DISTURBANCES = 0.3;
+const LONG = 4000;
+const BETWEEN_LOOKS = 40;
+/** Nothing is to be done after so many looks. */
+const MOST_IDLE = 4;
 
-export function playHistory(seed: number, without: readonly Rule[] = []): Played {
-  const world = w.createWorld(seed, without);
-  const writers = world.random.pick([2, 3]);
-  for (let slot = 0; slot < writers; slot++) {
-    world.slots.push(startWriter(world, slot === 0 ? 'A' : world.random.pick(['A', 'B'])));
-  }
-  for (let changes = world.random.pick(EARLIER_CHANGES); changes > 0; changes--) around.changeFiles(world);
-  const played = { seed, mode: world.mode, counts: world.counts };
-  const length = world.random.pick(LENGTHS);
+export async function playHistory(seed: number, rules: ModelRules = ALL_RULES): Promise<Played> {
+  const registry = await FakeRegistry.open();
+  const world = createWorld(createRandom(seed), rules, registry);
+  const undoDelays = delayBy((ms) => world.steps.delay(ms));
+  let wrong: string | undefined;
   try {
-    play(world, length);
-    // Again, upon finished runs.
-    play(world, Math.floor(length / 2));
+    await play(world);
   } catch (error) {
-    if (!(error instanceof w.Denied)) throw error;
-    return { ...played, denied: error.message };
+    if (!(error instanceof Wrong)) throw error;
+    wrong = error.message;
+  } finally {
+    for (const process of [...world.servers, ...world.runners]) process.isAlive = false;
+    undoDelays();
+    await registry.close();
   }
-  return { ...played, denied: undefined };
+  return { seed, counts: Object.fromEntries(world.counts), wrong };
 }
 
-function play(world: w.World, length: number): void {
-  world.isAtRest = false;
-  for (let left = length; left > 0; left--) {
-    const ready = withThreads(world).filter(({ isPaused }) => !isPaused);
-    if (ready.length === 0 || world.random.chance(DISTURBANCES)) {
-      around.disturb(world);
-      checkChanged(world);
-    } else {
-      step(world, world.random.pick(ready));
+async function play(world: World): Promise<void> {
+  for (const machine of ['A', world.random.pick(['A', 'B'])]) world.servers.push(startServer(world, machine));
+  // Twice: the second time upon finished runs.
+  for (const length of [world.random.pick(STEPS), STEPS[0] as number]) {
+    world.isAtRest = false;
+    world.steps.slowness = world.traits.slowness;
+    let seen = '';
+    for (let left = length; left > 0; left--) {
+      if (world.random.chance(DISTURBANCES)) await disturb(world);
+      else if (!(await world.steps.next())) await world.steps.pass(100);
+      const now = `${world.store.changes} ${world.counts.get('acknowledged')} ${world.complete.size}`;
+      if (now !== seen) await checkAll(world);
+      seen = now;
+    }
+    await comeToRest(world);
+  }
+}
+
+async function checkAll(world: World): Promise<void> {
+  if (world.failure !== undefined) throw world.failure;
+  await check(world);
+}
+
+/** Until nobody has more to do, or so many steps. */
+async function drain({ steps }: World, most = LONG): Promise<void> {
+  for (let [left, idle] = [most, 0]; left > 0 && idle < MOST_IDLE; left--) {
+    if (await steps.next()) idle = 0;
+    else {
+      idle++;
+      await steps.pass(1000);
     }
   }
-  comeToRest(world);
 }
 
-function step(world: w.World, process: w.Process): void {
-  w.count(world, 'steps');
-  const thread = world.random.pick(process.threads);
-  if (thread.next().done) process.threads = process.threads.filter((other) => other !== thread);
-  checkChanged(world);
-}
-
-function checkChanged(world: w.World): void {
-  if (!world.hasChanged) return;
-  world.hasChanged = false;
-  check(world);
-}
-
-function withThreads(world: w.World): readonly w.Process[] {
-  return world.processes.filter(({ isAlive, threads }) => isAlive && threads.length > 0);
-}
-
-/** Until nobody has more to do than keep its connections, or so many steps. */
-function drain(world: w.World, steps: number): void {
-  const isBusy = (process: w.Process) => {
-    return (
-      process.kind === 'run' || process.threads.length > world.nodes.length || process.up.size < world.nodes.length
-    );
-  };
-  for (let left = steps; left > 0; left--) {
-    const busy = withThreads(world).filter(isBusy);
-    if (busy.length === 0) return;
-    step(world, world.random.pick(busy));
-  }
-}
-
-const LONG = 3000;
-
-function comeToRest(world: w.World): void {
-  for (const process of world.processes) {
-    process.isPaused = false;
-    if (process.kind === 'run' && process.isAlive && world.random.chance(0.5)) crash(world, process);
-  }
-  around.forgetLost(world);
-  for (const [slot, { isAlive, machine }] of world.slots.entries()) {
-    if (!isAlive && machine !== world.lostMachine) world.slots[slot] = startWriter(world, machine);
-  }
-  drain(world, LONG);
-  const serving = around.servingWriters(world);
-  for (const writer of serving) {
-    for (const log of around.settleable(world, writer)) if (!log.lock?.isAlive) startSettlement(world, writer, log);
-    drain(world, LONG);
-  }
-  writeAllAgain(world, serving);
+async function comeToRest(world: World): Promise<void> {
   world.isAtRest = true;
-  check(world);
-  for (const request of world.requests) repeat(world, serving, request);
-  for (const version of world.versions) finishRun(world, serving, version);
-  around.switchReaders(world);
-  check(world);
-}
-
-/** Until each has written again, at every node, its own log and those it settled; or so many steps. */
-function writeAllAgain(world: w.World, serving: readonly around.Serving[]): void {
-  for (let left = LONG; left > 0; left--) {
-    const behind = serving.filter(({ log, held, up }) => {
-      const isBehind = (node: w.StoreNode) => {
-        return !up.has(node) || [log, ...held].some(({ refoldedAt }) => refoldedAt.get(node) !== node.generation);
-      };
-      return world.nodes.some(isBehind);
-    });
-    if (behind.length === 0) return;
-    step(world, world.random.pick(behind));
+  world.steps.slowness = 0;
+  for (const node of world.store.nodes) node.isReplicaAway = false;
+  for (const server of world.servers) server.aheadMicros = 0;
+  world.store.nowMicros = NOW;
+  world.logs.forgetLost();
+  world.logs.beat();
+  restartServers(world);
+  await drain(world);
+  for (let rounds = 0; rounds < 3; rounds++) {
+    for (const { ingestion } of alive(world)) inBackground(world, ingestion.settle());
+    await drain(world);
+    // As they do by themselves, every second: a log that could not be ended yet is ended.
+    for (const server of alive(world)) {
+      server.applied = world.applied;
+      inBackground(world, server.ingestion.look());
+    }
+    await drain(world);
   }
+  // All are back, and have written again what was lost of theirs.
+  world.lacking.clear();
+  await checkAll(world);
+  await repeatAll(world);
+  for (const version of world.applied.versions) await finishRun(world, version);
+  await switchReaders(world);
+  await checkAll(world);
 }
 
 /** A repeat is answered in the end, unless a lost machine took the answer. */
-function repeat(world: w.World, serving: readonly around.Serving[], request: w.Request): void {
-  const { key, isClosed, isAcknowledged } = request;
-  if (serving.length === 0 || key === undefined || isClosed || isAcknowledged) return;
-  const held = find(w.claimsNode(world), { kind: 'claim', id: key, place: { writer: 0, offset: 0 }, isDone: false });
-  if (held !== undefined && w.logOf(world, held.place.writer).isLost) return;
-  const writer = world.random.pick(serving);
-  startPush(world, writer, writer.log, request);
-  drain(world, LONG);
-  // It was false above, but the push may have changed it.
-  if (!(request as w.Request).isAcknowledged) throw new w.Denied(`${key} is never answered`);
+async function repeatAll(world: World): Promise<void> {
+  for (const request of world.facts.requests) {
+    const { idempotencyKey, event, before, isExpired } = request;
+    const mayBeRefused = before !== undefined || isExpired || world.lostMachine !== undefined;
+    if (idempotencyKey === undefined || event.isAcknowledged) continue;
+    // It may be refused once, to be sent again.
+    for (let tries = 0; tries < 2 && !event.isAcknowledged; tries++) {
+      void send(world, world.random.pick(alive(world)), request);
+      await drain(world);
+    }
+    if (!event.isAcknowledged && !mayBeRefused) throw new Wrong(`${idempotencyKey} is never answered`);
+  }
+  await checkAll(world);
 }
 
-function finishRun(world: w.World, serving: readonly around.Serving[], version: w.Version): void {
-  for (let tries = 6; tries > 0; tries--) {
-    startRun(world, version, { isFull: world.random.chance(0.5), mayResume: false });
-    for (let rounds = 60; rounds > 0; rounds--) {
-      around.seeAskingRuns(world, serving);
-      drain(world, 30);
+async function finishRun(world: World, version: ModelVersion): Promise<void> {
+  for (let tries = 0; tries < 6; tries++) {
+    const runner = startRun(world, version, world.random.chance(0.5));
+    for (let rounds = 0; rounds < 200 && runner.isAlive; rounds++) {
+      for (const { ingestion } of alive(world)) inBackground(world, ingestion.look());
+      await drain(world, BETWEEN_LOOKS);
     }
-    if (rowsOf(world, version).at(-1)?.state === 'finished') {
-      check(world);
-      return;
-    }
+    await drain(world);
+    await checkAll(world);
+    if (runner.state?.startsWith('finished') !== true) continue;
+    world.forgotten.delete(version.codec.version);
+    await checkAll(world);
+    return;
   }
-  throw new w.Denied(`${version}: no run finishes`);
+  throw new Wrong(`${version.codec.version}: no run finishes`);
 }

@@ -1,7 +1,7 @@
 // What processes wait for, one step at a time: whoever plays a history picks which step is done next, so that anything may
 // come between any two.
 
-import type { Random } from '../../support/chance.ts';
+import type { Random } from '../support/chance.ts';
 
 /** A process of the history. A dead one is never answered again. */
 export interface Owner {
@@ -14,6 +14,8 @@ export interface Step {
   readonly what: string;
   /** Undefined: by itself. */
   readonly channel: object | undefined;
+  /** The turn before which it is not done. */
+  readonly from: number;
   /** Its effect, and its answer. */
   readonly work: () => unknown;
   readonly answer: (value: unknown) => void;
@@ -25,6 +27,9 @@ export class Steps {
   #waiting: Step[] = [];
   #delays: { readonly untilMs: number; readonly done: () => void }[] = [];
   #nowMs = 0;
+  #turn = 0;
+  /** The share of steps that take long enough for much else to happen. */
+  slowness = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -35,7 +40,8 @@ export class Steps {
     return new Promise((resolve, reject) => {
       if (!owner.isAlive) return;
       // The answer is what its own work gave.
-      this.#waiting.push({ owner, what, channel, work, answer: (value) => resolve(value as T), refuse: reject });
+      const from = this.#turn + (this.#random.chance(this.slowness) ? this.#random.between(20, 150) : 0);
+      this.#waiting.push({ owner, what, channel, from, work, answer: (value) => resolve(value as T), refuse: reject });
     });
   }
 
@@ -54,8 +60,12 @@ export class Steps {
 
   /** Does one of those that wait and whose turn it is; false where there is none. */
   async next(): Promise<boolean> {
-    const ready = this.#ready();
-    if (ready.length === 0) return false;
+    this.#turn++;
+    const first = this.#first();
+    if (first.length === 0) return false;
+    // Where all take long, those that are through first.
+    this.#turn = Math.max(this.#turn, Math.min(...first.map(({ from }) => from)));
+    const ready = first.filter(({ from }) => from <= this.#turn);
     const step = this.#random.pick(ready);
     this.#waiting.splice(this.#waiting.indexOf(step), 1);
     try {
@@ -82,7 +92,8 @@ export class Steps {
     return taken;
   }
 
-  #ready(): readonly Step[] {
+  /** Those whose turn it is in their channel. */
+  #first(): readonly Step[] {
     const seen = new Set<object>();
     return this.#waiting.filter(({ channel }) => {
       if (channel === undefined) return true;

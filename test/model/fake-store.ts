@@ -1,8 +1,8 @@
 // An online store of several nodes, each with a replica that has what it was waited for, and no more for sure. Commands of
 // a connection are done in order; one that was sent may be done after its sender has given it up, or died.
 
-import { HeadraceError } from '../../../src/core/index.ts';
-import { NotDurable } from '../../../src/online/claims.ts';
+import { HeadraceError } from '../../src/core/index.ts';
+import { NotDurable } from '../../src/online/claims.ts';
 import type {
   BaseWrite,
   Claim,
@@ -17,8 +17,8 @@ import type {
   StoreRun,
   StoreWriter,
   WriterLink,
-} from '../../../src/online/online-store.ts';
-import type { Random } from '../../support/chance.ts';
+} from '../../src/online/online-store.ts';
+import type { Random } from '../support/chance.ts';
 import type { Owner, Step, Steps } from './steps.ts';
 
 /** Rules of the protocol that the store keeps; a history may leave one out. */
@@ -31,6 +31,8 @@ export interface StoreRules {
   readonly keepsGreater: boolean;
   /** Earlier connections of a writer or a version are cut off before a later one writes. */
   readonly fences: boolean;
+  /** Parts go after the base that counts them. */
+  readonly basesFirst: boolean;
 }
 
 type KeptPart = StoredPart & { readonly holder: number; readonly n: number };
@@ -45,7 +47,11 @@ interface State {
   readonly claims: Map<string, Claim>;
   /** Places that were given up: they hold nothing, whenever their claim comes. */
   readonly released: Set<string>;
+  /** Places whose claims may be forgotten once their retention is over. */
+  readonly ends: Set<string>;
   readonly marks: Map<string, number>;
+  /** The greatest numbers that it has seen, and which writer has its. */
+  readonly notes: { writer: number; token: string | undefined; run: number };
 }
 
 type Command<T = unknown> = (state: State) => T;
@@ -54,11 +60,13 @@ interface Connection {
   readonly node: FakeNode;
   readonly owner: Owner;
   readonly writer?: { readonly number: number; readonly holder: number };
+  /** Another writer has its number. */
+  isTaken?: boolean;
   readonly run?: { readonly version: string; readonly number: number };
   isAlive: boolean;
 }
 
-interface FakeNode {
+export interface FakeNode {
   readonly name: string;
   state: State;
   /** All that was done, in order: what a failover begins anew from. */
@@ -70,13 +78,19 @@ interface FakeNode {
   late: { readonly connection: Connection; readonly command: Command }[];
   readonly links: Set<() => void>;
   isReplicaAway: boolean;
+  /** Counts failovers. */
+  generation: number;
+  /** Run → the generation in which it was marked last. */
+  readonly markedIn: Map<number, number>;
 }
 
 const newState = (): State => ({
   records: new Map(),
   claims: new Map(),
   released: new Set(),
+  ends: new Set(),
   marks: new Map(),
+  notes: { writer: 0, token: undefined, run: 0 },
 });
 const lost = (why: string): HeadraceError => new HeadraceError('HR_ONLINE_UNAVAILABLE', why);
 const busy = (): HeadraceError => new HeadraceError('HR_MATERIALIZE_BUSY', 'a later run has the version');
@@ -97,14 +111,15 @@ export class FakeStore {
   readonly #random: Random;
   readonly #rules: StoreRules;
   readonly nodes: readonly FakeNode[];
-  readonly #nowMicros: number;
+  /** What its clock says. */
+  nowMicros: number;
   /** How many commands were done. */
   changes = 0;
   /** Commands, in the order of their sending, of each step that waits. */
   readonly #sent = new Map<Step['work'], { readonly connection: Connection; readonly command: Command }>();
 
   constructor(steps: Steps, random: Random, rules: StoreRules, nodeCount: number, nowMicros: number) {
-    this.#nowMicros = nowMicros;
+    this.nowMicros = nowMicros;
     this.#steps = steps;
     this.#random = random;
     this.#rules = rules;
@@ -117,6 +132,8 @@ export class FakeStore {
       late: [],
       links: new Set(),
       isReplicaAway: false,
+      generation: 0,
+      markedIn: new Map(),
     }));
   }
 
@@ -140,7 +157,11 @@ export class FakeStore {
         this.nodes
           .filter(({ name }) => only === undefined || name === only)
           .map(({ name, state }) => ({ node: name, run: state.marks.get(version) })),
-      notes: async () => ({ registries: [], writer: 0, run: 0 }),
+      notes: async () => {
+        const greatest = (of: (state: State) => number) => Math.max(...this.nodes.map(({ state }) => of(state)));
+        const [writer, run] = [greatest(({ notes }) => notes.writer), greatest(({ notes }) => notes.run)];
+        return { registries: [], writer, run };
+      },
       guards: async () => [],
       adopt: () => Promise.reject(new Error('nothing is adopted here')),
       expectRegistry: async () => {},
@@ -153,7 +174,7 @@ export class FakeStore {
         }
       },
       run: (link) => this.#openRun(owner, link),
-      nowMicros: () => this.#nowMicros,
+      nowMicros: () => this.nowMicros,
       removeExpired: async () => 0,
       close: async () => {},
     };
@@ -167,6 +188,7 @@ export class FakeStore {
     for (const command of node.done) command(node.state);
     node.replicated = node.done.length;
     node.late = [];
+    node.generation++;
     this.#cutOff(node, () => true);
     // Those that are still there connect again, in no set order.
     for (const connect of node.links) connect();
@@ -180,6 +202,32 @@ export class FakeStore {
     this.#end(connection, true);
     for (const connect of connection.node.links) connect();
     return true;
+  }
+
+  /** The retention of claims is over: those that had their end are forgotten. Gives their ids. */
+  forgetClaims(mayForget: (claim: Claim) => boolean): readonly string[] {
+    return this.nodes.flatMap((node) => {
+      const { claims, ends } = node.state;
+      const due = [...claims.values()].filter((claim) => ends.has(placeId(claim)) && mayForget(claim));
+      this.#apply(node, (state) => {
+        for (const { id } of due) state.claims.delete(id);
+      });
+      return due.map(({ id }) => id);
+    });
+  }
+
+  hasLate(): boolean {
+    return this.nodes.some(({ late }) => late.length > 0);
+  }
+
+  /** Whether the node lost nothing since the run marked it. */
+  isWhole(run: number, key: Uint8Array): boolean {
+    const { generation, markedIn } = this.#nodeOf(key);
+    return markedIn.get(run) === generation;
+  }
+
+  nodeOfKey(key: Uint8Array): FakeNode {
+    return this.#nodeOf(key);
   }
 
   doLate(): boolean {
@@ -248,10 +296,11 @@ export class FakeStore {
   }
 
   /** One command; resolves with its answer. */
-  #send<T>(connection: Connection | undefined, what: string, command: Command<T>): Promise<T> {
+  #send<T>(connection: Connection | undefined, what: string, command: Command<T>, also?: () => void): Promise<T> {
     if (connection === undefined || !connection.isAlive) return Promise.reject(lost('it is not connected'));
     const work = (): T => {
       this.#sent.delete(work);
+      also?.();
       return this.#apply(connection.node, command);
     };
     this.#sent.set(work, { connection, command });
@@ -262,17 +311,26 @@ export class FakeStore {
     const { writer: number, holder } = link;
     const own = new Map<FakeNode, Connection>();
     let isClosed = false;
+    const token = link.owner?.token;
+    const open = (node: FakeNode): Connection => {
+      const connection = this.#connect(node, owner, { writer: { number, holder } });
+      connection.isTaken = this.#apply(node, ({ notes }) => {
+        if (number > notes.writer) Object.assign(notes, { writer: number, token });
+        return number === notes.writer && token !== notes.token;
+      });
+      return connection;
+    };
     const connect = (node: FakeNode) => (): void => {
       if (isClosed || !owner.isAlive || own.get(node)?.isAlive === true) return;
       void this.#steps.wait(owner, 'connect', () => {
         if (isClosed || own.get(node)?.isAlive === true) return;
-        own.set(node, this.#connect(node, owner, { writer: { number, holder } }));
+        own.set(node, open(node));
         link.onNode(node.name);
       });
     };
     const connects = this.nodes.map((node) => [node, connect(node)] as const);
     for (const [node, again] of connects) {
-      own.set(node, this.#connect(node, owner, { writer: { number, holder } }));
+      own.set(node, open(node));
       node.links.add(again);
     }
     for (const { name } of this.nodes) link.onNode(name);
@@ -309,6 +367,8 @@ export class FakeStore {
 
     return {
       putParts: async (parts: readonly PartWrite[]) => {
+        const isTaken = (part: PartWrite): boolean => own.get(this.#nodeOf(part.key))?.isTaken === true;
+        if (parts.some(isTaken)) return parts.filter(isTaken);
         const refused = await atNodes(
           parts,
           ({ key }) => this.#nodeOf(key),
@@ -371,7 +431,10 @@ export class FakeStore {
         });
       },
       expire: async (claims) => {
-        await atNodes(claims, claimNode, 'expire', () => {});
+        await atNodes(claims, claimNode, 'expire', (state, claim) => {
+          const held = state.claims.get(claim.id);
+          if (held !== undefined && holds(held, claim)) state.ends.add(placeId(claim));
+        });
       },
       nodeOf: (_entity, key) => this.#nodeOf(key).name,
       nodeOfClaim: (id) => this.#nodeOfClaim(id).name,
@@ -403,6 +466,7 @@ export class FakeStore {
         const node = nodeNamed(name);
         const connection = await this.#steps.wait(owner, 'begin', () => {
           const made = this.#connect(node, owner, { run: { version, number } });
+          this.#apply(node, ({ notes }) => void (notes.run = Math.max(notes.run, number)));
           this.#cutOff(node, isEarlier);
           return made;
         });
@@ -412,20 +476,32 @@ export class FakeStore {
       write: async (name, writes: readonly BaseWrite[]) => {
         const one = at(name);
         if (one.failure !== undefined) throw await this.#whyLost(link);
-        one.last = this.#send(one.connection, 'write bases', (state) => {
-          for (const { entity, key, base, counted = [] } of writes) {
-            const kept = keptOf(state, { entity, key, version });
-            kept.base = base.slice();
-            for (const part of counted) kept.parts.delete(partId(part));
-          }
-        }).catch((error: unknown) => void (one.failure ??= error));
+        const keptBy = (state: State, { entity, key }: BaseWrite) => keptOf(state, { entity, key, version });
+        const removeParts = (state: State): void => {
+          for (const one of writes) for (const part of one.counted ?? []) keptBy(state, one).parts.delete(partId(part));
+        };
+        const writeBases = (state: State): void => {
+          for (const one of writes) keptBy(state, one).base = one.base.slice();
+          removeParts(state);
+        };
+        const before = this.#rules.basesFirst
+          ? Promise.resolve()
+          : this.#send(one.connection, 'remove parts', removeParts);
+        const written = this.#send(one.connection, 'write bases', writeBases);
+        one.last = Promise.all([before, written]).catch((error: unknown) => void (one.failure ??= error));
       },
       mark: async (name) => {
         const one = at(name);
         await one.last;
         try {
           if (one.failure !== undefined) throw one.failure;
-          await this.#send(one.connection, 'mark', (state) => void state.marks.set(version, number));
+          const { node } = one.connection;
+          await this.#send(
+            one.connection,
+            'mark',
+            (state) => void state.marks.set(version, number),
+            () => node.markedIn.set(number, node.generation),
+          );
         } catch {
           throw await this.#whyLost(link);
         }
