@@ -1,9 +1,13 @@
 // What commands say of a Redis that may lose what it was given: doctor fails, materialize and serve warn once.
 
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { openApp, readEnvironment } from '../../src/app/index.ts';
+import { serveInProcess } from '../../src/app/serve-worker.ts';
+import { silentLogger } from '../../src/core/index.ts';
 import { hasRedis, type RedisServerOptions, startRedis } from '../support/redis-server.ts';
+import { createServingProject } from '../support/serving-project.ts';
 import { skipBecause } from '../support/skips.ts';
-import { testProject } from '../support/test-project.ts';
+import { ownProject, testProject } from '../support/test-project.ts';
 
 if (!hasRedis()) skipBecause('commands on a Redis without guards: there is no redis-server on this machine');
 
@@ -70,6 +74,29 @@ describe.skipIf(!hasRedis())('of a Redis', () => {
     ]);
     const notChecked = { state: 'warn', says: expect.stringMatching(/not checked: it refuses INFO \(NOPERM/) };
     expect(doctor(env)).toMatchObject({ code: 0, healthy: true, guards: [notChecked, notChecked] });
+  });
+
+  it('that was away when a server started, and that another registry filled, the server reads nothing, until it is taken over', async () => {
+    const { server, env } = await started({ settings: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const other = ownProject(createServingProject({ HEADRACE_ONLINE_URL: 'lmdb:.headrace/online' }));
+    expect(other.run('materialize --incremental', env).code).toBe(0);
+    const environment = { ...readEnvironment(env), workingDirectory: project.directory };
+    const app = await openApp({ environment, logger: silentLogger });
+    onTestFinished(() => app.close());
+    const store = await app.online();
+    await server.kill();
+    const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
+    onTestFinished(() => serving.stop());
+    const payload = { service: 'numbers', rows: [{ customer: 'ada', amount: 1 }] };
+    const read = async () => {
+      const { statusCode, body } = await serving.server.inject({ method: 'POST', url: '/v1/features/read', payload });
+      return [statusCode, (JSON.parse(body) as { readonly code?: string }).code];
+    };
+    expect(await read()).toEqual([503, 'HR_ONLINE_UNAVAILABLE']);
+    await server.start();
+    await expect.poll(read, { timeout: 10_000 }).toEqual([503, 'HR_OTHER_REGISTRY']);
+    await store.adopt(await (await app.runs()).registry());
+    expect(await read()).toEqual([200, undefined]);
   });
 
   it('that keeps what it is given doctor says so; LMDB has nothing of it', async () => {
