@@ -95,8 +95,11 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       if (isInPlace ? current.place === place : isSameBeat(current, row)) {
         const log = await recoverLog(folder, current, { ...context, objects: isInPlace ? undefined : objects });
         const taken = await writers.take(current, place);
-        isHeld = taken !== undefined;
-        if (taken !== undefined) return hold(taken, folder, lock, log);
+        if (taken !== undefined) {
+          const writer = hold(taken, folder, lock, log);
+          isHeld = true;
+          return writer;
+        }
       }
     } catch (error) {
       const code = error instanceof HeadraceError ? error.code : undefined;

@@ -19,6 +19,9 @@ export interface NodeWatchOptions {
   readGuards(node: RedisNode, connection: Connection): Promise<readonly NodeGuard[]>;
 }
 
+/** What a node answers that will answer later. */
+const NOT_YET: ReadonlySet<string> = new Set(['LOADING', 'MASTERDOWN', 'BUSY', 'TRYAGAIN', 'CLUSTERDOWN']);
+
 export class NodeWatch {
   readonly #options: NodeWatchOptions;
   /** Whose store it has to be; until that is said nothing is looked at. */
@@ -28,6 +31,11 @@ export class NodeWatch {
   readonly #others = new Map<
     string,
     { readonly registry: string; readonly node: RedisNode; readonly connection: Connection }
+  >();
+  /** Nodes that could not answer yet, by name: they load what they have, or follow a master that is away. */
+  readonly #unseen = new Map<
+    string,
+    { readonly node: RedisNode; readonly connection: Connection; readonly error: Error }
   >();
   /** What was lacking at each node when it was looked at last. */
   readonly #lacking = new Map<string, string>();
@@ -49,15 +57,17 @@ export class NodeWatch {
 
   /** Whether reads may go out at once. */
   get isClear(): boolean {
-    return this.#looks.size === 0 && this.#others.size === 0;
+    return this.#looks.size === 0 && this.#others.size === 0 && this.#unseen.size === 0;
   }
 
-  /** Resolves when reads may go out. Throws HR_OTHER_REGISTRY. */
+  /** Resolves when reads may go out. Throws HR_OTHER_REGISTRY, and what a node answers that cannot be looked at yet. */
   async clear(): Promise<void> {
     await Promise.all(this.#looks);
-    // It may have been taken over meanwhile.
-    const again = [...this.#others.values()].map(({ node, connection }) => this.#look(node, connection, true));
-    await Promise.all(again);
+    // It may have been taken over meanwhile, or answer by now.
+    const waiting = [...this.#others.values(), ...this.#unseen.values()];
+    await Promise.all(waiting.map(({ node, connection }) => this.#look(node, connection, true)));
+    const [unseen] = this.#unseen.values();
+    if (unseen !== undefined) throw unseen.error;
     const [other] = this.#others.values();
     if (other !== undefined) throw otherRegistry(other.registry, this.#expected as string, this.#options.label);
   }
@@ -74,12 +84,16 @@ export class NodeWatch {
         this.#options.readRegistry(node, connection),
         this.#options.readGuards(node, connection),
       ]);
+      this.#unseen.delete(node.name);
       this.#judgeRegistry(node, connection, registry);
       if (connection.isReady) this.#judgeGuards(node, guards, reports);
     } catch (error) {
       // Nothing is read at this connection any more, or by this user; the next one is looked at.
       if (!(error instanceof ConnectionLost || error instanceof RedisReplyError)) throw error;
       this.#others.delete(node.name);
+      if (error instanceof RedisReplyError && NOT_YET.has(error.code))
+        this.#unseen.set(node.name, { node, connection, error });
+      else this.#unseen.delete(node.name);
     }
   }
 
