@@ -6,7 +6,7 @@ export { type Proposal, proposeDefinition } from './inspect/propose-definition.t
 export type { InspectedPlace } from './inspect/inspected.ts';
 export { openQueriedRows, type RowsQuery } from './sources/query/queried-rows.ts';
 export type { PlaceDeps } from './sources/source-deps.ts';
-export { type Arrived, checkServed, type ServedCheck, type ServedPoint } from './audit/recompute-served.ts';
+export { type Arrived, checkServed, type ServedCheck, type ServedPoint } from './served/recompute-served.ts';
 export {
   type QuarantinedFileRow,
   quarantinedFileRows,

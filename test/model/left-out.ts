@@ -1,22 +1,11 @@
 // The product with one rule of its protocol left out: its own modules, loaded anew with the lines changed that keep the rule.
 
-import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { resolve } from 'node:path';
+import { type Edit, importEdited } from '../support/edited-modules.ts';
 
 export interface CodeRule {
   /** What it demands. */
   readonly says: string;
   readonly edits: readonly Edit[];
-}
-
-/** A line of the product's, and what is loaded in its place. */
-interface Edit {
-  readonly file: string;
-  /** Occurs once in the file. */
-  readonly line: string;
-  readonly instead: string;
 }
 
 const edit = (file: string, line: string, instead: string): Edit => ({ file: `src/${file}`, line, instead });
@@ -226,46 +215,10 @@ export const CODE_RULES = {
   },
 } as const satisfies Record<string, CodeRule>;
 
-const ROOT = pathToFileURL(`${resolve(import.meta.dirname, '../..')}/`).href;
-const QUERY = 'without';
-/** What is loaded anew: what the rules are in, and what comes to the history by it. The rest is shared. */
+/** What is loaded anew: what the rules are in, and what comes to the history by it. */
 const OWN = ['src/ingestion/', 'src/online/', 'src/offline/materialize/', 'test/model/', 'test/support/fold-world.ts'];
-
-let isHooked = false;
 
 /** The module of this path from the project's root, as loaded without the rule. */
 export function importWithout<T>(path: string, rule: keyof typeof CODE_RULES): Promise<T> {
-  hook();
-  // The caller says what the module is.
-  return import(`${ROOT}${path}?${QUERY}=${rule}`) as Promise<T>;
-}
-
-function hook(): void {
-  if (isHooked) return;
-  isHooked = true;
-  registerHooks({
-    resolve(specifier, context, next) {
-      const found = next(specifier, context);
-      const rule = context.parentURL === undefined ? null : new URL(context.parentURL).searchParams.get(QUERY);
-      const isOwn = OWN.some((path) => found.url.startsWith(`${ROOT}${path}`));
-      return rule === null || !isOwn || found.url.includes('?')
-        ? found
-        : { ...found, url: `${found.url}?${QUERY}=${rule}` };
-    },
-    load(url, context, next) {
-      const rule = url.startsWith(ROOT) ? new URL(url).searchParams.get(QUERY) : null;
-      if (rule === null) return next(url, context);
-      const path = fileURLToPath(url);
-      const edits: readonly Edit[] = CODE_RULES[rule as keyof typeof CODE_RULES].edits;
-      const own = edits.filter(({ file }) => path.endsWith(file));
-      if (own.length === 0) return next(url, context);
-      const source = own.reduce((text, one) => edited(text, one), readFileSync(path, 'utf8'));
-      return { format: 'module-typescript', shortCircuit: true, source };
-    },
-  });
-}
-
-function edited(text: string, { file, line, instead }: Edit): string {
-  if (text.split(line).length !== 2) throw new Error(`${file} does not have this once: ${line}`);
-  return text.replace(line, () => instead);
+  return importEdited(path, rule, { edits: CODE_RULES[rule].edits, own: OWN });
 }

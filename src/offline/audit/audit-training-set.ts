@@ -1,6 +1,6 @@
 // Proves a training set: recomputes a sample of its rows from the sources' facts by another path than the one that made it,
-// and shows, of the facts that each view used, the one known nearest to its row's time. The facts themselves are opened as the
-// set opens them: a mistake in the reading of files (casts, partitions, rules that set rows apart) is in both, and not seen.
+// and shows, of the facts that each view used, the one known nearest to its row's time. The facts are read by a path of the audit's
+// own too (`openOwnFacts`): a mistake in the casts, in which files are opened, or in rules that set rows apart, is seen.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
@@ -13,17 +13,19 @@ import {
   toJson,
   type Value,
 } from '../../core/index.ts';
-import type { SourceFacts } from '../facts/current-facts.ts';
+import type { SourceSpec } from '../../definitions/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
-import { planTrainingSet, type TrainingSetPlan } from '../plan.ts';
+import { planTrainingSet, type ReadPlan, type TrainingSetPlan } from '../plan.ts';
 import { fileHash, hashFiles, identityOf } from '../sources/file-identity.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
-import type { TrainingSetRecord } from '../training-sets/record.ts';
-import { openRecordedFacts, type PlanFacts } from '../training-sets/source-facts.ts';
+import type { SourceSnapshot, TrainingSetRecord } from '../training-sets/record.ts';
+import { pinRecordedSources, type RecordedSources } from '../training-sets/source-facts.ts';
 import { readTrainingSet } from '../training-sets/training-set-store.ts';
 import { agrees } from './agrees.ts';
+import { checkSpine } from './check-spine.ts';
 import { evaluateService, type RowReads } from './evaluate-service.ts';
 import { evaluateView, servedAt, visibleFacts } from './evaluate-view.ts';
+import { openOwnFacts, type OwnFacts } from './own-facts.ts';
 import { readFacts, type SamplePoint } from './read-facts.ts';
 import { readSample } from './read-sample.ts';
 
@@ -64,16 +66,18 @@ export async function auditTrainingSet(
   const notes = isChanged ? ['the definitions changed since; audited by the present ones'] : [];
   const failed = () => auditFailed(record, mistakes, isChanged ? deps.definitions.hash : undefined);
   const connection = await deps.duckdb.connect();
-  let sources: PlanFacts | undefined;
+  let sources: RecordedSources | undefined;
   let areSourcesChecked = false;
   try {
     const rows = sampleRows(record, options.sample ?? 200);
     deps.progress.start('audit', rows.length, 'rows');
     const sample = await readSample(connection, record, plan, rows);
-    sources = await openRecordedFacts(connection, plan, deps, record.sources);
-    mistakes.push(...(await checkSources(record, sources)));
+    mistakes.push(...(await checkSpine(connection, deps, record, plan, sample, rows)));
+    sources = await pinRecordedSources(plan, deps, record.sources);
+    mistakes.push(...(await checkFilesOfSources(record, sources)));
     areSourcesChecked = true;
-    const { expected, views } = await recompute(connection, deps, sources, plan, sample.requests, sample.times, rows);
+    const { expected, views, found } = await recompute(connection, deps, { plan, record, sources, sample, rows });
+    mistakes.push(...found);
     compareSample(plan, rows, sample, expected, mistakes);
     deps.progress.done(`${rows.length} rows recomputed`);
     if (mistakes.length > 0) throw failed();
@@ -114,10 +118,10 @@ async function checkFiles(
 
 const CHANGED = 'the file was changed since the training set was made';
 
-/** What the recomputation reads against what the set was made from. */
-async function checkSources(record: TrainingSetRecord, sources: PlanFacts): Promise<ErrorDetail[]> {
+/** The files that are read against those that the set was made from. */
+async function checkFilesOfSources(record: TrainingSetRecord, sources: RecordedSources): Promise<ErrorDetail[]> {
   const mistakes: ErrorDetail[] = [];
-  for (const { source, files, pushed } of record.sources) {
+  for (const { source, files } of record.sources) {
     const opened = sources.bySource.get(source);
     if (opened === undefined) continue;
     const found = await hashFiles(opened.snapshot);
@@ -126,15 +130,21 @@ async function checkSources(record: TrainingSetRecord, sources: PlanFacts): Prom
       if (now === undefined || identityOf(now) !== identityOf(file))
         mistakes.push({ path: file.path, message: CHANGED });
     });
-    const digest = await opened.facts.log?.digest();
-    if (pushed !== null && pushed.rows > 0 && digest?.sha256 !== pushed.sha256) {
-      mistakes.push({
-        path: `source "${source}"`,
-        message: `its log no longer holds the events that were pushed then${opened.facts.log?.removed ? ', retention has removed some' : ''}`,
-      });
-    }
   }
   return mistakes;
+}
+
+/** The pushed events that were read against those that the set was made from. */
+function checkPushed(was: SourceSnapshot | undefined, found: OwnFacts['pushed']): ErrorDetail[] {
+  const pushed = was?.pushed ?? null;
+  if (was === undefined || pushed === null || pushed.rows === 0 || found?.sha256 === pushed.sha256) return [];
+  const removed = found?.isRemoved === true ? ', retention has removed some' : '';
+  return [
+    {
+      path: `source "${was.source}"`,
+      message: `its log no longer holds the events that were pushed then${removed}`,
+    },
+  ];
 }
 
 // The same rows each time: the first, the last, and a pseudo-random choice seeded by the id.
@@ -147,50 +157,70 @@ function sampleRows({ id, rows }: TrainingSetRecord, size: number): number[] {
   return [...chosen].sort((a, b) => a - b);
 }
 
+interface Recomputing {
+  readonly plan: TrainingSetPlan;
+  readonly record: TrainingSetRecord;
+  readonly sources: RecordedSources;
+  readonly sample: { readonly requests: readonly Row[]; readonly times: readonly (Micros | null)[] };
+  /** The sample's numbers in the set. */
+  readonly rows: readonly number[];
+}
+
 async function recompute(
   connection: DuckDBConnection,
   deps: OfflineDeps,
-  { bySource, snapshots }: PlanFacts,
-  plan: TrainingSetPlan,
-  requests: readonly Row[],
-  times: readonly (Micros | null)[],
-  rows: readonly number[],
-): Promise<{ expected: Value[][]; views: AuditedView[] }> {
+  { plan, record, sources: { bySource, snapshots }, sample: { requests, times }, rows }: Recomputing,
+): Promise<{ expected: Value[][]; views: AuditedView[]; found: ErrorDetail[] }> {
   const reads: RowReads[] = requests.map(() => []);
   const views: AuditedView[] = [];
-  for (const read of plan.reads) {
-    // One for each read of the plan.
-    const opened = (bySource.get(read.view.source) as SourceFacts).facts;
-    const { source } = opened;
-    const points: SamplePoint[] = requests.flatMap((request, index) => {
+  const pointsOf = (read: ReadPlan): SamplePoint[] =>
+    requests.flatMap((request, index) => {
       const at = times[index] ?? null;
       const key = read.keys.map(({ spineColumn }) => request[spineColumn] ?? null);
       return at === null || key.includes(null) ? [] : [{ index, key, at: servedAt(read, at) }];
     });
-    let facts = 0;
-    let nearest: { row: number; known: Micros; at: Micros } | null = null;
-    await readPinned(snapshots, `source "${source.name}" cannot be read`, () =>
-      readFacts(connection, read, opened, points, (point, found) => {
-        const visible = visibleFacts(read, source, found, point.at);
-        (reads[point.index] as RowReads)[plan.reads.indexOf(read)] = evaluateView(read, source, visible, point.at);
-        facts += visible.length;
-        for (const { knownMicros } of visible) {
-          const at = times[point.index] as Micros;
-          if (nearest === null || at - knownMicros < nearest.at - nearest.known) {
-            nearest = { row: rows[point.index] as number, known: knownMicros, at };
-          }
-        }
-      }),
+  const sampled = plan.reads.map((read) => ({ read, points: pointsOf(read) }));
+  const found: ErrorDetail[] = [];
+  const facts = new Map<string, OwnFacts>();
+  for (const [name, { source, snapshot }] of bySource) {
+    const keys = sampled
+      .filter(({ read }) => read.view.source === name)
+      .map(({ read, points }) => ({ read, keys: points.map(({ key }) => key) }));
+    const was = record.sources.find((one) => one.source === name);
+    const own = await readPinned(snapshots, unreadable(source), () =>
+      openOwnFacts(connection, deps, source, keys, snapshot, was),
     );
+    facts.set(name, own);
+    found.push(...own.mistakes, ...checkPushed(was, own.pushed));
+  }
+  for (const [place, { read, points }] of sampled.entries()) {
+    // One for each read of the plan.
+    const opened = facts.get(read.view.source) as OwnFacts;
+    const { source } = opened;
+    let used = 0;
+    let nearest: { row: number; known: Micros; at: Micros } | null = null;
+    await readFacts(connection, read, opened, points, (point, seen) => {
+      const visible = visibleFacts(read, source, seen, point.at);
+      (reads[point.index] as RowReads)[place] = evaluateView(read, source, visible, point.at);
+      used += visible.length;
+      for (const { knownMicros } of visible) {
+        const at = times[point.index] as Micros;
+        if (nearest === null || at - knownMicros < nearest.at - nearest.known) {
+          nearest = { row: rows[point.index] as number, known: knownMicros, at };
+        }
+      }
+    });
     views.push({
       view: read.view.name,
       keys: read.keys.map(({ spineColumn }) => spineColumn),
-      facts,
+      facts: used,
       nearest: shown(nearest),
     });
   }
-  return { expected: evaluateService(plan, deps.definitions, requests, reads), views };
+  return { expected: evaluateService(plan, deps.definitions, requests, reads), views, found };
 }
+
+const unreadable = ({ name }: SourceSpec): string => `source "${name}" cannot be read`;
 
 function shown(nearest: { row: number; known: Micros; at: Micros } | null): AuditedView['nearest'] {
   return nearest === null

@@ -3,13 +3,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Field, Micros, Row, Value } from '../../core/index.ts';
 import type { FeatureSpec, SourceSpec } from '../../definitions/index.ts';
-import { quoteName } from '../../storage/index.ts';
+import { nodeDuckType, quoteName } from '../../storage/index.ts';
 import { keyCondition } from '../duckdb/point-keys.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { readerOf, toDuck } from '../duckdb/vector-values.ts';
 import type { FactsRelation } from '../facts/facts.ts';
 import type { ReadPlan } from '../plan.ts';
-import { duckType } from '../sources/sql-text.ts';
 import { earliestSeen, type Fact } from './evaluate-view.ts';
 
 /** A sampled row's key and the time its view is served at. */
@@ -31,7 +30,7 @@ export async function readFacts(
   use: (point: SamplePoint, facts: readonly Fact[]) => void,
 ): Promise<void> {
   const table = '__hr_audit_points';
-  const keys = read.keys.map(({ type }, i) => `k${i} ${duckType(type)}`);
+  const keys = read.keys.map(({ type }, i) => `k${i} ${String(nodeDuckType(type))}`);
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${table} (point INTEGER, earliest BIGINT, latest BIGINT, ${keys.join(', ')})`,
   );

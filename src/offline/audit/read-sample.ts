@@ -1,13 +1,21 @@
 // The sampled rows of a training set's file: what was asked, when, and what it answered.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { absentValueOf, type Field, HeadraceError, type Micros, type Row, type Value } from '../../core/index.ts';
-import { quoteName, quoteText } from '../../storage/index.ts';
-import { fromDuck } from '../duckdb/vector-values.ts';
+import {
+  absentValueOf,
+  type Field,
+  HeadraceError,
+  INVALID,
+  type Micros,
+  type Row,
+  type Value,
+} from '../../core/index.ts';
+import { quoteText } from '../../storage/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { castSql } from '../sources/sql-text.ts';
 import type { TrainingSetRecord } from '../training-sets/record.ts';
+import { rawColumn } from './raw-files.ts';
+import { readCell } from './read-cell.ts';
 
 export interface Sample {
   readonly requests: readonly Row[];
@@ -32,19 +40,23 @@ export async function readSample(
   const at: Field = { name: plan.timestamp, type: { kind: 'timestamp' } };
   const columns: Field[] = [at, ...plan.spineColumns, ...plan.features];
   const selected = columns.map(({ name, type }) => {
-    const cast = castSql(quoteName(name), types.get(name.toLowerCase()) ?? '', type);
-    if (cast !== undefined) return cast;
-    throw new HeadraceError(
-      'HR_AUDIT_FAILED',
-      `training set ${record.id}: ${record.path} has no column "${name}" of the service's type.`,
-    );
+    const from = types.get(name.toLowerCase());
+    if (from !== undefined) return rawColumn(name, from, type);
+    throw lacksColumn(record, name);
   });
   // The file is in the spine's order, so a row's number is its place.
   const numbers = rows.length === 0 ? 'NULL' : rows.join(', ');
   const found = await read(
     `SELECT ${selected.join(', ')} FROM (SELECT *, row_number() OVER () - 1 AS __hr_row FROM ${from}) WHERE __hr_row IN (${numbers}) ORDER BY __hr_row`,
   );
-  const values = found.getRows().map((row) => columns.map(({ type }, i) => fromDuck(type, row[i] ?? null)));
+  const values = found.getRows().map((row) =>
+    columns.map(({ name, type }, i): Value => {
+      // Where a set has a time that no value can be, its source has it, too, and is found.
+      const value = readCell(type, row[i] ?? null, 'null');
+      if (value === INVALID) throw lacksColumn(record, name);
+      return value;
+    }),
+  );
   const first = 1 + plan.spineColumns.length;
   // The file has the spine's own values: what stands for an absent one is not among them.
   const absent = plan.spineColumns.map(absentValueOf);
@@ -55,4 +67,11 @@ export async function readSample(
     times: values.map((row) => row[0] as Micros | null),
     features: values.map((row) => row.slice(first)),
   };
+}
+
+function lacksColumn({ id, path }: TrainingSetRecord, name: string): HeadraceError {
+  return new HeadraceError(
+    'HR_AUDIT_FAILED',
+    `training set ${id}: ${path} has no column "${name}" of the service's type.`,
+  );
 }

@@ -1,6 +1,6 @@
 // Which rows of a source's files are facts, and since when: all but those that a rule with onFail: 'quarantine' sets apart and
-// nobody put back; one that was put back is known since its release. Part of the facts relation itself, so that training sets, materialize and audit leave out the same rows. Rows of the
-// log are no matter here: they were held to the rules when they were pushed.
+// nobody put back; one that was put back is known since its release. Part of the facts relation itself, so that training sets and
+// materialize leave out the same rows. Rows of the log are no matter here: they were held to the rules when they were pushed.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Releases } from '../../checks/index.ts';

@@ -1,5 +1,6 @@
 // A source's facts: the rows of one snapshot of its files and the entries of its log that count, as one relation of SQL.
-// Everything offline reads a source through here, so that training sets, materialize and audit can't see different rows.
+// Training sets and materialize read a source through here, so that they can't see different rows; an audit reads by a path of its
+// own (audit/own-facts.ts).
 
 import type { Micros } from '../../core/index.ts';
 import type { Definitions, OnFailedValue, SourceSpec } from '../../definitions/index.ts';

@@ -1,5 +1,5 @@
 // The facts of every source of a plan, as a training set takes them: what lies there now, and all that can be read of the
-// log; or, for an audit, what a record says was taken.
+// log; or, for an audit, the files that a record says were taken.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError } from '../../core/index.ts';
@@ -7,7 +7,6 @@ import { isValueRule, own, type SourceSpec } from '../../definitions/index.ts';
 import { withReleases } from '../checks/with-releases.ts';
 import { openCurrentFacts, type SourceFacts } from '../facts/current-facts.ts';
 import { readableCoverage } from '../facts/log-rows.ts';
-import { openFacts } from '../facts/open-facts.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { eventRange } from '../event-range-of-plan.ts';
 import type { TrainingSetPlan } from '../plan.ts';
@@ -62,41 +61,33 @@ export async function openSourcesFacts(
   }));
 }
 
-/** The same files, boundary and positions as when the set was made; whether the files changed is the caller's to see. */
-export function openRecordedFacts(
-  connection: DuckDBConnection,
+/** A plan's sources, each with the files that a record names. */
+export interface RecordedSources {
+  readonly bySource: ReadonlyMap<string, { readonly source: SourceSpec; readonly snapshot: PinnedSnapshot }>;
+  readonly snapshots: readonly PinnedSnapshot[];
+  close(): Promise<void>;
+}
+
+/** The same files as when the set was made; whether they changed is the caller's to see. */
+export function pinRecordedSources(
   plan: TrainingSetPlan,
   deps: OfflineDeps,
   recorded: readonly SourceSnapshot[],
-): Promise<PlanFacts> {
+): Promise<RecordedSources> {
   return openEach(sourcesOf(plan), deps, async (source, pinned) => {
     const was = recorded.find(({ source: name }) => name === source.name);
-    const released = await withReleases(deps, [source], was?.releasedUpTo ?? 0);
-    const snapshot = await pinned(pinRecorded(source, was ?? { files: [] }, deps));
-    const pushed = was?.pushed ?? null;
-    const isLogAlone = was?.isLogAlone ?? pushed !== null;
-    const boundary = was?.boundaryMicros ?? (isLogAlone || source.pushes === 'keep' ? -Infinity : Infinity);
-    const cuts = new Map(pushed?.writers.map(({ writer, cut }) => [writer, cut]));
-    const coverage = { floor: pushed?.floor ?? 0, cuts };
-    return {
-      facts: await openFacts(connection, source, released, { snapshot, boundary, coverage }),
-      snapshot,
-      boundary,
-    };
+    return { source, snapshot: await pinned(pinRecorded(source, was ?? { files: [] }, deps)) };
   });
 }
 
 const sourcesOf = ({ reads }: TrainingSetPlan): string[] => [...new Set(reads.map(({ view }) => view.source))];
 
-async function openEach(
+async function openEach<T>(
   names: readonly string[],
   { definitions }: OfflineDeps,
-  open: (
-    source: SourceSpec,
-    pinned: (snapshot: Promise<PinnedSnapshot>) => Promise<PinnedSnapshot>,
-  ) => Promise<SourceFacts>,
-): Promise<PlanFacts> {
-  const bySource = new Map<string, SourceFacts>();
+  open: (source: SourceSpec, pinned: (snapshot: Promise<PinnedSnapshot>) => Promise<PinnedSnapshot>) => Promise<T>,
+): Promise<{ bySource: ReadonlyMap<string, T>; snapshots: readonly PinnedSnapshot[]; close(): Promise<void> }> {
+  const bySource = new Map<string, T>();
   const snapshots: PinnedSnapshot[] = [];
   const close = async () => {
     for (const snapshot of snapshots.splice(0)) await snapshot.close();

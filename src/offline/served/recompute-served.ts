@@ -17,10 +17,10 @@ import { ALL_EVENTS } from '../sources/event-range.ts';
 import { pinRecorded } from '../sources/pin-source.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import { openPlanFacts } from '../training-sets/source-facts.ts';
-import { agrees } from './agrees.ts';
-import { evaluateService, type RowReads } from './evaluate-service.ts';
-import { evaluateView, type Fact, servedAt, visibleFacts } from './evaluate-view.ts';
-import { readFacts, type SamplePoint } from './read-facts.ts';
+import { agrees } from '../audit/agrees.ts';
+import { evaluateService, type RowReads } from '../audit/evaluate-service.ts';
+import { evaluateView, type Fact, servedAt, visibleFacts } from '../audit/evaluate-view.ts';
+import { readFacts, type SamplePoint } from '../audit/read-facts.ts';
 
 /** A request that was answered. */
 export interface ServedPoint {
