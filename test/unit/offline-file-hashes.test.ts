@@ -1,7 +1,16 @@
 // The SHA-256 of files are kept: a large file is read once, by whatever path, until it changes.
 
 import { createHash } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { fileHash, openFileHashes, readSetInputs } from '../../src/offline/index.ts';
@@ -17,12 +26,22 @@ function openCounted(clock = later) {
   const folder = folderOfTest();
   const path = join(folder, 'a.parquet');
   const read: string[] = [];
-  const open = () =>
-    openFileHashes(join(folder, 'offline'), clock, async (file) => {
-      read.push(file);
-      return await fileHash(file);
-    });
-  return { folder, path, read, open };
+  const hash = async (file: string) => {
+    read.push(file);
+    return await fileHash(file);
+  };
+  const openTable = () => openFileHashes(join(folder, 'offline'), clock, hash);
+  /** Saves after each file. */
+  const open = () => {
+    const hashes = openTable();
+    const hashOf = async (file: string) => {
+      const sha256 = await hashes.hashOf(file);
+      await hashes.save();
+      return sha256;
+    };
+    return { hashOf };
+  };
+  return { folder, path, read, openTable, open };
 }
 
 it('a file of 300 MB is read once, by later processes and other names, too', async () => {
@@ -60,6 +79,45 @@ it('one that was written just now is not kept: it may be written again in the sa
   writeFileSync(path, 'one');
   for (const hashes of [open(), open()]) expect(await hashes.hashOf(path)).toBe(shaOf('one'));
   expect(read).toHaveLength(2);
+});
+
+it('one that was written just before a long read is not kept: it may have been written again in that tick', async () => {
+  const folder = folderOfTest();
+  const path = join(folder, 'a.parquet');
+  writeFileSync(path, 'one');
+  let now = Date.now() * 1000;
+  let reads = 0;
+  for (let turn = 0; turn < 2; turn++) {
+    const hashes = openFileHashes(folder, { nowMicros: () => now }, async (file) => {
+      reads++;
+      now += 3_000_000;
+      return await fileHash(file);
+    });
+    await hashes.hashOf(path);
+    await hashes.save();
+    now -= 3_000_000;
+  }
+  expect(reads).toBe(2);
+});
+
+it('the table is written once for any number of files, beside what others wrote meanwhile', async () => {
+  const { folder, read, openTable } = openCounted();
+  const table = join(folder, 'offline/file-hashes.json');
+  const paths = ['a', 'b', 'c'].map((name) => join(folder, name));
+  for (const path of paths) writeFileSync(path, path);
+  const [one, other] = [openTable(), openTable()];
+  await one.hashOf(paths[0] as string);
+  await one.hashOf(paths[1] as string);
+  await other.hashOf(paths[2] as string);
+  expect(existsSync(table)).toBe(false);
+  await other.save();
+  await one.save();
+  const again = openTable();
+  for (const path of paths) expect(await again.hashOf(path)).toBe(shaOf(path));
+  expect(read).toEqual(paths);
+  const { ino } = statSync(table);
+  await again.save();
+  expect(statSync(table).ino).toBe(ino);
 });
 
 it('one that changes while it is read is refused', async () => {

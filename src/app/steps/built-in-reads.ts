@@ -49,5 +49,8 @@ async function evaluateReads(app: App, action: ActionOf<'evaluate'>, order: Step
   // One whose need tells its content is in the key by that.
   if (rows.content !== undefined || !existsSync(rows.path)) return { reads };
   const { dataDirectory, clock } = await app.offline(silentProgress);
-  return { reads: { ...reads, rows: await openFileHashes(dataDirectory, clock).hashOf(rows.path) } };
+  const hashes = openFileHashes(dataDirectory, clock);
+  const read = { ...reads, rows: await hashes.hashOf(rows.path) };
+  await hashes.save();
+  return { reads: read };
 }

@@ -11,6 +11,11 @@ import { fileHash } from './file-identity.ts';
 export interface FileHashes {
   /** Of a file's bytes, in hex. Throws HR_SOURCE_CHANGED where it changes while it is read, and what the file system says. */
   hashOf(path: string): Promise<string>;
+  /**
+   * Adds what was read since to the table, in one write however many files that were. Where it can't be written, those files are
+   * read again next time.
+   */
+  save(): Promise<void>;
 }
 
 /** In JSON. */
@@ -24,7 +29,7 @@ const MOST_FILES = 200_000;
 /** A file that was written so shortly ago may be written again in the same tick of the file system's clock. */
 const SETTLED_NS = 2_000_000_000n;
 
-/** `dataDirectory` keeps the table; where it can't be written, files are read again next time. `hash` reads one whole. */
+/** `dataDirectory` keeps the table. `hash` reads a file whole. */
 export function openFileHashes(
   dataDirectory: string,
   clock: Pick<Clock, 'nowMicros'>,
@@ -32,6 +37,7 @@ export function openFileHashes(
 ): FileHashes {
   const path = join(dataDirectory, 'file-hashes.json');
   let loaded: Promise<Map<string, string>> | undefined;
+  let unsaved = new Map<string, string>();
   return {
     async hashOf(file) {
       loaded ??= load(path);
@@ -39,21 +45,29 @@ export function openFileHashes(
       const before = await stat(file, { bigint: true });
       const found = known.get(nameOf(before));
       if (found !== undefined) return found;
+      // Looked at before the file is read: by the time that a large one was read, a write in that tick is long ago.
+      const changed = before.mtimeNs > before.ctimeNs ? before.mtimeNs : before.ctimeNs;
+      const isSettled = BigInt(Math.floor(clock.nowMicros())) * 1000n - changed >= SETTLED_NS;
       const sha256 = await hash(file);
       if (nameOf(await stat(file, { bigint: true })) !== nameOf(before)) {
         const sentence = `${file} was written while it was read. Run this again once it is whole.`;
         throw new HeadraceError('HR_SOURCE_CHANGED', sentence);
       }
-      const changed = before.mtimeNs > before.ctimeNs ? before.mtimeNs : before.ctimeNs;
-      if (BigInt(Math.floor(clock.nowMicros())) * 1000n - changed < SETTLED_NS) return sha256;
-      // Another process may have added its own meanwhile.
-      const now = await load(path);
-      for (const [name, value] of known) now.set(name, value);
-      if (now.size >= MOST_FILES) now.clear();
-      now.set(nameOf(before), sha256);
-      loaded = Promise.resolve(now);
-      await write(path, now).catch(() => undefined);
+      if (isSettled) {
+        known.set(nameOf(before), sha256);
+        unsaved.set(nameOf(before), sha256);
+      }
       return sha256;
+    },
+    async save() {
+      if (unsaved.size === 0) return;
+      const added = unsaved;
+      unsaved = new Map();
+      // Another process may have added its own meanwhile.
+      const all = await load(path);
+      if (all.size + added.size > MOST_FILES) all.clear();
+      for (const [name, sha256] of added) all.set(name, sha256);
+      await write(path, all).catch(() => undefined);
     },
   };
 }

@@ -73,11 +73,11 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     );
   }
   const connection = await deps.duckdb.connect();
+  // The table that cached steps look files up in, too: a set after such a step reads no file of it again.
+  const hashes = openFileHashes(deps.dataDirectory, deps.clock);
   let sources: PlanFacts | undefined;
   try {
     deps.progress.start('read the spine');
-    // The table that cached steps look files up in, too: a set after such a step reads no file of it again.
-    const hashes = openFileHashes(deps.dataDirectory, deps.clock);
     const spine = await loadSpine(connection, request.spine, plan, request.directory ?? process.cwd(), deps, hashes);
     deps.progress.done(`${spine.rows} rows`);
     const unshipped = await shipPushes(deps, plan);
@@ -120,6 +120,7 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
       ...(formerName !== undefined && { formerName }),
     };
   } finally {
+    await hashes.save();
     await sources?.close();
     connection.closeSync();
   }

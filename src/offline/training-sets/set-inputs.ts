@@ -13,7 +13,7 @@ import { proposeBoundary } from '../facts/propose-boundary.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { planTrainingSet, type TrainingSetPlan } from '../plan.ts';
 import { openDeltaSource } from '../sources/delta/pin-delta.ts';
-import { openFileHashes } from '../sources/file-hashes.ts';
+import { type FileHashes, openFileHashes } from '../sources/file-hashes.ts';
 import { openIcebergSource } from '../sources/iceberg/pin-iceberg.ts';
 import { pathValues } from '../sources/path-partitions.ts';
 import { pinPath } from '../sources/pin-path.ts';
@@ -41,16 +41,18 @@ export async function readSetInputs(deps: OfflineDeps, request: SetInputsRequest
   const reads: Record<string, Json> = { ...definitionsReached(manifest, plan) };
   const unknown: string[] = [];
   const connection = await deps.duckdb.connect();
+  const hashes = openFileHashes(deps.dataDirectory, deps.clock);
   try {
-    reads['spine'] = await spineContent(connection, request, deps);
+    reads['spine'] = await spineContent(connection, request, deps, hashes);
     const released = await withReleases(deps, sources);
     for (const source of sources) {
-      const place = await placeOf(source, deps);
+      const place = await placeOf(source, deps, hashes);
       if (typeof place === 'string') unknown.push(place);
       else Object.assign(reads, place);
       Object.assign(reads, await logContent(connection, source, released));
     }
   } finally {
+    await hashes.save();
     connection.closeSync();
   }
   return { reads, unknown };
@@ -112,22 +114,27 @@ async function spineContent(
   connection: DuckDBConnection,
   { spine, directory = process.cwd() }: SetInputsRequest,
   deps: OfflineDeps,
+  hashes: FileHashes,
 ): Promise<Json> {
   if (!/^\s*(SELECT|FROM|WITH)\s/i.test(spine)) {
     const owner = 'the spine';
     const pinned = await pinPath({ path: spine, directory, format: 'parquet', owner, isHeld: false }, deps);
-    return await contentOf(pinned, deps);
+    return await contentOf(pinned, hashes);
   }
   const query = await startPathsAt(connection, spine, directory);
-  const hashes = [`hash(q)`, `hash(q, 1)`].map((one) => `CAST(sum(${one}::HUGEINT) AS VARCHAR)`);
+  const sums = [`hash(q)`, `hash(q, 1)`].map((one) => `CAST(sum(${one}::HUGEINT) AS VARCHAR)`);
   const read = await connection.runAndReadAll(
-    `SELECT CAST(count(*) AS VARCHAR), ${hashes.join(', ')} FROM (${query}\n) AS q`,
+    `SELECT CAST(count(*) AS VARCHAR), ${sums.join(', ')} FROM (${query}\n) AS q`,
   );
   return (read.getRows()[0] ?? []).map(String);
 }
 
 /** What its rows outside of the log are known by; a sentence where they are known by nothing. */
-async function placeOf(source: SourceSpec, deps: OfflineDeps): Promise<Readonly<Record<string, Json>> | string> {
+async function placeOf(
+  source: SourceSpec,
+  deps: OfflineDeps,
+  hashes: FileHashes,
+): Promise<Readonly<Record<string, Json>> | string> {
   const { name, kind, location } = source;
   const owner = `source "${name}"`;
   const { directory } = deps.definitions;
@@ -137,7 +144,7 @@ async function placeOf(source: SourceSpec, deps: OfflineDeps): Promise<Readonly<
       // The manifest was validated: a source of files has a path.
       const path = location['path'] as string;
       const pinned = await pinPath({ path, directory, format: kind, owner, isHeld: false }, deps);
-      return { [`source.${name}.files`]: await contentOf(pinned, deps) };
+      return { [`source.${name}.files`]: await contentOf(pinned, hashes) };
     }
     case 'iceberg':
     case 'delta': {
@@ -160,9 +167,8 @@ async function placeOf(source: SourceSpec, deps: OfflineDeps): Promise<Readonly<
 }
 
 /** Of each file, in the order of their paths, what it holds. */
-async function contentOf(pinned: PinnedSnapshot, deps: OfflineDeps): Promise<Json> {
+async function contentOf(pinned: PinnedSnapshot, hashes: FileHashes): Promise<Json> {
   try {
-    const hashes = openFileHashes(deps.dataDirectory, deps.clock);
     const found: Json[] = [];
     for (const { path, etag, size } of pinned.files) {
       const content = pinned.knownBy === 'etag' ? `etag:${etag} ${size}` : await hashes.hashOf(path);
