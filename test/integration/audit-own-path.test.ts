@@ -40,7 +40,7 @@ async function auditOf(manifest: Manifest, spine: string, file: string, line: st
   return audit((await make(changed, 'changed.parquet')).id);
 }
 
-const SAME = '  if (snapshot !== null) await checkFolders(connection, source, snapshot, offered);';
+const SAME = '  if (snapshot !== null)\n    await checkFolders(';
 
 async function spineAt(time: string): Promise<string> {
   const path = world.path('spine.parquet');
@@ -167,8 +167,8 @@ describe('an audit finds a set that was made', () => {
     await writeFile(path, 'key,at,v\nx,2024-01-01T23:30:00Z,2\n');
     const options = { source: { kind: 'csv', partitions: { dt: 'date' } } } as const;
     const manifest = oneView(world.path('dt=*/events.csv'), columns, options);
-    const line = '  if (snapshot !== null) await checkFolders(connection, source, snapshot, offered);\n';
-    const found = await auditOf(manifest, await spineAt('2024-01-02 12:00:00'), 'facts/open-facts.ts', line, '');
+    const line = '  if (times !== undefined) refuseDenied(source, path, times);';
+    const found = await auditOf(manifest, await spineAt('2024-01-02 12:00:00'), 'facts/check-folders.ts', line, '');
     expect(found).toContain(`row 1 of ${path} is of 2024-01-01T23:30:00Z, which its folder dt=2024-01-02 denies`);
   });
 });

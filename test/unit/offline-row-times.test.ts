@@ -1,12 +1,12 @@
 // What a training set makes of the times of its spine, of its source's rows and of the folders that they lie in.
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, HeadraceError, parseTimestamp, type Row, toJson } from '../../src/core/index.ts';
 import type { Expectation, SourceSpec } from '../../src/definitions/index.ts';
 import { openOnlineStore } from '../../src/online/index.ts';
-import { fields, TYPES, worldOfEach } from '../support/offline-world.ts';
+import { fields, latest, TYPES, worldOfEach } from '../support/offline-world.ts';
 import { materializeView, oneView, readOnline, trainedRows } from '../support/one-view.ts';
 
 /** DuckDB looks at so many rows, about, to tell a column's type. */
@@ -45,45 +45,125 @@ describe('the times of a CSV spine', () => {
 
 const days = () => [world.path('dt=2024-01-01'), world.path('dt=2024-01-02')] as const;
 
-/** A training set of a spine that reaches into both days, of files in which an hour of Berlin's second day is of the first. */
-async function trained(kind: SourceSpec['kind']) {
+/** Times of spines: of all there is, and of the first day alone, for which the second day's folder has nothing to give. */
+const SPINES = {
+  'the spine reaches into both folders': ['2024-01-01 23:45:00', '2024-01-03 00:00:00'],
+  'the spine needs the other folder alone': ['2024-01-01 23:45:00'],
+} as const;
+
+/** A training set of files by day, of a spine with these times. */
+async function trained(
+  kind: SourceSpec['kind'],
+  times: readonly string[] = SPINES['the spine needs the other folder alone'],
+  more: Partial<SourceSpec> = {},
+) {
   const spine = world.path('spine.parquet');
-  await world.select(
-    `COPY (FROM (VALUES ('x', TIMESTAMP '2024-01-01 23:45:00'), ('x', TIMESTAMP '2024-01-03')) s(id, t)) TO '${spine}'`,
-  );
+  const rows = times.map((time) => `('x', TIMESTAMP '${time}')`);
+  await world.select(`COPY (FROM (VALUES ${rows.join(', ')}) s(id, t)) TO '${spine}'`);
   const columns = fields({ key: TYPES.string, at: TYPES.timestamp, v: TYPES.float64 });
   const path = world.path(`dt=*/events.${kind}`);
-  return trainedRows(world, oneView(path, columns, { source: { kind, partitions: { dt: 'date' } } }), spine);
+  const features = [latest('v', TYPES.float64, 'v')];
+  const source = { kind, partitions: { dt: 'date' }, ...more } as const;
+  return trainedRows(world, oneView(path, columns, { features, source }), spine);
 }
 
 const writeParquetDays = async (...rows: string[]): Promise<void> => {
   for (const [i, day] of days().entries()) {
-    await mkdir(day);
+    await mkdir(day, { recursive: true });
     const events = `FROM (VALUES ${rows[i]}) t(key, "at", v)`;
     await world.select(`COPY (${events}) TO '${join(day, 'events.parquet')}'`);
   }
 };
 
+const writeCsvDays = async (...rows: string[]): Promise<void> => {
+  for (const [i, day] of days().entries()) {
+    await mkdir(day, { recursive: true });
+    await writeFile(join(day, 'events.csv'), `key,at,v\n${rows[i]}\n`);
+  }
+};
+
 const MORNING = "('x', TIMESTAMP '2024-01-01 10:00:00', 1::DOUBLE)";
+/** An hour of Berlin's second day is of the first. */
 const DENIED = "('x', TIMESTAMP '2024-01-01 23:30:00', 2::DOUBLE)";
+const RIGHT = "('x', TIMESTAMP '2024-01-02 23:30:00', 2::DOUBLE)";
+const [CSV_MORNING, CSV_DENIED] = ['x,2024-01-01T10:00:00Z,1', 'x,2024-01-01T23:30:00Z,2'];
 const refusal = { code: 'HR_SOURCE_UNREADABLE', message: expect.stringContaining('2024-01-01T23:30:00') };
 
-describe('a file with a row that its folder’s date denies', () => {
+/** The event time is an hour after the file's. */
+const DERIVED: Partial<SourceSpec> = {
+  derive: [{ name: 'happened', type: TYPES.timestamp, by: { kind: 'sql', sql: '"at" + INTERVAL 1 HOUR' } }],
+  eventTime: 'happened',
+};
+
+describe.each(Object.entries(SPINES))('a file with a row that its folder’s date denies, where %s,', (_, times) => {
   it('is refused where its footer tells', async () => {
     await writeParquetDays(MORNING, DENIED);
-    await expect(trained('parquet')).rejects.toMatchObject(refusal);
+    await expect(trained('parquet', times)).rejects.toMatchObject(refusal);
   });
 
   it('is refused where its footer tells of a null time, too', async () => {
     await writeParquetDays(MORNING, `${DENIED}, ('y', NULL, 0)`);
-    await expect(trained('parquet')).rejects.toMatchObject(refusal);
+    await expect(trained('parquet', times)).rejects.toMatchObject(refusal);
+  });
+
+  it('is refused where its time is derived', async () => {
+    await writeParquetDays(MORNING, "('x', TIMESTAMP '2024-01-01 22:30:00', 2::DOUBLE)");
+    await expect(trained('parquet', times, DERIVED)).rejects.toMatchObject(refusal);
   });
 
   it('is refused where it is a CSV, which has no footer', async () => {
-    for (const day of days()) await mkdir(day);
-    await writeFile(join(days()[0], 'events.csv'), 'key,at,v\nx,2024-01-01T10:00:00Z,1\n');
-    await writeFile(join(days()[1], 'events.csv'), 'key,at,v\nx,2024-01-01T23:30:00Z,2\n');
+    await writeCsvDays(CSV_MORNING, CSV_DENIED);
+    await expect(trained('csv', times)).rejects.toMatchObject(refusal);
+  });
+
+  it('is refused where it is a CSV whose times are derived', async () => {
+    await writeCsvDays(CSV_MORNING, 'x,2024-01-01T22:30:00Z,2');
+    await expect(trained('csv', times, DERIVED)).rejects.toMatchObject(refusal);
+  });
+});
+
+describe('a file that its folder leaves out', () => {
+  it.each([
+    ['parquet', 'its footer', {}],
+    ['parquet', 'its rows', DERIVED],
+    ['csv', 'its rows', {}],
+  ] as const)('of %s, known by %s, is looked at again where another takes its place', async (kind, _, more) => {
+    const write = (...rows: string[]) => (kind === 'csv' ? writeCsvDays : writeParquetDays)(...rows);
+    const [morning, right, denied] =
+      kind === 'csv'
+        ? [CSV_MORNING, 'x,2024-01-02T10:00:00Z,2', CSV_DENIED]
+        : [MORNING, RIGHT.replace('23:', '10:'), DENIED];
+    await write(morning, right);
+    expect((await trained(kind, undefined, more)).rows).toEqual([{ v: 1 }]);
+    await write(morning, denied.replace('23:30', more === DERIVED ? '22:30' : '23:30'));
+    await expect(trained(kind, undefined, more)).rejects.toMatchObject(refusal);
+  });
+
+  it('is read once for its times: later sets go by what was kept of it', async () => {
+    await writeCsvDays(CSV_MORNING, 'x,2024-01-02T10:00:00Z,2');
+    await trained('csv');
+    const kept = join(world.directory, 'footers', 'events.json');
+    const text = await readFile(kept, 'utf8');
+    const wrong = parseTimestamp('2024-01-01T23:30:00Z');
+    const second = String(parseTimestamp('2024-01-02T10:00:00Z'));
+    expect(text).toContain(second);
+    await writeFile(kept, text.replaceAll(second, String(wrong)));
     await expect(trained('csv')).rejects.toMatchObject(refusal);
+  });
+
+  it('is read again where its times are derived otherwise', async () => {
+    await writeParquetDays(MORNING, "('x', TIMESTAMP '2024-01-02 00:30:00', 2::DOUBLE)");
+    expect((await trained('parquet', undefined, DERIVED)).rows).toEqual([{ v: 1 }]);
+    const back = {
+      ...DERIVED,
+      derive: [{ ...DERIVED.derive?.[0], by: { kind: 'sql', sql: '"at" - INTERVAL 1 HOUR' } }],
+    };
+    await expect(trained('parquet', undefined, back as Partial<SourceSpec>)).rejects.toMatchObject(refusal);
+  });
+
+  it('is not asked for more than its times: another column may hold what it may not where it is read', async () => {
+    await writeCsvDays(CSV_MORNING, 'x,2024-01-02T10:00:00Z,no number');
+    expect((await trained('csv')).rows).toEqual([{ v: 1 }]);
   });
 });
 

@@ -5,14 +5,12 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError, type Micros } from '../../core/index.ts';
 import { NOTHING_RELEASED } from '../../checks/index.ts';
 import type { OnFailedValue, SourceSpec } from '../../definitions/index.ts';
-import type { Coverage, SnapshotFile } from '../../online/index.ts';
+import type { Coverage } from '../../online/index.ts';
 import { rowSorting } from '../checks/sound-rows.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { numbersOf } from '../duckdb/vector-values.ts';
-import { promisedColumn } from '../sources/parquet/with-footers.ts';
-import { refuseDenied } from '../sources/path-partitions.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
-import { queryWork } from '../sources/source-errors.ts';
+import { checkFolders, readTimes } from './check-folders.ts';
 import { csvRows } from './csv-rows.ts';
 import { derivedColumns, withTimes } from './derived-columns.ts';
 import type { Facts, FactsDeps, FactsLog, FactsRequest, LogRows } from './facts.ts';
@@ -40,7 +38,8 @@ export async function openFacts(
   const offered = (indices: readonly number[]) =>
     complete(raw === undefined || indices.length === 0 ? noRows(source) : raw.relation(indices));
   const all = files.map((_, i) => i);
-  if (snapshot !== null) await checkFolders(connection, source, snapshot, offered);
+  if (snapshot !== null)
+    await checkFolders(source, snapshot, deps, (unread) => readTimes(connection, source, offered(unread), unread));
   const sorting = rowSorting(connection, source, deps.released ?? NOTHING_RELEASED);
   const fileRows = (indices: readonly number[]) => {
     if (sorting === undefined) return offered(indices);
@@ -91,6 +90,24 @@ export async function openFacts(
   };
 }
 
+/** Rows of some of a snapshot's files, of which there is at least one, whether or not rules set them apart. Throws as `openFacts`. */
+export async function openFileRows(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  deps: FactsDeps,
+  snapshot: PinnedSnapshot,
+): Promise<(indices: readonly number[]) => string> {
+  const raw = await openFiles(connection, source, snapshot);
+  const { forgiving } = deps;
+  const complete = await completing(
+    connection,
+    source,
+    deps,
+    forgiving?.rows === 'all' ? forgiving.onFailedValue : undefined,
+  );
+  return (indices) => complete(raw.relation(indices));
+}
+
 /** Rows of cuts that `to` covers and `from` doesn't. Throws as `openFacts`. */
 export async function openLogRows(
   connection: DuckDBConnection,
@@ -112,29 +129,6 @@ function openFiles(connection: DuckDBConnection, source: SourceSpec, snapshot: P
     );
   }
   return snapshot.format === 'csv' ? csvRows(connection, source, snapshot) : parquetRows(connection, source, snapshot);
-}
-
-// Of files whose footers don't say between which times their rows lie: CSV has none, and a derived time is in none.
-async function checkFolders(
-  connection: DuckDBConnection,
-  source: SourceSpec,
-  { files, footers }: PinnedSnapshot,
-  rowsOf: (files: readonly number[]) => string,
-): Promise<void> {
-  if (source.partitions === undefined) return;
-  const unknown = files.flatMap((_, i) => {
-    const footer = footers?.[i];
-    return footer === undefined || promisedColumn(source, footer) === undefined ? [i] : [];
-  });
-  if (unknown.length === 0) return;
-  const read = await queryWork(`source "${source.name}" cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
-    connection.runAndReadAll(
-      `SELECT __hr_file, CAST(min(__hr_event) AS DOUBLE), CAST(max(__hr_event) AS DOUBLE) FROM ${rowsOf(unknown)} ` +
-        `GROUP BY __hr_file ORDER BY __hr_file`,
-    ),
-  );
-  for (const [file, from, to] of read.getRows() as [number, number | null, number | null][])
-    if (from !== null && to !== null) refuseDenied(source, (files[file] as SnapshotFile).path, { from, to });
 }
 
 /** Raw rows to rows of facts, in the same order of columns whatever they come from. */

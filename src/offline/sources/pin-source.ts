@@ -13,6 +13,7 @@ import { pinIceberg, pinIcebergSnapshot } from './iceberg/pin-iceberg.ts';
 import { landedFolder } from './landed/land-query.ts';
 import { pinLanded } from './landed/pin-landed.ts';
 import { withFooters } from './parquet/with-footers.ts';
+import { checkLeftOut } from './check-left-out.ts';
 import { keepsPath } from './path-partitions.ts';
 import { pinPath, pinPaths } from './pin-path.ts';
 import type { PinnedSnapshot, TableSnapshot } from './pinned-snapshot.ts';
@@ -92,7 +93,12 @@ export async function pinRecorded(
 /** Whether it holds rows that a query gave: known by them, and of this machine or another. */
 const isLanded = ({ path, sha256 }: SourceFile): boolean => sha256 === undefined && !isS3Path(path);
 
-function pinOwn(source: SourceSpec, range: EventRange, format: PinnedSnapshot['format'], deps: SourceDeps) {
+async function pinOwn(
+  source: SourceSpec,
+  range: EventRange,
+  format: PinnedSnapshot['format'],
+  deps: SourceDeps,
+): Promise<PinnedSnapshot> {
   const { name, location } = source;
   const place = {
     // The manifest was validated: a source of files has a path.
@@ -102,5 +108,12 @@ function pinOwn(source: SourceSpec, range: EventRange, format: PinnedSnapshot['f
     owner: `source "${name}"`,
     keeps: keepsPath(source, range),
   };
-  return pinPath(place, deps);
+  const pinned = await pinPath(place, deps);
+  try {
+    if (pinned.leftOut !== undefined) await checkLeftOut(source, pinned.leftOut, deps);
+    return pinned;
+  } catch (error) {
+    await pinned.close();
+    throw error;
+  }
 }

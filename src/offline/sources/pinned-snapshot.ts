@@ -25,6 +25,8 @@ export interface PinnedSnapshot {
   readonly footers?: readonly Footer[];
   /** Files that were left out, as none of their rows can be needed. */
   readonly skipped?: number;
+  /** Those of them that were left out by their folders; undefined for none. */
+  readonly leftOut?: LeftOut;
   /** What tells that a file of another time has the same content: the hash of its bytes, or its etag. */
   readonly knownBy: 'sha256' | 'etag';
   /**
@@ -41,6 +43,14 @@ export interface PinnedSnapshot {
   close(): Promise<void>;
 }
 
+/** Files that nobody pinned yet. */
+export interface LeftOut {
+  /** As they are now. */
+  files(): Promise<readonly SnapshotFile[]>;
+  /** Undefined where they can be read only as copies on this machine, and have no room there. */
+  pin(files: readonly SnapshotFile[]): Promise<PinnedSnapshot | undefined>;
+}
+
 /** The same of some of its files, by their indices in ascending order. */
 export function pickFiles(snapshot: PinnedSnapshot, indices: readonly number[]): PinnedSnapshot {
   if (indices.length === snapshot.files.length) return snapshot;
@@ -48,6 +58,7 @@ export function pickFiles(snapshot: PinnedSnapshot, indices: readonly number[]):
     ...snapshot,
     files: indices.map((i) => snapshot.files[i] as SnapshotFile),
     paths: indices.map((i) => snapshot.paths[i] as string),
+    ...(snapshot.footers !== undefined && { footers: indices.map((i) => snapshot.footers?.[i] as Footer) }),
     ...(snapshot.names !== undefined && { names: indices.map((i) => snapshot.names?.[i] as FileNames) }),
     skipped: (snapshot.skipped ?? 0) + snapshot.files.length - indices.length,
   };

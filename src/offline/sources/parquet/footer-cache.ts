@@ -1,10 +1,11 @@
-// Footers that were read before, so that a table's files are opened only where their rows are needed. One small file a
-// source; it is worth only the reading of them again.
+// Footers that were read before, so that a table's files are opened only where their rows are needed, and times of rows of files
+// without them. One small file a source; it is worth only the reading of them again.
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SnapshotFile } from '../../../online/index.ts';
+import { type EventRange, isEmptyRange, NO_EVENTS } from '../event-range.ts';
 import type { Footer, FooterRange } from './footer.ts';
 
 export interface FooterCache {
@@ -23,6 +24,8 @@ interface Kept {
     readonly etag: string;
     readonly form: number;
     readonly ranges: readonly (readonly [name: string, from: number, to: number, hasNulls: boolean])[];
+    /** Null: no row has a time. */
+    readonly times?: readonly (readonly [origin: string, range: readonly [from: number, to: number] | null])[];
   }[];
 }
 
@@ -58,17 +61,27 @@ async function load(path: string): Promise<Map<string, Known>> {
     if (format !== 2) return new Map();
     const types = forms.map((form) => new Map(form));
     return new Map(
-      files.map(({ form, ranges, ...file }): [string, Known] => {
+      files.map(({ form, ranges, times, ...file }): [string, Known] => {
         const of = new Map(
           ranges.map(([name, from, to, hasNulls]): [string, FooterRange] => [name, { from, to, hasNulls }]),
         );
-        return [file.path, { file, footer: { types: types[form] as Footer['types'], ranges: of } }];
+        const footer: Footer = { types: types[form] as Footer['types'], ranges: of };
+        return [file.path, { file, footer: times === undefined ? footer : { ...footer, times: timesOf(times) } }];
       }),
     );
   } catch {
     // None yet, or one that was cut off.
     return new Map();
   }
+}
+
+// JSON has no infinities.
+const endsOf = (range: EventRange) => (isEmptyRange(range) ? null : ([range.from, range.to] as const));
+
+function timesOf(kept: NonNullable<Kept['files'][number]['times']>): NonNullable<Footer['times']> {
+  return new Map(
+    kept.map(([origin, ends]) => [origin, ends === null ? NO_EVENTS : { from: ends[0], to: ends[1] }] as const),
+  );
 }
 
 async function write(path: string, all: Iterable<Known>): Promise<void> {
@@ -79,7 +92,8 @@ async function write(path: string, all: Iterable<Known>): Promise<void> {
     const form = forms.get(text) ?? forms.size;
     forms.set(text, form);
     const ranges = [...footer.ranges].map(([name, { from, to, hasNulls }]) => [name, from, to, hasNulls] as const);
-    files.push({ path: file.path, size: file.size, etag: file.etag, form, ranges });
+    const times = footer.times && [...footer.times].map(([origin, range]) => [origin, endsOf(range)] as const);
+    files.push({ path: file.path, size: file.size, etag: file.etag, form, ranges, ...(times && { times }) });
   }
   const kept: Kept = {
     format: 2,

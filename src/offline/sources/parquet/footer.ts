@@ -1,4 +1,5 @@
-// What a Parquet file says of itself: enough to plan a read, and to see that none is needed.
+// What is known of a file without another look at its rows: what a Parquet file says of itself, enough to plan a read and to see that
+// none is needed, and what an earlier reading of its rows found.
 
 import type { EventRange } from '../event-range.ts';
 
@@ -10,7 +11,12 @@ export interface Footer {
    * tells, as it may be rounded.
    */
   readonly ranges: ReadonlyMap<string, FooterRange>;
+  /** Between which event times its rows lie, where they were read for that: by `timeOrigin`; NO_EVENTS where no row has one. */
+  readonly times?: ReadonlyMap<string, EventRange>;
 }
+
+/** Of a file that says nothing of itself, as CSV does not. */
+export const NO_FOOTER: Footer = { types: new Map(), ranges: new Map() };
 
 /** Of the times that are not null. */
 export interface FooterRange extends EventRange {

@@ -4,12 +4,13 @@ import type { SourceSpec } from '../../../definitions/index.ts';
 import type { SnapshotFile } from '../../../online/index.ts';
 import { nameIn } from '../../facts/raw-rows.ts';
 import { type EventRange, overlaps } from '../event-range.ts';
+import { knownTimes } from '../known-times.ts';
 import { refuseDenied } from '../path-partitions.ts';
 import { type PinnedSnapshot, pickFiles } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
-import type { Footer, FooterRange } from './footer.ts';
+import type { Footer } from './footer.ts';
 import { openFooterCache } from './footer-cache.ts';
-import { readFooters, SLACK_MICROS } from './read-footers.ts';
+import { readFooters } from './read-footers.ts';
 
 /** As `inRange`, near at hand where that is cheaper. Takes over the snapshot: it is closed where this throws. */
 export async function withFooters(
@@ -39,25 +40,16 @@ export async function inRange(
   const footers = await footersOf(source, snapshot, deps);
   // A derived time is no column of the file's.
   const column = source.columns.find(({ name }) => name === source.eventTime);
-  footers.forEach((footer, i) => checkPartition(source, (snapshot.files[i] as SnapshotFile).path, footer));
+  footers.forEach((footer, i) => {
+    const rows = knownTimes(source, footer);
+    if (rows !== undefined) refuseDenied(source, (snapshot.files[i] as SnapshotFile).path, rows);
+  });
   const kept = footers.flatMap(({ ranges }, i) => {
     const name = column === undefined ? null : nameIn(column, snapshot.names?.[i]);
     const rows = name === null ? undefined : ranges.get(name.toLowerCase());
     return rows === undefined || rows.hasNulls || overlaps(rows, range) ? [i] : [];
   });
   return { ...pickFiles(snapshot, kept), footers: kept.map((i) => footers[i] as Footer) };
-}
-
-function checkPartition(source: SourceSpec, path: string, footer: Footer): void {
-  const rows = promisedColumn(source, footer);
-  if (rows === undefined) return;
-  // The footer's ends may be rounded outwards: only what is past them for certain is denied here.
-  refuseDenied(source, path, { from: rows.from + SLACK_MICROS, to: rows.to - SLACK_MICROS });
-}
-
-/** What a file's footer says of its event times; undefined where its rows have to be looked at. */
-export function promisedColumn(source: SourceSpec, { ranges }: Footer): FooterRange | undefined {
-  return ranges.get(source.eventTime.toLowerCase());
 }
 
 async function footersOf(

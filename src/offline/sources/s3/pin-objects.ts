@@ -20,9 +20,8 @@ export async function pinObjects(
   deps: PlaceDeps,
 ): Promise<PinnedSnapshot> {
   const { owner, format } = place;
-  const files = objects.map((object) => ({ path: addressOf(object), size: object.size, etag: object.etag }));
-  const buckets = objects.map(({ bucket }) => bucket);
-  if (objects.every(({ key }) => isPlain(key)) && (await grantAccess(buckets, owner, deps))) {
+  const files = objects.map(fileOf);
+  if (await areReadThere(objects, owner, deps)) {
     return {
       format,
       files,
@@ -44,6 +43,24 @@ export async function pinObjects(
   return pinCopies(files, objects, place, deps);
 }
 
+export const fileOf = (object: FoundObject): SnapshotFile => ({
+  path: addressOf(object),
+  size: object.size,
+  etag: object.etag,
+});
+
+/** Whether DuckDB reads them where they are; otherwise it reads copies. */
+export async function areReadThere(objects: readonly FoundObject[], owner: string, deps: PlaceDeps): Promise<boolean> {
+  const buckets = objects.map(({ bucket }) => bucket);
+  return objects.every(({ key }) => isPlain(key)) && grantAccess(buckets, owner, deps);
+}
+
+/** Whether copies of them would leave room for others. */
+export function haveRoom(objects: readonly { readonly size: number }[], { remote }: PlaceDeps): boolean {
+  const total = objects.reduce((sum, { size }) => sum + size, 0);
+  return total <= (remote?.cacheBytes ?? DEFAULT_CACHE_BYTES) / 2;
+}
+
 async function pinCopies(
   files: readonly SnapshotFile[],
   objects: readonly FoundObject[],
@@ -57,10 +74,8 @@ async function pinCopies(
 /** So small an object costs less in one request, whole, than in several a pass. */
 const SMALL_BYTES = 16_000_000;
 
-function isCheap(objects: readonly FoundObject[], { remote }: PlaceDeps): boolean {
-  const total = objects.reduce((sum, { size }) => sum + size, 0);
-  const isRoom = total <= (remote?.cacheBytes ?? DEFAULT_CACHE_BYTES) / 2;
-  return isRoom && objects.every(({ size }) => size <= SMALL_BYTES);
+function isCheap(objects: readonly FoundObject[], deps: PlaceDeps): boolean {
+  return haveRoom(objects, deps) && objects.every(({ size }) => size <= SMALL_BYTES);
 }
 
 /** Whether DuckDB takes it for a name, and for nothing but a name. */
