@@ -1,7 +1,7 @@
 // A write is durable by what the server says on the connection that made it, and on no later one.
 
 import { expect, it } from 'vitest';
-import { PromisedReplicas, waitUntilDurable } from '../../src/online/redis/durable-writes.ts';
+import { PromisedReplicas, replicasOf, waitUntilDurable } from '../../src/online/redis/durable-writes.ts';
 import { CommandBuffer } from '../../src/online/redis/resp/command-buffer.ts';
 import { type Connection, ConnectionLost } from '../../src/online/redis/resp/connection.ts';
 
@@ -44,4 +44,14 @@ it('is not confirmed by a server that a new connection leads to, which may have 
   const onUnsaid = () => expect.fail('it answers WAITAOF');
   await expect(waitUntilDurable(connection, new PromisedReplicas(0), onUnsaid)).rejects.toThrow(ConnectionLost);
   expect(looks).toBe(2);
+});
+
+it.each([
+  ['a master', [Buffer.from('master'), 0, ['a', 'b']], 2],
+  ['a replica', [Buffer.from('slave'), Buffer.from('127.0.0.1'), 6379, Buffer.from('connected'), 0], undefined],
+  ['a text', Buffer.from('master'), undefined],
+  ['a master without a list', [Buffer.from('master'), 0], undefined],
+  ['nothing', null, undefined],
+])('as many replicas are connected as %s says', (_, role, replicas) => {
+  expect(replicasOf(role)).toBe(replicas);
 });

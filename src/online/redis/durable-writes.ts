@@ -258,10 +258,10 @@ export async function countReplicas(connection: Connection): Promise<number | un
   }
 }
 
-/** A master's role is its name, its offset, its replicas. */
-function replicasOf(role: Reply): number | undefined {
-  const [name, , replicas] = role as readonly [Buffer, number, readonly Reply[]];
-  return name.toString() === 'master' ? replicas.length : undefined;
+/** A master's role is its name, its offset, its replicas; a proxy may answer anything. */
+export function replicasOf(role: Reply): number | undefined {
+  const [name, , replicas] = Array.isArray(role) ? (role as readonly Reply[]) : [];
+  return String(name) === 'master' && Array.isArray(replicas) ? replicas.length : undefined;
 }
 
 /** Undefined where the server refuses CONFIG. */
