@@ -5,6 +5,7 @@ import { fixedClock } from '../../src/core/index.ts';
 import { newOwner } from '../../src/orchestrator/lease.ts';
 import { createRunMaker } from '../../src/orchestrator/rows/create-run.ts';
 import type { RunStore } from '../../src/orchestrator/rows/run-store.ts';
+import type { PipelineTables } from '../../src/orchestrator/rows/tables.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import { batchOf, claimed, newRun, NO_TASKS, passLeases, rowsOf, stepOf, taskOf } from '../support/run-rows.ts';
@@ -214,6 +215,35 @@ describe.each(testDatabases('runs as rows'))('on $name', (databases) => {
       expect(await written()).toEqual(before);
       await expect(store.flush('r', epoch, 3, batchOf({}))).rejects.toMatchObject({ code: 'HR_INTERNAL' });
       expect(await written()).toEqual(before);
+    });
+
+    it('drops items of a group with all that lies in them, at any depth, and nothing of others', async () => {
+      const { epoch } = await store.take('r', elsewhere);
+      const places = ['1', '2', '10', '17', '1/0', '1/5', '2/1', '10/1', '17/3', '1/5/9', '11/1'].flatMap((scope) =>
+        ['fit', 'inner', 'deep'].map((step) => ({ step, scope })),
+      );
+      const tasks = places.map((place) => taskOf(0, { ...place, expects: null }));
+      await store.flush('r', epoch, 1, batchOf({ steps: places.map(stepOf), tasks }));
+      const numbers = [
+        [1, 1],
+        [17, 1],
+      ] as const;
+      const inside = { direct: ['fit', 'inner'], deeper: ['deep'] };
+      await store.flush('r', epoch, 2, batchOf({ dropped: [{ step: 'group', scope: '', numbers, inside }] }));
+      const isDropped = ({ step, scope }: { readonly step: string; readonly scope: string }): boolean =>
+        step === 'deep' ? /^(1|17)\//.test(scope) : scope === '1' || scope === '17';
+      const left = places.filter((place) => !isDropped(place)).map(({ step, scope }) => `${step} ${scope}`);
+      const { pipeline_tasks: kept, pipeline_steps: steps } = await rowsOf(db);
+      expect(kept.map(({ step, scope }) => `${step} ${scope}`).toSorted()).toEqual(left.toSorted());
+      const inItems = steps.filter(({ scope }) => scope !== '').map(({ step, scope }) => `${step} ${scope}`);
+      expect(inItems.toSorted()).toEqual(left.toSorted());
+      const apart = await db.tables<PipelineTables>().selectFrom('pipeline_dropped_tasks').selectAll().execute();
+      expect(apart.map(({ step, scope }) => `${step} ${scope}`).toSorted()).toEqual(
+        places
+          .filter(isDropped)
+          .map(({ step, scope }) => `${step} ${scope}`)
+          .toSorted(),
+      );
     });
 
     // What it changes of tasks, and what it refuses, is in test/property/run-store-batches.test.ts.

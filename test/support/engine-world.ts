@@ -89,7 +89,8 @@ function keptRows(graph: Graph, pools: ReadonlyMap<string, KeptPool> = new Map()
         }
         const item = scopeInside(scope, number);
         const isInside = (one: { readonly step: string; readonly scope: string }): boolean =>
-          inside.includes(one.step) && (one.scope === item || one.scope.startsWith(`${item}/`));
+          [...inside.direct, ...inside.deeper].includes(one.step) &&
+          (one.scope === item || one.scope.startsWith(`${item}/`));
         for (const [key, task] of tasks) if (isInside(task)) tasks.delete(key);
         for (const [key, row] of steps) if (isInside(row)) steps.delete(key);
       }

@@ -45,8 +45,16 @@ export interface StepChange extends StepKey {
 /** Tasks whose items are there no more; of a group, the items with all that lies in them. Nothing of them is read any more. */
 export interface DroppedTasks extends StepKey {
   readonly numbers: readonly NumberRange[];
-  /** Of a group: the steps and groups inside it, at any depth. Left out for a step. */
-  readonly inside?: readonly string[];
+  /** Left out for a step. */
+  readonly inside?: NamesInside;
+}
+
+/** Names of the steps and groups in a group. */
+export interface NamesInside {
+  /** Their scope is the group's item. */
+  readonly direct: readonly string[];
+  /** In groups of the group: their scopes begin with its item. */
+  readonly deeper: readonly string[];
 }
 
 /** Tasks that are claimed for the first time, by one slice: `count` rows from `from` on, running, attempt 1. */

@@ -2,6 +2,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import type { NumberRange } from '../placement.ts';
+import type { NamesInside } from './batch.ts';
 import { noteRow } from './changes.ts';
 import type { Attempt, Command } from './events.ts';
 import { type Graph, scopeAround, scopeInside } from './graph.ts';
@@ -47,7 +48,7 @@ function dropTask(run: RunInHand, row: Row, number: number, attempts: Attempt[])
   attempts.push({ step: row.node.name, scope: row.scope, index: number, attempt: task.attempt });
 }
 
-function dropItem(run: RunInHand, group: Row, number: number, inside: readonly string[], attempts: Attempt[]): void {
+function dropItem(run: RunInHand, group: Row, number: number, inside: NamesInside, attempts: Attempt[]): void {
   if (!group.items.delete(number)) {
     group.counts.succeeded -= 1;
     return;
@@ -55,7 +56,7 @@ function dropItem(run: RunInHand, group: Row, number: number, inside: readonly s
   group.counts.running -= 1;
   const item = scopeInside(group.scope, number);
   const depth = group.node.around.length + 1;
-  for (const name of inside) {
+  for (const name of [...inside.direct, ...inside.deeper]) {
     const rows = run.rows.get(name);
     for (const row of rows?.values() ?? []) {
       if (scopeAround(row.scope, depth) !== item) continue;
@@ -66,7 +67,11 @@ function dropItem(run: RunInHand, group: Row, number: number, inside: readonly s
   }
 }
 
-/** Steps and groups at any depth. */
-function namesInside(graph: Graph, group: string): readonly string[] {
-  return (graph.inside.get(group) ?? []).flatMap(({ name }) => [name, ...namesInside(graph, name)]);
+function namesInside(graph: Graph, group: string): NamesInside {
+  const direct = (graph.inside.get(group) ?? []).map(({ name }) => name);
+  const deeper = direct.flatMap((name) => {
+    const names = namesInside(graph, name);
+    return [...names.direct, ...names.deeper];
+  });
+  return { direct, deeper };
 }

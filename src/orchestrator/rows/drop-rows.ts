@@ -3,8 +3,11 @@
 import type { DatabaseKind } from '../../storage/index.ts';
 import type { DroppedTasks } from '../engine/batch.ts';
 import { scopeInside } from '../engine/graph.ts';
-import { type Db, rowsOfJson, statement } from './statement.ts';
+import { type Db, type Parameter, rowsOfJson, type Statement, statement } from './statement.ts';
 import { DROPPED_COLUMNS } from './tables.ts';
+
+/** A statement's JSON has at most so many rows: it is held whole, and a group may have 100,000 items. */
+const ROWS_AT_ONCE = 10_000;
 
 /** In the transaction of the batch that says so, after its other rows. */
 export function createDrops(
@@ -26,27 +29,46 @@ export function createDrops(
   const numbers = rowsOfJson(kind, { step: 'text', scope: 'text', first: 'integer', last: 'integer' });
   const isNumber = 't.step = c.step and t.scope = c.scope and t.item_index between c.first and c.last';
   const scopes = rowsOfJson(kind, { step: 'text', scope: 'text' });
-  const isInside = `t.step = c.step and (t.scope = c.scope or t.scope like c.scope || '/%')`;
-  const ofStep = [keep(numbers, isNumber), remove('pipeline_tasks', numbers, isNumber)].map((text) =>
-    statement(kind, text),
-  );
-  const ofItems = [
-    keep(scopes, isInside),
-    remove('pipeline_tasks', scopes, isInside),
-    remove('pipeline_steps', scopes, isInside),
-  ].map((text) => statement(kind, text));
+  const isDirect = 't.step = c.step and t.scope = c.scope';
+  // In SQLite a range of the primary key: '0' comes after '/'. It does not take a `like` for one, and would compare each task of
+  // the step with each item. Texts of Postgres are in the order of its locale.
+  const isDeeper =
+    kind === 'postgres'
+      ? `t.step = c.step and t.scope like c.scope || '/%'`
+      : `t.step = c.step and t.scope > c.scope || '/' and t.scope < c.scope || '0'`;
+  const statements = (texts: readonly string[]) => texts.map((text) => statement(kind, text));
+  const ofStep = statements([keep(numbers, isNumber), remove('pipeline_tasks', numbers, isNumber)]);
+  const ofItems = (isInside: string) =>
+    statements([
+      keep(scopes, isInside),
+      remove('pipeline_tasks', scopes, isInside),
+      remove('pipeline_steps', scopes, isInside),
+    ]);
+  const [ofDirect, ofDeeper] = [ofItems(isDirect), ofItems(isDeeper)];
+  const run = async (
+    writes: readonly Statement<unknown>[],
+    trx: Db,
+    id: string,
+    rows: readonly (readonly Parameter[])[],
+  ): Promise<void> => {
+    for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+      const some = JSON.stringify(rows.slice(from, from + ROWS_AT_ONCE));
+      for (const write of writes) await write(trx, id, some);
+    }
+  };
   return async (trx, id, dropped) => {
     const tasks = dropped.flatMap(({ step, scope, numbers: ranges, inside }) =>
       inside === undefined ? ranges.map(([first, count]) => [step, scope, first, first + count - 1]) : [],
     );
-    const items = dropped.flatMap(({ scope, numbers: ranges, inside = [] }) =>
-      ranges.flatMap(([first, count]) =>
-        Array.from({ length: count }, (_, at) => scopeInside(scope, first + at)).flatMap((item) =>
-          inside.map((name) => [name, item]),
-        ),
-      ),
-    );
-    if (tasks.length > 0) for (const write of ofStep) await write(trx, id, JSON.stringify(tasks));
-    if (items.length > 0) for (const write of ofItems) await write(trx, id, JSON.stringify(items));
+    await run(ofStep, trx, id, tasks);
+    for (const { scope, numbers: ranges, inside } of dropped) {
+      if (inside === undefined) continue;
+      const items = ranges.flatMap(([first, count]) =>
+        Array.from({ length: count }, (_, at) => scopeInside(scope, first + at)),
+      );
+      const inItems = (names: readonly string[]) => names.flatMap((name) => items.map((item) => [name, item]));
+      await run(ofDirect, trx, id, inItems(inside.direct));
+      await run(ofDeeper, trx, id, inItems(inside.deeper));
+    }
   };
 }
