@@ -28,20 +28,30 @@ interface KeyedOrder {
   readonly keyOf: ((index: number) => string) | undefined;
 }
 
+/** Orders that are held at a time; a step in a group has one for each of the group's items, which may be 100,000. */
+export const MOST_ORDERS = 256;
+
 export function createOutputCache(
   { store, objects, cacheReads }: CacheDeps,
   { graph }: Pick<RunInHand, 'graph'>,
 ): OutputCache {
-  /** The keys of a step's tasks, by where its order lies. */
+  /** The keys of a step's tasks, by where its order lies, the one that was asked for last at the end. */
   const known = new Map<string, Promise<KeyedOrder>>();
   const read = async (name: string): Promise<KeyedOrder> => {
     const order = await readOrder(objects, name);
     return { order, keyOf: order.cache?.off === undefined ? cacheKeys(order) : undefined };
   };
   const keyed = (name: string): Promise<KeyedOrder> => {
-    const one = known.get(name) ?? read(name);
+    const held = known.get(name);
+    const one = held ?? read(name);
+    known.delete(name);
     known.set(name, one);
-    one.catch(() => known.delete(name));
+    const [oldest] = known.keys();
+    if (known.size > MOST_ORDERS && oldest !== undefined) known.delete(oldest);
+    if (held === undefined)
+      one.catch(() => {
+        if (known.get(name) === one) known.delete(name);
+      });
     return one;
   };
   const cachedStep = (step: string) => {
