@@ -129,6 +129,19 @@ describe('a Python step', () => {
       expect(name).toBe(name.toLowerCase());
       if (version !== null) expect(version).not.toBe('');
     }
+    // A warning that comes last is no result.
+    const warns = write(
+      'bin/python',
+      `#!/bin/sh
+case "$2" in
+  *sys.executable*) echo "$0"; echo 3.11.2 ;;
+  *) python3 "$@" ;;
+esac
+echo '["a warning at the end"]' >&2
+`,
+    );
+    chmodSync(warns, 0o755);
+    expect(await openInterpreter(warns)()).toEqual(found);
     const interpreter = openInterpreter('no-such-python');
     expect((await readsOf(script, { interpreter })).off).toMatch(/a step needs Python 3, tried "no-such-python"/);
   });

@@ -96,10 +96,10 @@ export function openInterpreter(python: string): () => Promise<Interpreter> {
   let asked: Promise<Interpreter> | undefined;
   const ask = async (): Promise<Interpreter> => {
     const { executable } = await findPython(python);
-    const { status, said } = await run(executable, ['-c', LIST_INSTALLED], 10_000_000);
+    const { status, said, stdout } = await run(executable, ['-c', LIST_INSTALLED], 10_000_000);
     if (status !== 0)
       throw new HeadraceError('HR_PYTHON_UNAVAILABLE', `${python} does not list its packages:\n${said}`);
-    const [version, packages] = JSON.parse(said.trim().split('\n').at(-1) ?? '') as [string, Installed]; // as the program prints it
+    const [version, packages] = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as [string, Installed]; // as the program prints it
     return { version, packages };
   };
   return () => {
@@ -253,8 +253,8 @@ async function makeEnvironment(folder: string, { python, requirementsFile, packa
 
 async function findPython(python: string): Promise<Python> {
   // The executable itself: a shim in front of it takes longer to start than Python does.
-  const { status, said } = await run(python, ['-c', 'import sys; print(sys.executable); print(sys.version)']);
-  const [executable = '', ...version] = said.trim().split('\n');
+  const { status, stdout } = await run(python, ['-c', 'import sys; print(sys.executable); print(sys.version)']);
+  const [executable = '', ...version] = stdout.trim().split('\n');
   if (status === 0 && version.join(' ').startsWith('3.')) return { executable, version: version.join(' ').trim() };
   const found = status === 0 ? `it is Python ${version.join(' ')}` : `it ends with ${status}`;
   throw new HeadraceError(
@@ -265,7 +265,9 @@ async function findPython(python: string): Promise<Python> {
 
 interface Ran {
   readonly status: number | string;
+  /** The ends of both streams together, as an error shows them, and of standard output alone, which holds the result. */
   readonly said: string;
+  readonly stdout: string;
 }
 
 function requireDone({ status, said }: Ran, what: string): void {
@@ -280,18 +282,20 @@ function buildVariables(): Record<string, string> {
   return { ...inheritedVariables(process.env), ...(Object.fromEntries(own) as Record<string, string>) };
 }
 
-/** `keeps`: how many characters of the end of what it says are kept. */
+/** `keeps`: how many characters of the end of its output are kept. */
 async function run(command: string, args: readonly string[], keeps = 4000): Promise<Ran> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: buildVariables() });
-  let said = '';
-  const keep = (chunk: Buffer): void => {
-    said = (said + chunk.toString()).slice(-keeps);
-  };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
+  let [said, stdout] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-keeps);
+    stdout = (stdout + text).slice(-keeps);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-keeps);
+  });
   const status = await new Promise<number | string>((resolve) => {
     child.on('error', (error) => resolve(error.message));
     child.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
   });
-  return { status, said };
+  return { status, said, stdout };
 }
