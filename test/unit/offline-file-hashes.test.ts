@@ -11,10 +11,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { fileHash, openFileHashes, readSetInputs } from '../../src/offline/index.ts';
+import { fileHash, inputFiles, openFileHashes, readSetInputs, writeFeatureFile } from '../../src/offline/index.ts';
 import { folderOfTest } from '../support/new-folder.ts';
+import { refused } from '../support/refused.ts';
 import { fields, openOfflineWorld, TYPES } from '../support/offline-world.ts';
 import { oneView } from '../support/one-view.ts';
 
@@ -158,4 +159,22 @@ it('a training set looks its files up in the same table as a cached step', async
   expect(Object.values(planted)).toContain(second.sources[0]?.files[0]?.sha256);
   const { reads } = await readSetInputs(deps, { service: 's', spine, labels: [], boundary: 'at' });
   expect(reads['source.events.files']).toEqual([second.sources[0]?.files[0]?.sha256]);
+  // So does each slice of a step that predicts.
+  const input = { path: 'spine.parquet', directory: dirname(spine) };
+  const out = join(dirname(spine), 'batch.parquet');
+  const batch = {
+    service: 's',
+    input,
+    timestamp: 'when',
+    boundary: 'at',
+    badRows: 'fail',
+    out,
+    check: () => {},
+  } as const;
+  const { inputs } = await writeFeatureFile(deps, batch);
+  expect(Object.values(planted)).toContain(inputs[0]?.sha256);
+  expect((await inputFiles(input, deps)).map(({ sha256 }) => sha256)).toEqual([inputs[0]?.sha256]);
+  // A query as the spine that can't be run is the spine's error, as where the set is made.
+  const asks = { service: 's', spine: "SELECT nothing FROM 'spine.parquet'", directory: dirname(spine), labels: [] };
+  await refused(readSetInputs(deps, { ...asks, boundary: 'at' }), 'HR_SPINE', 'the spine SELECT nothing');
 });

@@ -10,6 +10,7 @@ import { checkSources } from '../checks/check-sources.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
+import { openFileHashes } from '../sources/file-hashes.ts';
 import { fileHash, type SourceFile } from '../sources/file-identity.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import { spineTimes } from '../training-sets/load-spine.ts';
@@ -56,7 +57,9 @@ export async function writeFeatureFile(deps: OfflineDeps, request: FeatureFileRe
   const unfinished = `${out}.unfinished`;
   try {
     deps.progress.start('read the input');
-    const input = await loadInput(connection, request.input, plan, deps);
+    const hashes = openFileHashes(deps.dataDirectory, deps.clock);
+    const input = await loadInput(connection, request.input, plan, deps, hashes);
+    await hashes.save();
     request.check(input.columns.map(({ name }) => name));
     const bad = badRows === 'fail' ? await firstBadRow(connection) : undefined;
     if (bad !== undefined) throw bad;

@@ -4,7 +4,9 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Field, HeadraceError } from '../../core/index.ts';
 import { mayLack } from '../../definitions/index.ts';
 import { quoteName, quoteText } from '../../storage/index.ts';
+import type { OfflineDeps } from '../offline-deps.ts';
 import type { TrainingSetPlan } from '../plan.ts';
+import { type FileHashes, openFileHashes } from '../sources/file-hashes.ts';
 import { hashFiles, type SourceFile } from '../sources/file-identity.ts';
 import { pinPath } from '../sources/pin-path.ts';
 import { type PinnedSnapshot, readPinned } from '../sources/pinned-snapshot.ts';
@@ -41,7 +43,7 @@ export interface Input extends Spine {
 }
 
 /**
- * Fills SPINE_TABLE, whose `__hr_spine` counts the rows that are set apart too, and BAD_TABLE. Throws HR_SPINE for a column
+ * `hashes`: where its files' SHA-256 are looked up, for each slice of a step reads the same files. Fills SPINE_TABLE, whose `__hr_spine` counts the rows that are set apart too, and BAD_TABLE. Throws HR_SPINE for a column
  * that is missing or of another type than in another file, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED.
  */
 export async function loadInput(
@@ -49,6 +51,7 @@ export async function loadInput(
   place: InputPlace,
   plan: TrainingSetPlan,
   deps: SourceDeps,
+  hashes: FileHashes,
 ): Promise<Input> {
   const what = unreadable(place);
   const pinned = await pinInput(place, deps);
@@ -60,14 +63,17 @@ export async function loadInput(
     await read(() => checkOneSchema(connection, pinned.paths, names, scan));
     const from = isText ? await csvFiles(connection, pinned.paths, plan, read) : parquetFiles(pinned.paths);
     const loaded = await load(connection, from, place, plan, read);
-    return { ...loaded, files: await hashFiles(pinned) };
+    return { ...loaded, files: await hashFiles(pinned, hashes.hashOf) };
   });
 }
 
 /** The files as they are now: what they hold, by their identities. Throws as `loadInput`. */
-export async function inputFiles(place: InputPlace, deps: SourceDeps): Promise<readonly SourceFile[]> {
+export async function inputFiles(place: InputPlace, deps: OfflineDeps): Promise<readonly SourceFile[]> {
   const pinned = await pinInput(place, deps);
-  return readPinned([pinned], unreadable(place), () => hashFiles(pinned));
+  const hashes = openFileHashes(deps.dataDirectory, deps.clock);
+  const files = await readPinned([pinned], unreadable(place), () => hashFiles(pinned, hashes.hashOf));
+  await hashes.save();
+  return files;
 }
 
 const pinInput = (place: InputPlace, deps: SourceDeps): Promise<PinnedSnapshot> =>

@@ -18,6 +18,7 @@ import { openIcebergSource } from '../sources/iceberg/pin-iceberg.ts';
 import { pathValues } from '../sources/path-partitions.ts';
 import { pinPath } from '../sources/pin-path.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
+import { queryWork } from '../sources/source-errors.ts';
 import type { TrainingSetRequest } from './create-training-set.ts';
 
 export interface SetInputs {
@@ -123,8 +124,8 @@ async function spineContent(
   }
   const query = await startPathsAt(connection, spine, directory);
   const sums = [`hash(q)`, `hash(q, 1)`].map((one) => `CAST(sum(${one}::HUGEINT) AS VARCHAR)`);
-  const read = await connection.runAndReadAll(
-    `SELECT CAST(count(*) AS VARCHAR), ${sums.join(', ')} FROM (${query}\n) AS q`,
+  const read = await queryWork(`the spine ${spine} cannot be read`, 'HR_SPINE', () =>
+    connection.runAndReadAll(`SELECT CAST(count(*) AS VARCHAR), ${sums.join(', ')} FROM (${query}\n) AS q`),
   );
   return (read.getRows()[0] ?? []).map(String);
 }
