@@ -58,9 +58,13 @@ describe('the manifest', () => {
     };
     expect([batchOf(true), batchOf(false), batchOf(undefined)]).toEqual([true, false, undefined]);
     const inner = hr.model('inner', { features: svc, outputs: { p: hr.t.float32() } });
-    expect(mistakesOf({ m: made('yes') })).toEqual([
-      expect.stringMatching(/model "m": batch must be true or false, got "yes"$/),
-    ]);
+    for (const [batch, shown] of [
+      ['yes', 'string "yes"'],
+      [1n, 'bigint 1'],
+    ] as const)
+      expect(mistakesOf({ m: made(batch) })).toEqual([
+        expect.stringMatching(new RegExp(`model "m": batch must be true or false, got ${shown}$`)),
+      ]);
     expect(mistakesOf({ m: made(true, { graph: hr.modelNode('node', inner) }) })).toEqual([
       expect.stringMatching(/model "m": it is made of others, so batch belongs to the models of its nodes$/),
     ]);

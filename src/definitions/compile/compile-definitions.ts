@@ -153,7 +153,7 @@ function compileBatch(model: AuthoredModel, mistakes: Mistakes): Pick<ModelSpec,
   const { batch, graph } = model;
   if (batch === undefined) return {};
   if (typeof batch !== 'boolean')
-    mistakes.add(model, `batch must be true or false, got ${JSON.stringify(batch)}`, [1, 'batch']);
+    mistakes.add(model, `batch must be true or false, got ${describeResult(batch)}`, [1, 'batch']);
   else if (graph !== undefined)
     mistakes.add(model, 'it is made of others, so batch belongs to the models of its nodes', [1, 'batch']);
   else return { batch };
