@@ -121,11 +121,10 @@ const audit = defineCommand({
     const { manifestHash } = await getTrainingSet({ database: await app.database() }, id);
     // By what it was made with, whatever is applied now.
     const definitions = await app.definitionsOf(manifestHash);
-    const report = await auditTrainingSet(
-      { ...(await app.offline(context.progress)), definitions },
-      id,
-      sample === undefined ? {} : { sample: Number(sample) },
-    );
+    const report = await auditTrainingSet({ ...(await app.offline(context.progress)), definitions }, id, {
+      directory: context.environment.workingDirectory,
+      ...(sample === undefined ? {} : { sample: Number(sample) }),
+    });
     return { json: report, text: describeAudit(report), exitCode: report.isClean ? 0 : 1 };
   },
 });

@@ -68,6 +68,19 @@ describe('an audit finds a set that was made', () => {
     expect(found).toContain('row 31000, t: got "2024-03-10T10:00:00Z", and the spine has "2024-03-10 10:00:00+02:00"');
   });
 
+  it('with a value where the spine has none', async () => {
+    const columns = fields({ key: string, at: timestamp, v: float64 });
+    const events = await world.put('events.parquet', columns, [
+      { key: 'x', at: parseTimestamp('2023-01-01T00:00:00Z') ?? null, v: 1 },
+    ]);
+    const spine = world.path('spine.parquet');
+    await world.select(`COPY (SELECT NULL::VARCHAR AS id, TIMESTAMP '2023-01-15' AS t) TO '${spine}'`);
+    const line = 'AS SELECT *, row_number() OVER () - 1 AS __hr_spine, epoch_us(${at})';
+    const instead = line.replace('*', "* REPLACE (coalesce(id, 'x') AS id)");
+    const found = await auditOf(oneView(events, columns), spine, 'training-sets/load-spine.ts', line, instead);
+    expect(found).toContain('row 0, id: got "x", and the spine has "null"');
+  });
+
   it('by a rule that let a row take away one that was known before it', async () => {
     const columns = fields({ key: string, at: timestamp, known: timestamp, order: int64, v: float64 });
     const at = (day: string) => parseTimestamp(`2023-01-${day}T00:00:00Z`) ?? null;

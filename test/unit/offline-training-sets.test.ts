@@ -510,6 +510,25 @@ describe('auditTrainingSet', () => {
     expect(await auditTrainingSet(depsFor(), id)).toEqual({ id, isClean: true, ...counts, notes: [], views });
   });
 
+  it('finds a spine by the path that it was made with, and says where it does not compare the set with it', async () => {
+    await writeInputs();
+    const [directory, spine] = [world.directory, 'spine.parquet'];
+    const { id } = await make({ spine, directory });
+    // The feature repository lies in a folder of its own.
+    const { definitions } = depsFor();
+    const deps = { ...depsFor(), definitions: { ...definitions, directory: world.path('feature_repo') } };
+    const notesOf = async (set: string, from: string) => (await auditTrainingSet(deps, set, { directory: from })).notes;
+    expect(await notesOf(id, directory)).toEqual([]);
+    const unchecked = "so the set's times, keys and request columns were not compared with it";
+    const gone = `no files at spine.parquet have the content of the spine that the set was made for, ${unchecked}`;
+    expect(await notesOf(id, world.path('elsewhere'))).toEqual([gone]);
+    await copyFile(world.path('events.parquet'), world.path('spine.parquet'));
+    expect(await notesOf(id, directory)).toEqual([gone]);
+    await writeInputs();
+    const { id: asked } = await make({ spine: "SELECT * FROM 'spine.parquet'", directory });
+    expect(await notesOf(asked, directory)).toEqual([`the spine was a query, ${unchecked}`]);
+  });
+
   it('fails on a set whose features were computed before they could be known', async () => {
     await writeInputs();
     const honest = depsFor();

@@ -38,7 +38,7 @@ export interface AuditReport {
   readonly features: number;
   /** Per view and key mapping: how near to its row's time a used fact was known. */
   readonly views: readonly AuditedView[];
-  /** What changed since the set was made without touching what it used. */
+  /** What changed since the set was made without touching what it used, and what was not checked. */
   readonly notes: readonly string[];
 }
 
@@ -57,7 +57,12 @@ export interface AuditedView {
 export async function auditTrainingSet(
   deps: OfflineDeps,
   idOrName: string,
-  options: { readonly sample?: number } = {},
+  options: {
+    /** How many rows are recomputed; 200 when left out. */
+    readonly sample?: number;
+    /** Where a relative path of the spine starts; the process's working directory when left out. */
+    readonly directory?: string;
+  } = {},
 ): Promise<AuditReport> {
   const record = await readTrainingSet(deps.database, idOrName);
   const plan = planTrainingSet(deps.definitions.manifest, record);
@@ -72,7 +77,10 @@ export async function auditTrainingSet(
     const rows = sampleRows(record, options.sample ?? 200);
     deps.progress.start('audit', rows.length, 'rows');
     const sample = await readSample(connection, record, plan, rows);
-    mistakes.push(...(await checkSpine(connection, deps, record, plan, sample, rows)));
+    const { directory = process.cwd() } = options;
+    const spine = await checkSpine(connection, deps, record, directory, plan, sample, rows);
+    mistakes.push(...spine.mistakes);
+    if (spine.skipped !== null) notes.push(spine.skipped);
     sources = await pinRecordedSources(plan, deps, record.sources);
     mistakes.push(...(await checkFilesOfSources(record, sources)));
     areSourcesChecked = true;

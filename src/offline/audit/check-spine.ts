@@ -2,10 +2,12 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
+  absentValueOf,
   compareValues,
   contentHash,
   type ErrorDetail,
   type Field,
+  HeadraceError,
   INVALID,
   type Row,
   toJson,
@@ -17,46 +19,75 @@ import type { OfflineDeps } from '../offline-deps.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { hashFiles, identityOf } from '../sources/file-identity.ts';
 import { pinPath } from '../sources/pin-path.ts';
-import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
+import { type PinnedSnapshot, readPinned } from '../sources/pinned-snapshot.ts';
 import type { TrainingSetRecord } from '../training-sets/record.ts';
 import { rawColumn } from './raw-files.ts';
 import { readCell } from './read-cell.ts';
 import type { Sample } from './read-sample.ts';
 
+export interface SpineCheck {
+  /** Times, keys and request columns of the set that differ from its spine, in the sampled rows. */
+  readonly mistakes: readonly ErrorDetail[];
+  /** Why the set could not be compared with its spine; null where it was. */
+  readonly skipped: string | null;
+}
+
 /**
- * What the set has otherwise than its spine, of the sample's rows `numbers`: its times and what was asked. Empty where the spine was
- * a query, or its files are no longer those that the set was made from.
+ * Compares the sample, whose rows have the `numbers` in the set, with the spine's files. They are looked for at `directory`, then
+ * at the feature repository: a pipeline's spine starts there. Files count only with the content that the set was made from.
  */
 export async function checkSpine(
   connection: DuckDBConnection,
   deps: OfflineDeps,
   record: TrainingSetRecord,
+  directory: string,
   plan: TrainingSetPlan,
   sample: Sample,
   numbers: readonly number[],
-): Promise<ErrorDetail[]> {
-  const pinned = await pinSpine(deps, record);
-  if (pinned === undefined) return [];
+): Promise<SpineCheck> {
+  const skip = (why: string): SpineCheck => ({
+    mistakes: [],
+    skipped: `${why}, so the set's times, keys and request columns were not compared with it`,
+  });
+  const { spine } = record;
+  if (/^\s*(SELECT|FROM|WITH)\s/i.test(spine)) return skip('the spine was a query');
+  const pinned =
+    (await pinSpine(deps, record, directory)) ?? (await pinSpine(deps, record, deps.definitions.directory));
+  if (pinned === undefined) return skip(`no files at ${spine} have the content of the spine that the set was made for`);
   try {
-    return await compareSpine(connection, pinned, plan, sample, numbers);
+    const compare = () => compareSpine(connection, pinned, plan, sample, numbers);
+    return { mistakes: await readPinned([pinned], `the spine ${spine} cannot be read`, compare), skipped: null };
   } finally {
     await pinned.close();
   }
 }
 
+/** Undefined where no files are at that place, or others, or none that can be read. */
 async function pinSpine(
   deps: OfflineDeps,
   { spine, spineHash }: TrainingSetRecord,
+  directory: string,
 ): Promise<PinnedSnapshot | undefined> {
-  if (/^\s*(SELECT|FROM|WITH)\s/i.test(spine)) return undefined;
-  const { directory } = deps.definitions;
   const place = { path: spine, directory, format: 'parquet', owner: 'the spine', isHeld: false } as const;
-  const pinned = await pinPath(place, deps).catch(() => undefined);
-  if (pinned === undefined) return undefined;
-  const files = await hashFiles(pinned).catch(() => []);
-  if (contentHash(files.map(identityOf)) === spineHash) return pinned;
-  await pinned.close();
+  let pinned: PinnedSnapshot | undefined;
+  try {
+    pinned = await pinPath(place, deps);
+    if (contentHash((await hashFiles(pinned)).map(identityOf)) === spineHash) return pinned;
+  } catch (error) {
+    if (!isUnreadable(error)) {
+      await pinned?.close();
+      throw error;
+    }
+  }
+  await pinned?.close();
   return undefined;
+}
+
+/** What pinPath throws where nothing is at a place, and what the file system says of a file that went away. */
+function isUnreadable(error: unknown): boolean {
+  if (error instanceof HeadraceError)
+    return error.code === 'HR_SOURCE_UNREADABLE' || error.code === 'HR_SOURCE_CHANGED';
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 async function compareSpine(
@@ -76,6 +107,8 @@ async function compareSpine(
   const at: Field = { name: plan.timestamp, type: { kind: 'timestamp' } };
   const columns = [at, ...plan.spineColumns].filter(({ name }) => types.has(name.toLowerCase()));
   const selected = columns.map(({ name, type }) => rawColumn(name, types.get(name.toLowerCase()) ?? '', type));
+  // A null of a column with a default is that default, as in the sample.
+  const absent = columns.map((column) => (column === at ? undefined : absentValueOf(column)));
   const places = new Map(numbers.map((number, i) => [number, i]));
   const mistakes: ErrorDetail[] = [];
   let before = 0;
@@ -87,7 +120,8 @@ async function compareSpine(
       columns.forEach(({ name, type }, i) => {
         const raw = chunk.getColumnVector(i).getItem(row);
         const value = readCell(type, raw, 'refused');
-        if (!isSame(value, asked[name] ?? null))
+        const wanted = value === null ? (absent[i]?.() ?? null) : value;
+        if (wanted === INVALID || compareValues(wanted, asked[name] ?? null) !== 0)
           mistakes.push({
             path: `row ${before + row}, ${name}`,
             message: `got ${shown(type, asked[name] ?? null)}, and the spine has ${JSON.stringify(String(raw).slice(0, 100))}`,
@@ -98,10 +132,6 @@ async function compareSpine(
   }
   return mistakes;
 }
-
-// What stands for an absent value is the set's own.
-const isSame = (value: Value | typeof INVALID, asked: Value): boolean =>
-  value !== INVALID && (value === null || (asked !== null && compareValues(value, asked) === 0));
 
 function shown(type: Field['type'], value: Value): string {
   return JSON.stringify(toJson(type, value, 'text'));
