@@ -1,4 +1,4 @@
-// What an edit made of a pipeline, as somebody who goes on with a run of it is told.
+// What an edit changed in a pipeline, as sentences that are shown when a run of it is resumed.
 
 import { canonicalJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
@@ -10,7 +10,10 @@ export interface Edit {
   readonly words: string;
 }
 
-/** Steps and groups in the order of the pipeline of now, then those that it has no more. Of items it is known later what became of each. */
+/**
+ * Steps and groups in the order of the present pipeline, then those that were removed. Which items are kept, new or dropped is known
+ * later, once a step's items are listed.
+ */
 export function editsOf(before: PipelineSpec, now: PipelineSpec): readonly Edit[] {
   const [was, is] = [graphOf(before), graphOf(now)];
   const edits: Edit[] = [];
@@ -26,21 +29,21 @@ export function editsOf(before: PipelineSpec, now: PipelineSpec): readonly Edit[
 }
 
 function changesOf(was: Node, is: Node): readonly string[] {
-  if (!isSamePlace(was, is)) return ['it is another kind of thing by now, or lies in another group, and begins anew'];
+  if (!isSamePlace(was, is)) return ['it has become a step or a group, or was moved to another group, and begins anew'];
   const changes: string[] = [];
   if (was.kind === 'step' && is.kind === 'step') {
-    if (isOther(was.spec.action, is.spec.action)) changes.push('its code is another; what has finished is kept');
-    if (isOther(was.spec.needs, is.spec.needs)) changes.push('its needs are others; what has finished is kept');
+    if (isOther(was.spec.action, is.spec.action)) changes.push('its code was changed; what has finished is kept');
+    if (isOther(was.spec.needs, is.spec.needs)) changes.push('its needs were changed; what has finished is kept');
   }
   if (was.kind === 'group' && is.kind === 'group' && was.spec.last !== is.spec.last)
     changes.push(
-      `it gives the results of "${is.spec.last}", no more those of "${was.spec.last}"; what was made of those is kept`,
+      `its result is now that of "${is.spec.last}", no longer that of "${was.spec.last}"; what was made from earlier results is kept`,
     );
-  if (hasOtherItems(was, is)) changes.push('its foreach is another');
+  if (hasOtherItems(was, is)) changes.push('its foreach was changed');
   return changes;
 }
 
-/** Of an event that tells an edit : `"fit": items: 3 kept, 3 new, 3 dropped`. */
+/** The sentence of an event of an edit: `"fit": items: 3 kept, 3 new, 3 dropped`. */
 export function sentenceOf({
   step = null,
   scope = null,
@@ -54,7 +57,7 @@ export function sentenceOf({
   return `"${step ?? ''}"${place}: ${message ?? ''}`;
 }
 
-/** Steps and groups that may have other items by now, and those that take results of them, directly or through others. */
+/** Steps and groups whose items the edit may have changed, and those that need their results, directly or through others. */
 export function affectedBy(before: PipelineSpec, now: PipelineSpec): ReadonlySet<string> {
   const [was, is] = [graphOf(before), graphOf(now)];
   const affected = new Set<string>();
@@ -73,13 +76,13 @@ export function affectedBy(before: PipelineSpec, now: PipelineSpec): ReadonlySet
   return affected;
 }
 
-/** Whether the rows of the one can be gone on with as those of the other. */
+/** Whether a run can use the rows of the one for the other: both are of one kind and in the same groups. */
 export function isSamePlace(one: Node, other: Node): boolean {
   return one.kind === other.kind && one.around.join('/') === other.around.join('/');
 }
 
 function hasOtherItems({ foreach: was }: Node, { foreach: is }: Node): boolean {
-  // The axes of a grid are in an order, which a canonical text forgets.
+  // The order of a grid's axes counts, and canonical JSON sorts them.
   const axesOf = (foreach: Node['foreach']) => (foreach?.kind === 'grid' ? Object.keys(foreach.axes) : []);
   return isOther(was, is) || isOther(axesOf(was), axesOf(is));
 }

@@ -35,19 +35,19 @@ export interface OrchestratorDeps extends RunsDeps {
   readonly clusters: Clusters;
   /** Where steps run that name no executor. */
   readonly executor: ExecutorSpec;
-  /** What the outputs of cached steps go by outside of their orders. Left out: this machine's platform and version of Node alone. */
+  /** Reads the parts of a cached step's key that are not in its order. Left out: this machine's platform and version of Node alone. */
   readonly cacheReads?: CacheReader;
   /** How many slots each pool has; none where it is left out. */
   readonly pools?: PoolSizes;
-  /** On abort what runs is stopped and the run let go, to be resumed. */
+  /** On abort running tasks are stopped and the run's lease is released, so that it can be resumed. */
   readonly signal?: AbortSignal;
-  /** Told of each task as it ends, for those who watch. */
+  /** Called for each task as it ends. */
   readonly onTask?: (report: TaskReport) => void;
-  /** Told how far the run is: as it changes, ten times a second at most. */
+  /** Called with the progress of the run's steps when it changes, at most ten times a second. */
   readonly onProgress?: (steps: readonly StepProgress[]) => void;
-  /** Told what became of steps and items that were edited, as a run goes on: sentences. */
+  /** Called, when a run is resumed, with a sentence for each edited step, and later for its items. */
   readonly onEdited?: (sentence: string) => void;
-  /** Told once while somebody else drives the run: whose it is, and what is waited for. */
+  /** Called once while another driver has the run: the sentence names it, and what is waited for. */
   readonly onWait?: (sentence: string) => void;
 }
 

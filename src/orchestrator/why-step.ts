@@ -1,5 +1,5 @@
-// Why a step of a run did its work, or took it from an earlier one: the parts that its outputs are kept by, beside those of the run
-// before, and where they are the same, what else kept it from being taken.
+// Why a step's tasks were run, or their outputs taken from an earlier run: compares the parts of its cache key with those of the run
+// before, and where the parts are equal, says why the earlier output was not taken.
 
 import { HeadraceError } from '../core/index.ts';
 import { cacheKeys, type CacheParts, sharedParts, taskParts } from './driver/cache-keys.ts';
@@ -16,9 +16,9 @@ export interface WhyStep {
   readonly children: number;
   /** The latest run before with that step; null where there is none. */
   readonly comparedWith: string | null;
-  /** What it went by that is other than there: the value's canonical JSON, or 'nothing'. */
+  /** The parts of the key that differ from that run's: each value as canonical JSON, or 'nothing' where a run lacks the part. */
   readonly differences: readonly Difference[];
-  /** As a sentence, why tasks were run though nothing that they go by differs. */
+  /** A sentence that says why tasks were run although no part of their key differs. */
   readonly reason?: string;
 }
 
@@ -43,7 +43,7 @@ export async function whyStep(deps: RunsDeps, id: string, step: string): Promise
   const { run, steps } = await store.get(id);
   const rows = steps.filter((row) => row.step === step);
   const { copied, children, ran } = await countCopied(store, id, rows);
-  // Of groups around it the item in which something was run, else the first.
+  // In groups: the item in which a task was run, else the first.
   const scope = ran?.scope ?? rows.find((row) => row.order !== null)?.scope;
   const now = await openedOf(deps, rows, scope);
   if (now === undefined) {
@@ -104,13 +104,13 @@ async function* tasksOf(store: RunStore, id: string, step: string, scope: string
 interface Compared {
   readonly now: Opened;
   readonly past: Opened;
-  /** The run of `then`. */
+  /** The id of the run of `past`. */
   readonly run: string;
   /** The task of `now` that was run; undefined where none was, or the step has no cache. */
   readonly ran: StoredTask | undefined;
 }
 
-/** What differs; where nothing does, what became of the same task in the earlier run. */
+/** What differs; where nothing does, why the earlier run has no output of the same task to take. */
 async function missOf(
   store: RunStore,
   { now, past, run, ran }: Compared,
@@ -139,7 +139,7 @@ async function missOf(
   return { differences, reason };
 }
 
-/** Parts that are other than before, in the order of their names in `now`. */
+/** Parts whose values differ, in the order of `now`, then those that `now` lacks. */
 export function differencesOf(before: CacheParts, now: CacheParts): readonly Difference[] {
   return [...new Set([...now.keys(), ...before.keys()])].flatMap((part) => {
     const [was, is] = [before.get(part) ?? 'nothing', now.get(part) ?? 'nothing'];

@@ -269,13 +269,13 @@ describe('a run', () => {
     // Every step that it had finished is done, and what it gave is of items that it has no more.
     const fewer = await goOn('depth: [3, 5]', 'depth: [3]');
     expect(fewer.error).toMatch(/too few/);
-    expect(fewer.told).toEqual(['"fit": its foreach is another', '"fit": items: 2 kept, 0 new, 2 dropped']);
+    expect(fewer.told).toEqual(['"fit": its foreach was changed', '"fit": items: 2 kept, 0 new, 2 dropped']);
     expect(marksOf(made).toSorted()).toEqual(['1/3', '1/5', '2/3', '2/5', 'best']);
     const { error, told, run } = await goOn('depth: [3]', 'depth: [4, 3]');
     expect([error, told]).toEqual([
       undefined,
       [
-        '"fit": its foreach is another',
+        '"fit": its foreach was changed',
         '"fit": items: 2 kept, 2 new, 0 dropped',
         '"best": it runs anew: "fit" gave another result since',
         '"report": it runs anew: "fit" gave another result since',
@@ -335,7 +335,7 @@ describe('a run', () => {
     expect(fit?.codes).toHaveLength(2);
     expect(fit?.codes).toEqual(expect.arrayContaining(counts));
     expect(run.edits?.map(({ sentence }) => sentence)).toContain(
-      '"fit": its code is another; what has finished is kept',
+      '"fit": its code was changed; what has finished is kept',
     );
     const again = await rerunFrom(now.deps, id, { from: 'more' });
     expect(again.steps[0]?.codes).toEqual(expect.arrayContaining(counts.map((one) => ({ ...one, from: id }))));

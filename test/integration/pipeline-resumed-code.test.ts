@@ -159,7 +159,7 @@ it.each([
   const before = pipeline([step('s', items(...was)), other]);
   const found = await runItems(before, ['other[0]'], pipeline([step('s', items(...is)), other]));
   expect(found.ran).toEqual([...ranAnew, 'other[0]'].toSorted());
-  expect(found.edits).toEqual(['s its foreach is another', `s ${words}`]);
+  expect(found.edits).toEqual(['s its foreach was changed', `s ${words}`]);
   expect(await resultOf('s')).toEqual(result);
   expect(await world.rowOf('s')).toMatchObject({ state: 'succeeded', children: is.length });
 });

@@ -19,7 +19,7 @@ export interface HeadraceConfig {
     readonly url?: string;
     /** Greatest size of an LMDB store, `64GB`: address space, not disk. */
     readonly mapSize?: Size;
-    /** How many replicas of Redis must have a push's Idempotency-Key. Default: the most that were connected of late. */
+    /** How many replicas of Redis must have a push's Idempotency-Key. Default: the most that were connected within the last 10 minutes. */
     readonly replicas?: number;
     /** How long a view version is kept filled that nothing reads any more, such as '1d'. */
     readonly keepVersions?: string;
@@ -122,7 +122,7 @@ export interface HeadraceConfig {
     readonly requestTimeoutMs?: number;
     /** Longest wait for running requests when stopping; then their connections are cut. */
     readonly drainTimeoutMs?: number;
-    /** How long a server that is told to stop, and not ready any more, still takes connections. */
+    /** How long a stopping server, which no longer answers that it is ready, still takes connections. */
     readonly drainDelayMs?: number;
     /** In which a request has to arrive whole, headers and body; past it the answer is 400. */
     readonly bodyTimeoutMs?: number;
@@ -191,7 +191,7 @@ export interface HeadraceConfig {
     /** Pushed rows that were set apart; at least an hour. Default: until they are put back or dropped. */
     readonly quarantine?: string;
   };
-  /** Who is told of alerts. */
+  /** Where alerts are sent. */
   readonly alerts?: {
     /** Where each one that opens or closes is sent, by POST. Default: nowhere. */
     readonly webhook?: string;

@@ -76,14 +76,15 @@ function compileWays({ options, action }: AuthoredStep, report: Report): Ways {
   }
   if (parallel !== undefined && !(typeof parallel === 'number' && Number.isSafeInteger(parallel) && parallel >= 1))
     report(`: parallel must be a whole number of 1 or more, got ${describeResult(parallel)}`, [2, 'parallel']);
+  const index = flag('index');
   const poolMistake = pool === undefined ? undefined : labelMistake(pool);
   if (poolMistake !== undefined) report(`: pool: ${poolMistake}`, [2, 'pool']);
   return {
     ...(after === 'end' ? { after } : {}),
     ...flag('catch'),
     ...flag('cache'),
-    // Of others it says nothing: they have it anyway.
-    ...(cache === true ? flag('index') : (flag('index'), {})),
+    // Without a cache a task is given its index anyway.
+    ...(cache === true ? index : {}),
     ...flag('isolate'),
     ...(typeof parallel === 'number' ? { parallel } : {}),
     ...(typeof pool === 'string' ? { pool } : {}),
