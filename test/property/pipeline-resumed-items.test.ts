@@ -2,78 +2,14 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { canonicalJson, contentHash, type Json } from '../../src/core/index.ts';
-import type { Foreach, PipelineSpec } from '../../src/definitions/index.ts';
+import { canonicalJson, contentHash } from '../../src/core/index.ts';
 import { openResults } from '../../src/orchestrator/driver/step-results.ts';
 import { graphOf } from '../../src/orchestrator/engine/graph.ts';
-import { foreachCount, foreachItem } from '../../src/orchestrator/foreach.ts';
 import { itemOf, placeOf, readOrder } from '../../src/orchestrator/step/order.ts';
 import { onlyExecutor, openDriveWorld } from '../support/drive-world.ts';
+import { edit, evaluate, itemsOf, pipelineOf, SOURCE } from '../support/edited-pipeline.ts';
 import { createFarExecutor, failed, succeeded } from '../support/far-executor.ts';
-import { plainStep as step } from '../support/plain-step.ts';
 import { runs } from '../support/tier.ts';
-
-/** What the step `source` gives, over which others may run. */
-const SOURCE: readonly Json[] = [2, 'a', 2, { x: 1 }];
-
-const value = fc.constantFrom<Json>(1, 2, 'a', null, { x: 1, y: 2 });
-const foreach: fc.Arbitrary<Foreach> = fc.oneof(
-  fc.array(value, { maxLength: 4 }).map((items): Foreach => ({ kind: 'items', items })),
-  fc
-    .tuple(fc.integer({ min: 0, max: 2 }), fc.nat(3))
-    .map(([start, n]): Foreach => ({ kind: 'range', start, end: start + n })),
-  fc
-    .record({ lr: fc.array(value, { maxLength: 2 }), depth: fc.array(value, { maxLength: 2 }) })
-    .map((axes): Foreach => ({ kind: 'grid', axes })),
-  fc.constant<Foreach>({ kind: 'result', of: 'source' }),
-);
-const edit = fc.record({
-  fit: fc.option(foreach),
-  group: foreach,
-  inner: fc.option(foreach),
-  /** Of ten tasks, how many fail this time. */
-  harm: fc.constantFrom(0, 1, 3, 5),
-  dice: fc.nat(),
-});
-type Edit = typeof edit extends fc.Arbitrary<infer E> ? E : never;
-
-function pipelineOf({ fit, group, inner }: Edit): PipelineSpec {
-  const steps = [
-    step('source'),
-    step('fit', fit === null ? {} : { foreach: fit }),
-    step('a', { in: 'group', ...(inner === null ? {} : { foreach: inner }) }),
-    step('b', { in: 'group', needs: { a: 'a', fits: 'fit' } }),
-    step('each', { foreach: { kind: 'result', of: 'group' }, needs: { fits: 'fit' } }),
-    step('join', { needs: { groups: 'group', each: 'each' } }),
-    step('last', { needs: { join: 'join' } }),
-  ];
-  return { name: 'p', params: [], steps, groups: [{ name: 'group', foreach: group, last: 'b' }] };
-}
-
-const itemsOf = (of: Foreach | null, results: ReadonlyMap<string, unknown>): Json[] =>
-  of === null
-    ? [null]
-    : Array.from({ length: foreachCount(of, results) }, (_, at) => foreachItem(of, at, results) as Json);
-
-/** What each step gives, as a reader would work it out. */
-function evaluate({ fit, group, inner }: Edit): Readonly<Record<string, Json>> {
-  const results = new Map<string, unknown>([['source', SOURCE]]);
-  const plain = (all: readonly Json[], of: Foreach | null): Json => (of === null ? (all[0] ?? null) : all);
-  const fits = plain(
-    itemsOf(fit, results).map((item) => ['fit', {}, item, {}]),
-    fit,
-  );
-  const groups = itemsOf(group, results).map((outer): Json => {
-    const a = plain(
-      itemsOf(inner, results).map((item) => ['a', { group: outer }, item, {}]),
-      inner,
-    );
-    return ['b', { group: outer }, null, { a, fits }];
-  });
-  const each = groups.map((item): Json => ['each', {}, item, { fits }]);
-  const join: Json = ['join', {}, null, { groups, each }];
-  return { source: [...SOURCE], fit: fits, group: groups, each, join, last: ['last', {}, null, { join }] };
-}
 
 it('is that of the items of now, and no finished task of one of them runs again', async () => {
   let dropped = 0;
