@@ -25,7 +25,7 @@ export const edit = fc.record({
   group: foreach,
   inner: fc.option(foreach),
   /** Of ten tasks, how many fail this time. */
-  harm: fc.constantFrom(0, 1, 3, 5),
+  harm: fc.constantFrom<number>(0, 1, 3, 5),
   dice: fc.nat(),
 });
 export type Edit = typeof edit extends fc.Arbitrary<infer E> ? E : never;
