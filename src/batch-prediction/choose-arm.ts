@@ -40,6 +40,7 @@ export interface BatchArm {
 export interface ArmDeps {
   readonly registry: Registry;
   readonly objects: ObjectStore;
+  /** Of the run's own revision, where a run predicts. */
   readonly applied: Definitions;
   readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
   /** The same where functions may be lost, which nobody asks for. */
@@ -47,14 +48,20 @@ export interface ArmDeps {
 }
 
 /**
- * Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_USAGE where one must be chosen, HR_MODEL_NOT_READY without a version, and of a
- * graph what `readGraph` does.
+ * A version is one of the model that the endpoint has in `applied`. Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_USAGE where one
+ * must be chosen, HR_MODEL_NOT_READY without a version, HR_CONFLICT where the version is retired, or where the endpoint's traffic is
+ * another model's since and no version was named; and of a graph what `readGraph` does.
  */
 export async function chooseArm(deps: ArmDeps, endpoint: string, choice: ArmChoice): Promise<BatchArm> {
   const { registry, applied, definitionsOf } = deps;
   const state = await registry.endpoints.get(endpoint);
+  const model = own(applied.manifest.endpoints, endpoint)?.model ?? state.model;
+  if (model !== state.model && choice.version === undefined) {
+    const sentence = `endpoint "${endpoint}" serves model "${state.model}" by now, and these definitions are of an earlier revision, in which it serves model "${model}": name a version of "${model}", or go on by the definitions of now (headrace runs resume)`;
+    throw new HeadraceError('HR_CONFLICT', sentence);
+  }
   const arms = routedArms(state);
-  const { version, variant } = await chosen(registry, state.model, endpoint, arms, choice);
+  const { version, variant } = await chosen(registry, model, endpoint, arms, choice);
   if (version.isRetired) {
     const sentence = `version ${version.version} of model "${version.model}" is retired: no server answers by it. Name another (--model-version)`;
     throw new HeadraceError('HR_CONFLICT', sentence);

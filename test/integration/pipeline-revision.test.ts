@@ -2,15 +2,16 @@
 
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { registerModelFile } from '../../src/app/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { openStepProject, type StepProject } from '../support/step-project.ts';
 
 const MODEL = constantModel(1, 0.75);
 const FILE = createHash('sha256').update(MODEL).digest('hex');
 
-/** `feature`: the view's only one, as one revision has it. */
-const definitions = (feature: string): string => `
-  import { entity, featureService, featureView, latest, mean, model, parquet, t } from 'headrace';
+/** `feature`: the view's only one, as one revision has it. `served`: the endpoint's model. */
+const definitions = (feature: string, served = 'plain'): string => `
+  import { endpoint, entity, featureService, featureView, latest, mean, model, parquet, t } from 'headrace';
   export const shop = entity('shop', { keys: { shop: t.string() } });
   export const sales = parquet('sales', {
     path: 'data/sales.parquet',
@@ -19,22 +20,27 @@ const definitions = (feature: string): string => `
   });
   export const totals = featureView('totals', { entity: shop, source: sales, features: { ${feature} } });
   export const shopFeatures = featureService('shop_features', [totals]);
-  export const plain = model('plain', { features: shopFeatures, outputs: { probability: t.float32() } });`;
-const PIPELINE = `
-  import { materialize, pipeline, registerModel, task, trainingSet } from 'headrace';
-  import { plain, shopFeatures, totals } from './shop.ts';
+  export const plain = model('plain', { features: shopFeatures, outputs: { probability: t.float32() } });
+  export const other = model('other', { features: shopFeatures, outputs: { probability: t.float32() } });
+  export const shops = endpoint('shops', { model: ${served}, unit: ['shop'] });`;
+const pipelines = (served = 'plain'): string => `
+  import { materialize, pipeline, promote, registerModel, task, trainingSet } from 'headrace';
+  import { other, plain, shopFeatures, shops, totals } from './shop.ts';
   const p = pipeline('learn');
   const data = p.step('data', trainingSet({ service: shopFeatures, spine: 'data/spine.parquet', timestamp: 'seen', label: 'late' }));
   const fit = p.step('fit', task(() => ({ files: { 'model.onnx': { sha256: '${FILE}' } } })), { needs: { data } });
   p.step('register', registerModel(plain), { needs: { data, fit } });
   const named = p.step('named', materialize({ views: [totals] }));
   p.step('all', materialize(), { needs: { named } });
-  export default p;`;
+  const roll = pipeline('roll');
+  const picked = roll.step('picked', task(() => ({ model: '${served}', version: 2 })));
+  roll.step('promoted', promote(${served}, { endpoint: shops }), { needs: { picked } });
+  export { p as default, roll };`;
 
 let made: StepProject;
 beforeAll(async () => {
   made = await openStepProject({
-    files: { 'shop.ts': definitions(`last_amount: latest('amount')`), 'pipelines.ts': PIPELINE },
+    files: { 'shop.ts': definitions(`last_amount: latest('amount')`), 'pipelines.ts': pipelines() },
     data: {
       'sales.parquet': `SELECT 'a' AS shop, 3.0::DOUBLE AS amount, TIMESTAMP '2026-01-05 10:00:00' AS at`,
       'spine.parquet': `SELECT 'a' AS shop, TIMESTAMP '2026-01-07 10:00:00' AS seen, true AS late`,
@@ -66,4 +72,19 @@ it('goes by the views, services and models of its own revision, and so does what
   const after = resultsOf(await made.run('learn')) as typeof results;
   expect(after['data']?.features).toEqual(['totals__newest']);
   expect(Object.keys(after['named']?.views ?? {})).toContain('totals');
+});
+
+it('starts no rollout of another model’s version where the endpoint serves that model since', async () => {
+  const revision = (served: string) => ({
+    files: { 'shop.ts': definitions(`newest: mean('amount').over('7d')`, served), 'pipelines.ts': pipelines(served) },
+  });
+  await made.change(revision('plain'));
+  const id = await made.queue('roll');
+  await made.change(revision('other'), { allowBreaking: true });
+  for (const score of [0.25, 0.5])
+    for (const model of ['plain', 'other']) await registerModelFile(made.app, { model, onnx: constantModel(1, score) });
+  await expect(made.drive(id)).rejects.toThrow(
+    '"shops" serves model "other" by now, and version 2 is one of model "plain"',
+  );
+  expect(await (await made.app.rollouts()).list({ endpoint: 'shops' })).toEqual([]);
 });

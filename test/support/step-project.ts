@@ -45,9 +45,9 @@ export async function openStepProject(given: {
   };
   await write(given);
   const environment = { ...readEnvironment({ ...process.env }), workingDirectory: project.directory };
-  const open = async () => {
+  const open = async (request: Parameters<typeof applyRepository>[1] = {}) => {
     const opened = await openApp({ environment, logger: silentLogger });
-    await applyRepository(opened, {});
+    await applyRepository(opened, request);
     return opened;
   };
   let app = await open();
@@ -64,10 +64,10 @@ export async function openStepProject(given: {
       return app;
     },
     /** Writes files and data over those that there are, and applies the repository as a later process does. */
-    async change(to: Parameters<typeof write>[0]) {
+    async change(to: Parameters<typeof write>[0], request: Parameters<typeof applyRepository>[1] = {}) {
       await write(to);
       await app.close();
-      app = await open();
+      app = await open(request);
     },
     /** Runs a pipeline to its end. */
     run: async (pipeline: string, params: Readonly<Record<string, string>> = {}) =>

@@ -15,9 +15,11 @@ interface Given {
   /** Arms of an experiment, by version. */
   readonly arms?: Readonly<Record<string, number>>;
   readonly retired?: number;
+  /** The model that the endpoint serves by now. */
+  readonly serves?: string;
 }
 
-function choose({ variants, arms = {}, retired }: Given, choice: ArmChoice = {}) {
+function choose({ variants, arms = {}, retired, serves = MODEL }: Given, choice: ArmChoice = {}) {
   const definitions: Definitions = definitionsOf(flightsManifest, '/');
   const own = {
     model: MODEL,
@@ -33,7 +35,7 @@ function choose({ variants, arms = {}, retired }: Given, choice: ArmChoice = {})
   const registry = {
     endpoints: {
       get: async () => ({
-        model: MODEL,
+        model: serves,
         variants: variants.map(([name, version, weight]) => ({ name, version, weight, ranges: [] })),
         experiments: [
           { name: 'trial', arms: Object.entries(arms).map(([name, version]) => ({ name, version })) },
@@ -42,7 +44,7 @@ function choose({ variants, arms = {}, retired }: Given, choice: ArmChoice = {})
     },
     models: {
       get: async (_: string, version: number) => versionOf(version),
-      resolve: async (_: string, named: string) => versionOf(Number(named)),
+      resolve: async (model: string, named: string) => ({ ...versionOf(Number(named)), model }),
     },
   };
   // As much of each as is asked.
@@ -74,6 +76,13 @@ describe('a batch is predicted by', () => {
   });
 });
 
+it('a version is one of the model that the endpoint has in the definitions of the run, whatever it serves by now', async () => {
+  expect(await choose({ variants: [stable], serves: 'other' }, { version: '3' })).toMatchObject({
+    model: MODEL,
+    version: 3,
+  });
+});
+
 describe('it is refused', () => {
   const one = { variants: [stable] };
   const split: Given = { variants: [['a', 1, 99] as const, ['b', 2, 1] as const] };
@@ -82,6 +91,14 @@ describe('it is refused', () => {
     ['where there is no variant', { variants: [] }, {}, 'HR_MODEL_NOT_READY', /no version to predict by/],
     ['for a variant that is not there', one, { variant: 'stabel' }, 'HR_USAGE', /"stable"\? It has stable/],
     ['for any variant of an endpoint without', { variants: [] }, { variant: 'a' }, 'HR_USAGE', /It has none/],
+    [
+      'where its traffic is of another model since',
+      { ...one, serves: 'other' },
+      {},
+      'HR_CONFLICT',
+      /serves model "other" by now/,
+    ],
+    ['by a variant of that', { ...one, serves: 'other' }, { variant: 'stable' }, 'HR_CONFLICT', /earlier revision/],
     ['by a retired version', { variants: [stable], retired: 1 }, {}, 'HR_CONFLICT', /version 1 .* is retired/],
   ])('%s', async (_, given, choice, code, message) => {
     await expect(choose(given, choice)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });

@@ -63,6 +63,7 @@ async function startRollout(
   const by = { actor: app.environment.actor, reason, isAdmin: false };
   const asked = {
     endpoint: o.endpoint,
+    model: o.model,
     candidate: o.version,
     ...(context.order.definitions === undefined ? {} : { definitions: context.order.definitions }),
     ...(o.plan === undefined ? {} : { plan: o.plan }),

@@ -15,6 +15,8 @@ export interface StartRollout extends PlanInput {
   readonly endpoint: string;
   /** A number, an alias or `latest`. */
   readonly candidate: string | number;
+  /** The model that the candidate is a version of. Left out: the endpoint's, whichever that is. */
+  readonly model?: string | undefined;
   /** A plan of the feature repository. Left out: the endpoint's, where it has one. */
   readonly plan?: string | undefined;
   /** The hash of the definitions that have it. Left out: those that are applied. */
@@ -46,6 +48,10 @@ export async function start(
   by: Operator,
 ): Promise<string> {
   const endpoint = await registry.endpoints.get(input.endpoint);
+  if (input.model !== undefined && input.model !== endpoint.model) {
+    const sentence = `endpoint "${endpoint.name}" serves model "${endpoint.model}" by now, and version ${input.candidate} is one of model "${input.model}": apply definitions in which the endpoint serves "${input.model}", or promote a version of "${endpoint.model}"`;
+    throw new HeadraceError('HR_CONFLICT', sentence);
+  }
   const { version: candidate } = await registry.models.resolve(endpoint.model, String(input.candidate));
   const { definitions } = input;
   const manifest =
