@@ -178,6 +178,15 @@ describe('foreach', () => {
       expect(saidOf({ foreach: many })).toEqual([expect.stringMatching(most)]);
   });
 
+  it.each([
+    ['NaN', [1, Number.NaN], 'number NaN in item 1'],
+    ['an infinity within an item', [{ rates: [1, -Infinity] }], 'number -Infinity in item 0 at .rates[1]'],
+    ['undefined', [0, undefined], 'undefined in item 1'],
+    ['a value of an axis', hr.grid({ lr: [0.1, Infinity] } as Untyped), 'number Infinity in item 1'],
+  ])('is over nothing that two different items have one text of: %s', (_, foreach, came) => {
+    expect(saidOf({ foreach })).toEqual([expect.stringContaining(`must be plain JSON data, got ${came}`)]);
+  });
+
   it('is over a list', () => {
     for (const none of [3, 'abc', {}, true, hr.grid([1] as Untyped), hr.grid({ a: 3 } as Untyped), null])
       expect(saidOf({ foreach: none })).toHaveLength(1);

@@ -9,7 +9,7 @@ import { expectRecord } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
 import { dataMistake, identifierMistake, showName } from './names.ts';
 import { type Member, neededMember, type PipelineMembers, type Report, titleOfMember } from './pipeline-members.ts';
-import { isPlain } from './plain-data.ts';
+import { findNotPlain } from './plain-data.ts';
 
 /** Tasks are counted, and numbered, by 32 bits. */
 const MOST_TASKS = 2 ** 31;
@@ -136,9 +136,13 @@ function checkGrid(axes: unknown, at: Path, report: Report): void {
 }
 
 function checkItems(items: readonly unknown[], at: Path, report: Report): void {
-  const bad = items.findIndex((item) => !isPlain(item));
-  if (bad < 0) return;
-  report(`: the items of foreach must be plain JSON data, got ${describeResult(items[bad])}`, [...at, bad]);
+  for (let index = 0; index < items.length; index++) {
+    const found = findNotPlain(items[index]);
+    if (found === undefined) continue;
+    const came = `${describeResult(found.value)} in item ${index}${found.path === '' ? '' : ` at ${found.path}`}`;
+    report(`: the items of foreach must be plain JSON data, got ${came}`, [...at, index]);
+    return;
+  }
 }
 
 function checkCount(count: number, at: Path, report: Report): void {

@@ -3,16 +3,25 @@
 const MOST_DEPTH = 50;
 
 export function isPlain(value: unknown): boolean {
-  return isPlainTo(MOST_DEPTH, value);
+  return findNotPlain(value) === undefined;
 }
 
-// What holds itself is no JSON either.
-function isPlainTo(depth: number, value: unknown): boolean {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
-  if (typeof value === 'number') return Number.isFinite(value);
-  if (depth === 0 || typeof value !== 'object') return false;
-  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return false;
-  return Object.values(value).every((item) => isPlainTo(depth - 1, item));
+/** The first value within another that JSON can't hold, and where in it: `.rates[1]`, or '' for the whole. */
+export function findNotPlain(
+  value: unknown,
+  depth = MOST_DEPTH,
+): { readonly path: string; readonly value: unknown } | undefined {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
+  if (typeof value === 'number' && Number.isFinite(value)) return undefined;
+  const isList = Array.isArray(value);
+  // What holds itself is no JSON either.
+  if (depth === 0 || typeof value !== 'object') return { path: '', value };
+  if (!isList && Object.getPrototypeOf(value) !== Object.prototype) return { path: '', value };
+  for (const [name, member] of Object.entries(value)) {
+    const found = findNotPlain(member, depth - 1);
+    if (found !== undefined) return { ...found, path: `${isList ? `[${name}]` : `.${name}`}${found.path}` };
+  }
+  return undefined;
 }
 
 export function isTexts(value: unknown): value is readonly string[] {
