@@ -5,11 +5,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerModelFile } from '../../src/app/index.ts';
 import { sharedParts } from '../../src/orchestrator/driver/cache-keys.ts';
 import { undocumented } from '../support/documented-cache-parts.ts';
+import { blobKey } from '../../src/storage/index.ts';
 import { linearModel } from '../support/onnx-model.ts';
 import { openStepProject, type StepProject } from '../support/step-project.ts';
 
 const MODEL = linearModel(1);
-const SHA = createHash('sha256').update(MODEL).digest('hex');
+const shaOf = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const SHA = shaOf(MODEL);
+/** Longer than a row holds. */
+const LONG = 'x'.repeat(5000);
 
 const shop = (window = '30d', more = ''): string => `
   import { count, endpoint, entity, featureService, featureView, mean, model, parquet, t } from 'headrace';
@@ -38,6 +42,10 @@ const PIPELINES = `
   uncached.step('fit', task((needs: { data: { rows: number } }) => needs.data.rows), { needs: { data: fresh }, cache: true });
   export const asked = pipeline('asked');
   asked.step('data', trainingSet({ service: features, spine: "FROM 'data/spine.parquet' WHERE late", label: 'late' }), { cache: true });
+  export const text = pipeline('text');
+  text.step('data', task(() => 'x'.repeat(5000)), { cache: true });
+  export const file = pipeline('file');
+  file.step('data', task(() => ({ files: { 'a.txt': { sha256: '${shaOf('a')}', size: 1, uri: 'blob:${shaOf('a')}' } } })), { cache: true });
   export const judge = pipeline('judge');
   const rows = judge.step('data', trainingSet({ service: features, spine: 'data/spine.parquet', label: 'minutes' }));
   const fit = judge.step('fit', task(() => ({ files: { 'model.onnx': { sha256: '${SHA}' } } })));
@@ -110,6 +118,17 @@ describe('a cached training set', () => {
     await project.change({ data: { 'spine.parquet': spineOf(20) } });
     expect(await ran('asked')).toMatchObject({ copied: 0, parts: ['spine'], result: { rows: 10 } });
   });
+});
+
+it.each([
+  ['a long output', 'text', shaOf(JSON.stringify(LONG))],
+  ['a file', 'file', shaOf('a')],
+])('%s that the artifact store has lost is no hit: the task runs again', async (_, pipeline, blob) => {
+  await project.put(Buffer.from('a'));
+  await ran(pipeline);
+  expect(await ran(pipeline)).toMatchObject({ copied: 1 });
+  await (await project.app.objects()).remove(blobKey(blob));
+  expect(await ran(pipeline)).toMatchObject({ copied: 0 });
 });
 
 describe('a cached evaluation', () => {

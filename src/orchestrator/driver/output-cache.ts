@@ -1,8 +1,8 @@
 // Outputs of cached steps: found again for tasks that are next, and kept of those that ended.
 
-import { canonicalJson } from '../../core/index.ts';
-import type { ObjectStore } from '../../storage/index.ts';
-import type { Batch, CachedOutput } from '../engine/batch.ts';
+import { canonicalJson, eachFewAtOnce, toHeadraceError } from '../../core/index.ts';
+import { getBlob, hasBlob, type ObjectStore } from '../../storage/index.ts';
+import type { Batch, CachedOutput, TaskOutput } from '../engine/batch.ts';
 import type { CacheHit, Command, EngineEvent } from '../engine/events.ts';
 import type { RunInHand } from '../engine/run-in-hand.ts';
 import type { RunStore } from '../rows/run-store.ts';
@@ -30,6 +30,29 @@ interface KeyedOrder {
 
 /** Orders that are held at a time; a step in a group has one for each of the group's items, which may be 100,000. */
 export const MOST_ORDERS = 256;
+
+/** Blobs that are looked for at once. */
+const LOOKS_AT_ONCE = 16;
+/** Of a file that Headrace stored. */
+const FILE = /"uri":"blob:([0-9a-f]{64})"/g;
+
+/** Whether an output and the files that it names are still in the artifact store. Of one that is not, the task runs again. */
+async function isThere(objects: ObjectStore, output: TaskOutput): Promise<boolean> {
+  const text = 'json' in output ? output.json : await readText(objects, output.blob);
+  if (text === undefined) return false;
+  for (const [, name = ''] of text.matchAll(FILE)) if (!(await hasBlob(objects, name))) return false;
+  return true;
+}
+
+/** Undefined for a blob that is missing or damaged. */
+async function readText(objects: ObjectStore, blob: string): Promise<string | undefined> {
+  try {
+    return Buffer.from(await getBlob(objects, blob)).toString();
+  } catch (error) {
+    if (toHeadraceError(error).code === 'HR_ARTIFACT_UNREADABLE') return undefined;
+    throw error;
+  }
+}
 
 export function createOutputCache(
   { store, objects, cacheReads }: CacheDeps,
@@ -71,8 +94,12 @@ export function createOutputCache(
           if (same === undefined) wanted.set(key, [index]);
           else same.push(index);
         }
-        for (const [key, { output, run }] of await store.cached([...wanted.keys()]))
+        const found = await store.cached([...wanted.keys()]);
+        await eachFewAtOnce(LOOKS_AT_ONCE, found, async ([key, { output, run }]) => {
+          if (!(await isThere(objects, output))) return;
           for (const index of wanted.get(key) ?? []) hits.push({ index, output, run });
+        });
+        hits.sort((one, other) => one.index - other.index);
       }
       return { kind: 'looked up', step, scope, from, count, hits };
     },

@@ -1,7 +1,7 @@
 // What the artifact store has of a step's tasks: results, and attempts that failed or were lost; listed by key, then read and judged.
 
 import { messageOf, type Micros, parseJson } from '../../core/index.ts';
-import { blobKey, type ObjectStore } from '../../storage/index.ts';
+import { hasBlob, type ObjectStore } from '../../storage/index.ts';
 import type { StoredResult } from '../committed/stored-result.ts';
 import type { StepKey, TaskOutput } from '../engine/batch.ts';
 import { storeOutput } from '../step/result.ts';
@@ -82,7 +82,7 @@ async function readOutput(objects: ObjectStore, key: string, output: unknown): P
     return await storeOutput(objects, json);
   }
   if (typeof blob === 'string' && json === undefined && /^[0-9a-f]{64}$/.test(blob)) {
-    if (await isThere(objects, blob)) return { blob };
+    if (await hasBlob(objects, blob)) return { blob };
     throw unreadable(key, `its output is artifact ${blob}, which is not in the store; bring it there`);
   }
   throw unreadable(key, `its "output" is { "json": text } or { "blob": SHA-256 in hex }, got ${shown(output)}`);
@@ -119,12 +119,6 @@ async function readObject(
   }
   if (isObject(value)) return value;
   throw unreadable(key, `it is an object, got ${shown(value)}`);
-}
-
-async function isThere(objects: ObjectStore, blob: string): Promise<boolean> {
-  const wanted = blobKey(blob);
-  for await (const { key } of objects.list(wanted)) if (key === wanted) return true;
-  return false;
 }
 
 function isAttempt(value: unknown): value is number {

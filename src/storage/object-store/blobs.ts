@@ -58,6 +58,13 @@ export async function getUnchecked(store: ObjectStore, hash: string): Promise<Ui
   return bytes;
 }
 
+/** Whether a blob is there, by its name alone. */
+export async function hasBlob(store: ObjectStore, hash: string): Promise<boolean> {
+  const wanted = blobKey(hash);
+  for await (const { key } of store.list(wanted)) if (key === wanted) return true;
+  return false;
+}
+
 /** Bytes of what lies under a blob's name. Throws HR_ARTIFACT_UNREADABLE when nothing does. */
 export async function sizeOfBlob(store: ObjectStore, hash: string): Promise<number> {
   checkName(hash);
