@@ -3,9 +3,9 @@
 // what answers.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Field, Micros, Row, Value } from '../../core/index.ts';
-import { viewVersion } from '../../definitions/index.ts';
-import { openRuns, type RunRow, type Runs } from '../../online/index.ts';
+import { type Field, HeadraceError, type Micros, type Row, type Value } from '../../core/index.ts';
+import { type SourceSpec, viewVersion } from '../../definitions/index.ts';
+import { openRuns, type RunRow, type Runs, type SnapshotFile } from '../../online/index.ts';
 import type { SourceFacts } from '../facts/current-facts.ts';
 import { openFacts } from '../facts/open-facts.ts';
 import type { Facts } from '../facts/facts.ts';
@@ -15,7 +15,7 @@ import { planTrainingSet, type ReadPlan, type TrainingSetPlan } from '../plan.ts
 import { hasRemovedEvents } from '../retention/retention-table.ts';
 import { ALL_EVENTS } from '../sources/event-range.ts';
 import { pinRecorded } from '../sources/pin-source.ts';
-import { readPinned } from '../sources/pinned-snapshot.ts';
+import { type PinnedSnapshot, readPinned } from '../sources/pinned-snapshot.ts';
 import { openPlanFacts } from '../training-sets/source-facts.ts';
 import { agrees } from '../audit/agrees.ts';
 import { evaluateService, type RowReads } from '../audit/evaluate-service.ts';
@@ -202,7 +202,7 @@ async function arrivedReads(
     }
     for (const [run, own] of asked) {
       const files = run === null ? [] : (await runs.snapshots(run.version, [run.number])).get(run.number);
-      const snapshot = files && (await pinRecorded(source, { files }, deps).catch(() => undefined));
+      const snapshot = files && (await pinStill(source, files, deps));
       const isSame =
         snapshot !== undefined && JSON.stringify(snapshot.files.map(nameOf)) === JSON.stringify(files?.map(nameOf));
       try {
@@ -233,6 +233,20 @@ async function arrivedReads(
     }
   }
   return found;
+}
+
+/** Undefined where the files can't be read any more. Throws HR_STORAGE_UNAVAILABLE: an outage says nothing of the files. */
+async function pinStill(
+  source: SourceSpec,
+  files: readonly SnapshotFile[],
+  deps: OfflineDeps,
+): Promise<PinnedSnapshot | undefined> {
+  try {
+    return await pinRecorded(source, { files }, deps);
+  } catch (error) {
+    if (error instanceof HeadraceError && error.code === 'HR_STORAGE_UNAVAILABLE') throw error;
+    return undefined;
+  }
 }
 
 const nameOf = ({ path, size, etag }: { readonly path: string; readonly size: number; readonly etag: string }) => [
