@@ -135,7 +135,7 @@ async function missOf(
   if (found === undefined || found.index !== number) return { differences, reason: `${task} was never run.` };
   if (found.state !== 'succeeded') return { differences, reason: `${task} had not succeeded: it is ${found.state}.` };
   if (found.error !== null) return { differences, reason: `${task} had failed, and its step has \`catch\`.` };
-  const reason = `${task} succeeded, but its result was not kept any more: the run that made it was collected, what it read had changed while it ran, or both ran at the same time.`;
+  const reason = `${task} succeeded, but its result was not kept any more: the run that made it was collected, its result or a file of it is gone from the artifact store, what it read had changed while it ran, or both ran at the same time.`;
   return { differences, reason };
 }
 

@@ -128,7 +128,10 @@ it.each([
   await ran(pipeline);
   expect(await ran(pipeline)).toMatchObject({ copied: 1 });
   await (await project.app.objects()).remove(blobKey(blob));
-  expect(await ran(pipeline)).toMatchObject({ copied: 0 });
+  const reason = expect.stringContaining('gone from the artifact store');
+  expect(await ran(pipeline)).toMatchObject({ copied: 0, parts: [], reason });
+  await project.put(Buffer.from('a'));
+  expect(await ran(pipeline)).toMatchObject({ copied: 1 });
 });
 
 describe('a cached evaluation', () => {
