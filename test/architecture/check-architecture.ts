@@ -3,14 +3,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { readImports } from './imports.ts';
-import { LEVELS, MAX_LINES, TYPES_ALLOWED } from './layers.ts';
+import { KEPT_APART, LEVELS, MAX_LINES, TYPES_ALLOWED } from './layers.ts';
 
 interface Edge {
   readonly to: string;
   readonly isTypeOnly: boolean;
 }
 
-/** Breaches of the rules under `sourceRoot`: layers, index.ts only, no cycles, no `export *`, no overlong file. */
+/** Breaches of the rules under `sourceRoot`: layers, index.ts only, what is kept apart, no cycles, no `export *`, no overlong file. */
 export function checkArchitecture(sourceRoot: string): string[] {
   const files = listFiles(sourceRoot);
   const breaches: string[] = [];
@@ -35,6 +35,8 @@ export function checkArchitecture(sourceRoot: string): string[] {
       edges.push({ to, isTypeOnly });
       const breach = layerBreach(file, to, isTypeOnly);
       if (breach !== undefined) breaches.push(`${file}:${line} ${breach}`);
+      if (KEPT_APART[dirname(file)]?.includes(to) === true)
+        breaches.push(`${file}:${line} imports ${to}: ${dirname(file)} does without it (KEPT_APART of layers.ts)`);
     }
   }
   for (const folder of new Set(files.filter((file) => file.includes('/')).map(folderOf))) {

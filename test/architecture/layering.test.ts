@@ -1,14 +1,19 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkArchitecture } from './check-architecture.ts';
 import { readImports } from './imports.ts';
-import { MAX_LINES } from './layers.ts';
+import { KEPT_APART, MAX_LINES } from './layers.ts';
 
 describe('the architecture', () => {
   it('holds in src/', () => {
     expect(checkArchitecture(resolve(import.meta.dirname, '../../src'))).toEqual([]);
+  });
+
+  it('keeps folders apart from files that are there', () => {
+    const files = Object.entries(KEPT_APART).flat(2);
+    expect(files.filter((file) => !existsSync(resolve(import.meta.dirname, '../../src', file)))).toEqual([]);
   });
 
   it('is really checked: every planted breach is caught', () => {
@@ -21,6 +26,8 @@ describe('the architecture', () => {
       'core/clock.ts:3 imports online (level 2) into core (level 0): only lower levels can be imported',
       'core/index.ts:1 has `export *`: name what it exports',
       expect.stringContaining('core/long.ts has 401 lines'),
+      'offline/audit/own-facts.ts:2 imports offline/facts/open-facts.ts: offline/audit does without it (KEPT_APART of layers.ts)',
+      'offline/audit/own-facts.ts:3 imports offline/sources/sql-text.ts: offline/audit does without it (KEPT_APART of layers.ts)',
       'online/index.ts:1 imports core/clock.ts: import from core/index.ts',
       'registry/index.ts:3 imports online (level 2) into registry (level 2): only lower levels can be imported',
       'serving/index.ts:4 imports registry/store.ts: import from registry/index.ts',

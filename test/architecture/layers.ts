@@ -36,4 +36,26 @@ export const TYPES_ALLOWED: Readonly<Record<string, readonly string[]>> = {
   storage: ['definitions'],
 };
 
+/**
+ * What the files of a folder import neither code nor types of: an audit finds mistakes in how training sets read their sources as long
+ * as it shares none of that reading.
+ */
+export const KEPT_APART: Readonly<Record<string, readonly string[]>> = {
+  'offline/audit': [
+    'offline/checks/rule-sql.ts',
+    'offline/checks/sound-rows.ts',
+    'offline/facts/check-folders.ts',
+    'offline/facts/csv-rows.ts',
+    'offline/facts/log-cache.ts',
+    'offline/facts/log-rows.ts',
+    'offline/facts/open-facts.ts',
+    'offline/facts/parquet-rows.ts',
+    'offline/facts/raw-rows.ts',
+    'offline/sources/known-times.ts',
+    'offline/sources/path-partitions.ts',
+    'offline/sources/sql-text.ts',
+    'offline/sources/text-casts.ts',
+  ],
+};
+
 export const MAX_LINES = 400;

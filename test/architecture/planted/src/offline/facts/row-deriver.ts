@@ -1,0 +1,1 @@
+export const derive = 1;

@@ -1,0 +1,2 @@
+// Planted: a folder that is fine.
+export const offline = 1;
