@@ -119,7 +119,7 @@ async function compareSpine(
       const asked: Row = { ...requests[place], [at.name]: times[place] ?? null };
       columns.forEach(({ name, type }, i) => {
         const raw = chunk.getColumnVector(i).getItem(row);
-        const value = readCell(type, raw, 'refused');
+        const value = readCell(type, raw, types.get(name.toLowerCase()) ?? '');
         const wanted = value === null ? (absent[i]?.() ?? null) : value;
         if (wanted === INVALID || compareValues(wanted, asked[name] ?? null) !== 0)
           mistakes.push({

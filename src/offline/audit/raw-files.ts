@@ -51,6 +51,7 @@ async function* rowsOfFile(
   const types = new Map(described.getRows().map(([name, type]) => [String(name).toLowerCase(), String(type)]));
   const folders = valuesOfFolders(file);
   const selected: string[] = [];
+  const foundOf = new Map<string, string>();
   const readers = new Map<string, (row: number) => DuckDBValue>();
   const vectors: { getItem(row: number): DuckDBValue }[] = [];
   for (const { name, type } of source.columns) {
@@ -63,6 +64,7 @@ async function* rowsOfFile(
       readers.set(name, () => value);
       continue;
     }
+    foundOf.set(name, found);
     const at = selected.push(rawColumn(inFile as string, found, type)) - 1;
     readers.set(name, (row) => vectors[at]?.getItem(row) ?? null);
   }
@@ -78,7 +80,13 @@ async function* rowsOfFile(
         file,
         number: before + row + 1,
         // A row whose time is far off matches nothing, and is no mistake.
-        cell: (column) => readCell(typeOf.get(column) as DataType, raw(column), times.has(column) ? 'null' : 'refused'),
+        cell: (column) =>
+          readCell(
+            typeOf.get(column) as DataType,
+            raw(column),
+            foundOf.get(column) ?? 'VARCHAR',
+            times.has(column) ? 'null' : 'refused',
+          ),
         shown: (column) => JSON.stringify(String(raw(column)).slice(0, 100)),
       };
     }

@@ -20,8 +20,16 @@ import { type DataType, INVALID, parseSent, timeOfMicros, toFloat32, type Value 
 /** Whether a time that no value can be (an infinity, the year 20000) is null, as of a row that matches nothing, or refused. */
 export type FarTimes = 'null' | 'refused';
 
-/** `raw` as DuckDB's node API gives it, uncast; of a list in a text, the list of its items' texts. INVALID: no value of the type. */
-export function readCell(type: DataType, raw: DuckDBValue, farTimes: FarTimes): Value | typeof INVALID {
+/**
+ * `raw` as DuckDB's node API gives it, uncast, of a column of DuckDB's type `from`; of a list in a text, the list of its items' texts.
+ * INVALID: no value of the type.
+ */
+export function readCell(
+  type: DataType,
+  raw: DuckDBValue,
+  from: string,
+  farTimes: FarTimes = 'refused',
+): Value | typeof INVALID {
   if (raw === null || raw === undefined) return null;
   if (typeof raw === 'string') return readText(type, raw);
   switch (type.kind) {
@@ -29,7 +37,7 @@ export function readCell(type: DataType, raw: DuckDBValue, farTimes: FarTimes): 
       return typeof raw === 'boolean' ? raw : INVALID;
     case 'int32':
     case 'int64':
-      return readWhole(type, raw);
+      return readWhole(type, raw, from.startsWith('FLOAT') ? 24 : 53);
     case 'float64':
       return readFloat(raw);
     case 'float32': {
@@ -44,11 +52,11 @@ export function readCell(type: DataType, raw: DuckDBValue, farTimes: FarTimes): 
     case 'timestamp':
       return readTime(raw, farTimes);
     case 'list': {
-      const items = itemsOf(raw)?.map((item) => readCell(type.of, item, 'refused'));
+      const items = itemsOf(raw)?.map((item) => readCell(type.of, item, from));
       return items === undefined || items.includes(INVALID) ? INVALID : (items as Value[]);
     }
     case 'vector': {
-      const items = itemsOf(raw)?.map((item) => readCell({ kind: 'float32' }, item, 'refused'));
+      const items = itemsOf(raw)?.map((item) => readCell({ kind: 'float32' }, item, from));
       if (items?.length !== type.size || items.includes(INVALID) || items.includes(null)) return INVALID;
       return Float32Array.from(items as number[]);
     }
@@ -63,7 +71,7 @@ const FRACTION = /^[^eE]*\.\d*[1-9]\d*$/;
 function readText(type: DataType, text: string): Value | typeof INVALID {
   switch (type.kind) {
     case 'bool':
-      return parseSent(type, ({ true: true, false: false } as Record<string, boolean>)[text.toLowerCase()]);
+      return parseSent(type, ({ true: true, false: false } as Record<string, boolean>)[text.toLowerCase()] ?? text);
     case 'int32':
     case 'int64':
       if (WHOLE.test(text)) return readWhole(type, BigInt(text.replace('+', '')));
@@ -77,18 +85,18 @@ function readText(type: DataType, text: string): Value | typeof INVALID {
   }
 }
 
-/** A float past 2^53 may be a neighbour of the number that was meant. */
-function readWhole({ kind }: DataType, raw: DuckDBValue): number | bigint | typeof INVALID {
-  const whole = wholeOf(raw);
+/** A float past 2^`digits` may be a neighbour of the number that was meant. */
+function readWhole({ kind }: DataType, raw: DuckDBValue, digits = 53): number | bigint | typeof INVALID {
+  const whole = wholeOf(raw, digits);
   if (whole === undefined) return INVALID;
   const bits = kind === 'int32' ? 32 : 64;
   if (BigInt.asIntN(bits, whole) !== whole) return INVALID;
   return kind === 'int32' ? Number(whole) : whole;
 }
 
-function wholeOf(raw: DuckDBValue): bigint | undefined {
+function wholeOf(raw: DuckDBValue, digits: number): bigint | undefined {
   if (typeof raw === 'bigint') return raw;
-  if (typeof raw === 'number') return Number.isSafeInteger(raw) ? BigInt(raw) : undefined;
+  if (typeof raw === 'number') return Number.isInteger(raw) && Math.abs(raw) < 2 ** digits ? BigInt(raw) : undefined;
   if (!(raw instanceof DuckDBDecimalValue)) return undefined;
   const unit = 10n ** BigInt(raw.scale);
   return raw.value % unit === 0n ? raw.value / unit : undefined;

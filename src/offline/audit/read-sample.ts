@@ -52,7 +52,7 @@ export async function readSample(
   const values = found.getRows().map((row) =>
     columns.map(({ name, type }, i): Value => {
       // Where a set has a time that no value can be, its source has it, too, and is found.
-      const value = readCell(type, row[i] ?? null, 'null');
+      const value = readCell(type, row[i] ?? null, types.get(name.toLowerCase()) ?? '', 'null');
       if (value === INVALID) throw lacksColumn(record, name);
       return value;
     }),

@@ -102,7 +102,7 @@ function castOf(from: string, type: DataType, times: Times): Cast | undefined {
     case 'float32':
     case 'float64':
       if (from === duckType(type)) return SAME;
-      return INTEGERS.has(from) || isFraction(from) ? plain(type) : undefined;
+      return INTEGERS.has(from) || isFraction(from) ? floatCast(from, type) : undefined;
     case 'string':
       if (from === 'BLOB') return { value: (expression) => `decode(${expression})`, refusals: [] };
       return from === 'UUID' || from.startsWith('ENUM') || from === 'JSON' ? plain(type) : undefined;
@@ -145,6 +145,25 @@ function plain(type: DataType): Cast {
   };
 }
 
+// DuckDB's own cast gives a neighbour of the nearest double where the digits are more than a double tells apart. A float32 is rounded
+// from a double, as of a push.
+function floatCast(from: string, type: DataType): Cast {
+  const double = (expression: string): string =>
+    plainCast(hasManyDigits(from) ? plainCast(expression, 'VARCHAR') : expression, 'DOUBLE');
+  if (type.kind === 'float64') return { value: double, refusals: [] };
+  const to = duckType(type);
+  return {
+    value: (expression) => plainCast(double(expression), to),
+    refusals: [],
+    fails: (expression) => `TRY_CAST(${double(expression)} AS ${to}) IS NULL`,
+  };
+}
+
+function hasManyDigits(type: string): boolean {
+  const [, digits] = /^DECIMAL\((\d+),/.exec(type) ?? [];
+  return digits === undefined ? /^U?HUGEINT$/.test(type) : Number(digits) > 15;
+}
+
 // CAST rounds 1.5 to 2. And past the whole numbers that a float tells apart, an id is its neighbour's: 9007199254740993 became
 // 9007199254740992 on its way (pandas makes a column with nulls so).
 function wholeCast(from: string, type: DataType): Cast | undefined {
@@ -175,7 +194,8 @@ function timeCast(from: string, times: Times): Cast | undefined {
     // The plain cast cuts towards zero, which before 1970 is towards the future. All of them are between the years 1677 and 2262.
     const value = (expression: string): string => {
       const nanos = `epoch_ns(${expression})`;
-      return `make_timestamp((${nanos} - ((${nanos} % 1000) + 1000) % 1000) // 1000)`;
+      const cut = `make_timestamp(${nanos} // 1000 - CASE WHEN ${nanos} % 1000 < 0 THEN 1 ELSE 0 END)`;
+      return `CASE WHEN isfinite(${expression}) THEN ${cut} ELSE ${plainCast(expression, 'TIMESTAMP')} END`;
     };
     return { value, refusals: times === 'any' ? [] : [{ when: (e) => `NOT isfinite(${e})`, why: FAR_TIME }] };
   }
