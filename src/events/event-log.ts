@@ -45,6 +45,8 @@ export interface LogEntry extends EntryPlace {
   readonly key?: IdempotencyKey;
   /** As in NewEntry. */
   readonly isPutBack?: true;
+  /** The number that its writer had when it claimed the key, where its log has another by now. */
+  readonly claimedBy?: number;
   /**
    * Decodes the rows by column name: a column added since is null; of one that has another type by now a value is converted
    * where it says the same in that type, and is null elsewhere, which the row's `lost` tells.
@@ -109,12 +111,21 @@ export interface SeenWriter {
   onForgotten(last: number): void;
 }
 
+export interface AdoptOptions {
+  /** Wait for what may be dead. */
+  readonly waits?: boolean;
+  /** As in `register`: asked where a log gets a new number. */
+  seen?(): Promise<SeenWriter | undefined>;
+}
+
 /** A log that this process holds, its own or a dead process's: nobody else can while the lock is held. */
 export interface LogWriter {
   readonly writer: number;
   /** Tells it apart from another that was given the same number. */
   readonly token: string;
   readonly holder: number;
+  /** The number that the log had before, where another writer has that: its parts in the online store are of that number. */
+  readonly formerly?: number | undefined;
   /** The open cut; 0 before the first. */
   readonly cut: number;
   /**
@@ -169,9 +180,17 @@ export interface EventLog {
    * Takes over the logs of dead writers, each with its holder number raised; those alive are left. On disk those of this
    * machine, in a topic those of any. A folder on disk that is not where its holder registered it (a copy of it, another
    * machine, a restart of this one) is taken over once this process has seen for `leaseMs` that nobody reports for its
-   * writer: `waits` has this call wait for that where the writer was silent before.
+   * writer: `waits` has this call wait for that where the writer was silent before. A log on disk whose number another writer has,
+   * because the registry lost its row and gave the number again, gets a new number.
    */
-  adopt(how?: { readonly waits?: boolean }): Promise<LogWriter[]>;
+  adopt(how?: AdoptOptions): Promise<LogWriter[]>;
+  /**
+   * Gives a new number to a log that its holder has closed, because another writer has its number: then `adopt` gives it. False
+   * where that can't be done: cuts of it were shipped under its number, it is held by another, or it lies in a topic.
+   */
+  renumber(log: Pick<LogWriter, 'writer' | 'token' | 'holder'>, seen?: SeenWriter): Promise<boolean>;
+  /** Whether `adopt` and `renumber` give logs new numbers; where not, entries are to be moved to another log. */
+  readonly renumbers: boolean;
   /** Every writer that the registry knows, by number. */
   writers(): Promise<readonly WriterRow[]>;
   /**

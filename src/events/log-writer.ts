@@ -10,6 +10,8 @@ import type { WriterNews, WriterTable } from './tables/writer-table.ts';
 export interface LogKeeping {
   /** By number. */
   readonly cuts: ReadonlyMap<number, CutRecord>;
+  /** As `LogWriter.formerly`. */
+  readonly formerly?: number | undefined;
   /** Another was seen to hold the log: nothing can be added any more. */
   readonly isTaken: boolean;
   /** Where the log will stand once all calls so far are durable. */
@@ -104,6 +106,7 @@ export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: Writ
     writer,
     token,
     holder,
+    formerly: keeping.formerly,
     get cut() {
       return keeping.called().cut;
     },

@@ -69,7 +69,7 @@ export function claimOf(entry: LogEntry): Claim | undefined {
   if (entry.key === undefined) return undefined;
   return {
     id: claimId(entry.source, entry.key.key),
-    writer: entry.writer,
+    writer: entry.claimedBy ?? entry.writer,
     offset: entry.offset,
     payloadHash: entry.key.hash,
   };

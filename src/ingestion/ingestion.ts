@@ -12,6 +12,7 @@ import type { IngestionDeps } from './ingestion-deps.ts';
 import { parsePush } from './parse-push.ts';
 import { checkPush } from './push-checks.ts';
 import type { PushResult } from './push-result.ts';
+import { seenWriter } from './open-log.ts';
 import { type NewPush, openPushWriter, type PushWriter, type WriterStatus } from './push-writer.ts';
 import { hashOf } from './repeat.ts';
 import { isOfRows, siftRows } from './sift.ts';
@@ -165,6 +166,13 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
     };
     const sentence = `another writer has number ${own.writer}: this one registers a new number and writes its parts again`;
     logger.error(fields, sentence);
+    await own.idle();
+    if (deps.log.renumbers && (row?.token !== own.token || row.shipped === 0)) {
+      await own.close(0);
+      if (row?.token === own.token) await deps.log.renumber(own, await seen());
+      await settle(false);
+      return;
+    }
     const next = await ownWriter();
     await next.takeOver(own);
     logger.info({ writer: next.writer }, `what writer ${own.writer} took counts under a new number now`);
@@ -210,10 +218,12 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
     return (await ownWriter()).repeat(source, keyed, (rows as unknown[]).length);
   };
 
+  const seen = async () => seenWriter(deps, await deps.runs.registry());
+
   const settle = async (waits: boolean): Promise<number> => {
     lastSettle = performance.now();
     let count = 0;
-    for (const log of await deps.log.adopt({ waits })) {
+    for (const log of await deps.log.adopt({ waits, seen })) {
       try {
         const own = await settleLog(deps, log, plans());
         if (isClosed) await own.close();
@@ -229,7 +239,7 @@ export function openIngestion(given: IngestionDeps, options: IngestionOptions): 
 
   const letGo = async (): Promise<void> => {
     for (const log of settled) {
-      const isDone = await log.isDone(plans()).catch(() => false);
+      const isDone = await log.isDone(plans()).catch(isTaken);
       if (!isDone) continue;
       settled = settled.filter((one) => one !== log);
       await log.close();
@@ -364,6 +374,11 @@ function withApart(result: PushResult, sent: number): PushResult {
   // Of a feed's batch that came second nothing was kept.
   if (result.until !== undefined) return result;
   return result.accepted < sent ? { ...result, quarantined: sent - result.accepted } : result;
+}
+
+/** Whether the registry has a log's number as another's: the next look finds it in its folder, and gives it a new number. */
+function isTaken(error: unknown): boolean {
+  return error instanceof HeadraceError && error.code === 'HR_CONFLICT';
 }
 
 function isObject(row: unknown): row is object {

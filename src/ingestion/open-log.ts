@@ -50,7 +50,10 @@ export async function openLog(
  * The greatest writer number that the store has seen. A store that is away is not waited for: where the number is another
  * writer's, the store says so at the first part. Throws HR_OTHER_REGISTRY.
  */
-async function seenWriter({ store, logger }: IngestionDeps, registry: string): Promise<SeenWriter | undefined> {
+export async function seenWriter(
+  { store, logger }: Pick<IngestionDeps, 'store' | 'logger'>,
+  registry: string,
+): Promise<SeenWriter | undefined> {
   try {
     const { writer: number } = await readOwnNotes(store, registry);
     return { number, onForgotten: (last) => reportForgotten(logger, 'writer', number, last) };

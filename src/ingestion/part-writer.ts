@@ -2,7 +2,8 @@
 // written all the same. A write whose node is away for long is given up, where its caller set a limit.
 
 import { type Clock, HeadraceError, type Logger, type Micros, systemClock } from '../core/index.ts';
-import type { PartWrite, StoreWriter } from '../online/index.ts';
+import type { LogWriter } from '../events/index.ts';
+import { LOG_MARKS, numberBefore, type PartWrite, type StoreWriter } from '../online/index.ts';
 import { nodeOrUnknown } from './node-lane.ts';
 import { createPartLane, type PartLane } from './part-lane.ts';
 import type { Part } from './part-table.ts';
@@ -27,13 +28,13 @@ export interface PartWriterOptions {
 
 export function createPartWriter(
   store: Pick<StoreWriter, 'putParts' | 'nodeOf'>,
-  holder: number,
+  { holder, token }: Pick<LogWriter, 'holder' | 'token'>,
   logger: Logger,
   { giveUpMs = Number.POSITIVE_INFINITY, clock = systemClock, onRefused }: PartWriterOptions = {},
 ): PartWriter {
   const lanes = new Map<string, PartLane>();
   // Of all lanes: a part may come from one into another.
-  let n = 0;
+  let n = numberBefore(token);
   let isClosed = false;
   let refusal: Error | undefined;
 
@@ -52,7 +53,7 @@ export function createPartWriter(
 
   const put = async (parts: readonly Part[]): Promise<Error | undefined> => {
     const now = clock.nowMicros();
-    const refused = await store.putParts(parts.map((part) => writeOf(part, holder, ++n, now)));
+    const refused = await store.putParts(parts.map((part) => writeOf(part, holder, (n += LOG_MARKS), now)));
     const [first] = refused ?? [];
     if (refused === undefined || first === undefined) return undefined;
     if (refusal === undefined) {

@@ -46,14 +46,16 @@ export interface PushWriter {
   readonly refused: Promise<void>;
   /** Counts here what a writer took that was refused. Where it throws, it may be called again. */
   takeOver(former: PushWriter): Promise<void>;
-  /** Of a refused writer, once nothing of it is under way: moves what it took of unsealed cuts. */
+  /** Of a refused writer: resolves once nothing of it is under way. */
+  idle(): Promise<void>;
+  /** Of a refused writer that is idle: moves what it took of unsealed cuts. */
   move(to: Receiver): Promise<void>;
   /** Reports to the registry that the writer lives. Throws HR_CONFLICT when it was forgotten: open another. */
   touch(): Promise<void>;
   /** Ends the open cut, for the runs that ask and are not answered yet; does nothing when none does. */
   answerRuns(plans: SourcePlans): Promise<void>;
   status(): WriterStatus;
-  /** Seals, ships and ends; what can't be ended within `limitMs` is left for whoever settles it. */
+  /** Seals, ships and ends; what can't be ended within `limitMs` is left for whoever settles it: with 0 all of it. */
   close(limitMs: number): Promise<void>;
 }
 
@@ -107,7 +109,7 @@ export async function openPushWriter(
     // Before the first cut there is nothing that a node could have lost.
     onNode: (node) => linked?.(node),
   });
-  const parts = createPartWriter(store, log.holder, logger, { clock, onRefused: () => refuse() });
+  const parts = createPartWriter(store, log, logger, { clock, onRefused: () => refuse() });
   const desk = createClaimDesk(store, logger);
   const failureOfStore = (): unknown => parts.failure ?? desk.failure ?? cuts.failure;
   const storeFailure = (): string | undefined => {
@@ -345,11 +347,8 @@ export async function openPushWriter(
     holder: log.holder,
     refused: refused.promise,
     takeOver: (former) => former.move(receiver()),
-    async move(to) {
-      await Promise.all(cuts.unsealed.map((cut) => cut.idle()));
-      moveTo ??= createMove({ log, store, cuts: cuts.unsealed });
-      await moveTo(to);
-    },
+    idle: async () => void (await Promise.all(cuts.unsealed.map((cut) => cut.idle()))),
+    move: (to) => (moveTo ??= createMove({ log, store, cuts: cuts.unsealed }))(to),
     push(wanted, source, given) {
       const { keyed: key } = given;
       if (key === undefined) return patience.within(take(wanted, source, given));
@@ -369,9 +368,10 @@ export async function openPushWriter(
       deps.feeds === undefined ? undefined : walkFeed({ feeds: deps.feeds, clock }, store, feed),
     async touch() {
       await firstCuts.retry();
+      // Before the rows: those that are told by a number which is another's by now would be that one's.
+      await log.touch();
       // The registry is away: the log logs that, and the next call writes all of it.
       await counted.tell().catch(() => {});
-      await log.touch();
     },
     answerRuns: (wanted) => cuts.answerRuns(wanted),
     status: () => ({
@@ -386,7 +386,7 @@ export async function openPushWriter(
     async close(limitMs) {
       isClosing = true;
       cuts.stop();
-      const isEnded = await endedWithin(end(), limitMs);
+      const isEnded = limitMs > 0 && (await endedWithin(end(), limitMs));
       relinks.close();
       if (!isEnded) logger.warn({ writer: log.writer }, 'the log could not be ended; the next process settles it');
       cuts.close();

@@ -17,6 +17,8 @@ export interface PushedTable {
   ofWriter(writer: number): Promise<ReadonlyMap<string, PushedPart>>;
   /** What reaches further counts, whoever tells it, and however often: a log's decided entries never change. */
   tell(writer: number, parts: ReadonlyMap<string, PushedPart>): Promise<void>;
+  /** What was told of a writer is of another number from now on, where nothing was told of that yet. */
+  move(from: number, to: number): Promise<void>;
 }
 
 interface PushedTables {
@@ -53,6 +55,15 @@ export async function openPushedTable(opened: Database): Promise<PushedTable> {
             .doUpdateSet(({ ref }) => ({ through: ref('excluded.through'), rows: ref('excluded.rows') }))
             .whereRef('pushed_rows.through', '<', 'excluded.through'),
         )
+        .execute();
+    },
+    async move(from, to) {
+      const told = db().selectFrom('pushed_rows').select('source').where('writer', '=', to);
+      await db()
+        .updateTable('pushed_rows')
+        .set({ writer: to })
+        .where('writer', '=', from)
+        .where((where) => where.not(where.exists(told)))
         .execute();
     },
   };

@@ -4,14 +4,14 @@
 
 import { messageOf } from '../core/index.ts';
 import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
-import { type Claim, type ClaimPlace, holdsClaim, type StoreWriter } from '../online/index.ts';
+import { type Claim, type ClaimPlace, holdsClaim, numberBefore, type StoreWriter } from '../online/index.ts';
 import { claimOf } from './claim-desk.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createFeedSet, type FeedId, feedOf, type FeedPart, type FeedSet, partOfStep } from './feed-key.ts';
 import { noteFeeds } from './feed-cuts.ts';
 import type { FeedTable } from './feed-table.ts';
 import { walkFeeds } from './feed-walk.ts';
-import { createPartWriter } from './part-writer.ts';
+import { createPartWriter, type PartWriter } from './part-writer.ts';
 import { publishSchemas } from './publish-schemas.ts';
 import { tellPushed } from './pushed-count.ts';
 import { isCoveredEverywhere, readMarks, refoldCut } from './refold.ts';
@@ -48,7 +48,11 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     lifetimeMs: (entity) => latest.lifetimeMs(entity),
     onNode: (node) => linked?.(node),
   });
-  const parts = createPartWriter(store, log.holder, logger, { giveUpMs: deps.limits.timeoutMs, clock: deps.clock });
+  const parts = replacing(
+    createPartWriter(store, log, logger, { giveUpMs: deps.limits.timeoutMs, clock: deps.clock }),
+    store,
+    log,
+  );
   /** Void entries of cuts that the dead left unsealed, once they are found. */
   const decided = new Map<number, Set<number>>();
   const makeVoid = (cut: number, offsets: ReadonlySet<number>): void => {
@@ -105,6 +109,7 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
 
   try {
     await publishSchemas(deps.schemas, plans);
+    await takeCount(deps, log);
     const records = await log.cuts();
     const nodes = await readMarks(deps.store, runs, plans);
     const sealed = records.findLast(({ voids }) => voids !== undefined);
@@ -152,6 +157,37 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     await close();
     throw error;
   }
+}
+
+/** The rows that a log's writer counted under its former number, unless another has that: then they are that one's. */
+async function takeCount({ log, pushed }: IngestionDeps, { writer, formerly }: LogWriter): Promise<void> {
+  if (pushed === undefined || formerly === undefined) return;
+  const isAnothers = (await log.writers()).some(({ number }) => number === formerly);
+  if (!isAnothers) await pushed.move(formerly, writer);
+}
+
+/** Writes parts as `parts` does, in place of those that the log wrote while it had another number. */
+function replacing(
+  parts: PartWriter,
+  store: Pick<StoreWriter, 'withdraw'>,
+  { formerly, holder, token }: Pick<LogWriter, 'formerly' | 'holder' | 'token'>,
+): PartWriter {
+  if (formerly === undefined) return parts;
+  const n = numberBefore(token);
+  return {
+    async write(given) {
+      const all = [...given];
+      // Only parts that were folded are written.
+      await store.withdraw(
+        all.map((part) => ({ ...part, writer: formerly, fold: part.fold as Uint8Array, holder, n })),
+      );
+      await parts.write(all);
+    },
+    get failure() {
+      return parts.failure;
+    },
+    close: () => parts.close(),
+  };
 }
 
 interface UnsealedCut {

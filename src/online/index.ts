@@ -22,6 +22,7 @@ export type {
   WantedVersion,
   WriterLink,
 } from './online-store.ts';
+export { LOG_MARKS, numberBefore } from './part-number.ts';
 export { groupGuards, reportGuards } from './guards.ts';
 export { askForRun, otherRegistry, readOwnNotes, reportForgotten } from './store-notes.ts';
 export { type OnlineStoreOptions, openOnlineStore } from './open-online-store.ts';

@@ -42,9 +42,12 @@ export interface RecordTaker {
   record(row: number, place: number, record: StoredRecord): void;
 }
 
-/** A part as its one writer writes it: whole, under a rising number; the store keeps the greater (holder, n). */
+/** A part as its one writer writes it: whole, under a rising number; the store keeps the
+ * greater (holder, n), and of one holder that of the log which was there first.
+ */
 export interface PartWrite extends RecordRef, StoredPart {
   readonly holder: number;
+  /** By `part-number.ts`. */
   readonly n: number;
   /** How much longer than its entity's records it lives: until the last of its events that are not known yet is. */
   readonly waitsMs?: number | undefined;
@@ -142,11 +145,11 @@ export interface WriterLink {
  */
 export interface StoreWriter {
   /**
-   * Gives the parts that the store did not take, because one with a greater number is there, or another writer has this
+   * Gives the parts that the store did not take, because one with a greater number or of another log is there, or another writer has this
    * one's number; undefined where it took all. Throws HR_OTHER_REGISTRY where the store is another registry's.
    */
   putParts(parts: readonly PartWrite[]): Promise<readonly PartWrite[] | undefined>;
-  /** Removes those parts that are there as they were written: under this number, with this fold. */
+  /** Removes the parts at these places that the same log wrote, as the low bits of their n say; another writer's stay. */
   withdraw(parts: readonly PartWrite[]): Promise<void>;
   /**
    * First wins: gives, per claim, the one that holds the id from now on. Resolves once the promised replicas and the

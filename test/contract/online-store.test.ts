@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type EncodedKey, encodeKey, systemClock } from '../../src/core/index.ts';
+import { FIRST_NUMBER, LOG_MARKS } from '../../src/online/part-number.ts';
 import type {
   BaseWrite,
   Claim,
@@ -727,21 +728,33 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
     });
   });
 
-  it('says which parts it did not take, and withdraws those alone that are as they were written', async () => {
+  it('says which parts it did not take', async () => {
     const [held, free] = [ref('held'), ref('free')];
     const write = (one: RecordRef, rest: Partial<PartWrite>) => part(one, 'f', { writer: 1, cut: 9, n: 5, ...rest });
     expect(await writer.putParts([write(held, {}), write(free, {})])).toBeUndefined();
     const late = [write(held, { n: 5 }), write(free, { n: 6, cut: 10 }), write(free, { n: 4 })];
     expect(await writer.putParts(late)).toEqual([late[0], late[2]]);
-    await writer.withdraw([
-      write(held, { n: 6 }),
-      write(free, { fold: Buffer.from('g') }),
-      write(free, { n: 6, cut: 10 }),
-    ]);
-    const left = (await read(store, [held, free])).map((record) => record?.parts);
-    expect(left).toEqual([['1.9.-Infinity=f'], ['1.9.-Infinity=f']]);
-    await writer.withdraw([write(held, {})]);
-    expect(await read(store, [held])).toEqual([undefined]);
+  });
+
+  it('keeps the part of one log where another has its number, until a greater holder comes or the log withdraws it', async () => {
+    const [held, old] = [ref('of one log'), ref('of no mark')];
+    const numberOf = (count: number, mark: number): number => FIRST_NUMBER + count * LOG_MARKS + mark;
+    const write = (one: RecordRef, fold: string, rest: Partial<PartWrite>) =>
+      part(one, fold, { writer: 1, cut: 9, n: numberOf(1, 5), ...rest });
+    const there = async () => (await read(store, [held, old])).map((record) => record?.parts);
+    expect(await writer.putParts([write(held, 'a', {}), write(old, 'a', { n: 7 })])).toBeUndefined();
+    const other = write(held, 'b', { n: numberOf(8, 6) });
+    expect(await writer.putParts([other, write(old, 'b', { n: numberOf(1, 6) })])).toEqual([other]);
+    expect(await writer.putParts([write(held, 'c', { n: numberOf(2, 5) })])).toBeUndefined();
+    await writer.withdraw([other, write(old, 'b', { n: numberOf(0, 5) })]);
+    expect(await there()).toEqual([['1.9.-Infinity=c'], ['1.9.-Infinity=b']]);
+    // Whatever its fold was.
+    await writer.withdraw([write(held, 'd', { n: numberOf(0, 5) }), write(old, 'd', { n: numberOf(0, 6) })]);
+    expect(await there()).toEqual([undefined, undefined]);
+    await writer.putParts([write(held, 'a', {}), write(old, 'a', { n: 7 })]);
+    await writer.withdraw([write(old, 'a', {})]);
+    expect(await writer.putParts([{ ...other, holder: 2 }])).toBeUndefined();
+    expect(await there()).toEqual([['1.9.-Infinity=b'], undefined]);
   });
 
   it('keeps a record until its waiting event is known, whatever part is written beside it meanwhile', async () => {

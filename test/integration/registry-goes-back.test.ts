@@ -8,6 +8,7 @@ import { createViewCodec, type OnlineStore, openOnlineStore } from '../../src/on
 import type { Database } from '../../src/storage/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import { loseWriter } from '../support/lost-writer.ts';
 import { fields, openOfflineWorld, TYPES, writeParquet } from '../support/offline-world.ts';
 import { materializeView, oneView } from '../support/one-view.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
@@ -19,17 +20,6 @@ const { manifest } = definitions;
 interface Tables {
   online_runs: { number: number };
   online_run_sequence: { last: number };
-  event_writers: { number: number };
-  event_cuts: { writer: number };
-  event_segments: { writer: number };
-}
-
-/** Loses what the registry knows of a writer. */
-async function loseWriter(database: Database, writer: number): Promise<void> {
-  const tables = database.tables<Tables>();
-  await tables.deleteFrom('event_segments').where('writer', '=', writer).execute();
-  await tables.deleteFrom('event_cuts').where('writer', '=', writer).execute();
-  await tables.deleteFrom('event_writers').where('number', '=', writer).execute();
 }
 
 async function loseRuns(database: Database): Promise<void> {
@@ -129,6 +119,28 @@ describe.each(rows(kinds.slice(0, 1), kinds.slice(1)))('pushes on $name', (kind)
       [2, 'open'],
     ]);
     expect(await rowsRead()).toBe(acknowledged);
+  });
+
+  it('by a server that died and was settled count on under another number, though the registry gave its number again', async () => {
+    const dead = await open('a');
+    await push(dead);
+    await dead.drop();
+    const heir = await world.open({ definitions: () => definitions, settleEveryMs: 0 });
+    await heir.ingestion.settle();
+    await loseWriter(world.database, 1);
+    const second = await world.open({ definitions: () => definitions, machine: 'b', between: unseen });
+    const other = { k: 'another', happened: formatTimestamp(NOW - MICROS_PER_MINUTE), x: 1 };
+    await second.ingestion.push('events', [other]);
+    const looked = async () => {
+      await heir.ingestion.look();
+      return (await heir.log.writers()).map(({ number, state }) => [number, state]);
+    };
+    await expect.poll(looked, { timeout: 10_000 }).toEqual([
+      [1, 'open'],
+      [2, 'ended'],
+    ]);
+    expect(await rowsRead()).toBe(acknowledged);
+    expect(await world.valuesOf(manifest, 'another', NOW + MICROS_PER_SECOND)).toMatchObject({ rows: 1n });
   });
 
   it('by a server that died count once another has looked, though the registry lost its row', async () => {

@@ -145,6 +145,8 @@ export class FakeLogs {
           this.#rows.set(number, { kept, holder: 1, state: 'open', cut: 0, shipped: 0 });
           return this.#handle(owner, kept);
         }),
+      renumbers: false,
+      renumber: async () => false,
       adopt: () => step('adopt', () => this.#adopt(owner, machine)),
       writers: async () => [...this.#rows.values()].map(rowOf).toSorted((a, b) => a.number - b.number),
       read: (writer, from, to) => this.#read(writer, from, to),

@@ -3,6 +3,7 @@
 
 import { HeadraceError } from '../../src/core/index.ts';
 import { NotDurable } from '../../src/online/claims.ts';
+import { isOfOtherLog } from '../../src/online/part-number.ts';
 import type {
   BaseWrite,
   Claim,
@@ -377,7 +378,10 @@ export class FakeStore {
             const { writer, cut, boundary, fold, holder: by, n } = part;
             const { parts: there } = keptOf(state, part);
             const before = there.get(partId(part));
-            const isGreater = before === undefined || by > before.holder || (by === before.holder && n > before.n);
+            const isGreater =
+              before === undefined ||
+              by > before.holder ||
+              (by === before.holder && n > before.n && !isOfOtherLog(before.n, n));
             if (isGreater || !this.#rules.keepsGreater)
               there.set(partId(part), { writer, cut, boundary, fold: fold.slice(), holder: by, n });
             return !isGreater && !(by === before.holder && n === before.n);
@@ -410,7 +414,7 @@ export class FakeStore {
           (state, part) => {
             const { parts: there } = keptOf(state, part);
             const before = there.get(partId(part));
-            if (before?.holder === part.holder && before.n === part.n) there.delete(partId(part));
+            if (before !== undefined && !isOfOtherLog(before.n, part.n)) there.delete(partId(part));
           },
         );
       },

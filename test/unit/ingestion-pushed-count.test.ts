@@ -28,3 +28,15 @@ it('counts an entry that is decided before an earlier one only once that is deci
   counted.enter('s')(entry(5, 1), true);
   expect(await told()).toEqual({ through: 6, rows: 4 });
 });
+
+it('is of another number once its log is, and what was counted by that one is not counted again', async () => {
+  const database = await openDatabase('sqlite::memory:');
+  onTestFinished(() => database.close());
+  const table = await openPushedTable(database);
+  await table.tell(1, new Map([['s', { through: 5, rows: 3 }]]));
+  await table.tell(2, new Map([['s', { through: 1, rows: 1 }]]));
+  await table.move(1, 3);
+  await table.move(1, 3);
+  expect([...(await table.ofWriter(3))]).toEqual([['s', { through: 5, rows: 3 }]]);
+  expect(await table.rows('s')).toBe(4);
+});

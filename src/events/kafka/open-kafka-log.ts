@@ -217,6 +217,8 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
   };
 
   return {
+    renumbers: false,
+    renumber: async () => false,
     register: (seen) => held.whileOpen(() => register(seen)),
     adopt: (how) => held.whileOpen(() => adopt(how)),
     writers: () => writers.all(),

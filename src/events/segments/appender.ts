@@ -14,6 +14,8 @@ export interface StandingLog {
   /** The last segment that was begun; seq 0 for none. */
   readonly last: { readonly seq: number; readonly bytes: number };
   readonly local: LocalSegment[];
+  /** As `LogWriter.formerly`. */
+  readonly formerly?: number | undefined;
 }
 
 export interface Appender {

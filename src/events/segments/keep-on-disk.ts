@@ -66,6 +66,7 @@ export function keepOnDisk({ row, folder, lock, log, onClose }: HeldLog, context
 
   return {
     cuts,
+    formerly: log.formerly,
     // On this machine the lock keeps others from it; a process on another may have taken over a copy of the folder.
     get isTaken() {
       return lease.isLost;

@@ -1,9 +1,10 @@
 // A writer whose row the registry has lost with its last commits: the row is added again, with the segments that the object
-// store holds of its log. A file in each folder names the registry that it belongs to, since the lost row can't.
+// store holds of its log. Where another writer was given its number meanwhile, its log gets a new number. A file in each folder
+// names the registry that it belongs to, since the lost row can't.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, type Logger } from '../../core/index.ts';
+import { type Clock, type Logger, syncPath } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { WriterRow } from '../event-log.ts';
 import type { ShippedTable } from '../tables/shipped-table.ts';
@@ -33,7 +34,8 @@ export async function restoreRow(
   const { writers, shipped, objects, clock, logger } = context;
   const { number: writer } = row;
   if ((await writers.all()).some(({ number }) => number === writer)) return false;
-  const segments = await readSegments(row, before, objects);
+  const segments: Omit<FoundSegment, 'bytes'>[] = [];
+  for await (const { seq, summary } of readSegments(row, before, objects)) segments.push({ seq, summary });
   const isRestored = await writers.restore(row, async (trx) => {
     for (const { seq, summary } of segments) await shipped.addWithin(trx, writer, seq, summary, clock.nowMicros());
   });
@@ -45,19 +47,47 @@ export async function restoreRow(
   return true;
 }
 
+/**
+ * Of a log that has a new number: copies what the object store holds of it under its former one, and adds it to its row, from the
+ * first segment on. May be done again. `before` as in `restoreRow`. Throws HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED.
+ */
+export async function copySegments(
+  { number: writer, token }: Pick<WriterRow, 'number' | 'token'>,
+  former: number,
+  before: number | undefined,
+  {
+    shipped,
+    objects,
+    clock,
+  }: Pick<LostRowContext, 'objects' | 'clock'> & { readonly shipped: Pick<ShippedTable, 'add'> },
+): Promise<void> {
+  for await (const { seq, summary, bytes } of readSegments({ number: former, token }, before, objects)) {
+    const key = segmentKey(writer, token, seq);
+    await objects.put(key, bytes, { ifAbsent: true }).catch((error: unknown) => {
+      throw storeFailed(error, key);
+    });
+    await shipped.add(writer, seq, summary, clock.nowMicros());
+  }
+}
+
+interface FoundSegment {
+  readonly seq: number;
+  readonly summary: SegmentSummary;
+  readonly bytes: Buffer;
+}
+
 /** What the object store holds of a log, ascending. */
-async function readSegments(
-  { number: writer, token }: WriterRow,
+async function* readSegments(
+  { number: writer, token }: Pick<WriterRow, 'number' | 'token'>,
   before: number | undefined,
   objects: ObjectStore,
-): Promise<readonly { readonly seq: number; readonly summary: SegmentSummary }[]> {
+): AsyncGenerator<FoundSegment> {
   const prefix = `events/${folderName(writer, token)}/`;
   const seqs: number[] = [];
   for await (const { key } of objects.list(prefix)) {
     const seq = Number.parseInt(key.slice(prefix.length), 10);
     if (segmentKey(writer, token, seq) === key && (before === undefined || seq < before)) seqs.push(seq);
   }
-  const segments: { readonly seq: number; readonly summary: SegmentSummary }[] = [];
   for (const seq of seqs.toSorted((a, b) => a - b)) {
     const name = segmentKey(writer, token, seq);
     const object = await objects.get(name).catch((error: unknown) => {
@@ -66,9 +96,8 @@ async function readSegments(
     if (object === undefined) continue;
     const bytes = Buffer.from(object.buffer, object.byteOffset, object.length);
     const summary = await checkSegmentInTurns(bytes, { writer, token, seq, name });
-    if (summary !== undefined) segments.push({ seq, summary });
+    if (summary !== undefined) yield { seq, summary, bytes };
   }
-  return segments;
 }
 
 /** A row as a writer had it whose log lies at `place`; who held the log last is not known. */
@@ -78,6 +107,7 @@ export function lostRow(row: Pick<WriterRow, 'number' | 'token' | 'machine' | 'p
 }
 
 const REGISTRY_FILE = 'registry';
+const FORMER_FILE = 'former';
 
 /** Notes in a new log's folder which registry it is of. */
 export function noteRegistry(folder: string, registry: string): Promise<void> {
@@ -87,4 +117,18 @@ export function noteRegistry(folder: string, registry: string): Promise<void> {
 /** Undefined for a folder of a time before that was noted. */
 export function registryOf(folder: string): Promise<string | undefined> {
   return readFile(join(folder, REGISTRY_FILE), 'utf8').catch(() => undefined);
+}
+
+/** Notes in the folder of a log that has a new number which one it had before. Durable once it resolves. */
+export async function noteFormer(folder: string, number: number): Promise<void> {
+  const file = join(folder, FORMER_FILE);
+  await writeFile(file, String(number));
+  await syncPath(file);
+  await syncPath(folder);
+}
+
+/** Undefined for a log that has the number it began with. */
+export async function formerOf(folder: string): Promise<number | undefined> {
+  const noted = await readFile(join(folder, FORMER_FILE), 'utf8').catch(() => undefined);
+  return noted === undefined ? undefined : Number(noted);
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, HeadraceError, type Logger, messageOf, syncPath } from '../../core/index.ts';
 import { type Database, type ObjectStore, registryId } from '../../storage/index.ts';
-import type { EventLog, LogWriter, SeenWriter, WriterRow } from '../event-log.ts';
+import type { AdoptOptions, EventLog, LogWriter, SeenWriter, WriterRow } from '../event-log.ts';
 import { createHeldLogs } from '../held-logs.ts';
 import { openLogWriter } from '../log-writer.ts';
 import { createReader } from '../read-log.ts';
@@ -16,7 +16,7 @@ import type { StandingLog } from './appender.ts';
 import { COPIED_PREFIX, logCopied, placeOf, setAside } from './copied-log.ts';
 import { type FolderLock, tryLock } from './folder-lock.ts';
 import { folderName, listSegments, segmentKey } from './local-segments.ts';
-import { lostRow, noteRegistry, registryOf, restoreRow } from './lost-row.ts';
+import { copySegments, formerOf, lostRow, noteFormer, noteRegistry, registryOf, restoreRow } from './lost-row.ts';
 import { inLogFolder } from './log-folder.ts';
 import { ENDED_PREFIX, keepOnDisk, type LogContext } from './keep-on-disk.ts';
 import { readShipped } from './read-shipped.ts';
@@ -75,9 +75,24 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     return writer;
   };
 
-  /** The row of a folder of this registry; the folder's name if it was not yet in place. */
+  /** The row of a folder of this registry; the folder has another name where it was not yet in place, or has got another number. */
   const rowOf = (name: string, rows: readonly WriterRow[]): WriterRow | undefined =>
-    rows.find(({ number, token }) => name === folderName(number, token) || name === `${NEW_PREFIX}${token}`);
+    rows.find(({ token }) => name.endsWith(`-${token}`));
+
+  /** Puts a folder that is locked to where its row says that it is. */
+  const putInPlace = async (name: string, row: WriterRow): Promise<string> => {
+    const folder = join(path, folderName(row.number, row.token));
+    if (!name.startsWith(NEW_PREFIX)) {
+      const former = Number.parseInt(name, 10);
+      const [first] = await listSegments(join(path, name));
+      await copySegments(row, former, first, { shipped, objects, clock });
+      await noteFormer(join(path, name), former);
+    }
+    // Last of all: until then whoever comes next does it again.
+    await rename(join(path, name), folder);
+    await syncPath(path);
+    return folder;
+  };
 
   const adoptOne = async ({ name, row, place, isInPlace }: FoundLog): Promise<LogWriter | undefined> => {
     let folder = join(path, name);
@@ -85,18 +100,14 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     if (lock === undefined) return undefined;
     let isHeld = false;
     try {
-      if (name.startsWith(NEW_PREFIX)) {
-        folder = join(path, folderName(row.number, row.token));
-        await rename(join(path, name), folder);
-        await syncPath(path);
-      }
+      if (name !== folderName(row.number, row.token)) folder = await putInPlace(name, row);
       // Read again: it was another's until now. A copy is taken over only as it was seen to stand still.
       const current = await writers.find(row.number);
       if (isInPlace ? current.place === place : isSameBeat(current, row)) {
         const log = await recoverLog(folder, current, { ...context, objects: isInPlace ? undefined : objects });
         const taken = await writers.take(current, place);
         if (taken !== undefined) {
-          const writer = hold(taken, folder, lock, log);
+          const writer = hold(taken, folder, lock, { ...log, formerly: await formerOf(folder) });
           isHeld = true;
           return writer;
         }
@@ -179,18 +190,44 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     }
   };
 
-  /** Whether a folder without a row is this registry's, which has lost it: then its row is there again. */
-  const isOfLostRow = async (name: string): Promise<boolean> => {
-    const folder = join(path, name);
+  /** The number and token of a folder without a row, where it is this registry's, which has lost the row. */
+  const lostLog = async (name: string): Promise<{ readonly number: number; readonly token: string } | undefined> => {
     const [, number, token] = /^(\d+)-([0-9a-f]+)$/.exec(name) ?? [];
-    if (token === undefined || (await registryOf(folder)) !== (await registryId(database))) return false;
-    const [first] = await listSegments(folder);
-    const row = lostRow({ number: Number(number), token, machine: hostname(), place: null }, clock.nowMicros());
-    return restoreRow(row, first, { writers, shipped, objects, clock, logger });
+    if (token === undefined || (await registryOf(join(path, name))) !== (await registryId(database))) return undefined;
+    return { number: Number(number), token };
+  };
+
+  /** Another writer has the number of a folder's log: gives the row of its new one. Undefined while its process lives. */
+  const renumber = async (
+    name: string,
+    token: string,
+    seen: NonNullable<AdoptOptions['seen']>,
+  ): Promise<WriterRow | undefined> => {
+    const folder = join(path, name);
+    const lock = await tryLock(folder);
+    if (lock === undefined) return undefined;
+    try {
+      const place = await placeOf(folder);
+      const own = { token, machine: hostname(), atMicros: clock.nowMicros(), place };
+      const row = await writers.register(own, await seen());
+      logger.error(
+        { writer: row.number, folder },
+        `the registry has lost commits: another writer has the number of the event log in ${folder}, which is that of writer ${row.number} from now on. What it took counts`,
+      );
+      return row;
+    } finally {
+      lock.release();
+    }
+  };
+
+  const foundAt = async (name: string, row: WriterRow): Promise<FoundLog> => {
+    // Another process may be removing it.
+    const place = await placeOf(join(path, name)).catch(() => undefined);
+    return { name, row, place, isInPlace: place !== undefined && place === row.place };
   };
 
   /** Lists the folders of writers that are not forgotten. Removes what is left of forgotten ones, or logs why it can't. */
-  const findLogs = async (): Promise<FoundLog[]> => {
+  const findLogs = async (seen: NonNullable<AdoptOptions['seen']>): Promise<FoundLog[]> => {
     const entries = await inLogFolder(path, () => readdir(path, { withFileTypes: true }));
     const rows = await writers.all();
     const found: FoundLog[] = [];
@@ -203,21 +240,27 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
         once(error.message, () => logger.error({ err: error, folder }, error.message));
       } else if (row === undefined && name.startsWith(NEW_PREFIX)) await removeUnregistered(name);
       else if (row === undefined) {
+        const lost = await lostLog(name);
+        if (lost === undefined) {
+          once(name, () =>
+            logger.warn({ folder }, 'a folder of the event log is not of this registry; it is left alone'),
+          );
+          continue;
+        }
+        const [first] = await listSegments(folder);
+        const back = lostRow({ ...lost, machine: hostname(), place: null }, clock.nowMicros());
         // One whose row is back is settled by a later look, if nobody reports for its writer until then.
-        if (await isOfLostRow(name)) continue;
-        once(name, () =>
-          logger.warn({ folder }, 'a folder of the event log is not of this registry; it is left alone'),
-        );
+        if (await restoreRow(back, first, { writers, shipped, objects, clock, logger })) continue;
+        const given = await renumber(name, lost.token, seen);
+        if (given !== undefined) found.push(await foundAt(name, given));
       } else if (row.state !== 'forgotten' && !held.has(row.number)) {
-        // Another process may be removing it.
-        const place = await placeOf(folder).catch(() => undefined);
-        found.push({ name, row, place, isInPlace: place !== undefined && place === row.place });
+        found.push(await foundAt(name, row));
       }
     }
     return found;
   };
 
-  const adopt = async (waits: boolean): Promise<LogWriter[]> => {
+  const adopt = async ({ waits = false, seen }: AdoptOptions): Promise<LogWriter[]> => {
     const adopted: LogWriter[] = [];
     const adoptAll = async (found: readonly FoundLog[]): Promise<void> => {
       for (const one of found) {
@@ -226,7 +269,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       }
     };
     try {
-      const found = await findLogs();
+      const found = await findLogs(async () => seen?.());
       await adoptAll(found.filter(({ isInPlace }) => isInPlace));
       const moved = found.filter(({ isInPlace }) => !isInPlace);
       const dead = await findDead(moved, waits);
@@ -240,8 +283,10 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   };
 
   return {
+    renumbers: true,
+    renumber: (log, seen) => writers.renumber(log, seen),
     register: (seen) => held.whileOpen(() => register(seen)),
-    adopt: ({ waits = false } = {}) => held.whileOpen(() => adopt(waits)),
+    adopt: (how = {}) => held.whileOpen(() => adopt(how)),
     writers: () => writers.all(),
     read: createReader(writers, shipped, (row, segments, range) => {
       const elsewhere = segments.find(({ span }) => span !== undefined);

@@ -98,19 +98,23 @@ export function* entriesOf(bytes: Buffer, id: SegmentId, from: number, to: numbe
       cut = record.cut;
       if (cut > to) return;
     } else if (record.kind === 'entry' && cut >= from && cut <= to && frame.end > after) {
-      yield toEntry(id.writer, cut, record, frame.body);
+      const entry = toEntry(id.writer, cut, record, frame.body);
+      yield head.writer === id.writer ? entry : { ...entry, claimedBy: head.writer };
     }
     at = frame.end;
   }
 }
 
-/** The head, checked to be this segment's own. Throws HR_LOG_DAMAGED. */
+/**
+ * The head, checked to be this segment's own: its log has the token; a log that was given another number has the former in the
+ * heads of before. Throws HR_LOG_DAMAGED.
+ */
 export function headOf(bytes: Buffer, id: SegmentId): { readonly head: SegmentHead; readonly end: number } {
   const frame = readFrame(bytes, 0);
   if (typeof frame === 'string') throw logDamaged(id, 0, frame === 'torn' ? 'it ends inside its head' : frame);
   const head = readHead(frame);
   if (typeof head === 'string') throw logDamaged(id, 0, head);
-  if (head.writer !== id.writer || head.token !== id.token || head.seq !== id.seq) {
+  if (head.token !== id.token || head.seq !== id.seq) {
     throw logDamaged(
       id,
       0,

@@ -10,9 +10,11 @@ import type { EventTables } from './schema.ts';
 export interface WriterTable {
   /**
    * Gives the next number, which is greater than `seen.number` too. Runs `also` in the same transaction; registrations
-   * run one after another.
+   * run one after another. Where there is a row of the token, it gives that.
    */
   register(writer: NewWriter, seen?: SeenWriter, also?: AlsoRegister): Promise<WriterRow>;
+  /** Gives the writer the next number. False where another holds its log, or something of it was shipped under its number. */
+  renumber(writer: Omit<LogHolder, 'number'> & { readonly writer: number }, seen?: SeenWriter): Promise<boolean>;
   /** Adds a row that was lost, and runs `also` in the same transaction; false where there is one of that number. */
   restore(row: WriterRow, also: (trx: Kysely<EventTables>) => Promise<void>): Promise<boolean>;
   all(): Promise<WriterRow[]>;
@@ -67,6 +69,8 @@ export function openWriterTable(database: Database): WriterTable {
     register: ({ token, machine, atMicros, place }, seen, also) =>
       database.transaction<EventTables, WriterRow>(
         async (trx) => {
+          const known = await trx.selectFrom('event_writers').selectAll().where('token', '=', token).executeTakeFirst();
+          if (known !== undefined) return toWriterRow(known);
           const { last: found } = await trx
             .selectFrom('event_writers')
             .select((select) => select.fn.max('number').as('last'))
@@ -91,6 +95,28 @@ export function openWriterTable(database: Database): WriterTable {
           const registered = toWriterRow(row);
           await also?.(trx, registered);
           return registered;
+        },
+        { serializedBy: 'event_writers' },
+      ),
+    renumber: ({ writer, token, holder }, seen) =>
+      database.transaction<EventTables, boolean>(
+        async (trx) => {
+          const { last } = await trx
+            .selectFrom('event_writers')
+            .select((select) => select.fn.max('number').as('last'))
+            .executeTakeFirstOrThrow();
+          // No run has counted anything of it: under another number it would count again.
+          const shippedOf = trx.selectFrom('event_segments').select('seq').where('writer', '=', writer);
+          const { numUpdatedRows } = await trx
+            .updateTable('event_writers')
+            .set({ number: Math.max(last ?? 0, seen?.number ?? 0) + 1, cut: 0 })
+            .where('number', '=', writer)
+            .where('token', '=', token)
+            .where('holder', '=', holder)
+            .where('state', '=', 'open')
+            .where((where) => where.not(where.exists(shippedOf)))
+            .executeTakeFirst();
+          return numUpdatedRows > 0n;
         },
         { serializedBy: 'event_writers' },
       ),

@@ -2,6 +2,7 @@
 // holder u32, n f64, the fold's length u32, the fold.
 
 import type { PartId, PartWrite, StoredPart } from '../online-store.ts';
+import { isOfOtherLog } from '../part-number.ts';
 
 const HEAD = 32;
 const AT = { writer: 0, cut: 4, boundary: 8, holder: 16, n: 20, length: 28 } as const;
@@ -20,14 +21,15 @@ export function readParts(list: Buffer): readonly StoredPart[] {
   return parts;
 }
 
-/** Undefined when the list has the part under a number that is not less. */
+/** Undefined when the list has the part under a number that is not less, or of the same holder by another log. */
 export function withPart(list: Buffer, part: PartWrite): Buffer | undefined {
   let at = 0;
   while (at < list.length && compareAt(list, at, part) < 0) at = endOf(list, at);
   let rest = at;
   if (at < list.length && compareAt(list, at, part) === 0) {
     const holder = list.readUInt32LE(at + AT.holder);
-    if (holder > part.holder || (holder === part.holder && list.readDoubleLE(at + AT.n) >= part.n)) return undefined;
+    const n = list.readDoubleLE(at + AT.n);
+    if (holder > part.holder || (holder === part.holder && (n >= part.n || isOfOtherLog(n, part.n)))) return undefined;
     rest = endOf(list, at);
   }
   const size = HEAD + part.fold.length;
@@ -44,12 +46,10 @@ export function withPart(list: Buffer, part: PartWrite): Buffer | undefined {
   return next;
 }
 
-/** Whether the list has the part under the same number, with the same fold. */
+/** Whether the list has the part as the same log wrote it, whatever its fold is by now. */
 export function hasPart(list: Buffer, part: PartWrite): boolean {
   for (let at = 0; at < list.length; at = endOf(list, at)) {
-    if (compareAt(list, at, part) !== 0) continue;
-    const isSameNumber = list.readUInt32LE(at + AT.holder) === part.holder && list.readDoubleLE(at + AT.n) === part.n;
-    return isSameNumber && Buffer.compare(list.subarray(at + HEAD, endOf(list, at)), part.fold) === 0;
+    if (compareAt(list, at, part) === 0) return !isOfOtherLog(list.readDoubleLE(at + AT.n), part.n);
   }
   return false;
 }

@@ -23,9 +23,9 @@ export interface Records {
   read(ref: RecordRef): StoredRecord | undefined;
   /** The key as it was given, when LMDB's key holds only its hash. */
   longKeyOf(mainKey: Uint8Array): EncodedKey | undefined;
-  /** Keeps the greater (holder, n): false where that is the one that is there. */
+  /** False where the one that is there stays: it has the greater (holder, n), or is of another log and the same holder. */
   putPart(part: PartWrite, expiry: Micros): boolean;
-  /** Removes the part where it is there under this number, with this fold. */
+  /** Removes the part where the same log wrote the one that is there. */
   withdraw(part: PartWrite): void;
   putBase(version: VersionId, write: BaseWrite, expiry: Micros, mayHaveParts: boolean): void;
   /** Whether any record of the version ever had a part. */

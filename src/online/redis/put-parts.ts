@@ -85,7 +85,7 @@ async function putHashes(
   });
 }
 
-/** Removes parts that are there as they were written. */
+/** Removes the parts that the same log wrote. */
 export async function withdrawParts(links: NodeLinks, keys: RecordKeys, parts: readonly PartWrite[]): Promise<void> {
   const hashes = groupByHash(parts);
   await execute(links, {

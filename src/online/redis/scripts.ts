@@ -1,6 +1,7 @@
 // The scripts that run inside Redis, where nothing can come between a look and a write.
 
 import { createHash } from 'node:crypto';
+import { FIRST_NUMBER } from '../part-number.ts';
 import { encodeWord } from './resp/command-buffer.ts';
 
 export interface Script {
@@ -19,7 +20,7 @@ function script(text: string): Script {
 
 /**
  * KEYS[1] a hash; ARGV: lifetime in milliseconds (empty is for ever), then fields and parts. Writes each part whose
- * number is greater than that of the one there. Numbers are compared as numbers: Lua compares text by locale. The end of the
+ * number is greater than that of the one there, and which the same log wrote or an earlier holder. Numbers are compared as numbers: Lua compares text by locale. The end of the
  * hash never comes nearer, for another part of it may hold an event that is known only later. Gives which parts, counted from
  * 0, it did not write.
  */
@@ -31,7 +32,8 @@ for i = 2, #ARGV, 2 do
   if old then
     local oldHolder, oldNumber = struct.unpack('>I4>I8', old)
     local holder, number = struct.unpack('>I4>I8', ARGV[i + 1])
-    isGreater = holder > oldHolder or (holder == oldHolder and number > oldNumber)
+    local isOther = oldNumber >= ${FIRST_NUMBER} and number >= ${FIRST_NUMBER} and string.sub(old, 11, 12) ~= string.sub(ARGV[i + 1], 11, 12)
+    isGreater = holder > oldHolder or (holder == oldHolder and number > oldNumber and not isOther)
   end
   if isGreater then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) else refused[#refused + 1] = i / 2 - 1 end
 end
@@ -41,10 +43,15 @@ elseif redis.call('PTTL', KEYS[1]) < lifetime then redis.call('PEXPIRE', KEYS[1]
 return refused
 `);
 
-/** KEYS[1] a hash; ARGV: fields and parts. Removes those whose part is the one that is there. */
+/**
+ * KEYS[1] a hash; ARGV: fields and parts. Removes those where no other log wrote the part that is there: bytes 11 and 12 are its
+ * mark, and the sixth is less than 16 where it has none.
+ */
 export const WITHDRAW_PARTS = script(`
 for i = 1, #ARGV, 2 do
-  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', KEYS[1], ARGV[i]) end
+  local old = redis.call('HGET', KEYS[1], ARGV[i])
+  local isOwn = old and (string.byte(old, 6) < 16 or string.sub(old, 11, 12) == string.sub(ARGV[i + 1], 11, 12))
+  if isOwn then redis.call('HDEL', KEYS[1], ARGV[i]) end
 end
 return 1
 `);
