@@ -153,7 +153,7 @@ function asJson(row: Row): object {
 const nullable = <T>(some: fc.Arbitrary<T>) => fc.option(some, { freq: 6 });
 const happening = fc.record({
   a: nullable(fc.constantFrom(1n, 2n ** 53n + 1n)),
-  b: nullable(fc.constantFrom('', '1', 'é')),
+  b: nullable(fc.constantFrom('', '1', 'é', '\uFEFF1')),
   minute: fc.integer({ min: 0, max: 1500 }),
   late: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 700 })),
   gone: fc.constantFrom(false, false, false, null, true),
@@ -161,13 +161,15 @@ const happening = fc.record({
   i64: nullable(fc.constantFrom(0n, 7n, 2n ** 55n + 1n, -(2n ** 55n) - 3n)),
   f32: nullable(fc.constantFrom(0.5, -1.25, 3)),
   f64: nullable(fc.constantFrom(0.1, -0.3, 1e9)),
-  s: nullable(fc.constantFrom('x', 'y', '', 'long enough to lie by itself')),
+  s: nullable(fc.constantFrom('x', 'y', '', '\uFEFFx', 'long enough to lie by itself')),
   flag: nullable(fc.boolean()),
   ts: nullable(fc.integer({ min: 0, max: 9 }).map((n) => START + n)),
   raw: nullable(fc.constantFrom(Uint8Array.of(), Uint8Array.of(0, 1), Uint8Array.of(255))),
 });
 const SPINE = [...fields({ a: TYPES.int64, b: TYPES.string, when: TYPES.timestamp }), ...ASKED];
-const KEYS = [1n, 2n ** 53n + 1n, null].flatMap((a) => ['', '1', 'é', 'nobody', null].map((b) => ({ a, b })));
+const KEYS = [1n, 2n ** 53n + 1n, null].flatMap((a) =>
+  ['', '1', 'é', '\uFEFF1', 'nobody', null].map((b) => ({ a, b })),
+);
 const asking = fc.record({
   amount: nullable(fc.constantFrom(1.5, -2)),
   pieces: nullable(fc.constantFrom(3n, 2n ** 60n)),

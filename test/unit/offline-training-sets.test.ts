@@ -150,6 +150,19 @@ describe('createTrainingSet', () => {
     expect(described.map(([name]) => name)).toEqual([...SPINE.map(({ name }) => name), ...Object.keys(features)]);
   });
 
+  it('gives a vector of a source with deletions, and null where the newest row is one', async () => {
+    const vector = { kind: 'vector', size: 2 } as const;
+    const columns = fields({ key: string, at: timestamp, point: vector, gone: { kind: 'bool' } });
+    const point = Float32Array.of(0.5, -1);
+    const row = (key: string, gone: boolean): Row => ({ key, at: MINUTE, point, gone });
+    await world.put('points.parquet', columns, [row('kept', false), row('gone', true)]);
+    const source = sourceOf('points', 'points.parquet', columns, { tombstone: 'gone' });
+    const manifest = oneView(source, viewOf('newest', 'one', 'points', ['key'], [latest('point', vector, 'point')]));
+    const rows = ['kept', 'gone'].map((key) => ({ key, when: 2 * MINUTE }));
+    const { path } = await world.train(manifest, [fields({ key: string, when: timestamp }), rows]);
+    expect(await read(path, { newest__point: vector })).toEqual([{ newest__point: point }, { newest__point: null }]);
+  });
+
   it('records what it was made from, and reports the rows that match nothing', async () => {
     await writeInputs();
     const record = await make({ name: 'first' });

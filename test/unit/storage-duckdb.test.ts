@@ -35,6 +35,16 @@ it('gives each connection its own temporary tables', async () => {
   await duckdb.close();
 });
 
+it('reads a text that begins with a byte order mark as it is', async () => {
+  const duckdb = await openDuckDb({ tempDirectory: folder });
+  const connection = await duckdb.connect();
+  const texts = ['\uFEFF', '\uFEFFshort', '\uFEFFone that is not held inline'];
+  const read = await connection.runAndReadAll('SELECT unnest([' + texts.map((text) => `'${text}'`).join() + '])');
+  expect(read.getColumnsJS()).toEqual([texts]);
+  connection.closeSync();
+  await duckdb.close();
+});
+
 /** Folders to spill to that are there. */
 const spills = (parent: string): string[] => readdirSync(parent).filter((name) => /^duckdb-[^.]+$/.test(name));
 

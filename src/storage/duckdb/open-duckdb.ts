@@ -3,6 +3,9 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { type ExtensionTrouble, loadExtension } from './extensions.ts';
 import { makeSpillFolder, type SpillFolder } from './spill-folder.ts';
+import { keepWholeTexts } from './whole-texts.ts';
+
+keepWholeTexts();
 
 export interface DuckDbOptions {
   /** Such as `4GB`; DuckDB's default is 80 % of the machine. */
