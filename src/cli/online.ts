@@ -32,7 +32,7 @@ const adopt = defineCommand({
     if (others.length > 0) {
       // A writer that has ended: runs of this registry count every writer before it as covered, so that what the other
       // registry's writers left is not counted beside what this one's runs compute.
-      const last = await log.register({ number: writer, onForgotten() {} });
+      const last = await log.register({ number: writer, isOfOther: true, onForgotten() {} });
       await last.end();
       await store.adopt(own);
     }

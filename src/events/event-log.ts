@@ -107,6 +107,8 @@ export interface CutContents {
 /** The greatest writer number that is known elsewhere, and what to do where the registry has forgotten that. */
 export interface SeenWriter {
   readonly number: number;
+  /** The number is of another registry's writer: none of this registry's is missing before it. */
+  readonly isOfOther?: true;
   /** `last`: the greatest number that the registry knows. */
   onForgotten(last: number): void;
 }
@@ -176,6 +178,11 @@ export interface EventLog {
    * greater than `seen.number`, which the online store keeps.
    */
   register(seen?: SeenWriter): Promise<LogWriter>;
+  /**
+   * Adds a row for each writer up to `seen.number` that the registry lost with its last commits. It stands for the writer, open
+   * and without a shipped cut, until that adds its own row again or is forgotten.
+   */
+  noteLost(seen: SeenWriter): Promise<void>;
   /**
    * Takes over the logs of dead writers, each with its holder number raised; those alive are left. On disk those of this
    * machine, in a topic those of any. A folder on disk that is not where its holder registered it (a copy of it, another

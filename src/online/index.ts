@@ -24,7 +24,7 @@ export type {
 } from './online-store.ts';
 export { LOG_MARKS, numberBefore } from './part-number.ts';
 export { groupGuards, reportGuards } from './guards.ts';
-export { askForRun, otherRegistry, readOwnNotes, reportForgotten } from './store-notes.ts';
+export { askForRun, noteLostWriters, otherRegistry, readOwnNotes, reportForgotten } from './store-notes.ts';
 export { type OnlineStoreOptions, openOnlineStore } from './open-online-store.ts';
 export { describeKey } from './records/describe-key.ts';
 export { createFeatureReader, type FeatureReader, type ReadRow, type RecordSource } from './records/feature-reader.ts';

@@ -57,9 +57,28 @@ export async function askForRun(
   return runs.ask(run, { number, onForgotten: (last) => reportForgotten(logger, 'run', number, last) });
 }
 
+/**
+ * Has the log note which of the writers that the store has seen the registry lost with its last commits. Called after the run
+ * has asked: a writer that the store has not seen by now reads the run's boundary before its first cut.
+ */
+export async function noteLostWriters({ log, runs, store, logger }: LostWritersDeps): Promise<void> {
+  const { writer: number } = await readOwnNotes(store, await runs.registry());
+  await log?.noteLost({ number, onForgotten: (last) => reportForgotten(logger, 'writer', number, last) });
+}
+
+export interface LostWritersDeps {
+  readonly log: { noteLost(seen: SeenNumber): Promise<void> } | undefined;
+  readonly runs: Pick<Runs, 'registry'>;
+  readonly store: Pick<OnlineStore, 'notes'>;
+  readonly logger: Logger;
+}
+
 export function reportForgotten(logger: Logger, what: 'run' | 'writer', seen: number, last: number): void {
   logger.error(
     { seen, last },
-    `the registry has lost commits: the online store has seen ${what} ${seen}, and the last that the registry knows is ${last}. The next ${what} is given number ${seen + 1}`,
+    `the registry has lost commits: the online store has seen ${what} ${seen}, and the last that the registry knows is ${last}. The next ${what} is given number ${seen + 1}${what === 'run' ? '' : LOST_WRITERS}`,
   );
 }
+
+const LOST_WRITERS =
+  '. Writers between the two add their rows again within seconds; until then no boundary moves. `headrace log forget` is for one that does not';

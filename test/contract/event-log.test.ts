@@ -75,6 +75,26 @@ describe.each(machines)('an event log with its registry on $database and its seg
     expect(new Set(rows.map(({ token }) => token)).size).toBe(2);
   });
 
+  it('has a row for each writer that the registry lost: open, with nothing shipped, until it is forgotten', async () => {
+    const lasts: number[] = [];
+    const seen = (number: number) => ({ number, onForgotten: (last: number) => void lasts.push(last) });
+    await log.register();
+    const shown = async () =>
+      (await log.writers()).map(({ number, state, shipped }) => [number, state, shipped].join());
+    for (const number of [0, 1, 3, 3, 2]) await log.noteLost(seen(number));
+    expect(await shown()).toEqual(['1,open,0', '2,open,0', '3,open,0']);
+    expect((await log.register(seen(5))).writer).toBe(6);
+    await log.forget(5);
+    expect(await shown()).toEqual(['1,open,0', '2,open,0', '3,open,0', '4,open,0', '5,forgotten,0', '6,open,0']);
+    expect(lasts).toEqual([1, 3]);
+  });
+
+  it('has none for the writers of another registry, whose store this one takes over', async () => {
+    await log.register();
+    await log.register({ number: 7, isOfOther: true, onForgotten() {} });
+    expect((await log.writers()).map(({ number }) => number)).toEqual([1, 8]);
+  });
+
   it('gives back entries by cut, with rising offsets that count rows', async () => {
     const writer = await begun();
     const first = await push(writer, 1, 2);

@@ -96,6 +96,16 @@ describe('a log whose number another writer has', () => {
       expect(await here.renumber(writer)).toBe(gets);
       const [adopted] = await here.adopt();
       expect([adopted?.writer, adopted?.formerly]).toEqual(gets ? [2, 1] : [1, undefined]);
+      // Another has the number of before, and its row is not there yet.
+      const numbers = (await here.writers()).map(({ number, state }) => [number, state]);
+      expect(numbers).toEqual(
+        gets
+          ? [
+              [1, 'open'],
+              [2, 'open'],
+            ]
+          : [[1, 'open']],
+      );
       expect(await entriesOf(adopted as LogWriter)).toEqual([1, 2].slice(0, cuts));
     },
   );

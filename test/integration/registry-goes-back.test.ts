@@ -3,14 +3,23 @@
 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fixedClock, formatTimestamp, MICROS_PER_MINUTE, MICROS_PER_SECOND } from '../../src/core/index.ts';
+import {
+  fixedClock,
+  formatTimestamp,
+  MICROS_PER_HOUR,
+  MICROS_PER_MINUTE,
+  MICROS_PER_SECOND,
+} from '../../src/core/index.ts';
+import { openPushedTable } from '../../src/ingestion/index.ts';
 import { createViewCodec, type OnlineStore, openOnlineStore } from '../../src/online/index.ts';
 import type { Database } from '../../src/storage/index.ts';
+import { materialize } from '../../src/offline/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { loseWriter } from '../support/lost-writer.ts';
 import { fields, openOfflineWorld, TYPES, writeParquet } from '../support/offline-world.ts';
 import { materializeView, oneView } from '../support/one-view.ts';
+import { openPushesWorld, sale, NOW as SALES_NOW } from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { rows } from '../support/tier.ts';
 
@@ -160,6 +169,34 @@ describe.each(rows(kinds.slice(0, 1), kinds.slice(1)))('pushes on $name', (kind)
     ]);
   });
 
+  it.each(['another registers', 'nobody does'])(
+    'count after runs that planned while the registry lacked their writer’s row, and %s',
+    async (which) => {
+      const offline = await openOfflineWorld();
+      try {
+        const first = await open('a');
+        const run = async (incremental: boolean): Promise<void> => {
+          const own = { definitions, clock: world.clock, store: world.store, database: world.database };
+          const places = { log: first.log, dataDirectory: offline.directory, askTimeoutMs: 0 };
+          await materialize({ ...offline.deps, ...own, ...places }, { incremental, dryRun: false });
+          expect(await rowsRead()).toBe(acknowledged);
+        };
+        await push(first);
+        await loseWriter(world.database, 1);
+        if (which === 'another registers') await push(await open('b'));
+        await run(false);
+        await push(first);
+        await first.ingestion.look();
+        await run(true);
+        await push(first);
+        await run(false);
+        expect((await first.log.writers())[0]).toMatchObject({ number: 1, token: expect.not.stringMatching('lost') });
+      } finally {
+        await offline.close();
+      }
+    },
+  );
+
   it('under a new registry are refused by a store that another one has filled', async () => {
     await push(await open('a'));
     const fresh = await openIngestionWorld({ prepare: async () => ({ ...world.place, remove: async () => {} }) });
@@ -174,6 +211,30 @@ describe.each(rows(kinds.slice(0, 1), kinds.slice(1)))('pushes on $name', (kind)
 });
 
 describe('a run', () => {
+  it('moves no boundary that a writer may not know whose row is lost', async () => {
+    const world = await openPushesWorld(kinds[0] as (typeof kinds)[number]);
+    const hoursAgo = (hours: number) => SALES_NOW - hours * MICROS_PER_HOUR;
+    const { database } = world.deps;
+    try {
+      await world.file('sales-1.parquet', [sale('a', hoursAgo(3), 1)]);
+      await world.run();
+      await openPushedTable(database);
+      const silent = world.openIngestion({ isSilent: true });
+      await silent.push('sales', [{ shop: 'a', at: formatTimestamp(hoursAgo(1)), price: 2 }]);
+      await loseWriter(database, 1);
+      await world.file('sales-2.parquet', [sale('a', hoursAgo(2), 4)]);
+      await world.run();
+      expect(await world.read('a')).toMatchObject({ sum: 3, lastPrice: 2 });
+      // It is back, and answers.
+      await silent.push('sales', [{ shop: 'a', at: formatTimestamp(hoursAgo(0.5)), price: 8 }]);
+      const answering = setInterval(() => void silent.look(), 20);
+      await world.run().finally(() => clearInterval(answering));
+      expect(await world.read('a')).toMatchObject({ sum: 15, lastPrice: 8 });
+    } finally {
+      await world.close();
+    }
+  });
+
   const columns = fields({ key: TYPES.string, at: TYPES.timestamp, v: TYPES.float64 });
 
   /** The numbers that the nodes' marks name after two runs, where the registry lost the first or not. */

@@ -20,6 +20,8 @@ export interface LogRules {
   readonly locks: boolean;
   /** Whoever takes a log over is another holder. */
   readonly raisesHolder: boolean;
+  /** A writer whose row the registry lost is open until the row is back. */
+  readonly standsForLost: boolean;
 }
 
 /** A writer's log as it lies on its machine's disk and, up to `shipped`, where every machine reads. */
@@ -51,6 +53,9 @@ interface Row {
   cut: number;
   shipped: number;
 }
+
+/** Of a row that stands for a lost one. */
+const LOST_TOKEN = 'lost';
 
 /** An entry of an event. */
 export interface EventPlace {
@@ -98,7 +103,12 @@ export class FakeLogs {
 
   /** `headrace log forget` of those that are lost. */
   forgetLost(): void {
-    for (const row of this.#rows.values()) if (row.kept.isLost && row.state === 'open') row.state = 'forgotten';
+    const isGoneForGood = (number: number): boolean =>
+      this.#kept.every((kept) => kept.number !== number || kept.isLost || kept.isGone);
+    for (const [number, row] of this.#rows) {
+      if (row.state !== 'open') continue;
+      if (row.kept.isLost || (isStandIn(row) && isGoneForGood(number))) row.state = 'forgotten';
+    }
   }
 
   /** The disk of a machine comes to another one too. */
@@ -119,16 +129,27 @@ export class FakeLogs {
     for (const [number, { kept }] of this.#rows) if (!known.has(number) && !kept.isGone) this.#rows.delete(number);
   }
 
-  /** Whether the registry has lost the row of a writer whose log is still there, and has not got it again. */
-  hasLostRows(): boolean {
-    return this.#kept.some((kept) => !kept.isGone && !kept.isLost && !this.#rows.has(kept.number));
+  /** A row for each writer before this one that the registry has lost. */
+  #addLost(before: number): void {
+    if (!this.#rules.standsForLost) return;
+    const last = Math.max(0, ...[...this.#rows.keys()].filter((number) => number < before));
+    for (let number = last + 1; number < before; number++) {
+      const kept: Kept = { ...NEW_LOG(), number, token: LOST_TOKEN, machines: new Set() };
+      this.#rows.set(number, { kept, holder: 1, state: 'open', cut: 0, shipped: 0 });
+    }
+  }
+
+  /** Whether the registry lacks the writer's own row. */
+  #isMissing(number: number): boolean {
+    const row = this.#rows.get(number);
+    return row === undefined || (isStandIn(row) && row.state === 'open');
   }
 
   /** Whoever holds a log reports every few seconds that it lives; then a lost row is there again, of a log that is open. */
   beat(): void {
     for (const kept of this.#kept) {
       const { lock, holder, number } = kept;
-      if (lock?.isAlive === true && !this.#rows.has(number))
+      if (lock?.isAlive === true && this.#isMissing(number))
         this.#restore({ kept, holder, state: 'open', cut: 0, shipped: 0 });
     }
   }
@@ -139,6 +160,7 @@ export class FakeLogs {
       register: (seen) =>
         step('register', () => {
           const number = Math.max(0, seen?.number ?? 0, ...this.#rows.keys()) + 1;
+          this.#addLost(number);
           const kept: Kept = { ...NEW_LOG(), number, token: `t${this.#kept.length}`, machines: new Set([machine]) };
           kept.lock = owner;
           this.#kept.push(kept);
@@ -147,6 +169,9 @@ export class FakeLogs {
         }),
       renumbers: false,
       renumber: async () => false,
+      noteLost: async ({ number }) => {
+        if (Math.max(0, ...this.#rows.keys()) < number) this.#addLost(number + 1);
+      },
       adopt: () => step('adopt', () => this.#adopt(owner, machine)),
       writers: async () => [...this.#rows.values()].map(rowOf).toSorted((a, b) => a.number - b.number),
       read: (writer, from, to) => this.#read(writer, from, to),
@@ -178,7 +203,7 @@ export class FakeLogs {
     );
     return found.flatMap((kept) => {
       // One that the registry has lost is there again, and adopted by a later look; who held it last is not known.
-      if (!this.#rows.has(kept.number)) this.#restore({ kept, holder: 1, state: 'open', cut: 0, shipped: 0 });
+      if (this.#isMissing(kept.number)) this.#restore({ kept, holder: 1, state: 'open', cut: 0, shipped: 0 });
       else {
         const row = this.#rowOf(kept);
         if (row === undefined || row.state === 'forgotten') return [];
@@ -192,6 +217,7 @@ export class FakeLogs {
   }
 
   #restore(row: Row): void {
+    this.#addLost(row.kept.number);
     this.#rows.set(row.kept.number, row);
   }
 
@@ -225,7 +251,7 @@ export class FakeLogs {
       );
     /** To the registry, which may have lost the row. */
     const report = (news: Partial<Pick<Row, 'state'>> = {}): void => {
-      if (!this.#rows.has(kept.number)) this.#restore({ kept, holder, state: 'open', cut: 0, shipped: 0 });
+      if (this.#isMissing(kept.number)) this.#restore({ kept, holder, state: 'open', cut: 0, shipped: 0 });
       const row = this.#rowOf(kept);
       if (row === undefined || row.holder !== holder || row.state === 'forgotten') throw conflict();
       Object.assign(row, { cut: kept.cut, shipped: kept.shipped, ...news });
@@ -295,6 +321,8 @@ export class FakeLogs {
     };
   }
 }
+
+const isStandIn = ({ kept }: Row): boolean => kept.token === LOST_TOKEN;
 
 const NEW_LOG = () => ({
   lock: undefined,

@@ -19,6 +19,7 @@ export const ALL_RULES: ModelRules = {
   basesFirst: true,
   locks: true,
   raisesHolder: true,
+  standsForLost: true,
 };
 
 export interface Played {

@@ -10,6 +10,7 @@ import {
   forgettable,
   isCovered,
   isOpened,
+  noteLostWriters,
   type OpenedRow,
   type OpenPlan,
   planRun,
@@ -46,6 +47,7 @@ export async function materialize(
     askedMicros: NOW,
   };
   const row = await askForRun({ runs, store, logger: silentLogger }, asks);
+  await noteLostWriters({ log: world.logs.of(owner, 'R'), runs: world.registry.runs, store, logger: silentLogger });
   const plan = await planOf(world, { runs, owner, row, files, isFullAsked });
   if (plan === undefined) return 'stopped';
   const snapshot = [...files].map(fileOf);
@@ -74,9 +76,6 @@ interface Planning {
 /** Undefined where the run has to stop. */
 async function planOf(world: World, { runs, owner, row, files, isFullAsked }: Planning): Promise<OpenPlan | undefined> {
   const { answered, writers } = await waitForWriters(world, owner, runs, row.number);
-  // A run that does not know of a writer takes its number for one that has ended. Rows are lost for seconds, and a run is
-  // taken not to fall into these.
-  if (world.logs.hasLostRows()) return undefined;
   const marks = await world.store.of(owner).marks(row.version);
   const earlier = await runs.ofVersion(row.version);
   const lists = await runs.snapshots(

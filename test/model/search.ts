@@ -17,6 +17,7 @@ const KEPT_BY_FAKES: Readonly<Record<keyof ModelRules, string>> = {
   basesFirst: 'parts go after the base that counts them',
   locks: 'only the log of a dead process is taken over',
   raisesHolder: 'whoever takes a log over is another holder',
+  standsForLost: 'a writer whose row the registry has lost counts as open until the row is back',
 };
 
 /** With what each demands. */

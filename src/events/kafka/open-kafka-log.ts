@@ -220,6 +220,7 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
     renumbers: false,
     renumber: async () => false,
     register: (seen) => held.whileOpen(() => register(seen)),
+    noteLost: (seen) => writers.noteLost(seen, clock.nowMicros()),
     adopt: (how) => held.whileOpen(() => adopt(how)),
     writers: () => writers.all(),
     read: createReader(writers, shipped, async function* (row, segments, range) {

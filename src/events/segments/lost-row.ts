@@ -8,7 +8,7 @@ import { type Clock, type Logger, syncPath } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { WriterRow } from '../event-log.ts';
 import type { ShippedTable } from '../tables/shipped-table.ts';
-import type { WriterTable } from '../tables/writer-table.ts';
+import { isLost, type WriterTable } from '../tables/writer-table.ts';
 import { folderName, segmentKey } from './local-segments.ts';
 import { checkSegmentInTurns, type SegmentSummary } from './segment.ts';
 import { storeFailed } from './shipping.ts';
@@ -33,7 +33,7 @@ export async function restoreRow(
 ): Promise<boolean> {
   const { writers, shipped, objects, clock, logger } = context;
   const { number: writer } = row;
-  if ((await writers.all()).some(({ number }) => number === writer)) return false;
+  if ((await writers.all()).some((known) => known.number === writer && !isLost(known))) return false;
   const segments: Omit<FoundSegment, 'bytes'>[] = [];
   for await (const { seq, summary } of readSegments(row, before, objects)) segments.push({ seq, summary });
   const isRestored = await writers.restore(row, async (trx) => {

@@ -286,6 +286,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     renumbers: true,
     renumber: (log, seen) => writers.renumber(log, seen),
     register: (seen) => held.whileOpen(() => register(seen)),
+    noteLost: (seen) => writers.noteLost(seen, clock.nowMicros()),
     adopt: (how = {}) => held.whileOpen(() => adopt(how)),
     writers: () => writers.all(),
     read: createReader(writers, shipped, (row, segments, range) => {

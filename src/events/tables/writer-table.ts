@@ -9,13 +9,21 @@ import type { EventTables } from './schema.ts';
 
 export interface WriterTable {
   /**
-   * Gives the next number, which is greater than `seen.number` too. Runs `also` in the same transaction; registrations
-   * run one after another. Where there is a row of the token, it gives that.
+   * Gives the next number, which is greater than `seen.number` too. Numbers of its own that it skips get rows of lost writers.
+   * Runs `also` in the same transaction; registrations run one after another. Where there is a row of the token, it gives that.
    */
   register(writer: NewWriter, seen?: SeenWriter, also?: AlsoRegister): Promise<WriterRow>;
-  /** Gives the writer the next number. False where another holds its log, or something of it was shipped under its number. */
+  /**
+   * Gives the writer the next number; a row of a lost writer stands for whoever has the one of before. False where another holds
+   * its log, or something of it was shipped under its number.
+   */
   renumber(writer: Omit<LogHolder, 'number'> & { readonly writer: number }, seen?: SeenWriter): Promise<boolean>;
-  /** Adds a row that was lost, and runs `also` in the same transaction; false where there is one of that number. */
+  /** As `EventLog.noteLost`. */
+  noteLost(seen: SeenWriter, atMicros: Micros): Promise<void>;
+  /**
+   * Adds a row that was lost, in place of the one that stands for it, and runs `also` in the same transaction; false where the
+   * number has another row. The numbers just before it that have none get rows of lost writers.
+   */
   restore(row: WriterRow, also: (trx: Kysely<EventTables>) => Promise<void>): Promise<boolean>;
   all(): Promise<WriterRow[]>;
   /** Throws HR_UNKNOWN_WRITER. */
@@ -55,6 +63,15 @@ export interface WriterNews {
   readonly state?: 'ended';
 }
 
+/** In a row that stands for a writer whose own row is lost. Tokens of writers are hexadecimal digits. */
+const LOST_TOKEN = 'lost';
+const LOST_MACHINE = '(its row was lost)';
+
+/** Whether the registry lacks the writer's own row. One that was forgotten meanwhile does not come back. */
+export function isLost({ token, state }: Pick<WriterRow, 'token' | 'state'>): boolean {
+  return token === LOST_TOKEN && state === 'open';
+}
+
 export function openWriterTable(database: Database): WriterTable {
   const db = database.tables<EventTables>();
 
@@ -77,8 +94,10 @@ export function openWriterTable(database: Database): WriterTable {
             .executeTakeFirstOrThrow();
           const last = found ?? 0;
           if (seen !== undefined && seen.number > last) seen.onForgotten(last);
+          const number = Math.max(last, seen?.number ?? 0) + 1;
+          if (seen?.isOfOther !== true) await addLost(trx, number - 1, atMicros);
           const row = {
-            number: Math.max(last, seen?.number ?? 0) + 1,
+            number,
             token,
             machine,
             state: 'open' as const,
@@ -105,28 +124,56 @@ export function openWriterTable(database: Database): WriterTable {
             .selectFrom('event_writers')
             .select((select) => select.fn.max('number').as('last'))
             .executeTakeFirstOrThrow();
+          const next = Math.max(last ?? 0, seen?.number ?? 0) + 1;
           // No run has counted anything of it: under another number it would count again.
           const shippedOf = trx.selectFrom('event_segments').select('seq').where('writer', '=', writer);
           const { numUpdatedRows } = await trx
             .updateTable('event_writers')
-            .set({ number: Math.max(last ?? 0, seen?.number ?? 0) + 1, cut: 0 })
+            .set({ number: next, cut: 0 })
             .where('number', '=', writer)
             .where('token', '=', token)
             .where('holder', '=', holder)
             .where('state', '=', 'open')
             .where((where) => where.not(where.exists(shippedOf)))
             .executeTakeFirst();
-          return numUpdatedRows > 0n;
+          if (numUpdatedRows === 0n) return false;
+          const { seen_micros: atMicros } = await trx
+            .selectFrom('event_writers')
+            .select('seen_micros')
+            .where('number', '=', next)
+            .executeTakeFirstOrThrow();
+          for (const lost of [writer, next - 1]) await addLost(trx, lost, atMicros);
+          return true;
         },
         { serializedBy: 'event_writers' },
       ),
+    async noteLost(seen, atMicros) {
+      const known = db.selectFrom('event_writers').select('number').where('number', '>=', seen.number).limit(1);
+      if (seen.number === 0 || (await known.executeTakeFirst()) !== undefined) return;
+      await database.transaction<EventTables, void>(
+        async (trx) => {
+          const last = await lastUpTo(trx, seen.number);
+          if (last < seen.number) seen.onForgotten(last);
+          await addLost(trx, seen.number, atMicros);
+        },
+        { serializedBy: 'event_writers' },
+      );
+    },
     restore: ({ registeredMicros, seenMicros, ...same }, also) =>
       database.transaction<EventTables, boolean>(
         async (trx) => {
+          await addLost(trx, same.number - 1, seenMicros);
+          const row = { ...same, registered_micros: registeredMicros, seen_micros: seenMicros };
           const { numInsertedOrUpdatedRows } = await trx
             .insertInto('event_writers')
-            .values({ ...same, registered_micros: registeredMicros, seen_micros: seenMicros })
-            .onConflict((conflict) => conflict.column('number').doNothing())
+            .values(row)
+            .onConflict((conflict) =>
+              conflict
+                .column('number')
+                .doUpdateSet(row)
+                .where('event_writers.token', '=', LOST_TOKEN)
+                .where('event_writers.state', '=', 'open'),
+            )
             .executeTakeFirst();
           if ((numInsertedOrUpdatedRows ?? 0n) === 0n) return false;
           await also(trx);
@@ -181,6 +228,43 @@ export function openWriterTable(database: Database): WriterTable {
         .execute();
     },
   };
+}
+
+/** The greatest number that has a row, up to this one. */
+async function lastUpTo(trx: Kysely<EventTables>, number: number): Promise<number> {
+  const { last } = await trx
+    .selectFrom('event_writers')
+    .select((select) => select.fn.max('number').as('last'))
+    .where('number', '<=', number)
+    .executeTakeFirstOrThrow();
+  return last ?? 0;
+}
+
+const ROWS_A_STATEMENT = 500;
+
+/**
+ * Adds rows for the writers from the last that is known up to this one. They are open and have shipped nothing: no run counts
+ * such a writer as ended, and none moves a boundary that it may not know.
+ */
+async function addLost(trx: Kysely<EventTables>, through: number, atMicros: Micros): Promise<void> {
+  for (let next = (await lastUpTo(trx, through)) + 1; next <= through; next += ROWS_A_STATEMENT) {
+    const count = Math.min(ROWS_A_STATEMENT, through - next + 1);
+    const rows = Array.from({ length: count }, (_, i) => ({
+      number: next + i,
+      token: LOST_TOKEN,
+      machine: LOST_MACHINE,
+      state: 'open' as const,
+      holder: 1,
+      cut: 0,
+      shipped: 0,
+      removed: 0,
+      logged: 0,
+      registered_micros: atMicros,
+      seen_micros: atMicros,
+      place: null,
+    }));
+    await trx.insertInto('event_writers').values(rows).execute();
+  }
 }
 
 /** By writer, the last cut that every machine can read, of the state that `db` shows. */

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventLog, WriterRow } from '../../events/index.ts';
-import { askForRun, isOpened, type RunRow, type Runs } from '../../online/index.ts';
+import { askForRun, isOpened, noteLostWriters, type RunRow, type Runs } from '../../online/index.ts';
 import { failRun } from './fail-run.ts';
 import type { SeenLog } from './seen-log.ts';
 import type { ViewRun } from './view-run.ts';
@@ -31,6 +31,7 @@ export async function askWriters(run: ViewRun, { hasAsked }: Pick<SeenLog, 'hasA
   const { log, runs, askTimeoutMs } = run.deps;
   const row = await askForRun(run.deps, run.asks);
   try {
+    await noteLostWriters(run.deps);
     const timeoutMs = hasAsked && (await keepsBoundary(run, row)) ? 0 : askTimeoutMs;
     return { run, row, answers: await waitForWriters(log, runs, row.number, timeoutMs) };
   } catch (error) {
