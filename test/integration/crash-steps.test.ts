@@ -17,6 +17,7 @@ import { NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-
 import { createMemoryTopic, type MemoryTopic } from '../support/memory-stream.ts';
 import { countedInLogs, countedOnline, definitions, numberedEvent } from '../support/numbered-events.ts';
 import { openOfflineWorld } from '../support/offline-world.ts';
+import { keepLinks } from '../support/kept-links.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { jsonRules } from '../support/stream-rules.ts';
 import { isFull } from '../support/tier.ts';
@@ -70,25 +71,13 @@ const swept = (steps: readonly string[]): readonly string[] =>
 describe.each(onlineStoreKinds())('a process that dies at any step, on $name,', (kind) => {
   const world = eachWorld(() => openIngestionWorld(kind));
 
-  /** What a process that died had open: its connections would have ended with it. */
-  const left: { close(): Promise<void> }[] = [];
-  afterEach(async () => {
-    for (const one of left.splice(0)) await one.close();
-  });
-  const kept = <T extends { close(): Promise<void> }>(one: T): T => {
-    left.push(one);
-    return one;
-  };
-  const keeping = (own: OnlineStore): OnlineStore => ({
-    ...own,
-    writer: async (link) => kept(await own.writer(link)),
-    run: async (...given) => kept(await own.run(...given)),
-  });
+  const links = keepLinks();
+  afterEach(() => links.close());
   const open = (machine: string, crash?: Crash): Promise<PushProcess> =>
     world.open({
       definitions: () => definitions,
       machine,
-      between: keeping,
+      between: links.keeping,
       // Nobody waits for the end of what is gone.
       limits: { timeoutMs: 1000 },
       ...(crash && { around: watched(crash), closeLimit: () => (crash.hasCrashed ? 0 : 10_000) }),

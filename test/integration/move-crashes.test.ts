@@ -10,6 +10,7 @@ import { type Crash, createCrash } from '../support/fault-points.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { loseWriter } from '../support/lost-writer.ts';
 import { countedInLogs, countedOnline, definitions, numberedEvent, recordOf } from '../support/numbered-events.ts';
+import { keepLinks } from '../support/kept-links.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { isFull } from '../support/tier.ts';
 
@@ -41,8 +42,10 @@ describe.each(onlineStoreKinds())('a server that moves its pushes to another num
   /** Pushes of those that died, until their patience ends. */
   const pending: Promise<unknown>[] = [];
   beforeEach(async () => void (world = await openIngestionWorld(kind)));
+  const links = keepLinks();
   afterEach(async () => {
     await Promise.all(pending.splice(0));
+    await links.close();
     await world.close();
   });
 
@@ -50,7 +53,7 @@ describe.each(onlineStoreKinds())('a server that moves its pushes to another num
     world.open({
       definitions: () => definitions,
       machine,
-      between: unseen,
+      between: (store) => unseen(links.keeping(store)),
       limits: { timeoutMs: 1000 },
       ...(crash && { around: watched(crash), closeLimit: () => (crash.hasCrashed ? 0 : 1000) }),
     });
