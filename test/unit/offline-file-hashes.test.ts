@@ -178,3 +178,24 @@ it('a training set looks its files up in the same table as a cached step', async
   const asks = { service: 's', spine: "SELECT nothing FROM 'spine.parquet'", directory: dirname(spine), labels: [] };
   await refused(readSetInputs(deps, { ...asks, boundary: 'at' }), 'HR_SPINE', 'the spine SELECT nothing');
 });
+
+it.each([
+  ['renamed', "SELECT 'x' AS id, 5 AS stay, 7 AS left", "SELECT 'x' AS id, 5 AS left, 7 AS stay"],
+  ['of another type', "SELECT 'x' AS id, 5::BIGINT AS stay", "SELECT 'x' AS id, make_timestamp(5) AS stay"],
+])('the same rows of a query under columns that are %s are another spine to a cached step', async (_, one, other) => {
+  const world = await openOfflineWorld();
+  onTestFinished(() => world.close());
+  const columns = fields({ key: TYPES.string, at: TYPES.timestamp, value: TYPES.float64 });
+  await world.put('events.parquet', columns, [{ key: 'x', at: 1, value: 3 }]);
+  const deps = world.depsOf(oneView('events.parquet', columns));
+  // The query's text stays, and what it reads is written anew.
+  const spineOf = async (query: string) => {
+    await world.select(`COPY (${query}) TO '${world.path('asked.parquet')}' (FORMAT parquet)`);
+    const spine = "SELECT *, TIMESTAMP '2024-01-01' AS at FROM 'asked.parquet'";
+    const asks = { service: 's', spine, directory: world.directory, labels: [], boundary: 'at' } as const;
+    return (await readSetInputs(deps, asks)).reads['spine'];
+  };
+  const first = await spineOf(one);
+  expect(await spineOf(other)).not.toEqual(first);
+  expect(await spineOf(one)).toEqual(first);
+});

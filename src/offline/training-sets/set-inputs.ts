@@ -122,12 +122,14 @@ async function spineContent(
     const pinned = await pinPath({ path: spine, directory, format: 'parquet', owner, isHeld: false }, deps);
     return await contentOf(pinned, hashes);
   }
-  const query = await startPathsAt(connection, spine, directory);
+  const query = `(${await startPathsAt(connection, spine, directory)}\n)`;
   const sums = [`hash(q)`, `hash(q, 1)`].map((one) => `CAST(sum(${one}::HUGEINT) AS VARCHAR)`);
-  const read = await queryWork(`the spine ${spine} cannot be read`, 'HR_SPINE', () =>
-    connection.runAndReadAll(`SELECT CAST(count(*) AS VARCHAR), ${sums.join(', ')} FROM (${query}\n) AS q`),
-  );
-  return (read.getRows()[0] ?? []).map(String);
+  const read = async (sql: string) =>
+    (await queryWork(`the spine ${spine} cannot be read`, 'HR_SPINE', () => connection.runAndReadAll(sql))).getRows();
+  // A hash does not depend on the names of columns, nor on whether a number is a time: equal rows may be another spine.
+  const columns = (await read(`DESCRIBE SELECT * FROM ${query}`)).map(([name, type]) => [String(name), String(type)]);
+  const rows = await read(`SELECT CAST(count(*) AS VARCHAR), ${sums.join(', ')} FROM ${query} AS q`);
+  return { columns, rows: (rows[0] ?? []).map(String) };
 }
 
 /** What its rows outside of the log are known by; a sentence where they are known by nothing. */
