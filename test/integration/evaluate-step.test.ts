@@ -6,7 +6,7 @@ import { registerModelFile } from '../../src/app/index.ts';
 import { binaryMetrics, regressionMetrics } from '../../src/models/index.ts';
 import { getBlob } from '../../src/storage/index.ts';
 import { ONE_NUMBER } from '../support/one-number.ts';
-import { linearModel } from '../support/onnx-model.ts';
+import { linearModel, passThroughModel } from '../support/onnx-model.ts';
 import { openStepProject, type StepProject } from '../support/step-project.ts';
 
 const ROWS = 10_000;
@@ -20,6 +20,21 @@ const QUERY = `SELECT ((i * 7919) % ${ROWS}) / ${ROWS}::DOUBLE AS given__x, ${LA
   FROM range(${ROWS}) r(i)`;
 
 const HALF = linearModel(1, { scale: 0.5 });
+/** Gives a float64 as it came. */
+const AS_IT_CAME = passThroughModel([{ name: 'x', type: 'float64', shape: [null, 1] }]);
+/** A model of one number of that type. */
+const exactOf = (
+  type: string,
+  output: string,
+): string => `import { featureService, model, onDemandView, t } from 'headrace';
+export const number = onDemandView('number', {
+  inputs: { request: { y: t.float64() } },
+  features: { x: t.${type}() },
+  transform: ({ request }) => ({ x: request.y }),
+});
+export const exacts = featureService('exacts', [number]);
+export const exact = model('exact', { features: exacts, outputs: { ${output}: t.${type}() } });
+`;
 const CHAMPION = linearModel(1);
 
 /** Steps before an evaluation, as pipelines have them; a fit gives a file as a script leaves it. */
@@ -62,6 +77,10 @@ const PIPELINES: Readonly<Record<string, string>> = {
     const rows = p.step('rows', task(() => '__PROJECT__/feature_repo/data/rows.parquet'));
     const fit = ${FIT};
     p.step('judge', evaluate(returns, { label: 'minutes' }), { needs: { rows, fit } });`,
+  exactly: `
+    const rows = ${rowsAt('exact.parquet')};
+    const fit = p.step('fit', task(() => ({ files: { 'model.onnx': { sha256: '${createHash('sha256').update(AS_IT_CAME).digest('hex')}' } } })));
+    p.step('judge', evaluate(exact, { label: 'x', against: 'champion' }), { needs: { rows, fit } });`,
   no_model: `
     const rows = ${rowsAt('rows.parquet')};
     p.step('judge', evaluate(returns, { label: 'late' }), { needs: { rows } });`,
@@ -80,8 +99,10 @@ beforeAll(async () => {
   project = await openStepProject({
     files: {
       'shop.ts': ONE_NUMBER,
+      'exact.ts': exactOf('float32', 'probability'),
       'pipelines.ts': `
         import { evaluate, pipeline, promote, registerModel, task, trainingSet } from 'headrace';
+        import { exact } from './exact.ts';
         import { numbers, returns } from './shop.ts';
         ${Object.entries(PIPELINES)
           .map(
@@ -93,6 +114,7 @@ beforeAll(async () => {
     data: {
       'rows.parquet': QUERY,
       'spine.parquet': `SELECT q.x, q.at, q.late FROM (${QUERY}) AS q`,
+      'exact.parquet': 'SELECT i + 0.1::DOUBLE AS x, i + 0.1::DOUBLE AS number__x FROM range(20) r(i)',
       'empty.parquet': 'SELECT 1.0::DOUBLE AS given__x, NULL::BOOLEAN AS late',
     },
     isInline: true,
@@ -172,6 +194,15 @@ describe('evaluate', () => {
     const minutes = Float64Array.from(all, ({ x }) => 20 + (x * ROWS) / 100);
     const naive = regressionMetrics({ scores: scoresBy(0.5), labels: minutes });
     for (const [name, value] of Object.entries(naive)) expect(told.metrics[name]).toBeCloseTo(value ?? 0, 9);
+  });
+
+  it('gives each model a feature in the type that its own definitions say', async () => {
+    await registerModelFile(project.app, { model: 'exact', onnx: CHAMPION, alias: 'champion' });
+    await project.put(AS_IT_CAME);
+    await project.change({ files: { 'exact.ts': exactOf('float64', 'x_out') } }, { allowBreaking: true });
+    const told = resultsOf(await project.run('exactly'))['judge'] as unknown as Told & { against: { metrics: object } };
+    expect(told).toMatchObject({ task: 'regression', metrics: { rmse: 0 } });
+    expect(told.against.metrics).not.toMatchObject({ rmse: 0 });
   });
 
   it.each(WRONG.map(([step, file, sentence], at) => ({ step, file, sentence, pipeline: `wrong_${at}` })))(

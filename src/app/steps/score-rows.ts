@@ -3,7 +3,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createScope, HeadraceError, type Scope, type Value } from '../../core/index.ts';
+import { canonicalJson, createScope, type Field, HeadraceError, type Scope, type Value } from '../../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
 import type { ModelRuntime } from '../../models/index.ts';
 import type { App } from '../open-app.ts';
@@ -66,8 +66,11 @@ async function scoreFile(
 ): Promise<Scored> {
   const { openFeatureRows } = await import('../../offline/index.ts');
   const { runRows } = await import('../../models/index.ts');
-  const features = [...new Map(scorers.flatMap((one) => one.service.features).map((one) => [one.name, one])).values()];
-  const places = new Map(features.map(({ name }, at) => [name, at]));
+  // Definitions that a version keeps may give a feature another type than those of now: each scorer gets it in its own.
+  const columnOf = ({ name, type }: Field): string => canonicalJson([name, type]);
+  const all = scorers.flatMap(({ service }) => service.features.map((one) => [columnOf(one), one] as const));
+  const features = [...new Map(all).values()];
+  const places = new Map(features.map((one, at) => [columnOf(one), at]));
   const labels: number[] = [];
   const scores = loaded.map((): number[] => []);
   const texts = columns.map((): (string | null)[] => []);
@@ -85,7 +88,7 @@ async function scoreFile(
       }
       if (kept.length === 0) continue;
       for (const [at, { scorer, model }] of loaded.entries()) {
-        const own = scorer.service.features.map(({ name }) => places.get(name) ?? 0);
+        const own = scorer.service.features.map((one) => places.get(columnOf(one)) ?? 0);
         const given = kept.map((row) => own.map((place): Value => batch.features[row]?.[place] ?? null));
         const answers = await runRows(model.loaded, model.binding, given, scopeOf(app.environment.actor));
         for (const answer of answers) scores[at]?.push(numberOf(scorer, answer));
