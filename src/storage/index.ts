@@ -31,7 +31,16 @@ export {
   type TakeLease,
   takeLease,
 } from './lease/take-lease.ts';
-export { blobKey, getBlob, getUnchecked, hasBlob, putBlob, putBlobFile, sizeOfBlob } from './object-store/blobs.ts';
+export {
+  blobKey,
+  getBlob,
+  getUnchecked,
+  hasBlob,
+  putBlob,
+  putBlobFile,
+  sizeOfBlob,
+  unlessUnreadable,
+} from './object-store/blobs.ts';
 export { type Need, type NeededKind, neededOf, type ObjectUse, type RowsOwner } from './rows-owner.ts';
 export { collectObjects } from './object-store/collect-objects.ts';
 export { collectPartials } from './object-store/file/collect-partials.ts';

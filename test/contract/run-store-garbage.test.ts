@@ -64,7 +64,7 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
     return found;
   };
 
-  it('name the outputs, files, orders, logs and training sets that they need', async () => {
+  it('name the outputs, files, orders, items, logs and training sets that they need', async () => {
     const [file, code, named] = ['1', '2', '3'].map((digit) => digit.repeat(64)) as [string, string, string];
     const long = await putBlob(objects, text(`{"files":{"a":{"sha256":"${file}","size":1}}}`));
     const order = await putBlob(objects, text(`{"action":{"function":"${code}"}}`));
@@ -77,8 +77,12 @@ describe.each(databasesByTier('runs as rows among others'))('on $name', (databas
       taskOf(1, { expects: null, output: { json: `{"model":"${named}","set":{"id":"0123456789abcdef"}}` } }),
       taskOf(2, { expects: null, output: { blob: 'e'.repeat(64) } }),
     ];
-    await store.flush('r', epoch, 1, batchOf({ steps: [stepOf({ order: `blob:${order}` })], tasks }));
-    const lost = [long, file, 'e'.repeat(64), order].map((hash) => [blobKey(hash), 'lost'] as const);
+    // A run that goes on compares the items of now with these, whatever became of the results that they came from.
+    const [items, placement] = ['4', '5'].map((digit) => digit.repeat(64)) as [string, string];
+    const edited = { order: null, items: `blob:${items}`, placement: `blob:${placement}` };
+    const steps = [stepOf({ order: `blob:${order}` }), stepOf({ step: 'end', ...edited })];
+    await store.flush('r', epoch, 1, batchOf({ steps, tasks }));
+    const lost = [long, file, 'e'.repeat(64), order, items, placement].map((hash) => [blobKey(hash), 'lost'] as const);
     const unsaid = [named, code].map((hash) => [blobKey(hash), 'unsaid'] as const);
     expect(await needed()).toEqual(new Map([...lost, ...unsaid, ['runs/r/logs/fan/0/1.txt', 'unsaid']]));
     expect(await neededOthers()).toEqual(['definitions h', 'training set 0123456789abcdef']);

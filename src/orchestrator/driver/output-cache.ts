@@ -1,7 +1,7 @@
 // Outputs of cached steps: found again for tasks that are next, and kept of those that ended.
 
-import { canonicalJson, eachFewAtOnce, toHeadraceError } from '../../core/index.ts';
-import { getBlob, hasBlob, type ObjectStore } from '../../storage/index.ts';
+import { canonicalJson, eachFewAtOnce } from '../../core/index.ts';
+import { getBlob, hasBlob, type ObjectStore, unlessUnreadable } from '../../storage/index.ts';
 import type { Batch, CachedOutput, TaskOutput } from '../engine/batch.ts';
 import type { CacheHit, Command, EngineEvent } from '../engine/events.ts';
 import type { RunInHand } from '../engine/run-in-hand.ts';
@@ -38,20 +38,11 @@ const FILE = /"uri":"blob:([0-9a-f]{64})"/g;
 
 /** Whether an output and the files that it names are still in the artifact store. Of one that is not, the task runs again. */
 async function isThere(objects: ObjectStore, output: TaskOutput): Promise<boolean> {
-  const text = 'json' in output ? output.json : await readText(objects, output.blob);
-  if (text === undefined) return false;
+  const json = 'json' in output ? output.json : await unlessUnreadable(getBlob(objects, output.blob));
+  if (json === undefined) return false;
+  const text = typeof json === 'string' ? json : Buffer.from(json).toString();
   for (const [, name = ''] of text.matchAll(FILE)) if (!(await hasBlob(objects, name))) return false;
   return true;
-}
-
-/** Undefined for a blob that is missing or damaged. */
-async function readText(objects: ObjectStore, blob: string): Promise<string | undefined> {
-  try {
-    return Buffer.from(await getBlob(objects, blob)).toString();
-  } catch (error) {
-    if (toHeadraceError(error).code === 'HR_ARTIFACT_UNREADABLE') return undefined;
-    throw error;
-  }
 }
 
 export function createOutputCache(

@@ -1,8 +1,8 @@
 // The items that a step or a group has opened with, as they are recorded: what a run that goes on compares with the items of now.
 
-import { canonicalJson, counted, type Json, parseJson, stringifyJson, toHeadraceError } from '../../core/index.ts';
+import { canonicalJson, counted, type Json, parseJson, stringifyJson } from '../../core/index.ts';
 import type { Foreach } from '../../definitions/index.ts';
-import { getBlob, type ObjectStore, putBlob } from '../../storage/index.ts';
+import { getBlob, type ObjectStore, putBlob, unlessUnreadable } from '../../storage/index.ts';
 import type { Prepared } from '../engine/events.ts';
 import type { Row } from '../engine/run-in-hand.ts';
 import { countItems, itemAt, type ItemList, type Placement, placeAnew, UNCHANGED_ITEMS } from '../placement.ts';
@@ -70,15 +70,6 @@ async function readList(objects: ObjectStore, { list }: BegunRow, now: ItemList)
   return stored === undefined
     ? undefined
     : { list: stored as unknown as { foreach?: Foreach; over?: readonly Json[] } };
-}
-
-async function unlessUnreadable<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (toHeadraceError(error).code === 'HR_ARTIFACT_UNREADABLE') return undefined;
-    throw error;
-  }
 }
 
 /** Why no task of a step can be kept, whatever its item is. */

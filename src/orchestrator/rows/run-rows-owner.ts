@@ -2,14 +2,21 @@
 // what lies under the run's own keys, logs and results.
 
 import type { Kysely } from 'kysely';
-import { HeadraceError } from '../../core/index.ts';
-import { blobKey, getBlob, type Need, type ObjectStore, type ObjectUse, type RowsOwner } from '../../storage/index.ts';
+import {
+  blobKey,
+  getBlob,
+  type Need,
+  type ObjectStore,
+  type ObjectUse,
+  type RowsOwner,
+  unlessUnreadable,
+} from '../../storage/index.ts';
 import type { PipelineTables } from './tables.ts';
 
 const FILE = /"sha256":"([0-9a-f]{64})"/g;
 const BLOB_NAME = /\b[0-9a-f]{64}\b/g;
 const TRAINING_SET = /"id":"([0-9a-f]{16})"/g;
-const ORDER = /^blob:([0-9a-f]{64})$/;
+const BLOB_URI = /^blob:([0-9a-f]{64})$/;
 const RESULT_OUTPUT = /"output":\{"blob":"([0-9a-f]{64})"\}/;
 const TASKS_AT_ONCE = 1000;
 
@@ -124,7 +131,7 @@ async function* outputsOf(db: Kysely<PipelineTables>): AsyncIterable<Output & { 
 function keysOfSteps(db: Kysely<PipelineTables>) {
   return db
     .selectFrom('pipeline_steps')
-    .select(['run_id', 'step', 'scope', 'order_uri'])
+    .select(['run_id', 'step', 'scope'])
     .orderBy('run_id')
     .orderBy('step')
     .orderBy('scope')
@@ -139,14 +146,20 @@ async function* runObjects(
   for await (const { run, step, json, blob } of outputsOf(db)) {
     yield* outputUses({ json, blob }, `step ${step} of run ${run}`, namedInBlob);
   }
-  for (const { run_id: run, step, order_uri: order } of await keysOfSteps(db)) {
-    const blob = ORDER.exec(order ?? '')?.[1];
-    if (blob === undefined) continue;
-    const what = `step ${step} of run ${run}`;
-    yield { key: blobKey(blob), what: `order of ${what}`, ifGone: 'lost' };
-    yield* usesOf(await namedInBlob(blob), what);
+  // All columns, as a registry that is not migrated yet lacks the newer ones: its runs have no such documents, and none is driven
+  // elsewhere.
+  for (const row of await db.selectFrom('pipeline_steps').selectAll().execute()) {
+    const what = `step ${row.step} of run ${row.run_id}`;
+    const order = blobAt(row.order_uri);
+    if (order !== undefined) {
+      yield { key: blobKey(order), what: `order of ${what}`, ifGone: 'lost' };
+      yield* usesOf(await namedInBlob(order), what);
+    }
+    for (const uri of [row.items_uri, row.placement_uri]) {
+      const blob = blobAt(uri);
+      if (blob !== undefined) yield { key: blobKey(blob), what: `items of ${what}`, ifGone: 'lost' };
+    }
   }
-  // Of a registry that is not migrated yet the column is missing, and no run is driven elsewhere.
   const rows = await db.selectFrom('pipeline_runs').selectAll().execute();
   const runs = new Map(
     rows.map(({ id, elsewhere, ended_at: end }) => [id, typeof elsewhere === 'string' && end === null]),
@@ -160,6 +173,11 @@ async function* runObjects(
     else if (runs.get(run) !== false && key.endsWith('/result.json'))
       yield* namedByResult(objects, key, run, namedInBlob);
   }
+}
+
+/** The SHA-256 of a blob that a column names; undefined where it names none. */
+function blobAt(uri: string | null | undefined): string | undefined {
+  return BLOB_URI.exec(uri ?? '')?.[1];
 }
 
 /** `runs/<run>/run.json`, and the orders under `runs/<run>/specs/`. */
@@ -227,12 +245,7 @@ async function* setsOf(output: Output, namedInBlob: NamedInBlob): AsyncIterable<
   for (const id of trainingSets) yield { kind: 'training set', id };
 }
 
-/** Of one that is missing or damaged nothing can be told; that it is so, whoever needs it is told. */
+/** Empty for one that is missing or damaged: whoever needs it finds that. */
 async function readText(objects: ObjectStore, blob: string): Promise<string> {
-  try {
-    return Buffer.from(await getBlob(objects, blob)).toString();
-  } catch (error) {
-    if (error instanceof HeadraceError && error.code === 'HR_ARTIFACT_UNREADABLE') return '';
-    throw error;
-  }
+  return Buffer.from((await unlessUnreadable(getBlob(objects, blob))) ?? []).toString();
 }

@@ -58,6 +58,16 @@ export async function getUnchecked(store: ObjectStore, hash: string): Promise<Ui
   return bytes;
 }
 
+/** What `reading` gives; undefined where an artifact that it reads is missing or damaged (HR_ARTIFACT_UNREADABLE). Throws what else it throws. */
+export async function unlessUnreadable<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof HeadraceError && error.code === 'HR_ARTIFACT_UNREADABLE') return undefined;
+    throw error;
+  }
+}
+
 /** Whether a blob is there, by its name alone. */
 export async function hasBlob(store: ObjectStore, hash: string): Promise<boolean> {
   const wanted = blobKey(hash);
