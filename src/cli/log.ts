@@ -1,6 +1,13 @@
 // `headrace log`: the writers of the event log, letting go of one whose machine will not return, and retention.
 
-import { formatTimestamp, MICROS_PER_SECOND, stringifyJson, toJson } from '../core/index.ts';
+import {
+  didYouMeanOf,
+  formatTimestamp,
+  HeadraceError,
+  MICROS_PER_SECOND,
+  stringifyJson,
+  toJson,
+} from '../core/index.ts';
 import type { PruneReport, WriterRemoval } from '../offline/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { formatTable } from './table.ts';
@@ -140,6 +147,12 @@ const entries = defineCommand({
     const app = await context.app('read');
     const { sources } = (await app.applied()).manifest;
     const only = textOption(options, 'source');
+    // No rows at all would look as if the folder had none of that source, and then it is removed.
+    if (only !== undefined && !Object.hasOwn(sources, only))
+      throw new HeadraceError(
+        'HR_UNKNOWN_SOURCE',
+        `there is no source "${only}", so its rows can't be read.${didYouMeanOf('sources', only, Object.keys(sources))}`,
+      );
     const { readCopied } = await import('../events/index.ts');
     const found: object[] = [];
     for await (const entry of readCopied(context.path(folder), await app.objects())) {

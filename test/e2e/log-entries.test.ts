@@ -34,7 +34,9 @@ it('prints the entries that the log lacks, which can be pushed again', async () 
   expect(again).toContain('"points":9007199254740993,');
   project.write('again.jsonl', again);
   expect(headraceJson(project, ['push', 'purchases', 'again.jsonl'])).toMatchObject({ accepted: 1 });
-  expect(headraceJson(project, ['log', 'entries', aside, '--source', 'other'])).toEqual({ entries: [] });
+  const mistyped = headrace(project, ['log', 'entries', aside, '--source', 'purchase']);
+  expect(mistyped).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('HR_UNKNOWN_SOURCE') });
+  expect(mistyped.stderr).toContain('Did you mean "purchases"?');
   for (const other of [project.directory, join(project.directory, '1-ab')])
     expect(headrace(project, ['log', 'entries', other])).toMatchObject({
       stderr: expect.stringContaining('HR_INVALID'),
