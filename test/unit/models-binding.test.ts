@@ -1,7 +1,7 @@
 // A model's signature against its definition, and features into tensors and back; what is shown of a row, and its key.
 
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { DataType, Field, Value } from '../../src/core/index.ts';
+import { type DataType, type Field, timeOfMicros, type Value } from '../../src/core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../src/definitions/index.ts';
 import {
   type BatchInput,
@@ -57,6 +57,18 @@ async function answers(onnx: Uint8Array, service: ResolvedService, spec: ModelSp
   onTestFinished(() => model.close());
   return runRows(model, compileBinding(model.signature, service, spec), rows, scopeOf());
 }
+
+it('times reach a tensor in microseconds, also those of the years 1 and 9999, and the row stays as it is', () => {
+  const signature = takes(tensor('v__at', 'int64', null, 1), tensor('v__n', 'int64', null, 1));
+  const service = serviceOf(field('v__at', 'timestamp'), field('v__n', 'int64'));
+  const micros = [5n, -62_135_596_800_000_000n, 253_402_300_799_999_999n];
+  const rows = micros.map((at, n): Value[] => [timeOfMicros(at) as number, BigInt(n)]);
+  const before = structuredClone(rows);
+  const batch = [1, 2].map(() => ({ data: new BigInt64Array(5), width: 1 }));
+  const bound = bind(compileBinding(signature, service, probability), batch, rows);
+  expect(bound).toEqual([BigInt64Array.of(...micros), BigInt64Array.of(0n, 1n, 2n)]);
+  expect(rows).toEqual(before);
+});
 
 describe('one float tensor of all features', () => {
   const service = serviceOf(field('v__a', 'float64'), field('v__b', 'bool'), field('v__c', 'int64'), field('v__d', 2));

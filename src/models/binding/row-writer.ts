@@ -1,4 +1,4 @@
-// Rows of feature values straight into a batch's tensors: no look-ups by name, nothing allocated.
+// Rows of feature values straight into a batch's tensors: no look-ups by name, and nothing allocated but for a row with a far time.
 
 import { microsOfTime, type Value } from '../../core/index.ts';
 import type { BatchInput } from '../model-work.ts';
@@ -10,27 +10,32 @@ export type RowWriter = (values: readonly Value[], batch: readonly BatchInput[],
 type InputWriter = (values: readonly Value[], input: BatchInput, place: number) => void;
 
 export function compileRowWriter(inputs: readonly InputPlan[]): RowWriter {
-  const writers = inputs.map(inputWriter);
-  const times = new Set(
-    inputs.flatMap(({ columns }) =>
-      columns.flatMap(({ feature, field }) => (field.type.kind === 'timestamp' ? [feature] : [])),
-    ),
+  const write = writerOf(inputs.map(inputWriter));
+  const times = inputs.flatMap(({ columns }) =>
+    columns.flatMap(({ feature, field }) => (field.type.kind === 'timestamp' ? [feature] : [])),
   );
-  if (times.size > 0) {
-    const write = writerOf(writers);
-    return (values, batch, place) =>
-      write(
-        values.map((value, at) => (times.has(at) ? microsOf(value) : value)),
-        batch,
-        place,
-      );
-  }
-  return writerOf(writers);
+  if (times.length === 0) return write;
+  return (values, batch, place) => write(hasFarTime(values, times) ? inMicros(values, times) : values, batch, place);
 }
 
-// A tensor takes a time in microseconds, a far one too.
-function microsOf(value: Value): Value {
-  return typeof value === 'number' && !Number.isSafeInteger(value) ? microsOfTime(value) : value;
+/** Whether one of these features is a time that is no safe integer of microseconds: see core's `timeOfMicros`. */
+function hasFarTime(values: readonly Value[], times: readonly number[]): boolean {
+  for (const feature of times) if (isFarTime(values[feature] ?? null)) return true;
+  return false;
+}
+
+/** A copy in which far times are their microseconds, as a tensor takes them. */
+function inMicros(values: readonly Value[], times: readonly number[]): readonly Value[] {
+  const copy = [...values];
+  for (const feature of times) {
+    const value = copy[feature] ?? null;
+    if (isFarTime(value)) copy[feature] = microsOfTime(value);
+  }
+  return copy;
+}
+
+function isFarTime(value: Value): value is number {
+  return typeof value === 'number' && !Number.isSafeInteger(value);
 }
 
 function writerOf(writers: readonly InputWriter[]): RowWriter {

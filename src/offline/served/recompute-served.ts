@@ -5,7 +5,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Field, HeadraceError, type Micros, type Row, type Value } from '../../core/index.ts';
 import { type SourceSpec, viewVersion } from '../../definitions/index.ts';
-import { openRuns, type RunRow, type Runs, type SnapshotFile } from '../../online/index.ts';
+import { fileKey, openRuns, type RunRow, type Runs, type SnapshotFile } from '../../online/index.ts';
 import type { SourceFacts } from '../facts/current-facts.ts';
 import { openFacts } from '../facts/open-facts.ts';
 import type { Facts } from '../facts/facts.ts';
@@ -203,8 +203,7 @@ async function arrivedReads(
     for (const [run, own] of asked) {
       const files = run === null ? [] : (await runs.snapshots(run.version, [run.number])).get(run.number);
       const snapshot = files && (await pinStill(source, files, deps));
-      const isSame =
-        snapshot !== undefined && JSON.stringify(snapshot.files.map(nameOf)) === JSON.stringify(files?.map(nameOf));
+      const isSame = files !== undefined && snapshot !== undefined && isSameFiles(snapshot.files, files);
       try {
         if (!isSame) {
           for (const { index } of own) {
@@ -249,11 +248,9 @@ async function pinStill(
   }
 }
 
-const nameOf = ({ path, size, etag }: { readonly path: string; readonly size: number; readonly etag: string }) => [
-  path,
-  size,
-  etag,
-];
+function isSameFiles(one: readonly SnapshotFile[], other: readonly SnapshotFile[]): boolean {
+  return one.length === other.length && one.every((file, i) => fileKey(file) === fileKey(other[i] as SnapshotFile));
+}
 
 /** Rows of finished runs by when they ended; a run's bases come into the store from its begin on. */
 async function runsInForce(runs: Runs, version: string): Promise<(at: Micros) => readonly (RunRow | null)[]> {
