@@ -42,7 +42,10 @@ export interface NewModelVersion {
   readonly batch?: boolean;
   /** What rows showed when it was registered. */
   readonly rowsVerdict?: RowsVerdict;
-  /** The same run registering the same artifact again gets the version it made before: a resumed step is no new one. */
+  /**
+   * The same run registering the same artifact of the same training set again gets the version it made before: a resumed step is no new
+   * one.
+   */
   readonly runId?: string;
 }
 
@@ -77,7 +80,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
   return {
     register: (input) =>
       store.change(async (trx, record) => {
-        const { model, artifact, alias, actor, runId } = input;
+        const { model, artifact, alias, actor, runId, trainingSet = null } = input;
         const current = await readCurrent(trx);
         if (current === undefined) throw nothingApplied();
         const spec = own(current.manifest.models, model);
@@ -87,7 +90,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         await refuseRetiredPins(trx, input.signature);
         const earlier = await readVersions(trx, model);
         const isSame = (one: ModelVersion): boolean =>
-          one.runId === runId && one.artifact === artifact && !one.isRetired;
+          one.runId === runId && one.artifact === artifact && one.trainingSet === trainingSet && !one.isRetired;
         const same = runId === undefined ? undefined : earlier.find(isSame);
         if (same !== undefined) return same;
         const version = (earlier.at(-1)?.version ?? 0) + 1;
@@ -103,7 +106,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
             signature: canonicalJson(input.signature ?? null),
             service: spec.service,
             manifest_hash: pinned.hash,
-            training_set: input.trainingSet ?? null,
+            training_set: trainingSet,
             run_id: runId ?? null,
             metrics: canonicalJson(input.metrics ?? {}),
             created_at: store.now(),

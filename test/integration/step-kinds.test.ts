@@ -15,7 +15,18 @@ const HIGH = constantModel(1, 0.75);
 const [FILE, OTHER] = [HIGH, constantModel(1, 0.5)].map((bytes) => createHash('sha256').update(bytes).digest('hex'));
 
 /** A model for each test that registers one: its versions and aliases are that test's alone. */
-const MODELS = ['plain', 'several', 'again', 'crowned', 'moved', 'twice', 'rolled', 'aimless', 'synced'] as const;
+const MODELS = [
+  'plain',
+  'several',
+  'again',
+  'crowned',
+  'moved',
+  'twice',
+  'rolled',
+  'aimless',
+  'synced',
+  'apart',
+] as const;
 type ModelName = (typeof MODELS)[number];
 
 const DEFINITIONS = `
@@ -59,6 +70,17 @@ const PIPELINES = `
     'learn',
     `const data = p.step('data', trainingSet({ service: shopFeatures, spine: 'data/spine.parquet', timestamp: 'seen', label: 'late' }));
      p.step('read', python('read.py'), { needs: { data }, foreach: [1, 2] });`,
+  )}
+  ${pipelineOf(
+    'apart',
+    ['true', 'late']
+      .map(
+        (rows, at) => `
+          const data${at} = p.step('data_${at}', trainingSet({ service: shopFeatures, spine: "SELECT * FROM 'data/spine.parquet' WHERE ${rows}", timestamp: 'seen', label: 'late' }));
+          const fit${at} = p.step('fit_${at}', ${FITTED}, { needs: { data${at} } });
+          p.step('register_${at}', registerModel(apart), { needs: { fit${at} } });`,
+      )
+      .join('\n'),
   )}
   ${fitted('plain')} ${fitted('synced')}
   ${fittedTwice('several')} ${fittedTwice('again')}
@@ -201,6 +223,17 @@ describe('registerModel and promote', () => {
     // Another run is none's repeat.
     await runPromote(made.app, action, { ...context, runId: 'another' });
     expect(await aliases('moved')).toEqual({ champion: 2 });
+  });
+
+  it('one file that was made from two training sets is a version of each', async () => {
+    const run = await made.run('apart');
+    expect(run.state, run.error ?? '').toBe('succeeded');
+    const results = resultsOf(run) as Record<string, { readonly id: string; readonly version: number }>;
+    const versions = await (await models()).versions('apart');
+    const madeFrom = (step: string) => versions.find(({ version }) => version === results[step]?.version)?.trainingSet;
+    expect(madeFrom('register_0')).toBe(results['data_0']?.id);
+    expect(madeFrom('register_1')).toBe(results['data_1']?.id);
+    expect(results['data_0']?.id).not.toBe(results['data_1']?.id);
   });
 
   it('two attempts at once register one version', async () => {

@@ -22,7 +22,10 @@ export async function runRegisterModel(
   const candidates = modelCandidates(context.needs, context.order.trainingSet ?? null);
   const all = [];
   for (const { artifact, metrics, trainingSet } of candidates) {
-    let version: ModelVersion | undefined = await registeredBefore(app, action.model, context, artifact);
+    let version: ModelVersion | undefined = await registeredBefore(app, action.model, context.runId, {
+      artifact,
+      trainingSet,
+    });
     if (version === undefined) {
       const registered = await registerModelFile(app, {
         model: action.model,
@@ -43,11 +46,17 @@ export async function runRegisterModel(
 }
 
 // A kill may come after the registration and before its result is kept: the run's next try finds what it made.
-async function registeredBefore(app: App, model: string, context: BuiltInTaskContext, artifact: string) {
+async function registeredBefore(
+  app: App,
+  model: string,
+  runId: string,
+  { artifact, trainingSet }: Pick<ModelVersion, 'artifact' | 'trainingSet'>,
+): Promise<ModelVersion | undefined> {
   const { models } = await app.registry();
   const isKnown = (await models.list()).some((known) => known.name === model);
   const versions = isKnown ? await models.versions(model) : [];
-  return versions.find((version) => version.runId === context.runId && version.artifact === artifact);
+  // Another step of the run may have made the same file from other rows.
+  return versions.find((one) => one.runId === runId && one.artifact === artifact && one.trainingSet === trainingSet);
 }
 
 /** What an evaluation among the needs measured of that very file: it goes before what its training said. */
