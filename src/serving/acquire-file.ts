@@ -5,7 +5,8 @@ import type { ModelLease, ModelRepository } from '../models/index.ts';
 import { getUnchecked, type ObjectStore, sizeOfBlob } from '../storage/index.ts';
 
 /**
- * `providers`: as the model's definition has them. `rows`: what is known of its rows. Throws what loading it throws; loading checks the file by its hash.
+ * `providers`: as the model's definition has them. `rows`: what is known of its rows. Throws what loading it throws; loading checks
+ * the file by its hash.
  */
 export type AcquireFile = (
   artifact: string,

@@ -44,9 +44,9 @@ export interface AcquireOptions extends Pick<LoadOptions, 'providers' | 'mayBloc
 
 export interface ModelRepository {
   /**
-   * The model of an artifact (its hash, say) with these providers, and of which this is known: the one in memory, or loaded from what `read` gives,
-   * which then is the repository's; who asks meanwhile waits for the same load. A failed load leaves nothing: the next call
-   * tries again. Throws what `read` and `ModelRuntime.load` do, and HR_OVERLOADED when models that are held leave no room:
+   * The model of an artifact (its hash, say) with these providers and what is known of its rows: the one in memory, or loaded from
+   * what `read` gives, which then is the repository's; who asks meanwhile waits for the same load. A failed load leaves
+   * nothing: the next call tries again. Throws what `read` and `ModelRuntime.load` do, and HR_OVERLOADED when models that are held leave no room:
    * `isTransient` tells whether to try again. HR_STOPPING once closed.
    */
   acquire(id: string, read: () => Promise<Uint8Array>, options: AcquireOptions): Promise<ModelLease>;

@@ -43,7 +43,8 @@ export interface Input extends Spine {
 }
 
 /**
- * `hashes`: where its files' SHA-256 are looked up, for each slice of a step reads the same files. Fills SPINE_TABLE, whose `__hr_spine` counts the rows that are set apart too, and BAD_TABLE. Throws HR_SPINE for a column
+ * Fills SPINE_TABLE, whose `__hr_spine` counts the rows that are set apart too, and BAD_TABLE. `hashes`: where the SHA-256 of its
+ * files are looked up, as each slice of a step reads the same files; the caller saves what was added. Throws HR_SPINE for a column
  * that is missing or of another type than in another file, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED.
  */
 export async function loadInput(

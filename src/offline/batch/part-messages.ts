@@ -1,4 +1,4 @@
-// What a batch's thread is told and tells.
+// The messages to a batch's thread, and its answers.
 
 import type { ErrorCode, KnownRows } from '../../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';

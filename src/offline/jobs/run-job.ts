@@ -9,7 +9,10 @@ import type { JobError, JobProgress } from './job.ts';
 import { createJobFolders, sentSpine } from './job-folder.ts';
 import type { JobStart } from './job-process.ts';
 
-/** Gives the set's id, and which writers did not ship what they had taken. Errors: as createTrainingSet's, without the names of the server's own files. */
+/**
+ * Gives the set's id, and which writers did not ship what they had taken. Errors: as createTrainingSet's, without the names of the
+ * server's own files.
+ */
 export async function runJob(
   deps: OfflineDeps,
   { request, folder }: JobStart,

@@ -8,9 +8,9 @@ import { SLACK_MICROS } from './parquet/read-footers.ts';
 
 /** Rows lie between these at least; undefined where they have to be looked at. */
 export function knownTimes(source: SourceSpec, footer: Footer | undefined): EventRange | undefined {
-  const told = isDerived(source) ? undefined : footer?.ranges.get(source.eventTime.toLowerCase());
+  const range = isDerived(source) ? undefined : footer?.ranges.get(source.eventTime.toLowerCase());
   // A footer's ends may be rounded outwards.
-  if (told !== undefined) return { from: told.from + SLACK_MICROS, to: told.to - SLACK_MICROS };
+  if (range !== undefined) return { from: range.from + SLACK_MICROS, to: range.to - SLACK_MICROS };
   return footer?.times?.get(timeOrigin(source));
 }
 

@@ -30,8 +30,9 @@ export interface Spine {
 }
 
 /**
- * Relative file names, a query's too, start at `directory`. `hashes` tells what its files hold. Throws HR_SPINE that names a missing, mistyped, reserved or
- * colliding column; HR_SOURCE_UNREADABLE for a bad file, HR_SOURCE_CHANGED for one that changed meanwhile.
+ * Relative file names, a query's too, start at `directory`. `hashes`: where the SHA-256 of its files are looked up; the caller saves
+ * what was added. Throws HR_SPINE that names a missing, mistyped, reserved or colliding column;
+ * HR_SOURCE_UNREADABLE for a bad file, HR_SOURCE_CHANGED for one that changed meanwhile.
  */
 export async function loadSpine(
   connection: DuckDBConnection,

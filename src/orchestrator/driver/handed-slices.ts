@@ -45,7 +45,7 @@ export interface HandedSlices {
    * executor knows of once it does.
    */
   submit(commands: readonly Submit[], onTaken: (executor: Executor, tasks: number) => void): Promise<void>;
-  /** Hears of these attempts no more, and ends the slices that have no others. */
+  /** Posts nothing about these attempts any more, and ends the slices that have no others. */
   drop(attempts: readonly Attempt[]): Promise<void>;
   /** Ends all that runs, on each executor beside the others; what did not end first is told as stopped. Nothing is handed over any more. */
   stopAll(): Promise<void>;

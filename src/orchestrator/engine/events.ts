@@ -89,7 +89,7 @@ export type Command =
   | { readonly kind: 'submit'; readonly slice: SliceChange; readonly order: string }
   /** For so many slots of a pool in all, as far as others leave them: `slots`. */
   | { readonly kind: 'ask'; readonly pool: string; readonly slots: number }
-  /** Attempts whose items are there no more: nothing is to be told of them. */
+  /** Attempts whose items were dropped: they are to be ended, and no event is posted about them. */
   | { readonly kind: 'drop'; readonly attempts: readonly Attempt[] }
   /** Everything that runs: each is `stopped`. */
   | { readonly kind: 'cancel' }

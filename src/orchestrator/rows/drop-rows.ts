@@ -14,7 +14,7 @@ export function createDrops(
   kind: DatabaseKind,
 ): (trx: Db, id: string, dropped: readonly DroppedTasks[]) => Promise<void> {
   const others = DROPPED_COLUMNS.filter((column) => column !== 'state').join(', ');
-  // What ran of them is being ended, and nobody hears how.
+  // What ran of them is being ended, and no event says how.
   const keep = (from: string, where: string): string =>
     `insert into pipeline_dropped_tasks (state, ${others})
      select case when t.state in ('running', 'retry') then 'cancelled' else t.state end,

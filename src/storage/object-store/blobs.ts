@@ -58,7 +58,10 @@ export async function getUnchecked(store: ObjectStore, hash: string): Promise<Ui
   return bytes;
 }
 
-/** What `reading` gives; undefined where an artifact that it reads is missing or damaged (HR_ARTIFACT_UNREADABLE). Throws what else it throws. */
+/**
+ * What `reading` gives; undefined where an artifact that it reads is missing or damaged (HR_ARTIFACT_UNREADABLE). Throws what else
+ * `reading` throws.
+ */
 export async function unlessUnreadable<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
