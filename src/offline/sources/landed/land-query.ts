@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { sha256Hex } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
-import { quoteText } from '../../../storage/index.ts';
+import { quoteName, quoteText } from '../../../storage/index.ts';
 import { pinFiles } from '../files/pin-files.ts';
 import { markUsed, startUse } from '../last-use.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
@@ -57,13 +57,29 @@ export const landedFolder = (
   { name }: Pick<SourceSpec, 'name'>,
 ): string => join(dataDirectory, 'landed', name);
 
-/** A sum of each row’s hash: the same for the same rows in any order, another when a row comes twice. */
+/**
+ * A sum of each row’s hash: the same for the same rows in any order, another when a row comes twice. DuckDB's hash takes −0 for 0, so
+ * of a row that holds a −0 its text is hashed too.
+ */
 export async function rowsHash(connection: DuckDBConnection, path: string): Promise<string> {
-  const sum = 'CAST(coalesce(sum(CAST(hash(landed) AS HUGEINT)), 0) AS VARCHAR)';
+  const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet(${quoteText(path)})`);
+  const columns = described.getRows().map(([name, type]) => [String(name), String(type)] as const);
+  const signed = columns.flatMap(([name, type]) => holdsMinusZero(quoteName(name), type) ?? []);
+  const hash =
+    signed.length === 0
+      ? 'hash(landed)'
+      : `CASE WHEN ${signed.join(' OR ')} THEN hash(landed, CAST(landed AS VARCHAR)) ELSE hash(landed) END`;
+  const sum = `CAST(coalesce(sum(CAST(${hash} AS HUGEINT)), 0) AS VARCHAR)`;
   const read = await connection.runAndReadAll(
     `SELECT CAST(count(*) AS VARCHAR), ${sum} FROM read_parquet(${quoteText(path)}) AS landed`,
   );
-  const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet(${quoteText(path)})`);
-  const columns = described.getRows().map(([name, type]) => [name, type]);
   return sha256Hex(JSON.stringify([columns, read.getRows()[0]])).slice(0, 32);
+}
+
+/** SQL of whether a column of DuckDB's type may hold a −0; undefined for a type that has none. */
+function holdsMinusZero(column: string, type: string): string | undefined {
+  if (!/FLOAT|DOUBLE/.test(type)) return undefined;
+  return type === 'FLOAT' || type === 'DOUBLE'
+    ? `(${column} = 0 AND signbit(${column}))`
+    : `contains(CAST(${column} AS VARCHAR), '-0.0')`;
 }
