@@ -110,6 +110,56 @@ describe.each(rows(kinds.slice(0, 1), kinds.slice(1)))('pushes on $name', (kind)
     },
   );
 
+  it.each(rows(['the first goes on'], ['the second does']))(
+    'of a server whose log is cuts ahead of the other that has its number count, after a run too: %s',
+    async (which) => {
+      const offline = await openOfflineWorld();
+      try {
+        /** They look for runs that ask while a run waits for their answers. */
+        const servers: PushProcess[] = [];
+        const run = async ({ log }: PushProcess): Promise<void> => {
+          const own = { definitions, clock: world.clock, store: world.store, database: world.database, log };
+          const places = { dataDirectory: offline.directory, askTimeoutMs: 500 };
+          let isOver = false;
+          const running = materialize({ ...offline.deps, ...own, ...places }, { incremental: false, dryRun: false });
+          const ended = running.finally(() => (isOver = true));
+          while (!isOver) {
+            // As a server's own looks, which go on after one that failed.
+            for (const { ingestion } of servers) await ingestion.look().catch(() => undefined);
+            await new Promise(setImmediate);
+          }
+          await ended;
+        };
+        const first = await open('a');
+        servers.push(first);
+        for (let cuts = 0; cuts < 3; cuts++) {
+          await push(first);
+          await run(first);
+        }
+        await push(first);
+        expect((await first.log.writers())[0]?.cut).toBeGreaterThan(3);
+        // What came after the writer is lost with it: the runs, too.
+        await loseWriter(world.database, 1);
+        await loseRuns(world.database);
+        const second = await world.open({ definitions: () => definitions, machine: 'b', between: unseen });
+        servers.push(second);
+        for (const one of which.includes('first') ? [second, first] : [second, second, second]) await push(one);
+        // What was pushed is in a log, whether it was acknowledged or not, and counts once there.
+        const pushed = which.includes('first') ? 6 : 7;
+        const looked = async () => {
+          for (const one of [first, second]) await one.ingestion.look();
+          return rowsRead();
+        };
+        await run(second);
+        await expect.poll(looked, { timeout: 10_000 }).toBe(pushed);
+        await run(first);
+        expect(await rowsRead()).toBe(pushed);
+      } finally {
+        await offline.close();
+      }
+    },
+  );
+
   it('by a server that died and was settled have a row again, though the registry lost it then', async () => {
     const dead = await open('a');
     await push(dead);

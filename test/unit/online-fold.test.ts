@@ -80,6 +80,25 @@ describe('a part', () => {
     }
   });
 
+  it('takes every value there is, so that no push is folded into some of its parts and fails at the next', () => {
+    const [most, least] = [2n ** 63n - 1n, -(2n ** 63n)];
+    const rows: readonly Row[] = [
+      { n: most, x: Number.MAX_VALUE, s: '\u0000' },
+      { n: least, x: -Number.MAX_VALUE, s: 'a'.repeat(100_000) },
+      { n: most, x: Number.NaN, s: '' },
+      { n: least, x: 5e-324, s: '\u{10FFFF}\uFFFF\uFEFF' },
+      { n: most, x: -0, s: null },
+      { n: least, x: Number.MAX_VALUE, s: 'é' },
+      { n: null, x: null, s: null },
+    ];
+    const times = [Number.MIN_SAFE_INTEGER, 0, NOW, NOW - 1, Number.MAX_SAFE_INTEGER];
+    let fold: Uint8Array | undefined;
+    for (const happened of times)
+      for (const row of rows) fold = folder.fold(fold, [event(0, { happened, ...row })], NOW);
+    const view = read({ parts: [part(fold as Uint8Array)] });
+    expect(['rows', 'sum_n'].map((name) => valueOf(view, name))).toEqual([14n, -6n]);
+  });
+
   it('does not lose its tiles to one event that a wrong clock put far ahead', () => {
     let fold: Uint8Array | undefined;
     for (let hour = 200; hour >= 0; hour--) fold = folder.fold(fold, [event(hour * 60)], NOW);
