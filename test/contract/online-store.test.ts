@@ -531,6 +531,38 @@ describe.each(everyOnlineStoreKind())('the online store on $name', ({ name: kind
       await Promise.all([earlier.close(), later.close()]);
     });
 
+    it('that a later one fences while it looks whether it is still open writes nothing', async () => {
+      let open = 1;
+      const takeOver = async (): Promise<void> => {
+        const link = { version: 'passed@1', run: 2, entity: 'thing', lifetimeMs: forEver, isOpen: async () => true };
+        const later = await store.run(link);
+        open = 2;
+        for (const node of later.nodes) {
+          await later.begin(node);
+          await later.write(node, later.nodeOf('thing', key('passed')) === node ? [base('passed', 'late')] : []);
+          await later.mark(node);
+        }
+        await later.close();
+      };
+      const isOpen = async (): Promise<boolean> => {
+        if (open === 2) return false;
+        await takeOver();
+        // As it was when it was asked.
+        return true;
+      };
+      const earlier = await store.run({ version: 'passed@1', run: 1, entity: 'thing', lifetimeMs: forEver, isOpen });
+      const node = earlier.nodeOf('thing', key('passed'));
+      const writing = async (): Promise<void> => {
+        await earlier.begin(node);
+        await earlier.write(node, [base('passed', 'ghost')]);
+        await earlier.mark(node);
+      };
+      await expect(writing()).rejects.toThrow();
+      expect(await read(store, [ref('passed', 'passed@1')])).toEqual([{ base: 'late', parts: [] }]);
+      expect(await runsMarked(store, 'passed@1')).toEqual([2]);
+      await earlier.close();
+    });
+
     it('is not fenced by a run of another version, nor of another project', async () => {
       const mine = await openRun(store, 1, 'apart@1');
       for (const node of mine.nodes) await mine.begin(node);
