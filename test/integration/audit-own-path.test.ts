@@ -6,22 +6,16 @@ import { describe, expect, it } from 'vitest';
 import { parseTimestamp } from '../../src/core/index.ts';
 import type { Expectation, Manifest } from '../../src/definitions/index.ts';
 import { auditTrainingSet, createTrainingSet } from '../../src/offline/index.ts';
-import { importEdited } from '../support/edited-modules.ts';
 import { definitionsOf, fields, TYPES, worldOfEach } from '../support/offline-world.ts';
 import { oneView } from '../support/one-view.ts';
+import { type MakesSets, type ReadingMistake, withMistake } from '../support/reading-mistakes.ts';
 
 const world = worldOfEach();
 const { string, timestamp, int64, float64 } = TYPES;
 
-type Offline = { readonly createTrainingSet: typeof createTrainingSet };
-
 /** Makes the set with a line of src/offline changed; resolves with the message of the audit as it is, null where that finds nothing. */
-async function auditOf(manifest: Manifest, spine: string, file: string, line: string, instead: string) {
-  const edits = [{ file: `src/offline/${file}`, line, instead }];
-  const changed = await importEdited<Offline>('src/offline/index.ts', `${file} ${instead}`, {
-    edits,
-    own: ['src/offline/'],
-  });
+async function auditOf(manifest: Manifest, spine: string, mistake?: ReadingMistake) {
+  const by: MakesSets = mistake === undefined ? { createTrainingSet } : await withMistake(mistake);
   const deps = { ...world.deps, definitions: definitionsOf(manifest, world.directory) };
   const request = {
     service: 's',
@@ -31,16 +25,12 @@ async function auditOf(manifest: Manifest, spine: string, file: string, line: st
     labels: [],
     boundary: 'at',
   } as const;
-  const make = (by: Offline, out: string) => by.createTrainingSet(deps, { ...request, out: world.path(out) });
-  const audit = (id: string): Promise<string | null> =>
-    auditTrainingSet(deps, id).then(
-      () => null,
-      (error: Error) => error.message,
-    );
-  return audit((await make(changed, 'changed.parquet')).id);
+  const { id } = await by.createTrainingSet(deps, { ...request, out: world.path('set.parquet') });
+  return auditTrainingSet(deps, id).then(
+    () => null,
+    (error: Error) => error.message,
+  );
 }
-
-const SAME = '  if (snapshot !== null)\n    await checkFolders(';
 
 async function spineAt(time: string): Promise<string> {
   const path = world.path('spine.parquet');
@@ -57,14 +47,7 @@ describe('an audit finds a set that was made', () => {
     const spine = world.path('spine.csv');
     const plain = Array.from({ length: 31_000 }, () => 'x,2024-03-10 08:00:00\n');
     await writeFile(spine, `id,t\n${plain.join('')}x,2024-03-10 10:00:00+02:00\n`);
-    const line = '  if (declared.length === 0) return scan;\n';
-    const found = await auditOf(
-      oneView(events, columns),
-      spine,
-      'training-sets/load-spine.ts',
-      line,
-      '  return scan;\n',
-    );
+    const found = await auditOf(oneView(events, columns), spine, 'of a spine whose times were guessed');
     expect(found).toContain('row 31000, t: got "2024-03-10T10:00:00Z", and the spine has "2024-03-10 10:00:00+02:00"');
   });
 
@@ -75,9 +58,7 @@ describe('an audit finds a set that was made', () => {
     ]);
     const spine = world.path('spine.parquet');
     await world.select(`COPY (SELECT NULL::VARCHAR AS id, TIMESTAMP '2023-01-15' AS t) TO '${spine}'`);
-    const line = 'AS SELECT *, row_number() OVER () - 1 AS __hr_spine, epoch_us(${at})';
-    const instead = line.replace('*', "* REPLACE (coalesce(id, 'x') AS id)");
-    const found = await auditOf(oneView(events, columns), spine, 'training-sets/load-spine.ts', line, instead);
+    const found = await auditOf(oneView(events, columns), spine, 'with a value where the spine has none');
     expect(found).toContain('row 0, id: got "x", and the spine has "null"');
   });
 
@@ -91,8 +72,7 @@ describe('an audit finds a set that was made', () => {
     const unique: readonly Expectation[] = [{ rule: 'unique', columns: ['order'], onFail: 'quarantine' }];
     const manifest = oneView(events, columns, { source: { expect: unique } });
     const spine = await spineAt('2023-01-15');
-    const line = "const order = ['__hr_known NULLS LAST', '__hr_event', ";
-    const found = await auditOf(manifest, spine, 'checks/sound-rows.ts', line, "const order = ['__hr_event', ");
+    const found = await auditOf(manifest, spine, 'by a rule that let a row take away one that was known before it');
     expect(found).toContain('row 0, v__order: got null, expected "1"');
   });
 
@@ -104,8 +84,7 @@ describe('an audit finds a set that was made', () => {
     ]);
     const most: readonly Expectation[] = [{ rule: 'between', column: 'v', min: null, max: 5, onFail: 'quarantine' }];
     const manifest = oneView(events, columns, { source: { expect: most } });
-    const line = '`${column} > ${literal(rule.max)}`';
-    const found = await auditOf(manifest, await spineAt('2023-01-15'), 'checks/rule-sql.ts', line, "'false'");
+    const found = await auditOf(manifest, await spineAt('2023-01-15'), 'by a rule of values that let too much through');
     expect(found).toContain('row 0, v__v: got 9, expected 1');
   });
 
@@ -115,14 +94,7 @@ describe('an audit finds a set that was made', () => {
     await world.select(
       `COPY (SELECT 'x' AS key, TIMESTAMP '2024-01-01' AS "at", [1.5, 2.5]::DOUBLE[] AS v) TO '${path}'`,
     );
-    const line = '  return castOfItems(cast, type, (expression) => expression);';
-    const found = await auditOf(
-      oneView(path, columns),
-      await spineAt('2024-01-02'),
-      'sources/sql-text.ts',
-      line,
-      '  return plain(type);',
-    );
+    const found = await auditOf(oneView(path, columns), await spineAt('2024-01-02'), 'of lists that were rounded');
     expect(found).toContain(`row 1, column "v" of ${path} holds "[1.5, 2.5]", which is no list(int64)`);
   });
 
@@ -131,9 +103,7 @@ describe('an audit finds a set that was made', () => {
     const path = world.path('events.csv');
     await writeFile(path, 'key,at,v\nx,2024-01-01T00:00:00Z,1_000\n');
     const manifest = oneView(path, columns, { source: { kind: 'csv' } });
-    const line = '      return wholeText(to, why);';
-    const instead = '      return { value: (text) => plainCast(text, to), refusals: [] };';
-    const found = await auditOf(manifest, await spineAt('2024-01-02'), 'sources/text-casts.ts', line, instead);
+    const found = await auditOf(manifest, await spineAt('2024-01-02'), 'of texts that were no numbers');
     expect(found).toContain(`row 1, column "v" of ${path} holds "1_000", which is no int64`);
   });
 
@@ -143,14 +113,7 @@ describe('an audit finds a set that was made', () => {
     await world.select(
       `COPY (SELECT 'x' AS key, TIMESTAMP '2024-01-01' AS "at", TIMESTAMP 'infinity' AS until) TO '${path}'`,
     );
-    const line = "refusals: times === 'any' ? [] : [far] };";
-    const found = await auditOf(
-      oneView(path, columns),
-      await spineAt('2024-01-02'),
-      'sources/sql-text.ts',
-      line,
-      'refusals: far && [] };',
-    );
+    const found = await auditOf(oneView(path, columns), await spineAt('2024-01-02'), 'of a time that no value can be');
     expect(found).toContain(`row 1, column "until" of ${path} holds "infinity", which is no timestamp`);
   });
 
@@ -161,14 +124,10 @@ describe('an audit finds a set that was made', () => {
       { key: 'x', at: at('01'), known: at('01'), v: 1 },
       { key: 'x', at: at('10'), known: at('20'), v: 2 },
     ]);
-    const line = 'THEN greatest(${known}, __hr_event, __hr_released) END`';
-    const instead = 'THEN greatest(__hr_event, __hr_released) END`';
     const found = await auditOf(
       oneView(events, columns),
       await spineAt('2023-01-15'),
-      'facts/derived-columns.ts',
-      line,
-      instead,
+      'of rows before they were known',
     );
     expect(found).toContain('row 0, v__v: got 2, expected 1');
   });
@@ -180,8 +139,11 @@ describe('an audit finds a set that was made', () => {
     await writeFile(path, 'key,at,v\nx,2024-01-01T23:30:00Z,2\n');
     const options = { source: { kind: 'csv', partitions: { dt: 'date' } } } as const;
     const manifest = oneView(world.path('dt=*/events.csv'), columns, options);
-    const line = '  if (times !== undefined) refuseDenied(source, path, times);';
-    const found = await auditOf(manifest, await spineAt('2024-01-02 12:00:00'), 'facts/check-folders.ts', line, '');
+    const found = await auditOf(
+      manifest,
+      await spineAt('2024-01-02 12:00:00'),
+      'of a file with a row that its folder’s date denies',
+    );
     expect(found).toContain(`row 1 of ${path} is of 2024-01-01T23:30:00Z, which its folder dt=2024-01-02 denies`);
   });
 });
@@ -191,7 +153,5 @@ it('a set that was made rightly is found right', async () => {
   const events = await world.put('events.parquet', columns, [
     { key: 'x', at: parseTimestamp('2023-01-01T00:00:00Z') ?? null, v: 1 },
   ]);
-  expect(
-    await auditOf(oneView(events, columns), await spineAt('2023-01-15'), 'facts/open-facts.ts', SAME, SAME),
-  ).toBeNull();
+  expect(await auditOf(oneView(events, columns), await spineAt('2023-01-15'))).toBeNull();
 });

@@ -3,9 +3,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Field, Micros, Row, Value } from '../../src/core/index.ts';
+import type { Field, Row, Value } from '../../src/core/index.ts';
 import type { FeatureSpec, Manifest, SourceSpec, UserFunction } from '../../src/definitions/index.ts';
-import type { EventLog } from '../../src/events/index.ts';
 import { mayLack, resolveService } from '../../src/definitions/index.ts';
 import { auditTrainingSet, ERROR_COLUMN, writeFeatureFile } from '../../src/offline/index.ts';
 import { eventLogWorld } from '../support/event-logs.ts';
@@ -19,11 +18,10 @@ import {
   sourceOf,
   TYPES,
   viewOf,
-  writeCuts,
-  type WrittenCut,
   worldOfAll,
 } from '../support/offline-world.ts';
 import { type Boundary, expectRows, oracleTrainingSet, type World } from '../support/oracle.ts';
+import { countedRows, type PushedBatch, writePushes } from '../support/pushed-rows.ts';
 import { runs } from '../support/tier.ts';
 
 const MINUTE = 60_000_000;
@@ -134,7 +132,6 @@ const push = fc.record({
   isVoid: fc.constantFrom(false, false, false, true),
   endsCut: fc.boolean(),
 });
-type Push = typeof push extends fc.Arbitrary<infer P> ? P : never;
 
 const FUNCTIONS: Record<string, UserFunction> = {
   'source/events/derive/doubled': (given: { f64: number | null }) => (given.f64 === null ? null : given.f64 * 2),
@@ -237,40 +234,6 @@ function outputFields(manifest: Manifest, service: Setting['service']): Field[] 
   });
 }
 
-/** Writes pushes to the logs of two writers; gives their rows as they were acknowledged, with their places. */
-async function writePushes(log: EventLog, source: SourceSpec, pushes: readonly Push[]) {
-  const placed = new Map<Row, { knownMicros: Micros; writer: number; offset: number }>();
-  for (const which of [0, 1]) {
-    const own = pushes.filter(({ writer }) => writer === which);
-    if (own.length === 0) continue;
-    const writer = await log.register();
-    const cuts: WrittenCut['batches'][number][][] = [[]];
-    let offset = 0;
-    for (const { rows, knownMicros, isVoid, endsCut } of own) {
-      cuts.at(-1)?.push({ source, rows: rows.map((one) => ({ row: one as Row, knownMicros })), isVoid });
-      for (const one of rows) {
-        if (!isVoid) placed.set(one as Row, { knownMicros, writer: writer.writer, offset });
-        offset++;
-      }
-      if (endsCut) cuts.push([]);
-    }
-    await writeCuts(
-      writer,
-      cuts.map((batches) => ({ batches })),
-    );
-  }
-  return placed;
-}
-
-/** The rows that count, by the definition: with a boundary those of files up to it, those of the log past it. */
-function countedRows({ pushes, completeAfterMinutes }: Setting, files: readonly Row[], pushed: readonly Row[]): Row[] {
-  if (pushes === 'keep' || (pushed.length === 0 && completeAfterMinutes === 0)) return [...files, ...pushed];
-  const times = files.flatMap(({ at }) => (typeof at === 'number' ? [at] : []));
-  const boundary = Math.max(-Infinity, ...times) - completeAfterMinutes * MINUTE;
-  const isPast = ({ at }: Row) => typeof at !== 'number' || at > boundary;
-  return [...files.filter(({ at }) => typeof at === 'number' && at <= boundary), ...pushed.filter(isPast)];
-}
-
 describe('a training set', () => {
   it('holds what the oracle computes, for every aggregation, type and edge, and so does a batch', async () => {
     let run = 0;
@@ -292,9 +255,10 @@ describe('a training set', () => {
           }
           await world.put(`${folder}-spine.parquet`, SPINE, spine as Row[]);
           const manifest = manifestFor(given, `${folder}-events-*.parquet`);
+          const source = manifest.sources['events'] as SourceSpec;
           const logs = await eventLogWorld();
           const log = await logs.open();
-          const pushed = await writePushes(log, manifest.sources['events'] as SourceSpec, pushes);
+          const pushed = await writePushes(log, source, pushes as readonly PushedBatch[]);
           const definitions = definitionsOf(manifest, world.directory, FUNCTIONS);
           const deps = { ...world.deps, definitions, log, dataDirectory: folder };
           const out = `${folder}-out.parquet`;
@@ -316,7 +280,7 @@ describe('a training set', () => {
           const oracle: World = {
             manifest,
             functions: new Map(Object.entries(FUNCTIONS)),
-            rows: { events: countedRows(given, rows as Row[], [...pushed.keys()]) },
+            rows: { events: countedRows(source, rows as Row[], [...pushed.keys()]) },
             pushed,
           };
           const expected = oracleTrainingSet(oracle, given.service, spine as Row[], 'when', given.boundary);

@@ -6,19 +6,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { releaseQuarantined } from '../../src/control/index.ts';
-import {
-  compareValues,
-  MICROS_PER_MINUTE,
-  type Micros,
-  type Row,
-  stringifyJson,
-  type Value,
-} from '../../src/core/index.ts';
+import { MICROS_PER_MINUTE, type Micros, type Row, type Value } from '../../src/core/index.ts';
 import type { Expectation, SourceSpec } from '../../src/definitions/index.ts';
 import { auditTrainingSet, createTrainingSet, quarantinedFileRows } from '../../src/offline/index.ts';
 import { asJson, NOW, openPushesWorld, type PushesWorld, shopManifest } from '../support/materialize-pushes.ts';
 import { fields, readParquet, TYPES, writeParquet } from '../support/offline-world.ts';
 import { lmdb } from '../support/online-stores.ts';
+import { breaksValueRule, contentOf, type SoundRow, soundRows } from '../support/quarantine-oracle.ts';
 import { runs } from '../support/tier.ts';
 
 const { string, timestamp, int64, float64 } = TYPES;
@@ -26,9 +20,6 @@ const COLUMNS = fields({ shop: string, at: timestamp, id: int64, price: float64,
 const SHOPS = ['a', 'b'];
 const UNIQUE: Expectation = { rule: 'unique', columns: ['id'], onFail: 'quarantine' };
 const BETWEEN: Expectation = { rule: 'between', column: 'price', min: 0, max: 5, onFail: 'quarantine' };
-const isBroken = (rules: readonly Expectation[], { price }: Row): boolean =>
-  rules.includes(BETWEEN) && ((price as number) < 0 || (price as number) > 5);
-
 const STEP_MINUTES = 10;
 const row = fc.record({
   shop: fc.constantFrom(...SHOPS),
@@ -51,41 +42,12 @@ const fileRow = ({ shop, minute, lag, id, price }: Drawn): Row => {
   return { shop, at: minutes(minute), id, price, known: minutes(minute + lag) };
 };
 
-interface Fact {
-  readonly row: Row;
-  readonly known: Micros;
-}
-
-const contentOf = (one: Row): string => stringifyJson(asJson(COLUMNS, one));
-
-/** Rows of files as they come to be known: each a fact, or set apart for what it holds or for one that is there already. */
-function factsOfFiles(
-  rows: readonly Row[],
-  rules: readonly Expectation[],
-  released: ReadonlyMap<string, Micros>,
-): Fact[] {
-  const since = (one: Row, known: Micros): Micros => Math.max(known, released.get(contentOf(one)) ?? Infinity);
-  const arriving = rows.map((one): Fact => {
-    const known = one['known'] as Micros;
-    return { row: one, known: isBroken(rules, one) ? since(one, known) : known };
-  });
-  const order = ['at', ...COLUMNS.map(({ name }) => name)];
-  const byContent = (a: Row, b: Row) =>
-    order.reduce((found, name) => found || compareValues(a[name] ?? null, b[name] ?? null), 0);
-  arriving.sort((a, b) => a.known - b.known || byContent(a.row, b.row));
-  const there = new Set<Value>();
-  return arriving.map((fact) => {
-    const id = fact.row['id'] ?? null;
-    if (!rules.includes(UNIQUE) || id === null || fact.known === Infinity) return fact;
-    if (there.has(id)) return { ...fact, known: since(fact.row, fact.known) };
-    there.add(id);
-    return fact;
-  });
-}
-
 /** Count and sum of a shop at a time. */
-function valuesAt(facts: readonly Fact[], shop: string, at: Micros): Value[] {
-  const own = facts.filter(({ row: one, known }) => one['shop'] === shop && known <= at && (one['at'] as Micros) <= at);
+function valuesAt(facts: readonly SoundRow[], shop: string, at: Micros): Value[] {
+  const isKnown = (known: Micros | null): boolean => known !== null && known <= at;
+  const own = facts.filter(
+    ({ row: one, knownMicros }) => one['shop'] === shop && isKnown(knownMicros) && (one['at'] as Micros) <= at,
+  );
   const sum = own.reduce((total, { row: one }) => total + (one['price'] as number), 0);
   return [BigInt(own.length), own.length === 0 ? null : sum];
 }
@@ -124,7 +86,7 @@ it('is what was read online at each moment, whatever became known or was put bac
           { columns: COLUMNS, manifest: (path) => shopManifest(path, more) },
         );
         try {
-          await check(world, rules, drawn.map(fileRow), steps);
+          await check(world, drawn.map(fileRow), steps);
         } finally {
           await world.close();
         }
@@ -136,12 +98,11 @@ it('is what was read online at each moment, whatever became known or was put bac
 
 async function check(
   world: PushesWorld,
-  rules: readonly Expectation[],
   rows: readonly Row[],
   steps: readonly (typeof step extends fc.Arbitrary<infer T> ? T : never)[],
 ): Promise<void> {
   const released = new Map<string, Micros>();
-  const pushed: Fact[] = [];
+  const pushed: SoundRow[] = [];
   const held: Row[] = [];
   const ingestion = world.openIngestion();
   const source = world.manifest.sources['sales'] as SourceSpec;
@@ -157,8 +118,8 @@ async function check(
     for (const { shop, price, isStated } of some) {
       const one: Row = { shop, at: now - MICROS_PER_MINUTE, id: null, price, known: isStated ? now : null };
       await ingestion.push('sales', [asJson(COLUMNS, one)]);
-      if (isBroken(rules, one)) held.push(one);
-      else pushed.push({ row: one, known: now });
+      if (breaksValueRule(source, one)) held.push(one);
+      else pushed.push({ row: one, knownMicros: now });
     }
     const inFiles = await quarantinedFileRows(world.deps, source, 100);
     const inLog = await world.quarantine.rows('sales');
@@ -166,7 +127,7 @@ async function check(
     const ids = chosen.flat();
     if (ids.length > 0) {
       for (const { id, row: text } of inFiles) {
-        const content = contentOf(parsed(text));
+        const content = contentOf(source, parsed(text));
         if (ids.includes(id) && !released.has(content)) released.set(content, now);
       }
       await releaseQuarantined(
@@ -176,8 +137,8 @@ async function check(
       for (const { id, row: text } of inLog) {
         if (!ids.includes(id)) continue;
         const one = parsed(text);
-        const at = held.findIndex((each) => contentOf(each) === contentOf(one));
-        pushed.push(...held.splice(at, 1).map((each) => ({ row: each, known: now })));
+        const at = held.findIndex((each) => contentOf(source, each) === contentOf(source, one));
+        pushed.push(...held.splice(at, 1).map((each) => ({ row: each, knownMicros: now })));
       }
     }
     await world.run();
@@ -186,7 +147,7 @@ async function check(
       asked.push({ shop, when: now });
       seen.push([count, sum]);
       const then = [...pushed];
-      expected.push(() => valuesAt([...factsOfFiles(rows, rules, released), ...then], shop, now));
+      expected.push(() => valuesAt([...soundRows(source, rows, released), ...then], shop, now));
     }
   }
   await ingestion.close();

@@ -19,6 +19,7 @@ import {
 } from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
+import { breaksValueRule, contentOf, soundRows } from '../support/quarantine-oracle.ts';
 import { rows as tierRows, runs } from '../support/tier.ts';
 
 const SHOPS = ['a', 'b', 'c'];
@@ -60,49 +61,6 @@ const step = fc.oneof(
   },
 );
 
-// The naive checker, apart from the product's.
-function isBroken(rule: Expectation, { shop, price }: Row): boolean {
-  const value = price as number | null;
-  if (rule.rule === 'notNull') return value === null;
-  if (rule.rule === 'oneOf') return shop !== null && !['a', 'b'].includes(shop as string);
-  if (rule.rule !== 'between' || value === null) return false;
-  if (Number.isNaN(value)) return true;
-  return (rule.min !== null && value < (rule.min as number)) || (rule.max !== null && value > (rule.max as number));
-}
-
-const contentOf = ({ shop, at, price }: Row): string =>
-  JSON.stringify([shop, at, price === null ? null : String(price)]);
-
-/** Rows of files that count, all files together. */
-function soundFileRows(all: readonly Row[], rules: readonly Expectation[], released: ReadonlySet<string>): Row[] {
-  const apart = rules.filter(({ onFail }) => onFail === 'quarantine');
-  const sound = all.filter((one) => released.has(contentOf(one)) || !apart.some((rule) => isBroken(rule, one)));
-  const isDouble = (one: Row): boolean =>
-    apart.some((rule) => {
-      if (rule.rule !== 'unique' || rule.columns.some((name) => one[name] === null)) return false;
-      const same = sound.filter((other) => rule.columns.every((name) => Object.is(other[name], one[name])));
-      const first = same.toSorted(byOrder)[0] as Row;
-      // Of rows that hold the same any one may stay.
-      return (
-        contentOf(first) !== contentOf(one) ||
-        same.findIndex((other) => contentOf(other) === contentOf(one)) !== same.indexOf(one)
-      );
-    });
-  return sound.filter((one) => released.has(contentOf(one)) || !isDouble(one));
-}
-
-/** By when it happened, then by what it holds, null before all; NaN is the greatest number. */
-function byOrder(a: Row, b: Row): number {
-  for (const name of ['at', 'shop', 'at', 'price']) {
-    const [x, y] = [a[name] as Value, b[name] as Value];
-    if (Object.is(x, y)) continue;
-    if (x === null || y === null) return x === null ? -1 : 1;
-    if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) ? 1 : -1;
-    return x < y ? -1 : 1;
-  }
-  return 0;
-}
-
 const [lmdb, ...others] = onlineStoreKinds();
 const kinds = tierRows(lmdb === undefined ? [] : [lmdb], others);
 
@@ -123,7 +81,7 @@ describe.each(kinds)('on $name', (kind) => {
               knownTime: { kind: 'column', column: 'at' },
             });
             try {
-              await check(world, rules, pushes, steps);
+              await check(world, pushes, steps);
             } finally {
               await world.close();
             }
@@ -138,21 +96,16 @@ describe.each(kinds)('on $name', (kind) => {
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-async function check(
-  world: PushesWorld,
-  rules: readonly Expectation[],
-  pushes: SourceSpec['pushes'],
-  steps: readonly Step[],
-): Promise<void> {
+async function check(world: PushesWorld, pushes: SourceSpec['pushes'], steps: readonly Step[]): Promise<void> {
   const files = new Map<string, readonly Row[]>([['1', [{ shop: 'a', at: NOW - 20 * MICROS_PER_MINUTE, price: 5 }]]]);
   await world.file('sales1.parquet', files.get('1') as Row[]);
   const pushed: Row[] = [];
   const held: Row[] = [];
-  const released = new Set<string>();
+  const released = new Map<string, Micros>();
+  const source = world.manifest.sources['sales'] as SourceSpec;
   /** What the last run saw of the files. */
   let seen: { readonly rows: readonly Row[]; readonly boundary: Micros } = { rows: [], boundary: -Infinity };
   const ingestion: Ingestion = world.openIngestion();
-  const apart = rules.filter(({ onFail }) => onFail === 'quarantine');
   let keys = 0;
   const toRows = (
     some: Step & { rows: readonly { shop: string | null; minutesAgo: number; price: number | null }[] },
@@ -168,7 +121,7 @@ async function check(
         const key = one.isKeyed ? `key ${keys++}` : undefined;
         const json = own.map((each) => asJson(SALE_COLUMNS, each));
         const result = await ingestion.push('sales', json, key);
-        const bad = own.filter((each) => apart.some((rule) => isBroken(rule, each)));
+        const bad = own.filter((each) => breaksValueRule(source, each));
         expect([result.accepted, result.quarantined ?? 0]).toEqual([own.length - bad.length, bad.length]);
         if (key !== undefined) expect(await ingestion.push('sales', json, key)).toMatchObject({ duplicate: true });
         held.push(...bad);
@@ -181,23 +134,22 @@ async function check(
         continue;
       }
       case 'release': {
-        const source = world.manifest.sources['sales'] as SourceSpec;
         const inFiles = await quarantinedFileRows(world.deps, source, 1000);
         const inLog = await world.quarantine.rows('sales');
         const chosen = <T>(all: readonly T[]): readonly T[] => all.slice(0, Math.ceil(all.length * one.share));
         const ids = [...chosen(inFiles), ...chosen(inLog)].map(({ id }) => id);
         if (ids.length === 0) continue;
         // Told by what they hold, as the ids are the product's own.
-        const isTaken = ({ row: text }: { readonly row: string }) => released.add(contentOfJson(text));
-        const back = inLog.filter(({ id }) => ids.includes(id)).map(({ row: text }) => contentOfJson(text));
+        const isTaken = ({ row: text }: { readonly row: string }) => released.set(contentOfJson(source, text), NOW);
+        const back = inLog.filter(({ id }) => ids.includes(id)).map(({ row: text }) => contentOfJson(source, text));
         inFiles.filter(({ id }) => ids.includes(id)).forEach(isTaken);
         await releaseQuarantined(
           { offline: world.deps, quarantine: world.quarantine, ingestion: async () => ingestion },
           { source: 'sales', ids, by: 'test', reason: null },
         );
         for (const content of back) {
-          released.add(content);
-          const at = held.findIndex((each) => contentOf(each) === content);
+          released.set(content, NOW);
+          const at = held.findIndex((each) => contentOf(source, each) === content);
           expect(at).toBeGreaterThanOrEqual(0);
           pushed.push(...held.splice(at, 1));
         }
@@ -205,11 +157,8 @@ async function check(
       }
       case 'materialize': {
         await world.run({ incremental: one.incremental });
-        const sound = soundFileRows(
-          [...files].sort().flatMap(([, own]) => own),
-          rules,
-          released,
-        );
+        const all = [...files].sort().flatMap(([, own]) => own);
+        const sound = soundRows(source, all, released).map(({ row: one }) => one);
         const newest = Math.max(-Infinity, ...sound.map(({ at }) => at as Micros));
         seen = { rows: sound, boundary: pushes === 'keep' ? -Infinity : newest };
         await expectTrainingSet(world, counted());
@@ -219,9 +168,9 @@ async function check(
   }
 }
 
-function contentOfJson(text: string): string {
+function contentOfJson(source: SourceSpec, text: string): string {
   const { shop = null, at, price = null } = JSON.parse(text) as { shop?: string; at: string; price?: number | string };
-  return contentOf({ shop, at: Date.parse(at) * 1000, price: typeof price === 'string' ? Number.NaN : price });
+  return contentOf(source, { shop, at: Date.parse(at) * 1000, price: typeof price === 'string' ? Number.NaN : price });
 }
 
 function expectedOf(world: PushesWorld, rows: readonly Row[], shop: string): readonly Value[] {

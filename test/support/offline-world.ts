@@ -334,6 +334,8 @@ export interface WrittenCut {
     readonly source: SourceSpec;
     readonly rows: readonly PushedRow[];
     readonly isVoid?: boolean;
+    /** It was quarantined before. */
+    readonly isPutBack?: boolean;
   }[];
 }
 
@@ -341,7 +343,9 @@ export interface WrittenCut {
 export async function writeCuts(writer: LogWriter, cuts: readonly WrittenCut[]): Promise<void> {
   if (writer.cut === 0) await writer.openCut(new Map());
   for (const { batches } of cuts) {
-    const entries = await Promise.all(batches.map(({ source, rows }) => writer.append({ source, rows })));
+    const entries = await Promise.all(
+      batches.map(({ source, rows, isPutBack }) => writer.append({ source, rows, ...(isPutBack && { isPutBack }) })),
+    );
     const voids = entries.flatMap(({ offset }, i) => (batches[i]?.isVoid === true ? [offset] : []));
     const ended = writer.cut;
     await writer.openCut(new Map());

@@ -14,6 +14,8 @@ export interface World {
   readonly rows: Readonly<Record<string, readonly Row[]>>;
   /** Of rows that were pushed: when they arrived, and their place in the log. The others are of files. */
   readonly pushed?: ReadonlyMap<Row, Readonly<Record<'knownMicros' | 'writer' | 'offset', number>>>;
+  /** Of rows that were quarantined and put back: since when they count. */
+  readonly released?: ReadonlyMap<Row, Micros>;
   /** Stands in for derived columns of kind `sql`, by `source.column`. */
   readonly sql?: Readonly<Record<string, (row: Row) => Value>>;
 }
@@ -53,11 +55,12 @@ export function oracleView(
     const eventMicros = row[source.eventTime] as Micros | null;
     if (eventMicros === null) continue;
     const pushed = world.pushed?.get(declared);
-    const knownMicros =
+    const ownKnown =
       pushed === undefined
         ? knownTime(source, row, eventMicros)
         : Math.max(statedKnown(source, row) ?? pushed.knownMicros, eventMicros);
-    if (knownMicros === null) continue;
+    if (ownKnown === null) continue;
+    const knownMicros = Math.max(ownKnown, world.released?.get(declared) ?? -Infinity);
     if (!view.keyColumns.every((column, i) => sameKey(row[column] as Value, key[i] as Value))) continue;
     const isVisible =
       boundary === 'at' ? eventMicros <= time && knownMicros <= time : eventMicros < time && knownMicros < time;
