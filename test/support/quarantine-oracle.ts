@@ -22,7 +22,7 @@ export function breaksValueRule({ expect = [] }: Pick<SourceSpec, 'expect'>, row
 }
 
 function isBroken(rule: Expectation, row: Row): boolean {
-  if (rule.rule === 'unique' || rule.rule === 'fresh') return false;
+  if (!('column' in rule)) return false;
   const value = row[rule.column] ?? null;
   if (rule.rule === 'notNull') return value === null;
   if (value === null) return false;
