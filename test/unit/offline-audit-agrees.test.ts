@@ -2,6 +2,8 @@
 
 import { expect, it } from 'vitest';
 import { agrees } from '../../src/offline/audit/agrees.ts';
+import { sameValue } from '../../src/offline/audit/same-value.ts';
+import type { Value } from '../../src/core/index.ts';
 import { planTrainingSet } from '../../src/offline/plan.ts';
 import { fields, latest, TYPES, windowed } from '../support/offline-world.ts';
 import { oneView } from '../support/one-view.ts';
@@ -40,4 +42,37 @@ it.each(['sum', 'mean'])('%s may differ by the order of adding', (op) => {
   expect(isSame(op, 0.1 + 0.2, 0.3)).toBe(true);
   expect(isSame(op, 1e6 + 1e-6, 1e6)).toBe(true);
   expect(isSame(op, 1 + 1e-6, 1)).toBe(false);
+});
+
+const f32 = (...items: number[]) => Float32Array.from(items);
+
+it.each<readonly [Value, Value]>([
+  [-0, 0],
+  [Number.NaN, Number.NaN],
+  [
+    [1, -0, null],
+    [1, 0, null],
+  ],
+  [[[-0]], [[0]]],
+  [f32(-0, 1), f32(0, 1)],
+  [null, null],
+  ['a', 'a'],
+  [Uint8Array.of(1), Uint8Array.of(1)],
+  [3n, 3n],
+])('%o and %o are the same value', (a, b) => {
+  expect([sameValue(a, b), sameValue(b, a)]).toEqual([true, true]);
+});
+
+it.each<readonly [Value, Value]>([
+  [0, null],
+  [0, 5e-324],
+  [Number.NaN, 0],
+  [[0, 1], [0]],
+  [[0], [null]],
+  [f32(0, 1), f32(0, 2)],
+  ['a', 'b'],
+  [Uint8Array.of(1), Uint8Array.of(2)],
+  [3n, 4n],
+])('%o and %o are two values', (a, b) => {
+  expect([sameValue(a, b), sameValue(b, a)]).toEqual([false, false]);
 });

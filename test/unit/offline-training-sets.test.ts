@@ -163,6 +163,24 @@ describe('createTrainingSet', () => {
     expect(await read(path, { newest__point: vector })).toEqual([{ newest__point: point }, { newest__point: null }]);
   });
 
+  it('reads vectors and lists of a CSV spine', async () => {
+    const [vector, words] = [{ kind: 'vector', size: 2 } as const, { kind: 'list', of: string } as const];
+    const given = [{ kind: 'request', name: 'request', columns: fields({ point: vector, words }) }] as const;
+    const manifest = manifestOf({
+      onDemandViews: { sums: onDemandOf('sums', fields({ total: float64 }), given) },
+      services: { s: { name: 's', members: [{ kind: 'onDemand', role: 'sums', view: 'sums', features: ['total'] }] } },
+    });
+    const sums: UserFunction = ({ request }: { request: { point: Float32Array; words: string[] } }) => ({
+      total: request.point.reduce((sum, item) => sum + item, 0) + 100 * request.words.length,
+    });
+    const spine = world.path('spine.csv');
+    await writeFile(spine, 'when,point,words\n2026-01-01,"[1.5, 2]","[x, y]"\n2026-01-01,"[-1, 0]",[]\n');
+    const deps = world.depsOf(manifest, { 'onDemand/sums': sums });
+    const { path, id } = await world.train(deps, spine);
+    expect(await read(path, { sums__total: float64 })).toEqual([{ sums__total: 203.5 }, { sums__total: -1 }]);
+    expect(await auditTrainingSet(deps, id)).toMatchObject({ isClean: true, notes: [] });
+  });
+
   it('records what it was made from, and reports the rows that match nothing', async () => {
     await writeInputs();
     const record = await make({ name: 'first' });

@@ -3,7 +3,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   absentValueOf,
-  compareValues,
   contentHash,
   type ErrorDetail,
   type Field,
@@ -24,6 +23,7 @@ import type { TrainingSetRecord } from '../training-sets/record.ts';
 import { rawColumn } from './raw-files.ts';
 import { readCell } from './read-cell.ts';
 import type { Sample } from './read-sample.ts';
+import { sameValue } from './same-value.ts';
 
 export interface SpineCheck {
   /** Times, keys and request columns of the set that differ from its spine, in the sampled rows. */
@@ -121,7 +121,7 @@ async function compareSpine(
         const raw = chunk.getColumnVector(i).getItem(row);
         const value = readCell(type, raw, types.get(name.toLowerCase()) ?? '');
         const wanted = value === null ? (absent[i]?.() ?? null) : value;
-        if (wanted === INVALID || compareValues(wanted, asked[name] ?? null) !== 0)
+        if (wanted === INVALID || !sameValue(wanted, asked[name] ?? null))
           mistakes.push({
             path: `row ${before + row}, ${name}`,
             message: `got ${shown(type, asked[name] ?? null)}, and the spine has ${JSON.stringify(String(raw).slice(0, 100))}`,

@@ -12,7 +12,7 @@ import { pinPath } from '../sources/pin-path.ts';
 import { type PinnedSnapshot, readPinned } from '../sources/pinned-snapshot.ts';
 import type { SourceDeps } from '../sources/source-deps.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { type BadValue, badValueSql, castSql, duckType } from '../sources/sql-text.ts';
+import { type BadValue, badValueSql, castSql, duckType, valueWhere } from '../sources/sql-text.ts';
 import {
   checkColumns,
   isCsv,
@@ -110,7 +110,7 @@ async function load(
     if (type !== 'VARCHAR' || type === duckType(field.type) || cast === undefined) continue;
     const name = found.find((column) => column.name.toLowerCase() === field.name.toLowerCase())?.name ?? field.name;
     texts.push(`NULL::VARCHAR AS ${quoteName(name)}`);
-    replaced.push(`CASE WHEN NOT ${bad?.isBad ?? 'false'} THEN ${cast} END AS ${quoteName(name)}`);
+    replaced.push(`${valueWhere(`NOT ${bad?.isBad ?? 'false'}`, cast, field.type)} AS ${quoteName(name)}`);
   }
   const part = slice === undefined ? from : `(FROM ${from} ${await rangeOf(connection, from, slice, read)})`;
   const error = errors.length === 0 ? 'NULL' : `CASE ${errors.join(' ')} END`;

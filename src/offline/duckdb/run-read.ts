@@ -1,12 +1,11 @@
 // One read of a plan: a stored view's features at every point of the spine, as joins to the spine's rows.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { DataType } from '../../core/index.ts';
 import type { FeatureSpec } from '../../definitions/index.ts';
 import { type DuckDb, quoteName } from '../../storage/index.ts';
 import type { ReadPlan } from '../plan.ts';
 import type { FactsRelation } from '../facts/facts.ts';
-import { duckType } from '../sources/sql-text.ts';
+import { duckType, valueWhere } from '../sources/sql-text.ts';
 import { replayLatest } from './latest-replay.ts';
 import { makePoints } from './point-keys.ts';
 import { replayWindows } from './window-replay.ts';
@@ -83,12 +82,6 @@ function latestSql({ view }: ReadPlan, { source }: FactsRelation, feature: numbe
   const { tombstone } = source;
   // A deletion that wins leaves the key without a value.
   return tombstone === undefined ? value : valueWhere(`${row}.${quoteName(tombstone)} IS NOT TRUE`, value, type);
-}
-
-// DuckDB has no CASE of arrays of a fixed size, but one of lists.
-function valueWhere(condition: string, value: string, type: DataType): string {
-  if (type.kind !== 'vector') return `CASE WHEN ${condition} THEN ${value} END`;
-  return `CAST(CASE WHEN ${condition} THEN CAST(${value} AS FLOAT[]) END AS ${duckType(type)})`;
 }
 
 async function runWindows(

@@ -45,7 +45,7 @@ export function duckType(type: DataType): string {
  */
 export function castSql(expression: string, from: string, type: DataType, times: Times = 'values'): string | undefined {
   const cast = castOf(from, type, times);
-  return cast && checkedSql(cast, expression, `column ${expression}: `);
+  return cast && checkedSql(cast, expression, type, `column ${expression}: `);
 }
 
 /**
@@ -82,12 +82,22 @@ export function badValueSql(column: string, from: string, type: DataType): BadVa
   };
 }
 
-function checkedSql({ value, usual, refusals }: Cast, expression: string, label: string): string {
+/** SQL of `value`, which is of `type`, where the condition holds; null elsewhere. */
+export const valueWhere = (condition: string, value: string, type: DataType): string =>
+  caseSql(`WHEN ${condition} THEN `, value, type);
+
+// DuckDB has no CASE of arrays of a fixed size, which vectors are, but one of lists.
+function caseSql(branches: string, value: string, type: DataType): string {
+  if (type.kind !== 'vector') return `CASE ${branches}${value} END`;
+  return `CAST(CASE ${branches}CAST(${value} AS FLOAT[]) END AS ${duckType(type)})`;
+}
+
+function checkedSql({ value, usual, refusals }: Cast, expression: string, type: DataType, label: string): string {
   if (refusals.length === 0) return value(expression);
   const start = `${quoteText(label)} || left(CAST(${expression} AS VARCHAR), 100)`;
   const cases = refusals.map(({ when, why }) => `WHEN ${when(expression)} THEN error(${start} || ${quoteText(why)})`);
   const quick = usual === undefined ? '' : `WHEN ${usual.when(expression)} THEN ${usual.value(expression)} `;
-  return `CASE ${quick}${cases.join(' ')} ELSE ${value(expression)} END`;
+  return caseSql(`${quick}${cases.join(' ')} ELSE `, value(expression), type);
 }
 
 function castOf(from: string, type: DataType, times: Times): Cast | undefined {
