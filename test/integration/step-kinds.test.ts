@@ -26,6 +26,7 @@ const MODELS = [
   'aimless',
   'synced',
   'apart',
+  'chosen',
 ] as const;
 type ModelName = (typeof MODELS)[number];
 
@@ -82,6 +83,7 @@ const PIPELINES = `
       )
       .join('\n'),
   )}
+  ${fitted('chosen', `p.step('crown', registerModel(chosen, { alias: 'champion' }), { needs: { fit, version } });`)}
   ${fitted('plain')} ${fitted('synced')}
   ${fittedTwice('several')} ${fittedTwice('again')}
   ${crowned('crowned')} ${crowned('moved')}
@@ -234,6 +236,17 @@ describe('registerModel and promote', () => {
     expect(madeFrom('register_0')).toBe(results['data_0']?.id);
     expect(madeFrom('register_1')).toBe(results['data_1']?.id);
     expect(results['data_0']?.id).not.toBe(results['data_1']?.id);
+  });
+
+  it('a second step that registers the same file gives it its alias, once', async () => {
+    const run = await runOf('chosen');
+    expect(resultsOf(run)['crown']).toMatchObject({ version: 2 });
+    expect(await aliases('chosen')).toEqual({ champion: 2 });
+    await (await models()).setAlias('chosen', 'champion', 1, 'somebody');
+    const action = { kind: 'registerModel', model: 'chosen', alias: 'champion' } as const;
+    const context = { ...contextOf(run.id, { fit: resultsOf(run)['fit'] }), step: 'crown' };
+    expect(await runRegisterModel(made.app, action, context)).toMatchObject({ version: 2 });
+    expect(await aliases('chosen')).toEqual({ champion: 1 });
   });
 
   it('two attempts at once register one version', async () => {

@@ -3,7 +3,7 @@
 import { HeadraceError, type Json, stringifyJson } from '../../core/index.ts';
 import type { StepAction } from '../../definitions/index.ts';
 import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
-import type { AuditRecord } from '../../registry/index.ts';
+import type { AuditRecord, ModelVersion } from '../../registry/index.ts';
 import type { ShownRollout } from '../../rollouts/index.ts';
 import type { App } from '../open-app.ts';
 import { onlyRegisteredVersion } from './registered-versions.ts';
@@ -23,21 +23,28 @@ export async function runPromote(app: App, action: PromoteAction, context: Built
   throw new HeadraceError('HR_STEP_FAILED', `promote of model "${model}" names neither an alias nor an endpoint`);
 }
 
+interface AliasMove {
+  readonly model: string;
+  readonly alias: string;
+  readonly version: number;
+}
+
 /** Of a model's, the newest: a repeat comes soon after what it repeats. */
 const MOST_CHANGES = 1000;
 
-async function moveAlias(
+/** Throws as `ModelRegistry.setAlias`. */
+export async function moveAlias(
   app: App,
-  { model, alias, version }: { readonly model: string; readonly alias: string; readonly version: number },
+  { model, alias, version }: AliasMove,
   context: BuiltInTaskContext,
 ): Promise<unknown> {
   const { log } = context;
-  const { models, auditLog } = await app.registry();
+  const { models } = await app.registry();
   // A repeat after a kill leaves the alias where somebody has moved it since.
   const reason = `by ${placeOf(context)}`;
   const isOwn = ({ action, reason: why, after }: AuditRecord): boolean =>
     action === 'model.alias' && why === reason && stringifyJson(after) === stringifyJson({ alias, version });
-  const own = (await auditLog.list({ object: `model/${model}`, limit: MOST_CHANGES })).find(isOwn);
+  const own = (await changesOf(app, model)).find(isOwn);
   if (own !== undefined) {
     log(`${alias} of ${model} was moved to version ${version} ${reason} before`);
     return { model, version, alias, previous: versionOf(own.before) };
@@ -47,6 +54,20 @@ async function moveAlias(
   await models.setAlias(model, alias, version, app.environment.actor, reason);
   log(`${alias} of ${model} is version ${version}${previous === null ? '' : `, and was version ${previous}`}`);
   return { model, version, alias, previous };
+}
+
+/** Whether the version was registered with the alias, wherever that is by now. */
+export async function isRegisteredWith(app: App, { model, alias, version }: AliasMove): Promise<boolean> {
+  return (await changesOf(app, model)).some(({ action, after }) => {
+    if (action !== 'model.register') return false;
+    const made = after as unknown as Pick<ModelVersion, 'version' | 'aliases'>; // as the registry records it
+    return made.version === version && made.aliases.includes(alias);
+  });
+}
+
+async function changesOf(app: App, model: string): Promise<readonly AuditRecord[]> {
+  const { auditLog } = await app.registry();
+  return auditLog.list({ object: `model/${model}`, limit: MOST_CHANGES });
 }
 
 async function startRollout(

@@ -4,6 +4,7 @@ import type { StepAction } from '../../definitions/index.ts';
 import type { BuiltInTaskContext } from '../../orchestrator/index.ts';
 import type { ModelVersion } from '../../registry/index.ts';
 import type { App } from '../open-app.ts';
+import { isRegisteredWith, moveAlias } from './promote.ts';
 
 type RegisterModelAction = Extract<StepAction, { kind: 'registerModel' }>;
 
@@ -20,12 +21,20 @@ export async function runRegisterModel(
   const { registerModelFile } = await import('../register-model.ts');
   const { getBlob } = await import('../../storage/index.ts');
   const candidates = modelCandidates(context.needs, context.order.trainingSet ?? null);
+  /** Of several models the alias is the last one's, which may be the same file as an earlier one. */
+  const aliasOf = (artifact: string) => (artifact === candidates.at(-1)?.artifact ? action.alias : undefined);
   const all = [];
   for (const { artifact, metrics, trainingSet } of candidates) {
     let version: ModelVersion | undefined = await registeredBefore(app, action.model, context.runId, {
       artifact,
       trainingSet,
     });
+    const alias = aliasOf(artifact);
+    if (version !== undefined && alias !== undefined) {
+      // Another step of the run may have registered it, without the alias.
+      const move = { model: action.model, alias, version: version.version };
+      if (!(await isRegisteredWith(app, move))) await moveAlias(app, move, context);
+    }
     if (version === undefined) {
       const registered = await registerModelFile(app, {
         model: action.model,
@@ -33,8 +42,7 @@ export async function runRegisterModel(
         metrics: { ...metrics, ...evaluatedMetrics(context.needs, artifact) },
         runId: context.runId,
         ...(trainingSet === null ? {} : { trainingSet }),
-        // Of several models the alias is the last one's, which may be the same file as an earlier one.
-        ...(action.alias === undefined || artifact !== candidates.at(-1)?.artifact ? {} : { alias: action.alias }),
+        ...(alias === undefined ? {} : { alias }),
       });
       for (const warning of registered.warnings) context.log(`warning: ${warning}`);
       version = registered;
