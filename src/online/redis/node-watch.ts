@@ -55,13 +55,16 @@ export class NodeWatch {
     if (this.#expected !== undefined) void this.#look(node, connection, true);
   }
 
-  /** Whether reads may go out at once. */
-  get isClear(): boolean {
-    return this.#looks.size === 0 && this.#others.size === 0 && this.#unseen.size === 0;
+  /**
+   * What a read waits for before it goes out; undefined: nothing. Rejects with HR_OTHER_REGISTRY, and with what a node
+   * answers that cannot be looked at yet.
+   */
+  looking(): Promise<void> | undefined {
+    if (this.#looks.size === 0 && this.#others.size === 0 && this.#unseen.size === 0) return undefined;
+    return this.#clear();
   }
 
-  /** Resolves when reads may go out. Throws HR_OTHER_REGISTRY, and what a node answers that cannot be looked at yet. */
-  async clear(): Promise<void> {
+  async #clear(): Promise<void> {
     await Promise.all(this.#looks);
     // It may have been taken over meanwhile, or answer by now.
     const waiting = [...this.#others.values(), ...this.#unseen.values()];

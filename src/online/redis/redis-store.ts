@@ -120,16 +120,16 @@ export async function openRedisStore(
     label: address.label,
   });
 
-  const reader = createTurnReader(readers, place.keys, (failure) => toRedisError(failure, address.label));
-
-  const whenClear = async <T>(read: () => Promise<T>): Promise<T> => {
-    await guarded(() => watch.clear());
-    return read();
-  };
+  const reader = createTurnReader({
+    links: readers,
+    keys: place.keys,
+    failureOf: (failure) => toRedisError(failure, address.label),
+    waitsFor: () => watch.looking(),
+  });
 
   return {
-    read: (refs) => (watch.isClear ? reader.read(refs) : whenClear(() => reader.read(refs))),
-    readRows: (...asked) => (watch.isClear ? reader.readRows(...asked) : whenClear(() => reader.readRows(...asked))),
+    read: reader.read,
+    readRows: reader.readRows,
     async *scan(entity, version) {
       try {
         yield* scanRecords(readers, place.keys, entity, version);

@@ -57,11 +57,15 @@ interface Turn {
 const NOTHING: Records = [];
 const NO_NAMES: Buffer[] = [];
 
-export function createTurnReader(
-  links: NodeLinks,
-  keys: RecordKeys,
-  failureOf: (failure: unknown) => unknown,
-): TurnReader {
+export interface TurnReaderOptions {
+  readonly links: NodeLinks;
+  readonly keys: RecordKeys;
+  failureOf(failure: unknown): unknown;
+  /** What has to end well before anything is read; undefined: nothing. */
+  waitsFor(): Promise<void> | undefined;
+}
+
+export function createTurnReader({ links, keys, failureOf, waitsFor }: TurnReaderOptions): TurnReader {
   const table = createHashTable();
   let turn: Turn | undefined;
 
@@ -77,6 +81,7 @@ export function createTurnReader(
     const commands: Commands = {
       count: hashes.length,
       isTurnOver: true,
+      waitsFor,
       slot(index) {
         const { entity, key } = hashes[index] as Asked;
         return keys.slotOf(entity, key);

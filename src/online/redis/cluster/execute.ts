@@ -17,6 +17,8 @@ export interface Commands {
   onFailure?(index: number, failure: Error): void;
   /** What is asked now is all of this turn's: it goes out at once. */
   readonly isTurnOver?: boolean;
+  /** What has to end well before a connection gets any of them; undefined: nothing. Asked when it is ready. */
+  waitsFor?(): Promise<void> | undefined;
 }
 
 export interface Executed {
@@ -31,7 +33,7 @@ interface Retry {
 
 const MOST_ROUNDS = 6;
 
-/** Everything is written to the connections before the first await. Throws the first failure. */
+/** Everything is written to the connections before the first await, unless it has to wait. Throws the first failure. */
 export async function execute(links: NodeLinks, commands: Commands): Promise<Executed> {
   if (commands.count === 0) return { hasRetried: false };
   let retries: Retry[] = [];
@@ -47,6 +49,8 @@ export async function execute(links: NodeLinks, commands: Commands): Promise<Exe
   const send = async (connection: Connection, indices: readonly number[] | undefined): Promise<void> => {
     try {
       if (!connection.isReady) await connection.tried;
+      // One may begin while another is waited for.
+      for (let first = commands.waitsFor?.(); first !== undefined; first = commands.waitsFor?.()) await first;
       const answered = connection.request(
         (out) => {
           if (indices === undefined) for (let i = 0; i < commands.count; i++) commands.encode(out, i, false);
@@ -142,6 +146,7 @@ async function sendAgain(
   const slot = commands.slot(index);
   const connection = error.code === 'NOSCRIPT' ? links.toSlot(slot) : sentTo(links, slot, error);
   if (!connection.isReady) await connection.tried;
+  for (let first = commands.waitsFor?.(); first !== undefined; first = commands.waitsFor?.()) await first;
   const isAsk = error.code === 'ASK';
   await connection.request(
     (out) => {
