@@ -25,7 +25,7 @@ export interface OpenCut {
    * Folds an entry; waits while others are folded anew. Whether `work` throws or not, the entry counts as folded then:
    * what becomes void is not given.
    */
-  fold<T>(offset: number, work: () => Promise<T>): Promise<T>;
+  fold<T>(offset: number, work: () => T | Promise<T>): Promise<T>;
   /** Runs `work` while nothing is folded; `isFolded` says of an entry of the log whether the parts have it. */
   refold<T>(work: (isFolded: (offset: number) => boolean) => Promise<T>): Promise<T>;
   /** An entry begins; call what it gives once the entry is decided, folded and answered. */
@@ -55,7 +55,9 @@ export function createOpenCut(writer: number, cut: number, view: CutView, plans:
   /** Offsets of entries that are in the log and not in the parts, and of the last one that was appended. */
   const unfolded = new Set<number>();
   let last = -1;
-  const folding = new Set<Promise<unknown>>();
+  /** Entries that are being folded; `onStill` is called once none is. */
+  let folding = 0;
+  let onStill: (() => void) | undefined;
   let refolding: Promise<unknown> | undefined;
   const voids: number[] = [];
   const leave = (): void => {
@@ -82,16 +84,18 @@ export function createOpenCut(writer: number, cut: number, view: CutView, plans:
     },
     async fold(offset, work) {
       while (refolding !== undefined) await refolding;
-      const done = work().finally(() => {
+      folding++;
+      try {
+        return await work();
+      } finally {
         unfolded.delete(offset);
-        folding.delete(done);
-      });
-      folding.add(done);
-      return done;
+        if (--folding === 0) onStill?.();
+      }
     },
     async refold(work) {
       while (refolding !== undefined) await refolding;
-      const done = Promise.allSettled(folding).then(() => work((offset) => offset <= last && !unfolded.has(offset)));
+      const still = folding === 0 ? Promise.resolve() : new Promise<void>((resolve) => (onStill = resolve));
+      const done = still.then(() => work((offset) => offset <= last && !unfolded.has(offset)));
       refolding = done.then(
         () => (refolding = undefined),
         () => (refolding = undefined),

@@ -179,7 +179,7 @@ export async function openPushWriter(
     const rowsOf = (lens: Lens) => pushed.get(lens) as LensRows;
     // The store may have lost the claim since, and another server may have counted the push.
     const isHeld = (): boolean => claim === undefined || own.claims.get(claim.id)?.offset === entry.offset;
-    const folded = await own.fold(entry.offset, async () =>
+    const folded = await own.fold(entry.offset, () =>
       isHeld() ? foldEntry(plan, entry, rowsOf, { view: own.view, table: own.table, nowMicros }) : undefined,
     );
     await parts.write(folded?.parts ?? []);

@@ -1,7 +1,7 @@
 // The scripts that run inside Redis, where nothing can come between a look and a write.
 
 import { createHash } from 'node:crypto';
-import { FIRST_NUMBER } from '../part-number.ts';
+import { FIRST_NUMBER, LOG_MARKS } from '../part-number.ts';
 import { encodeWord } from './resp/command-buffer.ts';
 
 export interface Script {
@@ -32,8 +32,10 @@ for i = 2, #ARGV, 2 do
   if old then
     local oldHolder, oldNumber = struct.unpack('>I4>I8', old)
     local holder, number = struct.unpack('>I4>I8', ARGV[i + 1])
-    local isOther = oldNumber >= ${FIRST_NUMBER} and number >= ${FIRST_NUMBER} and string.sub(old, 11, 12) ~= string.sub(ARGV[i + 1], 11, 12)
-    isGreater = holder > oldHolder or (holder == oldHolder and number > oldNumber and not isOther)
+    if holder == oldHolder then
+      local isOther = oldNumber >= ${FIRST_NUMBER} and number >= ${FIRST_NUMBER} and (number - oldNumber) % ${LOG_MARKS} ~= 0
+      isGreater = number > oldNumber and not isOther
+    else isGreater = holder > oldHolder end
   end
   if isGreater then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) else refused[#refused + 1] = i / 2 - 1 end
 end
