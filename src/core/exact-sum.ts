@@ -71,6 +71,21 @@ export function roundTotal({ carry, parts }: ExactTotal): number {
   return roundParts(quarter.parts) * 4;
 }
 
+/** Less than one in so many numbers of the greatest size, whose total is then in the range of doubles. */
+const SHRUNK = 2 ** -64;
+
+/** The total over `count`, of so many finite numbers: finite, too, where the total itself is past the greatest double. */
+export function meanOfTotal(total: ExactTotal, count: number): number {
+  const sum = roundTotal(total);
+  if (Number.isFinite(sum)) return sum / count;
+  const shrunk = createTotal();
+  for (const part of total.parts) addExactly(shrunk, part * SHRUNK);
+  addExactly(shrunk, total.carry * (TOP * SHRUNK));
+  const mean = roundTotal(shrunk) / count / SHRUNK;
+  // Both roundings together may reach past numbers that are all of the greatest size.
+  return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, mean));
+}
+
 function roundParts(parts: readonly number[]): number {
   let i = parts.length - 1;
   let sum = parts[i] ?? 0;

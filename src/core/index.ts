@@ -43,6 +43,7 @@ export {
   addTotal,
   createTotal,
   exactSum,
+  meanOfTotal,
   type ExactTotal,
   roundTotal,
 } from './exact-sum.ts';

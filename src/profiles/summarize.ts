@@ -1,7 +1,7 @@
 // A column's sketch as people and records read it: shares, quantiles, a histogram, the most frequent values.
 
 import { estimateDistinct } from '../aggregation/index.ts';
-import { type DataType, roundTotal, typeName } from '../core/index.ts';
+import { type DataType, meanOfTotal, typeName } from '../core/index.ts';
 import { type ColumnSketch, type Countable, isCountable, type NumberSketch } from './column-sketch.ts';
 import { eachBucket, valueOfBucket } from './log-buckets.ts';
 
@@ -76,7 +76,7 @@ function summarizeNumbers({ type, values }: ColumnSketch, numbers: NumberSketch)
   const notFinite = nan + infinite.negative + infinite.positive;
   const rest = notFinite === 0 ? {} : { notFinite };
   if (count === 0) return rest;
-  const mean = roundTotal(numbers.total) / count;
+  const mean = meanOfTotal(numbers.total, count);
   if (type.kind === 'timestamp') return { mean, min, max, ...rest };
   const at = (quantile: number): number => quantileOf(steps, count, quantile);
   const quantiles = {

@@ -6,7 +6,7 @@ import { type Aggregator, type TileState } from '../../src/aggregation/index.ts'
 import { compareValues, encodeOrder, HeadraceError, type DataType, type Value } from '../../src/core/index.ts';
 import type { WindowOp } from '../../src/definitions/index.ts';
 import { toEventColumns } from '../support/event-columns.ts';
-import { rationalSum, rationalVariance } from '../support/rational.ts';
+import { rationalMean, rationalSum, rationalVariance } from '../support/rational.ts';
 import { runs } from '../support/tier.ts';
 import { type WindowAggregation, type WindowEvent, windowOracle } from '../support/window-oracle.ts';
 import { aggregatorOf, folded } from '../support/window-view.ts';
@@ -350,7 +350,10 @@ describe('sums, means and variances of any floats', () => {
         const state = foldParts(split);
         const sum = rationalSum(split.values);
         expect(aggregator.value(state, 0, 100)).toBe(sum);
-        expect(aggregator.value(state, 1, 100)).toBe(sum / split.values.length);
+        const mean = aggregator.value(state, 1, 100) as number;
+        // Past the greatest double there is a mean nevertheless, of two roundings.
+        if (Number.isFinite(sum)) expect(mean).toBe(sum / split.values.length);
+        else expect(Math.abs(mean / rationalMean(split.values) - 1)).toBeLessThanOrEqual(2 ** -52);
       }),
       { numRuns: runs(1000) },
     );

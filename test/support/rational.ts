@@ -10,6 +10,12 @@ export function rationalSum(values: readonly number[]): number {
   );
 }
 
+/** The double nearest to the true mean of at least one. */
+export function rationalMean(values: readonly number[]): number {
+  const sum = values.reduce((total, value) => total + units(value), 0n);
+  return nearest(sum, BigInt(values.length) << BigInt(UNIT));
+}
+
 /** The double nearest to the variance of the sample; null below two values. */
 export function rationalVariance(values: readonly number[]): number | null {
   if (values.length < 2) return null;

@@ -51,7 +51,10 @@ describe('floats', () => {
   it('add up past the greatest double and back', () => {
     for (const spread of [1, 100]) {
       expect(over(float64, ['sum', 'mean'], [1e308, 1e308, -1e308, -1e308, 5], spread)).toEqual([5, 1]);
-      expect(over(float64, ['sum'], [1e308, 1e308, 1], spread)).toEqual([Infinity]);
+      expect(over(float64, ['sum', 'mean'], [1e308, 1e308, 1e308, 1e308], spread)).toEqual([Infinity, 1e308]);
+      const greatest = Number.MAX_VALUE;
+      expect(over(float64, ['sum', 'mean'], [greatest, greatest, greatest], spread)).toEqual([Infinity, greatest]);
+      expect(over(float64, ['mean'], [-greatest, -greatest], spread)).toEqual([-greatest]);
     }
   });
 

@@ -2,7 +2,7 @@
 // of Computer Programming, volume 2, 4.2.2), is summed beside the sum, and what that loses in turn, which takes numbers
 // of very different size, lies apart in a cell. So neither the order of events nor tiles and merges show in the result.
 
-import { addExactly, addTotal, createTotal, type ExactTotal, roundTotal } from '../../core/index.ts';
+import { addExactly, addTotal, createTotal, type ExactTotal, meanOfTotal, roundTotal } from '../../core/index.ts';
 import { type ByteReader, type ByteWriter, readCount, readDouble, writeCount, writeDouble } from '../byte-stream.ts';
 import { columnOf } from '../input-value.ts';
 import type { TileRun } from '../aggregator.ts';
@@ -77,12 +77,18 @@ function ownRest(run: TileRun, at: number): ExactTotal {
   return made;
 }
 
-/** Gives the sum over the non-null inputs of a range of tiles and how many they are; null when there are none. */
-function readCounted(
-  counted: Place,
-  summed: Place,
-  value: (sum: number, count: number) => number,
-): ReadRange<number | null> {
+/** What is made of the sum of `count` inputs, once it is known. */
+interface Finish {
+  /** Of a sum that two numbers hold, or that met an infinity or NaN. */
+  ofSum(sum: number, count: number): number;
+  ofTotal(total: ExactTotal, count: number): number;
+}
+
+const THE_SUM: Finish = { ofSum: (sum) => sum, ofTotal: roundTotal };
+const THE_MEAN: Finish = { ofSum: (sum, count) => sum / count, ofTotal: meanOfTotal };
+
+/** Over the non-null inputs of a range of tiles; null when there are none. */
+function readCounted(counted: Place, summed: Place, finish: Finish): ReadRange<number | null> {
   const { stride, cellStride, cell } = summed;
   const [countSlot, sumSlot] = [counted.slot, summed.slot];
   return (run, from, to) => {
@@ -117,30 +123,30 @@ function readCounted(
       if (lost !== 0) addExactly((rest ??= createTotal()), lost);
     }
     if (count === 0) return null;
-    if (!Number.isFinite(sum)) return value(sum, count);
+    if (!Number.isFinite(sum)) return finish.ofSum(sum, count);
     if (cells.length > 0) {
       for (let tile = from; tile < to; tile++) {
         const own = restOf(run, tile * cellStride + cell);
         if (own !== undefined) addTotal((rest ??= createTotal()), own);
       }
     }
-    if (rest === undefined) return value(sum + errors, count);
+    if (rest === undefined) return finish.ofSum(sum + errors, count);
     addExactly(rest, sum);
     addExactly(rest, errors);
-    return value(roundTotal(rest), count);
+    return finish.ofTotal(rest, count);
   };
 }
 
 /** The mean over a range of tiles; `counted` and `summed` lie in the same tiles. */
 export function readFloatMean(counted: Place, summed: Place): ReadRange<number | null> {
-  return readCounted(counted, summed, (sum, count) => sum / count);
+  return readCounted(counted, summed, THE_MEAN);
 }
 
 export function floatSumOp(column: string): Op {
   return {
     parts: [nonNullPart(column), floatSumPart(column)],
     compile([counted, summed]) {
-      const readNumber = readCounted(counted as Place, summed as Place, (sum) => sum);
+      const readNumber = readCounted(counted as Place, summed as Place, THE_SUM);
       return { readNumber, read: readNumber };
     },
   };

@@ -103,19 +103,23 @@ function evaluateNumbers(
   // A sum of integers is exact, whatever their size.
   const whole = isExact ? values.reduce<bigint>((sum, value) => sum + BigInt(value as number | bigint), 0n) : undefined;
   if (op === 'sum') return whole ?? exactSum(numbers);
-  const mean = (whole === undefined ? exactSum(numbers) : Number(whole)) / numbers.length;
+  const mean = meanOf(numbers, whole);
   if (op === 'mean') return mean;
   if (numbers.length < 2) return null;
   const variance = squaredDistances(numbers, mean) / (numbers.length - 1);
   return op === 'variance' ? variance : Math.sqrt(variance);
 }
 
+// A sum can be past the greatest double where the mean is not.
+function meanOf(numbers: readonly number[], whole: bigint | undefined): number {
+  const mean = (whole === undefined ? exactSum(numbers) : Number(whole)) / numbers.length;
+  return Number.isFinite(mean) ? mean : exactSum(numbers.map((value) => value / numbers.length));
+}
+
 // In two passes, less what the mean's own rounding adds (Chan, Golub and LeVeque 1983, "Algorithms for Computing the
 // Sample Variance"): far from zero that is more than the spread.
 function squaredDistances(numbers: readonly number[], mean: number): number {
-  // A sum can be past the greatest double where the mean is not.
-  const center = Number.isFinite(mean) ? mean : exactSum(numbers.map((value) => value / numbers.length));
-  const distances = numbers.map((value) => value - center);
+  const distances = numbers.map((value) => value - mean);
   const squares = exactSum(distances.map((distance) => distance ** 2));
   return squares === Infinity ? squares : Math.max(0, squares - exactSum(distances) ** 2 / numbers.length);
 }
