@@ -51,7 +51,7 @@ export interface AuditedView {
 }
 
 /**
- * Errors: HR_UNKNOWN_TRAINING_SET; HR_AUDIT_FAILED whose details name each row and feature that differs (at most 20),
+ * Errors: HR_UNKNOWN_TRAINING_SET; HR_AUDIT_FAILED whose details name each row and feature that differs (at most `SHOWN`),
  * a changed file, a changed source.
  */
 export async function auditTrainingSet(
@@ -258,12 +258,16 @@ function compareSample(
   });
 }
 
+/** So many mistakes are listed. */
+const SHOWN = 20;
+
 function auditFailed(record: TrainingSetRecord, mistakes: readonly ErrorDetail[], changedTo?: string): HeadraceError {
   const [first] = mistakes;
-  const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';
+  const cut = mistakes.length > SHOWN ? `, of which ${SHOWN - 1} are listed` : '';
+  const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more${cut})` : '';
   const again = 'Make it again with `headrace training-set create`.';
   const differs = `${first?.path}: ${first?.message}${more}. ${again}`;
-  const details = mistakes.slice(0, 20);
+  const details = mistakes.slice(0, SHOWN);
   if (changedTo === undefined) {
     return new HeadraceError('HR_AUDIT_FAILED', `training set ${record.id}: ${differs}`, { details });
   }
