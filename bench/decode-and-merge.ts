@@ -155,8 +155,8 @@ async function fill(store: OnlineStore, runs: Runs, schemas: RowSchemas, keys: r
       }
       const asOf = NOW - 24 * MICROS_PER_HOUR;
       const asked = { proposed: -Infinity, asOf, carriesWaiting: true, fingerprint: codec.fingerprint };
-      const { number } = await runs.ask({ view, version, ...asked, askedMicros: asOf });
-      await runs.open(number, {
+      const row = await runs.ask({ view, version, ...asked, askedMicros: asOf });
+      await runs.open(row, {
         snapshot: [],
         boundary: -Infinity,
         coverage: { floor: 1, cuts: new Map() },
@@ -167,13 +167,13 @@ async function fill(store: OnlineStore, runs: Runs, schemas: RowSchemas, keys: r
       const run = await store.run({
         version,
         entity,
-        run: number,
+        run: row.number,
         lifetimeMs: FOR_EVER,
-        isOpen: () => runs.isOpen(number),
+        isOpen: () => runs.isOpen(row),
       });
       for (const node of run.nodes) {
         await run.begin(node);
-        const base = packBase(codec, number, asOf, { latest: null, tiles });
+        const base = packBase(codec, row.number, asOf, { latest: null, tiles });
         await run.write(
           node,
           keys.map((key) => ({ entity: 'e', key, base })),
@@ -181,7 +181,7 @@ async function fill(store: OnlineStore, runs: Runs, schemas: RowSchemas, keys: r
         await run.mark(node);
       }
       await run.close();
-      await runs.finish(number, { keys: KEYS, written: KEYS, rowsInRange: 0, rowsIgnored: 0 }, NOW);
+      await runs.finish(row, { keys: KEYS, written: KEYS, rowsInRange: 0, rowsIgnored: 0 }, NOW);
     }
     const folder = createPartFolder(codec);
     await writer.putParts(

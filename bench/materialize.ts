@@ -138,15 +138,15 @@ async function writeReady(store: OnlineStore, database: Database, manifest: Mani
   const { version, fingerprint } = createViewCodec(manifest, VIEW);
   const runs = await openRuns(database);
   const asks = { proposed: -Infinity, asOf: 1, carriesWaiting: true, fingerprint, askedMicros: 1 };
-  const { number } = await runs.ask({ view: VIEW, version, ...asks });
-  await runs.open(number, {
+  const row = await runs.ask({ view: VIEW, version, ...asks });
+  await runs.open(row, {
     snapshot: [],
     boundary: -Infinity,
     coverage: { floor: 0, cuts: new Map() },
     isFull: true,
     since: 0,
   });
-  const base = baseOf(manifest, number);
+  const base = baseOf(manifest, row.number);
   const batches: BaseWrite[][] = [];
   for (const index of inOrder(keys)) {
     if (index % BATCH === 0 || batches.length === 0) batches.push([]);
@@ -154,12 +154,12 @@ async function writeReady(store: OnlineStore, database: Database, manifest: Mani
     (batches.at(-1) as BaseWrite[]).push({ entity: ENTITY, key: keyOf(index), base });
   }
   const start = performance.now();
-  const isOpen = () => runs.isOpen(number);
+  const isOpen = () => runs.isOpen(row);
   const codec = createViewCodec(manifest, VIEW);
   const run = await store.run({
     version,
     entity: codec.recordsOf,
-    run: number,
+    run: row.number,
     lifetimeMs: lifetimesOf([codec]),
     isOpen,
   });

@@ -21,10 +21,10 @@ describe.each(databasesByTier('snapshots of runs'))('snapshots of runs on $name'
   /** A run that read these; gives its number. */
   const open = async (runs: Runs, snapshot: readonly SnapshotFile[], version = VERSION): Promise<number> => {
     const asked = { proposed: 0, asOf: 0, carriesWaiting: false, fingerprint: '', askedMicros: 0 };
-    const { number } = await runs.ask({ view: 'v', version, ...asked });
+    const run = await runs.ask({ view: 'v', version, ...asked });
     const opening = { boundary: 0, coverage: { floor: 1, cuts: new Map() }, isFull: true, since: 0 };
-    await runs.open(number, { snapshot, ...opening });
-    return number;
+    await runs.open(run, { snapshot, ...opening });
+    return run.number;
   };
   const fileOf = (path: string, etag = 'e'): SnapshotFile => ({ path, size: 1, etag });
   const rowsOf = async (database: Database): Promise<number> => {

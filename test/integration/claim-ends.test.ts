@@ -3,7 +3,7 @@
 import { rename } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatTimestamp, HeadraceError, MICROS_PER_MINUTE, systemClock } from '../../src/core/index.ts';
-import { createViewCodec, type OnlineStore } from '../../src/online/index.ts';
+import { createViewCodec, type OnlineStore, type RunRow } from '../../src/online/index.ts';
 import { openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
@@ -63,19 +63,19 @@ describe.each(kinds)('a claim’s end on $name', (kind) => {
   const open = (more: Partial<Parameters<IngestionWorld['open']>[0]> = {}): Promise<PushProcess> =>
     world.open({ definitions: () => definitions, between, limits, settleEveryMs: 0, ...more });
   /** A cut that is sealed and shipped; gives the run that asked. */
-  const cut = async ({ ingestion }: PushProcess): Promise<number> => {
-    const { number } = await world.ask(manifest);
+  const cut = async ({ ingestion }: PushProcess): Promise<RunRow> => {
+    const run = await world.ask(manifest);
     await ingestion.look();
-    await expect.poll(async () => (await world.runs.answers(number)).size).toBe(1);
-    return number;
+    await expect.poll(async () => (await world.runs.answers(run.number)).size).toBe(1);
+    return run;
   };
-  const markAt = async (number: number, cuts: number): Promise<void> => {
+  const markAt = async (row: RunRow, cuts: number): Promise<void> => {
     const { version } = createViewCodec(manifest, 'v');
     const coverage = { floor: 1, cuts: new Map([[1, cuts]]) };
-    await world.runs.open(number, { snapshot: [], boundary: -Infinity, coverage, isFull: true, since: 0 });
+    await world.runs.open(row, { snapshot: [], boundary: -Infinity, coverage, isFull: true, since: 0 });
     const run = await world.store.run({
       version,
-      run: number,
+      run: row.number,
       entity: 'thing',
       lifetimeMs: () => undefined,
       isOpen: async () => true,

@@ -105,11 +105,12 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
     if (row === undefined) throw new Error('no run');
     const { view, version, fingerprint } = row;
     const asked = { view, version, fingerprint, snapshot: [], proposed: NOW, asOf: NOW, carriesWaiting: true };
-    const { number } = await runs.ask({ ...asked, askedMicros: NOW });
+    const asking = await runs.ask({ ...asked, askedMicros: NOW });
+    const { number } = asking;
     expect(await statusOf('sold')).toMatchObject({ running: { run: number, state: 'asked' }, failed: null });
     // One that finds nothing to do meanwhile says nothing of what becomes of this one.
     expect(await world.run({ views: ['sold'] })).toMatchObject([{ state: 'up-to-date' }]);
-    await runs.abandon(number, 'HR_STORAGE_FULL: no space');
+    await runs.abandon(asking, 'HR_STORAGE_FULL: no space');
     const expected = { running: null, failed: { run: number, error: 'HR_STORAGE_FULL: no space' } };
     expect(await statusOf('sold')).toMatchObject(expected);
   });

@@ -321,15 +321,15 @@ describe.skipIf(!hasRedis())('after Redis lost everything', () => {
     await push([eventOf('a', 5, 1)]);
     await cut();
     await push([eventOf('a', 4, 2)]);
-    const { number } = await world.ask(manifest);
+    const asked = await world.ask(manifest);
     const coverage = { floor: 1, cuts: new Map([[1, 1]]) };
-    await world.runs.open(number, { snapshot: [], boundary: -Infinity, coverage, isFull: true, since: 0 });
+    await world.runs.open(asked, { snapshot: [], boundary: -Infinity, coverage, isFull: true, since: 0 });
     await restart();
     await comesBack('a', { rows: 2n });
     // The next run has its mark there: what it covers came back as bases.
     const run = await world.store.run({
       version,
-      run: number,
+      run: asked.number,
       entity: 'thing',
       lifetimeMs: () => undefined,
       isOpen: async () => true,

@@ -80,8 +80,8 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
     expect(await other.ingestion.settle()).toBe(1);
     expect(await online([1])).toEqual([1]);
     const { version } = createViewCodec(manifest, 'v');
-    const { number } = await world.ask(manifest);
-    await world.runs.open(number, {
+    const asked = await world.ask(manifest);
+    await world.runs.open(asked, {
       snapshot: [],
       boundary: -Infinity,
       coverage: { floor: 2, cuts: new Map() },
@@ -90,7 +90,7 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
     });
     const run = await world.store.run({
       version,
-      run: number,
+      run: asked.number,
       entity: 'thing',
       lifetimeMs: () => undefined,
       isOpen: async () => true,

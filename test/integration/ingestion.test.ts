@@ -289,9 +289,9 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
       isFull: true,
       since: 0,
     };
-    await world.runs.open(run.number, row);
+    await world.runs.open(run, row);
     const counts = { keys: 0, written: 0, rowsInRange: 0, rowsIgnored: 0 };
-    await world.runs.finish(run.number, counts, NOW);
+    await world.runs.finish(run, counts, NOW);
     const other = await world.open({ definitions: () => until });
     const rows = [event('a', 60, { x: 1 }), event('a', 90, { x: 1 }), event('a', 59, { x: 2 })];
     const result = await push(rows, undefined, other);

@@ -138,19 +138,19 @@ describe.each(onlineStoreKinds())('on $name', ({ prepare }) => {
       carriesWaiting: true,
       fingerprint: codec.fingerprint,
     };
-    const { number } = await runs.ask({ view: 'v', version: VERSION, ...asked, askedMicros: NOW });
+    const row = await runs.ask({ view: 'v', version: VERSION, ...asked, askedMicros: NOW });
     const coverage = { floor: 1, cuts: new Map([[1, throughCut]]) };
-    await runs.open(number, { snapshot: [], boundary: -Infinity, coverage, isFull: true, since: 0 });
+    await runs.open(row, { snapshot: [], boundary: -Infinity, coverage, isFull: true, since: 0 });
     const run = await store.run({
       version: VERSION,
       entity: 'airport',
-      run: number,
+      run: row.number,
       lifetimeMs: FOR_EVER,
-      isOpen: () => runs.isOpen(number),
+      isOpen: () => runs.isOpen(row),
     });
     const node = run.nodeOf('airport', KEY);
     await run.begin(node);
-    await run.write(node, [{ entity: 'airport', key: KEY, base: baseOf(codec, number, NOW, events) }]);
+    await run.write(node, [{ entity: 'airport', key: KEY, base: baseOf(codec, row.number, NOW, events) }]);
     await run.mark(node);
     await run.close();
   };

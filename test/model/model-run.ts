@@ -52,14 +52,14 @@ export async function materialize(
   if (plan === undefined) return 'stopped';
   const snapshot = [...files].map(fileOf);
   const { boundary, coverage, isFull, since } = plan;
-  const opened = await runs.open(row.number, { snapshot, boundary, coverage, isFull, since });
+  const opened = await runs.open(row, { snapshot, boundary, coverage, isFull, since });
   if (opened === undefined || !isOpened(opened)) return 'taken over';
   const known: OpenedRun = { number: row.number, version: row.version, boundary, files, isFinished: false };
   world.versions.get(row.version)?.opened.push(known);
   await writeBases(world, { runs, owner, version, row: opened, plan, files });
-  if (!(await runs.finish(row.number, NO_COUNTS, NOW))) return 'taken over';
+  if (!(await runs.finish(row, NO_COUNTS, NOW))) return 'taken over';
   known.isFinished = true;
-  await runs.forget(forgettable(await runs.ofVersion(row.version)).map(({ number }) => number));
+  await runs.forget(forgettable(await runs.ofVersion(row.version)));
   return isFull ? 'finished full' : 'finished';
 }
 
@@ -125,7 +125,7 @@ async function writeBases(world: World, { runs, owner, version, row, plan, files
   const facts = { files, entries, boundary, isKeep: world.facts.mode === 'keep' };
   const touched = plan.changes === null ? new Set(KEYS) : touchedKeys(plan.changes, facts);
   const link = { version: codec.version, entity: codec.recordsOf, run: row.number, lifetimeMs: () => undefined };
-  const storeRun = await store.run({ ...link, isOpen: () => runs.isOpen(row.number) });
+  const storeRun = await store.run({ ...link, isOpen: () => runs.isOpen(row) });
   try {
     await writeNodes({
       store,

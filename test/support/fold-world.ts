@@ -53,6 +53,7 @@ export function runRow(number: number, more: Partial<OpenedRow> = {}): OpenedRow
     boundary: -Infinity,
     coverage: { floor: 0, cuts: new Map() },
     asOf: 0,
+    token: '',
     carriesWaiting: true,
     fingerprint: '',
     isFull: true,

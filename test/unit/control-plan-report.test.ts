@@ -31,10 +31,10 @@ describe('the report of a plan', () => {
   const report = (manifest: Manifest, trainingSets: Parameters<typeof planReport>[0]['trainingSets'] = []) =>
     planReport({ registry, runs, trainingSets }, manifest);
   const run = async (keys: number, seconds: number, isFull: boolean): Promise<void> => {
-    const { number } = await runs.ask(ASKED);
-    await runs.open(number, { snapshot: [], boundary: 0, coverage: { floor: 1, cuts: new Map() }, isFull, since: 0 });
+    const asked = await runs.ask(ASKED);
+    await runs.open(asked, { snapshot: [], boundary: 0, coverage: { floor: 1, cuts: new Map() }, isFull, since: 0 });
     const counts = { keys, written: keys, rowsInRange: 0, rowsIgnored: 0 };
-    await runs.finish(number, counts, NOW + seconds * MICROS_PER_SECOND);
+    await runs.finish(asked, counts, NOW + seconds * MICROS_PER_SECOND);
   };
 
   it('tells of a view that has to be filled how many keys and how long, by the last run that wrote every key', async () => {
@@ -62,8 +62,7 @@ describe('the report of a plan', () => {
 
   it('takes the last run where none wrote every key, and none that came to nothing', async () => {
     await run(7, 1, false);
-    const { number } = await runs.ask(ASKED);
-    await runs.abandon(number, 'cut off');
+    await runs.abandon(await runs.ask(ASKED), 'cut off');
     expect((await report(shorter)).views[0]?.estimate).toEqual({ keys: 7, seconds: 1, run: 1 });
   });
 

@@ -107,6 +107,7 @@ describe('of a source', () => {
     boundary,
     coverage: boundary === null ? null : { floor: 0, cuts: new Map([[1, number]]) },
     asOf: 0,
+    token: '',
     carriesWaiting: true,
     fingerprint: '',
     isFull: true,

@@ -16,11 +16,11 @@ async function arrivedAfter(path: string) {
   const manifest = oneView(path, columns);
   const runs = await openRuns(world.deps.database);
   const asked = { proposed: 0, asOf: 0, carriesWaiting: false, fingerprint: '', askedMicros: 1 };
-  const { number } = await runs.ask({ view: 'v', version: viewVersion(manifest, 'v'), ...asked });
+  const run = await runs.ask({ view: 'v', version: viewVersion(manifest, 'v'), ...asked });
   const coverage = { floor: 1, cuts: new Map() };
   const snapshot = [{ path, size: 1, etag: 'e' }];
-  await runs.open(number, { snapshot, boundary: 0, coverage, isFull: true, since: 0 });
-  await runs.finish(number, { keys: 0, written: 0, rowsInRange: 0, rowsIgnored: 0 }, 2);
+  await runs.open(run, { snapshot, boundary: 0, coverage, isFull: true, since: 0 });
+  await runs.finish(run, { keys: 0, written: 0, rowsInRange: 0, rowsIgnored: 0 }, 2);
   const nobody = { s3: { endpoint: 'http://127.0.0.1:1', accessKeyId: 'a', secretAccessKey: 'b' } };
   const check = checkServed({ ...world.depsOf(manifest), remote: nobody }, 's');
   const [arrived] = await check.arrived([{ request: { id: 'x' }, at: 3 }]);

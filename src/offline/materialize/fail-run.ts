@@ -8,7 +8,7 @@ export async function failRun(runs: Runs, row: RunRow, error: unknown): Promise<
   const { number, view, version } = row;
   if (error instanceof HeadraceError && error.code === 'HR_MATERIALIZE_BUSY') {
     const later = (await runs.ofVersion(version).catch(() => [])).findLast((other) => other.number > number);
-    if (later === undefined) return abandon(runs, number, error);
+    if (later === undefined) return abandon(runs, row, error);
     return new HeadraceError(
       'HR_MATERIALIZE_BUSY',
       `run ${number} of view "${view}" was taken over by run ${later.number}, which began at ` +
@@ -16,12 +16,12 @@ export async function failRun(runs: Runs, row: RunRow, error: unknown): Promise<
       { cause: error },
     );
   }
-  return abandon(runs, number, error);
+  return abandon(runs, row, error);
 }
 
-async function abandon(runs: Runs, number: number, error: unknown): Promise<unknown> {
+async function abandon(runs: Runs, row: RunRow, error: unknown): Promise<unknown> {
   const why = error instanceof HeadraceError ? `${error.code}: ${error.message}` : String(error);
   // The error itself matters more than its note: with a full disk the note may fail too.
-  await runs.abandon(number, why).catch(() => undefined);
+  await runs.abandon(row, why).catch(() => undefined);
   return error;
 }

@@ -68,12 +68,12 @@ async function writePrepared(run: ViewRun, row: RunRow, prepared: PreparedRun): 
   if (prepared.isUpToDate) {
     // It wrote nothing and did not fail: nothing is left of it but that it looked, and that the writers cut.
     await runs.noteLook(row.version, { at: clock.nowMicros(), lastRun: row.number });
-    await runs.forget([row.number]);
+    await runs.forget([row]);
     return reportOf(view, 'up-to-date', asOf, prepared);
   }
   const seen = await checkBefore(run, row, prepared);
   const { counts, watch, profile } = await openAndWrite(run, row, prepared, seen);
-  if (!(await runs.finish(row.number, counts, clock.nowMicros()))) throw takenOver(row);
+  if (!(await runs.finish(row, counts, clock.nowMicros()))) throw takenOver(row);
   const ofValues = seen ?? watch?.findings() ?? [];
   if (seen === undefined) tellFindings(logger, ofValues);
   await keepProfile(run, row, profile);
@@ -144,7 +144,7 @@ async function openAndWrite(
   // A base must never be without what it is read by.
   await schemas.publish([codec.rowCodec.schema, codec.eventCodec.schema]);
   const { boundary, coverage, isFull, since } = plan;
-  const opened = await runs.open(row.number, { snapshot: snapshot.files, boundary, coverage, isFull, since });
+  const opened = await runs.open(row, { snapshot: snapshot.files, boundary, coverage, isFull, since });
   if (opened === undefined || !isOpened(opened)) throw takenOver(row);
   progress.start(`materialize ${request.view}`, undefined, 'keys');
   const own: OpenedRow = opened;
@@ -180,6 +180,7 @@ function rowOf({ asks }: ViewRun): RunRow {
   return {
     ...asks,
     number: Infinity,
+    token: '',
     state: 'asked',
     boundary: null,
     coverage: null,

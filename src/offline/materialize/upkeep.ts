@@ -14,8 +14,7 @@ export async function forgetRows({ runs, store }: Pick<RunDeps, 'runs' | 'store'
   const neverOpened = rows.filter(
     ({ state, boundary, number }) => state === 'abandoned' && boundary === null && number < last,
   );
-  const gone = new Set([...forgettable(rows), ...neverOpened].map(({ number }) => number));
-  if (gone.size > 0) await runs.forget([...gone]);
+  await runs.forget([...new Set([...forgettable(rows), ...neverOpened])]);
 }
 
 /**

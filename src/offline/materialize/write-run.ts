@@ -40,7 +40,7 @@ export async function writeRun(request: WriteRun): Promise<{ readonly keys: numb
     run: row.number,
     registry: await runs.registry(),
     lifetimeMs,
-    isOpen: () => runs.isOpen(row.number),
+    isOpen: () => runs.isOpen(row),
   });
   const done = { keys: 0, written: 0 };
   try {

@@ -56,6 +56,6 @@ export async function shipLog({ log, runs, clock }: ShipLogDeps, timeoutMs: numb
     const { writers, answered } = await waitForWriters(log, runs, row.number, timeoutMs);
     return writers.filter((writer) => isOpen(writer) && !answered.has(writer.number));
   } finally {
-    await runs.forget([row, ...left].map(({ number }) => number));
+    await runs.forget([row, ...left]);
   }
 }

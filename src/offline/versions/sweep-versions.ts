@@ -3,7 +3,7 @@
 
 import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
 import { storedName } from '../../definitions/index.ts';
-import { askForRun, type OnlineStore, type Runs } from '../../online/index.ts';
+import { askForRun, type OnlineStore, type RunRow, type Runs } from '../../online/index.ts';
 import type { Registry, ViewVersionRow } from '../../registry/index.ts';
 
 export interface SweepDeps {
@@ -31,14 +31,14 @@ async function sweep(deps: SweepDeps, row: ViewVersionRow): Promise<void> {
   const now = clock.nowMicros();
   const asked = { proposed: now, asOf: now, carriesWaiting: false, fingerprint: '', askedMicros: now };
   // Abandons what is unfinished. Whoever brings the version back and fills it asks after this.
-  const { number } = await askForRun(deps, { view: row.view, version: row.version, ...asked });
+  const run = await askForRun(deps, { view: row.view, version: row.version, ...asked });
   let isWhole = false;
   try {
     const isStill = ({ version, epoch }: ViewVersionRow): boolean => version === row.version && epoch === row.epoch;
     // One that came back before this run asked has lost nothing to it.
     if (!(await registry.versions.removed()).some(isStill)) return;
     try {
-      await removeRecords(deps, row, number);
+      await removeRecords(deps, row, run);
       isWhole = true;
     } finally {
       await registry.versions.swept(row, isWhole);
@@ -46,19 +46,22 @@ async function sweep(deps: SweepDeps, row: ViewVersionRow): Promise<void> {
   } catch (error) {
     if (!(error instanceof HeadraceError) || error.code !== 'HR_MATERIALIZE_BUSY') throw error;
   } finally {
-    await runs.forget([number]);
+    await runs.forget([run]);
   }
 }
 
-async function removeRecords({ registry, runs, store }: SweepDeps, row: ViewVersionRow, number: number): Promise<void> {
+async function removeRecords({ registry, runs, store }: SweepDeps, row: ViewVersionRow, own: RunRow): Promise<void> {
   const manifest = await registry.definitions.byHash(row.manifestHash);
   const entity = manifest?.entities[manifest.views[row.view]?.entity ?? ''];
   if (entity === undefined) return;
-  const isOpen = async (): Promise<boolean> => (await runs.row(number))?.state === 'asked';
+  const isOpen = async (): Promise<boolean> => {
+    const found = await runs.row(own.number);
+    return found?.state === 'asked' && found.token === own.token;
+  };
   const run = await store.run({
     version: row.version,
     entity: storedName(entity),
-    run: number,
+    run: own.number,
     registry: await runs.registry(),
     lifetimeMs: () => undefined,
     isOpen,

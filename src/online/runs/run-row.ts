@@ -23,6 +23,8 @@ export type RunState = 'asked' | 'open' | 'finished' | 'abandoned';
 export interface RunRow {
   /** Rises over all runs of a registry. */
   readonly number: number;
+  /** Of this run alone: a registry that lost its last commits may give a number again. Empty in rows from before it was kept. */
+  readonly token: string;
   readonly view: string;
   readonly version: VersionId;
   readonly state: RunState;
@@ -46,6 +48,9 @@ export interface RunRow {
   readonly counts: RunCounts | null;
   readonly error: string | null;
 }
+
+/** Which run it is. */
+export type RunIdentity = Pick<RunRow, 'number' | 'token'>;
 
 /** A row whose run is open or was: what a base is read by. */
 export interface OpenedRow extends RunRow {

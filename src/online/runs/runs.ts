@@ -1,13 +1,14 @@
 // The runs' own tables in the registry's database: rows, writers' answers to runs that ask. Every change of state is one
 // conditional update, so of two processes that try the same only one succeeds.
 
+import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Micros } from '../../core/index.ts';
 import { type Database, type Migration, registryId } from '../../storage/index.ts';
 import type { VersionId } from '../online-store.ts';
 import type { SeenNumber } from '../store-notes.ts';
 import { coverageFromJson, coverageToJson, type Coverage } from './coverage.ts';
-import type { RunCounts, RunRow, RunState, SnapshotFile } from './run-row.ts';
+import type { RunCounts, RunIdentity, RunRow, RunState, SnapshotFile } from './run-row.ts';
 import { dropSnapshots, keepSnapshotsFrom, readSnapshots, recordSnapshot, snapshotsMigration } from './snapshots.ts';
 
 export interface NewRun {
@@ -42,13 +43,13 @@ export interface Runs {
    * is greater than each number in the registry, and greater than `seen.number`, which the online store keeps.
    */
   ask(run: NewRun, seen?: SeenNumber): Promise<RunRow>;
-  /** Durable before the first base. Undefined when the run is no longer the version's last. */
-  open(number: number, opening: Opening): Promise<RunRow | undefined>;
-  isOpen(number: number): Promise<boolean>;
-  /** False when the run was abandoned meanwhile. */
-  finish(number: number, counts: RunCounts, at: Micros): Promise<boolean>;
+  /** Durable before the first base. Undefined when the run is no longer the version's last, or the registry has lost its row. */
+  open(run: RunIdentity, opening: Opening): Promise<RunRow | undefined>;
+  isOpen(run: RunIdentity): Promise<boolean>;
+  /** False when the run was abandoned meanwhile, or the registry has lost its row. */
+  finish(run: RunIdentity, counts: RunCounts, at: Micros): Promise<boolean>;
   /** Abandons the run itself, with why. */
-  abandon(number: number, error: string): Promise<void>;
+  abandon(run: RunIdentity, error: string): Promise<void>;
   /** Numbers of the runs that ask, of all versions, and that the writer has not answered: one look, however many ask. */
   unanswered(writer: number): Promise<readonly number[]>;
   /** A writer says that the cut that was open when each of these asked has been shipped. */
@@ -78,7 +79,7 @@ export interface Runs {
   /** The last of them. */
   lastLook(version: VersionId): Promise<Look | undefined>;
   /** Rows that no base can name any more. Their numbers are never given again. */
-  forget(numbers: readonly number[]): Promise<void>;
+  forget(gone: readonly RunIdentity[]): Promise<void>;
 }
 
 interface Tables {
@@ -98,6 +99,7 @@ interface Tables {
 
 /** Of a row's JSON; infinite times are null, which only a boundary can be. */
 interface Details {
+  readonly token?: string;
   readonly proposed: Micros | null;
   readonly boundary?: Micros | null;
   readonly coverage?: unknown;
@@ -169,9 +171,9 @@ export async function openRuns(opened: Database): Promise<Runs> {
     return found.map(({ number }) => number);
   };
 
-  /** Changes a row's state and details where it is in state `from`; gives the new row. */
+  /** Changes a run's own row where it is in state `from`; gives the new row. */
   const change = (
-    number: number,
+    { number, token }: RunIdentity,
     from: readonly RunState[],
     state: RunState,
     more: Partial<Details>,
@@ -179,7 +181,7 @@ export async function openRuns(opened: Database): Promise<Runs> {
   ): Promise<RunRow | undefined> =>
     database.transaction<Tables, RunRow | undefined>(async (trx) => {
       const found = await trx.selectFrom('online_runs').selectAll().where('number', '=', number).executeTakeFirst();
-      if (found === undefined || !from.includes(found.state)) return undefined;
+      if (found === undefined || !from.includes(found.state) || tokenOf(found) !== token) return undefined;
       const next = { ...found, state, details: JSON.stringify({ ...readDetails(found.details), ...more }) };
       await trx.updateTable('online_runs').set(next).where('number', '=', number).execute();
       const row = toRow(next);
@@ -190,23 +192,23 @@ export async function openRuns(opened: Database): Promise<Runs> {
   return {
     registry: () => registryId(database),
     ask: (run, seen) => database.transaction<Tables, RunRow>((trx) => addRow(trx, run, seen), SERIALIZED),
-    open: (number, { snapshot, boundary, coverage, isFull, since }) =>
+    open: (run, { snapshot, boundary, coverage, isFull, since }) =>
       change(
-        number,
+        run,
         ['asked'],
         'open',
         { boundary: finite(boundary), coverage: coverageToJson(coverage), isFull, since },
         // Its tables are in the same database.
-        (trx, { version }) => recordSnapshot(trx as unknown as Kysely<unknown>, version, number, snapshot),
+        (trx, { version }) => recordSnapshot(trx as unknown as Kysely<unknown>, version, run.number, snapshot),
       ),
-    async isOpen(number) {
+    async isOpen({ number, token }) {
       const found = await rows().where('number', '=', number).executeTakeFirst();
-      return found?.state === 'open';
+      return found?.state === 'open' && tokenOf(found) === token;
     },
-    finish: async (number, counts, finishedMicros) =>
-      (await change(number, ['open'], 'finished', { counts, finishedMicros })) !== undefined,
-    async abandon(number, error) {
-      await change(number, ['asked', 'open', 'abandoned'], 'abandoned', { error });
+    finish: async (run, counts, finishedMicros) =>
+      (await change(run, ['open'], 'finished', { counts, finishedMicros })) !== undefined,
+    async abandon(run, error) {
+      await change(run, ['asked', 'open', 'abandoned'], 'abandoned', { error });
     },
     async unanswered(writer) {
       const found = await database
@@ -291,9 +293,17 @@ export async function openRuns(opened: Database): Promise<Runs> {
       const found = await looks.where('version', '=', version).executeTakeFirst();
       return found && { at: found.at_micros, lastRun: found.last_run };
     },
-    async forget(numbers) {
-      if (numbers.length === 0) return;
+    async forget(gone) {
+      if (gone.length === 0) return;
       await database.transaction<Tables, void>(async (trx) => {
+        const tokens = new Map(gone.map(({ number, token }) => [number, token]));
+        const found = await trx
+          .selectFrom('online_runs')
+          .selectAll()
+          .where('number', 'in', [...tokens.keys()])
+          .execute();
+        const numbers = found.filter((row) => tokens.get(row.number) === tokenOf(row)).map(({ number }) => number);
+        if (numbers.length === 0) return;
         await trx.deleteFrom('online_run_answers').where('run', 'in', numbers).execute();
         await trx.deleteFrom('online_runs').where('number', 'in', numbers).execute();
       }, SERIALIZED);
@@ -317,7 +327,7 @@ async function addRow(
     view,
     version,
     state: 'asked' as const,
-    details: JSON.stringify({ ...details, proposed: finite(details.proposed) } satisfies Details),
+    details: JSON.stringify({ token: randomUUID(), ...details, proposed: finite(details.proposed) } satisfies Details),
   };
   await trx.insertInto('online_runs').values(row).execute();
   return toRow(row);
@@ -341,10 +351,13 @@ function readDetails(text: string): Details {
   return JSON.parse(text) as Details;
 }
 
+const tokenOf = ({ details }: Tables['online_runs']): string => readDetails(details).token ?? '';
+
 function toRow({ number, view, version, state, details }: Tables['online_runs']): RunRow {
   const read = readDetails(details);
   return {
     number,
+    token: read.token ?? '',
     view,
     version,
     state,
