@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, messageOf } from '../core/index.ts';
 import type { LogWriter } from '../events/index.ts';
-import type { StoreWriter } from '../online/index.ts';
+import type { RunIdentity, StoreWriter } from '../online/index.ts';
 import { readCutView } from './cut-view.ts';
 import { noteFeeds } from './feed-cuts.ts';
 import { walkFeeds } from './feed-walk.ts';
@@ -78,7 +78,7 @@ export function createCuts(
   const hanging = new Set<() => void>();
 
   /** Opens the next cut, and goes on with the end of the old one by itself, once those before it have ended. */
-  const cut = async (next: SourcePlans, asked: readonly number[]): Promise<void> => {
+  const cut = async (next: SourcePlans, asked: readonly RunIdentity[]): Promise<void> => {
     await publishSchemas(schemas, next);
     const view = await readCutView(runs, next);
     const old = current;
@@ -102,7 +102,7 @@ export function createCuts(
   };
 
   /** False when it is left to whoever settles. */
-  const endCut = async (old: OpenCut, asked: readonly number[]): Promise<boolean> => {
+  const endCut = async (old: OpenCut, asked: readonly RunIdentity[]): Promise<boolean> => {
     await old.idle();
     // So that of a log whose writer died at most the last sealed cut's claims are without an end.
     if (!(await ends) || !(await seals(old))) return false;
@@ -185,7 +185,7 @@ export function createCuts(
 
   const isBehind = (wanted: SourcePlans): boolean => current.plans.generation < wanted.generation && !isStopped;
 
-  const unanswered = async (): Promise<number[]> =>
+  const unanswered = async (): Promise<RunIdentity[]> =>
     (await runs.unanswered(log.writer)).filter((run) => !shipping.isAnswering(run));
 
   return {

@@ -4,15 +4,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, messageOf } from '../core/index.ts';
 import type { LogWriter } from '../events/index.ts';
-import type { Runs } from '../online/index.ts';
+import type { RunIdentity, Runs } from '../online/index.ts';
 
 export interface Shipping {
   /** Ships a sealed cut, then answers the runs that asked before it was ended. */
-  ship(cut: number, asked: readonly number[]): void;
+  ship(cut: number, asked: readonly RunIdentity[]): void;
   /** Resolves once all is shipped and answered. */
   idle(): Promise<void>;
-  /** Runs that are about to be answered. */
-  isAnswering(run: number): boolean;
+  /** Whether the run is about to be answered. */
+  isAnswering(run: RunIdentity): boolean;
   /** Why the last try failed; undefined when it did not. */
   readonly failure: unknown;
   close(): void;
@@ -22,7 +22,7 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5000;
 
 export function createShipping(log: LogWriter, runs: Pick<Runs, 'answer'>, logger: Logger): Shipping {
-  let waiting: { readonly cut: number; readonly asked: readonly number[] }[] = [];
+  let waiting: { readonly cut: number; readonly asked: readonly RunIdentity[] }[] = [];
   let running: Promise<void> | undefined;
   let isClosed = false;
   let failure: unknown;
@@ -30,7 +30,8 @@ export function createShipping(log: LogWriter, runs: Pick<Runs, 'answer'>, logge
   const shipOnce = async (): Promise<void> => {
     const shipped = await log.ship();
     const done = waiting.filter(({ cut }) => cut <= shipped);
-    await runs.answer([...new Set(done.flatMap(({ asked }) => asked))], log.writer);
+    const answered = done.flatMap(({ asked }) => asked);
+    await runs.answer(answered, log.writer);
     waiting = waiting.filter((one) => !done.includes(one));
   };
 
@@ -63,7 +64,8 @@ export function createShipping(log: LogWriter, runs: Pick<Runs, 'answer'>, logge
     async idle() {
       while (running !== undefined) await running;
     },
-    isAnswering: (run) => waiting.some(({ asked }) => asked.includes(run)),
+    isAnswering: ({ number, token }) =>
+      waiting.some(({ asked }) => asked.some((run) => run.number === number && run.token === token)),
     get failure() {
       return failure;
     },

@@ -52,5 +52,13 @@ export { boundariesInForce } from './runs/boundaries.ts';
 export { describeLack, joinLacks, type Lack, lackOf, type StorePlace, tellLack, type ToldLack } from './runs/lack.ts';
 export { isComplete, isPastMark } from './runs/marks.ts';
 export { forgettable, mayGoOn, type OpenPlan, planRun, type RunChanges } from './runs/plan-run.ts';
-export { fileKey, isOpened, type OpenedRow, type RunCounts, type RunRow, type SnapshotFile } from './runs/run-row.ts';
+export {
+  fileKey,
+  isOpened,
+  type OpenedRow,
+  type RunCounts,
+  type RunIdentity,
+  type RunRow,
+  type SnapshotFile,
+} from './runs/run-row.ts';
 export { type NewRun, type Opening, openRuns, type Runs } from './runs/runs.ts';

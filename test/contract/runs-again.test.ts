@@ -1,4 +1,5 @@
-// A registry that lost its last commits gives a run's number again: neither of the two runs changes the other's row.
+// A registry that lost its last commits gives a run's number again: neither of the two runs changes the other's row, and what a
+// writer answers the lost one does not count for the other.
 
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openRuns, type Runs } from '../../src/online/index.ts';
@@ -40,6 +41,18 @@ describe.each(databasesByTier('a number that is given again'))('a number that is
     const { runs, lost, again } = await askTwice();
     expect(await runs.open(lost, OPENING)).toBeUndefined();
     expect(await stateOf(runs, again.number)).toBe('asked');
+  });
+
+  it('a late answer to it does not count for the other', async () => {
+    const { runs, lost, again } = await askTwice();
+    await runs.answer([lost], 1);
+    expect(await runs.answers(again.number)).toEqual(new Set());
+    const asked = { number: again.number, token: again.token };
+    expect(await runs.unanswered(1)).toEqual([asked]);
+    await runs.answer([lost, asked], 1);
+    await runs.answer([asked], 1);
+    expect(await runs.answers(again.number)).toEqual(new Set([1]));
+    expect(await runs.unanswered(1)).toEqual([]);
   });
 
   it('nor does it write, finish or abandon what the other has opened, or forget its row', async () => {

@@ -50,10 +50,10 @@ export interface Runs {
   finish(run: RunIdentity, counts: RunCounts, at: Micros): Promise<boolean>;
   /** Abandons the run itself, with why. */
   abandon(run: RunIdentity, error: string): Promise<void>;
-  /** Numbers of the runs that ask, of all versions, and that the writer has not answered: one look, however many ask. */
-  unanswered(writer: number): Promise<readonly number[]>;
-  /** A writer says that the cut that was open when each of these asked has been shipped. */
-  answer(runs: readonly number[], writer: number): Promise<void>;
+  /** The runs that ask, of all versions, and that the writer has not answered: one look, however many ask. */
+  unanswered(writer: number): Promise<readonly RunIdentity[]>;
+  /** A writer says that the cut that was open when each of these asked has been shipped. Those whose row is lost get no answer. */
+  answer(asked: readonly RunIdentity[], writer: number): Promise<void>;
   answers(run: number): Promise<ReadonlySet<number>>;
   /** The rows of a view that ask, of all its versions, oldest first. */
   asking(view: string): Promise<readonly RunRow[]>;
@@ -211,26 +211,26 @@ export async function openRuns(opened: Database): Promise<Runs> {
       await change(run, ['asked', 'open', 'abandoned'], 'abandoned', { error });
     },
     async unanswered(writer) {
-      const found = await database
-        .tables<Tables>()
-        .selectFrom('online_runs')
-        .select('number')
+      const found = await rows()
         .where('state', '=', 'asked')
         .where('number', 'not in', (query) =>
           query.selectFrom('online_run_answers').select('run').where('writer', '=', writer),
         )
         .orderBy('number')
         .execute();
-      return found.map(({ number }) => number);
+      return found.map((row) => ({ number: row.number, token: tokenOf(row) }));
     },
-    async answer(runs, writer) {
-      if (runs.length === 0) return;
-      await database
-        .tables<Tables>()
-        .insertInto('online_run_answers')
-        .values(runs.map((run) => ({ run, writer })))
-        .onConflict((conflict) => conflict.columns(['run', 'writer']).doNothing())
-        .execute();
+    async answer(asked, writer) {
+      if (asked.length === 0) return;
+      await database.transaction<Tables, void>(async (trx) => {
+        const numbers = await ownNumbers(trx, asked);
+        if (numbers.length === 0) return;
+        await trx
+          .insertInto('online_run_answers')
+          .values(numbers.map((run) => ({ run, writer })))
+          .onConflict((conflict) => conflict.columns(['run', 'writer']).doNothing())
+          .execute();
+      }, SERIALIZED);
     },
     async answers(run) {
       const found = await database
@@ -296,13 +296,7 @@ export async function openRuns(opened: Database): Promise<Runs> {
     async forget(gone) {
       if (gone.length === 0) return;
       await database.transaction<Tables, void>(async (trx) => {
-        const tokens = new Map(gone.map(({ number, token }) => [number, token]));
-        const found = await trx
-          .selectFrom('online_runs')
-          .selectAll()
-          .where('number', 'in', [...tokens.keys()])
-          .execute();
-        const numbers = found.filter((row) => tokens.get(row.number) === tokenOf(row)).map(({ number }) => number);
+        const numbers = await ownNumbers(trx, gone);
         if (numbers.length === 0) return;
         await trx.deleteFrom('online_run_answers').where('run', 'in', numbers).execute();
         await trx.deleteFrom('online_runs').where('number', 'in', numbers).execute();
@@ -331,6 +325,15 @@ async function addRow(
   };
   await trx.insertInto('online_runs').values(row).execute();
   return toRow(row);
+}
+
+/** Of the runs whose rows are still their own. */
+async function ownNumbers(trx: Kysely<Tables>, runs: readonly RunIdentity[]): Promise<number[]> {
+  const asked = runs.map(({ number }) => number);
+  const found = await trx.selectFrom('online_runs').selectAll().where('number', 'in', asked).execute();
+  const isOwn = (row: Tables['online_runs']): boolean =>
+    runs.some(({ number, token }) => number === row.number && token === tokenOf(row));
+  return found.filter(isOwn).map(({ number }) => number);
 }
 
 // A number that was given once must not come again, or a late answer to one run would count for another.
