@@ -35,7 +35,7 @@ export function createArrivalClock(
 ): ArrivalClock {
   let asked: Asked | undefined;
   let asking: Promise<void> | undefined;
-  /** Whether the store answers without a round trip, as LMDB does: then it is asked each time. */
+  /** Whether the store answers without a round trip, as LMDB does: then it is asked at each push. */
   let isAtHand = false;
   let isAhead = false;
 
@@ -57,8 +57,8 @@ export function createArrivalClock(
   };
 
   const limit = (own: Micros): Micros => {
-    // The store's time has gone on since: what is not too far past what it was then is not too far past what it is. This is the
-    // case of nearly every call, and the calls are several a push.
+    // What is not too far past the store's last answer is not too far past its time now. This is the case of nearly every call,
+    // and the calls are several a push.
     if (asked !== undefined && own - asked.storeMicros <= MOST_AHEAD_MICROS) return own;
     if (isAtHand) void ask();
     if (asked === undefined) return own;
@@ -92,6 +92,8 @@ export function createArrivalClock(
   return {
     nowMicros: limited,
     check() {
+      // Its time may have gone back since the push before.
+      if (isAtHand) void ask();
       const own = clock.nowMicros();
       if (asked === undefined || isAhead || own > limit(own)) return checkAgain();
       if (nowMs() - asked.atMs >= ASK_EVERY_MS) void ask();

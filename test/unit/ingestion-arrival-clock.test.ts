@@ -79,6 +79,14 @@ it('says once that a clock stepped ahead, and once that it is right again', asyn
   ]);
 });
 
+it('goes by a store that answers at once also where the time of that went back since the last push', async () => {
+  storeTime = NOW + MICROS_PER_DAY;
+  await stamp();
+  storeTime = NOW;
+  server += MICROS_PER_DAY;
+  expect(await stamp()).toBe(NOW);
+});
+
 describe('a store over the network', () => {
   const asked = (): number => {
     const before = asks;
