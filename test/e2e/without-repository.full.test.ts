@@ -94,9 +94,9 @@ describe('a machine without the feature repository', () => {
     expect(bare.json(['runs', 'show', runs[0]?.id ?? ''])).toMatchObject({ steps });
   });
 
-  it('gives steps the same place as one that has it: what travels with them, and nothing else', () => {
+  it('gives steps the same place as one that has it: what travels with each, and nothing else', () => {
     const seen = placesSeen(bare);
-    const found = ['more.py', 'parts/__init__.py', 'parts/adding.py', 'places.py', 'limits.json', 'shapes/one.sql'];
+    const found = ['places.py', 'limits.json', 'shapes/one.sql'];
     expect(seen).toEqual({
       script: { limits: { most: 3 }, shapes: 'SELECT 1', found: found.map((name) => `steps/${name}`).sort() },
       task: { reads: false },
