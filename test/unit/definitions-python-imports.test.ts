@@ -39,6 +39,10 @@ describe('imports of a text', () => {
     ['"""import a"""\n# import b\nx = "import c" # from d import e\ny = r\'\\\'\'; import f', [[0, 'f', []]]],
     ['f"{x["a"]!r:>{n}} import b {{"; import c', [[0, 'c', []]]],
     ["f'''{f'{1:{'>'}}'}\nimport b'''; import c", [[0, 'c', []]]],
+    ["rf'({a})(\\{{)'; import c", [[0, 'c', []]]],
+    ["f'\\{x['a']}'; import c", [[0, 'c', []]]],
+    ["f'\\N{DASH} {x} \\'; import b'; import c", [[0, 'c', []]]],
+    ["rf'\\N{x['a']}'; import c", [[0, 'c', []]]],
     ['raise X from y\nyield from z', []],
     [
       'import importlib; importlib.import_module("a.b")',

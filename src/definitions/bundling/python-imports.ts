@@ -305,7 +305,7 @@ function readString(text: string, from: number, [head, quote = '']: RegExpExecAr
   const start = from + head.length;
   for (let i = start; i < text.length; ) {
     const char = text[i];
-    if (char === '\\') i += 2;
+    if (char === '\\') i += isFormatted ? escapeLength(text, i, letters.includes('r')) : 2;
     else if (text.startsWith(quote, i)) {
       const value = text.slice(start, i);
       const isPlain = !isFormatted && !letters.includes('b') && !(value.includes('\\') && !letters.includes('r'));
@@ -321,6 +321,12 @@ function readString(text: string, from: number, [head, quote = '']: RegExpExecAr
     } else i += 1;
   }
   return { end: undefined, value: '' };
+}
+
+/** Of a backslash with what it takes along in a formatted string: no brace that begins a field or stands for itself, but a character's name. */
+function escapeLength(text: string, at: number, isRaw: boolean): number {
+  if (!isRaw && text.startsWith('N{', at + 1)) return Math.max(2, text.indexOf('}', at) + 1 - at);
+  return text[at + 1] === '{' ? 1 : 2;
 }
 
 /** After the `}` of a replacement field that begins at `from`. */
