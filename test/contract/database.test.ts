@@ -185,6 +185,15 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
       await expect(reading.transaction((trx) => written.execute(trx))).rejects.toThrow(/read-?only/);
     };
 
+    it('reads further tables by one whose tables are not there yet, be they there or not', async () => {
+      const url = await databases.newUrl();
+      await add(await (await open(url)).migrate('test', [counters]), { name: 'a', value: 1 });
+      const empty = await (await toRead(url)).migrate('later', [{ ...counters, name: '0001-later' }]);
+      expect(await all(empty)).toEqual([]);
+      expect(await all(await empty.migrate('test', [counters]))).toEqual([{ name: 'a', value: 1 }]);
+      expect(await all(await empty.migrate('latest', [{ ...counters, name: '0001-latest' }]))).toEqual([]);
+    });
+
     it('reads what is there, by SQL of any kind too, and takes no change', async () => {
       const url = await databases.newUrl();
       const written = await (await open(url)).migrate('test', [counters, notes]);

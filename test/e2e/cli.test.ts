@@ -141,6 +141,13 @@ it('a change of definitions is planned with 0, 2 or 3 by what it does, refused w
   expect(JSON.parse((await run('apply --yes --json')).stdout)).toMatchObject({ revision: 2 });
 });
 
+it('a project in which nothing has been done yet is found healthy', async () => {
+  const fresh = ownProject({ 'feature_repo/shop.ts': REPOSITORY });
+  const { code, stdout } = await typed('doctor', {}, fresh);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^warn +registry: answers, but nothing is applied yet$/m)]);
+  expect(stdout).toMatch(/^ok +online store: /m);
+});
+
 it('a registry of an earlier version is refused with what it lacks and left as it is, until apply migrates it', async () => {
   const old = ownProject({ 'feature_repo/shop.ts': REPOSITORY });
   const run = (words: string) => typed(words, { variables: { HEADRACE_PROJECT: flightsManifest.project } }, old);

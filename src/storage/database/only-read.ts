@@ -16,6 +16,11 @@ export function onlyRead(
 ): Database {
   /** By owner and migrations: an owner may have several sets, each with tables of its own. */
   const empties = new Map<string, Promise<Database>>();
+  // Whose tables are empty may read others' as well, and those are in the database where it has them.
+  const beside = (empty: Database): Database => ({
+    ...withoutChanges(empty),
+    migrate: (...of) => reading.migrate(...of),
+  });
   const reading: Database = {
     ...withoutChanges(database),
     async migrate(owner, migrations) {
@@ -23,7 +28,7 @@ export function onlyRead(
       if (missing.length === 0) return reading;
       if (missing.length < migrations.length) throw outdated(owner, missing);
       const key = [owner, ...migrations.map(({ name }) => name)].join();
-      const empty = empties.get(key) ?? openEmpty(owner, migrations).then(withoutChanges);
+      const empty = empties.get(key) ?? openEmpty(owner, migrations).then(beside);
       empties.set(key, empty);
       return await empty;
     },
